@@ -1,0 +1,57 @@
+# Two commands: `make run` and `make test`. `make help` lists the others.
+SHELL := /bin/sh
+PYTHON ?= python3
+VENV := .venv
+INSTALLED := $(VENV)/.installed
+RUN := $(VENV)/bin/
+
+# Without its bytecode each of Airflow's short-lived processes compiles its imports anew.
+unexport PYTHONDONTWRITEBYTECODE
+
+# $(call debian,COMMAND THAT TELLS WHETHER IT IS THERE,PACKAGE,WHAT IT IS): installs it where it may, else names it.
+define debian
+@$(1) >/dev/null 2>&1 || { \
+  as=""; [ "$$(id -u)" = 0 ] || as="sudo -n"; \
+  if command -v apt-get >/dev/null 2>&1 && $$as true 2>/dev/null; then \
+    echo "nightshelf: installing $(3) ($(2))"; \
+    $$as apt-get update -qq && DEBIAN_FRONTEND=noninteractive $$as apt-get install -yqq --no-install-recommends $(2) >/dev/null; \
+  else \
+    echo "nightshelf: $(3) is missing; install it with: sudo apt-get install $(2)" >&2; exit 1; \
+  fi; }
+endef
+
+.PHONY: help run setup test bench lock
+help:  ## what there is
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## */  make \1\t/' | expand -t 16
+
+run: setup  ## everything on this machine: shop, Airflow, MLflow, service, a first night
+	@exec $(RUN)nightshelf up
+
+setup: $(INSTALLED)  ## the environment alone; afterwards .venv/bin/nightshelf is the command
+
+test: setup  ## all that CI runs
+	$(RUN)ruff check .
+	$(RUN)ruff format --check .
+	$(RUN)mypy
+	$(RUN)lint-imports
+	$(RUN)pytest
+
+bench: setup  ## the figures in benchmarks/
+	$(RUN)python -m benchmarks
+
+lock:  ## resolves requirements.lock anew from pyproject.toml
+	$(RUN)uv pip compile --universal --generate-hashes --no-emit-index-url --all-extras --upgrade --quiet \
+	  --custom-compile-command "make lock" pyproject.toml -o requirements.lock
+
+$(INSTALLED): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "nightshelf: python3 >= 3.11 is needed" >&2; exit 1; }
+	$(call debian,$(PYTHON) -c "import ensurepip",python3-venv,Python's venv)
+	$(call debian,java -version 2>&1 | grep -E 'version \"(1[7-9]|[2-9][0-9])',default-jre-headless,Java 17 or newer)
+	$(call debian,ldconfig -p | grep libgomp.so.1,libgomp1,the OpenMP runtime)
+	@echo "nightshelf: installing the packages of requirements.lock"
+	@test -x $(RUN)python || $(PYTHON) -m venv $(VENV)
+	@awk '/^[^ #]/ {uv = /^uv==/} uv' requirements.lock > $(VENV)/uv.lock
+	@$(RUN)python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(VENV)/uv.lock
+	@$(RUN)uv pip sync --quiet --python $(RUN)python --require-hashes --compile-bytecode requirements.lock
+	@$(RUN)uv pip install --quiet --python $(RUN)python --no-deps --no-build-isolation --editable .
+	@touch $@

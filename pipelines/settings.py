@@ -1,0 +1,94 @@
+"""Every setting of Nightshelf: typed, from the environment (NIGHTSHELF_*) or the file `.env`."""
+
+import datetime as dt
+import secrets
+from functools import cache
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, SecretStr, ValidationError
+
+from serving.errors import NightshelfError
+from serving.settings import ServingSettings
+
+DEMO_DAYS = 60
+
+Solver = Literal["auto", "implicit", "spark"]
+SourceName = Literal["shop-api", "files"]
+
+
+class Settings(ServingSettings):
+    """All that can be set; `nightshelf config` prints it, the README lists it."""
+
+    lake: str = Field("", description="folder or URL of the tables; empty: HOME/lake")
+    source: SourceName = Field("shop-api", description="where orders come from: shop-api or files")
+    solver: Solver = Field("auto", description="ALS solver: auto, implicit (one machine) or spark")
+    sweep: str = Field("default", description="search space of pipelines/sweep.toml to use")
+
+    shop_url: str = Field("http://127.0.0.1:8090", description="address of the shop's API")
+    shop_user: str = Field("nightshelf", description="user of the shop's API")
+    shop_password: SecretStr = Field(SecretStr(""), description="password of the shop's API (secret)")
+    shop_concurrency: int = Field(4, ge=1, description="pages of the shop's API asked for at once")
+    shop_page_size: int = Field(100, ge=1, description="orders per page of the shop's API")
+    shop_timeout: float = Field(30.0, gt=0, description="seconds to wait for one page")
+    shop_tries: int = Field(5, ge=1, description="tries for one page before the run fails")
+
+    files_path: str = Field("", description="file or folder that source `files` reads")
+    files_mapping: str = Field("", description="column mapping of source `files`: a shipped name or a TOML file")
+
+    spark_master: str = Field(
+        "local[*]", description="Spark master, or a Spark Connect address (sc://host:15002)"
+    )
+    spark_memory: str = Field("2g", description="memory of Spark's driver")
+    quarantine_share: float = Field(
+        0.05, ge=0, le=1, description="share of order lines that may break a row rule before the run stops"
+    )
+
+    shop_port: int = Field(8090, description="port of the demo shop")
+    mlflow_port: int = Field(5000, description="port of the MLflow server")
+    airflow_port: int = Field(8080, description="port of Airflow's API server and UI")
+    airflow_log_port: int = Field(8793, description="port that serves Airflow's task logs")
+    airflow_password: SecretStr = Field(SecretStr(""), description="password of Airflow's user admin (secret)")
+    airflow_jwt_secret: SecretStr = Field(
+        SecretStr(""), description="secret shared by Airflow's components (secret)"
+    )
+    demo_start: dt.date | None = Field(None, description="first day of the demo shop; empty: 60 days ago")
+
+    @property
+    def lake_url(self) -> str:
+        """Where the tables live."""
+        return self.lake or str(self.home / "lake")
+
+
+@cache
+def settings() -> Settings:
+    """The settings of this process, read once; raises NightshelfError naming each wrong one."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        wrong = "; ".join(f"NIGHTSHELF_{str(e['loc'][0]).upper()}: {e['msg']}" for e in error.errors())
+        raise NightshelfError(f"wrong settings: {wrong}") from None
+
+
+def customer_key() -> str:
+    """The secret behind the pseudonyms; raises NightshelfError where it isn't set."""
+    key = settings().customer_key.get_secret_value()
+    if not key:
+        raise NightshelfError(
+            "NIGHTSHELF_CUSTOMER_KEY is not set: set it, or let `nightshelf init` write a .env with fresh secrets"
+        )
+    return key
+
+
+def write_env(path: Path = Path(".env")) -> bool:
+    """Whether a `.env` with fresh secrets was written; one that exists is left alone."""
+    if path.exists():
+        return False
+    lines = {name: secrets.token_urlsafe(24) for name in ("CUSTOMER_KEY", "AIRFLOW_JWT_SECRET")}
+    lines |= {name: secrets.token_urlsafe(9) for name in ("SHOP_PASSWORD", "AIRFLOW_PASSWORD")}
+    lines["DEMO_START"] = str(dt.datetime.now(dt.UTC).date() - dt.timedelta(days=DEMO_DAYS))
+    text = "# Written once; keep it: a new CUSTOMER_KEY makes every customer a stranger.\n"
+    path.touch(mode=0o600)
+    path.write_text(text + "".join(f"NIGHTSHELF_{key}={value}\n" for key, value in lines.items()))
+    settings.cache_clear()
+    return True

@@ -1,0 +1,38 @@
+"""What the service is told from outside, by environment variables named NIGHTSHELF_*."""
+
+from pathlib import Path
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+PROJECT = Path(__file__).resolve().parents[1]
+
+
+class ServingSettings(BaseSettings):
+    """The part of the settings that answering over HTTP needs."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="NIGHTSHELF_", env_file=".env", extra="ignore", frozen=True, env_ignore_empty=True
+    )
+
+    home: Path = Field(PROJECT, description="folder under which everything that is written lives")
+    host: str = Field("127.0.0.1", description="address that every server listens on")
+    serving_port: int = Field(3000, description="port of the BentoML service")
+    mlflow_uri: str = Field(
+        "", description="MLflow tracking address; empty: the database in HOME/mlruns, without a server"
+    )
+    model_name: str = Field("nightshelf", description="registered model that is trained and served")
+    follow_seconds: float = Field(2.0, gt=0, description="how often the service looks for a new champion")
+    customer_key: SecretStr = Field(
+        SecretStr(""), description="secret that turns customer ids into pseudonyms (secret)"
+    )
+
+    @property
+    def tracking_uri(self) -> str:
+        """The MLflow address in use."""
+        return self.mlflow_uri or f"sqlite:///{self.home / 'mlruns' / 'mlflow.db'}"
+
+    @property
+    def state(self) -> Path:
+        """Folder of everything that can be made anew: caches, logs, Airflow's home."""
+        return self.home / ".nightshelf"
