@@ -34,7 +34,9 @@ class Settings(ServingSettings):
     shop_tries: int = Field(5, ge=1, description="tries for one page before the run fails")
 
     files_path: str = Field("", description="file or folder that source `files` reads")
-    files_mapping: str = Field("", description="column mapping of source `files`: a shipped name or a TOML file")
+    files_mapping: str = Field(
+        "", description="column mapping of source `files`: a shipped name or a TOML file"
+    )
 
     spark_master: str = Field(
         "local[*]", description="Spark master, or a Spark Connect address (sc://host:15002)"
@@ -48,7 +50,9 @@ class Settings(ServingSettings):
     mlflow_port: int = Field(5000, description="port of the MLflow server")
     airflow_port: int = Field(8080, description="port of Airflow's API server and UI")
     airflow_log_port: int = Field(8793, description="port that serves Airflow's task logs")
-    airflow_password: SecretStr = Field(SecretStr(""), description="password of Airflow's user admin (secret)")
+    airflow_password: SecretStr = Field(
+        SecretStr(""), description="password of Airflow's user admin (secret)"
+    )
     airflow_jwt_secret: SecretStr = Field(
         SecretStr(""), description="secret shared by Airflow's components (secret)"
     )
@@ -75,7 +79,7 @@ def customer_key() -> str:
     key = settings().customer_key.get_secret_value()
     if not key:
         raise NightshelfError(
-            "NIGHTSHELF_CUSTOMER_KEY is not set: set it, or let `nightshelf init` write a .env with fresh secrets"
+            "NIGHTSHELF_CUSTOMER_KEY is not set: set it, or let `nightshelf init` write a .env with secrets"
         )
     return key
 

@@ -1,0 +1,1 @@
+"""Answers over HTTP from the bundle of the champion."""

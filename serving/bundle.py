@@ -1,0 +1,160 @@
+"""The bundle: one directory of plain arrays that holds all that answers a request.
+
+Written once, whole; read memory-mapped; never pickled. `manifest.json` states what is inside and
+the SHA-256 of every file, so that a truncated or altered bundle is refused when it is opened.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import numpy.typing as npt
+
+from serving.errors import BundleError
+
+FORMAT = 1
+MANIFEST = "manifest.json"
+
+Array = npt.NDArray[Any]
+Manifest = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """What was learned on one night, for C customers, P products, R rules, rank k, W trend windows.
+
+    Ids and texts are UTF-8 bytes; `customers` and `products` are sorted, and a row of an array
+    belongs to the id at the same position.
+    """
+
+    customers: Array  # (C,) bytes, pseudonyms
+    products: Array  # (P,) bytes
+    name: Array  # (P,) bytes
+    category: Array  # (P,) bytes
+    brand: Array  # (P,) bytes
+    price: Array  # (P,) float64, nan where unknown
+    in_stock: Array  # (P,) bool
+    popularity: Array  # (P,) float32, distinct buyers of all time
+    trend: Array  # (P,) float32, distinct buyers, recent ones weighing more
+    recent: Array  # (W, P) int32, distinct buyers in each of the manifest's windows
+    history_start: Array  # (C + 1,) int64, where a customer's rows of the history begin
+    history_product: Array  # (H,) int32
+    history_orders: Array  # (H,) int32, orders that held the product
+    history_last: Array  # (H,) int32, days since 1970 of the last of them
+    history_strength: Array  # (H,) float32, orders, recent ones weighing more
+    user_factors: Array  # (C, k) float32
+    item_factors: Array  # (P, k) float32
+    rule_start: Array  # (P + 1,) int64, where the rules of an antecedent begin
+    rule_consequent: Array  # (R,) int32, by falling confidence
+    rule_confidence: Array  # (R,) float32
+    rule_lift: Array  # (R,) float32
+    rule_support: Array  # (R,) float32
+    rule_count: Array  # (R,) int64
+    manifest: Manifest = field(repr=False)
+
+    def customer(self, pseudonym: str) -> int | None:
+        """The row of a customer, or None for a stranger."""
+        return position(self.customers, pseudonym)
+
+    def product(self, product: str) -> int | None:
+        """The row of a product, or None where the catalogue lacks it."""
+        return position(self.products, product)
+
+    def bought(self, customer: int) -> Array:
+        """The rows of the products that a customer has bought, (h,) int32."""
+        return self.history_product[self.history_of(customer)]
+
+    def history_of(self, customer: int) -> slice:
+        """The place of a customer's rows in the history arrays."""
+        return slice(int(self.history_start[customer]), int(self.history_start[customer + 1]))
+
+
+PER_PRODUCT = ("name", "category", "brand", "price", "in_stock", "popularity", "trend", "item_factors")
+ARRAYS = [f.name for f in fields(Bundle) if f.name != "manifest"]
+
+
+def position(ids: Array, wanted: str) -> int | None:
+    """The index of an id in a sorted array of ids, or None."""
+    key = wanted.encode()
+    if len(key) > ids.dtype.itemsize or key.endswith(b"\0"):
+        return None
+    at = int(np.searchsorted(ids, np.bytes_(key)))
+    return at if at < len(ids) and ids[at] == key else None
+
+
+def texts(values: list[str]) -> Array:
+    """Texts as an array of UTF-8 bytes of fixed width, (n,)."""
+    return np.array([value.encode() for value in values], dtype=np.bytes_)
+
+
+def save(bundle: Bundle, folder: Path) -> Path:
+    """The folder, now holding the bundle; it appears whole or not at all."""
+    beside = folder.with_name(f".{folder.name}.{os.getpid()}")
+    shutil.rmtree(beside, ignore_errors=True)
+    beside.mkdir(parents=True)
+    for name in ARRAYS:
+        np.save(beside / f"{name}.npy", getattr(bundle, name), allow_pickle=False)
+    files = {name: _sha256(beside / f"{name}.npy") for name in ARRAYS}
+    manifest = bundle.manifest | {"format": FORMAT, "files": files}
+    (beside / MANIFEST).write_text(json.dumps(manifest, indent=1))
+    shutil.rmtree(folder, ignore_errors=True)
+    beside.replace(folder)
+    return folder
+
+
+def load(folder: Path) -> Bundle:
+    """The bundle of a folder, memory-mapped; raises BundleError where it isn't whole and sound."""
+    manifest = _manifest(folder)
+    arrays = {name: _array(folder, name, manifest) for name in ARRAYS}
+    bundle = Bundle(**arrays, manifest=manifest)
+    _check_shapes(bundle)
+    return bundle
+
+
+def _manifest(folder: Path) -> Manifest:
+    try:
+        manifest = cast(Manifest, json.loads((folder / MANIFEST).read_text()))
+    except (OSError, ValueError) as error:
+        raise BundleError(f"no readable {MANIFEST} in bundle {folder.name}: {type(error).__name__}") from None
+    if manifest.get("format") != FORMAT:
+        raise BundleError(
+            f"bundle {folder.name} has format {manifest.get('format')}, this release reads {FORMAT}: retrain"
+        )
+    return manifest
+
+
+def _array(folder: Path, name: str, manifest: Manifest) -> Array:
+    file = folder / f"{name}.npy"
+    if not file.exists() or _sha256(file) != manifest["files"].get(name):
+        raise BundleError(
+            f"{file.name} of bundle {folder.name} is missing or altered: promote another version"
+        )
+    array = np.load(file, mmap_mode="r", allow_pickle=False)
+    if array.dtype.kind == "f" and name != "price" and not np.isfinite(array).all():
+        raise BundleError(f"{file.name} of bundle {folder.name} holds values that are no finite numbers")
+    return cast(Array, array)
+
+
+def _check_shapes(bundle: Bundle) -> None:
+    customers, products = len(bundle.customers), len(bundle.products)
+    expected = {
+        "history_start": customers + 1,
+        "user_factors": customers,
+        "rule_start": products + 1,
+        "history_product": int(bundle.history_start[-1]),
+        "rule_consequent": int(bundle.rule_start[-1]),
+    }
+    expected |= dict.fromkeys(PER_PRODUCT, products)
+    for name, length in expected.items():
+        if len(getattr(bundle, name)) != length:
+            raise BundleError(f"{name} of the bundle has {len(getattr(bundle, name))} rows, not {length}")
+
+
+def _sha256(file: Path) -> str:
+    with file.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()

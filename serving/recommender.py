@@ -1,0 +1,146 @@
+"""Answers from a bundle's arrays. Evaluation scores with these very functions."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import numpy as np
+
+from serving.bundle import Array, Bundle
+
+Lane = Literal["for-you", "buy-again", "discover"]
+Component = Literal["popularity", "trend", "repurchase", "als"]
+Kind = Literal["repurchase", "taste", "bought-together", "trending"]
+
+LANES: tuple[Lane, ...] = get_args(Lane)
+BASELINES: tuple[Component, ...] = ("popularity", "trend", "repurchase")
+REASON_PRODUCTS = 2
+
+
+@dataclass(frozen=True)
+class Item:
+    """One recommended product, by its row in the bundle, with what speaks for it."""
+
+    product: int
+    score: float
+    kind: Kind
+    because: tuple[int, ...] = ()
+
+
+def popularity(bundle: Bundle, customers: Array) -> Array:
+    """Distinct buyers of all time, the same for everyone, (n, P)."""
+    return np.tile(bundle.popularity, (len(customers), 1))
+
+
+def trend(bundle: Bundle, customers: Array) -> Array:
+    """Distinct buyers with recent ones weighing more, the same for everyone, (n, P)."""
+    return np.tile(bundle.trend, (len(customers), 1))
+
+
+def repurchase(bundle: Bundle, customers: Array) -> Array:
+    """A customer's own products by decayed frequency; behind them all others by trend, (n, P)."""
+    scores = trend(bundle, customers) * (1e-3 / max(float(bundle.trend.max(initial=0)), 1e-9))
+    rows, places = _history(bundle, customers)
+    scores[rows, bundle.history_product[places]] += bundle.history_strength[places]
+    return scores
+
+
+def als(bundle: Bundle, customers: Array) -> Array:
+    """Preference by the factors of customer and product, (n, P)."""
+    return bundle.user_factors[customers] @ bundle.item_factors.T
+
+
+SCORES: dict[str, Callable[[Bundle, Array], Array]] = {
+    "popularity": popularity,
+    "trend": trend,
+    "repurchase": repurchase,
+    "als": als,
+}
+
+
+def scores(bundle: Bundle, customers: Array, lane: Lane, component: str | None = None) -> Array:
+    """The scores of all products for known customers, -inf where a lane excludes one.
+
+    customers: (n,) rows of the bundle. component: what scores; the lane's own where None.
+    Returns (n, P) float32. A product that nobody has bought yet is no answer of any component.
+    """
+    values = SCORES[component or bundle.manifest["lanes"][lane]](bundle, customers).astype(np.float32)
+    values[:, bundle.popularity == 0] = -np.inf
+    if lane != "for-you":
+        bought = bought_mask(bundle, customers)
+        values[bought if lane == "discover" else ~bought] = -np.inf
+    return values
+
+
+def bought_mask(bundle: Bundle, customers: Array) -> Array:
+    """True where a customer has bought a product, (n, P) bool."""
+    mask = np.zeros((len(customers), len(bundle.products)), dtype=bool)
+    rows, places = _history(bundle, customers)
+    mask[rows, bundle.history_product[places]] = True
+    return mask
+
+
+def best(values: Array, n: int) -> Array:
+    """The places of the n highest values, best first, ties by place; -inf is never among them."""
+    n = min(n, len(values))
+    if n == 0:
+        return np.empty(0, dtype=np.int64)
+    floor = np.partition(values, -n)[-n]
+    among = np.flatnonzero((values >= floor) & (values > -np.inf))
+    return among[np.argsort(-values[among], kind="stable")][:n]
+
+
+def recommend(
+    bundle: Bundle, customer: int | None, lane: Lane, n: int, allowed: Array | None = None
+) -> list[Item]:
+    """At most n items for a customer, best first; what trends for a stranger (customer None).
+
+    allowed: (P,) bool, the products that may be answered; all where None. It is applied before the
+    cut, so that n items come back as long as there are as many.
+    """
+    if customer is None:
+        return trending(bundle, n, allowed, bundle.trend)
+    values = scores(bundle, np.array([customer]), lane)[0]
+    if allowed is not None:
+        values[~allowed] = -np.inf
+    component = bundle.manifest["lanes"][lane]
+    return [_explained(bundle, customer, int(p), float(values[p]), component) for p in best(values, n)]
+
+
+def trending(bundle: Bundle, n: int, allowed: Array | None, strength: Array) -> list[Item]:
+    """At most n products by a strength of theirs, (P,); those nobody bought are left out."""
+    values = np.where(strength > 0, strength, -np.inf).astype(np.float32)
+    if allowed is not None:
+        values[~allowed] = -np.inf
+    return [Item(int(p), float(values[p]), "trending") for p in best(values, n)]
+
+
+def similar(bundle: Bundle, product: int, n: int) -> list[Item]:
+    """At most n alternatives by the cosine of their factors; none for a product without factors."""
+    lengths = np.linalg.norm(bundle.item_factors, axis=1)
+    if lengths[product] == 0:
+        return []
+    cosine = (
+        bundle.item_factors @ bundle.item_factors[product] / np.maximum(lengths * lengths[product], 1e-12)
+    )
+    cosine[(lengths == 0) | (np.arange(len(cosine)) == product)] = -np.inf
+    return [Item(int(p), float(cosine[p]), "taste", (product,)) for p in best(cosine, n)]
+
+
+def _explained(bundle: Bundle, customer: int, product: int, score: float, component: str) -> Item:
+    bought = bundle.bought(customer)
+    if product in bought:
+        return Item(product, score, "repurchase", (product,))
+    if component != "als":
+        return Item(product, score, "trending")
+    pull = bundle.item_factors[bought] @ bundle.item_factors[product]
+    return Item(product, score, "taste", tuple(int(p) for p in bought[best(pull, REASON_PRODUCTS)]))
+
+
+def _history(bundle: Bundle, customers: Array) -> tuple[Array, Array]:
+    """For each history row of the customers: its row among them, and its place in the history."""
+    starts, ends = bundle.history_start[customers], bundle.history_start[customers + 1]
+    counts = ends - starts
+    rows = np.repeat(np.arange(len(customers)), counts)
+    offsets = np.arange(len(rows)) - np.repeat(np.cumsum(counts) - counts, counts)
+    return rows, np.repeat(starts, counts) + offsets
