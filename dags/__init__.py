@@ -1,0 +1,1 @@
+"""The wiring that Airflow runs."""

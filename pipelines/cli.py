@@ -1,13 +1,19 @@
 """The `nightshelf` command."""
 
 import sys
+from pathlib import Path
+from typing import Annotated
 
 import typer
+from rich import print as show
 
-from pipelines.settings import settings, write_env
+from pipelines.settings import Solver, SourceName, settings, write_env
 from serving.errors import NightshelfError
+from serving.recommender import Lane
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
+
+Reason = Annotated[str, typer.Option(help="Why; kept with the version.")]
 
 
 @app.callback()
@@ -18,14 +24,87 @@ def nightshelf() -> None:
 @app.command()
 def init() -> None:
     """Writes a .env with fresh secrets, unless there is one."""
-    print("wrote .env" if write_env() else ".env is there already; left alone")
+    show("wrote .env" if write_env() else ".env is there already; left alone")
 
 
 @app.command()
 def config() -> None:
     """Prints every setting and its value; secrets are masked."""
     for name, value in settings().model_dump().items():
-        print(f"NIGHTSHELF_{name.upper()}={value}")
+        print(f"NIGHTSHELF_{name.upper()}={'' if value is None else value}")
+
+
+@app.command()
+def up(
+    once: Annotated[bool, typer.Option(help="Stop after the first night and one answered question.")] = False,
+) -> None:
+    """Starts shop, MLflow, Airflow and the service; runs a night; Ctrl-C ends all of it."""
+    from pipelines.up import up as start
+
+    start(once)
+
+
+@app.command("demo-shop")
+def demo_shop() -> None:
+    """Serves the demo shop's API."""
+    from pipelines.demo.api import serve
+
+    serve()
+
+
+@app.command()
+def retrain(
+    as_of: Annotated[str | None, typer.Option(help="Last day seen, as 2026-01-31.")] = None,
+    source: Annotated[SourceName | None, typer.Option(help="Where orders come from.")] = None,
+    path: Annotated[str | None, typer.Option(help="File or folder of source `files`.")] = None,
+    mapping: Annotated[str | None, typer.Option(help="Its mapping: a shipped name or a TOML file.")] = None,
+    sweep: Annotated[str | None, typer.Option(help="Search space of sweep.toml.")] = None,
+    solver: Annotated[Solver | None, typer.Option(help="ALS solver.")] = None,
+) -> None:
+    """Runs a night in this process, without Airflow."""
+    from pipelines.retrain import retrain as run
+
+    write_env()
+    run(as_of=as_of, source=source, path=path, mapping=mapping, sweep=sweep, solver=solver)
+
+
+@app.command()
+def status() -> None:
+    """Says who serves, since when and why."""
+    from pipelines.report import status as story
+
+    show(story())
+
+
+@app.command()
+def promote(version: str, reason: Reason) -> None:
+    """Makes a version the champion."""
+    from pipelines import registry
+
+    registry.promote(version, reason)
+    show(f"version {version} serves")
+
+
+@app.command()
+def rollback(
+    reason: Reason, to: Annotated[str | None, typer.Option(help="Version; else the one before.")] = None
+) -> None:
+    """Makes the version before the champion again, or another."""
+    from pipelines import registry
+
+    show(f"version {registry.rollback(to, reason)} serves")
+
+
+@app.command()
+def export(
+    to: Annotated[Path, typer.Option(help="Parquet file to write.")],
+    n: Annotated[int, typer.Option(min=1, help="Products per customer.")] = 10,
+    lane: Annotated[Lane, typer.Option(help="Which products.")] = "for-you",
+) -> None:
+    """Writes every customer's recommendations, by the shop's own customer ids."""
+    from pipelines.export import export as write
+
+    show(f"{write(n, lane, to):,} customers in {to}")
 
 
 def main() -> None:

@@ -134,10 +134,11 @@ def _array(folder: Path, name: str, manifest: Manifest) -> Array:
         raise BundleError(
             f"{file.name} of bundle {folder.name} is missing or altered: promote another version"
         )
-    array = np.load(file, mmap_mode="r", allow_pickle=False)
+    # A plain view of the mapped file: numpy's memmap class slows every look at a value.
+    array = np.asarray(np.load(file, mmap_mode="r", allow_pickle=False))
     if array.dtype.kind == "f" and name != "price" and not np.isfinite(array).all():
         raise BundleError(f"{file.name} of bundle {folder.name} holds values that are no finite numbers")
-    return cast(Array, array)
+    return array
 
 
 def _check_shapes(bundle: Bundle) -> None:

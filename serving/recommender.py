@@ -103,8 +103,8 @@ def recommend(
     values = scores(bundle, np.array([customer]), lane)[0]
     if allowed is not None:
         values[~allowed] = -np.inf
-    component = bundle.manifest["lanes"][lane]
-    return [_explained(bundle, customer, int(p), float(values[p]), component) for p in best(values, n)]
+    products = best(values, n)
+    return _explained(bundle, customer, products, values[products], bundle.manifest["lanes"][lane])
 
 
 def trending(bundle: Bundle, n: int, allowed: Array | None, strength: Array) -> list[Item]:
@@ -115,26 +115,39 @@ def trending(bundle: Bundle, n: int, allowed: Array | None, strength: Array) -> 
     return [Item(int(p), float(values[p]), "trending") for p in best(values, n)]
 
 
-def similar(bundle: Bundle, product: int, n: int) -> list[Item]:
-    """At most n alternatives by the cosine of their factors; none for a product without factors."""
+def similar(bundle: Bundle, product: int, n: int, allowed: Array | None = None) -> list[Item]:
+    """At most n alternatives by the cosine of their factors, where it is above zero.
+
+    allowed: (P,) bool, the products that may be answered; all where None.
+    """
     lengths = np.linalg.norm(bundle.item_factors, axis=1)
     if lengths[product] == 0:
         return []
     cosine = (
         bundle.item_factors @ bundle.item_factors[product] / np.maximum(lengths * lengths[product], 1e-12)
     )
-    cosine[(lengths == 0) | (np.arange(len(cosine)) == product)] = -np.inf
+    cosine[(cosine <= 0) | (np.arange(len(cosine)) == product)] = -np.inf
+    if allowed is not None:
+        cosine[~allowed] = -np.inf
     return [Item(int(p), float(cosine[p]), "taste", (product,)) for p in best(cosine, n)]
 
 
-def _explained(bundle: Bundle, customer: int, product: int, score: float, component: str) -> Item:
+def _explained(bundle: Bundle, customer: int, products: Array, values: Array, component: str) -> list[Item]:
     bought = bundle.bought(customer)
-    if product in bought:
-        return Item(product, score, "repurchase", (product,))
-    if component != "als":
-        return Item(product, score, "trending")
-    pull = bundle.item_factors[bought] @ bundle.item_factors[product]
-    return Item(product, score, "taste", tuple(int(p) for p in bought[best(pull, REASON_PRODUCTS)]))
+    own = set(bought.tolist())
+    reasons = _speaking_for(bundle, products, bought) if component == "als" else [()] * len(products)
+    other: Kind = "taste" if component == "als" else "trending"
+    return [
+        Item(p, value, "repurchase", (p,)) if p in own else Item(p, value, other, because)
+        for p, value, because in zip(products.tolist(), values.tolist(), reasons, strict=True)
+    ]
+
+
+def _speaking_for(bundle: Bundle, products: Array, bought: Array) -> list[tuple[int, ...]]:
+    """For each product, those of the bought ones whose factors point its way the most."""
+    pulls = bundle.item_factors[products] @ bundle.item_factors[bought].T
+    most = np.argsort(-pulls, axis=1, kind="stable")[:, :REASON_PRODUCTS]
+    return [tuple(bought[row[pull[row] > 0]].tolist()) for row, pull in zip(most, pulls, strict=True)]
 
 
 def _history(bundle: Bundle, customers: Array) -> tuple[Array, Array]:

@@ -1,9 +1,12 @@
 """What the service is told from outside, by environment variables named NIGHTSHELF_*."""
 
 from pathlib import Path
+from typing import TypeVar
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from serving.errors import NightshelfError
 
 PROJECT = Path(__file__).resolve().parents[1]
 
@@ -36,3 +39,24 @@ class ServingSettings(BaseSettings):
     def state(self) -> Path:
         """Folder of everything that can be made anew: caches, logs, Airflow's home."""
         return self.home / ".nightshelf"
+
+    def require_customer_key(self) -> str:
+        """The secret behind the pseudonyms; raises NightshelfError where it isn't set."""
+        if not (key := self.customer_key.get_secret_value()):
+            raise NightshelfError(
+                "NIGHTSHELF_CUSTOMER_KEY is not set: "
+                "set it, or let `nightshelf init` write a .env with secrets"
+            )
+        return key
+
+
+S = TypeVar("S", bound=ServingSettings)
+
+
+def read(kind: type[S]) -> S:
+    """The settings as the environment and `.env` give them; raises NightshelfError naming each wrong one."""
+    try:
+        return kind()
+    except ValidationError as error:
+        wrong = "; ".join(f"NIGHTSHELF_{str(e['loc'][0]).upper()}: {e['msg']}" for e in error.errors())
+        raise NightshelfError(f"wrong settings: {wrong}") from None

@@ -1,0 +1,1 @@
+"""What is learned, each into arrays of the bundle."""

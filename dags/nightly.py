@@ -1,0 +1,199 @@
+"""A night at the shop, as Airflow runs it; every step is a function of `pipelines.nightly`.
+
+1. **begin** settles which day the night closes, from which source, with which sweep; opens the MLflow run.
+2. **extract** pulls the shop's orders and goods into the lake.
+3. **validate** checks them; a bad night ends here, and the champion serves on.
+4. **prepare** makes interactions and baskets of them.
+5. **candidates** names what the sweep tries; **sweep** trains and measures each, one box in the grid apiece.
+6. **rules** mines what is bought together, while the sweep runs.
+7. **evaluate** measures the best of them on days that nothing has seen.
+8. **gate** decides whether it is no worse than the champion; verdict and reasons are in the MLflow run.
+9. **publish** moves the alias `champion`; a refused model leaves it skipped, and the champion serves on.
+10. **smoke** asks what was published a few questions.
+
+XCom carries names and counts only; the tables are in the lake, the models in MLflow.
+"""
+
+import datetime as dt
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import Any
+
+from airflow.sdk import Asset, Context, CronTriggerTimetable, Param, dag, get_current_context, task
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
+
+from serving.errors import NightshelfError
+
+Json = dict[str, Any]
+
+ORDERS = Asset(name="orders", uri="x-nightshelf://lake/orders")
+INTERACTIONS = Asset(name="interactions", uri="x-nightshelf://lake/interactions")
+BASKETS = Asset(name="baskets", uri="x-nightshelf://lake/baskets")
+MODEL = Asset(name="model", uri="x-nightshelf://models/champion")
+
+PARAMS = {
+    "as_of": Param(
+        None,
+        type=["null", "string"],
+        format="date",
+        title="As of",
+        description="Last day seen; empty: the latest.",
+    ),
+    "source": Param(
+        None,
+        enum=[None, "shop-api", "files"],
+        title="Source",
+        description="Where orders come from; empty: as the settings say.",
+    ),
+    "path": Param(
+        None, type=["null", "string"], title="Path", description="File or folder that `files` reads."
+    ),
+    "mapping": Param(
+        None, type=["null", "string"], title="Mapping", description="Column mapping of `files`."
+    ),
+    "sweep": Param(
+        None, type=["null", "string"], title="Sweep", description="Search space; empty: as the settings say."
+    ),
+    "solver": Param(
+        None,
+        enum=[None, "auto", "implicit", "spark"],
+        title="Solver",
+        description="ALS solver; empty: as the settings say.",
+    ),
+}
+
+
+@contextmanager
+def failing_at_once() -> Iterator[None]:
+    """A block whose NightshelfError fails the task with its one sentence; no retry can help there."""
+    try:
+        yield
+    except NightshelfError as error:
+        raise AirflowFailException(str(error)) from None
+
+
+def last_day(context: Context) -> str | None:
+    """The day that a scheduled run closes; None for a run by hand, where the source knows its last day."""
+    if context["dag_run"].run_type not in ("scheduled", "backfill"):
+        return None
+    # A daily run comes at midnight, when its logical date is already the day after the one it closes.
+    return str((context["data_interval_end"] - dt.timedelta(microseconds=1)).date())
+
+
+def run(step: str, night: Json, *arguments: Any) -> Any:
+    """What the step of `pipelines.nightly` by that name answers."""
+    from pipelines import nightly
+
+    with failing_at_once():
+        return getattr(nightly, step)(nightly.Night(**night), *arguments)
+
+
+def close_failed(context: Context) -> None:
+    """Marks the night's MLflow run as failed, with the task and its sentence."""
+    from pipelines import nightly
+
+    if night := context["ti"].xcom_pull(task_ids="begin"):
+        error = context.get("exception")
+        # Only our own sentences are sure to hold nothing about a customer.
+        reason = str(error) if isinstance(error, AirflowFailException) else type(error).__name__
+        nightly.fail(nightly.Night(**night), f"{context['ti'].task_id}: {reason}")
+
+
+step = partial(task, multiple_outputs=False)
+
+
+@dag(
+    # A first start doesn't make up for last midnight, whoever starts it triggers the run.
+    schedule=CronTriggerTimetable("@daily", timezone="UTC", run_immediately=dt.timedelta(0)),
+    catchup=False,
+    max_active_runs=1,
+    params=PARAMS,
+    default_args={"execution_timeout": dt.timedelta(hours=1), "on_failure_callback": close_failed},
+    doc_md=__doc__,
+    tags=["nightshelf"],
+)
+def nightly() -> None:
+    """The wiring of the night."""
+
+    @step()
+    def begin() -> Json:
+        """Settles the night from the Params and the settings, and opens its MLflow run."""
+        from pipelines import nightly
+
+        context = get_current_context()
+        chosen = dict(context["params"])
+        chosen["as_of"] = chosen["as_of"] or last_day(context)
+        with failing_at_once():
+            return nightly.begin(**chosen).model_dump(mode="json")
+
+    @step(
+        retries=3,
+        retry_delay=dt.timedelta(minutes=1),
+        retry_exponential_backoff=True,
+        max_retry_delay=dt.timedelta(minutes=15),
+        execution_timeout=dt.timedelta(hours=4),
+    )
+    def extract(night: Json) -> Json:
+        """Pulls orders and goods from the source into the lake; answers their counts."""
+        return run("extract", night)
+
+    @step(outlets=[ORDERS])
+    def validate(night: Json) -> Json:
+        """Checks the orders; quarantines rows, or stops the night. Data Docs say what was found."""
+        return run("validate", night)
+
+    @step(outlets=[INTERACTIONS, BASKETS])
+    def prepare(night: Json) -> Json:
+        """Makes interactions and baskets of the orders; answers their counts."""
+        return run("prepare", night)
+
+    @step()
+    def candidates(night: Json) -> list[Json]:
+        """Names the candidates of the sweep with their settings."""
+        return run("candidates", night)
+
+    @step(
+        map_index_template="{{ task.op_kwargs['candidate']['name'] }}",
+        execution_timeout=dt.timedelta(hours=2),
+    )
+    def sweep(night: Json, candidate: Json) -> Json:
+        """Trains one candidate and measures it on the validation days; a child run in MLflow."""
+        return run("sweep", night, candidate)
+
+    @step()
+    def rules(night: Json) -> Json:
+        """Mines association rules from the baskets; answers their count."""
+        return run("rules", night)
+
+    @step(execution_timeout=dt.timedelta(hours=2))
+    def evaluate(night: Json) -> Json:
+        """Measures the best candidate, the champion and the baselines on the test days."""
+        return run("evaluate", night)
+
+    @step()
+    def gate(night: Json) -> Json:
+        """Answers the verdict (FIRST, PROMOTED or REFUSED) and its reasons."""
+        return run("gate", night)
+
+    @step(outlets=[MODEL], execution_timeout=dt.timedelta(hours=2))
+    def publish(night: Json) -> Json:
+        """Refits on everything, registers the bundle and moves `champion`; skipped when the gate refused."""
+        published = run("publish", night)
+        if published["version"] is None:
+            raise AirflowSkipException("the gate refused the model; the champion serves on")
+        return published
+
+    @step(execution_timeout=dt.timedelta(minutes=10))
+    def smoke(night: Json) -> Json:
+        """Asks the published model a few questions within its budget of time."""
+        return run("smoke", night)
+
+    night = begin()
+    tried, mined, measured = candidates(night), rules(night), evaluate(night)
+    extract(night) >> validate(night) >> prepare(night) >> [tried, mined]
+    [sweep.partial(night=night).expand(candidate=tried), mined] >> measured
+    measured >> gate(night) >> publish(night) >> smoke(night)
+
+
+nightly()

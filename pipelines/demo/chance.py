@@ -1,0 +1,21 @@
+"""Seeded randomness: one independent stream for every purpose and day."""
+
+from enum import IntEnum
+
+import numpy as np
+
+
+class Stream(IntEnum):
+    """What the numbers are drawn for."""
+
+    CATALOGUE = 0
+    TRUTH = 1
+    ORDERS = 2
+    PHONES = 3
+    GOODS = 4
+    DIRT = 5
+
+
+def generator(seed: int, stream: Stream, day: int = 0) -> np.random.Generator:
+    """The same numbers for the same seed, purpose and day (counted from 0)."""
+    return np.random.default_rng((seed, stream, day))

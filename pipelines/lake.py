@@ -1,0 +1,96 @@
+"""Where the tables live: Parquet under one folder or URL, each replaced whole.
+
+A table is a folder of versions and one small file, CURRENT, that names the version to read. A
+version is written beside the others and CURRENT replaced last, so that whoever reads sees the old
+table or the new one and never a half; a run that is killed leaves only a version nobody reads.
+"""
+
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+import fsspec
+import pyarrow as pa
+import pyarrow.parquet as pq
+from fsspec.core import url_to_fs
+from pyspark.sql import DataFrame, SparkSession
+
+from pipelines.settings import settings
+from serving.errors import NightshelfError
+
+RAW_ORDERS = "raw/orders/date={day}"
+RAW_PRODUCTS = "raw/products"
+ORDERS = "orders"
+PRODUCTS = "products"
+QUARANTINE = "quarantine/orders/date={day}"
+INTERACTIONS = "interactions"
+BASKETS = "baskets"
+RULES = "rules"
+EVALUATION = "evaluation/date={day}"
+
+POINTER = "CURRENT"
+
+
+def current(table: str) -> str:
+    """The path of the version to read; raises NightshelfError where the table was never written."""
+    fs, root = _open(table)
+    try:
+        return f"{_url(table)}/{fs.cat_file(f'{root}/{POINTER}').decode()}"
+    except FileNotFoundError:
+        raise NightshelfError(
+            f"the lake holds no table {table!r} in {settings().lake_url}: run a night first"
+        ) from None
+
+
+def read(table: str, columns: list[str] | None = None) -> pa.Table:
+    """A table of the lake, in memory."""
+    fs, path = url_to_fs(current(table))
+    return pq.read_table(path, filesystem=fs, columns=columns)
+
+
+def read_spark(spark: SparkSession, table: str) -> DataFrame:
+    """A table of the lake, as Spark reads it."""
+    return spark.read.parquet(current(table))
+
+
+def write(table: str, rows: pa.Table) -> int:
+    """The number of rows written; they replace what the table held."""
+
+    def save(url: str) -> None:
+        fs, path = url_to_fs(url)
+        fs.makedirs(path, exist_ok=True)
+        pq.write_table(rows, f"{path}/part-0.parquet", filesystem=fs)
+
+    replace(table, save)
+    return int(rows.num_rows)
+
+
+def write_spark(table: str, rows: DataFrame) -> None:
+    """Replaces a table by what Spark computes."""
+    replace(table, rows.write.parquet)
+
+
+def replace(table: str, save: Callable[[str], Any]) -> None:
+    """Replaces a table by what `save` writes to the path it is given."""
+    fs, root = _open(table)
+    before = fs.cat_file(f"{root}/{POINTER}").decode() if fs.exists(f"{root}/{POINTER}") else ""
+    version = uuid.uuid4().hex
+    fs.makedirs(root, exist_ok=True)
+    save(f"{_url(table)}/{version}")
+    fs.pipe_file(f"{root}/.{version}", version.encode())
+    fs.mv(f"{root}/.{version}", f"{root}/{POINTER}")
+    _remove_others(fs, root, {POINTER, version, before})  # the one before may still be being read
+
+
+def _remove_others(fs: fsspec.AbstractFileSystem, root: str, keep: set[str]) -> None:
+    for entry in fs.ls(root, detail=False):
+        if entry.rsplit("/", 1)[-1] not in keep:
+            fs.rm(entry, recursive=True)
+
+
+def _open(table: str) -> tuple[fsspec.AbstractFileSystem, str]:
+    return url_to_fs(_url(table))  # type: ignore[no-any-return]
+
+
+def _url(table: str) -> str:
+    return f"{settings().lake_url.rstrip('/')}/{table}"

@@ -1,0 +1,21 @@
+"""One night: what it was asked to do, small enough to travel between tasks."""
+
+import datetime as dt
+
+from pydantic import BaseModel, ConfigDict
+
+from pipelines.settings import Solver, SourceName
+
+
+class Night(BaseModel):
+    """A nightly run, as if at the end of the day `as_of`: nothing later is seen."""
+
+    model_config = ConfigDict(frozen=True)
+
+    as_of: dt.date
+    source: SourceName
+    path: str
+    mapping: str
+    sweep: str
+    solver: Solver
+    run_id: str = ""  # the parent run in MLflow

@@ -1,0 +1,59 @@
+"""What a night says of itself in the terminal."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from rich.console import RenderableType
+from rich.table import Table
+
+from pipelines import evaluate, gate, lake, registry
+from pipelines.night import Night
+from serving.recommender import BASELINES, LANES
+from serving.registry import ALIAS
+
+ORDER = (gate.CHALLENGER, gate.CHAMPION, *BASELINES, "als")
+
+
+def counts(found: Mapping[str, Any]) -> str:
+    """The numbers of a step, in one line."""
+    return ", ".join(f"{name} {value:,}" for name, value in found.items() if isinstance(value, int))
+
+
+def evaluation_table(night: Night) -> Table:
+    """Each model beside the others on the test window, lane by lane."""
+    measured = evaluate.summary(lake.read(lake.EVALUATION.format(day=night.as_of)))
+    table = Table(title="NDCG@10 on the test window", title_justify="left")
+    table.add_column("model")
+    for lane in LANES:
+        table.add_column(lane, justify="right")
+    for model in sorted(measured, key=ORDER.index):
+        table.add_row(model, *(_ndcg(measured[model], lane) for lane in LANES))
+    return table
+
+
+def verdict(decision: Mapping[str, Any], published: Mapping[str, Any]) -> str:
+    """The verdict, its reasons, and the version that serves by it."""
+    serves = f"version {published['version']} serves" if published["version"] else "the champion serves on"
+    return "\n".join([f"{decision['verdict']}: {serves}", *(f"  {reason}" for reason in decision["reasons"])])
+
+
+def status() -> RenderableType:
+    """Who serves, since which night, and why; and the versions before it."""
+    table = Table("version", "serves", "night", "verdict", "for-you", "discover", "reason")
+    for version in registry.versions():
+        tags = version.tags
+        table.add_row(
+            str(version.version),
+            ", ".join(version.aliases),
+            tags.get("as_of", ""),
+            tags.get("verdict", ""),
+            tags.get("ndcg_at_10_for_you", ""),
+            tags.get("ndcg_at_10_discover", ""),
+            tags.get(registry.REASON, ""),
+            style="bold" if ALIAS in version.aliases else None,
+        )
+    return table if table.row_count else "no model yet: run `nightshelf retrain`"
+
+
+def _ndcg(lanes: Mapping[str, Mapping[str, float]], lane: str) -> str:
+    return f"{lanes[lane][evaluate.NDCG]:.4f}" if lane in lanes else "-"

@@ -1,0 +1,84 @@
+"""A night in one process: the steps of `nightly`, with a progress bar each."""
+
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.table import Column
+
+from pipelines import nightly, report
+from pipelines.night import Night
+from serving.errors import NightshelfError
+
+console = Console()
+
+
+def retrain(**asked: str | None) -> dict[str, Any]:
+    """The verdict of a night and what its steps counted; raises NightshelfError where a step stops it."""
+    night = nightly.begin(**asked)
+    console.print(
+        f"the night of {night.as_of}: source {night.source}, sweep {night.sweep}, solver {night.solver}"
+    )
+    try:
+        with _bars() as bars:
+            return _steps(night, bars)
+    except NightshelfError as error:
+        nightly.fail(night, str(error))
+        raise
+    except BaseException as error:
+        nightly.fail(night, type(error).__name__)
+        raise
+
+
+def _steps(night: Night, bars: Progress) -> dict[str, Any]:
+    told = _step(
+        bars,
+        "extract",
+        lambda bar: nightly.extract(night, lambda d, n: bars.update(bar, completed=d, total=n)),
+    )
+    told |= _step(bars, "validate", lambda _: nightly.validate(night))
+    told |= _step(bars, "prepare", lambda _: nightly.prepare(night))
+    told |= _step(bars, "sweep", lambda bar: _sweep(night, bars, bar))
+    told |= _step(bars, "rules", lambda _: nightly.rules(night))
+    told |= _step(bars, "evaluate", lambda _: nightly.evaluate(night))
+    decision = _step(bars, "gate", lambda _: nightly.gate(night))
+    published = _step(bars, "publish", lambda _: nightly.publish(night))
+    told |= _step(bars, "smoke", lambda _: nightly.smoke(night))
+    console.print(report.evaluation_table(night), report.verdict(decision, published))
+    return told | decision | published
+
+
+def _step(bars: Progress, name: str, work: Callable[[TaskID], dict[str, Any]]) -> dict[str, Any]:
+    bar = bars.add_task(name, total=None, counts="")
+    started = time.monotonic()
+    done = work(bar)
+    bars.update(bar, completed=1, total=1, counts=report.counts(done))
+    if not console.is_terminal:
+        console.print(f"{name:>9} {time.monotonic() - started:6.1f} s  {report.counts(done)}", soft_wrap=True)
+    return done
+
+
+def _advance(bars: Progress, bar: TaskID, done: int, total: int) -> None:
+    bars.update(bar, completed=done, total=total)
+
+
+def _sweep(night: Night, bars: Progress, bar: TaskID) -> dict[str, Any]:
+    candidates = nightly.candidates(night)
+    for number, candidate in enumerate(candidates, 1):
+        nightly.sweep(night, candidate)
+        bars.update(bar, completed=number, total=len(candidates))
+    return {"candidates": len(candidates)}
+
+
+def _bars() -> Progress:
+    return Progress(
+        TextColumn("{task.description:>9}", table_column=Column(no_wrap=True, min_width=9)),
+        BarColumn(bar_width=24),
+        TimeElapsedColumn(),
+        TextColumn("{task.fields[counts]}"),
+        console=console,
+        disable=not console.is_terminal,
+    )

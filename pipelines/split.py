@@ -1,0 +1,151 @@
+"""A global cut in time: what was known before it, and what happened after."""
+
+import datetime as dt
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import scipy.sparse as sp
+
+from pipelines import columns as c
+from serving.bundle import Array, texts
+from serving.errors import NightshelfError
+
+SHARE_OF_HISTORY = 5  # a window takes at most a fifth of the days, so that training keeps three
+EPOCH = dt.date(1970, 1, 1)
+
+
+@dataclass(frozen=True)
+class Windows:
+    """The last day, since 1970, of training, of validation and of the test."""
+
+    train: int
+    validation: int
+    test: int
+
+
+@dataclass(frozen=True)
+class Interactions:
+    """n rows of (customer, product, day), as dense ints into the sorted ids."""
+
+    customers: Array  # (C,) bytes, sorted
+    products: Array  # (P,) bytes, sorted
+    customer: Array  # (n,) int64
+    product: Array  # (n,) int64
+    day: Array  # (n,) int64, since 1970
+    quantity: Array  # (n,) float64, units bought
+    returned: Array  # (n,) float64, units returned
+    orders: Array  # (n,) int64, orders that bought
+
+    def where(self, rows: Array) -> "Interactions":
+        """The chosen rows, over the same ids."""
+        parts = (self.customer, self.product, self.day, self.quantity, self.returned, self.orders)
+        return Interactions(self.customers, self.products, *(part[rows] for part in parts))
+
+    def until(self, day: int) -> "Interactions":
+        """What was known at the end of a day: returns netted, customers without a purchase unknown."""
+        known = _netted(self.where(self.day <= day))
+        present, customer = np.unique(known.customer, return_inverse=True)
+        return Interactions(
+            self.customers[present],
+            self.products,
+            customer,
+            known.product,
+            known.day,
+            known.quantity,
+            known.returned,
+            known.orders,
+        )
+
+    def bought(self, after: int, until: int) -> "Interactions":
+        """The purchases after one day and up to another."""
+        return self.where((self.day > after) & (self.day <= until) & (self.quantity > 0))
+
+    def matrix(self, values: Array) -> sp.csr_matrix:
+        """A value per row, summed over days, (C, P) float32."""
+        shape = (len(self.customers), len(self.products))
+        return sp.coo_matrix((values.astype(np.float32), (self.customer, self.product)), shape=shape).tocsr()
+
+    def decay(self, half_life_days: float) -> Array:
+        """The weight of each row by its age at the last day: 1 today, 1/2 after a half-life, (n,)."""
+        age = self.day.max(initial=0) - self.day
+        return np.asarray(0.5 ** (age / half_life_days))
+
+
+def interactions(rows: pa.Table, products: list[str]) -> Interactions:
+    """The table `interactions` over all its customers and the given products."""
+    customers = rows[c.CUSTOMER].combine_chunks().dictionary_encode()
+    ids, place = np.unique(texts(customers.dictionary.to_pylist()), return_inverse=True)
+    catalogue = np.sort(texts(products))
+    product = rows[c.PRODUCT].combine_chunks().dictionary_encode()
+    product_place = np.searchsorted(catalogue, texts(product.dictionary.to_pylist()))
+    return Interactions(
+        ids,
+        catalogue,
+        place[customers.indices.to_numpy()],
+        product_place[product.indices.to_numpy()],
+        pc.cast(rows[c.DAY].combine_chunks(), pa.int32()).to_numpy().astype(np.int64),
+        rows[c.QUANTITY].to_numpy(),
+        rows[c.RETURNED].to_numpy(),
+        rows[c.ORDERS].to_numpy().astype(np.int64),
+    )
+
+
+def windows(known: Interactions, as_of: dt.date, horizon_days: int) -> Windows:
+    """Where validation and test begin and end, for windows of at most `horizon_days`.
+
+    A short history gets shorter windows. Raises NightshelfError where there is too little to cut.
+    """
+    last = day_number(as_of)
+    history = last - int(known.day.min(initial=last)) + 1
+    horizon = min(horizon_days, history // SHARE_OF_HISTORY)
+    if horizon < 1:
+        raise NightshelfError(
+            f"{history} days of orders up to {as_of} are too few to learn from and to test on:"
+            f" at least {SHARE_OF_HISTORY} are needed"
+        )
+    return Windows(last - 2 * horizon, last - horizon, last)
+
+
+def day_number(day: dt.date) -> int:
+    """Days since 1970."""
+    return (day - EPOCH).days
+
+
+def date_of(day: int) -> dt.date:
+    """The date of a day since 1970."""
+    return EPOCH + dt.timedelta(days=int(day))
+
+
+def _netted(rows: Interactions) -> Interactions:
+    """The purchases that were kept: what a customer returned is taken from the oldest ones first.
+
+    Oldest first, so that what was bought after a return stays.
+    """
+    order = np.lexsort((rows.day, rows.product, rows.customer))
+    r = rows.where(order)
+    first = np.r_[True, (np.diff(r.customer) != 0) | (np.diff(r.product) != 0)][: len(order)]
+    group = np.cumsum(first) - 1
+    bought = _running(r.quantity, first)
+    returned = np.bincount(group, r.returned)[group] if len(group) else r.returned
+    kept = np.minimum(r.quantity, np.maximum(bought - returned, 0))
+    left = r.where(kept > 0)
+    return Interactions(
+        r.customers,
+        r.products,
+        left.customer,
+        left.product,
+        left.day,
+        kept[kept > 0],
+        left.returned,
+        left.orders,
+    )
+
+
+def _running(values: Array, first: Array) -> Array:
+    """Running totals that begin anew at each `first`, (n,)."""
+    total = np.cumsum(values)
+    starts = np.flatnonzero(first)
+    before = np.repeat(total[starts] - values[starts], np.diff(np.r_[starts, len(values)]))
+    return np.asarray(total - before)

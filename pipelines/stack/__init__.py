@@ -1,0 +1,1 @@
+"""The servers that `nightshelf up` runs on one machine, under one supervisor."""

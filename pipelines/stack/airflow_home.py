@@ -1,0 +1,41 @@
+"""Airflow's home: its database, and the password of its user."""
+
+import json
+import subprocess
+from collections.abc import Mapping
+from importlib.metadata import version
+from pathlib import Path
+
+from pipelines.settings import Settings
+from pipelines.stack.programs import script
+from serving.errors import NightshelfError
+
+
+def prepare_home(settings: Settings, environment: Mapping[str, str]) -> None:
+    """Writes the password file and brings the database to this version of Airflow, if it isn't yet.
+
+    Raises NightshelfError naming the log where the migration failed.
+    """
+    home = Path(environment["AIRFLOW_HOME"])
+    home.mkdir(parents=True, exist_ok=True)
+    passwords = Path(environment["AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE"])
+    passwords.touch(mode=0o600)
+    passwords.write_text(json.dumps({"admin": settings.airflow_password.get_secret_value()}))
+    migrated, installed = home / "migrated-to", version("apache-airflow-core")
+    if not migrated.exists() or migrated.read_text() != installed:
+        _migrate(environment, settings.state / "logs" / "airflow-migration.log")
+        migrated.write_text(installed)
+
+
+def _migrate(environment: Mapping[str, str], log: Path) -> None:
+    with log.open("w") as output:
+        done = subprocess.run(  # noqa: S603 - our own
+            script("airflow", "db", "migrate"), env=environment, stdout=output, stderr=output, check=False
+        )
+    if done.returncode:
+        raise NightshelfError(f"Airflow's database can't be brought up to date: its log is {log}")
+
+
+def task_logs(settings: Settings) -> Path:
+    """The folder of the task logs."""
+    return settings.state.resolve() / "airflow" / "logs"

@@ -1,0 +1,57 @@
+"""The service as a shop sees it, and where all else of the stack is found."""
+
+from functools import partial
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+
+from pipelines.settings import Settings
+from pipelines.stack.board import console
+from pipelines.stack.programs import address
+from pipelines.stack.waiting import wait_for
+from serving.errors import NightshelfError
+
+
+def serves(settings: Settings) -> bool:
+    """Whether a champion is live."""
+    return httpx.get(f"{_url(settings)}/readyz").is_success
+
+
+def ask(settings: Settings, question: str) -> Any:
+    """The service's answer, once a champion is live; raises NightshelfError where it gives none."""
+    wait_for(partial(serves, settings), "the service finds no champion; its log in STATE/logs says why")
+    answer = httpx.get(f"{_url(settings)}{question}")
+    if not answer.is_success:
+        raise NightshelfError(f"the service answers {answer.status_code} to {question}")
+    return answer.json()
+
+
+def welcome(settings: Settings) -> None:
+    """Prints the addresses, the logins and, once a champion is live, a question to ask."""
+    for name, where, login in _addresses(settings):
+        console.print(f"  {name:<8} {where:<22} {login}".rstrip(), markup=False)
+    if serves(settings):
+        console.print(f"Ask it: curl '{_url(settings)}{_question(settings)}'", markup=False)
+    console.print("Ctrl-C ends all of it")
+
+
+def _url(settings: Settings) -> str:
+    return address(settings, settings.serving_port)
+
+
+def _addresses(s: Settings) -> list[tuple[str, str, str]]:
+    # A terminal is for its user's eyes; anything else may be kept.
+    password = s.airflow_password.get_secret_value() if console.is_terminal else "NIGHTSHELF_AIRFLOW_PASSWORD"
+    return [
+        ("service", _url(s), ""),
+        ("Airflow", address(s, s.airflow_port), f"user admin, password {password}"),
+        ("MLflow", s.mlflow_uri or address(s, s.mlflow_port), ""),
+        ("shop", s.shop_url, f"user {s.shop_user}, password NIGHTSHELF_SHOP_PASSWORD of .env"),
+    ]
+
+
+def _question(settings: Settings) -> str:
+    """What goes with the most popular product."""
+    product = ask(settings, "/v1/popular?n=1")["items"][0]["product"]
+    return f"/v1/products/{quote(product, safe='')}/bought-together?n=5"

@@ -1,0 +1,134 @@
+"""supervisord as a child of this process: what it starts ends with it, and it ends with us."""
+
+import shlex
+import subprocess
+import sys
+import tempfile
+import xmlrpc.client
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from pipelines.stack.leash import leashed
+from pipelines.stack.programs import Program
+from pipelines.stack.waiting import wait_for
+from serving.errors import NightshelfError
+
+STOP_SECONDS = 8
+BROKEN = ("BACKOFF", "EXITED", "FATAL")
+
+HEAD = """\
+[supervisord]
+nodaemon=true
+silent=true
+logfile={home}/logs/supervisord.log
+pidfile={home}/supervisord.pid
+childlogdir={home}/logs
+
+[unix_http_server]
+file={socket}
+
+[supervisorctl]
+serverurl=unix://{socket}
+
+[rpcinterface:supervisor]
+supervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface
+
+; One group, because groups are stopped one after the other.
+[group:nightshelf]
+programs={names}
+"""
+
+PROGRAM = """
+[program:{name}]
+command={command}
+stdout_logfile={home}/logs/{name}.log
+stdout_logfile_maxbytes=10MB
+stdout_logfile_backups=2
+redirect_stderr=true
+autostart=false
+autorestart=true
+startsecs=30
+stopwaitsecs={seconds}
+stopasgroup=true
+killasgroup=true
+"""
+
+
+@contextmanager
+def supervised(
+    state: Path, programs: Iterable[Program], environment: Mapping[str, str]
+) -> Iterator["Supervisor"]:
+    """The supervisor of these programs; the end of the block ends them, and all that they started.
+
+    The logs are in STATE/logs; `supervisorctl -c STATE/supervisor.conf` works beside it.
+    """
+    home, programs = state.resolve(), list(programs)
+    (home / "logs").mkdir(parents=True, exist_ok=True)
+    config = home / "supervisor.conf"
+    command = (sys.executable, "-m", "supervisor.supervisord", "--configuration", str(config))
+    # Not in STATE: the path of a socket may have 107 characters.
+    with tempfile.TemporaryDirectory(prefix="nightshelf-") as folder:
+        socket = Path(folder, "supervisor.sock")
+        config.write_text(_config(programs, home, socket))
+        with leashed(command, environment, STOP_SECONDS + 4) as process:
+            yield Supervisor(programs, environment, home / "logs", process, socket)
+
+
+class Supervisor:
+    """supervisord at work, restarting the started programs that crash."""
+
+    def __init__(
+        self,
+        programs: list[Program],
+        environment: Mapping[str, str],
+        logs: Path,
+        process: subprocess.Popen[bytes],
+        socket: Path,
+    ) -> None:
+        self.programs, self.environment, self.logs, self.process = programs, environment, logs, process
+        self.rpc = httpx.Client(transport=httpx.HTTPTransport(uds=str(socket)), timeout=10)
+        wait_for(lambda: socket.exists() or process.poll() is not None, "the supervisor doesn't start")
+
+    def start(self, program: Program) -> None:
+        """Starts the program and doesn't wait for it."""
+        self._call("startProcess", f"nightshelf:{program.name}", False)
+
+    def broken(self) -> list[str]:
+        """The names of the programs that ended by themselves within their first seconds."""
+        return [state["name"] for state in self._call("getAllProcessInfo") if state["statename"] in BROKEN]
+
+    def log(self, name: str) -> Path:
+        """The file with what the program says."""
+        return self.logs / f"{name}.log"
+
+    def wait(self) -> None:
+        """Waits for ever; raises NightshelfError when supervisord ends by itself."""
+        self.process.wait()
+        raise NightshelfError(f"the supervisor ended by itself: its log is {self.log('supervisord')}")
+
+    def _call(self, method: str, *arguments: Any) -> Any:
+        body = xmlrpc.client.dumps(arguments, f"supervisor.{method}")
+        answer = self.rpc.post("http://supervisor/RPC2", content=body, headers={"Content-Type": "text/xml"})
+        return xmlrpc.client.loads(answer.content)[0][0]
+
+
+def _config(programs: Iterable[Program], home: Path, socket: Path) -> str:
+    names = ",".join(program.name for program in programs)
+    return HEAD.format(home=_plain(home), socket=_plain(socket), names=names) + "".join(
+        PROGRAM.format(
+            name=program.name,
+            command=_plain(shlex.join(program.command)),
+            home=_plain(home),
+            seconds=STOP_SECONDS,
+        )
+        for program in programs
+    )
+
+
+def _plain(value: object) -> str:
+    """The text as supervisor's configuration wants it, where a percent sign begins an expansion."""
+    return str(value).replace("%", "%%")

@@ -1,0 +1,97 @@
+"""Tonight's run of the DAG `nightly`: started where it is missing, and followed task by task."""
+
+import datetime as dt
+import json
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from pipelines.settings import Settings
+from pipelines.stack.airflow_home import task_logs
+from pipelines.stack.board import board
+from pipelines.stack.nights import Nights
+from pipelines.stack.programs import address
+from pipelines.stack.waiting import wait_for
+
+OVER = ("success", "failed")
+ENDED = {"success": "done", "skipped": "skipped"}
+BUSY = ("queued", "scheduled", "running", "restarting", "up_for_retry")
+
+Tasks = list[dict[str, Any]]
+
+
+def tonight(settings: Settings) -> str | None:
+    """Runs a night unless one succeeded since midnight (UTC); says which task failed and why, or None."""
+    nights = Nights(address(settings, settings.airflow_port), settings.airflow_password.get_secret_value())
+    wait_for(nights.known, "Airflow hasn't read dags/nightly.py; the log of airflow-dag-processor says why")
+    if nights.succeeded_since(dt.datetime.now(dt.UTC).replace(hour=0, minute=0, second=0)):
+        return None
+    run = nights.under_way() or nights.trigger()
+    nights.unpause()
+    if _follow(nights, run) == "success":
+        return None
+    return failure(nights.tasks(run), task_logs(settings))
+
+
+def _follow(nights: Nights, run: str) -> str:
+    """Shows the run until it is over; returns its last state."""
+    with board("Tonight's run") as rows:
+        while True:
+            state = nights.state(run)
+            for name, (progress, detail) in summary(nights.tasks(run)).items():
+                rows.set(name, progress, detail)
+            if state in OVER:
+                return state
+            time.sleep(1)
+
+
+def summary(tasks: Tasks) -> dict[str, tuple[str, str]]:
+    """State and detail of each task that has begun; a mapped task's instances are counted.
+
+    >>> sweep = {"task_id": "sweep"}
+    >>> summary([sweep | {"map_index": 0, "state": "success"}, sweep | {"map_index": 1, "state": "running"}])
+    {'sweep': ('running', '1 of 2')}
+    """
+    states: dict[str, list[str | None]] = {}
+    for task in tasks:
+        states.setdefault(task["task_id"], []).append(task["state"])
+    mapped = {task["task_id"] for task in tasks if task["map_index"] >= 0}
+    return {
+        name: (state, f"{Counter(found)['success']} of {len(found)}" if name in mapped else "")
+        for name, found in states.items()
+        if (state := _state(found))
+    }
+
+
+def _state(found: list[str | None]) -> str:
+    if "failed" in found:
+        return "failed"
+    if any(state in BUSY for state in found):
+        return "running"
+    return ENDED.get(found[0] or "", "")
+
+
+def failure(tasks: Tasks, logs: Path) -> str:
+    """Which task failed, why, and where its log is; logs: the folder of Airflow's task logs."""
+    failed = next((task for task in tasks if task["state"] == "failed"), None)
+    if failed is None:
+        return "tonight's run failed without a failed task; Airflow's grid shows it"
+    run = (
+        logs
+        / f"dag_id={failed['dag_id']}"
+        / f"run_id={failed['dag_run_id']}"
+        / f"task_id={failed['task_id']}"
+    )
+    place = run / f"map_index={failed['map_index']}" if failed["map_index"] >= 0 else run
+    log = place / f"attempt={failed['try_number']}.log"
+    return f"{failed['task_id']} failed: {_reason(log)} (its log is {log})"
+
+
+def _reason(log: Path) -> str:
+    """The sentence of an error of ours; of another only its kind, which holds nothing of a customer."""
+    lines = log.read_text().splitlines() if log.exists() else []
+    errors = [error for line in lines for error in json.loads(line).get("error_detail") or []]
+    if not errors:
+        return "no reason was written"
+    return str(errors[-1]["exc_value" if errors[-1]["exc_type"] == "AirflowFailException" else "exc_type"])

@@ -1,0 +1,115 @@
+"""The nightly runs in MLflow: one parent run per night, one child per candidate."""
+
+import json
+import os
+import time
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+import pyarrow as pa
+from mlflow import MlflowClient
+from mlflow.entities import Dataset, DatasetInput, Metric, Param, Run, RunTag
+from mlflow.exceptions import MlflowException
+from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NAME
+
+from pipelines.settings import settings
+from serving.errors import NightshelfError
+
+ENVIRONMENT = {
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "4",  # else minutes pass before an error is told
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+}
+EXPERIMENT = "nightly"
+CANDIDATE = "candidate"
+
+
+@cache
+def client() -> MlflowClient:
+    """The client of the tracking server, or of the database in HOME/mlruns."""
+    for name, value in ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
+    (settings().home / "mlruns").mkdir(parents=True, exist_ok=True)
+    return MlflowClient(tracking_uri=settings().tracking_uri, registry_uri=settings().tracking_uri)
+
+
+def begin(name: str, params: Mapping[str, Any]) -> str:
+    """The id of a new parent run; raises NightshelfError where MLflow can't be reached."""
+    try:
+        run = client().create_run(_experiment(), run_name=name)
+    except MlflowException as error:
+        raise NightshelfError(
+            f"MLflow at {settings().tracking_uri} can't be reached: is it up, is NIGHTSHELF_MLFLOW_URI right?"
+            f" ({type(error).__name__})"
+        ) from None
+    log(run.info.run_id, params=params)
+    return str(run.info.run_id)
+
+
+def log(
+    run_id: str,
+    metrics: Mapping[str, float] | None = None,
+    params: Mapping[str, Any] | None = None,
+    tags: Mapping[str, str] | None = None,
+) -> None:
+    """Adds to a run, in one request."""
+    now = int(time.time() * 1000)
+    client().log_batch(
+        run_id,
+        metrics=[Metric(name, float(value), now, 0) for name, value in (metrics or {}).items()],
+        params=[Param(name, str(value)) for name, value in (params or {}).items()],
+        tags=[RunTag(name, value) for name, value in (tags or {}).items()],
+    )
+
+
+def log_table(run_id: str, name: str, table: pa.Table, source: str) -> None:
+    """Notes that a run learned from a table: its place, columns and rows, never its content."""
+    schema = json.dumps({"columns": {field.name: str(field.type) for field in table.schema}})
+    profile = json.dumps({"rows": table.num_rows})
+    digest = source.rsplit("/", 1)[-1][:32]  # the lake names each version of a table anew
+    dataset = Dataset(name, digest, "local", json.dumps({"uri": source}), schema, profile)
+    client().log_inputs(run_id, [DatasetInput(dataset, tags=[])])
+
+
+def log_child(
+    run_id: str, name: str, candidate: str, params: Mapping[str, Any], metrics: Mapping[str, float]
+) -> None:
+    """Adds a finished child run for a candidate."""
+    tags = {MLFLOW_PARENT_RUN_ID: run_id, MLFLOW_RUN_NAME: name, CANDIDATE: candidate}
+    child = client().create_run(_experiment(), tags=tags)
+    log(child.info.run_id, metrics, params)
+    client().set_terminated(child.info.run_id)
+
+
+def children(run_id: str) -> list[Run]:
+    """The child runs of a night, the latest of each name."""
+    found = client().search_runs(
+        [_experiment()],
+        f"tags.`{MLFLOW_PARENT_RUN_ID}` = '{run_id}'",
+        order_by=["start_time ASC"],
+        max_results=1000,
+    )
+    return list({run.info.run_name: run for run in found}.values())
+
+
+def tag(run_id: str, name: str) -> str | None:
+    """A tag of a run, or None."""
+    return client().get_run(run_id).data.tags.get(name)
+
+
+def end(run_id: str, failed: str = "") -> None:
+    """Ends a night's run; with a reason where it failed."""
+    if failed:
+        client().set_tag(run_id, "failed", failed)
+    client().set_terminated(run_id, "FAILED" if failed else "FINISHED")
+
+
+@cache
+def _experiment() -> str:
+    found = client().get_experiment_by_name(EXPERIMENT)
+    if found:
+        return str(found.experiment_id)
+    local = not settings().mlflow_uri
+    artifacts = (settings().home / "mlruns" / "artifacts").as_uri() if local else None
+    return str(client().create_experiment(EXPERIMENT, artifact_location=artifacts))

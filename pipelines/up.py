@@ -1,0 +1,77 @@
+"""`nightshelf up`: the whole of Nightshelf on one machine, in the foreground, by one command."""
+
+import json
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+from pipelines.java import check_java
+from pipelines.settings import Settings, settings, write_env
+from pipelines.stack.board import console
+from pipelines.stack.environment import environment
+from pipelines.stack.programs import check_ports, programs
+from pipelines.stack.service import ask, serves, welcome
+from pipelines.stack.start import start
+from pipelines.stack.supervisor import Supervisor, supervised
+from pipelines.stack.tonight import tonight
+from serving.errors import NightshelfError
+
+ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+def up(once: bool = False) -> None:
+    """Starts every server, runs a night unless today had one, and stays until Ctrl-C; then ends all of it.
+
+    With `once` it ends after the night and one answer of the service, which it prints.
+    Raises NightshelfError where something is missing or a server doesn't come up; with `once` also
+    where the night or the answer fails.
+    """
+    write_env()
+    check_java()
+    chosen = settings()
+    stack = programs(chosen)
+    check_ports(chosen, stack)
+    with _until_interrupted(once), supervised(chosen.state, stack, environment(chosen)) as supervisor:
+        start(supervisor, chosen)
+        if once:
+            _answer(chosen)
+        else:
+            _stay(supervisor, chosen)
+
+
+def _answer(chosen: Settings) -> None:
+    if failed := tonight(chosen):
+        raise NightshelfError(failed)
+    print(json.dumps(ask(chosen, "/v1/popular?n=5"), ensure_ascii=False, indent=2))
+
+
+def _stay(supervisor: Supervisor, chosen: Settings) -> None:
+    if serves(chosen):
+        welcome(chosen)
+    if failed := tonight(chosen):
+        console.print(failed, style="red", markup=False)
+    welcome(chosen)
+    supervisor.wait()
+
+
+@contextmanager
+def _until_interrupted(once: bool) -> Iterator[None]:
+    """A block that Ctrl-C, SIGTERM or a closed terminal ends; for `once` that is an error."""
+    before = {ending: signal.signal(ending, _interrupt) for ending in ENDINGS}
+    try:
+        yield
+    except KeyboardInterrupt:
+        if once:
+            raise NightshelfError("interrupted before the first answer") from None
+    finally:
+        for ending, handler in before.items():
+            signal.signal(ending, handler)
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    for ending in ENDINGS:
+        signal.signal(
+            ending, signal.SIG_IGN
+        )  # clearing up takes some seconds; impatience mustn't cut it short
+    raise KeyboardInterrupt

@@ -1,0 +1,101 @@
+"""A bundle small enough to know every answer by arithmetic, and the registry it is promoted in.
+
+Two tastes, coffee and tea. The factors say anna = (2, 0.5) and boris = (0.5, 2); a coffee is (f, 0)
+and a tea (0, f) with f = 1, 0.9, 0.8. So anna's coffees score 2, 1.8, 1.6 and her teas 0.5, 0.45, 0.4.
+"""
+
+from pathlib import Path
+
+import numpy as np
+
+from serving.bundle import Bundle, save, texts
+from serving.identity import pseudonym
+
+KEY = "a key of the tests"
+ANNA = "+7(916)539-6205"
+BORIS = "79153706507"
+STRANGER = "+7 (905) 545-5709"
+
+PRODUCTS = ["coffee-1", "coffee-2", "coffee-3", "new", "tea-1", "tea-2", "tea-3"]
+NAMES = ["Coffee one", "Кофе два", "Coffee three", "Nobody's yet", "Tea one", "Tea two", ""]
+
+
+def small() -> Bundle:
+    """The bundle; coffee-3 is out of stock, nobody has bought `new`, tea-3 has no name, brand or price."""
+    factors = np.array([[1, 0], [0.9, 0], [0.8, 0], [0, 0], [0, 1], [0, 0.9], [0, 0.8]], dtype=np.float32)
+    users = {
+        pseudonym(ANNA, KEY): ([2, 0.5], [0, 1], [3, 1]),
+        pseudonym(BORIS, KEY): ([0.5, 2], [4, 6], [2, 1]),
+    }
+    rows = [users[customer] for customer in sorted(users)]
+    return Bundle(
+        customers=texts(sorted(users)),
+        products=texts(PRODUCTS),
+        name=texts(NAMES),
+        category=texts(["coffee"] * 3 + ["tea"] * 4),
+        brand=texts(["Acme"] * 6 + [""]),
+        price=np.array([9.5, 8, 7, 6, 5, 4, np.nan]),
+        in_stock=np.array([True, True, False, True, True, True, True]),
+        popularity=np.array([5, 4, 3, 0, 4, 2, 1], dtype=np.float32),
+        trend=np.array([3, 1, 2, 0, 5, 4, 0.5], dtype=np.float32),
+        recent=np.array([[0, 0, 0, 0, 1, 2, 0], [1, 0, 2, 0, 3, 2, 1]], dtype=np.int32),
+        history_start=np.array([0, 2, 4]),
+        history_product=np.concatenate([row[1] for row in rows]).astype(np.int32),
+        history_orders=np.concatenate([row[2] for row in rows]).astype(np.int32),
+        history_last=np.full(4, 20_000, dtype=np.int32),
+        history_strength=np.concatenate([row[2] for row in rows]).astype(np.float32),
+        user_factors=np.array([row[0] for row in rows], dtype=np.float32),
+        item_factors=factors,
+        rule_start=np.array([0, 3, 3, 3, 3, 4, 4, 4]),
+        rule_consequent=np.array([1, 2, 4, 5], dtype=np.int32),
+        rule_confidence=np.array([0.6, 0.5, 0.4, 0.9], dtype=np.float32),
+        rule_lift=np.array([1.5, 2, 1, 4.5], dtype=np.float32),
+        rule_support=np.array([0.3, 0.25, 0.2, 0.1], dtype=np.float32),
+        rule_count=np.array([30, 25, 20, 10]),
+        manifest={
+            "created_at": "2026-11-21T03:00:00+00:00",
+            "as_of": "2026-11-20",
+            "window": {"first_day": "2026-09-21", "last_day": "2026-11-20"},
+            "counts": {"customers": 2, "products": 7, "interactions": 4, "orders": 7, "rules": 4},
+            "lanes": {"for-you": "als", "buy-again": "repurchase", "discover": "als"},
+            "settings": {"rank": 2},
+            "metrics": {"for-you": {"ndcg_at_10": 0.5}},
+            "verdict": {"verdict": "promoted", "reasons": ["it is the first"]},
+            "recent_days": [7, 28],
+            "run_id": "0123456789abcdef",
+        },
+    )
+
+
+def register(uri: str, folder: Path) -> str:
+    """The version of a saved bundle, registered as a night does it; the folder's name must be `bundle`."""
+    import mlflow
+
+    import serving
+    from serving import pyfunc
+
+    mlflow.set_tracking_uri(uri)
+    with mlflow.start_run():
+        model = mlflow.pyfunc.log_model(
+            name="model",
+            python_model=pyfunc.__file__,
+            artifacts={"bundle": str(folder)},
+            code_paths=list(serving.__path__),
+            pip_requirements=[],
+            registered_model_name="nightshelf",
+        )
+    return str(model.registered_model_version)
+
+
+def promote(uri: str, version: str) -> None:
+    """Makes a version the champion."""
+    from mlflow import MlflowClient
+
+    MlflowClient(uri, uri).set_registered_model_alias("nightshelf", "champion", version)
+
+
+def publish(uri: str, bundle: Bundle, folder: Path) -> str:
+    """The version of a bundle that was saved, registered and promoted."""
+    version = register(uri, save(bundle, folder / "bundle"))
+    promote(uri, version)
+    return version
