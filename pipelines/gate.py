@@ -89,13 +89,13 @@ def _worse_than_baselines(judged: pa.Table, lane: str, sweep: SweepFile) -> tupl
     found = difference(judged, CHALLENGER, best, lane, sweep.evaluation)
     if found is None or not _is_worse(found, sweep.gate.tolerance):
         return None
-    return best, f"{lane}: worse than {best}, NDCG@10 {found}"
+    return best, f"{lane}: may be worse than {best}, NDCG@10 {found}"
 
 
 def _worse_than_champion(judged: pa.Table, sweep: SweepFile) -> list[str]:
     found = {lane: difference(judged, CHALLENGER, CHAMPION, lane, sweep.evaluation) for lane in LANES}
     return [
-        f"{lane}: worse than the champion, NDCG@10 {one}"
+        f"{lane}: may be worse than the champion, NDCG@10 {one}"
         for lane, one in found.items()
         if one is not None and _is_worse(one, sweep.gate.tolerance)
     ]

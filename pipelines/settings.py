@@ -9,7 +9,7 @@ from typing import Literal
 from pydantic import Field, SecretStr, ValidationError
 
 from serving.errors import NightshelfError
-from serving.settings import ServingSettings
+from serving.settings import ENV_FILE, ServingSettings
 
 DEMO_DAYS = 60
 
@@ -84,7 +84,7 @@ def customer_key() -> str:
     return key
 
 
-def write_env(path: Path = Path(".env")) -> bool:
+def write_env(path: Path = ENV_FILE) -> bool:
     """Whether a `.env` with fresh secrets was written; one that exists is left alone."""
     if path.exists():
         return False
@@ -92,6 +92,7 @@ def write_env(path: Path = Path(".env")) -> bool:
     lines |= {name: secrets.token_urlsafe(9) for name in ("SHOP_PASSWORD", "AIRFLOW_PASSWORD")}
     lines["DEMO_START"] = str(dt.datetime.now(dt.UTC).date() - dt.timedelta(days=DEMO_DAYS))
     text = "# Written once; keep it: a new CUSTOMER_KEY makes every customer a stranger.\n"
+    path.parent.mkdir(parents=True, exist_ok=True)
     path.touch(mode=0o600)
     path.write_text(text + "".join(f"NIGHTSHELF_{key}={value}\n" for key, value in lines.items()))
     settings.cache_clear()

@@ -9,7 +9,6 @@ from pyspark.sql import SparkSession
 from pipelines.java import check_java
 from pipelines.settings import settings
 
-
 LOGGING = Path(__file__).with_name("log4j2.properties")
 
 

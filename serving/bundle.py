@@ -75,6 +75,8 @@ class Bundle:
 
 
 PER_PRODUCT = ("name", "category", "brand", "price", "in_stock", "popularity", "trend", "item_factors")
+PER_PURCHASE = ("history_product", "history_orders", "history_last", "history_strength")
+PER_RULE = ("rule_consequent", "rule_confidence", "rule_lift", "rule_support", "rule_count")
 ARRAYS = [f.name for f in fields(Bundle) if f.name != "manifest"]
 
 
@@ -119,6 +121,8 @@ def load(folder: Path) -> Bundle:
 def _manifest(folder: Path) -> Manifest:
     try:
         manifest = cast(Manifest, json.loads((folder / MANIFEST).read_text()))
+        if not isinstance(manifest, dict) or not isinstance(manifest.get("files"), dict):
+            raise ValueError("not the JSON of a manifest")
     except (OSError, ValueError) as error:
         raise BundleError(f"no readable {MANIFEST} in bundle {folder.name}: {type(error).__name__}") from None
     if manifest.get("format") != FORMAT:
@@ -136,21 +140,18 @@ def _array(folder: Path, name: str, manifest: Manifest) -> Array:
         )
     # A plain view of the mapped file: numpy's memmap class slows every look at a value.
     array = np.asarray(np.load(file, mmap_mode="r", allow_pickle=False))
-    if array.dtype.kind == "f" and name != "price" and not np.isfinite(array).all():
+    unknown = np.isnan(array) if name == "price" else False
+    if array.dtype.kind == "f" and not (np.isfinite(array) | unknown).all():
         raise BundleError(f"{file.name} of bundle {folder.name} holds values that are no finite numbers")
     return array
 
 
 def _check_shapes(bundle: Bundle) -> None:
     customers, products = len(bundle.customers), len(bundle.products)
-    expected = {
-        "history_start": customers + 1,
-        "user_factors": customers,
-        "rule_start": products + 1,
-        "history_product": int(bundle.history_start[-1]),
-        "rule_consequent": int(bundle.rule_start[-1]),
-    }
+    expected = {"history_start": customers + 1, "user_factors": customers, "rule_start": products + 1}
     expected |= dict.fromkeys(PER_PRODUCT, products)
+    expected |= dict.fromkeys(PER_PURCHASE, int(bundle.history_start[-1]))
+    expected |= dict.fromkeys(PER_RULE, int(bundle.rule_start[-1]))
     for name, length in expected.items():
         if len(getattr(bundle, name)) != length:
             raise BundleError(f"{name} of the bundle has {len(getattr(bundle, name))} rows, not {length}")

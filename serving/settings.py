@@ -1,5 +1,6 @@
 """What the service is told from outside, by environment variables named NIGHTSHELF_*."""
 
+import os
 from pathlib import Path
 from typing import TypeVar
 
@@ -9,16 +10,18 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from serving.errors import NightshelfError
 
 PROJECT = Path(__file__).resolve().parents[1]
+HOME = Path(os.environ.get("NIGHTSHELF_HOME") or PROJECT)
+ENV_FILE = HOME / ".env"
 
 
 class ServingSettings(BaseSettings):
     """The part of the settings that answering over HTTP needs."""
 
     model_config = SettingsConfigDict(
-        env_prefix="NIGHTSHELF_", env_file=".env", extra="ignore", frozen=True, env_ignore_empty=True
+        env_prefix="NIGHTSHELF_", env_file=ENV_FILE, extra="ignore", frozen=True, env_ignore_empty=True
     )
 
-    home: Path = Field(PROJECT, description="folder under which everything that is written lives")
+    home: Path = Field(HOME, description="folder under which everything that is written lives")
     host: str = Field("127.0.0.1", description="address that every server listens on")
     serving_port: int = Field(3000, description="port of the BentoML service")
     mlflow_uri: str = Field(

@@ -1,11 +1,15 @@
-"""A child process whose whole offspring ends with it, and which ends with us."""
+"""`python -m pipelines.stack.leash SECONDS COMMAND...`: a command whose whole offspring ends with it.
+
+It ends on a SIGTERM, and also when the process that started it is killed. SECONDS is the time that the
+command has to end by itself; what is left of its offspring then is killed.
+"""
 
 import ctypes
+import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 
 import psutil
 
@@ -13,55 +17,34 @@ PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
 
 
-@contextmanager
-def leashed(
-    command: Sequence[str], environment: Mapping[str, str], seconds: float
-) -> Iterator["subprocess.Popen[bytes]"]:
-    """The process of the command; the end of the block, or of this process, ends it.
-
-    The end of the block is a SIGTERM; what is left of it and of all it started after `seconds` is killed.
-    """
-    others = _offspring()
-    _adopt_orphans(True)
-    process = subprocess.Popen(  # noqa: S603 - our own
-        command,
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.STDOUT,
-        start_new_session=True,  # the terminal's Ctrl-C is for us alone
-        preexec_fn=_tie,  # noqa: PLW1509 - system calls alone
-    )
+def main() -> None:
+    """Runs the command of the arguments until it ends or is to end."""
+    seconds, *command = sys.argv[1:]
+    if sys.platform == "linux":
+        kernel = ctypes.CDLL(None)
+        kernel.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+        # What the offspring leaves behind is ours, else it would be out of reach.
+        kernel.prctl(PR_SET_CHILD_SUBREAPER, 1)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit())
+    child = subprocess.Popen(command)  # noqa: S603 - our own
     try:
-        yield process
+        while os.wait()[0] != child.pid:
+            pass
     finally:
-        process.terminate()
-        with suppress(subprocess.TimeoutExpired):
-            process.wait(seconds)
-        while left := _offspring() - others:
-            _kill(left)
-        _adopt_orphans(False)
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        _end(child, float(seconds))
 
 
-def _kill(processes: set[psutil.Process]) -> None:
-    for process in processes:
-        with suppress(psutil.NoSuchProcess):
-            process.kill()
-    psutil.wait_procs(processes, timeout=3)
+def _end(child: "subprocess.Popen[bytes]", seconds: float) -> None:
+    child.terminate()
+    with suppress(subprocess.TimeoutExpired):
+        child.wait(seconds)
+    while left := psutil.Process().children(recursive=True):
+        for process in left:
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+        psutil.wait_procs(left, timeout=3)
 
 
-def _offspring() -> set[psutil.Process]:
-    return set(psutil.Process().children(recursive=True))
-
-
-def _tie() -> None:
-    """Ends the child when we are killed, and makes its orphans its own."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
-        _adopt_orphans(True)
-
-
-def _adopt_orphans(adopt: bool) -> None:
-    """Makes us the parent of what our children leave behind, else it would be out of reach."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, int(adopt))
+if __name__ == "__main__":
+    main()

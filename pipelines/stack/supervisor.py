@@ -12,7 +12,6 @@ from typing import Any
 
 import httpx
 
-from pipelines.stack.leash import leashed
 from pipelines.stack.programs import Program
 from pipelines.stack.waiting import wait_for
 from serving.errors import NightshelfError
@@ -68,14 +67,16 @@ def supervised(
     """
     home, programs = state.resolve(), list(programs)
     (home / "logs").mkdir(parents=True, exist_ok=True)
-    config = home / "supervisor.conf"
-    command = (sys.executable, "-m", "supervisor.supervisord", "--configuration", str(config))
     # Not in STATE: the path of a socket may have 107 characters.
     with tempfile.TemporaryDirectory(prefix="nightshelf-") as folder:
-        socket = Path(folder, "supervisor.sock")
+        socket, config = Path(folder, "supervisor.sock"), home / "supervisor.conf"
         config.write_text(_config(programs, home, socket))
-        with leashed(command, environment, STOP_SECONDS + 4) as process:
+        process = _launch(config, environment)
+        try:
             yield Supervisor(programs, environment, home / "logs", process, socket)
+        finally:
+            process.terminate()
+            process.wait()
 
 
 class Supervisor:
@@ -126,6 +127,18 @@ def _config(programs: Iterable[Program], home: Path, socket: Path) -> str:
             seconds=STOP_SECONDS,
         )
         for program in programs
+    )
+
+
+def _launch(config: Path, environment: Mapping[str, str]) -> "subprocess.Popen[bytes]":
+    leash = (sys.executable, "-m", "pipelines.stack.leash", str(STOP_SECONDS + 4))
+    return subprocess.Popen(  # noqa: S603 - our own
+        [*leash, sys.executable, "-m", "supervisor.supervisord", "--configuration", config],
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,  # the terminal's Ctrl-C is for us alone
     )
 
 

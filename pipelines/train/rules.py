@@ -1,11 +1,12 @@
 """What goes together: association rules by FP-Growth (Han, Pei, Yin 2000) on Spark."""
 
 from dataclasses import dataclass
+from itertools import permutations
 
 import numpy as np
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict, Field
-from pyspark.ml.fpm import FPGrowth, FPGrowthModel
+from pyspark.ml.fpm import FPGrowth
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
@@ -13,6 +14,12 @@ from pipelines import columns as c
 from serving.bundle import Array, position
 
 LARGEST_BASKET = 100
+PAIR = 2
+SCHEMA = pa.schema(
+    [(c.ANTECEDENT, pa.string()), (c.CONSEQUENT, pa.string())]
+    + [(name, pa.float64()) for name in (c.CONFIDENCE, c.LIFT, c.SUPPORT)]
+    + [(c.COUNT, pa.int64())]
+)
 
 
 class RuleSettings(BaseModel):
@@ -37,10 +44,9 @@ class Rules:
     count: Array  # (R,) int64
 
 
-def grow(baskets: DataFrame, min_support: float, min_confidence: float = 0.0) -> FPGrowthModel:
-    """Spark's model of the baskets: `freqItemsets` and `associationRules`."""
-    growth = FPGrowth(itemsCol=c.PRODUCTS, minSupport=min_support, minConfidence=min_confidence)
-    return growth.fit(baskets)
+def frequent_itemsets(baskets: DataFrame, min_support: float) -> DataFrame:
+    """All itemsets that at least a share of the baskets hold: `items`, `freq`."""
+    return FPGrowth(itemsCol=c.PRODUCTS, minSupport=min_support).fit(baskets).freqItemsets
 
 
 def mine(baskets: DataFrame, settings: RuleSettings) -> pa.Table:
@@ -49,25 +55,36 @@ def mine(baskets: DataFrame, settings: RuleSettings) -> pa.Table:
     Baskets with one product tell nothing of pairs and count in the support alone. Those with more
     than LARGEST_BASKET are a shop's stock order: they say what sells, not what goes together, and
     their subsets outnumber everyone else's. The support asked for grows with the mean basket: the
-    longer baskets are, the more products meet in them by chance.
+    longer baskets are, the more products meet in them by chance. Measures: Brin et al. (1997).
     """
     ordinary = baskets.where(F.size(c.PRODUCTS) <= LARGEST_BASKET).select(c.PRODUCTS).cache()
     total, mean = _sizes(ordinary)
     support = max(settings.support_per_product * mean, settings.min_count / max(total, 1))
-    found = grow(ordinary, min(support, 1.0), settings.min_confidence).associationRules
-    pairs = found.where(F.size("antecedent") == 1).select(
-        F.col("antecedent")[0].alias(c.ANTECEDENT),
-        F.col("consequent")[0].alias(c.CONSEQUENT),
-        c.CONFIDENCE,
-        c.LIFT,
-        c.SUPPORT,
-        F.round(F.col(c.SUPPORT) * total).cast("long").alias(c.COUNT),
-    )
-    rows = pairs.toArrow()
+    itemsets = frequent_itemsets(ordinary, min(support, 1.0))
+    # Not Spark's associationRules: they mine a second time, and pairs are all that is asked for.
+    rows = itemsets.where(F.size(c.ITEMS) <= PAIR).toArrow()
     ordinary.unpersist()
-    return rows.sort_by(
-        [(c.ANTECEDENT, "ascending"), (c.CONFIDENCE, "descending"), (c.CONSEQUENT, "ascending")]
-    )
+    return _pair_rules(rows, total, settings.min_confidence)
+
+
+def _pair_rules(itemsets: pa.Table, total: int, min_confidence: float) -> pa.Table:
+    """The rules of all pairs among itemsets of one and two products, in both directions."""
+    items = itemsets[c.ITEMS].to_pylist()
+    freq = dict(zip(map(frozenset, items), itemsets[c.FREQ].to_pylist(), strict=True))
+    rows = [
+        {
+            c.ANTECEDENT: a,
+            c.CONSEQUENT: b,
+            c.CONFIDENCE: count / freq[frozenset([a])],
+            c.LIFT: count * total / (freq[frozenset([a])] * freq[frozenset([b])]),
+            c.SUPPORT: count / total,
+            c.COUNT: count,
+        }
+        for pair, count in freq.items()
+        if len(pair) == PAIR
+        for a, b in permutations(sorted(pair))
+    ]
+    return pa.Table.from_pylist([row for row in rows if row[c.CONFIDENCE] >= min_confidence], schema=SCHEMA)
 
 
 def _sizes(baskets: DataFrame) -> tuple[int, float]:

@@ -4,6 +4,8 @@ Two tastes, coffee and tea. The factors say anna = (2, 0.5) and boris = (0.5, 2)
 and a tea (0, f) with f = 1, 0.9, 0.8. So anna's coffees score 2, 1.8, 1.6 and her teas 0.5, 0.45, 0.4.
 """
 
+import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +13,7 @@ import numpy as np
 from serving.bundle import Bundle, save, texts
 from serving.identity import pseudonym
 
+EXPERIMENT = "nightly"
 KEY = "a key of the tests"
 ANNA = "+7(916)539-6205"
 BORIS = "79153706507"
@@ -20,7 +23,7 @@ PRODUCTS = ["coffee-1", "coffee-2", "coffee-3", "new", "tea-1", "tea-2", "tea-3"
 NAMES = ["Coffee one", "Кофе два", "Coffee three", "Nobody's yet", "Tea one", "Tea two", ""]
 
 
-def small() -> Bundle:
+def small(products: Sequence[str] = PRODUCTS) -> Bundle:
     """The bundle; coffee-3 is out of stock, nobody has bought `new`, tea-3 has no name, brand or price."""
     factors = np.array([[1, 0], [0.9, 0], [0.8, 0], [0, 0], [0, 1], [0, 0.9], [0, 0.8]], dtype=np.float32)
     users = {
@@ -30,7 +33,7 @@ def small() -> Bundle:
     rows = [users[customer] for customer in sorted(users)]
     return Bundle(
         customers=texts(sorted(users)),
-        products=texts(PRODUCTS),
+        products=texts(list(products)),
         name=texts(NAMES),
         category=texts(["coffee"] * 3 + ["tea"] * 4),
         brand=texts(["Acme"] * 6 + [""]),
@@ -67,6 +70,14 @@ def small() -> Bundle:
     )
 
 
+def empty_registry(uri: str, artifacts: Path) -> None:
+    """Makes a registry in a database of its own."""
+    import mlflow
+
+    mlflow.set_tracking_uri(uri)
+    mlflow.create_experiment(EXPERIMENT, artifacts.as_uri())
+
+
 def register(uri: str, folder: Path) -> str:
     """The version of a saved bundle, registered as a night does it; the folder's name must be `bundle`."""
     import mlflow
@@ -75,6 +86,7 @@ def register(uri: str, folder: Path) -> str:
     from serving import pyfunc
 
     mlflow.set_tracking_uri(uri)
+    mlflow.set_experiment(EXPERIMENT)
     with mlflow.start_run():
         model = mlflow.pyfunc.log_model(
             name="model",
@@ -99,3 +111,12 @@ def publish(uri: str, bundle: Bundle, folder: Path) -> str:
     version = register(uri, save(bundle, folder / "bundle"))
     promote(uri, version)
     return version
+
+
+def until(condition: Callable[[], bool], seconds: float) -> float:
+    """How long it took until a condition held; fails where it doesn't in time."""
+    started = time.monotonic()
+    while not condition():
+        assert time.monotonic() - started < seconds, f"it took more than {seconds} s"
+        time.sleep(0.05)
+    return time.monotonic() - started

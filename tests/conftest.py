@@ -1,0 +1,54 @@
+"""What tests share: a home of their own, the real data where it is, one Spark session."""
+
+import os
+import random
+from pathlib import Path
+
+import pytest
+
+from pipelines.settings import settings
+
+# The folder of the real data sets that some tests use; they skip where it is absent.
+DATA = Path(os.environ.get("NIGHTSHELF_TEST_DATA", Path(__file__).parents[2] / "shared" / "data"))
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch):
+    """A fresh NIGHTSHELF_HOME with a customer key, and settings read anew."""
+    for name in [name for name in os.environ if name.startswith("NIGHTSHELF_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("NIGHTSHELF_HOME", str(tmp_path))
+    monkeypatch.setenv("NIGHTSHELF_CUSTOMER_KEY", "a key for tests")
+    settings.cache_clear()
+    yield tmp_path
+    settings.cache_clear()
+
+
+@pytest.fixture(scope="session")
+def spark():
+    """The real local Spark session, shared by all tests of a process."""
+    from pipelines.spark import session
+
+    started = session()
+    yield started
+    started.stop()
+
+
+@pytest.fixture
+def seed():
+    """A new seed each time, printed so that a failure can be repeated with NIGHTSHELF_TEST_SEED."""
+    chosen = int(os.environ.get("NIGHTSHELF_TEST_SEED", random.SystemRandom().randrange(10**6)))
+    print(f"seed {chosen}")
+    return chosen
+
+
+@pytest.fixture
+def data():
+    """A function from a data set's file name to its path; skips the test where it is absent."""
+
+    def find(name):
+        if not (DATA / name).exists():
+            pytest.skip(f"{name} is not in {DATA}: set NIGHTSHELF_TEST_DATA to the folder that holds it")
+        return DATA / name
+
+    return find

@@ -1,0 +1,44 @@
+"""The small bundle, an application over it, and a registry in a database of its own."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import bundles
+import mlflow
+import pytest
+from clients import Client
+
+from serving.api import create_app
+from serving.bundle import Bundle
+from serving.live import Live, Served
+from serving.settings import ServingSettings
+
+
+@pytest.fixture
+def bundle() -> Bundle:
+    return bundles.small()
+
+
+@pytest.fixture
+def live(bundle: Bundle) -> Live:
+    return Live(Served("7", bundle))
+
+
+@pytest.fixture
+def client(live: Live) -> Client:
+    return Client(create_app(live, bundles.KEY))
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> ServingSettings:
+    (tmp_path / "mlruns").mkdir()
+    return ServingSettings(home=tmp_path, customer_key=bundles.KEY, follow_seconds=0.2, mlflow_uri="")
+
+
+@pytest.fixture
+def uri(settings: ServingSettings) -> Iterator[str]:
+    """The address of an empty registry."""
+    before = mlflow.get_tracking_uri()
+    bundles.empty_registry(settings.tracking_uri, settings.home / "mlruns" / "artifacts")
+    yield settings.tracking_uri
+    mlflow.set_tracking_uri(before)

@@ -1,0 +1,258 @@
+"""The routes over the small bundle, whose every answer is arithmetic: see bundles.py."""
+
+import json
+from typing import Any
+
+import bundles
+import numpy as np
+import pytest
+from clients import Client
+
+from serving import endpoints
+from serving.api import ROUTES, create_app
+from serving.live import Live, Served
+
+ANNA = "/v1/customers/+7(916)539-6205/recommendations"
+STRANGER = f"/v1/customers/{bundles.STRANGER}/recommendations"
+
+
+def ids(answer: dict[str, Any]) -> list[str]:
+    return [item["product"] for item in answer["items"]]
+
+
+def test_a_customer_gets_what_the_factors_say(client: Client) -> None:
+    answer = client.get(ANNA, params={"in_stock": False}).json()
+    assert answer["model"] == {"version": "7"}
+    assert answer["known"] is True
+    assert ids(answer) == ["coffee-1", "coffee-2", "coffee-3", "tea-1", "tea-2", "tea-3"]
+    assert [item["score"] for item in answer["items"]] == [2, 1.8, 1.6, 0.5, 0.45, 0.4]
+
+
+def test_every_spelling_of_a_phone_number_is_the_same_customer(client: Client) -> None:
+    spellings = ["+7(916)539-6205", "+7 (916) 539-6205", "79165396205", "%2B79165396205"]
+    answers = [client.get(f"/v1/customers/{one}/recommendations").json() for one in spellings]
+    assert all(answer == answers[0] and answer["known"] for answer in answers)
+
+
+def test_an_item_says_what_it_is_and_why(client: Client) -> None:
+    own, *_, taste = client.get(ANNA, params={"in_stock": False, "n": 3}).json()["items"]
+    assert own == {
+        "product": "coffee-1",
+        "name": "Coffee one",
+        "category": "coffee",
+        "brand": "Acme",
+        "price": 9.5,
+        "score": 2,
+        "reason": {"kind": "repurchase", "because": [{"product": "coffee-1", "name": "Coffee one"}]},
+    }
+    # coffee-3 is pulled by coffee-1 with 0.8 x 1 and by coffee-2 with 0.8 x 0.9.
+    assert taste["reason"] == {
+        "kind": "taste",
+        "because": [
+            {"product": "coffee-1", "name": "Coffee one"},
+            {"product": "coffee-2", "name": "Кофе два"},
+        ],
+    }
+
+
+def test_nothing_is_made_up_as_a_reason(client: Client) -> None:
+    tea = client.get(ANNA, params={"category": "tea", "n": 1}).json()["items"][0]
+    assert tea["reason"] == {"kind": "taste", "because": []}  # no coffee points the way of a tea
+
+
+def test_what_is_not_known_is_null(client: Client) -> None:
+    item = client.get(ANNA, params={"category": "tea", "n": 3}).json()["items"][2]
+    assert (item["product"], item["name"], item["brand"], item["price"]) == ("tea-3", None, None, None)
+
+
+@pytest.mark.parametrize(
+    ("lane", "expected"),
+    [
+        ("for-you", ["coffee-1", "coffee-2", "tea-1", "tea-2", "tea-3"]),
+        ("buy-again", ["coffee-1", "coffee-2"]),
+        ("discover", ["tea-1", "tea-2", "tea-3"]),
+    ],
+)
+def test_lanes(client: Client, lane: str, expected: list[str]) -> None:
+    answer = client.get(ANNA, params={"lane": lane}).json()
+    assert (answer["lane"], ids(answer)) == (lane, expected)
+
+
+def test_filters_come_before_the_cut(client: Client) -> None:
+    assert ids(client.get(ANNA, params={"n": 3}).json()) == ["coffee-1", "coffee-2", "tea-1"]
+    assert ids(client.get(ANNA, params={"n": 2, "category": "tea"}).json()) == ["tea-1", "tea-2"]
+    excluded = client.get(ANNA + "?n=2&exclude=coffee-1,coffee-2&exclude=tea-1&exclude=never-heard-of").json()
+    assert ids(excluded) == ["tea-2", "tea-3"]
+
+
+def test_a_stranger_gets_what_trends_and_is_told_so(client: Client) -> None:
+    answer = client.get(STRANGER).json()
+    assert answer["known"] is False
+    assert ids(answer) == ["tea-1", "tea-2", "coffee-1", "coffee-2", "tea-3"]
+    assert {item["reason"]["kind"] for item in answer["items"]} == {"trending"}
+
+
+def test_what_nobody_bought_is_never_recommended(client: Client) -> None:
+    for path in (ANNA, STRANGER, "/v1/popular", "/v1/products/coffee-1/similar"):
+        assert "new" not in ids(client.get(path, params={"in_stock": False, "n": 100}).json())
+
+
+def test_similar_products(client: Client) -> None:
+    answer = client.get("/v1/products/coffee-1/similar", params={"in_stock": False}).json()
+    assert answer["product"] == {"product": "coffee-1", "name": "Coffee one"}
+    assert ids(answer) == ["coffee-2", "coffee-3"]  # a tea is at right angles to a coffee
+    assert ids(client.get("/v1/products/coffee-1/similar").json()) == ["coffee-2"]
+    assert ids(client.get("/v1/products/new/similar").json()) == []
+
+
+def test_bought_together(client: Client) -> None:
+    item = client.get("/v1/products/tea-1/bought-together").json()["items"][0]
+    numbers = {key: item[key] for key in ("score", "confidence", "lift", "support", "count")}
+    assert item["product"] == "tea-2"
+    assert numbers == {"score": 0.9, "confidence": 0.9, "lift": 4.5, "support": 0.1, "count": 10}
+    assert item["reason"] == {"kind": "bought-together", "because": [{"product": "tea-1", "name": "Tea one"}]}
+    in_stock = client.get("/v1/products/coffee-1/bought-together", params={"n": 2}).json()
+    assert ids(in_stock) == ["coffee-2", "tea-1"]  # coffee-3, second by confidence, is out of stock
+
+
+def test_popular(client: Client) -> None:
+    assert ids(client.get("/v1/popular", params={"n": 3}).json()) == ["tea-1", "tea-2", "coffee-1"]
+    assert ids(client.get("/v1/popular", params={"days": 7}).json()) == ["tea-2", "tea-1"]
+    month = client.get("/v1/popular", params={"days": 28, "category": "coffee", "in_stock": "no"}).json()
+    assert [(item["product"], item["score"]) for item in month["items"]] == [("coffee-3", 2), ("coffee-1", 1)]
+    assert (month["days"], month["category"]) == (28, "coffee")
+
+
+def test_the_model_tells_about_itself(client: Client, live: Live) -> None:
+    assert live.served is not None
+    answer = client.get("/v1/model").json()
+    assert answer == live.served.bundle.manifest | {"model": {"version": "7"}}
+
+
+def test_older_routes_keep_their_shapes(client: Client) -> None:
+    users = client.get("/users/+7 (916) 539-6205/recommendations")
+    assert users.json() == [
+        {"goodsId": "coffee-1", "rating": 2},
+        {"goodsId": "coffee-2", "rating": 1.8},
+        {"goodsId": "tea-1", "rating": 0.5},
+    ]
+    assert client.get("/products/coffee-1/associations").json() == [
+        {"antecedent": "coffee-1", "consequent": "coffee-2", "confidence": 0.6},
+        {"antecedent": "coffee-1", "consequent": "coffee-3", "confidence": 0.5},
+        {"antecedent": "coffee-1", "consequent": "tea-1", "confidence": 0.4},
+    ]
+    reco = client.post("/reco", json={"user_id": 79165396205})
+    assert [item["item_id"] for item in reco.json()] == ["coffee-1", "coffee-2", "tea-1", "tea-2", "tea-3"]
+    assert reco.json()[0] == {"score": 2, "item_name": "Coffee one", "item_id": "coffee-1", "brand": "Acme"}
+    assert users.headers["Nightshelf-Model-Version"] == reco.headers["Nightshelf-Model-Version"] == "7"
+
+
+def test_older_routes_answer_a_stranger_too(client: Client) -> None:
+    assert client.get(f"/users/{bundles.STRANGER}/recommendations").json()[0]["goodsId"] == "tea-1"
+    assert client.post("/reco", json={"user_id": "5f2c"}).json()[0]["item_id"] == "tea-1"
+
+
+@pytest.mark.parametrize(
+    ("path", "field"),
+    [
+        (f"{ANNA}?n=0", "n"),
+        (f"{ANNA}?n=101", "n"),
+        (f"{ANNA}?n=five+hundred", "n"),
+        (f"{ANNA}?n=1&n=2", "n"),
+        (f"{ANNA}?lane=secret-lane", "lane"),
+        (f"{ANNA}?in_stock=perhaps", "in_stock"),
+        (f"{ANNA}?colour=red", "colour"),
+        (f"{ANNA}?customer=somebody-else", "customer"),
+        ("/v1/popular?days=8", "days"),
+        ("/v1/model?verbose=1", "verbose"),
+        ("/users/79165396205/recommendations?n=3", "n"),
+    ],
+)
+def test_a_wrong_parameter_is_named_and_its_value_is_not(client: Client, path: str, field: str) -> None:
+    response = client.get(path)
+    error = response.json()["error"]
+    assert (response.status_code, error["code"], error["field"]) == (400, "bad_parameter", field)
+    value = path.rpartition("=")[2].replace("+", " ")
+    assert field in error["message"]
+    assert len(value) < 3 or value not in response.text
+
+
+def test_the_windows_of_days_are_named(client: Client) -> None:
+    assert "[7, 28]" in client.get("/v1/popular?days=8").json()["error"]["message"]
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [('{"user_id": 7916539', None), ("[7916539]", None), ("{}", "user_id"), ('{"user_id": null}', "user_id"),
+     ('{"user_id": "1", "n": 5}', "n")],
+)  # fmt: skip
+def test_a_wrong_body_is_refused(client: Client, body: str, field: str | None) -> None:
+    response = client.post("/reco", content=body)
+    assert (response.status_code, response.json()["error"]["field"]) == (400, field)
+    assert "7916539" not in response.text
+
+
+@pytest.mark.parametrize("route", ["similar", "bought-together"])
+def test_an_unknown_product_is_not_found(client: Client, route: str) -> None:
+    response = client.get(f"/v1/products/79165396205/{route}")
+    assert (response.status_code, response.json()["error"]["code"]) == (404, "unknown_product")
+    assert response.json()["error"]["field"] == "product"
+    assert "79165396205" not in response.text
+    assert client.get("/products/79165396205/associations").status_code == 404
+
+
+def test_ids_may_hold_slashes_and_any_letters(live: Live) -> None:
+    assert live.served is not None
+    products = np.array(sorted(["a/b", "Ёж", "c d", "d", "e", "f", "g"], key=str.encode))
+    renamed = bundles.small(products=list(products))
+    client = Client(create_app(Live(Served("1", renamed)), bundles.KEY))
+    for product in ("a/b", "Ёж", "c d"):
+        answer = client.get(f"/v1/products/{product}/similar").json()
+        assert answer["product"]["product"] == product
+
+
+def test_an_unknown_route_and_a_wrong_method(client: Client) -> None:
+    for path in ("/v1/customers/79165396205", "/v1/customers/79165396205/recommendations/", "/docs.json"):
+        response = client.get(path, follow_redirects=False)
+        assert (response.status_code, response.json()["error"]["code"]) == (404, "not_found")
+    response = client.post("/v1/model")
+    assert (response.status_code, response.json()["error"]["code"]) == (405, "method_not_allowed")
+    assert "GET" in response.headers["Allow"]
+
+
+def test_without_a_model_every_question_gets_the_reason() -> None:
+    client = Client(create_app(Live(None, "the night has not come"), bundles.KEY))
+    for method, path, *_ in ROUTES:
+        response = client.request(method, path)
+        assert response.status_code == 503
+        assert response.json()["error"]["code"] == "no_model"
+        assert "the night has not come" in response.json()["error"]["message"]
+    assert "the night has not come" in client.get("/").text
+
+
+def test_the_index_lists_the_routes_and_the_version(client: Client) -> None:
+    page = client.get("/").text
+    assert "Version 7 " in page
+    assert "/v1/customers/{customer}/recommendations" in page
+    assert "http" not in page  # it loads nothing from anywhere
+
+
+def test_a_failure_tells_the_log_where_and_nobody_what(
+    client: Client, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fails(*_: object) -> None:
+        raise KeyError("79165396205")
+
+    monkeypatch.setattr(endpoints, "recommend", fails)
+    response = client.get(ANNA)
+    assert (response.status_code, response.json()["error"]["code"]) == (500, "internal")
+    assert "/v1/customers/{customer}/recommendations failed: KeyError at test_api.py" in caplog.text
+    assert "79165396205" not in caplog.text + response.text
+
+
+def test_numbers_are_json_numbers(client: Client) -> None:
+    def refuse(constant: str) -> None:
+        raise AssertionError(constant)
+
+    for path in (ANNA, "/v1/popular", "/v1/model"):
+        json.loads(client.get(path).text, parse_constant=refuse)

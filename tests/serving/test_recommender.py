@@ -1,0 +1,113 @@
+"""Scores over the small bundle, whose every answer is arithmetic: see bundles.py."""
+
+import dataclasses
+
+import bundles
+import numpy as np
+import pytest
+
+from serving.bundle import Bundle
+from serving.identity import pseudonym
+from serving.recommender import Component, Lane, best, bought_mask, recommend, scores, similar, trending
+
+
+def row(bundle: Bundle, customer: str) -> int:
+    found = bundle.customer(pseudonym(customer, bundles.KEY))
+    assert found is not None
+    return found
+
+
+@pytest.mark.parametrize(
+    ("component", "expected"),
+    [
+        ("popularity", [5, 4, 3, -np.inf, 4, 2, 1]),
+        ("trend", [3, 1, 2, -np.inf, 5, 4, 0.5]),
+        # Her own by orders, all others behind them by a thousandth of their share of the highest trend.
+        ("repurchase", [3 + 0.0006, 1 + 0.0002, 0.0004, -np.inf, 0.001, 0.0008, 0.0001]),
+        ("als", [2, 1.8, 1.6, -np.inf, 0.5, 0.45, 0.4]),
+    ],
+)
+def test_what_each_component_says_of_anna(
+    bundle: Bundle, component: Component, expected: list[float]
+) -> None:
+    values = scores(bundle, np.array([row(bundle, bundles.ANNA)]), "for-you", component)
+    np.testing.assert_allclose(values[0], expected, rtol=1e-6)
+
+
+def test_customers_are_scored_together_as_one_by_one(bundle: Bundle) -> None:
+    both = np.array([1, 0])
+    for lane in ("for-you", "buy-again", "discover"):
+        together = scores(bundle, both, lane)
+        alone = [scores(bundle, np.array([customer]), lane)[0] for customer in both]
+        np.testing.assert_array_equal(together, alone)
+
+
+def test_who_bought_what(bundle: Bundle) -> None:
+    mask = bought_mask(bundle, np.array([row(bundle, bundles.BORIS), row(bundle, bundles.ANNA)]))
+    assert [np.flatnonzero(one).tolist() for one in mask] == [[4, 6], [0, 1]]
+
+
+@pytest.mark.parametrize(
+    ("lane", "expected"),
+    [("for-you", [4, 5, 6, 0, 1, 2]), ("buy-again", [4, 6]), ("discover", [5, 0, 1, 2])],
+)
+def test_lanes_of_boris(bundle: Bundle, lane: Lane, expected: list[int]) -> None:
+    items = recommend(bundle, row(bundle, bundles.BORIS), lane, 10)
+    assert [item.product for item in items] == expected
+
+
+def test_n_items_come_back_as_long_as_there_are_as_many(bundle: Bundle) -> None:
+    allowed = np.array([False, True, True, True, False, False, True])
+    items = recommend(bundle, row(bundle, bundles.ANNA), "for-you", 3, allowed)
+    assert [item.product for item in items] == [1, 2, 6]
+
+
+def test_a_stranger_gets_the_trend_in_every_lane(bundle: Bundle) -> None:
+    for lane in ("for-you", "buy-again", "discover"):
+        assert [item.product for item in recommend(bundle, None, lane, 3)] == [4, 5, 0]
+
+
+def test_trending_leaves_out_what_nobody_bought(bundle: Bundle) -> None:
+    items = trending(bundle, 10, None, bundle.recent[0])
+    assert [(item.product, item.score, item.kind) for item in items] == [
+        (5, 2, "trending"),
+        (4, 1, "trending"),
+    ]
+
+
+def test_reasons_are_the_purchases_that_pull_most(bundle: Bundle) -> None:
+    own, _, taste, *others = recommend(bundle, row(bundle, bundles.ANNA), "for-you", 10)
+    assert (own.kind, own.because) == ("repurchase", (0,))
+    assert (taste.kind, taste.because) == ("taste", (0, 1))
+    assert {(item.kind, item.because) for item in others} == {("taste", ())}
+
+
+def test_a_component_without_taste_claims_none(bundle: Bundle) -> None:
+    lanes = {"lanes": bundle.manifest["lanes"] | {"for-you": "repurchase"}}
+    popular = dataclasses.replace(bundle, manifest=bundle.manifest | lanes)
+    items = recommend(popular, row(bundle, bundles.ANNA), "for-you", 10)
+    assert [item.kind for item in items] == ["repurchase"] * 2 + ["trending"] * 4
+
+
+def test_similar_is_the_cosine_above_zero(bundle: Bundle) -> None:
+    assert [(item.product, item.score) for item in similar(bundle, 0, 10)] == [(1, 1), (2, 1)]
+    assert [item.product for item in similar(bundle, 0, 10, bundle.in_stock)] == [1]
+    assert similar(bundle, 3, 10) == []
+
+
+def test_best_breaks_ties_by_place_and_never_answers_minus_infinity() -> None:
+    values = np.array([1, 2, 2, -np.inf, 2, 0])
+    assert best(values, 2).tolist() == [1, 2]
+    assert best(values, 10).tolist() == [1, 2, 4, 0, 5]
+    assert best(np.full(3, -np.inf), 2).tolist() == []
+    assert best(np.array([]), 2).tolist() == []
+
+
+def test_best_is_what_sorting_says() -> None:
+    seed = 20261121
+    print(f"seed {seed}")
+    rng = np.random.default_rng(seed)
+    for _ in range(200):
+        values = rng.integers(0, 6, rng.integers(1, 30)).astype(float)
+        n = int(rng.integers(1, 35))
+        assert best(values, n).tolist() == sorted(range(len(values)), key=lambda p: (-values[p], p))[:n]
