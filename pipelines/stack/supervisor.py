@@ -12,6 +12,7 @@ from typing import Any
 
 import httpx
 
+from pipelines.stack.board import console
 from pipelines.stack.programs import Program
 from pipelines.stack.waiting import wait_for
 from serving.errors import NightshelfError
@@ -75,6 +76,7 @@ def supervised(
         try:
             yield Supervisor(programs, environment, home / "logs", process, socket)
         finally:
+            console.print("Ending what was started")
             process.terminate()
             process.wait()
 

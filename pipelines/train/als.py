@@ -66,14 +66,14 @@ def choose(strengths: sp.csr_matrix, rank: int) -> Literal["implicit", "spark"]:
 def _fit_implicit(strengths: sp.csr_matrix, settings: AlsSettings) -> Factors:
     confidence = strengths.copy()
     confidence.data = (1 + settings.alpha * confidence.data).astype(np.float32)
-    model = AlternatingLeastSquares(
-        factors=settings.rank,
-        regularization=settings.regularisation,
-        alpha=1.0,
-        iterations=settings.iterations,
-        random_state=SEED,
-    )
     with threadpool_limits(limits=1, user_api="blas"):  # implicit spreads over threads itself
+        model = AlternatingLeastSquares(
+            factors=settings.rank,
+            regularization=settings.regularisation,
+            alpha=1.0,
+            iterations=settings.iterations,
+            random_state=SEED,
+        )
         model.fit(confidence, show_progress=False)
     return Factors(_found(model.user_factors, strengths), _found(model.item_factors, strengths.T.tocsr()))
 

@@ -195,9 +195,15 @@ def test_a_spoilt_copy_is_never_served(
 
 
 def test_a_registry_made_anew_is_not_mistaken_for_the_old_one(
-    follower: Follower, settings: ServingSettings, published: str, bundle: Bundle, tmp_path: Path
+    follower: Follower,
+    settings: ServingSettings,
+    published: str,
+    tables: Path,
+    bundle: Bundle,
+    tmp_path: Path,
 ) -> None:
     follower.look()
+    shutil.copy(tables, tmp_path / "other.db")
     other = settings.model_copy(update={"mlflow_uri": f"sqlite:///{tmp_path / 'other.db'}"})
     bundles.empty_registry(other.tracking_uri, tmp_path / "other")
     assert bundles.publish(other.tracking_uri, doubled(bundle), tmp_path) == published
@@ -235,11 +241,13 @@ def test_the_background_follows(follower: Follower, uri: str, bundle: Bundle, tm
         follower.stop()
 
 
-def test_a_lost_disk_stops_no_service(follower: Follower, published: str, settings: ServingSettings) -> None:
+def test_a_lost_disk_stops_no_service(
+    follower: Follower, published: str, uri: str, settings: ServingSettings, bundle: Bundle, tmp_path: Path
+) -> None:
     follower.look()
+    bundles.publish(uri, bundle, tmp_path)
     shutil.rmtree(settings.state)
     settings.state.write_text("no folder")
-    follower._name = ""
     follower.look()
     assert version(follower) == published
     assert "following the registry failed" in follower.live.reason

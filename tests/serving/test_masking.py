@@ -1,0 +1,76 @@
+"""What lies between the masks sees templates; what lies inside sees what was asked."""
+
+import bundles
+import pytest
+from clients import Client
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from serving.api import create_app
+from serving.live import Live
+from serving.masking import Mask, Unmask
+
+
+class Spy:
+    """Stands where BentoML's metrics, access log and traces stand."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+        self.seen: list[str] = []
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self.seen = [f"{scope['path']} {scope['raw_path']!r} {scope['query_string']!r}"]
+        await self.app(scope, receive, send)
+
+
+@pytest.fixture
+def spy(live: Live) -> Spy:
+    return Spy(Unmask(create_app(live, bundles.KEY)))
+
+
+@pytest.fixture
+def client(spy: Spy, live: Live) -> Client:
+    return Client(Mask(spy, create_app(live, bundles.KEY).routes))
+
+
+@pytest.mark.parametrize(
+    ("path", "template"),
+    [
+        ("/v1/customers/+7(916)539-6205/recommendations?n=2", "/v1/customers/{customer}/recommendations"),
+        ("/users/79165396205/recommendations", "/users/{customer}/recommendations"),
+        ("/v1/products/tea-1/similar?n=1", "/v1/products/{product}/similar"),
+        ("/v1/popular?days=7", "/v1/popular"),
+        ("/", "/"),
+    ],
+)
+def test_a_route_is_seen_as_its_template(spy: Spy, client: Client, path: str, template: str) -> None:
+    assert client.get(path).status_code == 200
+    assert spy.seen == [f"{template} {template.encode()!r} b''"]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/v1/customers/79165396205",
+        "/79165396205?customer=79165396205",
+        "/v1/customers/79165396205/recommendations/",
+    ],
+)
+def test_what_is_no_route_is_unknown(spy: Spy, client: Client, path: str) -> None:
+    assert client.get(path).status_code == 404
+    assert spy.seen == ["/unknown b'/unknown' b''"]
+
+
+def test_the_wrong_method_is_masked_too(spy: Spy, client: Client) -> None:
+    assert client.post("/users/79165396205/recommendations").status_code == 405
+    assert spy.seen[0].startswith("/users/{customer}/recommendations ")
+
+
+@pytest.mark.parametrize("path", ["/livez", "/readyz", "/healthz", "/metrics"])
+def test_health_and_metrics_pass_as_they_are(spy: Spy, client: Client, path: str) -> None:
+    client.get(path)
+    assert spy.seen[0].startswith(f"{path} ")
+
+
+def test_the_parameters_reach_the_route(client: Client) -> None:
+    answer = client.get("/v1/customers/79165396205/recommendations?n=2&category=tea").json()
+    assert [item["product"] for item in answer["items"]] == ["tea-1", "tea-2"]

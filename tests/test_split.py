@@ -1,0 +1,94 @@
+import datetime as dt
+from dataclasses import fields, replace
+
+import numpy as np
+import pytest
+from shops import catalogue, known, random_shop
+
+from pipelines.split import day_number, windows
+from pipelines.sweep import Chosen, HalfLives
+from pipelines.train.als import AlsSettings
+from pipelines.train.bundle import learn
+from pipelines.train.rules import none
+from serving.bundle import ARRAYS
+from serving.errors import NightshelfError
+
+
+def kept(interactions):
+    ids = (interactions.customers, interactions.products)
+    return [
+        (ids[0][u].decode(), ids[1][p].decode(), int(day), float(units))
+        for u, p, day, units in zip(
+            interactions.customer, interactions.product, interactions.day, interactions.quantity, strict=True
+        )
+    ]
+
+
+def test_a_return_takes_away_what_it_returns_oldest_first():
+    shop = known([("a", "x", 1, 3, 0), ("a", "x", 2, 2, 0), ("a", "x", 3, 0, 4), ("b", "x", 1, 1, 0)])
+    # 3 + 2 bought, 4 returned: the three of day 1 and one of day 2 are gone
+    assert kept(shop.until(3)) == [("a", "x", 2, 1.0), ("b", "x", 1, 1.0)]
+
+
+def test_a_purchase_after_a_full_return_stays():
+    shop = known([("a", "x", 1, 5, 0), ("a", "x", 2, 0, 5), ("a", "x", 9, 2, 0)])
+    assert kept(shop.until(9)) == [("a", "x", 9, 2.0)]
+
+
+def test_a_later_return_takes_nothing_away_before_its_day():
+    shop = known([("a", "x", 1, 5, 0), ("a", "x", 9, 0, 5)])
+    assert kept(shop.until(8)) == [("a", "x", 1, 5.0)]
+    assert kept(shop.until(9)) == []
+
+
+def test_more_returned_than_bought_leaves_nothing_and_touches_no_other_product():
+    shop = known([("a", "x", 1, 1, 0), ("a", "x", 2, 0, 9), ("a", "y", 1, 1, 0)])
+    assert kept(shop.until(2)) == [("a", "y", 1, 1.0)]
+
+
+def test_customers_who_only_come_later_are_unknown_before():
+    shop = known([("a", "x", 1, 1, 0), ("b", "x", 5, 1, 0)])
+    assert shop.until(4).customers.tolist() == [b"a"]
+    assert kept(shop.bought(after=1, until=5)) == [("b", "x", 5, 1.0)]
+
+
+def test_a_purchase_counts_half_after_a_half_life():
+    shop = known([("a", "x", 0, 1, 0), ("a", "x", 10, 1, 0), ("a", "x", 20, 1, 0)])
+    assert shop.decay(10).tolist() == [0.25, 0.5, 1.0]
+
+
+def test_windows_follow_each_other_and_a_short_history_gets_shorter_ones():
+    as_of = dt.date(2026, 6, 30)
+    last = day_number(as_of)
+    long = known([("a", "x", last - 399, 1, 0), ("a", "x", last, 1, 0)])
+    short = known([("a", "x", last - 59, 1, 0)])
+    cut = windows(long, as_of, 28)
+    assert (cut.train, cut.validation, cut.test) == (last - 56, last - 28, last)
+    cut = windows(short, as_of, 28)
+    assert (cut.train, cut.validation, cut.test) == (last - 24, last - 12, last)  # 60 // 5 days each
+
+
+def test_too_short_a_history_is_an_error():
+    with pytest.raises(NightshelfError, match="4 days of orders up to 2026-06-30 are too few"):
+        windows(known([("a", "x", day_number(dt.date(2026, 6, 27)), 1, 0)]), dt.date(2026, 6, 30), 28)
+
+
+def test_nothing_after_the_cut_changes_a_trained_array(seed):
+    shop = random_shop(seed)
+    later = shop.day > 30
+    rng = np.random.default_rng(seed)
+    shuffled = {
+        name: np.where(later, rng.permutation(getattr(shop, name)), getattr(shop, name))
+        for name in ("customer", "product", "quantity", "returned")
+    }
+    chosen = Chosen(
+        als=AlsSettings(rank=4, iterations=2), half_lives=HalfLives(trend=7, repurchase=30), lanes={}
+    )
+    products = catalogue([product.decode() for product in shop.products])
+    arrays = [
+        learn(one.until(30), products, chosen, none(len(shop.products)), "implicit")
+        for one in (shop, replace(shop, **shuffled))
+    ]
+    assert {f.name for f in fields(shop)} > shuffled.keys()
+    for name in ARRAYS:
+        np.testing.assert_array_equal(getattr(arrays[0], name), getattr(arrays[1], name), err_msg=name)
