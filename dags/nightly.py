@@ -9,7 +9,7 @@
 7. **evaluate** measures the best of them on days that nothing has seen.
 8. **gate** decides whether it is no worse than the champion; verdict and reasons are in the MLflow run.
 9. **publish** moves the alias `champion`; a refused model leaves it skipped, and the champion serves on.
-10. **smoke** asks what was published a few questions.
+10. **smoke** asks the champion a few questions, and ends the MLflow run.
 
 XCom carries names and counts only; the tables are in the lake, the models in MLflow.
 """
@@ -84,20 +84,22 @@ def last_day(context: Context) -> str | None:
 def run(step: str, night: Json, *arguments: Any) -> Any:
     """What the step of `pipelines.nightly` by that name answers."""
     from pipelines import nightly
+    from pipelines.night import Night
 
     with failing_at_once():
-        return getattr(nightly, step)(nightly.Night(**night), *arguments)
+        return getattr(nightly, step)(Night(**night), *arguments)
 
 
 def close_failed(context: Context) -> None:
     """Marks the night's MLflow run as failed, with the task and its sentence."""
     from pipelines import nightly
+    from pipelines.night import Night
 
     if night := context["ti"].xcom_pull(task_ids="begin"):
         error = context.get("exception")
         # Only our own sentences are sure to hold nothing about a customer.
         reason = str(error) if isinstance(error, AirflowFailException) else type(error).__name__
-        nightly.fail(nightly.Night(**night), f"{context['ti'].task_id}: {reason}")
+        nightly.fail(Night(**night), f"{context['ti'].task_id}: {reason}")
 
 
 step = partial(task, multiple_outputs=False)
@@ -184,9 +186,10 @@ def nightly() -> None:
             raise AirflowSkipException("the gate refused the model; the champion serves on")
         return published
 
-    @step(execution_timeout=dt.timedelta(minutes=10))
+    # Also where nothing was published: then it is the champion of before that is asked.
+    @step(trigger_rule="none_failed", execution_timeout=dt.timedelta(minutes=10))
     def smoke(night: Json) -> Json:
-        """Asks the published model a few questions within its budget of time."""
+        """Asks the champion a few questions within its budget of time, and ends the MLflow run."""
         return run("smoke", night)
 
     night = begin()

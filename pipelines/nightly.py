@@ -38,6 +38,8 @@ def begin(
     solver: str | None = None,
 ) -> Night:
     """The night, settled: what isn't given comes from the settings, the day from the source."""
+    from pipelines import sweep as sweeps
+
     customer_key()
     chosen = settings()
     asked = {
@@ -47,9 +49,11 @@ def begin(
         "sweep": sweep or chosen.sweep,
         "solver": solver or chosen.solver,
     }
+    sweeps.candidates(asked["sweep"])  # what is asked wrongly stops the night now, not after the extraction
     night = Night.model_validate(asked | {"as_of": _day(as_of) or dt.date.max})
+    found = _source(night)
     if not as_of:
-        night = night.model_copy(update={"as_of": _source(night).last_day()})
+        night = night.model_copy(update={"as_of": found.last_day()})
     run = tracking.begin(f"night-{night.as_of}", night.model_dump(mode="json", exclude={"run_id", "path"}))
     return night.model_copy(update={"run_id": run})
 
@@ -58,7 +62,7 @@ def extract(night: Night, progress: Progress = log_progress) -> Counts:
     """Pulls orders and products into raw/."""
     source = _source(night)
     orders = lake.write(_raw(night), source.orders(progress))
-    products = lake.write(lake.RAW_PRODUCTS, source.products())
+    products = lake.write(lake.RAW_PRODUCTS, source.products(night.as_of))
     return _counted(night, {"order_lines": orders, "products": products})
 
 

@@ -3,13 +3,11 @@
 import datetime as dt
 import secrets
 from functools import cache
-from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import Field, SecretStr
 
-from serving.errors import NightshelfError
-from serving.settings import ENV_FILE, ServingSettings
+from serving.settings import ServingSettings, home, read
 
 DEMO_DAYS = 60
 
@@ -67,25 +65,17 @@ class Settings(ServingSettings):
 @cache
 def settings() -> Settings:
     """The settings of this process, read once; raises NightshelfError naming each wrong one."""
-    try:
-        return Settings()
-    except ValidationError as error:
-        wrong = "; ".join(f"NIGHTSHELF_{str(e['loc'][0]).upper()}: {e['msg']}" for e in error.errors())
-        raise NightshelfError(f"wrong settings: {wrong}") from None
+    return read(Settings)
 
 
 def customer_key() -> str:
     """The secret behind the pseudonyms; raises NightshelfError where it isn't set."""
-    key = settings().customer_key.get_secret_value()
-    if not key:
-        raise NightshelfError(
-            "NIGHTSHELF_CUSTOMER_KEY is not set: set it, or let `nightshelf init` write a .env with secrets"
-        )
-    return key
+    return settings().require_customer_key()
 
 
-def write_env(path: Path = ENV_FILE) -> bool:
-    """Whether a `.env` with fresh secrets was written; one that exists is left alone."""
+def write_env() -> bool:
+    """Whether HOME/.env was written, with fresh secrets; one that exists is left alone."""
+    path = home() / ".env"
     if path.exists():
         return False
     lines = {name: secrets.token_urlsafe(24) for name in ("CUSTOMER_KEY", "AIRFLOW_JWT_SECRET")}

@@ -2,6 +2,8 @@
 
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from pyspark.sql import SparkSession
@@ -9,6 +11,7 @@ from pyspark.sql import SparkSession
 from pipelines.java import check_java
 from pipelines.settings import settings
 
+STDERR = 2
 LOGGING = Path(__file__).with_name("log4j2.properties")
 
 
@@ -24,7 +27,22 @@ def session() -> SparkSession:
     if master.startswith("sc://"):
         return builder.remote(master).getOrCreate()
     check_java()
-    return _local(builder.master(master)).getOrCreate()
+    with _stderr_in(settings().state / "spark.log"):
+        return _local(builder.master(master)).getOrCreate()
+
+
+@contextmanager
+def _stderr_in(file: Path) -> Iterator[None]:
+    """Gives the JVM that starts meanwhile a file for its stderr: it warns of modules that Spark asks for."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    kept = os.dup(STDERR)
+    try:
+        with file.open("ab") as log:
+            os.dup2(log.fileno(), STDERR)
+        yield
+    finally:
+        os.dup2(kept, STDERR)
+        os.close(kept)
 
 
 def _local(builder: SparkSession.Builder) -> SparkSession.Builder:

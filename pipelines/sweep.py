@@ -11,7 +11,7 @@ from sklearn.model_selection import ParameterSampler
 from pipelines.evaluate import NDCG
 from pipelines.train.als import AlsSettings
 from pipelines.train.rules import RuleSettings
-from serving.errors import NightshelfError
+from serving.errors import NightshelfError, wrong
 from serving.recommender import BASELINES, LANES
 
 FILE = Path(__file__).with_name("sweep.toml")
@@ -89,8 +89,10 @@ def load(file: Path = FILE) -> SweepFile:
     """The search spaces and thresholds; raises NightshelfError naming what is wrong."""
     try:
         return SweepFile.model_validate(tomllib.loads(file.read_text()))
-    except (OSError, tomllib.TOMLDecodeError, ValidationError) as error:
-        raise NightshelfError(f"{file.name} can't be used: {error}") from None
+    except ValidationError as error:
+        raise NightshelfError(f"{file.name} can't be used: {wrong(error)}") from None
+    except (OSError, tomllib.TOMLDecodeError) as error:
+        raise NightshelfError(f"{file.name} can't be read: {error}") from None
 
 
 def candidates(sweep: str) -> list[Candidate]:

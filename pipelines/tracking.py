@@ -1,6 +1,7 @@
 """The nightly runs in MLflow: one parent run per night, one child per candidate."""
 
 import json
+import logging
 import os
 import time
 from collections.abc import Mapping
@@ -30,6 +31,7 @@ def client() -> MlflowClient:
     """The client of the tracking server, or of the database in HOME/mlruns."""
     for name, value in ENVIRONMENT.items():
         os.environ.setdefault(name, value)
+    logging.getLogger("mlflow.store.db").setLevel(logging.WARNING)  # else it tells of each new table
     (settings().home / "mlruns").mkdir(parents=True, exist_ok=True)
     return MlflowClient(tracking_uri=settings().tracking_uri, registry_uri=settings().tracking_uri)
 

@@ -8,13 +8,14 @@ from types import FrameType
 
 from pipelines.java import check_java
 from pipelines.settings import Settings, settings, write_env
+from pipelines.stack.airflow_home import prepare_home
 from pipelines.stack.board import console
 from pipelines.stack.environment import environment
 from pipelines.stack.programs import check_ports, programs
 from pipelines.stack.service import ask, serves, welcome
 from pipelines.stack.start import start
 from pipelines.stack.supervisor import Supervisor, supervised
-from pipelines.stack.tonight import tonight
+from pipelines.stack.tonight import is_due, run_night
 from serving.errors import NightshelfError
 
 ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -30,34 +31,38 @@ def up(once: bool = False) -> None:
     write_env()
     check_java()
     chosen = settings()
-    stack = programs(chosen)
+    stack, variables = programs(chosen), environment(chosen)
     check_ports(chosen, stack)
-    with _until_interrupted(once), supervised(chosen.state, stack, environment(chosen)) as supervisor:
-        start(supervisor, chosen)
-        if once:
-            _answer(chosen)
-        else:
-            _stay(supervisor, chosen)
+    with until_interrupted(once):
+        prepare_home(chosen, variables)
+        with supervised(chosen.state, stack, variables) as supervisor:
+            start(supervisor)
+            if once:
+                _answer(chosen)
+            else:
+                _stay(supervisor, chosen)
 
 
 def _answer(chosen: Settings) -> None:
-    if failed := tonight(chosen):
+    if is_due(chosen) and (failed := run_night(chosen)):
         raise NightshelfError(failed)
     print(json.dumps(ask(chosen, "/v1/popular?n=5"), ensure_ascii=False, indent=2))
 
 
 def _stay(supervisor: Supervisor, chosen: Settings) -> None:
-    if serves(chosen):
+    due = is_due(chosen)
+    if serves(chosen) or not due:
         welcome(chosen)
-    if failed := tonight(chosen):
-        console.print(failed, style="red", markup=False)
-    welcome(chosen)
+    if due:
+        if failed := run_night(chosen):
+            console.print(failed, style="red", markup=False)
+        welcome(chosen)
     supervisor.wait()
 
 
 @contextmanager
-def _until_interrupted(once: bool) -> Iterator[None]:
-    """A block that Ctrl-C, SIGTERM or a closed terminal ends; for `once` that is an error."""
+def until_interrupted(once: bool) -> Iterator[None]:
+    """A block that Ctrl-C, SIGTERM or a closed terminal ends; with `once` it raises NightshelfError then."""
     before = {ending: signal.signal(ending, _interrupt) for ending in ENDINGS}
     try:
         yield

@@ -5,6 +5,7 @@ or quarantined under the first rule that it breaks. All in one pass of Spark ove
 """
 
 import datetime as dt
+import math
 
 import pandas as pd
 from pyspark.sql import Column, DataFrame
@@ -25,8 +26,8 @@ DROPPED = (LATER, NOT_A_PRODUCT)
 USED = "used"
 
 LARGEST_QUANTITY = 100_000
-OFFSET = r"(Z|[+-]\d\d:?\d\d)$"
-ONE_DIGIT = r"^(\d)\1{9,}$"
+OFFSET = r"\d:\d\d.*(Z|UTC|[+-]\d\d(:?\d\d)?)$"  # after a time of day: a date ends in -31 too
+ONE_DIGIT = r"(\d)\1{9}$"  # after a country's code
 COUNTED_UP = "1234567890"
 
 FATE = "fate"
@@ -110,15 +111,14 @@ def _time(timezone: str) -> Column:
 
 
 def _fate(dialect: Dialect, as_of: dt.date) -> Column:
-    night = F.lit(dt.datetime.combine(as_of + dt.timedelta(days=1), dt.time(), dt.UTC))
     rules = {
         "no_order": _blank(c.ORDER_ID),
         "no_product": _blank(c.PRODUCT),
         "unparsable_time": F.col(TIME).isNull(),
-        LATER: F.col(TIME) >= night,
+        LATER: F.to_date(TIME) > F.lit(as_of),
         NOT_A_PRODUCT: F.col(c.PRODUCT).rlike(dialect.not_products or "^$"),
         "bad_quantity": F.col(UNITS).isNull() | (F.col(UNITS) == 0) | (F.abs(UNITS) > LARGEST_QUANTITY),
-        "bad_price": F.col(PAID).isNull() | (F.col(PAID) <= 0),
+        "bad_price": F.col(PAID).isNull() | (F.col(PAID) <= 0) | (F.col(PAID) >= math.inf),  # as NaN is
         "placeholder_customer": _placeholder(),
         "no_customer": _blank(c.CUSTOMER) & F.lit(not dialect.guests),
     }

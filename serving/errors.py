@@ -1,5 +1,7 @@
 """What a user can cause and mend; shown as one line, never as a traceback."""
 
+from pydantic import ValidationError
+
 
 class NightshelfError(Exception):
     """Says what is wrong, where, and what to do, in one sentence a user can act on."""
@@ -11,3 +13,9 @@ class BundleError(NightshelfError):
 
 class RegistryError(NightshelfError):
     """The registry can't be reached, or holds nothing to serve."""
+
+
+def wrong(error: ValidationError) -> str:
+    """What a validation found wrong and where, in one line and without the values."""
+    found = error.errors(include_input=False, include_url=False)
+    return "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in found)

@@ -10,18 +10,23 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from serving.errors import NightshelfError
 
 PROJECT = Path(__file__).resolve().parents[1]
-HOME = Path(os.environ.get("NIGHTSHELF_HOME") or PROJECT)
-ENV_FILE = HOME / ".env"
+
+
+def home() -> Path:
+    """The folder of NIGHTSHELF_HOME, else the project's own."""
+    return Path(os.environ.get("NIGHTSHELF_HOME") or PROJECT)
 
 
 class ServingSettings(BaseSettings):
     """The part of the settings that answering over HTTP needs."""
 
     model_config = SettingsConfigDict(
-        env_prefix="NIGHTSHELF_", env_file=ENV_FILE, extra="ignore", frozen=True, env_ignore_empty=True
+        env_prefix="NIGHTSHELF_", extra="ignore", frozen=True, env_ignore_empty=True
     )
 
-    home: Path = Field(HOME, description="folder under which everything that is written lives")
+    home: Path = Field(
+        default_factory=home, description="folder under which everything that is written lives"
+    )
     host: str = Field("127.0.0.1", description="address that every server listens on")
     serving_port: int = Field(3000, description="port of the BentoML service")
     mlflow_uri: str = Field(
@@ -57,9 +62,9 @@ S = TypeVar("S", bound=ServingSettings)
 
 
 def read(kind: type[S]) -> S:
-    """The settings as the environment and `.env` give them; raises NightshelfError naming each wrong one."""
+    """The settings as the environment and HOME/.env give them; raises NightshelfError naming each wrong one."""
     try:
-        return kind()
+        return kind(_env_file=home() / ".env")
     except ValidationError as error:
         wrong = "; ".join(f"NIGHTSHELF_{str(e['loc'][0]).upper()}: {e['msg']}" for e in error.errors())
         raise NightshelfError(f"wrong settings: {wrong}") from None

@@ -1,27 +1,43 @@
 """What tests share: a home of their own, the real data where it is, one Spark session."""
 
+import contextlib
 import os
 import random
 from pathlib import Path
 
 import pytest
 
+from pipelines import tracking
 from pipelines.settings import settings
 
 # The folder of the real data sets that some tests use; they skip where it is absent.
 DATA = Path(os.environ.get("NIGHTSHELF_TEST_DATA", Path(__file__).parents[2] / "shared" / "data"))
 
 
+@contextlib.contextmanager
+def fresh_home(path, **given):
+    """NIGHTSHELF_HOME at a path with a customer key, other settings as given; all read anew."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name.startswith("NIGHTSHELF_")]:
+            patch.delenv(name)
+        for name, value in {"HOME": path, "CUSTOMER_KEY": "a key for tests", **given}.items():
+            patch.setenv(f"NIGHTSHELF_{name}", str(value))
+        _forget()
+        yield path
+    _forget()
+
+
+def _forget():
+    settings.cache_clear()
+    tracking.client.cache_clear()
+    tracking._experiment.cache_clear()
+
+
 @pytest.fixture
-def home(tmp_path, monkeypatch):
-    """A fresh NIGHTSHELF_HOME with a customer key, and settings read anew."""
-    for name in [name for name in os.environ if name.startswith("NIGHTSHELF_")]:
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("NIGHTSHELF_HOME", str(tmp_path))
-    monkeypatch.setenv("NIGHTSHELF_CUSTOMER_KEY", "a key for tests")
-    settings.cache_clear()
-    yield tmp_path
-    settings.cache_clear()
+def home(tmp_path):
+    """A fresh NIGHTSHELF_HOME for one test."""
+    with fresh_home(tmp_path) as path:
+        yield path
 
 
 @pytest.fixture(scope="session")

@@ -1,46 +1,23 @@
 """A file, or a folder of files, whose columns a mapping names."""
 
 import datetime as dt
-import tomllib
+import re
+from functools import cached_property
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.dataset as ds
-from pydantic import Field, ValidationError
 
 from pipelines import columns as c
+from pipelines.extract.mapping import OPTIONAL, REQUIRED, mapping
 from pipelines.extract.source import RAW_ORDERS, RAW_PRODUCTS, Dialect, Progress
 from serving.errors import NightshelfError
 
-MAPPINGS = Path(__file__).parent / "mappings"
 FORMATS = {".parquet": "parquet", ".csv": "csv", ".jsonl": "json", ".json": "json"}
-REQUIRED = (c.ORDER_ID, c.ORDERED_AT, c.CUSTOMER, c.PRODUCT, c.QUANTITY, c.UNIT_PRICE)
-OPTIONAL = (c.NAME, c.CATEGORY, c.BRAND)
-
-
-class Mapping(Dialect):
-    """A source's dialect, and which of its columns is which of ours."""
-
-    columns: dict[str, str] = Field(default_factory=dict)
-
-
-def mapping(name: str) -> Mapping:
-    """The mapping of a shipped name or of a TOML file; raises NightshelfError naming what is wrong."""
-    file = MAPPINGS / f"{name}.toml" if not name.endswith(".toml") else Path(name)
-    try:
-        found = Mapping.model_validate(tomllib.loads(file.read_text()))
-    except FileNotFoundError:
-        shipped = ", ".join(sorted(path.stem for path in MAPPINGS.glob("*.toml")))
-        raise NightshelfError(
-            f"there is no mapping {name!r}: name a TOML file, or one of those shipped: {shipped}"
-        ) from None
-    except (tomllib.TOMLDecodeError, ValidationError) as error:
-        raise NightshelfError(f"mapping {name!r} can't be used: {error}") from None
-    if missing := [column for column in REQUIRED if column not in found.columns]:
-        raise NightshelfError(f"mapping {name!r} lacks {', '.join(missing)} under [columns]")
-    return found
+PACKED = (".gz", ".bz2", ".zst")
+DAY_LETTERS = len("2026-01-31")
 
 
 class Files:
@@ -50,9 +27,20 @@ class Files:
         if not path or not Path(path).exists():
             raise NightshelfError(f"there is no file {path!r}: set NIGHTSHELF_FILES_PATH or give --path")
         self.path = Path(path)
-        self.dialect: Dialect = mapping(mapping_name)
-        self.columns = mapping(mapping_name).columns
-        self.table = self._table()
+        found = mapping(mapping_name)
+        self.dialect: Dialect = found
+        self.columns = found.columns
+
+    @cached_property
+    def table(self) -> pa.Table:
+        """All rows of all files, every value as text, under our names.
+
+        Raises NightshelfError naming the file and what is wrong with it, never a value of it.
+        """
+        table = pa.concat_tables([self._read(file) for file in self._files()])
+        if table.num_rows == 0:
+            raise NightshelfError(f"{self.path.name} holds no rows")
+        return table
 
     def last_day(self) -> dt.date:
         """The day of the last order in the files."""
@@ -81,13 +69,14 @@ class Files:
         kept = set(self.dialect.row_key) - set(RAW_ORDERS.names)
         return raw.select(RAW_ORDERS.names + sorted(kept))
 
-    def products(self) -> pa.Table:
-        """Every product that was sold, with the text and the price that stood beside its last sale."""
+    def products(self, as_of: dt.date) -> pa.Table:
+        """Every product sold up to a day, with the text and the price that stood beside its last sale."""
         texts = [name for name in OPTIONAL if name in self.columns]
         price, quantity = _numbers(self.table[c.UNIT_PRICE]), _numbers(self.table[c.QUANTITY])
         sales = pc.and_(pc.greater(price, 0), pc.greater(quantity, 0))
-        sold = pc.and_(sales, pc.is_valid(self.table[c.PRODUCT]))
-        ordered = self.table.append_column(c.PRICE, price).filter(sold).sort_by(c.ORDERED_AT)
+        day = pc.utf8_slice_codeunits(self.table[c.ORDERED_AT], 0, DAY_LETTERS)
+        seen = pc.and_(pc.is_valid(self.table[c.PRODUCT]), pc.less_equal(day, str(as_of)))
+        ordered = self.table.append_column(c.PRICE, price).filter(pc.and_(sales, seen)).sort_by(c.ORDERED_AT)
         last = ordered.group_by(c.PRODUCT, use_threads=False).aggregate(
             [(name, "last") for name in (*texts, c.PRICE)]
         )
@@ -98,29 +87,59 @@ class Files:
             RAW_PRODUCTS.names
         )
 
-    def _table(self) -> pa.Table:
-        wanted = {ours: theirs for ours, theirs in self.columns.items() if ours in REQUIRED + OPTIONAL}
-        read = self._dataset(list(wanted.values()))
-        if missing := [theirs for theirs in wanted.values() if theirs not in read.schema.names]:
-            raise NightshelfError(
-                f"{self.path.name} has no column {missing[0]!r}; it has: {', '.join(read.schema.names)}"
-            )
-        table = read.to_table(columns=list(wanted.values())).rename_columns(list(wanted))
-        if table.num_rows == 0:
-            raise NightshelfError(f"{self.path.name} holds no rows")
-        return table.cast(pa.schema([(name, pa.string()) for name in wanted]))
+    def _files(self) -> list[Path]:
+        if self.path.is_file():
+            return [self.path]
+        found = sorted(file for file in self.path.rglob("*") if file.is_file() and not self._hidden(file))
+        if not found:
+            raise NightshelfError(f"the folder {self.path} holds no files")
+        return found
 
-    def _dataset(self, names: list[str]) -> ds.Dataset:
-        file = self.path if self.path.is_file() else next(iter(sorted(self.path.iterdir())), self.path)
-        suffix = file.suffixes[0] if file.suffixes else ""
-        if suffix not in FORMATS:
-            raise NightshelfError(f"{file.name} is none of the formats read: {', '.join(FORMATS)}")
-        text = pa.csv.ConvertOptions(column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=True)
-        chosen = ds.CsvFileFormat(convert_options=text) if suffix == ".csv" else FORMATS[suffix]
+    def _hidden(self, file: Path) -> bool:
+        return any(part[0] in "._" for part in file.relative_to(self.path).parts)
+
+    def _read(self, file: Path) -> pa.Table:
+        wanted = {ours: self.columns[ours] for ours in REQUIRED + OPTIONAL if ours in self.columns}
         try:
-            return ds.dataset(self.path, format=chosen)
-        except (pa.ArrowInvalid, OSError) as error:
-            raise NightshelfError(f"{self.path.name} can't be read as {suffix}: {error}") from None
+            read = _dataset(file, list(wanted.values()), self.columns[c.ORDERED_AT])
+            if missing := [theirs for theirs in wanted.values() if theirs not in read.schema.names]:
+                # Without a header its names are a row, and that may hold a phone number.
+                raise NightshelfError(
+                    f"{file.name} has no column {missing[0]!r}: correct the file's header or the mapping"
+                )
+            table = read.to_table(columns=list(wanted.values())).rename_columns(list(wanted))
+            return pa.table({name: _text(table[name]) for name in wanted})
+        except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+            raise NightshelfError(f"{file.name} can't be read: {_cause(error)}") from None
+
+
+def _dataset(file: Path, names: list[str], time: str) -> ds.Dataset:
+    suffix = (file.with_suffix("") if file.suffix.lower() in PACKED else file).suffix.lower()
+    if suffix not in FORMATS:
+        raise NightshelfError(f"{file.name} is none of the formats read: {', '.join(FORMATS)}")
+    text = pa.csv.ConvertOptions(column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=True)
+    chosen = ds.CsvFileFormat(convert_options=text) if suffix == ".csv" else FORMATS[suffix]
+    found = ds.dataset(file, format=chosen)
+    if chosen == "json" and time in found.schema.names:
+        # Arrow would take JSON's text for a time, and lose whether it stated a zone.
+        at = found.schema.get_field_index(time)
+        return ds.dataset(file, format=chosen, schema=found.schema.set(at, pa.field(time, pa.string())))
+    return found
+
+
+def _text(values: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Values as text: ids that were made floating point numbers because some are missing are whole again."""
+    if pa.types.is_floating(values.type):
+        values = pc.if_else(pc.is_nan(values), None, values)
+        if pc.all(pc.equal(values, pc.trunc(values))).as_py():
+            values = values.cast(pa.int64())
+    return values.cast(pa.string())
+
+
+def _cause(error: Exception) -> str:
+    """The cause in Arrow's words, without the row that it quotes."""
+    line = re.sub(r"(got \d+): .*", r"\1", str(error).splitlines()[0])
+    return line.rpartition("Invalid: ")[2]
 
 
 def _numbers(texts: pa.ChunkedArray) -> pa.ChunkedArray:

@@ -81,8 +81,8 @@ class ShopApi:
         stamp = pa.array([now] * len(rows), RAW_ORDERS.field(c.EXTRACTED_AT).type)
         return raw.set_column(raw.schema.get_field_index(c.EXTRACTED_AT), c.EXTRACTED_AT, stamp)
 
-    def products(self) -> pa.Table:
-        """All goods."""
+    def products(self, as_of: dt.date) -> pa.Table:
+        """All goods as they are now: the shop tells nothing of how they were."""
         pages = asyncio.run(self._pages("/goods", {}, GOOD_PAGE, lambda done, total: None))
         rows = [
             {
@@ -123,11 +123,18 @@ async def _all(page: Callable[[int], Any], at_once: int, progress: Progress) -> 
     async def fetch(number: int) -> None:
         async with gate:
             answers[number] = await page(number)
-        progress(len(answers), max(answer.pageCount for answer in answers.values()))
+        progress(len(answers), _last(answers))
 
-    while missing := set(range(1, max(a.pageCount for a in answers.values()) + 1)) - answers.keys():
+    while missing := set(range(1, _last(answers) + 1)) - answers.keys():
+        last = _last(answers)
         await _together([fetch(number) for number in sorted(missing)])
+        if _last(answers) > last:
+            del answers[last]  # orders came, the first of them to the page that was the last
     return sorted(answers.items(), key=lambda pair: pair[0])
+
+
+def _last(answers: dict[int, Any]) -> int:
+    return int(max(answer.pageCount for answer in answers.values()))
 
 
 async def _together(jobs: list[Any]) -> None:
@@ -142,7 +149,7 @@ async def _together(jobs: list[Any]) -> None:
 async def _get(shop: httpx.AsyncClient, path: str, query: dict[str, str], s: Settings) -> httpx.Response:
     retrying = AsyncRetrying(
         retry=retry_if_exception(_worth_retrying),
-        wait=wait_exponential_jitter(initial=0.5, max=30),
+        wait=wait_exponential_jitter(multiplier=0.5, max=30),
         stop=stop_after_attempt(s.shop_tries),
         reraise=True,
     )

@@ -2,11 +2,13 @@
 
 import datetime as dt
 import logging
+import re
+import zoneinfo
 from collections.abc import Callable
 from typing import Protocol
 
 import pyarrow as pa
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, field_validator
 
 from pipelines import columns as c
 
@@ -35,6 +37,22 @@ class Dialect(BaseModel):
     not_products: str = ""  # regular expression of codes that are no products: postage, fees, vouchers
     guests: bool = False  # whether an order without a customer is a good order
 
+    @field_validator("timezone")
+    @classmethod
+    def _known(cls, zone: str) -> str:
+        if zone not in zoneinfo.available_timezones():
+            raise ValueError("no time zone has this name; write it as Europe/London")
+        return zone
+
+    @field_validator("not_products")
+    @classmethod
+    def _regular(cls, pattern: str) -> str:
+        try:
+            re.compile(pattern)
+        except re.error as error:
+            raise ValueError(f"no regular expression: {error}") from None
+        return pattern
+
 
 class Source(Protocol):
     """A shop's orders and products, as received."""
@@ -47,8 +65,8 @@ class Source(Protocol):
     def orders(self, progress: Progress) -> pa.Table:
         """All order lines, in the schema RAW_ORDERS."""
 
-    def products(self) -> pa.Table:
-        """All products, in the schema RAW_PRODUCTS."""
+    def products(self, as_of: dt.date) -> pa.Table:
+        """All products as they were on a day, as far as the source can tell, in the schema RAW_PRODUCTS."""
 
 
 def log_progress(done: int, total: int) -> None:

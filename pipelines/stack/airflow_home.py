@@ -7,6 +7,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from pipelines.settings import Settings
+from pipelines.stack.board import console
 from pipelines.stack.programs import script
 from serving.errors import NightshelfError
 
@@ -28,6 +29,8 @@ def prepare_home(settings: Settings, environment: Mapping[str, str]) -> None:
 
 
 def _migrate(environment: Mapping[str, str], log: Path) -> None:
+    console.print("Preparing Airflow's database")
+    log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("w") as output:
         done = subprocess.run(  # noqa: S603 - our own
             script("airflow", "db", "migrate"), env=environment, stdout=output, stderr=output, check=False

@@ -70,6 +70,7 @@ def _airflow(settings: Settings) -> dict[str, str]:
         "API__PORT": settings.airflow_port,
         "API__BASE_URL": url,
         "API_AUTH__JWT_SECRET": settings.airflow_jwt_secret.get_secret_value(),
+        "LOGGING__NAMESPACE_LEVELS": "great_expectations=WARNING py4j=WARNING",
         "DAG_PROCESSOR__PARSING_PROCESSES": 1,
         "SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": 30,  # how soon a run goes on after a crash
     }

@@ -1,50 +1,57 @@
-"""The DAG `nightly` as Airflow's REST API shows it: trigger a run, follow its tasks."""
+"""The DAG `nightly` as Airflow's REST API shows it: trigger a run, ask for its state."""
 
 import datetime as dt
 from collections.abc import Iterator
 from typing import Any
 
 import httpx
+from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from serving.errors import NightshelfError
 
 PAGE = 100
 
+# While candidates train, the API server may have to wait for a processor, or for its database.
+PATIENTLY = Retrying(
+    retry=retry_if_exception_type(NightshelfError),
+    wait=wait_fixed(2),
+    stop=stop_after_delay(60),
+    reraise=True,
+)
+
 
 class Nights:
-    """The runs of `nightly`; raises NightshelfError where Airflow refuses the password."""
+    """The runs of `nightly`; each method raises NightshelfError where Airflow refuses or doesn't answer."""
 
     def __init__(self, url: str, password: str) -> None:
         self.http = httpx.Client(base_url=url, timeout=30)
-        answer = self.http.post("/auth/token", json={"username": "admin", "password": password})
-        if answer.status_code != httpx.codes.CREATED:
-            raise NightshelfError(
-                f"Airflow refuses the user admin ({answer.status_code}): is another Airflow on {url}?"
-            )
-        self.http.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
+        token = self._ask("POST", "/auth/token", json={"username": "admin", "password": password})
+        self.http.headers["Authorization"] = f"Bearer {token['access_token']}"
 
     def known(self) -> bool:
         """Whether Airflow has read the DAG; raises NightshelfError with the error where it can't."""
         for wrong in self._get("/importErrors")["import_errors"]:
             last = wrong["stack_trace"].strip().splitlines()[-1]
             raise NightshelfError(f"Airflow can't read {wrong['filename']}: {last}")
-        return self.http.get("/api/v2/dags/nightly").is_success
+        return bool(self._get("/dags", dag_id_pattern="nightly")["dags"])
 
     def under_way(self) -> str | None:
         """The id of a run that waits or runs already, such as one that was interrupted."""
-        return self._first(state=["running", "queued"])
+        return self._latest(state=["running", "queued"])
 
     def succeeded_since(self, moment: dt.datetime) -> bool:
         """Whether a run that ended after the moment was a success."""
-        return self._first(state=["success"], end_date_gte=moment.isoformat()) is not None
+        return self._latest(state=["success"], end_date_gte=moment.isoformat()) is not None
 
     def trigger(self) -> str:
         """The id of a new run."""
-        return str(self._send("POST", "/dags/nightly/dagRuns", {"logical_date": None})["dag_run_id"])
+        return str(
+            self._ask("POST", "/api/v2/dags/nightly/dagRuns", json={"logical_date": None})["dag_run_id"]
+        )
 
     def unpause(self) -> None:
         """Lets the DAG's runs start."""
-        self._send("PATCH", "/dags/nightly", {"is_paused": False})
+        self._ask("PATCH", "/api/v2/dags/nightly", json={"is_paused": False})
 
     def state(self, run: str) -> str:
         """The run's state."""
@@ -55,22 +62,24 @@ class Nights:
         return list(self._pages(f"/dags/nightly/dagRuns/{run}/taskInstances"))
 
     def _pages(self, path: str) -> Iterator[dict[str, Any]]:
-        offset = 0
-        while rows := self._get(path, limit=PAGE, offset=offset)["task_instances"]:
-            yield from rows
-            offset += PAGE
+        seen, total = 0, 1
+        while seen < total:
+            page = self._get(path, limit=PAGE, offset=seen)
+            yield from page["task_instances"]
+            seen, total = seen + PAGE, page["total_entries"]
 
-    def _first(self, **query: Any) -> str | None:
+    def _latest(self, **query: Any) -> str | None:
         runs = self._get("/dags/nightly/dagRuns", limit=1, order_by="-run_after", **query)["dag_runs"]
         return runs[0]["dag_run_id"] if runs else None
 
     def _get(self, path: str, **query: Any) -> Any:
-        return self._json(self.http.get(f"/api/v2{path}", params=query))
+        return PATIENTLY(self._ask, "GET", f"/api/v2{path}", params=query)
 
-    def _send(self, method: str, path: str, body: dict[str, Any]) -> Any:
-        return self._json(self.http.request(method, f"/api/v2{path}", json=body))
-
-    def _json(self, answer: httpx.Response) -> Any:
-        if not answer.is_success:
-            raise NightshelfError(f"Airflow answers {answer.status_code} for {answer.url.path}: see its log")
-        return answer.json()
+    def _ask(self, method: str, path: str, **request: Any) -> Any:
+        try:
+            return self.http.request(method, path, **request).raise_for_status().json()
+        except httpx.HTTPStatusError as error:
+            answer = str(error.response.status_code)
+        except httpx.TransportError as error:
+            answer = type(error).__name__
+        raise NightshelfError(f"Airflow at {self.http.base_url} answers {answer} to {method} {path}")

@@ -15,16 +15,19 @@ from serving.errors import NightshelfError
 
 def serves(settings: Settings) -> bool:
     """Whether a champion is live."""
-    return httpx.get(f"{_url(settings)}/readyz").is_success
+    try:
+        return httpx.get(f"{_url(settings)}/readyz").is_success
+    except httpx.TransportError:
+        return False
 
 
 def ask(settings: Settings, question: str) -> Any:
     """The service's answer, once a champion is live; raises NightshelfError where it gives none."""
-    wait_for(partial(serves, settings), "the service finds no champion; its log in STATE/logs says why")
-    answer = httpx.get(f"{_url(settings)}{question}")
-    if not answer.is_success:
-        raise NightshelfError(f"the service answers {answer.status_code} to {question}")
-    return answer.json()
+    wait_for(partial(serves, settings), f"the service at {_url(settings)} finds no champion: see its log")
+    try:
+        return httpx.get(f"{_url(settings)}{question}").raise_for_status().json()
+    except httpx.HTTPError as error:
+        raise NightshelfError(f"the service doesn't answer {question} ({type(error).__name__})") from None
 
 
 def welcome(settings: Settings) -> None:

@@ -4,8 +4,6 @@ import time
 
 import httpx
 
-from pipelines.settings import Settings
-from pipelines.stack.airflow_home import prepare_home
 from pipelines.stack.board import Board, board, console
 from pipelines.stack.programs import Program
 from pipelines.stack.supervisor import Supervisor
@@ -15,9 +13,8 @@ PATIENCE = 180
 LAST_LINES = 15
 
 
-def start(supervisor: Supervisor, settings: Settings) -> None:
+def start(supervisor: Supervisor) -> None:
     """Returns when every program is up; raises NightshelfError naming one that isn't, and its log."""
-    prepare_home(settings, supervisor.environment)
     deadline = time.monotonic() + PATIENCE
     with board("Starting") as rows, httpx.Client(timeout=5) as http:
         started = _launch(supervisor, rows, after=None)

@@ -74,7 +74,7 @@ def supervised(
         config.write_text(_config(programs, home, socket))
         process = _launch(config, environment)
         try:
-            yield Supervisor(programs, environment, home / "logs", process, socket)
+            yield Supervisor(programs, home / "logs", process, socket)
         finally:
             console.print("Ending what was started")
             process.terminate()
@@ -87,12 +87,11 @@ class Supervisor:
     def __init__(
         self,
         programs: list[Program],
-        environment: Mapping[str, str],
         logs: Path,
         process: subprocess.Popen[bytes],
         socket: Path,
     ) -> None:
-        self.programs, self.environment, self.logs, self.process = programs, environment, logs, process
+        self.programs, self.logs, self.process = programs, logs, process
         self.rpc = httpx.Client(transport=httpx.HTTPTransport(uds=str(socket)), timeout=10)
         wait_for(lambda: socket.exists() or process.poll() is not None, "the supervisor doesn't start")
 

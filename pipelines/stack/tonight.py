@@ -21,17 +21,26 @@ BUSY = ("queued", "scheduled", "running", "restarting", "up_for_retry")
 Tasks = list[dict[str, Any]]
 
 
-def tonight(settings: Settings) -> str | None:
-    """Runs a night unless one succeeded since midnight (UTC); says which task failed and why, or None."""
-    nights = Nights(address(settings, settings.airflow_port), settings.airflow_password.get_secret_value())
-    wait_for(nights.known, "Airflow hasn't read dags/nightly.py; the log of airflow-dag-processor says why")
-    if nights.succeeded_since(dt.datetime.now(dt.UTC).replace(hour=0, minute=0, second=0)):
-        return None
+def is_due(settings: Settings) -> bool:
+    """Whether no night succeeded since midnight (UTC)."""
+    midnight = dt.datetime.now(dt.UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    return not _nights(settings).succeeded_since(midnight)
+
+
+def run_night(settings: Settings) -> str | None:
+    """Runs a night, or goes on with one under way; says which task failed and why, or None."""
+    nights = _nights(settings)
     run = nights.under_way() or nights.trigger()
     nights.unpause()
     if _follow(nights, run) == "success":
         return None
     return failure(nights.tasks(run), task_logs(settings))
+
+
+def _nights(settings: Settings) -> Nights:
+    nights = Nights(address(settings, settings.airflow_port), settings.airflow_password.get_secret_value())
+    wait_for(nights.known, "Airflow hasn't read dags/nightly.py; the log of airflow-dag-processor says why")
+    return nights
 
 
 def _follow(nights: Nights, run: str) -> str:

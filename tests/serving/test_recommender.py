@@ -103,9 +103,7 @@ def test_best_breaks_ties_by_place_and_never_answers_minus_infinity() -> None:
     assert best(np.array([]), 2).tolist() == []
 
 
-def test_best_is_what_sorting_says() -> None:
-    seed = 20261121
-    print(f"seed {seed}")
+def test_best_is_what_sorting_says(seed: int) -> None:
     rng = np.random.default_rng(seed)
     for _ in range(200):
         values = rng.integers(0, 6, rng.integers(1, 30)).astype(float)

@@ -1,0 +1,45 @@
+"""What a file's columns mean: a TOML file, shipped or a user's own."""
+
+import tomllib
+from pathlib import Path
+
+from pydantic import Field, ValidationError
+
+from pipelines import columns as c
+from pipelines.extract.source import Dialect
+from serving.errors import NightshelfError, wrong
+
+MAPPINGS = Path(__file__).parent / "mappings"
+REQUIRED = (c.ORDER_ID, c.ORDERED_AT, c.CUSTOMER, c.PRODUCT, c.QUANTITY, c.UNIT_PRICE)
+OPTIONAL = (c.NAME, c.CATEGORY, c.BRAND)
+
+
+class Mapping(Dialect):
+    """A source's dialect, and which of its columns is which of ours."""
+
+    columns: dict[str, str] = Field(default_factory=dict)
+
+
+def mapping(name: str) -> Mapping:
+    """The mapping of a shipped name or of a TOML file; raises NightshelfError naming what is wrong."""
+    file = MAPPINGS / f"{name}.toml" if not name.endswith(".toml") else Path(name)
+    try:
+        found = Mapping.model_validate(tomllib.loads(file.read_text()))
+    except FileNotFoundError:
+        shipped = ", ".join(sorted(path.stem for path in MAPPINGS.glob("*.toml")))
+        raise NightshelfError(
+            f"there is no mapping {name!r}: name a TOML file, or one of those shipped: {shipped}"
+        ) from None
+    except ValidationError as error:
+        raise NightshelfError(f"mapping {name!r} can't be used: {wrong(error)}") from None
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise NightshelfError(f"mapping {name!r} can't be read: {error}") from None
+    if missing := [column for column in REQUIRED if column not in found.columns]:
+        raise NightshelfError(f"mapping {name!r} lacks {', '.join(missing)} under [columns]")
+    if unknown := found.columns.keys() - {*REQUIRED, *OPTIONAL}:
+        raise NightshelfError(f"mapping {name!r} has no use for {', '.join(sorted(unknown))} under [columns]")
+    if unknown := set(found.row_key) - found.columns.keys() - {c.LINE}:
+        raise NightshelfError(
+            f"row_key of mapping {name!r} names {', '.join(sorted(unknown))}, not in [columns]"
+        )
+    return found

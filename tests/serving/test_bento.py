@@ -1,0 +1,92 @@
+"""The bento, built and served as in production: the core packages alone, and a registry over HTTP."""
+
+import subprocess
+import tomllib
+from importlib import metadata
+from pathlib import Path
+
+import bundles
+import httpx
+import pytest
+from processes import BIN, environment, free_port, running, service, status, wait_for
+
+from serving.bundle import Bundle
+from serving.settings import PROJECT
+
+NEVER = {"pyspark", "apache-airflow", "great-expectations", "pandas", "pyarrow", "implicit", "mlflow"}
+
+
+def run(*command: object, **env: str) -> str:
+    """What a program prints; fails with what it says where it fails."""
+    arguments = [str(argument) for argument in command]
+    done = subprocess.run(
+        arguments, check=False, cwd=PROJECT, env=env or None, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home with the bento in its store."""
+    found = tmp_path_factory.mktemp("home")
+    run(BIN / "bentoml", "build", **environment(found))
+    return found
+
+
+@pytest.fixture(scope="module")
+def bento(store: Path) -> Path:
+    (built,) = (path for path in (store / "bentoml" / "bentos" / "nightshelf").iterdir() if path.is_dir())
+    return built
+
+
+@pytest.fixture(scope="module")
+def core(bento: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The programs of an environment that holds what the bento asks for, and nothing else."""
+    venv = tmp_path_factory.mktemp("core")
+    python, wanted = venv / "bin" / "python", bento / "env" / "python" / "requirements.txt"
+    run(BIN / "uv", "venv", "--quiet", "--allow-existing", "--python", BIN / "python", venv)
+    run(BIN / "uv", "pip", "install", "--quiet", "--python", python, "-c", "requirements.lock", "-r", wanted)
+    return python.parent
+
+
+def test_the_bento_holds_serving_and_nothing_else(bento: Path) -> None:
+    inside = {path.relative_to(bento / "src") for path in (bento / "src").rglob("*") if path.is_file()}
+    own = {path.relative_to(PROJECT) for path in (PROJECT / "serving").rglob("*.py")}
+    assert inside - {Path("bentofile.yaml")} == own
+
+
+def test_the_bento_asks_for_the_core_packages(bento: Path) -> None:
+    project = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]
+    wanted = (bento / "env" / "python" / "requirements.txt").read_text().split()
+    assert set(project["dependencies"]) <= set(wanted)
+    assert [one for one in wanted if one not in project["dependencies"]] == [
+        f"bentoml=={metadata.version('bentoml')}"
+    ]
+
+
+def test_the_core_packages_hold_no_spark_and_no_airflow(core: Path) -> None:
+    listed = run(BIN / "uv", "pip", "list", "--quiet", "--python", core / "python").splitlines()
+    names = {line.split()[0] for line in listed}
+    assert {"bentoml", "mlflow-skinny"} <= names
+    assert not names & NEVER
+
+
+def test_the_bento_serves_what_a_registry_over_http_holds(
+    store: Path, core: Path, bundle: Bundle, tmp_path: Path
+) -> None:
+    port = free_port()
+    uri = f"http://127.0.0.1:{port}"
+    tables = ("--backend-store-uri", f"sqlite:///{tmp_path}/mlflow.db", "--artifacts-destination", tmp_path)
+    server = (BIN / "mlflow", "server", *tables, "--port", port, "--workers", 1)
+    with running(server, environment(tmp_path), tmp_path / "mlflow.log") as registry:
+        wait_for(f"{uri}/health", 200, registry)
+        version = bundles.publish(uri, bundle, tmp_path)
+        with service(store, (core / "bentoml", "serve", "nightshelf:latest"), mlflow_uri=uri) as up:
+            wait_for(f"{up.url}/readyz", 200, up.process)
+            answer = httpx.get(f"{up.url}/v1/customers/{bundles.BORIS}/recommendations").json()
+            assert answer["model"] == {"version": version}
+            assert [item["product"] for item in answer["items"]][:2] == ["tea-1", "tea-2"]
+            registry.terminate()
+            bundles.until(lambda: status(f"{uri}/health") == 0, 30)
+            assert status(f"{up.url}/readyz") == 200
