@@ -1,0 +1,1 @@
+"""What measured the figures that the README states; `make bench` runs it all."""

@@ -1,0 +1,32 @@
+"""Runs every benchmark and keeps the latest figures beside the code: benchmarks/figures.md."""
+
+import datetime as dt
+import os
+import platform
+import sys
+import tempfile
+from pathlib import Path
+
+from benchmarks import night, solvers
+
+FIGURES = Path(__file__).with_name("figures.md")
+DATA = Path(os.environ.get("NIGHTSHELF_TEST_DATA", Path(__file__).parents[2] / "shared" / "data"))
+
+
+def main() -> None:
+    """Writes figures.md."""
+    retail = DATA / "online_retail_ii.parquet"
+    if not retail.exists():
+        sys.exit("online_retail_ii.parquet is missing: set NIGHTSHELF_TEST_DATA to the folder that holds it")
+    machine = (
+        f"{os.cpu_count()} cores, Python {platform.python_version()}, {dt.datetime.now(dt.UTC):%Y-%m-%d}"
+    )
+    parts = [f"# Figures\n\n`make bench` wrote this: {machine}.\n"]
+    with tempfile.TemporaryDirectory() as folder:
+        parts.append(night.online_retail(retail, Path(folder) / "retail"))
+        parts.append(solvers.compare(Path(folder) / "retail"))
+    FIGURES.write_text("\n".join(parts))
+    print(FIGURES.read_text())
+
+
+main()

@@ -1,0 +1,45 @@
+"""Time and memory of a whole command, its children included."""
+
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+NIGHTSHELF = str(Path(sys.executable).with_name("nightshelf"))
+GIB = 2**30
+EVERY = 0.2
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What a command took, and what it printed."""
+
+    seconds: float
+    peak_gib: float
+    output: str
+
+
+def measure(command: list[str], env: dict[str, str]) -> Measured:
+    """Runs a command; its peak is the sum of the resident memory of it and all its children."""
+    started, peak = time.monotonic(), 0
+    with subprocess.Popen(
+        command, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as run:
+        process = psutil.Process(run.pid)
+        while run.poll() is None:
+            peak = max(peak, _resident(process))
+            time.sleep(EVERY)
+        output = run.stdout.read() if run.stdout else ""
+    if run.returncode:
+        sys.exit(f"{' '.join(command)} failed:\n{output}")
+    return Measured(time.monotonic() - started, peak / GIB, output)
+
+
+def _resident(process: psutil.Process) -> int:
+    try:
+        return sum(one.memory_info().rss for one in (process, *process.children(recursive=True)))
+    except psutil.Error:
+        return 0
