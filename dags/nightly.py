@@ -21,9 +21,9 @@ from functools import partial
 from typing import Any
 
 from airflow.sdk import Asset, Context, CronTriggerTimetable, Param, dag, get_current_context, task
-from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
+from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
 
-from serving.errors import NightshelfError
+from serving.errors import NightshelfError, PassingError
 
 Json = dict[str, Any]
 
@@ -65,10 +65,12 @@ PARAMS = {
 
 
 @contextmanager
-def failing_at_once() -> Iterator[None]:
-    """A block whose NightshelfError fails the task with its one sentence; no retry can help there."""
+def told_plainly() -> Iterator[None]:
+    """A block whose NightshelfError fails the task with its one sentence; only what may pass is tried again."""
     try:
         yield
+    except PassingError as error:
+        raise AirflowException(str(error)) from None
     except NightshelfError as error:
         raise AirflowFailException(str(error)) from None
 
@@ -86,7 +88,7 @@ def run(step: str, night: Json, *arguments: Any) -> Any:
     from pipelines import nightly
     from pipelines.night import Night
 
-    with failing_at_once():
+    with told_plainly():
         return getattr(nightly, step)(Night(**night), *arguments)
 
 
@@ -98,7 +100,7 @@ def close_failed(context: Context) -> None:
     if night := context["ti"].xcom_pull(task_ids="begin"):
         error = context.get("exception")
         # Only our own sentences are sure to hold nothing about a customer.
-        reason = str(error) if isinstance(error, AirflowFailException) else type(error).__name__
+        reason = str(error) if isinstance(error, AirflowException) else type(error).__name__
         nightly.fail(Night(**night), f"{context['ti'].task_id}: {reason}")
 
 
@@ -126,7 +128,7 @@ def nightly() -> None:
         context = get_current_context()
         chosen = dict(context["params"])
         chosen["as_of"] = chosen["as_of"] or last_day(context)
-        with failing_at_once():
+        with told_plainly():
             return nightly.begin(**chosen).model_dump(mode="json")
 
     @step(

@@ -9,8 +9,6 @@ from pathlib import Path
 import mlflow
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
-from mlflow.models import ModelSignature
-from mlflow.types.schema import ColSpec, DataType, Schema
 
 import serving
 from pipelines.settings import settings
@@ -53,7 +51,6 @@ def register(folder: Path, run_id: str, tags: Mapping[str, str]) -> str:
             python_model=str(SERVING / "pyfunc.py"),
             artifacts={"bundle": str(folder)},
             code_paths=[str(SERVING)],
-            signature=signature(),
             pip_requirements=REQUIREMENTS,
         )
     client().update_run(run_id, status="RUNNING")
@@ -62,14 +59,6 @@ def register(folder: Path, run_id: str, tags: Mapping[str, str]) -> str:
         settings().model_name, logged.model_uri, run_id=run_id, tags=dict(tags), model_id=logged.model_id
     )
     return str(version.version)
-
-
-def signature() -> ModelSignature:
-    """What the pyfunc model takes and gives: see serving/pyfunc.py."""
-    text, number = DataType.string, DataType.double
-    inputs = Schema([ColSpec(text, "customer")])
-    outputs = Schema([ColSpec(text, "customer"), ColSpec(text, "product"), ColSpec(number, "score")])
-    return ModelSignature(inputs=inputs, outputs=outputs)
 
 
 def promote(version: str, reason: str) -> None:

@@ -4,8 +4,9 @@ import datetime as dt
 import secrets
 from functools import cache
 from typing import Literal
+from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, field_validator
 
 from serving.settings import ServingSettings, home, read
 
@@ -55,6 +56,17 @@ class Settings(ServingSettings):
         SecretStr(""), description="secret shared by Airflow's components (secret)"
     )
     demo_start: dt.date | None = Field(None, description="first day of the demo shop; empty: 60 days ago")
+
+    @field_validator("shop_url")
+    @classmethod
+    def _plain_address(cls, url: str) -> str:
+        """Without a user and a password, as messages quote it."""
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.port == 0:
+            raise ValueError(
+                "write it as http://shop.example:8090; user and password are settings of their own"
+            )
+        return url
 
     @property
     def lake_url(self) -> str:

@@ -7,6 +7,10 @@ class NightshelfError(Exception):
     """Says what is wrong, where, and what to do, in one sentence a user can act on."""
 
 
+class PassingError(NightshelfError):
+    """Something that may pass by itself: a later try can help."""
+
+
 class BundleError(NightshelfError):
     """A bundle is missing, truncated, tampered with or of another format."""
 

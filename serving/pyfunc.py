@@ -8,22 +8,35 @@ from typing import cast
 
 from mlflow.models import set_model
 from mlflow.pyfunc.model import PythonModel, PythonModelContext
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict
 
 from serving.bundle import load
+from serving.errors import NightshelfError
 from serving.identity import pseudonym
 from serving.recommender import LANES, Lane, recommend
 from serving.settings import ServingSettings, read
 
 
 class Asked(BaseModel):
-    """One question; `customer` is the shop's own id, which NIGHTSHELF_CUSTOMER_KEY hides."""
+    """One question; `customer` is the shop's own id, a text, which NIGHTSHELF_CUSTOMER_KEY hides.
 
-    model_config = ConfigDict(extra="forbid")
+    `check` finds what is wrong with the rest, since MLflow's own errors quote the whole question.
+    """
+
+    model_config = ConfigDict(extra="allow")
 
     customer: str
-    lane: str = Field("for-you", pattern=f"^({'|'.join(LANES)})$")  # MLflow's schemas know no Literal
-    n: int = Field(10, ge=1)
+    lane: str = "for-you"
+    n: int = 10
+
+    def check(self) -> None:
+        """Raises NightshelfError naming a field that isn't known or has a value that can't be."""
+        if self.model_extra:
+            raise NightshelfError(f"a question has no field {min(self.model_extra)!r}: leave it out")
+        if self.lane not in LANES:
+            raise NightshelfError(f"lane must be one of {', '.join(LANES)}")
+        if self.n < 1:
+            raise NightshelfError("n must be at least 1")
 
 
 class Recommended(BaseModel):
@@ -47,6 +60,7 @@ class NightshelfModel(PythonModel):
         return [self._answer(asked) for asked in model_input]
 
     def _answer(self, asked: Asked) -> Recommended:
+        asked.check()
         customer = self.bundle.customer(pseudonym(asked.customer, self.key))
         items = recommend(self.bundle, customer, cast(Lane, asked.lane), asked.n)
         return Recommended(

@@ -126,6 +126,6 @@ def from_body(kind: type[Q], body: bytes, key: str) -> Q:
 
 def _problem(error: ValidationError) -> Problem:
     """The first error of many, without the value that caused it: it may be a person's."""
-    first = error.errors(include_input=False, include_url=False, include_context=False)[0]
+    first = error.errors()[0]
     field = str(first["loc"][0]) if first["loc"] else None
     return Problem(400, "bad_parameter", f"{field or 'body'}: {first['msg']}", field)

@@ -62,7 +62,7 @@ S = TypeVar("S", bound=ServingSettings)
 
 
 def read(kind: type[S]) -> S:
-    """The settings as the environment and HOME/.env give them; raises NightshelfError naming each wrong one."""
+    """The settings of the environment and of HOME/.env; raises NightshelfError naming each wrong one."""
     try:
         return kind(_env_file=home() / ".env")
     except ValidationError as error:

@@ -3,9 +3,12 @@
 import contextlib
 import os
 import random
+import threading
+import time
 from pathlib import Path
 
 import pytest
+import uvicorn
 
 from pipelines import tracking
 from pipelines.settings import settings
@@ -41,13 +44,33 @@ def home(tmp_path):
 
 
 @pytest.fixture(scope="session")
-def spark():
+def spark(tmp_path_factory):
     """The real local Spark session, shared by all tests of a process."""
     from pipelines.spark import session
 
-    started = session()
+    with fresh_home(tmp_path_factory.mktemp("spark")):
+        started = session()
     yield started
     started.stop()
+
+
+@pytest.fixture
+def serve():
+    """A function from an ASGI application to the address where uvicorn serves it till the test ends."""
+    with contextlib.ExitStack() as stack:
+        yield lambda app: stack.enter_context(_served(app))
+
+
+@contextlib.contextmanager
+def _served(app):
+    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_level="warning"))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    while not server.started and thread.is_alive():
+        time.sleep(0.01)
+    yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    server.should_exit = True
+    thread.join()
 
 
 @pytest.fixture

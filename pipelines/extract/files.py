@@ -137,8 +137,8 @@ def _text(values: pa.ChunkedArray) -> pa.ChunkedArray:
 
 
 def _cause(error: Exception) -> str:
-    """The cause in Arrow's words, without the row that it quotes."""
-    line = re.sub(r"(got \d+): .*", r"\1", str(error).splitlines()[0])
+    """The cause in Arrow's words, without what it quotes of a row."""
+    line = re.sub(r"(got \d+:|columns named) .*", r"\1 ...", str(error).splitlines()[0])
     return line.rpartition("Invalid: ")[2]
 
 

@@ -13,7 +13,7 @@ from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt, wait
 from pipelines import columns as c
 from pipelines.extract.source import RAW_ORDERS, RAW_PRODUCTS, Dialect, Progress
 from pipelines.settings import Settings
-from serving.errors import NightshelfError
+from serving.errors import NightshelfError, PassingError
 
 TOO_MANY_REQUESTS = 429
 SERVER_ERROR = 500
@@ -156,9 +156,10 @@ async def _get(shop: httpx.AsyncClient, path: str, query: dict[str, str], s: Set
     try:
         return await retrying(_get_once, shop, path, query | {"per-page": str(s.shop_page_size)})
     except httpx.HTTPStatusError as error:
-        raise NightshelfError(_refusal(error.response.status_code, path, query["page"], s)) from None
+        kind = PassingError if _worth_retrying(error) else NightshelfError
+        raise kind(_refusal(error.response.status_code, path, query["page"], s)) from None
     except httpx.HTTPError as error:
-        raise NightshelfError(
+        raise PassingError(
             f"the shop at {s.shop_url} can't be reached for {path} page {query['page']}"
             f" ({type(error).__name__}, {s.shop_tries} tries): is it up, is NIGHTSHELF_SHOP_URL right?"
         ) from None

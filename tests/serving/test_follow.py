@@ -1,8 +1,10 @@
 """The follower against a real registry in SQLite: what it serves is what the champion is, or was."""
 
 import dataclasses
+import fcntl
 import logging
 import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -34,6 +36,10 @@ def published(uri: str, bundle: Bundle, tmp_path: Path) -> str:
 
 def version(follower: Follower) -> str | None:
     return follower.live.served.version if follower.live.served else None
+
+
+def on_disk(follower: Follower) -> set[str]:
+    return {folder.name.partition("-")[0] for folder in follower.folder.iterdir() if folder.is_dir()}
 
 
 def doubled(bundle: Bundle) -> Bundle:
@@ -117,6 +123,17 @@ def test_a_bundle_that_cannot_answer_is_left_alone(
     follower.look()
     assert version(follower) == published
     assert "version 2 is refused: it can't answer a first question (KeyError)" in follower.live.reason
+
+
+def test_a_refused_bundle_is_not_fetched_again(
+    follower: Follower, published: str, uri: str, bundle: Bundle, tmp_path: Path
+) -> None:
+    bundles.publish(uri, dataclasses.replace(bundle, manifest={}), tmp_path)
+    follower.look()
+    reason = follower.live.reason
+    shutil.rmtree(tmp_path / "mlruns" / "artifacts")
+    follower.look()
+    assert follower.live.reason == reason
 
 
 def test_a_version_without_a_bundle_is_left_alone(
@@ -217,8 +234,31 @@ def test_only_the_last_few_stay_on_disk(follower: Follower, uri: str, bundle: Bu
     for _ in range(KEPT + 2):
         newest = bundles.publish(uri, bundle, tmp_path)
         follower.look()
-    kept = {folder.name.partition("-")[0] for folder in follower.folder.iterdir() if folder.is_dir()}
-    assert kept == {str(int(newest) - back) for back in range(KEPT)}
+    assert on_disk(follower) == {str(int(newest) - back) for back in range(KEPT)}
+
+
+def test_a_bundle_that_was_gone_back_to_stays_on_disk(
+    follower: Follower, uri: str, bundle: Bundle, tmp_path: Path
+) -> None:
+    for _ in range(KEPT):
+        bundles.publish(uri, bundle, tmp_path)
+        follower.look()
+    bundles.promote(uri, "1")
+    follower.look()
+    bundles.publish(uri, bundle, tmp_path)
+    follower.look()
+    assert on_disk(follower) == {"1", "3", "4"}
+
+
+def test_one_process_at_a_time_changes_the_folder(follower: Follower, published: str) -> None:
+    follower.folder.mkdir(parents=True)
+    with (follower.folder / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        follower.start()
+        time.sleep(1)
+        assert version(follower) is None
+    bundles.until(lambda: version(follower) == published, 10)
+    follower.stop()
 
 
 def test_several_may_follow_into_one_folder(settings: ServingSettings, published: str) -> None:

@@ -7,9 +7,9 @@ import bundles
 import mlflow
 import pandas as pd
 import pytest
-from mlflow.exceptions import MlflowException
 
 from serving.bundle import Bundle
+from serving.errors import NightshelfError
 
 
 @pytest.fixture
@@ -40,7 +40,10 @@ def test_its_signature_tells_what_it_takes_and_gives(model: Any) -> None:
     assert "products: Array(string)" in str(signature.outputs)
 
 
-@pytest.mark.parametrize("wrong", [{"lane": "fast"}, {"n": 0}, {"colour": "red"}])
-def test_it_refuses_what_it_does_not_know(model: Any, wrong: dict[str, Any]) -> None:
-    with pytest.raises(MlflowException):
+@pytest.mark.parametrize(
+    ("wrong", "said"), [({"lane": "fast"}, "lane"), ({"n": 0}, "n must"), ({"colour": "red"}, "'colour'")]
+)
+def test_what_is_wrong_is_named_and_nobody_is(model: Any, wrong: dict[str, Any], said: str) -> None:
+    with pytest.raises(NightshelfError, match=said) as raised:
         model.predict([{"customer": bundles.ANNA} | wrong])
+    assert "6205" not in str(raised.value)

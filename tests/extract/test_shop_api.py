@@ -1,0 +1,240 @@
+"""The shop's API as it should be, and every way in which it can fail, over real HTTP."""
+
+import asyncio
+import datetime as dt
+import json
+import logging
+import socket
+from collections import Counter
+from itertools import islice
+
+import pytest
+from starlette.applications import Starlette
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from pipelines import columns as c
+from pipelines.demo.api import app
+from pipelines.demo.dirt import Dirt
+from pipelines.demo.shop import Shop
+from pipelines.extract.shop_api import ShopApi
+from pipelines.extract.source import RAW_ORDERS, RAW_PRODUCTS
+from pipelines.settings import settings
+from serving.errors import NightshelfError
+
+SHOP = Shop(start=dt.date(2026, 9, 1), seed=7, customers=300, products=200, orders_per_day=40)
+DAYS = 10
+TODAY = SHOP.start + dt.timedelta(days=DAYS)
+PASSWORD = "secret: ümlaut"
+PHONE = "+7(916)539-6205"
+UNMOVED = lambda done, total: None  # noqa: E731
+
+
+@pytest.fixture
+def source(home, monkeypatch):
+    """A function from a shop's address, and settings, to the source that reads it."""
+
+    def at(address, **given):
+        told = {"SHOP_URL": address, "SHOP_USER": "shop", "SHOP_PASSWORD": PASSWORD, **given}
+        for name, value in told.items():
+            monkeypatch.setenv(f"NIGHTSHELF_{name}", str(value))
+        settings.cache_clear()
+        return ShopApi(settings())
+
+    return at
+
+
+def demo():
+    return app(SHOP, "shop", PASSWORD, lambda: TODAY)
+
+
+def order(number, **changed):
+    line = {"goodsId": "G1", "quantity": 1, "price": 9.5}
+    return {"id": number, "createdAt": "2026-09-01T10:00:00Z", "clientTel": PHONE, "basket": [line]} | changed
+
+
+class Faulty:
+    """A shop whose `answer(page, tries)` is (status, body); it counts what it was asked, by page."""
+
+    def __init__(self, answer):
+        self.answer, self.asked = answer, Counter()
+        self.app = Starlette(routes=[Route("/orders", self.orders)])
+
+    async def orders(self, request):
+        page = int(request.query_params["page"])
+        self.asked[page] += 1
+        status, body = self.answer(page, self.asked[page])
+        text = body if isinstance(body, str) else json.dumps(body)
+        return Response(text, status, media_type="application/json")
+
+
+def one_each(page, _):
+    return 200, {"orders": [order(page)], "pageCount": 3}
+
+
+def error_of(shop):
+    with pytest.raises(NightshelfError) as caught:
+        shop.orders(UNMOVED)
+    told = str(caught.value)
+    assert "\n" not in told
+    assert not {PHONE, "79165396205", PASSWORD} & set(told.split())
+    assert "539" not in told
+    assert "secret" not in told
+    return told
+
+
+@pytest.mark.parametrize(("page_size", "at_once"), [(7, 8), (100, 1)])
+def test_every_order_and_every_good_of_the_demo_shop_is_read(source, serve, page_size, at_once):
+    listed = [entry for day in islice(SHOP.days(), DAYS) for entry in Dirt(SHOP).listing(day).orders]
+    lines = [(str(entry["id"]), number) for entry in listed for number, _ in enumerate(entry["basket"])]
+    steps = []
+    shop = source(serve(demo()), SHOP_PAGE_SIZE=page_size, SHOP_CONCURRENCY=at_once)
+    found = shop.orders(lambda done, total: steps.append((done, total)))
+    assert found.schema == RAW_ORDERS
+    assert list(zip(found[c.ORDER_ID].to_pylist(), found[c.LINE].to_pylist(), strict=True)) == lines
+    assert set(found[c.CUSTOMER].to_pylist()) == {entry["clientTel"] for entry in listed}
+    pages = -(-len(listed) // page_size)
+    assert steps == [(page, pages) for page in range(2, pages + 1)]
+    assert set(found[c.PAGE].to_pylist()) == set(range(1, pages + 1))
+
+
+def test_the_goods_of_the_demo_shop_are_read(source, serve):
+    found = source(serve(demo())).products(TODAY)
+    known = {product.id: product for product in SHOP.catalogue}
+    assert found.schema == RAW_PRODUCTS
+    assert found.num_rows == len(set(found[c.PRODUCT].to_pylist())) > 150
+    for row in found.to_pylist():
+        product = known[row[c.PRODUCT]]
+        assert (row[c.NAME], row[c.BRAND], row[c.PRICE]) == (product.name, product.brand, product.price)
+
+
+def test_a_wrong_password_fails_at_once_and_names_the_settings(source, serve):
+    requests = []
+
+    async def counting(scope, receive, send):
+        requests.append(scope)
+        await shop(scope, receive, send)
+
+    shop = demo()
+    told = error_of(source(serve(counting), SHOP_PASSWORD="wrong"))
+    assert [scope["type"] for scope in requests].count("http") == 1
+    for named in ("'shop'", "401", "NIGHTSHELF_SHOP_USER", "NIGHTSHELF_SHOP_PASSWORD"):
+        assert named in told
+
+
+@pytest.mark.parametrize("failing", [1, 2])
+@pytest.mark.parametrize("status", [429, 500, 503])
+def test_a_passing_failure_is_asked_again_and_nothing_is_missing(source, serve, status, failing):
+    faulty = Faulty(
+        lambda page, tries: (status, "busy") if (page, tries) == (failing, 1) else one_each(page, 0)
+    )
+    found = source(serve(faulty.app)).orders(UNMOVED)
+    assert found[c.ORDER_ID].to_pylist() == ["1", "2", "3"]
+    assert faulty.asked == {1: 1, 2: 1, 3: 1} | {failing: 2}
+
+
+@pytest.mark.parametrize(("status", "tries"), [(500, 2), (429, 2), (404, 1), (302, 1)])
+def test_a_lasting_failure_names_path_page_and_status(source, serve, status, tries):
+    faulty = Faulty(lambda page, _: (status, PHONE) if page == 3 else one_each(page, 0))
+    told = error_of(source(serve(faulty.app), SHOP_TRIES=2))
+    assert f"answered {status} for /orders page 3" in told
+    assert faulty.asked[3] == tries
+
+
+def test_a_shop_that_hangs_up_is_asked_again_and_then_named(source, serve):
+    requests = []
+
+    async def hanging_up(scope, receive, send):
+        if scope["type"] == "http":
+            requests.append(scope)
+            await send(
+                {"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"99")]}
+            )
+            await send({"type": "http.response.body", "body": b"{", "more_body": True})
+            raise ConnectionError
+
+    logging.getLogger("uvicorn.error").disabled = True  # it tells of the error that is meant here
+    address = serve(hanging_up)
+    told = error_of(source(address, SHOP_TRIES=2))
+    assert len(requests) == 2
+    for named in (address, "/orders page 1", "2 tries", "NIGHTSHELF_SHOP_URL"):
+        assert named in told
+
+
+def test_an_unreachable_shop_is_named_with_its_setting(source):
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        address = f"http://127.0.0.1:{free.getsockname()[1]}"
+    told = error_of(source(address, SHOP_TRIES=1))
+    for named in (address, "/orders page 1", "NIGHTSHELF_SHOP_URL"):
+        assert named in told
+
+
+def without(name, entry):
+    return {key: value for key, value in entry.items() if key != name}
+
+
+WRONG_SHAPES = {
+    "pageCount": {"orders": [order(1)]},
+    "orders": {"pageCount": 1, "order": [order(1)]},
+    "orders.1.id": {"orders": [order(1), without("id", order(2))], "pageCount": 1},
+    "orders.0.createdAt": {"orders": [without("createdAt", order(1))], "pageCount": 1},
+    "orders.0.basket": {"orders": [without("basket", order(1))], "pageCount": 1},
+    "orders.0.basket.0.goodsId": {"orders": [order(1, basket=[{"quantity": 1}])], "pageCount": 1},
+    "orders.0.basket.0.quantity": {"orders": [order(1, basket=[{"goodsId": "G1"}])], "pageCount": 1},
+    "orders.0.clientTel": {"orders": [order(1, clientTel=[PHONE])], "pageCount": 1},
+    "the answer": f"<html>{PHONE}</html>",
+}
+
+
+@pytest.mark.parametrize("field", WRONG_SHAPES)
+def test_an_answer_of_another_shape_names_the_field_and_is_asked_for_once(source, serve, field):
+    faulty = Faulty(lambda page, _: (200, WRONG_SHAPES[field]))
+    assert f"/orders page 1 has another shape: {field}: " in error_of(source(serve(faulty.app)))
+    assert faulty.asked == {1: 1}
+
+
+@pytest.mark.parametrize("orders", [[], [order(1, basket=[])]])
+def test_a_shop_without_orders_is_an_error(source, serve, orders):
+    address = serve(Faulty(lambda page, _: (200, {"orders": orders, "pageCount": len(orders)})).app)
+    assert f"the shop at {address} answered /orders without any order" in error_of(source(address))
+
+
+@pytest.mark.parametrize(("at_once", "last"), [(1, 1), (1, 2), (4, 3)])
+def test_orders_that_come_under_way_are_read(source, serve, at_once, last):
+    """Ten orders, four to a page, are on three pages; when a page was read, five more come.
+
+    Where that page is the third, the second is read after it and tells of a fourth: then the third,
+    which held two orders, must be read again.
+    """
+    orders = [order(number) for number in range(1, 16)]
+    total = 10
+
+    async def growing(request):
+        nonlocal total
+        page = int(request.query_params["page"])
+        while page == 2 and last == 3 and total == 10:
+            await asyncio.sleep(0.01)
+        answer = {"orders": orders[:total][4 * (page - 1) : 4 * page], "pageCount": -(-total // 4)}
+        total = 15 if page == last else total
+        return JSONResponse(answer)
+
+    shop = source(serve(Starlette(routes=[Route("/orders", growing)])), SHOP_CONCURRENCY=at_once)
+    assert shop.orders(UNMOVED)[c.ORDER_ID].to_pylist() == [str(number) for number in range(1, 16)]
+
+
+def test_no_phone_number_is_logged(source, serve, caplog):
+    caplog.set_level(logging.DEBUG)
+    faulty = Faulty(lambda page, tries: (500, PHONE) if tries == 1 else one_each(page, 0))
+    assert source(serve(faulty.app)).orders(UNMOVED)[c.CUSTOMER].to_pylist() == [PHONE] * 3
+    assert len(caplog.records) > 3
+    told = caplog.text
+    for secret in (PHONE, "9165396205", "539-62", PASSWORD):
+        assert secret not in told
+
+
+@pytest.mark.parametrize(
+    "url", ["shop.example", "ftp://shop.example", "http://", "http://shop:x", "http://a:b@shop"]
+)
+def test_an_address_that_is_none_names_the_setting(source, url):
+    with pytest.raises(NightshelfError, match=r"NIGHTSHELF_SHOP_URL: .*(shop\.example|[Pp]ort)"):
+        source(url)

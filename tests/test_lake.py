@@ -1,0 +1,96 @@
+"""A table is replaced whole, whatever happens to who writes it."""
+
+import random
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from pipelines import lake
+from pipelines.settings import settings
+from serving.errors import NightshelfError
+
+TABLE = "raw/orders/date=2026-01-31"
+OLD, NEW = pa.table({"n": [1, 2, 3], "name": ["a", "b", None]}), pa.table({"n": [4], "name": ["d"]})
+ROWS = 200_000
+
+# Replaces the table without an end; every row of a version says which version it is.
+WRITER = f"""
+import itertools, pyarrow as pa
+from pipelines import lake
+for number in itertools.count():
+    lake.write("{TABLE}", pa.table({{"n": [number] * {ROWS}}}))
+    print(number, flush=True)
+"""
+
+
+def entries() -> set[str]:
+    return {path.name for path in (settings().home / "lake" / TABLE).iterdir()}
+
+
+@pytest.mark.parametrize("lake_url", ["", "file://{home}/elsewhere"])
+def test_a_table_is_replaced_whole(home, monkeypatch, lake_url):
+    monkeypatch.setenv("NIGHTSHELF_LAKE", lake_url.format(home=home))
+    settings.cache_clear()
+    assert lake.write(TABLE, OLD) == 3
+    assert lake.read(TABLE) == OLD
+    assert lake.write(TABLE, NEW) == 1
+    assert lake.read(TABLE) == NEW
+    assert lake.read(TABLE, ["name"]) == NEW.select(["name"])
+
+
+def test_spark_and_arrow_read_what_the_other_wrote(home, spark):
+    lake.write(TABLE, OLD)
+    rows = lake.read_spark(spark, TABLE)
+    assert [tuple(row) for row in rows.orderBy("n").collect()] == [(1, "a"), (2, "b"), (3, None)]
+    lake.write_spark(TABLE, rows.where("n > 1"))  # from the very table that is replaced
+    assert lake.read(TABLE).sort_by("n").to_pylist() == OLD.slice(1).to_pylist()
+
+
+def test_who_held_the_version_before_can_still_read_it(home):
+    lake.write(TABLE, OLD)
+    held = lake.current(TABLE)
+    lake.write(TABLE, NEW)
+    assert pq.read_table(held) == OLD
+
+
+def test_a_failing_writer_leaves_the_old_table_and_the_next_one_cleans_up(home):
+    def fail(url):
+        Path(url).mkdir()
+        Path(url, "part-0.parquet").write_bytes(b"half")
+        raise OSError("the disk is full")
+
+    lake.write(TABLE, OLD)
+    before = entries()
+    with pytest.raises(OSError, match="disk is full"):
+        lake.replace(TABLE, fail)
+    assert lake.read(TABLE) == OLD
+    assert len(entries() - before) == 1
+    lake.write(TABLE, NEW)
+    assert lake.read(TABLE) == NEW
+    assert entries() == before | {Path(lake.current(TABLE)).name}
+
+
+def test_a_killed_writer_leaves_a_whole_table_and_the_next_one_cleans_up(home, seed):
+    with subprocess.Popen([sys.executable, "-c", WRITER], stdout=subprocess.PIPE, text=True) as writer:
+        for _ in range(3):
+            writer.stdout.readline()
+        time.sleep(random.Random(seed).uniform(0, 0.1))
+        writer.kill()
+        done = [2, *map(int, writer.stdout.read().split())]
+    found = lake.read(TABLE)["n"]
+    assert len(found) == ROWS
+    assert found.unique().to_pylist()[0] in (done[-1], done[-1] + 1)
+    assert len(found.unique()) == 1
+    before = Path(lake.current(TABLE)).name
+    lake.write(TABLE, NEW)
+    assert entries() == {lake.POINTER, before, Path(lake.current(TABLE)).name}
+
+
+def test_a_table_never_written_is_one_clear_error(home):
+    with pytest.raises(NightshelfError, match=rf"no table 'baskets' in {home}/lake: run a night first"):
+        lake.read("baskets")
