@@ -15,9 +15,8 @@ XCom carries names and counts only; the tables are in the lake, the models in ML
 """
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import partial
 from typing import Any
 
 from airflow.sdk import Asset, Context, CronTriggerTimetable, Param, dag, get_current_context, task
@@ -66,7 +65,7 @@ PARAMS = {
 
 @contextmanager
 def told_plainly() -> Iterator[None]:
-    """A block whose NightshelfError fails the task with its one sentence; only what may pass is tried again."""
+    """A block whose NightshelfError fails the task by its one sentence; what may pass is tried again."""
     try:
         yield
     except PassingError as error:
@@ -104,7 +103,13 @@ def close_failed(context: Context) -> None:
         nightly.fail(Night(**night), f"{context['ti'].task_id}: {reason}")
 
 
-step = partial(task, multiple_outputs=False)
+def step(**options: Any) -> Callable[[Callable[..., Any]], Any]:
+    """A task whose docstring is its documentation; Airflow itself forgets that of a mapped task."""
+
+    def decorate(function: Callable[..., Any]) -> Any:
+        return task(multiple_outputs=False, doc_md=function.__doc__, **options)(function)
+
+    return decorate
 
 
 @dag(

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from rich.console import RenderableType
+from rich.console import Group, RenderableType
 from rich.table import Table
 
 from pipelines import evaluate, gate, lake, registry
@@ -11,6 +11,14 @@ from pipelines.night import Night
 from serving.recommender import BASELINES, LANES
 from serving.registry import ALIAS
 
+HEADINGS = {
+    evaluate.NDCG: "NDCG@10",
+    evaluate.RECALL: "recall@10",
+    evaluate.PRECISION: "precision@10",
+    evaluate.MAP: "MAP@10",
+    evaluate.MRR: "MRR",
+    evaluate.MPR: "mean percentile rank",
+}
 ORDER = (gate.CHALLENGER, gate.CHAMPION, *BASELINES, "als")
 
 
@@ -19,16 +27,10 @@ def counts(found: Mapping[str, Any]) -> str:
     return ", ".join(f"{name} {value:,}" for name, value in found.items() if isinstance(value, int))
 
 
-def evaluation_table(night: Night) -> Table:
-    """Each model beside the others on the test window, lane by lane."""
+def evaluation(night: Night) -> Group:
+    """Each model beside the others on the test window: a table per lane."""
     measured = evaluate.summary(lake.read(lake.EVALUATION.format(day=night.as_of)))
-    table = Table(title="NDCG@10 on the test window", title_justify="left")
-    table.add_column("model")
-    for lane in LANES:
-        table.add_column(lane, justify="right")
-    for model in sorted(measured, key=ORDER.index):
-        table.add_row(model, *(_ndcg(measured[model], lane) for lane in LANES))
-    return table
+    return Group(*(_lane_table(measured, lane) for lane in LANES))
 
 
 def verdict(decision: Mapping[str, Any], published: Mapping[str, Any]) -> str:
@@ -55,5 +57,15 @@ def status() -> RenderableType:
     return table if table.row_count else "no model yet: run `nightshelf retrain`"
 
 
-def _ndcg(lanes: Mapping[str, Mapping[str, float]], lane: str) -> str:
-    return f"{lanes[lane][evaluate.NDCG]:.4f}" if lane in lanes else "-"
+def _lane_table(measured: Mapping[str, Mapping[str, Mapping[str, float]]], lane: str) -> Table:
+    customers = max(
+        (int(lanes[lane]["customers"]) for lanes in measured.values() if lane in lanes), default=0
+    )
+    table = Table(title=f"{lane}: {customers:,} customers of the test window", title_justify="left")
+    table.add_column("model")
+    for heading in HEADINGS.values():
+        table.add_column(heading, justify="right")
+    for model in sorted(measured, key=ORDER.index):
+        found = measured[model].get(lane, {})
+        table.add_row(model, *(f"{found[metric]:.4f}" if found else "-" for metric in HEADINGS))
+    return table

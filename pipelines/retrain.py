@@ -46,7 +46,7 @@ def _steps(night: Night, bars: Progress) -> dict[str, Any]:
     decision = _step(bars, "gate", lambda _: nightly.gate(night))
     published = _step(bars, "publish", lambda _: nightly.publish(night))
     told |= _step(bars, "smoke", lambda _: nightly.smoke(night))
-    console.print(report.evaluation_table(night), report.verdict(decision, published))
+    console.print(report.evaluation(night), report.verdict(decision, published))
     return told | decision | published
 
 

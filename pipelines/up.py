@@ -38,14 +38,14 @@ def up(once: bool = False) -> None:
         with supervised(chosen.state, stack, variables) as supervisor:
             start(supervisor)
             if once:
-                _answer(chosen)
+                _answer(supervisor, chosen)
             else:
                 _stay(supervisor, chosen)
 
 
-def _answer(chosen: Settings) -> None:
-    if is_due(chosen) and (failed := run_night(chosen)):
-        raise NightshelfError(failed)
+def _answer(supervisor: Supervisor, chosen: Settings) -> None:
+    if is_due(chosen):
+        run_night(chosen, supervisor)
     print(json.dumps(ask(chosen, "/v1/popular?n=5"), ensure_ascii=False, indent=2))
 
 
@@ -54,10 +54,17 @@ def _stay(supervisor: Supervisor, chosen: Settings) -> None:
     if serves(chosen) or not due:
         welcome(chosen)
     if due:
-        if failed := run_night(chosen):
-            console.print(failed, style="red", markup=False)
+        _try_night(supervisor, chosen)
         welcome(chosen)
     supervisor.wait()
+
+
+def _try_night(supervisor: Supervisor, chosen: Settings) -> None:
+    """A night whose failure is told and leaves all else running: a champion serves on."""
+    try:
+        run_night(chosen, supervisor)
+    except NightshelfError as error:
+        console.print(str(error), style="red", markup=False)
 
 
 @contextmanager

@@ -100,7 +100,7 @@ def orders(judged: DataFrame, key: str) -> DataFrame:
 def _hider(key: str):  # type: ignore[no-untyped-def]  # Spark reads the hints of the inner function
     def hide(customers: pd.Series) -> pd.Series:
         known = {one: pseudonym(one, key) for one in customers.dropna().unique() if normalise(one)}
-        return customers.map(known)
+        return pd.Series([known.get(one) for one in customers], dtype=object)  # also where all are guests
 
     return hide
 

@@ -1,4 +1,4 @@
-"""The E-COM contract: orders and goods of a shop, page by page over HTTP with Basic auth."""
+"""A shop over HTTP: its orders and goods, page by page, with Basic auth."""
 
 import asyncio
 import datetime as dt
@@ -7,10 +7,11 @@ from typing import Any
 
 import httpx
 import pyarrow as pa
-from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic import TypeAdapter, ValidationError
 from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt, wait_exponential_jitter
 
 from pipelines import columns as c
+from pipelines.extract import contract
 from pipelines.extract.source import RAW_ORDERS, RAW_PRODUCTS, Dialect, Progress
 from pipelines.settings import Settings
 from serving.errors import NightshelfError, PassingError
@@ -18,44 +19,6 @@ from serving.errors import NightshelfError, PassingError
 TOO_MANY_REQUESTS = 429
 SERVER_ERROR = 500
 REFUSED = (401, 403)
-
-Value = str | int | float | None
-
-
-class _Line(BaseModel):
-    goodsId: Value  # noqa: N815 - the shop's names
-    quantity: Value
-    price: Value = None
-
-
-class _Order(BaseModel):
-    id: int | str
-    createdAt: str | None  # noqa: N815
-    clientTel: str | None = None  # noqa: N815
-    basket: list[_Line]
-
-
-class _Good(BaseModel):
-    id: int | str
-    name: str | None = None
-    category: str | None = None
-    brand: str | None = None
-    price: float | None = None
-    inStock: bool = True  # noqa: N815
-
-
-class _OrderPage(BaseModel):
-    orders: list[_Order]
-    pageCount: int  # noqa: N815
-
-
-class _GoodPage(BaseModel):
-    goods: list[_Good]
-    pageCount: int  # noqa: N815
-
-
-ORDER_PAGE = TypeAdapter(_OrderPage)
-GOOD_PAGE = TypeAdapter(_GoodPage)
 
 
 class ShopApi:
@@ -72,9 +35,9 @@ class ShopApi:
 
     def orders(self, progress: Progress) -> pa.Table:
         """All order lines; raises NightshelfError naming the page and the cause."""
-        pages = asyncio.run(self._pages("/orders", {"expand": "basket"}, ORDER_PAGE, progress))
+        pages = asyncio.run(self._pages("/orders", {"expand": "basket"}, contract.ORDER_PAGE, progress))
         now = dt.datetime.now(dt.UTC)
-        rows = [row for page, answer in pages for order in answer.orders for row in _rows(order, page)]
+        rows = [row for page, answer in pages for row in contract.order_rows(answer, page)]
         if not rows:
             raise NightshelfError(f"the shop at {self.settings.shop_url} answered /orders without any order")
         raw = pa.Table.from_pylist(rows, schema=RAW_ORDERS)
@@ -83,19 +46,8 @@ class ShopApi:
 
     def products(self, as_of: dt.date) -> pa.Table:
         """All goods as they are now: the shop tells nothing of how they were."""
-        pages = asyncio.run(self._pages("/goods", {}, GOOD_PAGE, lambda done, total: None))
-        rows = [
-            {
-                c.PRODUCT: str(good.id),
-                c.NAME: good.name,
-                c.CATEGORY: good.category,
-                c.BRAND: good.brand,
-                c.PRICE: good.price,
-                c.IN_STOCK: good.inStock,
-            }
-            for _, answer in pages
-            for good in answer.goods
-        ]
+        pages = asyncio.run(self._pages("/goods", {}, contract.GOOD_PAGE, lambda done, total: None))
+        rows = [row for _, answer in pages for row in contract.product_rows(answer)]
         return pa.Table.from_pylist(rows, schema=RAW_PRODUCTS)
 
     async def _pages(
@@ -125,11 +77,10 @@ async def _all(page: Callable[[int], Any], at_once: int, progress: Progress) -> 
             answers[number] = await page(number)
         progress(len(answers), _last(answers))
 
-    while missing := set(range(1, _last(answers) + 1)) - answers.keys():
-        last = _last(answers)
-        await _together([fetch(number) for number in sorted(missing)])
-        if _last(answers) > last:
-            del answers[last]  # orders came, the first of them to the page that was the last
+    read, first = 1, 2
+    while (last := _last(answers)) > read:
+        await _together([fetch(number) for number in range(first, last + 1)])
+        read = first = last  # where pages were added it is read again: it had room for the first new orders
     return sorted(answers.items(), key=lambda pair: pair[0])
 
 
@@ -192,24 +143,3 @@ def _parse(shape: TypeAdapter[Any], body: bytes, where: str) -> Any:
         first = error.errors(include_input=False, include_url=False)[0]
         field = ".".join(str(part) for part in first["loc"]) or "the answer"
         raise NightshelfError(f"the shop's {where} has another shape: {field}: {first['msg']}") from None
-
-
-def _rows(order: _Order, page: int) -> list[dict[str, Any]]:
-    return [
-        {
-            c.ORDER_ID: str(order.id),
-            c.LINE: line,
-            c.ORDERED_AT: order.createdAt,
-            c.CUSTOMER: order.clientTel,
-            c.PRODUCT: _text(item.goodsId),
-            c.QUANTITY: _text(item.quantity),
-            c.UNIT_PRICE: _text(item.price),
-            c.SOURCE: "shop-api",
-            c.PAGE: page,
-        }
-        for line, item in enumerate(order.basket)
-    ]
-
-
-def _text(value: Value) -> str | None:
-    return None if value is None else str(value)

@@ -9,7 +9,7 @@ from pipelines.stack.programs import address
 from serving.errors import NightshelfError
 from serving.settings import PROJECT
 
-NEEDED = ("customer_key", "airflow_password", "airflow_jwt_secret")
+NEEDED = ("NIGHTSHELF_CUSTOMER_KEY", "NIGHTSHELF_AIRFLOW_PASSWORD", "NIGHTSHELF_AIRFLOW_JWT_SECRET")
 QUIET = {
     "BENTOML_DO_NOT_TRACK": "True",
     "GX_ANALYTICS_ENABLED": "false",
@@ -19,16 +19,15 @@ QUIET = {
 }
 
 
-# What the steps import, so that each task, a process of its own, finds it there and doesn't take seconds for it.
+# What the steps import: each task is forked from a process that has it, and is seconds faster.
+# Not Spark, nor Great Expectations, which imports it: Spark takes such a process for a test and ends it.
 PRELOADED = (
     "airflow.executors.local_executor",
     "airflow.sdk.execution_time.task_runner",
-    "great_expectations",
     "implicit.als",
     "mlflow",
     "pandas",
     "pyarrow.dataset",
-    "pyspark.sql",
     "scipy.stats",
     "sklearn.model_selection",
 )
@@ -47,17 +46,15 @@ def environment(settings: Settings) -> dict[str, str]:
         | QUIET
         | _own(settings)
         | _airflow(settings)
-        | {"BENTOML_HOME": str(settings.state / "bentoml")}
+        | {"BENTOML_HOME": str(settings.state.resolve() / "bentoml")}
     )
 
 
 def _own(settings: Settings) -> dict[str, str]:
     """All of Nightshelf's settings, so that a program's folder and its `.env` don't matter."""
     plain = {f"NIGHTSHELF_{name.upper()}": _text(value) for name, value in settings}
-    if missing := [
-        f"NIGHTSHELF_{name.upper()}" for name in NEEDED if not plain[f"NIGHTSHELF_{name.upper()}"]
-    ]:
-        raise NightshelfError(f"{', '.join(missing)} is not set: set it, or remove .env to have one written")
+    if missing := [name for name in NEEDED if not plain[name]]:
+        raise NightshelfError(f"{', '.join(missing)} is not set: set it, or remove HOME/.env to have one written")
     tracking = settings.mlflow_uri or address(settings, settings.mlflow_port)
     return plain | {"NIGHTSHELF_HOME": str(settings.home.resolve()), "NIGHTSHELF_MLFLOW_URI": tracking}
 
@@ -85,7 +82,6 @@ def _airflow(settings: Settings) -> dict[str, str]:
         "API__PORT": settings.airflow_port,
         "API__BASE_URL": url,
         "API_AUTH__JWT_SECRET": settings.airflow_jwt_secret.get_secret_value(),
-        "LOGGING__NAMESPACE_LEVELS": "great_expectations=WARNING py4j=WARNING",
         "DAG_PROCESSOR__PARSING_PROCESSES": 1,
         "SCHEDULER__MP_START_METHOD": "forkserver",
         "SCHEDULER__MP_FORKSERVER_PRELOAD": ",".join(PRELOADED),

@@ -4,6 +4,7 @@ import shlex
 import subprocess
 import sys
 import tempfile
+import time
 import xmlrpc.client
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -101,21 +102,42 @@ class Supervisor:
 
     def broken(self) -> list[str]:
         """The names of the programs that ended by themselves within their first seconds."""
-        return [state["name"] for state in self._call("getAllProcessInfo") if state["statename"] in BROKEN]
+        return self._in(*BROKEN)
+
+    def check(self) -> None:
+        """Nothing, unless a program ended so often that it isn't restarted: NightshelfError names its log."""
+        for name in self._in("FATAL"):
+            raise NightshelfError(f"{name} doesn't stay up: its log is {self.log(name)}")
 
     def log(self, name: str) -> Path:
         """The file with what the program says."""
         return self.logs / f"{name}.log"
 
     def wait(self) -> None:
-        """Waits for ever; raises NightshelfError when supervisord ends by itself."""
-        self.process.wait()
-        raise NightshelfError(f"the supervisor ended by itself: its log is {self.log('supervisord')}")
+        """Tells of programs that don't stay up, for ever; raises NightshelfError if supervisord ends."""
+        told: set[str] = set()
+        while self.process.poll() is None:
+            for name in set(self._in("FATAL")) - told:
+                console.print(f"{name} doesn't stay up: its log is {self.log(name)}", style="red")
+                told.add(name)
+            time.sleep(2)
+        raise self._silent()
+
+    def _in(self, *states: str) -> list[str]:
+        return [found["name"] for found in self._call("getAllProcessInfo") if found["statename"] in states]
 
     def _call(self, method: str, *arguments: Any) -> Any:
         body = xmlrpc.client.dumps(arguments, f"supervisor.{method}")
-        answer = self.rpc.post("http://supervisor/RPC2", content=body, headers={"Content-Type": "text/xml"})
+        try:
+            answer = self.rpc.post(
+                "http://supervisor/RPC2", content=body, headers={"Content-Type": "text/xml"}
+            )
+        except httpx.TransportError:
+            raise self._silent() from None
         return xmlrpc.client.loads(answer.content)[0][0]
+
+    def _silent(self) -> NightshelfError:
+        return NightshelfError(f"the supervisor ended by itself: its log is {self.log('supervisord')}")
 
 
 def _config(programs: Iterable[Program], home: Path, socket: Path) -> str:

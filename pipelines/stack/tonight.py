@@ -12,11 +12,14 @@ from pipelines.stack.airflow_home import task_logs
 from pipelines.stack.board import board
 from pipelines.stack.nights import Nights
 from pipelines.stack.programs import address
+from pipelines.stack.supervisor import Supervisor
 from pipelines.stack.waiting import wait_for
+from serving.errors import NightshelfError
 
 OVER = ("success", "failed")
 ENDED = {"success": "done", "skipped": "skipped"}
-BUSY = ("queued", "scheduled", "running", "restarting", "up_for_retry")
+BUSY = ("queued", "scheduled", "running", "restarting")
+OURS = ("AirflowException", "AirflowFailException")
 
 Tasks = list[dict[str, Any]]
 
@@ -27,14 +30,16 @@ def is_due(settings: Settings) -> bool:
     return not _nights(settings).succeeded_since(midnight)
 
 
-def run_night(settings: Settings) -> str | None:
-    """Runs a night, or goes on with one under way; says which task failed and why, or None."""
+def run_night(settings: Settings, supervisor: Supervisor) -> None:
+    """Runs a night, or goes on with one under way, and shows it task by task.
+
+    Raises NightshelfError saying which task failed, why, and where its log is.
+    """
     nights = _nights(settings)
     run = nights.under_way() or nights.trigger()
     nights.unpause()
-    if _follow(nights, run) == "success":
-        return None
-    return failure(nights.tasks(run), task_logs(settings))
+    if _follow(nights, run, supervisor) == "failed":
+        raise NightshelfError(failure(nights.tasks(run), task_logs(settings)))
 
 
 def _nights(settings: Settings) -> Nights:
@@ -43,10 +48,11 @@ def _nights(settings: Settings) -> Nights:
     return nights
 
 
-def _follow(nights: Nights, run: str) -> str:
-    """Shows the run until it is over; returns its last state."""
+def _follow(nights: Nights, run: str, supervisor: Supervisor) -> str:
+    """The run's last state."""
     with board("Tonight's run") as rows:
         while True:
+            supervisor.check()
             state = nights.state(run)
             for name, (progress, detail) in summary(nights.tasks(run)).items():
                 rows.set(name, progress, detail)
@@ -76,6 +82,8 @@ def summary(tasks: Tasks) -> dict[str, tuple[str, str]]:
 def _state(found: list[str | None]) -> str:
     if "failed" in found:
         return "failed"
+    if "up_for_retry" in found:
+        return "to be tried again"
     if any(state in BUSY for state in found):
         return "running"
     return ENDED.get(found[0] or "", "")
@@ -103,4 +111,4 @@ def _reason(log: Path) -> str:
     errors = [error for line in lines for error in json.loads(line).get("error_detail") or []]
     if not errors:
         return "no reason was written"
-    return str(errors[-1]["exc_value" if errors[-1]["exc_type"] == "AirflowFailException" else "exc_type"])
+    return str(errors[-1]["exc_value" if errors[-1]["exc_type"] in OURS else "exc_type"])

@@ -1,0 +1,52 @@
+"""Prints the DAG as Airflow reads it, as JSON: Airflow changes the process it is imported into."""
+
+import datetime as dt
+import json
+import sys
+from types import SimpleNamespace
+
+from airflow.dag_processing.dagbag import DagBag
+
+HEAVY = ("pipelines", "pyspark", "pandas", "mlflow", "great_expectations", "implicit")
+
+
+def described(task):
+    return {
+        "after": sorted(task.upstream_task_ids),
+        "mapped": task.is_mapped,
+        "retries": task.retries,
+        "timeout": task.execution_timeout.total_seconds(),
+        "doc": task.doc_md,
+        "outlets": sorted(asset.name for asset in task.outlets),
+        "rule": task.trigger_rule,
+    }
+
+
+def closed(module, run_type):
+    end = dt.datetime(2026, 11, 21, tzinfo=dt.UTC)
+    return module.last_day({"dag_run": SimpleNamespace(run_type=run_type), "data_interval_end": end})
+
+
+bag = DagBag(dag_folder=sys.argv[1])
+dag = bag.dags["nightly"]
+module = sys.modules[dag.get_task("begin").python_callable.__module__]
+print(
+    json.dumps(
+        {
+            "errors": bag.import_errors,
+            "warnings": [str(warning) for warning in bag.captured_warnings.values()],
+            "heavy": [name for name in HEAVY if name in sys.modules],
+            "doc": dag.doc_md,
+            "schedule": [dag.timetable.expression, str(dag.timetable.run_immediately)],
+            "catchup": dag.catchup,
+            "max_active_runs": dag.max_active_runs,
+            "params": {name: dag.params.get_param(name).schema for name in dag.params},
+            "defaults": dag.params.dump(),
+            "template": dag.get_task("sweep").partial_kwargs["map_index_template"],
+            "tasks": {task.task_id: described(task) for task in dag.tasks},
+            "closed": {
+                run_type: closed(module, run_type) for run_type in ("scheduled", "backfill", "manual")
+            },
+        }
+    )
+)

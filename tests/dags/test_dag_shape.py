@@ -1,0 +1,83 @@
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+DAGS = Path(__file__).parents[2] / "dags"
+
+
+@pytest.fixture(scope="module")
+def dag(tmp_path_factory):
+    env = os.environ | {"AIRFLOW_HOME": str(tmp_path_factory.mktemp("airflow"))}
+    describe = [sys.executable, Path(__file__).with_name("describe.py"), DAGS]
+    told = subprocess.run(describe, env=env, stdout=subprocess.PIPE, text=True, check=True).stdout
+    return json.loads(told.splitlines()[-1])
+
+
+def test_airflow_reads_it_without_a_word(dag):
+    assert dag["errors"] == {}
+    assert dag["warnings"] == []
+
+
+def test_reading_it_imports_nothing_heavy(dag):
+    assert dag["heavy"] == []
+
+
+def test_the_steps_follow_one_another(dag):
+    after = {name: set(task["after"]) - {"begin"} for name, task in dag["tasks"].items()}
+    assert after == {
+        "begin": set(),
+        "extract": set(),
+        "validate": {"extract"},
+        "prepare": {"validate"},
+        "candidates": {"prepare"},
+        "sweep": {"candidates"},
+        "rules": {"prepare"},
+        "evaluate": {"sweep", "rules"},
+        "gate": {"evaluate"},
+        "publish": {"gate"},
+        "smoke": {"publish"},
+    }
+
+
+def test_candidates_are_mapped_and_carry_their_names(dag):
+    assert [name for name, task in dag["tasks"].items() if task["mapped"]] == ["sweep"]
+    assert "candidate" in dag["template"]
+
+
+def test_it_runs_daily_alone_and_makes_up_for_nothing(dag):
+    assert dag["schedule"] == ["0 0 * * *", "0:00:00"]
+    assert (dag["catchup"], dag["max_active_runs"]) == (False, 1)
+
+
+def test_the_form_asks_for_what_a_night_may_be_told(dag):
+    assert dag["defaults"] == dict.fromkeys(["as_of", "source", "path", "mapping", "sweep", "solver"])
+    assert dag["params"]["as_of"]["format"] == "date"
+    assert dag["params"]["source"]["enum"] == [None, "shop-api", "files"]
+    assert dag["params"]["solver"]["enum"] == [None, "auto", "implicit", "spark"]
+
+
+def test_only_the_pull_is_tried_again(dag):
+    assert [name for name, task in dag["tasks"].items() if task["retries"]] == ["extract"]
+
+
+def test_every_task_has_an_end_and_a_doc(dag):
+    assert all(0 < task["timeout"] <= 4 * 3600 for task in dag["tasks"].values())
+    assert all(task["doc"] for task in dag["tasks"].values())
+    assert all(f"**{name}**" in dag["doc"] for name in dag["tasks"])
+
+
+def test_tables_and_model_are_assets(dag):
+    outlets = {name: task["outlets"] for name, task in dag["tasks"].items() if task["outlets"]}
+    assert outlets == {"validate": ["orders"], "prepare": ["baskets", "interactions"], "publish": ["model"]}
+
+
+def test_the_champion_is_asked_also_where_nothing_was_published(dag):
+    assert dag["tasks"]["smoke"]["rule"] == "none_failed"
+
+
+def test_midnight_closes_the_day_before_and_a_run_by_hand_leaves_the_day_to_the_source(dag):
+    assert dag["closed"] == {"scheduled": "2026-11-20", "backfill": "2026-11-20", "manual": None}

@@ -1,0 +1,61 @@
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from mlflow import MlflowClient
+
+DAGS = Path(__file__).parents[2] / "dags"
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    return tmp_path_factory.mktemp("home")
+
+
+@pytest.fixture(scope="module")
+def night(home):
+    """What `airflow dags test nightly` says of a file whose columns are others than its mapping's."""
+    orders = home / "orders.csv"
+    orders.write_text("a,b\n1,2\n")
+    asked = {"source": "files", "path": str(orders), "mapping": "online_retail_ii", "as_of": "2011-12-09"}
+    plain = {
+        name: value for name, value in os.environ.items() if not name.startswith(("NIGHTSHELF_", "AIRFLOW_"))
+    }
+    env = plain | {
+        "NIGHTSHELF_HOME": str(home),
+        "NIGHTSHELF_CUSTOMER_KEY": "a key for tests",
+        "AIRFLOW_HOME": str(home / "airflow"),
+        "AIRFLOW__CORE__DAGS_FOLDER": str(DAGS),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "false",
+    }
+    airflow = Path(sys.executable).with_name("airflow")
+    subprocess.run([airflow, "db", "migrate"], env=env, capture_output=True, check=True)
+    test = [airflow, "dags", "test", "nightly", "--conf", json.dumps(asked)]
+    return subprocess.run(
+        test, check=False, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+
+
+@pytest.fixture(scope="module")
+def logged(night, home):
+    """The night's run in MLflow."""
+    client = MlflowClient(f"sqlite:///{home / 'mlruns' / 'mlflow.db'}")
+    (run,) = client.search_runs([client.get_experiment_by_name("nightly").experiment_id])
+    return run
+
+
+def test_the_task_fails_at_once(night):
+    assert night.returncode == 1
+    assert "task_id=extract" in night.stdout
+    assert "up_for_retry" not in night.stdout.lower()
+    assert "task_id=validate" not in night.stdout
+
+
+def test_the_run_in_mlflow_ends_failed_by_the_sentence_of_the_task(night, logged):
+    task, _, sentence = logged.data.tags["failed"].partition(": ")
+    assert (task, logged.info.status) == ("extract", "FAILED")
+    assert "orders.csv" in sentence
+    assert f"AirflowFailException: {sentence}" in night.stdout

@@ -1,0 +1,126 @@
+"""Bad input through the real command: one line that says what to mend, exit code 1, no traceback."""
+
+import datetime as dt
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pipelines.demo.api import app
+from pipelines.demo.shop import Shop
+
+COMMAND = Path(sys.executable).with_name("nightshelf")
+SHOP = Shop(start=dt.date(2026, 9, 1), customers=300, products=200, orders_per_day=40)
+PHONE = "79165396205"
+PASSWORD = "not to be seen"
+HEADER = "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID"
+LINE = f"1,85123A,HEART,{{}},2011-12-01 10:00:00,2.55,{PHONE}"
+GOOD = "\n".join([HEADER, LINE.format(6), ""])
+BAD = "\n".join([HEADER, LINE.format(0), ""])
+FILES = ("retrain", "--source", "files", "--mapping", "online_retail_ii", "--path")
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    """One home for all commands: making MLflow's database takes its time."""
+    return tmp_path_factory.mktemp("home")
+
+
+@pytest.fixture
+def nightshelf(home, tmp_path):
+    """A function that runs the command; gives back its one line of error."""
+
+    def run(*arguments, **variables):
+        plain = {name: value for name, value in os.environ.items() if not name.startswith("NIGHTSHELF_")}
+        given = {"NIGHTSHELF_HOME": str(home), "NIGHTSHELF_SHOP_TRIES": "1", **variables}
+        done = subprocess.run(
+            [COMMAND, *map(str, arguments)],
+            check=False,
+            env=plain | given,
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 1, done
+        lines = done.stderr.splitlines()
+        assert len(lines) == 1, done
+        assert lines[0].startswith("nightshelf: ")
+        for unwanted in ("Traceback", PHONE, PASSWORD):
+            assert unwanted not in done.stdout + done.stderr
+        return lines[0]
+
+    return run
+
+
+@pytest.fixture
+def orders(tmp_path):
+    """A function from the text of a CSV file to its path."""
+
+    def write(text):
+        (tmp_path / "orders.csv").write_text(text)
+        return tmp_path / "orders.csv"
+
+    return write
+
+
+def shop(address, password=PASSWORD):
+    return {
+        "NIGHTSHELF_SHOP_URL": address,
+        "NIGHTSHELF_SHOP_USER": "me",
+        "NIGHTSHELF_SHOP_PASSWORD": password,
+    }
+
+
+def test_an_unreachable_shop(nightshelf):
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        address = f"http://127.0.0.1:{free.getsockname()[1]}"
+    told = nightshelf("retrain", **shop(address))
+    assert f"the shop at {address} can't be reached" in told
+    assert "NIGHTSHELF_SHOP_URL" in told
+
+
+def test_a_wrong_password(nightshelf, serve):
+    address = serve(app(SHOP, "me", PASSWORD, lambda: SHOP.start + dt.timedelta(days=1)))
+    told = nightshelf("retrain", **shop(address, "another"))
+    assert "refused user 'me'" in told
+    assert "NIGHTSHELF_SHOP_PASSWORD" in told
+
+
+def test_a_shop_without_orders(nightshelf, serve):
+    address = serve(app(SHOP, "me", PASSWORD, lambda: SHOP.start))
+    assert "without any order" in nightshelf("retrain", **shop(address))
+
+
+def test_a_file_that_is_not_there(nightshelf):
+    assert "there is no file 'nowhere.csv'" in nightshelf(*FILES, "nowhere.csv")
+
+
+def test_a_missing_column(nightshelf, orders):
+    without = GOOD.replace("UnitPrice", "Price")
+    assert "orders.csv has no column 'UnitPrice'" in nightshelf(*FILES, orders(without))
+
+
+def test_no_java(nightshelf, orders, tmp_path):
+    told = nightshelf(*FILES, orders(GOOD), PATH=str(tmp_path), JAVA_HOME="")
+    assert "Spark needs Java 17 or newer" in told
+    assert "default-jre-headless" in told
+
+
+def test_a_day_of_bad_lines_stops_after_spark_has_looked(nightshelf, orders):
+    assert "1 of 1 order lines break a row rule (bad_quantity 1)" in nightshelf(*FILES, orders(BAD))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "variables", "told"),
+    [
+        (["--as-of", "31.01.2026"], {}, "as-of '31.01.2026' is no date"),
+        (["--sweep", "broom"], {}, "there is no sweep 'broom' in sweep.toml; there are: default, quick"),
+        (["--source", "files", "--path", "."], {}, "there is no mapping ''"),
+        ([], {"NIGHTSHELF_SOLVER": "abacus"}, "NIGHTSHELF_SOLVER"),
+    ],
+)
+def test_what_is_asked_wrongly_stops_the_night_before_it_begins(nightshelf, arguments, variables, told):
+    assert told in nightshelf("retrain", *arguments, **variables)

@@ -1,0 +1,81 @@
+"""What the orders become: purchases by day, baskets, and a catalogue that names all that was sold."""
+
+import datetime as dt
+
+import pyarrow as pa
+import pytest
+
+from pipelines import columns as c
+from pipelines import prepare
+from pipelines.extract.source import RAW_PRODUCTS
+
+SCHEMA = (
+    f"{c.ORDER_ID} string, {c.ORDERED_AT} string, {c.CUSTOMER} string, {c.PRODUCT} string,"
+    f" {c.QUANTITY} double, {c.UNIT_PRICE} double"
+)
+FIRST, SECOND, THIRD = (dt.date(2026, 1, day) for day in (1, 2, 3))
+LINES = [
+    ("1", "2026-01-01 00:00:00", "ann", "A", 2.0, 1.0),
+    ("1", "2026-01-01 00:00:00", "ann", "B", 1.0, 1.0),
+    ("2", "2026-01-01 23:59:59", "ann", "A", 3.0, 1.0),
+    ("3", "2026-01-02 00:00:00", "ann", "A", 1.0, 1.0),
+    ("4", "2026-01-03 12:00:00", "ann", "A", -4.0, 1.0),  # a return of what was bought days before
+    ("5", "2026-01-03 12:00:00", "bob", "A", 5.0, 1.0),
+    ("5", "2026-01-03 12:00:00", "bob", "B", -1.0, 1.0),
+    ("6", "2026-01-03 12:00:00", "bob", "C", 0.0, 1.0),  # bought and returned in one order
+    ("7", "2026-01-02 12:00:00", None, "A", 1.0, 1.0),
+    ("7", "2026-01-02 12:00:00", None, "C", 1.0, 1.0),
+]
+
+
+@pytest.fixture
+def orders(spark):
+    read = spark.createDataFrame(LINES, SCHEMA)
+    return read.withColumn(c.ORDERED_AT, read[c.ORDERED_AT].cast("timestamp"))
+
+
+def test_a_purchase_is_a_customer_a_product_and_a_day_and_a_return_stays_at_its_own(orders):
+    found = prepare.interactions(orders)
+    assert found.columns == [c.CUSTOMER, c.PRODUCT, c.DAY, c.QUANTITY, c.RETURNED, c.ORDERS]
+    assert sorted(tuple(row) for row in found.collect()) == [
+        ("ann", "A", FIRST, 5.0, 0.0, 2),
+        ("ann", "A", SECOND, 1.0, 0.0, 1),
+        ("ann", "A", THIRD, 0.0, 4.0, 0),
+        ("ann", "B", FIRST, 1.0, 0.0, 1),
+        ("bob", "A", THIRD, 5.0, 0.0, 1),
+        ("bob", "B", THIRD, 0.0, 1.0, 0),
+    ]
+
+
+def test_a_basket_is_an_orders_distinct_purchases_and_its_day(spark, orders):
+    twice = orders.unionByName(orders.where(f"{c.ORDER_ID} = '1'"))
+    rows = prepare.baskets(twice).select(c.ORDER_ID, c.DAY, c.PRODUCTS).collect()
+    assert sorted((order, day, sorted(products)) for order, day, products in rows) == [
+        ("1", FIRST, ["A", "B"]),
+        ("2", FIRST, ["A"]),
+        ("3", SECOND, ["A"]),
+        ("5", THIRD, ["A"]),
+        ("7", SECOND, ["A", "C"]),
+    ]
+
+
+def test_the_catalogue_has_each_product_once_and_a_placeholder_for_what_it_lacks():
+    def good(product, name, price, in_stock=True):
+        said = (product, name, "tea", "Acme", price, in_stock)
+        return dict(zip(RAW_PRODUCTS.names, said, strict=True))
+
+    listed = [
+        good("B", "Mug", 5.0, False),
+        good("A", "Tea", 1.0),
+        good("B", "Cup", 6.0),
+        good(None, "?", 1.0),
+    ]
+    found = prepare.products(pa.Table.from_pylist(listed, schema=RAW_PRODUCTS), ["A", "0", "C", "0"])
+    assert found.schema == RAW_PRODUCTS
+    nothing = dict.fromkeys(RAW_PRODUCTS.names)
+    assert found.to_pylist() == [
+        nothing | {c.PRODUCT: "0", c.NAME: "0", c.IN_STOCK: False},
+        good("A", "Tea", 1.0),
+        good("B", "Mug", 5.0, False),
+        nothing | {c.PRODUCT: "C", c.NAME: "C", c.IN_STOCK: False},
+    ]

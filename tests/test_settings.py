@@ -1,0 +1,106 @@
+"""Settings: wrong ones are named, secrets are masked, and the README tells of every one."""
+
+import datetime as dt
+import re
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+from typer.testing import CliRunner
+
+from pipelines.cli import app
+from pipelines.settings import Settings, settings, write_env
+from serving.errors import NightshelfError
+
+README = Path(__file__).parents[1] / "README.md"
+ROW = re.compile(r"^\| `NIGHTSHELF_(\w+)` \| (.*?) \| (.*?) \|$", re.MULTILINE)
+SECRETS = [name for name, field in Settings.model_fields.items() if field.annotation is SecretStr]
+
+
+@pytest.fixture
+def given(home, monkeypatch):
+    """A function that sets variables and reads the settings anew."""
+
+    def read(**variables):
+        for name, value in variables.items():
+            monkeypatch.setenv(f"NIGHTSHELF_{name}", value)
+        settings.cache_clear()
+        return settings()
+
+    return read
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("SOURCE", "ftp"),
+        ("SOLVER", "pen and paper"),
+        ("SHOP_CONCURRENCY", "0"),
+        ("SHOP_PAGE_SIZE", "many"),
+        ("SHOP_TIMEOUT", "-17"),
+        ("SHOP_TRIES", "0"),
+        ("QUARANTINE_SHARE", "5%"),
+        ("QUARANTINE_SHARE", "1.5"),
+        ("DEMO_START", "yesterday"),
+        ("SHOP_PORT", "harbour"),
+    ],
+)
+def test_a_wrong_setting_is_one_line_that_names_it_and_not_its_value(given, name, value):
+    with pytest.raises(NightshelfError) as caught:
+        given(**{name: value})
+    assert re.fullmatch(rf"wrong settings: NIGHTSHELF_{name}: [^\n]+", str(caught.value))
+    assert value not in str(caught.value).replace("1.5", "").split()
+
+
+def test_all_wrong_settings_are_named_at_once(given):
+    with pytest.raises(NightshelfError, match=r"NIGHTSHELF_SOURCE: .*; NIGHTSHELF_SHOP_TRIES: "):
+        given(SOURCE="ftp", SHOP_TRIES="none")
+
+
+def test_the_environment_wins_over_the_file_and_an_empty_variable_is_none(home, given):
+    (home / ".env").write_text("NIGHTSHELF_SWEEP=quick\nNIGHTSHELF_SHOP_USER=me\nNIGHTSHELF_SHOP_TRIES=2\n")
+    found = given(SHOP_USER="you", SHOP_TRIES="")
+    assert (found.sweep, found.shop_user, found.shop_tries) == ("quick", "you", 2)
+    assert found.lake_url == str(home / "lake")
+
+
+def test_config_prints_every_setting_and_no_secret(given):
+    told = {name: f"hidden {name}" for name in SECRETS}
+    given(**{name.upper(): value for name, value in told.items()})
+    output = CliRunner().invoke(app, ["config"]).output
+    assert len(SECRETS) == 4
+    assert [name for name in Settings.model_fields if f"NIGHTSHELF_{name.upper()}=" not in output] == []
+    assert [value for value in told.values() if value in output] == []
+    assert "NIGHTSHELF_SHOP_TRIES=5\n" in output
+
+
+def test_the_env_file_is_written_once_for_its_owner_alone(home, monkeypatch):
+    monkeypatch.delenv("NIGHTSHELF_CUSTOMER_KEY")
+    file = home / ".env"
+    assert write_env()
+    text = file.read_text()
+    assert oct(file.stat().st_mode & 0o777) == oct(0o600)
+    assert not write_env()
+    assert file.read_text() == text
+    found = settings()
+    values = [getattr(found, name).get_secret_value() for name in SECRETS]
+    assert len(set(values)) == len(values)
+    assert min(map(len, values)) >= 12
+    assert found.demo_start == dt.datetime.now(dt.UTC).date() - dt.timedelta(days=60)
+    file.unlink()
+    assert write_env()
+    assert not {value for value in values if value in file.read_text()}
+
+
+def test_the_readme_tells_of_every_setting():
+    told = {
+        name.lower(): (default.strip("` "), what) for name, default, what in ROW.findall(README.read_text())
+    }
+    found = {name: (_default(field), field.description) for name, field in Settings.model_fields.items()}
+    assert told == found
+
+
+def _default(field):
+    if field.default_factory:
+        return "the project's folder"
+    return "" if field.default is None or field.annotation is SecretStr else str(field.default)

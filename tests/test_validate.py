@@ -1,0 +1,217 @@
+"""Every order line gets one fate, and nobody's phone number goes further than raw/."""
+
+import datetime as dt
+import random
+from collections import Counter
+
+import pytest
+
+from pipelines import columns as c
+from pipelines import validate
+from pipelines.extract.source import Dialect
+from serving.errors import NightshelfError
+from serving.identity import pseudonym
+
+KEY = "a key for tests"
+NIGHT = dt.date(2026, 1, 31)
+SCHEMA = (
+    f"{c.ORDER_ID} string, {c.LINE} long, {c.ORDERED_AT} string, {c.CUSTOMER} string, {c.PRODUCT} string,"
+    f" {c.QUANTITY} string, {c.UNIT_PRICE} string, {c.SOURCE} string"
+)
+COLUMNS = [column.split()[0] for column in SCHEMA.split(", ")]
+PHONES = ["+7(916)539-6205", "+7 (916) 539-6205", "79165396205"]
+GOOD = {
+    c.ORDERED_AT: "2026-01-31 10:00:00",
+    c.CUSTOMER: PHONES[0],
+    c.PRODUCT: "A",
+    c.QUANTITY: "2",
+    c.UNIT_PRICE: "9.90",
+    c.SOURCE: "by hand",
+}
+
+# what a line says instead -> its fate
+CASES = [
+    ({}, "used"),
+    ({c.CUSTOMER: PHONES[1]}, "used"),
+    ({c.CUSTOMER: PHONES[2]}, "used"),
+    ({c.CUSTOMER: "C-17"}, "used"),
+    ({c.QUANTITY: "-3"}, "used"),
+    ({c.QUANTITY: "0.25"}, "used"),
+    ({c.QUANTITY: "100000"}, "used"),
+    ({c.UNIT_PRICE: "0.01"}, "used"),
+    ({c.ORDERED_AT: "2026-01-31T23:59:59Z"}, "used"),
+    ({c.ORDERED_AT: "2026-02-01T02:59:59+03:00"}, "used"),
+    ({c.ORDERED_AT: "2026-02-01 00:30:00+0100"}, "used"),
+    ({c.ORDERED_AT: "2026-02-01T00:00:00Z"}, "later_than_the_night"),
+    ({c.ORDERED_AT: "2026-01-31T23:00:00-01:00"}, "later_than_the_night"),
+    ({c.ORDERED_AT: "2026-02-01"}, "later_than_the_night"),
+    ({c.ORDERED_AT: None}, "unparsable_time"),
+    ({c.ORDERED_AT: ""}, "unparsable_time"),
+    ({c.ORDERED_AT: "31.01.2026 10:00"}, "unparsable_time"),
+    ({c.ORDERED_AT: "2026-02-30 10:00:00"}, "unparsable_time"),
+    ({c.ORDER_ID: None}, "no_order"),
+    ({c.ORDER_ID: "  "}, "no_order"),
+    ({c.PRODUCT: None}, "no_product"),
+    ({c.PRODUCT: " "}, "no_product"),
+    ({c.PRODUCT: "POST"}, "not_a_product"),
+    ({c.PRODUCT: "POSTER"}, "used"),
+    *(({c.QUANTITY: wrong}, "bad_quantity") for wrong in (None, "", "two", "0", "100001", "-100001", "NaN")),
+    *(({c.UNIT_PRICE: wrong}, "bad_price") for wrong in (None, "", "free", "0", "-1", "NaN", "Infinity")),
+    ({c.CUSTOMER: "+7 (123) 456-7890"}, "placeholder_customer"),
+    ({c.CUSTOMER: "11111111111"}, "placeholder_customer"),
+    ({c.CUSTOMER: "+7 (999) 999-99-99"}, "placeholder_customer"),
+    ({c.CUSTOMER: "80000000000"}, "placeholder_customer"),
+    ({c.CUSTOMER: "+7 (900) 000-00-01"}, "used"),
+    ({c.CUSTOMER: None}, "no_customer"),
+    ({c.CUSTOMER: " "}, "no_customer"),
+    # the first rule that a line breaks
+    ({c.PRODUCT: "", c.UNIT_PRICE: "0"}, "no_product"),
+    ({c.QUANTITY: "0", c.CUSTOMER: None}, "bad_quantity"),
+]
+LINES = [
+    {c.ORDER_ID: f"order {number}", c.LINE: number} | GOOD | said for number, (said, _) in enumerate(CASES)
+]
+DUPLICATES = [LINES[0], LINES[0] | {c.SOURCE: "another page"}, LINES[-1]]
+
+
+def frame(spark, lines):
+    return spark.createDataFrame([[line[name] for name in COLUMNS] for line in lines], SCHEMA)
+
+
+def judge(spark, lines, **dialect):
+    return validate.judge(frame(spark, lines), Dialect(**dialect), NIGHT)
+
+
+@pytest.fixture(scope="module")
+def judged(spark):
+    """All cases, and some of them twice."""
+    found = judge(spark, LINES + DUPLICATES, not_products="^POST$").cache()
+    yield found
+    found.unpersist()
+
+
+@pytest.fixture(scope="module")
+def fates(judged):
+    return {row[c.LINE]: row[validate.FATE] for row in judged.collect()}
+
+
+@pytest.mark.parametrize("line", range(len(CASES)), ids=lambda line: f"{CASES[line][0]}")
+def test_a_line_gets_the_fate_of_the_first_rule_it_breaks(fates, line):
+    assert fates[line] == CASES[line][1]
+
+
+def test_a_guests_order_is_good_where_the_shop_has_guests(spark):
+    guest, stranger = LINES[0] | {c.CUSTOMER: None}, LINES[1] | {c.CUSTOMER: "11111111111"}
+    found = judge(spark, [guest, stranger], guests=True)
+    assert {row[c.LINE]: row[validate.FATE] for row in found.collect()} == {
+        0: "used",
+        1: "placeholder_customer",
+    }
+    (row,) = validate.orders(found, KEY).collect()
+    assert row[c.CUSTOMER] is None
+
+
+def test_the_waterfall_adds_up(spark, judged):
+    counts = validate.waterfall(frame(spark, LINES + DUPLICATES), judged)
+    expected = Counter(fate for _, fate in CASES) | {"fetched": len(CASES) + 3, "duplicate": 3}
+    assert counts == expected
+    assert counts.pop("fetched") == sum(counts.values())
+
+
+def test_quarantine_keeps_a_line_as_it_was_received_with_its_rule_and_the_run(judged):
+    found = validate.quarantine(judged, "run 1")
+    assert found.columns == [*COLUMNS, c.RULE, c.RUN]
+    kept = {row[c.LINE]: row.asDict() for row in found.collect()}
+    dropped = ("used", "later_than_the_night", "not_a_product")
+    assert kept == {
+        line: LINES[line] | {c.RULE: fate, c.RUN: "run 1"}
+        for line, (_, fate) in enumerate(CASES)
+        if fate not in dropped
+    }
+
+
+@pytest.mark.parametrize(
+    ("counts", "allowed", "told"),
+    [
+        ({"used": 95, "bad_price": 3, "no_product": 2}, 0.05, None),
+        (
+            {"used": 94, "bad_price": 2, "no_product": 4},
+            0.05,
+            r"6 of 100 .*\(no_product 4, bad_price 2\).* 5%",
+        ),
+        ({"used": 1, "bad_price": 9}, 1, None),
+        ({"used": 10, "later_than_the_night": 90, "not_a_product": 9, "duplicate": 9}, 0, None),
+        ({"used": 0, "later_than_the_night": 90}, 1, "no order line is left"),
+        ({"used": 0}, 0, "no order line is left"),
+    ],
+)
+def test_the_night_stops_above_the_allowed_share(counts, allowed, told):
+    if told is None:
+        validate.check_share({"fetched": 0} | counts, allowed)
+    else:
+        with pytest.raises(NightshelfError, match=told):
+            validate.check_share({"fetched": 0} | counts, allowed)
+
+
+# a time as received in London -> that time in UTC
+TIMES = {
+    "2011-01-04 10:00:00": "2011-01-04 10:00:00",
+    "2011-07-01 10:00:00": "2011-07-01 09:00:00",
+    "2011-07-01T10:00": "2011-07-01 09:00:00",
+    "2011-07-01 10:00:00.500": "2011-07-01 09:00:00.5",
+    "2011-07-01": "2011-06-30 23:00:00",
+    "2011-10-30 00:30:00": "2011-10-29 23:30:00",
+    "2011-10-30 02:30:00": "2011-10-30 02:30:00",
+    "2011-07-01T10:00:00Z": "2011-07-01 10:00:00",
+    "2011-07-01 10:00:00 UTC": "2011-07-01 10:00:00",
+    "2011-07-01T10:00:00.500Z": "2011-07-01 10:00:00.5",
+    "2011-07-01T10:00:00+03:00": "2011-07-01 07:00:00",
+    "2011-07-01 10:00:00+0300": "2011-07-01 07:00:00",
+    "2011-07-01 10:00:00+03": "2011-07-01 07:00:00",
+    "2011-07-01 10:00:00-05:30": "2011-07-01 15:30:00",
+}
+
+
+def test_times_are_utc_whether_they_state_a_zone_or_the_dialect_does(spark):
+    lines = [LINES[0] | {c.ORDER_ID: at, c.ORDERED_AT: at} for at in TIMES]
+    orders = validate.orders(judge(spark, lines, timezone="Europe/London"), KEY)
+    text = orders.selectExpr(c.ORDER_ID, f"cast({c.ORDERED_AT} as string)")
+    found = dict(tuple(row) for row in text.collect())
+    assert found == TIMES
+
+
+def test_a_night_never_sees_a_later_order(spark, seed):
+    rng = random.Random(seed)
+    end = dt.datetime(2026, 2, 1, tzinfo=dt.UTC)
+    moments = [end + dt.timedelta(seconds=rng.randint(-2 * 86400, 2 * 86400)) for _ in range(300)]
+    zones = [dt.timezone(dt.timedelta(minutes=15 * rng.randint(-48, 56))) for _ in moments]
+    stated = [moment.astimezone(zone).isoformat() for moment, zone in zip(moments, zones, strict=True)]
+    lines = [LINES[0] | {c.LINE: number, c.ORDERED_AT: at} for number, at in enumerate(stated)]
+    used = judge(spark, lines).where(f"{validate.FATE} = 'used'").collect()
+    assert {row[c.LINE] for row in used} == {n for n, moment in enumerate(moments) if moment < end}
+
+
+def test_the_shapes_of_a_phone_are_one_customer_whom_nobody_can_read(judged):
+    rows = [row.asDict() for row in validate.orders(judged, KEY).collect()]
+    assert {row[c.CUSTOMER] for row in rows if row[c.ORDER_ID] in ("order 0", "order 1", "order 2")} == {
+        pseudonym("79165396205", KEY)
+    }
+    text = str(rows)
+    assert [part for part in (*PHONES, "9165396205", "539-6205", "C-17") if part in text] == []
+
+
+def test_the_lines_of_a_product_in_an_order_are_one_row(spark):
+    said = [
+        {c.QUANTITY: "2", c.UNIT_PRICE: "10", c.ORDERED_AT: "2026-01-31 12:00:00"},
+        {c.QUANTITY: "-1", c.UNIT_PRICE: "20", c.ORDERED_AT: "2026-01-31 11:00:00"},
+        {c.PRODUCT: "B"},
+    ]
+    lines = [LINES[0] | {c.LINE: number} | one for number, one in enumerate(said)]
+    found = validate.orders(judge(spark, lines), KEY).orderBy(c.PRODUCT)
+    assert found.columns == [c.ORDER_ID, c.ORDERED_AT, c.CUSTOMER, c.PRODUCT, c.QUANTITY, c.UNIT_PRICE]
+    who = pseudonym(PHONES[0], KEY)
+    text = found.withColumn(c.ORDERED_AT, found[c.ORDERED_AT].cast("string"))
+    assert [tuple(row) for row in text.collect()] == [
+        ("order 0", "2026-01-31 11:00:00", who, "A", 1.0, 15.0),
+        ("order 0", "2026-01-31 10:00:00", who, "B", 2.0, 9.9),
+    ]
