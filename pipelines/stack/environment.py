@@ -54,7 +54,9 @@ def _own(settings: Settings) -> dict[str, str]:
     """All of Nightshelf's settings, so that a program's folder and its `.env` don't matter."""
     plain = {f"NIGHTSHELF_{name.upper()}": _text(value) for name, value in settings}
     if missing := [name for name in NEEDED if not plain[name]]:
-        raise NightshelfError(f"{', '.join(missing)} is not set: set it, or remove HOME/.env to have one written")
+        raise NightshelfError(
+            f"{', '.join(missing)} is not set: set it, or remove HOME/.env to have one written"
+        )
     tracking = settings.mlflow_uri or address(settings, settings.mlflow_port)
     return plain | {"NIGHTSHELF_HOME": str(settings.home.resolve()), "NIGHTSHELF_MLFLOW_URI": tracking}
 

@@ -23,8 +23,8 @@ PATIENTLY = Retrying(
 class Nights:
     """The runs of `nightly`; each method raises NightshelfError where Airflow refuses or doesn't answer."""
 
-    def __init__(self, url: str, password: str) -> None:
-        self.http = httpx.Client(base_url=url, timeout=30)
+    def __init__(self, http: httpx.Client, password: str) -> None:
+        self.http = http
         token = self._ask("POST", "/auth/token", json={"username": "admin", "password": password})
         self.http.headers["Authorization"] = f"Bearer {token['access_token']}"
 

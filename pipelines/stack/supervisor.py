@@ -24,8 +24,8 @@ BROKEN = ("BACKOFF", "EXITED", "FATAL")
 HEAD = """\
 [supervisord]
 nodaemon=true
-silent=true
-logfile={home}/logs/supervisord.log
+logfile=/dev/null
+logfile_maxbytes=0
 pidfile={home}/supervisord.pid
 childlogdir={home}/logs
 
@@ -46,7 +46,7 @@ programs={names}
 PROGRAM = """
 [program:{name}]
 command={command}
-stdout_logfile={home}/logs/{name}.log
+stdout_logfile={log}
 stdout_logfile_maxbytes=10MB
 stdout_logfile_backups=2
 redirect_stderr=true
@@ -73,9 +73,13 @@ def supervised(
     with tempfile.TemporaryDirectory(prefix="nightshelf-") as folder:
         socket, config = Path(folder, "supervisor.sock"), home / "supervisor.conf"
         config.write_text(_config(programs, home, socket))
-        process = _launch(config, environment)
+        process = _launch(config, environment, home / "logs" / "supervisord.log")
         try:
-            yield Supervisor(programs, home / "logs", process, socket)
+            with httpx.Client(transport=httpx.HTTPTransport(uds=str(socket)), timeout=10) as rpc:
+                wait_for(
+                    lambda: socket.exists() or process.poll() is not None, "the supervisor doesn't start"
+                )
+                yield Supervisor(programs, home / "logs", process, rpc)
         finally:
             console.print("Ending what was started")
             process.terminate()
@@ -86,15 +90,9 @@ class Supervisor:
     """supervisord at work, restarting the started programs that crash."""
 
     def __init__(
-        self,
-        programs: list[Program],
-        logs: Path,
-        process: subprocess.Popen[bytes],
-        socket: Path,
+        self, programs: list[Program], logs: Path, process: "subprocess.Popen[bytes]", rpc: httpx.Client
     ) -> None:
-        self.programs, self.logs, self.process = programs, logs, process
-        self.rpc = httpx.Client(transport=httpx.HTTPTransport(uds=str(socket)), timeout=10)
-        wait_for(lambda: socket.exists() or process.poll() is not None, "the supervisor doesn't start")
+        self.programs, self.logs, self.process, self.rpc = programs, logs, process, rpc
 
     def start(self, program: Program) -> None:
         """Starts the program and doesn't wait for it."""
@@ -146,23 +144,24 @@ def _config(programs: Iterable[Program], home: Path, socket: Path) -> str:
         PROGRAM.format(
             name=program.name,
             command=_plain(shlex.join(program.command)),
-            home=_plain(home),
+            log=_plain(_plain(home / "logs" / f"{program.name}.log")),  # expanded twice
             seconds=STOP_SECONDS,
         )
         for program in programs
     )
 
 
-def _launch(config: Path, environment: Mapping[str, str]) -> "subprocess.Popen[bytes]":
+def _launch(config: Path, environment: Mapping[str, str], log: Path) -> "subprocess.Popen[bytes]":
     leash = (sys.executable, "-m", "pipelines.stack.leash", str(STOP_SECONDS + 4))
-    return subprocess.Popen(  # noqa: S603 - our own
-        [*leash, sys.executable, "-m", "supervisor.supervisord", "--configuration", config],
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.STDOUT,
-        start_new_session=True,  # the terminal's Ctrl-C is for us alone
-    )
+    with log.open("w") as output:
+        return subprocess.Popen(  # noqa: S603 - our own
+            [*leash, sys.executable, "-m", "supervisor.supervisord", "--configuration", config],
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,  # the terminal's Ctrl-C is for us alone
+        )
 
 
 def _plain(value: object) -> str:

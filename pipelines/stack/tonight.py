@@ -4,8 +4,12 @@ import datetime as dt
 import json
 import time
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+import httpx
 
 from pipelines.settings import Settings
 from pipelines.stack.airflow_home import task_logs
@@ -27,7 +31,8 @@ Tasks = list[dict[str, Any]]
 def is_due(settings: Settings) -> bool:
     """Whether no night succeeded since midnight (UTC)."""
     midnight = dt.datetime.now(dt.UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-    return not _nights(settings).succeeded_since(midnight)
+    with _nights(settings) as nights:
+        return not nights.succeeded_since(midnight)
 
 
 def run_night(settings: Settings, supervisor: Supervisor) -> None:
@@ -35,17 +40,19 @@ def run_night(settings: Settings, supervisor: Supervisor) -> None:
 
     Raises NightshelfError saying which task failed, why, and where its log is.
     """
-    nights = _nights(settings)
-    run = nights.under_way() or nights.trigger()
-    nights.unpause()
-    if _follow(nights, run, supervisor) == "failed":
-        raise NightshelfError(failure(nights.tasks(run), task_logs(settings)))
+    with _nights(settings) as nights:
+        run = nights.under_way() or nights.trigger()
+        nights.unpause()
+        if _follow(nights, run, supervisor) == "failed":
+            raise NightshelfError(failure(nights.tasks(run), task_logs(settings)))
 
 
-def _nights(settings: Settings) -> Nights:
-    nights = Nights(address(settings, settings.airflow_port), settings.airflow_password.get_secret_value())
-    wait_for(nights.known, "Airflow hasn't read dags/nightly.py; the log of airflow-dag-processor says why")
-    return nights
+@contextmanager
+def _nights(settings: Settings) -> Iterator[Nights]:
+    with httpx.Client(base_url=address(settings, settings.airflow_port), timeout=30) as http:
+        nights = Nights(http, settings.airflow_password.get_secret_value())
+        wait_for(nights.known, "Airflow hasn't read dags/nightly.py: see the log of airflow-dag-processor")
+        yield nights
 
 
 def _follow(nights: Nights, run: str, supervisor: Supervisor) -> str:

@@ -7,6 +7,8 @@ import math
 from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from pipelines import columns as c
@@ -107,7 +109,8 @@ def test_json_keeps_what_a_time_says_of_its_zone(tmp_path, mapped, at):
 @pytest.mark.parametrize("missing", [None, math.nan])
 def test_numbers_that_lost_their_kind_to_a_missing_one_are_ids_still(tmp_path, mapped, missing):
     rows = [[7, "2026-01-31", customer, "A", 1, 1.0, "Tea"] for customer in (float(PHONE), missing)]
-    received(rows).to_parquet(tmp_path / "orders.parquet")
+    columns = [pa.array(values) for values in zip(*rows, strict=True)]
+    pq.write_table(pa.table(columns, NAMES), tmp_path / "orders.parquet")
     assert read(tmp_path / "orders.parquet", mapped)[c.CUSTOMER].to_pylist() == [PHONE, None]
 
 

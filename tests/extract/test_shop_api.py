@@ -122,8 +122,7 @@ def test_a_wrong_password_fails_at_once_and_names_the_settings(source, serve):
         assert named in told
 
 
-@pytest.mark.parametrize("failing", [1, 2])
-@pytest.mark.parametrize("status", [429, 500, 503])
+@pytest.mark.parametrize(("status", "failing"), [(500, 1), (503, 2), (429, 2)])
 def test_a_passing_failure_is_asked_again_and_nothing_is_missing(source, serve, status, failing):
     faulty = Faulty(
         lambda page, tries: (status, "busy") if (page, tries) == (failing, 1) else one_each(page, 0)
