@@ -29,8 +29,9 @@ def up(once: bool = False) -> None:
     where the night or the answer fails.
     """
     write_env()
-    check_java()
     chosen = settings()
+    if not chosen.spark_master.startswith("sc://"):  # else Java is needed where Spark runs
+        check_java()
     stack, variables = programs(chosen), environment(chosen)
     check_ports(chosen, stack)
     with until_interrupted(once):

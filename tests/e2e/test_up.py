@@ -24,7 +24,8 @@ def env(tmp_path_factory):
     plain = {name: value for name, value in os.environ.items() if not name.startswith("NIGHTSHELF_")}
     ours = {f"NIGHTSHELF_{server}_PORT": str(port) for server, port in ports.items()}
     shop = {"NIGHTSHELF_SHOP_URL": f"http://127.0.0.1:{ports['SHOP']}"}
-    return plain | ours | shop | {"NIGHTSHELF_HOME": str(tmp_path_factory.mktemp("home"))}
+    home = {"NIGHTSHELF_HOME": str(tmp_path_factory.mktemp("home")), "NIGHTSHELF_SWEEP": "quick"}
+    return plain | ours | shop | home
 
 
 def once(env):

@@ -152,7 +152,6 @@ def test_a_shop_that_hangs_up_is_asked_again_and_then_named(source, serve):
             await send({"type": "http.response.body", "body": b"{", "more_body": True})
             raise ConnectionError
 
-    logging.getLogger("uvicorn.error").disabled = True  # it tells of the error that is meant here
     address = serve(hanging_up)
     told = error_of(source(address, SHOP_TRIES=2))
     assert len(requests) == 2
