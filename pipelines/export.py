@@ -1,5 +1,6 @@
 """The batch output: every customer's recommendations in one table."""
 
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -25,7 +26,8 @@ SCHEMA = pa.schema(
 def export(n: int, lane: Lane, to: Path) -> int:
     """The number of customers written: per customer, by the shop's own id, at most n products by rank."""
     found = champion(settings())
-    bundle = bundles.load(download(found, settings().state / "export"))
+    with tempfile.TemporaryDirectory() as folder:
+        bundle = bundles.load(download(found, Path(folder)))  # mapped files live on until unmapped
     ids = _shop_ids(bundle)
     with pq.ParquetWriter(to, SCHEMA) as file:
         for batch in _batches(bundle, ids, n, lane):

@@ -6,7 +6,9 @@ MLflow. So the steps run in one process (`nightshelf retrain`) or each in its ow
 
 import datetime as dt
 import json
+import tempfile
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -39,8 +41,10 @@ def begin(
 ) -> Night:
     """The night, settled: what isn't given comes from the settings, the day from the source."""
     from pipelines import sweep as sweeps
+    from pipelines.spark import check
 
     customer_key()
+    check()
     chosen = settings()
     asked = {
         "source": source or chosen.source,
@@ -76,9 +80,11 @@ def validate(night: Night) -> Counts:
     raw = lake.read_spark(spark, _raw(night))
     judged = validation.judge(raw, _source(night).dialect, night.as_of).cache()
     counts = _counted(night, validation.waterfall(raw, judged), "rows_")
-    lake.write_spark(lake.QUARANTINE.format(day=night.as_of), validation.quarantine(judged, night.run_id))
+    key = customer_key()
+    broken = validation.quarantine(judged, night.run_id, key)
+    lake.write_spark(lake.QUARANTINE.format(day=night.as_of), broken)
     validation.check_share(counts, settings().quarantine_share)
-    lake.write_spark(lake.ORDERS, validation.orders(judged, customer_key()))
+    lake.write_spark(lake.ORDERS, validation.orders(judged, key))
     judged.unpersist()
     _check(night, "orders", lake.read_spark(spark, lake.ORDERS), suites.orders(night.as_of))
     return counts
@@ -189,9 +195,10 @@ def publish(night: Night) -> dict[str, Any]:
         return {"version": None}
     chosen = _chosen(night).model_copy(update={"lanes": decision["lanes"]})
     known, products, cut = _known(night)
-    folder = settings().state / "publish" / night.run_id / BUNDLE.name
-    publishing.write(known.until(cut.test), products, chosen, night, decision, folder)
-    return {"version": publishing.publish(folder, chosen, night, decision)}
+    with tempfile.TemporaryDirectory() as beside:
+        folder = Path(beside) / BUNDLE.name
+        publishing.write(known.until(cut.test), products, chosen, night, decision, folder)
+        return {"version": publishing.publish(folder, chosen, night, decision)}
 
 
 def smoke(night: Night) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """From an accepted decision to a bundle that serves."""
 
 import datetime as dt
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -59,7 +60,8 @@ def publish(folder: Path, chosen: sweep.Chosen, night: Night, decision: dict[str
 def smoke() -> dict[str, float]:
     """What the champion, as the registry gives it, answers: items, and milliseconds of the slowest answer."""
     found = champion(settings())
-    bundle = bundles.load(download(found, settings().state / "smoke"))
+    with tempfile.TemporaryDirectory() as folder:
+        bundle = bundles.load(download(found, Path(folder)))  # mapped files live on until unmapped
     return answer_all(bundle, sweep.load().gate.answer_seconds) | {"champion_version": float(found.version)}
 
 

@@ -43,7 +43,6 @@ def champion() -> Champion | None:
 def register(folder: Path, run_id: str, tags: Mapping[str, str]) -> str:
     """The new version that holds the bundle of a folder, with its tags; it doesn't serve yet."""
     mlflow.set_tracking_uri(settings().tracking_uri)
-    mlflow.set_registry_uri(settings().tracking_uri)
     logging.getLogger("mlflow").setLevel(logging.ERROR)
     with mlflow.start_run(run_id=run_id):
         logged = mlflow.pyfunc.log_model(

@@ -4,12 +4,14 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from mlflow.exceptions import MlflowException
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Column
 
 from pipelines import nightly, report
 from pipelines.night import Night
+from pipelines.settings import settings
 from serving.errors import NightshelfError
 
 console = Console()
@@ -27,6 +29,11 @@ def retrain(**asked: str | None) -> dict[str, Any]:
     except NightshelfError as error:
         nightly.fail(night, str(error))
         raise
+    except MlflowException as error:
+        raise NightshelfError(
+            f"MLflow at {settings().tracking_uri} failed in the middle of the night ({error.error_code}):"
+            " the champion serves on; see that it is up and run the night again"
+        ) from None
     except BaseException as error:
         nightly.fail(night, type(error).__name__)
         raise

@@ -6,27 +6,47 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from py4j.protocol import Py4JError
+from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
 from pipelines.java import check_java
 from pipelines.settings import settings
+from serving.errors import NightshelfError
 
 STDERR = 2
+CONNECT = "sc://"
 LOGGING = Path(__file__).with_name("log4j2.properties")
 
 
 def session() -> SparkSession:
     """The session at the master, or the Spark Connect address, of the settings.
 
-    Raises NightshelfError where a local Spark finds no Java 17 or newer.
+    Raises NightshelfError where a local Spark finds no Java 17 or newer, or Spark can't be started.
     """
     os.environ["PYSPARK_PYTHON"] = sys.executable  # else the workers take the system's python
+    check()
     master = settings().spark_master
+    try:
+        return _started(master)
+    except (PySparkException, Py4JError) as error:
+        raise NightshelfError(
+            f"Spark can't be started at {master} ({type(error).__name__}): check NIGHTSHELF_SPARK_MASTER and"
+            f" NIGHTSHELF_SPARK_MEMORY, and see {settings().state / 'spark.log'}"
+        ) from None
+
+
+def check() -> None:
+    """Nothing, where this machine can run what the settings ask for; else raises NightshelfError."""
+    if not settings().spark_master.startswith(CONNECT):
+        check_java()
+
+
+def _started(master: str) -> SparkSession:
     builder = SparkSession.builder.appName("nightshelf").config("spark.sql.session.timeZone", "UTC")
     builder = builder.config("spark.sql.execution.arrow.pyspark.enabled", "true")
-    if master.startswith("sc://"):
+    if master.startswith(CONNECT):
         return builder.remote(master).getOrCreate()
-    check_java()
     with _stderr_in(settings().state / "spark.log"):
         return _local(builder.master(master)).getOrCreate()
 

@@ -83,8 +83,6 @@ def until_interrupted(once: bool) -> Iterator[None]:
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
-    for ending in ENDINGS:
-        signal.signal(
-            ending, signal.SIG_IGN
-        )  # clearing up takes some seconds; impatience mustn't cut it short
+    for ending in ENDINGS:  # clearing up takes some seconds; impatience mustn't cut it short
+        signal.signal(ending, signal.SIG_IGN)
     raise KeyboardInterrupt

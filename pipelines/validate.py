@@ -74,15 +74,18 @@ def quarantined(counts: dict[str, int]) -> dict[str, int]:
     return {fate: count for fate, count in counts.items() if fate not in others}
 
 
-def quarantine(judged: DataFrame, run: str) -> DataFrame:
-    """The lines that broke a rule, as received, with the rule and the run."""
-    broken = judged.where(~F.col(FATE).isin(USED, *DROPPED))
-    return broken.drop(TIME, UNITS, PAID).withColumnRenamed(FATE, c.RULE).withColumn(c.RUN, F.lit(run))
+def quarantine(judged: DataFrame, run: str, key: str) -> DataFrame:
+    """The lines that broke a rule, as received but for the customer, with the rule and the run.
+
+    A phone number stays in raw/ alone, where order and line find it.
+    """
+    broken = judged.where(~F.col(FATE).isin(USED, *DROPPED)).drop(TIME, UNITS, PAID)
+    hidden = broken.withColumn(c.CUSTOMER, _hidden(c.CUSTOMER, key))
+    return hidden.withColumnRenamed(FATE, c.RULE).withColumn(c.RUN, F.lit(run))
 
 
 def orders(judged: DataFrame, key: str) -> DataFrame:
     """The table `orders`: one row per order and product, customers as pseudonyms, times in UTC."""
-    hide = pandas_udf(_hider(key), StringType())  # type: ignore[call-overload]
     return (
         judged.where(F.col(FATE) == USED)
         .groupBy(c.ORDER_ID, c.PRODUCT)
@@ -92,9 +95,16 @@ def orders(judged: DataFrame, key: str) -> DataFrame:
             F.sum(UNITS).alias(c.QUANTITY),
             F.avg(PAID).alias(c.UNIT_PRICE),
         )
-        .withColumn(c.CUSTOMER, hide(F.col("_id")))
+        .withColumn(c.CUSTOMER, _hidden("_id", key))
         .select(c.ORDER_ID, c.ORDERED_AT, c.CUSTOMER, c.PRODUCT, c.QUANTITY, c.UNIT_PRICE)
     )
+
+
+def _hidden(column: str, key: str) -> Column:
+    """The pseudonyms of a column of customers' ids."""
+    hide = pandas_udf(_hider(key), StringType())  # type: ignore[call-overload]
+    hidden: Column = hide(F.col(column))
+    return hidden
 
 
 def _hider(key: str):  # type: ignore[no-untyped-def]  # Spark reads the hints of the inner function

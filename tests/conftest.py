@@ -7,6 +7,7 @@ import threading
 import time
 from pathlib import Path
 
+import mlflow
 import pytest
 import uvicorn
 
@@ -20,6 +21,7 @@ DATA = Path(os.environ.get("NIGHTSHELF_TEST_DATA", Path(__file__).parents[2] / "
 @contextlib.contextmanager
 def fresh_home(path, **given):
     """NIGHTSHELF_HOME at a path with a customer key, other settings as given; all read anew."""
+    before = mlflow.get_tracking_uri()
     with pytest.MonkeyPatch.context() as patch:
         for name in [name for name in os.environ if name.startswith("NIGHTSHELF_")]:
             patch.delenv(name)
@@ -27,6 +29,7 @@ def fresh_home(path, **given):
             patch.setenv(f"NIGHTSHELF_{name}", str(value))
         _forget()
         yield path
+    mlflow.set_tracking_uri(before)
     _forget()
 
 
@@ -81,7 +84,7 @@ def seed():
     return chosen
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def data():
     """A function from a data set's file name to its path; skips the test where it is absent."""
 

@@ -10,7 +10,7 @@ from pipelines import columns as c
 from pipelines import validate
 from pipelines.extract.source import Dialect
 from serving.errors import NightshelfError
-from serving.identity import pseudonym
+from serving.identity import normalise, pseudonym
 
 KEY = "a key for tests"
 NIGHT = dt.date(2026, 1, 31)
@@ -118,13 +118,19 @@ def test_the_waterfall_adds_up(spark, judged):
     assert counts.pop("fetched") == sum(counts.values())
 
 
-def test_quarantine_keeps_a_line_as_it_was_received_with_its_rule_and_the_run(judged):
-    found = validate.quarantine(judged, "run 1")
+def hidden(line):
+    customer = line[c.CUSTOMER]
+    known = customer and normalise(customer)
+    return line | {c.CUSTOMER: pseudonym(customer, KEY) if known else None}
+
+
+def test_quarantine_keeps_a_line_as_received_but_for_the_customer_with_its_rule_and_the_run(judged):
+    found = validate.quarantine(judged, "run 1", KEY)
     assert found.columns == [*COLUMNS, c.RULE, c.RUN]
     kept = {row[c.LINE]: row.asDict() for row in found.collect()}
     dropped = ("used", "later_than_the_night", "not_a_product")
     assert kept == {
-        line: LINES[line] | {c.RULE: fate, c.RUN: "run 1"}
+        line: hidden(LINES[line]) | {c.RULE: fate, c.RUN: "run 1"}
         for line, (_, fate) in enumerate(CASES)
         if fate not in dropped
     }

@@ -1,11 +1,12 @@
-"""`python -m pipelines.stack.leash SECONDS COMMAND...`: a command whose whole offspring ends with it.
+"""`python -m pipelines.stack.leash SECONDS FOLDER COMMAND...`: a command whose whole offspring ends with it.
 
 It ends on a SIGTERM, and also when the process that started it is killed. SECONDS is the time that the
-command has to end by itself; what is left of its offspring then is killed.
+command has to end by itself; what is left of its offspring then is killed. FOLDER is removed at the end.
 """
 
 import ctypes
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -19,7 +20,7 @@ PR_SET_CHILD_SUBREAPER = 36
 
 def main() -> None:
     """Runs the command of the arguments until it ends or is to end."""
-    seconds, *command = sys.argv[1:]
+    seconds, folder, *command = sys.argv[1:]
     if sys.platform == "linux":
         kernel = ctypes.CDLL(None)
         kernel.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
@@ -33,6 +34,7 @@ def main() -> None:
     finally:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         _end(child, float(seconds))
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _end(child: "subprocess.Popen[bytes]", seconds: float) -> None:

@@ -19,6 +19,7 @@ from pipelines.stack.waiting import wait_for
 from serving.errors import NightshelfError
 
 STOP_SECONDS = 8
+FIRST_SECONDS = 30  # a program that ends within them hasn't come up
 BROKEN = ("BACKOFF", "EXITED", "FATAL")
 
 HEAD = """\
@@ -52,8 +53,8 @@ stdout_logfile_backups=2
 redirect_stderr=true
 autostart=false
 autorestart=true
-startsecs=30
-stopwaitsecs={seconds}
+startsecs={first_seconds}
+stopwaitsecs={stop_seconds}
 stopasgroup=true
 killasgroup=true
 """
@@ -70,20 +71,17 @@ def supervised(
     home, programs = state.resolve(), list(programs)
     (home / "logs").mkdir(parents=True, exist_ok=True)
     # Not in STATE: the path of a socket may have 107 characters.
-    with tempfile.TemporaryDirectory(prefix="nightshelf-") as folder:
-        socket, config = Path(folder, "supervisor.sock"), home / "supervisor.conf"
-        config.write_text(_config(programs, home, socket))
-        process = _launch(config, environment, home / "logs" / "supervisord.log")
-        try:
-            with httpx.Client(transport=httpx.HTTPTransport(uds=str(socket)), timeout=10) as rpc:
-                wait_for(
-                    lambda: socket.exists() or process.poll() is not None, "the supervisor doesn't start"
-                )
-                yield Supervisor(programs, home / "logs", process, rpc)
-        finally:
-            console.print("Ending what was started")
-            process.terminate()
-            process.wait()
+    socket, config = Path(tempfile.mkdtemp(prefix="nightshelf-"), "supervisor.sock"), home / "supervisor.conf"
+    config.write_text(_config(programs, home, socket))
+    process = _launch(config, socket.parent, environment, home / "logs" / "supervisord.log")
+    try:
+        with httpx.Client(transport=httpx.HTTPTransport(uds=str(socket)), timeout=10) as rpc:
+            wait_for(lambda: socket.exists() or process.poll() is not None, "the supervisor doesn't start")
+            yield Supervisor(programs, home / "logs", process, rpc)
+    finally:
+        console.print("Ending what was started")
+        process.terminate()
+        process.wait()
 
 
 class Supervisor:
@@ -145,14 +143,17 @@ def _config(programs: Iterable[Program], home: Path, socket: Path) -> str:
             name=program.name,
             command=_plain(shlex.join(program.command)),
             log=_plain(_plain(home / "logs" / f"{program.name}.log")),  # expanded twice
-            seconds=STOP_SECONDS,
+            first_seconds=FIRST_SECONDS,
+            stop_seconds=STOP_SECONDS,
         )
         for program in programs
     )
 
 
-def _launch(config: Path, environment: Mapping[str, str], log: Path) -> "subprocess.Popen[bytes]":
-    leash = (sys.executable, "-m", "pipelines.stack.leash", str(STOP_SECONDS + 4))
+def _launch(
+    config: Path, folder: Path, environment: Mapping[str, str], log: Path
+) -> "subprocess.Popen[bytes]":
+    leash = (sys.executable, "-m", "pipelines.stack.leash", str(STOP_SECONDS + 4), folder)
     with log.open("w") as output:
         return subprocess.Popen(  # noqa: S603 - our own
             [*leash, sys.executable, "-m", "supervisor.supervisord", "--configuration", config],

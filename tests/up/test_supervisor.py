@@ -1,13 +1,16 @@
 import os
+import re
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import psutil
 import pytest
 from tiny_programs import STUBBORN, eventually, gone, process, program
 
+from pipelines.stack import supervisor as supervisor_module
 from pipelines.stack.start import start
 from pipelines.stack.supervisor import supervised
 from serving.errors import NightshelfError
@@ -72,10 +75,12 @@ def test_processes_of_others_are_left_alone(state, env, pids):
         other.wait()
 
 
-def test_a_program_that_crashes_is_started_again(state, env, pids):
+def test_a_program_that_crashes_is_started_again(state, env, pids, monkeypatch):
+    monkeypatch.setattr(supervisor_module, "FIRST_SECONDS", 1)
     with supervised(state, [program(pids, "one")], env) as supervisor:
         start(supervisor)
         first = process(pids, "one")
+        time.sleep(3)  # it has come up by then
         first.kill()
         eventually(lambda: int((pids / "one").read_text() or first.pid) != first.pid)
 
@@ -113,9 +118,12 @@ def test_the_configuration_and_the_command_lines_hold_no_secret(state, env, pids
 @pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
 def test_however_it_ends_it_leaves_nothing(state, env, pids, ending):
     paths = os.pathsep.join([str(Path(__file__).parent), str(Path(__file__).parents[2])])
-    driver = subprocess.Popen([sys.executable, "-c", DRIVER, state], env=env | {"PYTHONPATH": paths})
+    command = [sys.executable, "-c", DRIVER, state]
+    driver = subprocess.Popen(command, env=env | {"PYTHONPATH": paths}, start_new_session=True)
     both = [process(pids, "one"), process(pids, "grandchild")]
     everything = psutil.Process(driver.pid).children(recursive=True)
-    driver.send_signal(ending)
+    socket = re.search("(?m)^file=(.*)$", (state / "supervisor.conf").read_text())[1]
+    os.killpg(driver.pid, ending)  # as a terminal does
     assert driver.wait(30) == (-ending if ending == signal.SIGKILL else 0)
     eventually(lambda: gone(*both, *everything), 15 if ending == signal.SIGKILL else 1)
+    assert not Path(socket).parent.exists()
