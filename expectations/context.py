@@ -12,7 +12,7 @@ from great_expectations.data_context import FileDataContext
 from great_expectations.expectations.metadata_types import FailureSeverity
 from pyspark.sql import DataFrame
 
-BATCH = {"batch_parameters": {}}
+TALKATIVE = ("great_expectations", "great_expectations.data_context.types.base")  # it sets levels of its own
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,8 @@ class Finding:
 
 def open_context(home: Path) -> FileDataContext:
     """The file context of a project, made where there is none."""
-    logging.getLogger("great_expectations").setLevel(logging.WARNING)
+    for name in TALKATIVE:
+        logging.getLogger(name).setLevel(logging.WARNING)
     folder = home / "expectations"
     folder.mkdir(parents=True, exist_ok=True)
     context = gx.get_context(mode="file", project_root_dir=folder)

@@ -48,7 +48,6 @@ class Settings(ServingSettings):
     shop_port: int = Field(8090, description="port of the demo shop")
     mlflow_port: int = Field(5000, description="port of the MLflow server")
     airflow_port: int = Field(8080, description="port of Airflow's API server and UI")
-    airflow_log_port: int = Field(8793, description="port that serves Airflow's task logs")
     airflow_password: SecretStr = Field(
         SecretStr(""), description="password of Airflow's user admin (secret)"
     )
@@ -90,7 +89,7 @@ def write_env() -> bool:
     path = home() / ".env"
     if path.exists():
         return False
-    lines = {name: secrets.token_urlsafe(24) for name in ("CUSTOMER_KEY", "AIRFLOW_JWT_SECRET")}
+    lines = {name: secrets.token_urlsafe(48) for name in ("CUSTOMER_KEY", "AIRFLOW_JWT_SECRET")}
     lines |= {name: secrets.token_urlsafe(9) for name in ("SHOP_PASSWORD", "AIRFLOW_PASSWORD")}
     lines["DEMO_START"] = str(dt.datetime.now(dt.UTC).date() - dt.timedelta(days=DEMO_DAYS))
     text = "# Written once; keep it: a new CUSTOMER_KEY makes every customer a stranger.\n"

@@ -28,7 +28,6 @@ PRELOADED = (
     "mlflow",
     "pandas",
     "pyarrow.dataset",
-    "scipy.stats",
     "sklearn.model_selection",
 )
 

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import uvicorn
-from conftest import fresh_home
+from homes import fresh_home
 
 from pipelines import columns as c
 from pipelines import lake, registry, tracking
