@@ -28,7 +28,7 @@ def demo_shop(folder: Path) -> str:
         ["make", "run"], cwd=folder, env=env, stdout=subprocess.DEVNULL, start_new_session=True
     )
     try:
-        installed = _wait(lambda: (folder / ".venv" / ".installed").exists(), started)
+        installed = _wait((folder / ".venv" / ".installed").exists, started)
         url = f"http://127.0.0.1:{ports['SERVING']}/v1/popular"
         answered = _wait(lambda: _answers(url), started)
     finally:
