@@ -46,7 +46,7 @@ lock:  ## resolves requirements.lock anew from pyproject.toml
 $(INSTALLED): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "nightshelf: python3 >= 3.11 is needed" >&2; exit 1; }
 	$(call debian,$(PYTHON) -c "import ensurepip",python3-venv,Python's venv)
-	$(call debian,java -version 2>&1 | grep -E 'version \"(1[7-9]|[2-9][0-9])',default-jre-headless,Java 17 or newer)
+	$(call debian,$${JAVA_HOME:+$$JAVA_HOME/bin/}java -version 2>&1 | grep -E 'version \"(1[7-9]|[2-9][0-9])',default-jre-headless,Java 17 or newer)
 	$(call debian,ldconfig -p | grep libgomp.so.1,libgomp1,the OpenMP runtime)
 	@echo "nightshelf: installing the packages of requirements.lock"
 	@test -x $(RUN)python || $(PYTHON) -m venv $(VENV)
