@@ -49,9 +49,11 @@ def write(
 
 
 def publish(folder: Path, chosen: sweep.Chosen, night: Night, decision: dict[str, Any]) -> str:
-    """The version that now serves; raises NightshelfError, and promotes nothing, where it fails one."""
-    answer_all(bundles.load(folder), sweep.load().gate.answer_seconds)
-    tags = registry.chosen_tags(chosen, decision["verdict"], decision["reasons"], measured(night.run_id))
+    """The version that now serves; raises NightshelfError, and promotes nothing, as `answer_all` does."""
+    bundle = bundles.load(folder)
+    answer_all(bundle, sweep.load().gate.answer_seconds)
+    metrics = bundle.manifest["metrics"]
+    tags = registry.chosen_tags(chosen, decision["verdict"], decision["reasons"], metrics)
     version = registry.register(folder, night.run_id, tags | {"as_of": str(night.as_of)})
     registry.promote(version, f"{decision['verdict']} on the night of {night.as_of}")
     return version

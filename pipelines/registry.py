@@ -15,7 +15,7 @@ from pipelines.settings import settings
 from pipelines.sweep import Chosen
 from pipelines.tracking import client
 from serving.errors import NightshelfError
-from serving.registry import ALIAS
+from serving.registry import ABSENT, ALIAS
 
 PREVIOUS = "previous"
 CHOSEN = "chosen"
@@ -112,7 +112,7 @@ def _aliased(alias: str) -> ModelVersion | None:
     try:
         return client().get_model_version_by_alias(settings().model_name, alias)
     except MlflowException as error:
-        if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
+        if error.error_code in ABSENT:
             return None
         raise NightshelfError(
             f"the registry at {settings().tracking_uri} gives no answer: is MLflow up?"

@@ -1,5 +1,6 @@
 """A night in one process: the steps of `nightly`, with a progress bar each."""
 
+import contextlib
 import time
 from collections.abc import Callable
 from typing import Any
@@ -27,7 +28,7 @@ def retrain(**asked: str | None) -> dict[str, Any]:
         with _bars() as bars:
             return _steps(night, bars)
     except NightshelfError as error:
-        nightly.fail(night, str(error))
+        _close(night, str(error))
         raise
     except MlflowException as error:
         raise NightshelfError(
@@ -35,8 +36,13 @@ def retrain(**asked: str | None) -> dict[str, Any]:
             " the champion serves on; see that it is up and run the night again"
         ) from None
     except BaseException as error:
-        nightly.fail(night, type(error).__name__)
+        _close(night, type(error).__name__)
         raise
+
+
+def _close(night: Night, reason: str) -> None:
+    with contextlib.suppress(MlflowException):  # what ended the night is told, not that MLflow is down too
+        nightly.fail(night, reason)
 
 
 def _steps(night: Night, bars: Progress) -> dict[str, Any]:
@@ -65,10 +71,6 @@ def _step(bars: Progress, name: str, work: Callable[[TaskID], dict[str, Any]]) -
     if not console.is_terminal:
         console.print(f"{name:>9} {time.monotonic() - started:6.1f} s  {report.counts(done)}", soft_wrap=True)
     return done
-
-
-def _advance(bars: Progress, bar: TaskID, done: int, total: int) -> None:
-    bars.update(bar, completed=done, total=total)
 
 
 def _sweep(night: Night, bars: Progress, bar: TaskID) -> dict[str, Any]:

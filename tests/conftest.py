@@ -3,13 +3,10 @@
 import contextlib
 import os
 import random
-import threading
-import time
 from pathlib import Path
 
 import pytest
-import uvicorn
-from homes import fresh_home
+from homes import fresh_home, served
 
 # The folder of the real data sets that some tests use; they skip where it is absent.
 DATA = Path(os.environ.get("NIGHTSHELF_TEST_DATA", Path(__file__).parents[2] / "shared" / "data"))
@@ -37,19 +34,7 @@ def spark(tmp_path_factory):
 def serve():
     """A function from an ASGI application to the address where uvicorn serves it till the test ends."""
     with contextlib.ExitStack() as stack:
-        yield lambda app: stack.enter_context(_served(app))
-
-
-@contextlib.contextmanager
-def _served(app):
-    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_level="warning"))
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    while not server.started and thread.is_alive():
-        time.sleep(0.01)
-    yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-    server.should_exit = True
-    thread.join()
+        yield lambda app: stack.enter_context(served(app))
 
 
 @pytest.fixture

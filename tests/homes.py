@@ -1,10 +1,13 @@
-"""A home of their own for tests: settings, lake and registry apart from everyone else's."""
+"""A home of their own for tests, apart from everyone else's, and servers in it."""
 
 import contextlib
 import os
+import threading
+import time
 
 import mlflow
 import pytest
+import uvicorn
 
 from pipelines import tracking
 from pipelines.settings import settings
@@ -29,3 +32,16 @@ def _forget():
     settings.cache_clear()
     tracking.client.cache_clear()
     tracking._experiment.cache_clear()
+
+
+@contextlib.contextmanager
+def served(app):
+    """The address where uvicorn serves an ASGI application until the end of the block."""
+    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_level="warning"))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    while not server.started and thread.is_alive():
+        time.sleep(0.01)
+    yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    server.should_exit = True
+    thread.join()

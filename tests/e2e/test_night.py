@@ -1,16 +1,13 @@
 """Nights at the demo shop, whole: its real API, Spark, Great Expectations, MLflow, the bundle."""
 
 import datetime as dt
-import threading
-import time
 from itertools import islice
 from math import sqrt
 
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-import uvicorn
-from homes import fresh_home
+from homes import fresh_home, served
 
 from pipelines import columns as c
 from pipelines import lake, registry, tracking
@@ -35,15 +32,9 @@ SIGMAS = 4.5
 
 @pytest.fixture(scope="module")
 def shop_url():
-    served = app(SHOP, USER, PASSWORD, lambda: LAST + dt.timedelta(days=2))  # it has a day more than is asked
-    server = uvicorn.Server(uvicorn.Config(served, host="127.0.0.1", port=0, log_level="warning"))
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    while not server.started:
-        time.sleep(0.01)
-    yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-    server.should_exit = True
-    thread.join()
+    two_days_on = LAST + dt.timedelta(days=2)  # it has a day more than is asked
+    with served(app(SHOP, USER, PASSWORD, lambda: two_days_on)) as address:
+        yield address
 
 
 @pytest.fixture(scope="module")
