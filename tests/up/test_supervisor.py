@@ -8,7 +8,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from tiny_programs import STUBBORN, eventually, gone, process, program
+from tiny_programs import STUBBORN, command_lines, eventually, gone, process, program
 
 from pipelines.stack import supervisor as supervisor_module
 from pipelines.stack.start import start
@@ -109,7 +109,7 @@ def test_the_configuration_and_the_command_lines_hold_no_secret(state, env, pids
     with supervised(state, [program(pids, "one")], env) as supervisor:
         start(supervisor)
         process(pids, "one")
-        commands = [" ".join(child.cmdline()) for child in psutil.Process().children(recursive=True)]
+        commands = command_lines()
     written = [file.read_text() for file in state.rglob("*") if file.is_file()]
     assert len(commands) > 2
     assert not [text for text in commands + written if "the secret" in text]

@@ -2,6 +2,7 @@
 
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -41,6 +42,22 @@ def eventually(true, seconds=15):
         time.sleep(0.05)
 
 
+def command_lines():
+    """The command lines of all that runs below this process."""
+    found = []
+    for child in psutil.Process().children(recursive=True):
+        with suppress(psutil.NoSuchProcess):  # ended meanwhile, or ended and not yet waited for
+            found.append(" ".join(child.cmdline()))
+    return found
+
+
 def gone(*processes):
     """Whether none of the processes runs."""
-    return not any(one.is_running() and one.status() != psutil.STATUS_ZOMBIE for one in processes)
+    return not any(_runs(one) for one in processes)
+
+
+def _runs(one):
+    try:
+        return one.is_running() and one.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
