@@ -1,6 +1,5 @@
 """The batch output: every customer's recommendations in one table."""
 
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,11 +10,10 @@ import pyarrow.parquet as pq
 from pipelines import columns as c
 from pipelines import lake
 from pipelines.settings import customer_key, settings
-from serving import bundle as bundles
 from serving.bundle import Bundle
 from serving.identity import normalise, pseudonym
 from serving.recommender import Lane, best, scores
-from serving.registry import champion, download
+from serving.registry import opened
 
 BATCH = 512
 SCHEMA = pa.schema(
@@ -25,9 +23,7 @@ SCHEMA = pa.schema(
 
 def export(n: int, lane: Lane, to: Path) -> int:
     """The number of customers written: per customer, by the shop's own id, at most n products by rank."""
-    found = champion(settings())
-    with tempfile.TemporaryDirectory() as folder:
-        bundle = bundles.load(download(found, Path(folder)))  # mapped files live on until unmapped
+    _, bundle = opened(settings())
     ids = _shop_ids(bundle)
     with pq.ParquetWriter(to, SCHEMA) as file:
         for batch in _batches(bundle, ids, n, lane):

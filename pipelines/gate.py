@@ -54,10 +54,16 @@ def decide(judged: pa.Table, lanes: dict[str, str], sweep: SweepFile, has_champi
     if not has_champion:
         kept = {lane: worse[lane][0] if lane in worse else component for lane, component in lanes.items()}
         return Decision("FIRST", _told(lanes, worse), kept)
-    failed = [reason for _, reason in worse.values()] + _worse_than_champion(judged, sweep)
+    against = _against_champion(judged, sweep)
+    failed = [reason for _, reason in worse.values()] + [
+        f"{lane}: may be worse than the champion, NDCG@10 {found}"
+        for lane, found in against.items()
+        if _is_worse(found, sweep.gate.tolerance)
+    ]
     if failed:
         return Decision("REFUSED", failed, lanes)
-    return Decision("PROMOTED", _gains(judged, sweep), lanes)
+    gains = [f"{lane}: no worse than the champion, NDCG@10 {found}" for lane, found in against.items()]
+    return Decision("PROMOTED", gains, lanes)
 
 
 def difference(
@@ -92,23 +98,15 @@ def _worse_than_baselines(judged: pa.Table, lane: str, sweep: SweepFile) -> tupl
     return best, f"{lane}: may be worse than {best}, NDCG@10 {found}"
 
 
-def _worse_than_champion(judged: pa.Table, sweep: SweepFile) -> list[str]:
+def _against_champion(judged: pa.Table, sweep: SweepFile) -> dict[str, Difference]:
+    """The difference to the champion in each lane in which both were judged."""
     found = {lane: difference(judged, CHALLENGER, CHAMPION, lane, sweep.evaluation) for lane in LANES}
-    return [
-        f"{lane}: may be worse than the champion, NDCG@10 {one}"
-        for lane, one in found.items()
-        if one is not None and _is_worse(one, sweep.gate.tolerance)
-    ]
+    return {lane: one for lane, one in found.items() if one is not None}
 
 
 def _is_worse(found: Difference, tolerance: float) -> bool:
     """Whether the loss may be more than tolerated: the interval reaches below the tolerance."""
     return found.low < -tolerance * found.reference
-
-
-def _gains(judged: pa.Table, sweep: SweepFile) -> list[str]:
-    found = {lane: difference(judged, CHALLENGER, CHAMPION, lane, sweep.evaluation) for lane in LANES}
-    return [f"{lane}: no worse than the champion, NDCG@10 {one}" for lane, one in found.items() if one]
 
 
 def _told(lanes: dict[str, str], worse: dict[str, tuple[str, str]]) -> list[str]:
@@ -126,11 +124,7 @@ def _by_customer(judged: pa.Table, model: str, lane: str) -> dict[str, float]:
 
 
 def _resampled_means(values: Array, resamples: int) -> Array:
-    """Means of resamples with replacement, (resamples,).
-
-    A resample's mean needs only how often each value was drawn; drawn in blocks, so that memory
-    stays flat however many customers there are.
-    """
+    """Means of resamples with replacement, (resamples,)."""
     rng = np.random.default_rng(SEED)
     n = len(values)
     return np.array([values[rng.integers(0, n, n)].mean() for _ in range(resamples)])

@@ -6,9 +6,11 @@ import shutil
 import subprocess
 from pathlib import Path
 
+from pipelines.settings import settings
 from serving.errors import NightshelfError
 
 OLDEST = 17
+CONNECT = "sc://"
 ADVICE = "set JAVA_HOME to one, or on Debian: apt-get install default-jre-headless"
 VERSION = re.compile(r'version "(?:1\.)?(\d+)')
 
@@ -16,8 +18,11 @@ VERSION = re.compile(r'version "(?:1\.)?(\d+)')
 def check_java() -> None:
     """Nothing, where Java 17 or newer is found as Spark finds it: by JAVA_HOME, else on the PATH.
 
-    Raises NightshelfError saying what is there instead and what to do.
+    Over Spark Connect it isn't needed here. Raises NightshelfError saying what is there instead and
+    what to do.
     """
+    if settings().spark_master.startswith(CONNECT):
+        return
     home = os.environ.get("JAVA_HOME")
     java = shutil.which("java", path=str(Path(home, "bin")) if home else None)
     if java is None:

@@ -41,10 +41,10 @@ def begin(
 ) -> Night:
     """The night, settled: what isn't given comes from the settings, the day from the source."""
     from pipelines import sweep as sweeps
-    from pipelines.spark import check
+    from pipelines.java import check_java
 
     customer_key()
-    check()
+    check_java()
     chosen = settings()
     asked = {
         "source": source or chosen.source,

@@ -1,7 +1,6 @@
 """From an accepted decision to a bundle that serves."""
 
 import datetime as dt
-import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -21,7 +20,7 @@ from serving import bundle as bundles
 from serving import recommender
 from serving.bundle import Bundle
 from serving.errors import NightshelfError
-from serving.registry import champion, download
+from serving.registry import opened
 
 ASKED = 20
 ANSWERS = 10
@@ -61,10 +60,8 @@ def publish(folder: Path, chosen: sweep.Chosen, night: Night, decision: dict[str
 
 def smoke() -> dict[str, float]:
     """What the champion, as the registry gives it, answers: items, and milliseconds of the slowest answer."""
-    found = champion(settings())
-    with tempfile.TemporaryDirectory() as folder:
-        bundle = bundles.load(download(found, Path(folder)))  # mapped files live on until unmapped
-    return answer_all(bundle, sweep.load().gate.answer_seconds) | {"champion_version": float(found.version)}
+    version, bundle = opened(settings())
+    return answer_all(bundle, sweep.load().gate.answer_seconds) | {"champion_version": float(version)}
 
 
 def answer_all(bundle: Bundle, budget_seconds: float) -> dict[str, float]:

@@ -10,12 +10,11 @@ from py4j.protocol import Py4JError
 from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
-from pipelines.java import check_java
+from pipelines.java import CONNECT, check_java
 from pipelines.settings import settings
 from serving.errors import NightshelfError
 
 STDERR = 2
-CONNECT = "sc://"
 LOGGING = Path(__file__).with_name("log4j2.properties")
 
 
@@ -25,7 +24,7 @@ def session() -> SparkSession:
     Raises NightshelfError where a local Spark finds no Java 17 or newer, or Spark can't be started.
     """
     os.environ["PYSPARK_PYTHON"] = sys.executable  # else the workers take the system's python
-    check()
+    check_java()
     master = settings().spark_master
     try:
         return _started(master)
@@ -34,12 +33,6 @@ def session() -> SparkSession:
             f"Spark can't be started at {master} ({type(error).__name__}): check NIGHTSHELF_SPARK_MASTER and"
             f" NIGHTSHELF_SPARK_MEMORY, and see {settings().state / 'spark.log'}"
         ) from None
-
-
-def check() -> None:
-    """Nothing, where this machine can run what the settings ask for; else raises NightshelfError."""
-    if not settings().spark_master.startswith(CONNECT):
-        check_java()
 
 
 def _started(master: str) -> SparkSession:

@@ -1,7 +1,7 @@
 """A global cut in time: what was known before it, and what happened after."""
 
 import datetime as dt
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
@@ -47,16 +47,7 @@ class Interactions:
         """What was known at the end of a day: returns netted, customers without a purchase unknown."""
         known = _netted(self.where(self.day <= day))
         present, customer = np.unique(known.customer, return_inverse=True)
-        return Interactions(
-            self.customers[present],
-            self.products,
-            customer,
-            known.product,
-            known.day,
-            known.quantity,
-            known.returned,
-            known.orders,
-        )
+        return replace(known, customers=self.customers[present], customer=customer)
 
     def bought(self, after: int, until: int) -> "Interactions":
         """The purchases after one day and up to another."""
@@ -130,17 +121,7 @@ def _netted(rows: Interactions) -> Interactions:
     bought = _running(r.quantity, first)
     returned = np.bincount(group, r.returned)[group] if len(group) else r.returned
     kept = np.minimum(r.quantity, np.maximum(bought - returned, 0))
-    left = r.where(kept > 0)
-    return Interactions(
-        r.customers,
-        r.products,
-        left.customer,
-        left.product,
-        left.day,
-        kept[kept > 0],
-        left.returned,
-        left.orders,
-    )
+    return replace(r.where(kept > 0), quantity=kept[kept > 0])
 
 
 def _running(values: Array, first: Array) -> Array:

@@ -30,8 +30,7 @@ def up(once: bool = False) -> None:
     """
     write_env()
     chosen = settings()
-    if not chosen.spark_master.startswith("sc://"):  # else Java is needed where Spark runs
-        check_java()
+    check_java()
     stack, variables = programs(chosen), environment(chosen)
     check_ports(chosen, stack)
     with until_interrupted(once):

@@ -1,10 +1,12 @@
 """The registry as the service sees it: which version is the champion, and its bundle."""
 
 import contextlib
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from serving.bundle import Bundle, load
 from serving.errors import RegistryError
 from serving.settings import ServingSettings
 
@@ -44,6 +46,13 @@ def download(version: "ModelVersion", to: Path) -> Path:
 
         uri = f"models:/{version.name}/{version.version}"
         return Path(download_artifacts(artifact_uri=uri, dst_path=str(to))) / BUNDLE
+
+
+def opened(settings: ServingSettings) -> tuple[str, Bundle]:
+    """The champion's version and its bundle, of which nothing stays on disk; raises as the two above."""
+    found = champion(settings)
+    with tempfile.TemporaryDirectory() as folder:
+        return str(found.version), load(download(found, Path(folder)))  # mapped files live on until unmapped
 
 
 @contextlib.contextmanager

@@ -3,7 +3,10 @@ import stat
 import pytest
 
 from pipelines.java import check_java
+from pipelines.settings import settings
 from serving.errors import NightshelfError
+
+pytestmark = pytest.mark.usefixtures("home")
 
 
 @pytest.fixture
@@ -44,3 +47,10 @@ def test_no_java_at_all(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(NightshelfError, match=r"there is none on the PATH: .*default-jre-headless"):
         check_java()
+
+
+def test_over_spark_connect_none_is_needed(tmp_path, monkeypatch):
+    monkeypatch.setenv("JAVA_HOME", str(tmp_path))
+    monkeypatch.setenv("NIGHTSHELF_SPARK_MASTER", "sc://spark.example:15002")
+    settings.cache_clear()
+    check_java()
