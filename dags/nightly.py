@@ -41,7 +41,7 @@ PARAMS = {
     ),
     "source": Param(
         None,
-        enum=[None, "shop-api", "files"],
+        enum=[None, "shop-api", "files", "sql"],
         title="Source",
         description="Where orders come from; empty: as the settings say.",
     ),
@@ -49,7 +49,13 @@ PARAMS = {
         None, type=["null", "string"], title="Path", description="File or folder that `files` reads."
     ),
     "mapping": Param(
-        None, type=["null", "string"], title="Mapping", description="Column mapping of `files`."
+        None, type=["null", "string"], title="Mapping", description="Column mapping of `files` or `sql`."
+    ),
+    "full": Param(
+        False,
+        type="boolean",
+        title="Full",
+        description="Read the source from its beginning, not only what is new.",
     ),
     "sweep": Param(
         None, type=["null", "string"], title="Sweep", description="Search space; empty: as the settings say."

@@ -45,11 +45,13 @@ def up(
 
 
 @app.command("demo-shop")
-def demo_shop() -> None:
+def demo_shop(
+    faults: Annotated[Path | None, typer.Option(help="TOML file of faults to commit on purpose.")] = None,
+) -> None:
     """Serves the demo shop's API."""
     from pipelines.demo.api import serve
 
-    serve()
+    serve(faults)
 
 
 @app.command()
@@ -57,15 +59,18 @@ def retrain(
     as_of: Annotated[str | None, typer.Option(help="Last day seen, as 2026-01-31.")] = None,
     source: Annotated[SourceName | None, typer.Option(help="Where orders come from.")] = None,
     path: Annotated[str | None, typer.Option(help="File or folder of source `files`.")] = None,
-    mapping: Annotated[str | None, typer.Option(help="Its mapping: a shipped name or a TOML file.")] = None,
+    mapping: Annotated[
+        str | None, typer.Option(help="Mapping of files or sql: a shipped name or a TOML file.")
+    ] = None,
     sweep: Annotated[str | None, typer.Option(help="Search space of sweep.toml.")] = None,
     solver: Annotated[Solver | None, typer.Option(help="ALS solver.")] = None,
+    full: Annotated[bool, typer.Option("--full", help="Read the source from its beginning.")] = False,
 ) -> None:
     """Runs a night in this process, without Airflow."""
     from pipelines.retrain import retrain as run
 
     write_env()
-    run(as_of=as_of, source=source, path=path, mapping=mapping, sweep=sweep, solver=solver)
+    run(full, as_of=as_of, source=source, path=path, mapping=mapping, sweep=sweep, solver=solver)
 
 
 @app.command()
@@ -105,6 +110,18 @@ def export(
     from pipelines.export import export as write
 
     show(f"{write(n, lane, to):,} customers in {to}")
+
+
+@app.command()
+def sample(
+    fraction: Annotated[float, typer.Option(help="Share of the customers, between 0 and 1.")],
+    to: Annotated[Path, typer.Option(help="Parquet file to write.")],
+    seed: Annotated[int, typer.Option(min=0, help="Another seed draws other customers.")] = 0,
+) -> None:
+    """Writes whole histories of some customers, to train on, and says how like the whole they are."""
+    from pipelines.sample import sample as draw
+
+    show(draw(fraction, to, seed))
 
 
 def main() -> None:

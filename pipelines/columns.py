@@ -15,11 +15,14 @@ CATEGORY = "category"
 BRAND = "brand"
 PRICE = "price"
 IN_STOCK = "in_stock"
+PLACEHOLDER = "placeholder"  # whether orders name the product and the catalogue lacks it
 
 # where a raw row came from
 SOURCE = "source"
 PAGE = "page"
 EXTRACTED_AT = "extracted_at"
+FAULT = "fault"  # what is wrong with a line that couldn't be read; null where it could
+SEEN_ON = "seen_on"  # the day that a state of a product was seen first
 
 # quarantine
 RULE = "rule"

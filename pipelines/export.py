@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipelines import columns as c
-from pipelines import lake
+from pipelines.extract import raw
 from pipelines.settings import customer_key, settings
 from serving.bundle import Bundle
 from serving.identity import normalise, pseudonym
@@ -50,8 +50,6 @@ def _batches(bundle: Bundle, ids: list[str | None], n: int, lane: Lane) -> Itera
 
 def _shop_ids(bundle: Bundle) -> list[str | None]:
     """The shop's own id, in its one spelling, of each customer of the bundle; None where raw/ lacks it."""
-    day = bundle.manifest["as_of"]
-    raw = lake.read(lake.RAW_ORDERS.format(day=day), [c.CUSTOMER])[c.CUSTOMER].unique().to_pylist()
     key = customer_key()
-    own = {pseudonym(one, key): normalise(one) for one in raw if one}
+    own = {pseudonym(one, key): normalise(one) for one in raw.customers()}
     return [own.get(hidden.decode()) for hidden in bundle.customers]

@@ -6,20 +6,25 @@ table or the new one and never a half; a run that is killed leaves only a versio
 """
 
 import uuid
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import IO, TYPE_CHECKING, Any
 
 import fsspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 from fsspec.core import url_to_fs
-from pyspark.sql import DataFrame, SparkSession
 
 from pipelines.settings import settings
 from serving.errors import NightshelfError
 
-RAW_ORDERS = "raw/orders/date={day}"
-RAW_PRODUCTS = "raw/products"
+if TYPE_CHECKING:  # an extraction needs no Spark, and starts sooner without it
+    from pyspark.sql import DataFrame, SparkSession
+
+RAW_ORDERS = "raw/orders/source={source}"  # a table per pull below it
+RAW_PRODUCTS = "raw/products/source={source}"
+STAGING = "staging/source={source}"  # pages on their way into raw/
+GOODS = "goods"
 ORDERS = "orders"
 PRODUCTS = "products"
 QUARANTINE = "quarantine/orders/date={day}"
@@ -48,9 +53,9 @@ def read(table: str, columns: list[str] | None = None) -> pa.Table:
     return pq.read_table(path, filesystem=fs, columns=columns)
 
 
-def read_spark(spark: SparkSession, table: str) -> DataFrame:
-    """A table of the lake, as Spark reads it."""
-    return spark.read.parquet(current(table))
+def read_spark(spark: "SparkSession", *tables: str) -> "DataFrame":
+    """Tables of the lake with the same columns, one below the other, as Spark reads them."""
+    return spark.read.parquet(*map(current, tables))
 
 
 def write(table: str, rows: pa.Table) -> int:
@@ -65,7 +70,7 @@ def write(table: str, rows: pa.Table) -> int:
     return int(rows.num_rows)
 
 
-def write_spark(table: str, rows: DataFrame) -> None:
+def write_spark(table: str, rows: "DataFrame") -> None:
     """Replaces a table by what Spark computes."""
     replace(table, rows.write.parquet)
 
@@ -77,9 +82,53 @@ def replace(table: str, save: Callable[[str], Any]) -> None:
     version = uuid.uuid4().hex
     fs.makedirs(root, exist_ok=True)
     save(f"{_url(table)}/{version}")
-    fs.pipe_file(f"{root}/.{version}", version.encode())
-    fs.mv(f"{root}/.{version}", f"{root}/{POINTER}")
+    put(f"{table}/{POINTER}", version.encode())
     _remove_others(fs, root, {POINTER, version, before})  # the one before may still be being read
+
+
+def put(path: str, content: bytes) -> None:
+    """Writes a small file of the lake whole."""
+    with whole(path) as file:
+        file.write(content)
+
+
+@contextmanager
+def whole(path: str) -> Iterator[IO[bytes]]:
+    """A file of the lake to write into, which is there once the block ends well: none sees half of it."""
+    fs, target = _open(path)
+    folder, _, name = target.rpartition("/")
+    fs.makedirs(folder, exist_ok=True)
+    with fs.open(f"{folder}/.{name}", "wb") as file:
+        yield file
+    fs.mv(f"{folder}/.{name}", target)
+
+
+def entries(folder: str) -> list[str]:
+    """The names in a folder of the lake, in order; none where the folder doesn't exist."""
+    fs, root = _open(folder)
+    found = fs.ls(root, detail=False) if fs.exists(root) else []
+    return sorted(name for entry in found if not (name := entry.rsplit("/", 1)[-1]).startswith("."))
+
+
+def remove(path: str) -> None:
+    """Removes a file or a folder of the lake; one that doesn't exist is left alone."""
+    fs, root = _open(path)
+    if fs.exists(root):
+        fs.rm(root, recursive=True)
+
+
+def load(path: str) -> bytes:
+    """What a small file of the lake holds; raises FileNotFoundError where there is none."""
+    fs, root = _open(path)
+    return bytes(fs.cat_file(root))
+
+
+@contextmanager
+def opened(path: str) -> Iterator[IO[bytes]]:
+    """A file of the lake to read from."""
+    fs, root = _open(path)
+    with fs.open(root, "rb") as file:
+        yield file
 
 
 def _remove_others(fs: fsspec.AbstractFileSystem, root: str, keep: set[str]) -> None:

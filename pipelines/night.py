@@ -16,6 +16,7 @@ class Night(BaseModel):
     source: SourceName
     path: str
     mapping: str
+    full: bool = False  # whether the source is read from its beginning
     sweep: str
     solver: Solver
     run_id: str = ""  # the parent run in MLflow

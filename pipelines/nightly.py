@@ -12,12 +12,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from pipelines import columns as c
 from pipelines import extract as extraction
 from pipelines import lake, tracking
-from pipelines.extract.source import Progress, log_progress
+from pipelines.extract import goods, pulls, raw
 from pipelines.night import Night
+from pipelines.progress import Progress, lines
 from pipelines.settings import customer_key, settings
 from serving.errors import NightshelfError
 
@@ -38,6 +40,7 @@ def begin(
     mapping: str | None = None,
     sweep: str | None = None,
     solver: str | None = None,
+    full: bool = False,
 ) -> Night:
     """The night, settled: what isn't given comes from the settings, the day from the source."""
     from pipelines import sweep as sweeps
@@ -46,10 +49,12 @@ def begin(
     customer_key()
     check_java()
     chosen = settings()
-    asked = {
-        "source": source or chosen.source,
+    kind = source or chosen.source
+    asked: dict[str, Any] = {
+        "source": kind,
         "path": path or chosen.files_path,
-        "mapping": mapping or chosen.files_mapping,
+        "mapping": mapping or (chosen.sql_mapping if kind == "sql" else chosen.files_mapping),
+        "full": full,
         "sweep": sweep or chosen.sweep,
         "solver": solver or chosen.solver,
     }
@@ -57,17 +62,14 @@ def begin(
     night = Night.model_validate(asked | {"as_of": _day(as_of) or dt.date.max})
     found = _source(night)
     if not as_of:
-        night = night.model_copy(update={"as_of": found.last_day()})
+        night = night.model_copy(update={"as_of": found.last_day(pulls.since(found))})
     run = tracking.begin(f"night-{night.as_of}", night.model_dump(mode="json", exclude={"run_id", "path"}))
     return night.model_copy(update={"run_id": run})
 
 
-def extract(night: Night, progress: Progress = log_progress) -> Counts:
-    """Pulls orders and products into raw/."""
-    source = _source(night)
-    orders = lake.write(_raw(night), source.orders(progress))
-    products = lake.write(lake.RAW_PRODUCTS, source.products(night.as_of))
-    return _counted(night, {"order_lines": orders, "products": products})
+def extract(night: Night, progress: Progress | None = None) -> Counts:
+    """Pulls what is new at the source into raw/; progress is logged unless it is given."""
+    return _counted(night, pulls.pull(_source(night), night.as_of, night.full, progress or lines()))
 
 
 def validate(night: Night) -> Counts:
@@ -77,14 +79,19 @@ def validate(night: Night) -> Counts:
     from pipelines.spark import session
 
     spark = session()
-    raw = lake.read_spark(spark, _raw(night))
-    judged = validation.judge(raw, _source(night).dialect, night.as_of).cache()
-    counts = _counted(night, validation.waterfall(raw, judged), "rows_")
+    source = _source(night)
+    received = lake.read_spark(spark, *raw.pulls(source.name))
+    judged = validation.judge(received, source.dialect, night.as_of).cache()
+    counts = _counted(night, validation.waterfall(received, judged), "rows_")
     key = customer_key()
     broken = validation.quarantine(judged, night.run_id, key)
     lake.write_spark(lake.QUARANTINE.format(day=night.as_of), broken)
     validation.check_share(counts, settings().quarantine_share)
     lake.write_spark(lake.ORDERS, validation.orders(judged, key))
+    if (listed := goods.catalogue(source.name, night.as_of)) is not None:
+        lake.write(lake.GOODS, listed)
+    else:
+        lake.write_spark(lake.GOODS, validation.goods(judged))
     judged.unpersist()
     _check(night, "orders", lake.read_spark(spark, lake.ORDERS), suites.orders(night.as_of))
     return counts
@@ -101,7 +108,7 @@ def prepare(night: Night) -> Counts:
     lake.write_spark(lake.INTERACTIONS, preparation.interactions(orders))
     lake.write_spark(lake.BASKETS, preparation.baskets(orders))
     sold = lake.read(lake.ORDERS, [c.PRODUCT])[c.PRODUCT].unique().to_pylist()
-    products = preparation.products(lake.read(lake.RAW_PRODUCTS), sold)
+    products = preparation.products(lake.read(lake.GOODS), sold)
     lake.write(lake.PRODUCTS, products)
     interactions = lake.read_spark(spark, lake.INTERACTIONS)
     _check(night, "interactions", interactions, suites.interactions())
@@ -109,7 +116,10 @@ def prepare(night: Night) -> Counts:
     tracking.log_table(night.run_id, "interactions", rows, lake.current(lake.INTERACTIONS))
     found = {"interactions": rows.num_rows, "customers": len(rows[c.CUSTOMER].unique())}
     baskets = lake.read(lake.BASKETS, [c.ORDER_ID]).num_rows
-    return _counted(night, found | {"baskets": baskets, "catalogue": products.num_rows})
+    placeholders = pc.sum(products[c.PLACEHOLDER]).as_py()
+    return _counted(
+        night, found | {"baskets": baskets, "catalogue": products.num_rows, "placeholders": placeholders}
+    )
 
 
 def candidates(night: Night) -> list[dict[str, Any]]:
@@ -225,10 +235,6 @@ def _day(as_of: str | None) -> dt.date | None:
 
 def _source(night: Night) -> extraction.Source:
     return extraction.source(night.source, night.path, night.mapping)
-
-
-def _raw(night: Night) -> str:
-    return lake.RAW_ORDERS.format(day=night.as_of)
 
 
 def _counted(night: Night, counts: Counts, prefix: str = "") -> Counts:

@@ -6,6 +6,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from pipelines import columns as c
+from pipelines.extract.goods import RAW_PRODUCTS
 
 
 def interactions(orders: DataFrame) -> DataFrame:
@@ -38,15 +39,18 @@ def baskets(orders: DataFrame) -> DataFrame:
 def products(catalogue: pa.Table, sold: list[str]) -> pa.Table:
     """The catalogue, each product once, and a placeholder for each that was sold but isn't in it.
 
-    A placeholder has its id for a name, no category and no price, and counts as out of stock.
+    A placeholder is marked as such, has its id for a name, no category and no price, and counts as out
+    of stock.
     """
-    known = catalogue.filter(pc.is_valid(catalogue[c.PRODUCT]))
+    known = catalogue.filter(pc.is_valid(catalogue[c.PRODUCT])).cast(RAW_PRODUCTS)
     once = known.group_by(c.PRODUCT, use_threads=False).aggregate(
         [(name, "first") for name in known.column_names if name != c.PRODUCT]
     )
     once = once.rename_columns([name.removesuffix("_first") for name in once.column_names])
     missing = sorted(set(sold) - set(once[c.PRODUCT].to_pylist()))
     placeholders = [{c.PRODUCT: product, c.NAME: product, c.IN_STOCK: False} for product in missing]
-    return pa.concat_tables(
-        [once.select(catalogue.column_names), pa.Table.from_pylist(placeholders, schema=catalogue.schema)]
-    ).sort_by(c.PRODUCT)
+    both = [once.select(RAW_PRODUCTS.names), pa.Table.from_pylist(placeholders, schema=RAW_PRODUCTS)]
+    marked = pa.concat_tables(both).append_column(
+        c.PLACEHOLDER, pa.array([False] * once.num_rows + [True] * len(missing))
+    )
+    return marked.sort_by(c.PRODUCT)

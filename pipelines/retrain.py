@@ -12,15 +12,17 @@ from rich.table import Column
 
 from pipelines import nightly, report
 from pipelines.night import Night
+from pipelines.progress import Progress as Extraction
+from pipelines.progress import lines, sentence
 from pipelines.settings import settings
 from serving.errors import NightshelfError
 
 console = Console()
 
 
-def retrain(**asked: str | None) -> dict[str, Any]:
+def retrain(full: bool = False, **asked: str | None) -> dict[str, Any]:
     """The verdict of a night and what its steps counted; raises NightshelfError where a step stops it."""
-    night = nightly.begin(**asked)
+    night = nightly.begin(full=full, **asked)
     console.print(
         f"the night of {night.as_of}: source {night.source}, sweep {night.sweep}, solver {night.solver}"
     )
@@ -46,11 +48,7 @@ def _close(night: Night, reason: str) -> None:
 
 
 def _steps(night: Night, bars: Progress) -> dict[str, Any]:
-    told = _step(
-        bars,
-        "extract",
-        lambda bar: nightly.extract(night, lambda d, n: bars.update(bar, completed=d, total=n)),
-    )
+    told = _step(bars, "extract", lambda bar: nightly.extract(night, _told(bars, bar)))
     told |= _step(bars, "validate", lambda _: nightly.validate(night))
     told |= _step(bars, "prepare", lambda _: nightly.prepare(night))
     told |= _step(bars, "sweep", lambda bar: _sweep(night, bars, bar))
@@ -71,6 +69,17 @@ def _step(bars: Progress, name: str, work: Callable[[TaskID], dict[str, Any]]) -
     if not console.is_terminal:
         console.print(f"{name:>9} {time.monotonic() - started:6.1f} s  {report.counts(done)}", soft_wrap=True)
     return done
+
+
+def _told(bars: Progress, bar: TaskID) -> Extraction:
+    """Progress beside the bar, or as lines where there is no terminal."""
+    started = time.monotonic()
+
+    def tell(done: int, known: int, orders: int) -> None:
+        told = sentence(done, known, orders, time.monotonic() - started)
+        bars.update(bar, completed=done, total=known, counts=told)
+
+    return tell if console.is_terminal else lines(lambda told: console.print(f"{told:>9}", soft_wrap=True))
 
 
 def _sweep(night: Night, bars: Progress, bar: TaskID) -> dict[str, Any]:

@@ -13,29 +13,47 @@ from serving.settings import ServingSettings, home, read
 DEMO_DAYS = 60
 
 Solver = Literal["auto", "implicit", "spark"]
-SourceName = Literal["shop-api", "files"]
+SourceName = Literal["shop-api", "files", "sql"]
 
 
 class Settings(ServingSettings):
     """All that can be set; `nightshelf config` prints it, the README lists it."""
 
     lake: str = Field("", description="folder or URL of the tables; empty: HOME/lake")
-    source: SourceName = Field("shop-api", description="where orders come from: shop-api or files")
+    source: SourceName = Field("shop-api", description="where orders come from: shop-api, files or sql")
+    overlap_days: int = Field(
+        7,
+        ge=1,
+        description="days before the last known one that a nightly run asks for again, for late orders",
+    )
     solver: Solver = Field("auto", description="ALS solver: auto, implicit (one machine) or spark")
     sweep: str = Field("default", description="search space of pipelines/sweep.toml to use")
 
     shop_url: str = Field("http://127.0.0.1:8090", description="address of the shop's API")
     shop_user: str = Field("nightshelf", description="user of the shop's API")
     shop_password: SecretStr = Field(SecretStr(""), description="password of the shop's API (secret)")
-    shop_concurrency: int = Field(4, ge=1, description="pages of the shop's API asked for at once")
+    shop_since: str = Field(
+        "",
+        description="query parameter by which the shop's API lists orders since a time; empty: it has none",
+    )
+    shop_concurrency: int = Field(8, ge=1, description="pages of the shop's API asked for at once")
+    shop_rate: float = Field(20.0, gt=0, description="requests per second to the shop's API, at most")
     shop_page_size: int = Field(100, ge=1, description="orders per page of the shop's API")
     shop_timeout: float = Field(30.0, gt=0, description="seconds to wait for one page")
     shop_tries: int = Field(5, ge=1, description="tries for one page before the run fails")
+    shop_backoff: float = Field(
+        0.5, ge=0, description="seconds before the second try of a page; doubled for each one more"
+    )
 
     files_path: str = Field("", description="file or folder that source `files` reads")
     files_mapping: str = Field(
         "", description="column mapping of source `files`: a shipped name or a TOML file"
     )
+
+    sql_url: SecretStr = Field(
+        SecretStr(""), description="SQLAlchemy URL of the database that source `sql` reads (secret)"
+    )
+    sql_mapping: str = Field("", description="TOML file of source `sql`: its query and its columns")
 
     spark_master: str = Field(
         "local[*]", description="Spark master, or a Spark Connect address (sc://host:15002)"

@@ -30,20 +30,47 @@ OFFSET = r"\d:\d\d.*(Z|UTC|[+-]\d\d(:?\d\d)?)$"  # after a time of day: a date e
 ONE_DIGIT = r"(\d)\1{9}$"  # after a country's code
 COUNTED_UP = "1234567890"
 
+UNREADABLE = "unreadable_line"
+
 FATE = "fate"
+WHERE = "where"
 TIME, UNITS, PAID = "time", "units", "paid"
 
 
 def judge(raw: DataFrame, dialect: Dialect, as_of: dt.date) -> DataFrame:
-    """The distinct raw lines with their parsed time, units and price paid, and their fate."""
-    key = list(dialect.row_key)
+    """The distinct raw lines of each order's newest version, with time, units, price paid, and fate."""
+    unreadable = F.when(F.col(c.FAULT).isNotNull(), F.concat(c.SOURCE, F.lit(" "), c.LINE))
+    distinct = newest(raw).withColumn(WHERE, unreadable).dropDuplicates([*dialect.row_key, WHERE])
     parsed = (
-        raw.dropDuplicates(key)
+        distinct.drop(WHERE)
         .withColumn(TIME, _time(dialect.timezone))
         .withColumn(UNITS, F.col(c.QUANTITY).try_cast("double"))
         .withColumn(PAID, F.col(c.UNIT_PRICE).try_cast("double"))
     )
     return parsed.withColumn(FATE, _fate(dialect, as_of))
+
+
+def newest(raw: DataFrame) -> DataFrame:
+    """The lines of the last answer that held their order; an order comes whole, so it replaces all before."""
+    version = F.struct(c.EXTRACTED_AT, c.PAGE)
+    several = (
+        raw.groupBy(c.ORDER_ID)
+        .agg(F.min(version).alias("oldest"), F.max(version).alias("newest"))
+        .where(F.col("oldest") != F.col("newest"))
+        .select(F.col(c.ORDER_ID).alias("_order"), "newest")
+    )
+    # Few orders have several versions, so that they travel to the lines and not the lines to them.
+    joined = raw.join(F.broadcast(several), raw[c.ORDER_ID] == F.col("_order"), "left")
+    last = F.col("newest").isNull() | (version == F.col("newest"))
+    return joined.where(last).drop("_order", "newest")
+
+
+def goods(judged: DataFrame) -> DataFrame:
+    """The products as their last sale tells of them, in the columns of the catalogue."""
+    told = F.struct(c.NAME, c.CATEGORY, c.BRAND, F.col(PAID).alias(c.PRICE))
+    sold = judged.where((F.col(FATE) == USED) & (F.col(UNITS) > 0))
+    last = sold.groupBy(c.PRODUCT).agg(F.max_by(told, F.struct(TIME, c.ORDER_ID, c.LINE)).alias("last"))
+    return last.select(c.PRODUCT, "last.*", F.lit(True).alias(c.IN_STOCK))
 
 
 def waterfall(raw: DataFrame, judged: DataFrame) -> dict[str, int]:
@@ -122,6 +149,7 @@ def _time(timezone: str) -> Column:
 
 def _fate(dialect: Dialect, as_of: dt.date) -> Column:
     rules = {
+        UNREADABLE: F.col(c.FAULT).isNotNull(),
         "no_order": _blank(c.ORDER_ID),
         "no_product": _blank(c.PRODUCT),
         "unparsable_time": F.col(TIME).isNull(),

@@ -7,7 +7,7 @@ import pytest
 
 from pipelines import columns as c
 from pipelines import prepare
-from pipelines.extract.source import RAW_PRODUCTS
+from pipelines.extract.goods import RAW_PRODUCTS
 
 SCHEMA = (
     f"{c.ORDER_ID} string, {c.ORDERED_AT} string, {c.CUSTOMER} string, {c.PRODUCT} string,"
@@ -70,12 +70,13 @@ def test_the_catalogue_has_each_product_once_and_a_placeholder_for_what_it_lacks
         good("B", "Cup", 6.0),
         good(None, "?", 1.0),
     ]
-    found = prepare.products(pa.Table.from_pylist(listed, schema=RAW_PRODUCTS), ["A", "0", "C", "0"])
-    assert found.schema == RAW_PRODUCTS
+    never_null = RAW_PRODUCTS.set(5, pa.field(c.IN_STOCK, pa.bool_(), nullable=False))  # as Spark writes it
+    found = prepare.products(pa.Table.from_pylist(listed, schema=never_null), ["A", "0", "C", "0"])
+    assert found.schema.names == [*RAW_PRODUCTS.names, c.PLACEHOLDER]
     nothing = dict.fromkeys(RAW_PRODUCTS.names)
     assert found.to_pylist() == [
-        nothing | {c.PRODUCT: "0", c.NAME: "0", c.IN_STOCK: False},
-        good("A", "Tea", 1.0),
-        good("B", "Mug", 5.0, False),
-        nothing | {c.PRODUCT: "C", c.NAME: "C", c.IN_STOCK: False},
+        nothing | {c.PRODUCT: "0", c.NAME: "0", c.IN_STOCK: False, c.PLACEHOLDER: True},
+        good("A", "Tea", 1.0) | {c.PLACEHOLDER: False},
+        good("B", "Mug", 5.0, False) | {c.PLACEHOLDER: False},
+        nothing | {c.PRODUCT: "C", c.NAME: "C", c.IN_STOCK: False, c.PLACEHOLDER: True},
     ]

@@ -8,6 +8,7 @@ import pytest
 
 from pipelines import columns as c
 from pipelines import validate
+from pipelines.extract.goods import RAW_PRODUCTS
 from pipelines.extract.source import Dialect
 from serving.errors import NightshelfError
 from serving.identity import normalise, pseudonym
@@ -16,7 +17,8 @@ KEY = "a key for tests"
 NIGHT = dt.date(2026, 1, 31)
 SCHEMA = (
     f"{c.ORDER_ID} string, {c.LINE} long, {c.ORDERED_AT} string, {c.CUSTOMER} string, {c.PRODUCT} string,"
-    f" {c.QUANTITY} string, {c.UNIT_PRICE} string, {c.SOURCE} string"
+    f" {c.QUANTITY} string, {c.UNIT_PRICE} string, {c.NAME} string, {c.CATEGORY} string, {c.BRAND} string,"
+    f" {c.FAULT} string, {c.SOURCE} string, {c.PAGE} long, {c.EXTRACTED_AT} timestamp"
 )
 COLUMNS = [column.split()[0] for column in SCHEMA.split(", ")]
 PHONES = ["+7(916)539-6205", "+7 (916) 539-6205", "79165396205"]
@@ -26,7 +28,13 @@ GOOD = {
     c.PRODUCT: "A",
     c.QUANTITY: "2",
     c.UNIT_PRICE: "9.90",
+    c.NAME: "Tea",
+    c.CATEGORY: "drinks",
+    c.BRAND: None,
+    c.FAULT: None,
     c.SOURCE: "by hand",
+    c.PAGE: 1,
+    c.EXTRACTED_AT: dt.datetime(2026, 2, 1),
 }
 
 # what a line says instead -> its fate
@@ -64,6 +72,7 @@ CASES = [
     ({c.CUSTOMER: "+7 (900) 000-00-01"}, "used"),
     ({c.CUSTOMER: None}, "no_customer"),
     ({c.CUSTOMER: " "}, "no_customer"),
+    ({c.FAULT: "has 2 columns, the header 7"}, "unreadable_line"),
     # the first rule that a line breaks
     ({c.PRODUCT: "", c.UNIT_PRICE: "0"}, "no_product"),
     ({c.QUANTITY: "0", c.CUSTOMER: None}, "bad_quantity"),
@@ -134,6 +143,61 @@ def test_quarantine_keeps_a_line_as_received_but_for_the_customer_with_its_rule_
         for line, (_, fate) in enumerate(CASES)
         if fate not in dropped
     }
+
+
+def version(order, page, second, *products):
+    said = {c.ORDER_ID: order, c.PAGE: page, c.EXTRACTED_AT: dt.datetime(2026, 2, 1, 0, 0, second)}
+    return [GOOD | said | {c.LINE: line, c.PRODUCT: product} for line, product in enumerate(products)]
+
+
+def test_an_order_is_what_its_newest_version_says_whole(spark):
+    lines = [
+        *version("changed", 7, 0, "A", "B", "C"),
+        *version("changed", 3, 1, "A", "D"),
+        *version("listed twice", 1, 1, "A", "B"),
+        *version("listed twice", 2, 1, "A", "B"),
+        *version("as it was", 5, 0, "A"),
+        *version(None, 1, 0, "A"),
+        *version(None, 2, 1, "A"),
+    ]
+    judged = judge(spark, lines)
+    found = sorted((row[c.ORDER_ID] or "", row[c.PRODUCT]) for row in judged.collect())
+    twice, changed = ("listed twice", "A"), ("changed", "A")
+    assert found == [("", "A"), ("as it was", "A"), changed, ("changed", "D"), twice, ("listed twice", "B")]
+    counts = validate.waterfall(frame(spark, lines), judged)
+    assert counts == {"fetched": 12, "duplicate": 3 + 2 + 1, "used": 5, "no_order": 1}
+
+
+def test_bad_lines_of_several_files_are_each_their_own(spark):
+    lines = [
+        GOOD | {c.ORDER_ID: None, c.LINE: line, c.FAULT: "is no UTF-8", c.SOURCE: file}
+        for file, line in (("a.csv", 3), ("b.csv", 3), ("b.csv", 4), ("b.csv", 4))
+    ]
+    judged = judge(spark, lines, row_key=(c.ORDER_ID, c.PRODUCT))
+    assert sorted((row[c.SOURCE], row[c.LINE]) for row in judged.collect()) == [
+        ("a.csv", 3),
+        ("b.csv", 3),
+        ("b.csv", 4),
+    ]
+
+
+def test_goods_are_what_their_last_sale_tells(spark):
+    last = "2026-01-30 10:00:00"
+    said = [
+        {c.ORDERED_AT: "2026-01-29 10:00:00", c.NAME: "Tea", c.UNIT_PRICE: "1.5"},
+        {c.ORDERED_AT: last, c.NAME: "Tea, green", c.UNIT_PRICE: "1.75", c.BRAND: "Acme"},
+        {c.ORDERED_AT: "2026-01-31 10:00:00", c.NAME: "a return", c.QUANTITY: "-1"},
+        {c.ORDERED_AT: "2026-01-31 11:00:00", c.NAME: "a gift", c.UNIT_PRICE: "0"},
+        {c.ORDERED_AT: "2026-02-01 10:00:00", c.NAME: "later"},
+        {c.PRODUCT: "B", c.NAME: "Mug"},
+    ]
+    lines = [GOOD | {c.ORDER_ID: str(number), c.LINE: 0} | one for number, one in enumerate(said)]
+    found = validate.goods(judge(spark, lines)).orderBy(c.PRODUCT)
+    assert found.columns == RAW_PRODUCTS.names
+    assert [tuple(row) for row in found.collect()] == [
+        ("A", "Tea, green", "drinks", "Acme", 1.75, True),
+        ("B", "Mug", "drinks", None, 9.9, True),
+    ]
 
 
 @pytest.mark.parametrize(

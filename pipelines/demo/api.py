@@ -3,7 +3,9 @@
 import base64
 import datetime as dt
 import secrets
+from collections import Counter
 from collections.abc import Callable
+from pathlib import Path
 from typing import cast
 
 import uvicorn
@@ -17,7 +19,9 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from pipelines.demo.dirt import Dirt
+from pipelines.demo.faults import Faults, load
 from pipelines.demo.feed import Goods, GoodsShelf, OrderFeed
+from pipelines.demo.injection import FaultInjection, first_entry
 from pipelines.demo.shop import Shop
 from pipelines.settings import DEMO_DAYS, settings
 from serving.errors import NightshelfError
@@ -49,13 +53,15 @@ class BasicAuth(AuthenticationBackend):
 
 
 class Routes:
-    """The handlers: all that happened from the shop's start up to yesterday."""
+    """The handlers: all that happened from the shop's start up to yesterday, and today's where it grows."""
 
-    def __init__(self, shop: Shop, today: Today) -> None:
+    def __init__(self, shop: Shop, today: Today, faults: Faults) -> None:
         """Simulates the days so far."""
         dirt = Dirt(shop)
         self._start, self._today = shop.start, today
-        self._feed, self._shelf = OrderFeed(shop, dirt), GoodsShelf(shop, dirt)
+        self._feed, self._shelf = OrderFeed(shop, dirt, faults.quiet_days), GoodsShelf(shop, dirt)
+        self._growth = faults.growth
+        self._grown: Counter[int] = Counter()
         self._feed.count(self._day())
 
     def _day(self) -> int:
@@ -67,11 +73,21 @@ class Routes:
         return JSONResponse({"status": "ok"})
 
     async def orders(self, request: Request) -> Response:
-        """A page of orders, ascending by time."""
-        total = self._feed.count(self._day())
-        start, stop, pages = _page(request, total)
-        orders = self._feed.slice(start, stop, basket=request.query_params.get("expand") == "basket")
+        """A page of orders, ascending by time; of those since an instant if asked."""
+        count, since = self._count(), _since(request)
+        places = range(count) if since is None else self._feed.since(since, count)
+        start, stop, pages = _page(request, len(places))
+        orders = self._feed.json(places[start:stop], basket=request.query_params.get("expand") == "basket")
         return Response(b'{"orders": %b, "pageCount": %d}' % (orders, pages), media_type="application/json")
+
+    def _count(self) -> int:
+        """How many orders are listed: those up to yesterday, and more of today's with each request."""
+        day = self._day()
+        over = self._feed.count(day)
+        if not self._growth:
+            return over
+        self._grown[day] += self._growth
+        return min(over + self._grown[day], self._feed.count(day + 1))
 
     async def goods(self, request: Request) -> Response:
         """A page of goods, of one category or brand if asked."""
@@ -90,7 +106,7 @@ class Routes:
 def _page(request: Request, total: int) -> tuple[int, int, int]:
     """First position, the one after the last, and how many pages there are."""
     page, per_page = _whole(request, "page", 1), min(_whole(request, "per-page", PER_PAGE), MOST_PER_PAGE)
-    start = (page - 1) * per_page
+    start = first_entry(request, (page - 1) * per_page, per_page, total)
     return start, min(start + per_page, total), -(-total // per_page)
 
 
@@ -102,6 +118,18 @@ def _whole(request: Request, name: str, default: int) -> int:
     if number < 1:
         raise HTTPException(400, f"{name} must be a whole number of at least 1")
     return number
+
+
+def _since(request: Request) -> dt.datetime | None:
+    if (text := request.query_params.get("since")) is None:
+        return None
+    try:
+        instant = dt.datetime.fromisoformat(text)
+    except ValueError:
+        instant = dt.datetime.min
+    if instant.tzinfo is None:
+        raise HTTPException(400, "since must be an instant as 2026-01-31T00:00:00Z")
+    return instant
 
 
 def _wanted(article: Goods, request: Request) -> bool:
@@ -119,10 +147,11 @@ def _failed(_: Request, error: Exception) -> Response:
     return JSONResponse({"error": told.detail}, status_code=told.status_code, headers=told.headers)
 
 
-def app(shop: Shop, user: str, password: str, today: Today) -> Starlette:
-    """The API of a shop on the day that `today` tells (UTC); open to this user alone."""
-    routes = Routes(shop, today)
+def app(shop: Shop, user: str, password: str, today: Today, faults: Faults | None = None) -> Starlette:
+    """The API of a shop on the day that `today` tells (UTC), open to this user alone; faulty if asked."""
+    routes = Routes(shop, today, faults or Faults())
     auth = Middleware(AuthenticationMiddleware, backend=BasicAuth(user, password), on_error=_refused)
+    injection = [Middleware(FaultInjection, faults=faults)] if faults else []
     return Starlette(
         routes=[
             Route("/health", routes.health),
@@ -130,13 +159,13 @@ def app(shop: Shop, user: str, password: str, today: Today) -> Starlette:
             Route("/goods", routes.goods),
             Route("/goods/{id}", routes.article),
         ],
-        middleware=[auth],
+        middleware=[auth, *injection],
         exception_handlers={HTTPException: _failed},
     )
 
 
-def serve() -> None:
-    """Runs the API as the settings say; raises NightshelfError where the password isn't set."""
+def serve(faults: Path | None = None) -> None:
+    """Runs the API as the settings say, with a file's faults; raises NightshelfError if either is wrong."""
     given = settings()
     password = given.shop_password.get_secret_value()
     if not password:
@@ -144,7 +173,7 @@ def serve() -> None:
             "NIGHTSHELF_SHOP_PASSWORD is not set: set it, or let `nightshelf init` write a .env"
         )
     shop = Shop(start=given.demo_start or _today() - dt.timedelta(days=DEMO_DAYS))
-    api = app(shop, given.shop_user, password, _today)
+    api = app(shop, given.shop_user, password, _today, load(faults) if faults else None)
     uvicorn.run(api, host=given.host, port=given.shop_port, access_log=False)
 
 

@@ -1,11 +1,14 @@
 """What the demo shop's API shows on a day: the orders up to yesterday, and the goods on the shelf."""
 
+import datetime as dt
 import json
+from bisect import bisect_left
+from collections.abc import Sequence
 from typing import TypedDict
 
 from pipelines.demo.catalogue import Product
 from pipelines.demo.dirt import Dirt
-from pipelines.demo.shop import Shop
+from pipelines.demo.shop import DAY_SECONDS, Shop
 
 BASKET = b', "basket": '
 
@@ -22,26 +25,39 @@ class Goods(TypedDict):
 
 
 class OrderFeed:
-    """The listed orders as JSON, one text per order; a day is simulated when it is first asked for."""
+    """The listed orders as JSON, one text per order; a day is simulated when it is first asked for.
 
-    def __init__(self, shop: Shop, dirt: Dirt) -> None:
+    On quiet days (numbers, 0 is the first) nothing is listed; all other days are as without them.
+    """
+
+    def __init__(self, shop: Shop, dirt: Dirt, quiet_days: frozenset[int]) -> None:
         """Starts before the shop's first day."""
         self._days = shop.days()
-        self._dirt = dirt
+        self._dirt, self._quiet_days = dirt, quiet_days
         self._orders: list[bytes] = []
+        self._times: list[float] = []  # POSIX
         self._ends = [0]
 
     def count(self, days: int) -> int:
         """How many orders are listed after this many days."""
         while len(self._ends) <= days:
-            listing = self._dirt.listing(next(self._days))
-            self._orders += [json.dumps(order).encode() for order in listing.orders]
+            day = next(self._days)
+            orders = [] if day.number in self._quiet_days else self._dirt.listing(day).orders
+            self._orders += [json.dumps(order).encode() for order in orders]
+            self._times += [dt.datetime.fromisoformat(order["createdAt"]).timestamp() for order in orders]
             self._ends.append(len(self._orders))
         return self._ends[max(days, 0)]
 
-    def slice(self, start: int, stop: int, basket: bool) -> bytes:
-        """The orders at these positions as a JSON array, with or without their baskets."""
-        orders = self._orders[start:stop]
+    def since(self, instant: dt.datetime, count: int) -> Sequence[int]:
+        """Which of the first `count` orders were created at or after an instant that has a time zone."""
+        time = instant.timestamp()
+        # Days ascend, though within a day a repetition stands later than its time.
+        first = bisect_left(self._times, time // DAY_SECONDS * DAY_SECONDS, hi=count)
+        return [place for place in range(first, count) if self._times[place] >= time]
+
+    def json(self, places: Sequence[int], basket: bool) -> bytes:
+        """The orders at these places as a JSON array, with or without their baskets."""
+        orders = [self._orders[place] for place in places]
         return b"[" + b", ".join(orders if basket else map(_without_basket, orders)) + b"]"
 
 

@@ -1,93 +1,97 @@
 """The E-COM contract: what a shop answers, and which of our columns that is."""
 
-from typing import Any
+from typing import NotRequired
 
-from pydantic import BaseModel, TypeAdapter
+import pyarrow as pa
+from pydantic import ConfigDict, TypeAdapter, with_config
+from typing_extensions import TypedDict
 
 from pipelines import columns as c
+from pipelines.extract.goods import RAW_PRODUCTS
 
-Value = str | int | float | None
+Text = str | None
+
+numbers_as_text = with_config(ConfigDict(coerce_numbers_to_str=True))
 
 
-class Line(BaseModel):
+@numbers_as_text
+class Line(TypedDict):
     """A line of a basket."""
 
-    goodsId: Value  # noqa: N815 - the shop's names
-    quantity: Value
-    price: Value = None
+    goodsId: Text
+    quantity: Text
+    price: NotRequired[Text]
 
 
-class Order(BaseModel):
+@numbers_as_text
+class Order(TypedDict):
     """An order and its basket."""
 
-    id: int | str
-    createdAt: str | None  # noqa: N815
-    clientTel: str | None = None  # noqa: N815
+    id: str
+    createdAt: Text
+    clientTel: NotRequired[Text]
     basket: list[Line]
 
 
-class Good(BaseModel):
+@numbers_as_text
+class Good(TypedDict):
     """One of the goods."""
 
-    id: int | str
-    name: str | None = None
-    category: str | None = None
-    brand: str | None = None
-    price: float | None = None
-    inStock: bool = True  # noqa: N815
+    id: str
+    name: NotRequired[Text]
+    category: NotRequired[Text]
+    brand: NotRequired[Text]
+    price: NotRequired[float | None]
+    inStock: NotRequired[bool]
 
 
-class OrderPage(BaseModel):
+class OrderPage(TypedDict):
     """What `/orders` answers."""
 
     orders: list[Order]
-    pageCount: int  # noqa: N815
+    pageCount: int
 
 
-class GoodPage(BaseModel):
+class GoodPage(TypedDict):
     """What `/goods` answers."""
 
     goods: list[Good]
-    pageCount: int  # noqa: N815
+    pageCount: int
 
 
+# Dictionaries, for a page of them is checked in a fifth of the time that objects take.
 ORDER_PAGE = TypeAdapter(OrderPage)
 GOOD_PAGE = TypeAdapter(GoodPage)
 
 
-def order_rows(answer: OrderPage, page: int) -> list[dict[str, Any]]:
-    """The lines of a page of orders, in the columns of RAW_ORDERS."""
-    return [
+def order_lines(answer: OrderPage) -> pa.Table:
+    """The lines of a page of orders, in columns of RAW_ORDERS."""
+    orders = answer["orders"]
+    lines = [(order, number, line) for order in orders for number, line in enumerate(order["basket"])]
+    columns = {
+        c.ORDER_ID: [order["id"] for order, _, _ in lines],
+        c.LINE: [number for _, number, _ in lines],
+        c.ORDERED_AT: [order["createdAt"] for order, _, _ in lines],
+        c.CUSTOMER: [order.get("clientTel") for order, _, _ in lines],
+        c.PRODUCT: [line["goodsId"] for _, _, line in lines],
+        c.QUANTITY: [line["quantity"] for _, _, line in lines],
+        c.UNIT_PRICE: [line.get("price") for _, _, line in lines],
+        c.SOURCE: ["shop-api"] * len(lines),
+    }
+    return pa.table(columns)
+
+
+def products(answer: GoodPage) -> pa.Table:
+    """The goods of a page, in the schema RAW_PRODUCTS."""
+    rows = [
         {
-            c.ORDER_ID: str(order.id),
-            c.LINE: line,
-            c.ORDERED_AT: order.createdAt,
-            c.CUSTOMER: order.clientTel,
-            c.PRODUCT: _text(item.goodsId),
-            c.QUANTITY: _text(item.quantity),
-            c.UNIT_PRICE: _text(item.price),
-            c.SOURCE: "shop-api",
-            c.PAGE: page,
+            c.PRODUCT: good["id"],
+            c.NAME: good.get("name"),
+            c.CATEGORY: good.get("category"),
+            c.BRAND: good.get("brand"),
+            c.PRICE: good.get("price"),
+            c.IN_STOCK: good.get("inStock", True),
         }
-        for order in answer.orders
-        for line, item in enumerate(order.basket)
+        for good in answer["goods"]
     ]
-
-
-def product_rows(answer: GoodPage) -> list[dict[str, Any]]:
-    """The goods of a page, in the columns of RAW_PRODUCTS."""
-    return [
-        {
-            c.PRODUCT: str(good.id),
-            c.NAME: good.name,
-            c.CATEGORY: good.category,
-            c.BRAND: good.brand,
-            c.PRICE: good.price,
-            c.IN_STOCK: good.inStock,
-        }
-        for good in answer.goods
-    ]
-
-
-def _text(value: Value) -> str | None:
-    return None if value is None else str(value)
+    return pa.Table.from_pylist(rows, RAW_PRODUCTS)

@@ -1,27 +1,32 @@
-"""A file, or a folder of files, whose columns a mapping names."""
+"""A file, or a folder of files that grows, whose columns a mapping names."""
 
 import datetime as dt
-import re
-from functools import cached_property
+from collections.abc import Iterator
+from functools import partial
+from itertools import groupby
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.csv
-import pyarrow.dataset as ds
 
 from pipelines import columns as c
-from pipelines.extract.mapping import OPTIONAL, REQUIRED, mapping
-from pipelines.extract.source import RAW_ORDERS, RAW_PRODUCTS, Dialect, Progress
+from pipelines.extract import lines
+from pipelines.extract.mapping import mapping
+from pipelines.extract.source import Dialect, Reached, Since, last_iso_day, named
+from pipelines.extract.staging import Staging
+from pipelines.progress import Progress
 from serving.errors import NightshelfError
 
-FORMATS = {".parquet": "parquet", ".csv": "csv", ".jsonl": "json", ".json": "json"}
-PACKED = (".gz", ".bz2", ".zst")
-DAY_LETTERS = len("2026-01-31")
+FILES = "files"
+PART = "part-"  # what Spark and Hadoop call the pieces of one table
 
 
 class Files:
-    """Source `files`: Parquet, CSV or JSON lines."""
+    """Source `files`: Parquet, CSV or JSON lines, plain or packed.
+
+    What came with one file, or with the part-* files of one folder, is one delivery: an order that a
+    later delivery names again is replaced by it. A file that changed is read again.
+    """
 
     def __init__(self, path: str, mapping_name: str) -> None:
         if not path or not Path(path).exists():
@@ -30,62 +35,62 @@ class Files:
         found = mapping(mapping_name)
         self.dialect: Dialect = found
         self.columns = found.columns
+        self.name = named("files", str(self.path.resolve()))
+        self.where = self.path.name
+        self.plan = {"columns": self.columns}
 
-    @cached_property
-    def table(self) -> pa.Table:
-        """All rows of all files, every value as text, under our names.
-
-        Raises NightshelfError naming the file and what is wrong with it, never a value of it.
-        """
-        table = pa.concat_tables([self._read(file) for file in self._files()])
-        if table.num_rows == 0:
-            raise NightshelfError(f"{self.path.name} holds no rows")
-        return table
-
-    def last_day(self) -> dt.date:
+    def last_day(self, since: Since | None) -> dt.date:
         """The day of the last order in the files."""
-        latest = pc.max(self.table[c.ORDERED_AT]).as_py()
-        try:
-            return dt.date.fromisoformat(str(latest)[:10])
-        except ValueError:
+        new = [file for delivery in self._new(since).values() for file in delivery]
+        at = {c.ORDERED_AT: self.columns[c.ORDERED_AT]}
+        times = (rows[c.ORDERED_AT] for file in new for rows in lines.tables(file, at))
+        known = since.last_day if since else None
+        day = last_iso_day(times) or known
+        if day is None:
             raise NightshelfError(
-                f"the last time in {self.path.name} is no ISO date: give --as-of, or correct the column"
-                f" {self.columns[c.ORDERED_AT]!r}"
-            ) from None
+                f"no time in {self.path.name} begins with an ISO date: give --as-of, or correct the column"
+                f" {at[c.ORDERED_AT]!r}"
+            )
+        return max(day, known or day)
 
-    def orders(self, progress: Progress) -> pa.Table:
-        """All rows; a row's line is its place in the files."""
-        rows = self.table.num_rows
-        stamps = {
-            c.LINE: pa.array(range(rows), pa.int64()),
-            c.SOURCE: pa.repeat(self.path.name, rows),
-            c.PAGE: pa.repeat(pa.scalar(0, pa.int64()), rows),
-            c.EXTRACTED_AT: pa.repeat(pa.scalar(dt.datetime.now(dt.UTC), pa.timestamp("us", "UTC")), rows),
+    def orders(self, since: Since | None, staging: Staging, progress: Progress) -> Reached:
+        """The files with their sizes and times; the rows of those that are new or changed are in staging."""
+        new = self._new(since)
+        counted = 0
+
+        def count(done: int, rows: pa.Table) -> pa.Table:
+            nonlocal counted
+            counted += pc.count_distinct(rows[c.ORDER_ID]).as_py()
+            progress(done, len(new), counted)
+            return rows
+
+        for page in set(staging.pages()) - new.keys():
+            staging.drop(page)
+        for done, (page, delivery) in enumerate(new.items()):
+            stamps = {self._name(file): _stamp(file) for file in delivery}
+            if page not in staging.pages() or staging.note(page) != stamps:
+                staging.keep(page, map(partial(count, done), self._rows(delivery)), stamps)
+        progress(len(new), len(new), counted)
+        return {FILES: {self._name(file): _stamp(file) for file in self._files()}}
+
+    def goods(self) -> None:
+        """Nothing: what is known of products stands beside their sales."""
+
+    def _rows(self, delivery: list[Path]) -> Iterator[pa.Table]:
+        for file in delivery:
+            for rows in lines.tables(file, self.columns):
+                source = pa.repeat(pa.scalar(self._name(file)), rows.num_rows)
+                yield rows.append_column(c.SOURCE, source)
+
+    def _new(self, since: Since | None) -> dict[int, list[Path]]:
+        """The deliveries that hold a new or a changed file, by their place among all."""
+        known = since.reached[FILES] if since else {}
+        deliveries = [list(files) for _, files in groupby(self._files(), _delivery)]
+        return {
+            number: files
+            for number, files in enumerate(deliveries)
+            if any(known.get(self._name(file)) != _stamp(file) for file in files)
         }
-        raw = self.table
-        for name, values in stamps.items():
-            raw = raw.append_column(name, values)
-        progress(1, 1)
-        kept = set(self.dialect.row_key) - set(RAW_ORDERS.names)
-        return raw.select(RAW_ORDERS.names + sorted(kept))
-
-    def products(self, as_of: dt.date) -> pa.Table:
-        """Every product sold up to a day, with the text and the price that stood beside its last sale."""
-        texts = [name for name in OPTIONAL if name in self.columns]
-        price, quantity = _numbers(self.table[c.UNIT_PRICE]), _numbers(self.table[c.QUANTITY])
-        sales = pc.and_(pc.greater(price, 0), pc.greater(quantity, 0))
-        day = pc.utf8_slice_codeunits(self.table[c.ORDERED_AT], 0, DAY_LETTERS)
-        seen = pc.and_(pc.is_valid(self.table[c.PRODUCT]), pc.less_equal(day, str(as_of)))
-        ordered = self.table.append_column(c.PRICE, price).filter(pc.and_(sales, seen)).sort_by(c.ORDERED_AT)
-        last = ordered.group_by(c.PRODUCT, use_threads=False).aggregate(
-            [(name, "last") for name in (*texts, c.PRICE)]
-        )
-        found = {name: last[f"{name}_last"] for name in (*texts, c.PRICE)}
-        empty = {name: pa.nulls(last.num_rows, pa.string()) for name in OPTIONAL if name not in texts}
-        stock = pa.repeat(pa.scalar(True), last.num_rows)
-        return pa.table({c.PRODUCT: last[c.PRODUCT], c.IN_STOCK: stock} | found | empty).select(
-            RAW_PRODUCTS.names
-        )
 
     def _files(self) -> list[Path]:
         if self.path.is_file():
@@ -98,51 +103,14 @@ class Files:
     def _hidden(self, file: Path) -> bool:
         return any(part[0] in "._" for part in file.relative_to(self.path).parts)
 
-    def _read(self, file: Path) -> pa.Table:
-        wanted = {ours: self.columns[ours] for ours in REQUIRED + OPTIONAL if ours in self.columns}
-        try:
-            read = _dataset(file, list(wanted.values()), self.columns[c.ORDERED_AT])
-            if missing := [theirs for theirs in wanted.values() if theirs not in read.schema.names]:
-                # Without a header its names are a row, and that may hold a phone number.
-                raise NightshelfError(
-                    f"{file.name} has no column {missing[0]!r}: correct the file's header or the mapping"
-                )
-            table = read.to_table(columns=list(wanted.values())).rename_columns(list(wanted))
-            return pa.table({name: _text(table[name]) for name in wanted})
-        except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
-            raise NightshelfError(f"{file.name} can't be read: {_cause(error)}") from None
+    def _name(self, file: Path) -> str:
+        return file.name if file == self.path else str(file.relative_to(self.path))
 
 
-def _dataset(file: Path, names: list[str], time: str) -> ds.Dataset:
-    suffix = (file.with_suffix("") if file.suffix.lower() in PACKED else file).suffix.lower()
-    if suffix not in FORMATS:
-        raise NightshelfError(f"{file.name} is none of the formats read: {', '.join(FORMATS)}")
-    text = pa.csv.ConvertOptions(column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=True)
-    chosen = ds.CsvFileFormat(convert_options=text) if suffix == ".csv" else FORMATS[suffix]
-    found = ds.dataset(file, format=chosen)
-    if chosen == "json" and time in found.schema.names:
-        # Arrow would take JSON's text for a time, and lose whether it stated a zone.
-        at = found.schema.get_field_index(time)
-        return ds.dataset(file, format=chosen, schema=found.schema.set(at, pa.field(time, pa.string())))
-    return found
+def _delivery(file: Path) -> Path:
+    return file.parent if file.name.startswith(PART) else file
 
 
-def _text(values: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Values as text: ids that were made floating point numbers because some are missing are whole again."""
-    if pa.types.is_floating(values.type):
-        values = pc.if_else(pc.is_nan(values), None, values)
-        if pc.all(pc.equal(values, pc.trunc(values))).as_py():
-            values = values.cast(pa.int64())
-    return values.cast(pa.string())
-
-
-def _cause(error: Exception) -> str:
-    """The cause in Arrow's words, without what it quotes of a row."""
-    line = re.sub(r"(got \d+:|columns named) .*", r"\1 ...", str(error).splitlines()[0])
-    return line.rpartition("Invalid: ")[2]
-
-
-def _numbers(texts: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Texts as numbers; null where a text is none."""
-    plain = pc.match_substring_regex(texts, r"^-?\d+(\.\d+)?$")
-    return pc.if_else(plain, texts, pa.scalar(None, pa.string())).cast(pa.float64())
+def _stamp(file: Path) -> list[int]:
+    found = file.stat()
+    return [found.st_size, found.st_mtime_ns]

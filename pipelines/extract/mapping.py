@@ -1,9 +1,9 @@
-"""What a file's columns mean: a TOML file, shipped or a user's own."""
+"""What the columns of a file or of a query mean: a TOML file, shipped or a user's own."""
 
 import tomllib
 from pathlib import Path
 
-from pydantic import Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from pipelines import columns as c
 from pipelines.extract.source import Dialect
@@ -14,10 +14,20 @@ REQUIRED = (c.ORDER_ID, c.ORDERED_AT, c.CUSTOMER, c.PRODUCT, c.QUANTITY, c.UNIT_
 OPTIONAL = (c.NAME, c.CATEGORY, c.BRAND)
 
 
+class Query(BaseModel):
+    """What source `sql` asks its database."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    lines: str  # a SELECT of all order lines, one row each
+    changed: str  # its column that tells when an order was last written: a time, or a number that grows
+
+
 class Mapping(Dialect):
     """A source's dialect, and which of its columns is which of ours."""
 
     columns: dict[str, str] = Field(default_factory=dict)
+    sql: Query | None = None
 
 
 def mapping(name: str) -> Mapping:

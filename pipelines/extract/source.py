@@ -1,30 +1,24 @@
 """What every source of orders offers, and how it says what its rows mean."""
 
 import datetime as dt
-import logging
 import re
+import zlib
 import zoneinfo
-from collections.abc import Callable
-from typing import Protocol
+from collections.abc import Iterable
+from typing import Any, Protocol
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from pydantic import BaseModel, ConfigDict, field_validator
 
 from pipelines import columns as c
+from pipelines.extract.staging import Staging
+from pipelines.progress import Progress
 
-log = logging.getLogger(__name__)
+ISO_DAY = r"^\d{4}-\d\d-\d\d"
+DAY_LETTERS = len("2026-01-31")
 
-RAW_ORDERS = pa.schema(
-    [(c.ORDER_ID, pa.string()), (c.LINE, pa.int64())]
-    + [(name, pa.string()) for name in (c.ORDERED_AT, c.CUSTOMER, c.PRODUCT, c.QUANTITY, c.UNIT_PRICE)]
-    + [(c.SOURCE, pa.string()), (c.PAGE, pa.int64()), (c.EXTRACTED_AT, pa.timestamp("us", "UTC"))]
-)
-RAW_PRODUCTS = pa.schema(
-    [(name, pa.string()) for name in (c.PRODUCT, c.NAME, c.CATEGORY, c.BRAND)]
-    + [(c.PRICE, pa.float64()), (c.IN_STOCK, pa.bool_())]
-)
-
-Progress = Callable[[int, int], None]
+Reached = dict[str, Any]  # how far a source was read, in its own words; JSON
 
 
 class Dialect(BaseModel):
@@ -33,7 +27,7 @@ class Dialect(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     timezone: str = "UTC"  # of times that state none
-    row_key: tuple[str, ...] = (c.ORDER_ID, c.LINE)  # rows that agree on these are one row
+    row_key: tuple[str, ...] = (c.ORDER_ID, c.LINE)  # rows of an order that agree on these are one row
     not_products: str = ""  # regular expression of codes that are no products: postage, fees, vouchers
     guests: bool = False  # whether an order without a customer is a good order
 
@@ -54,22 +48,53 @@ class Dialect(BaseModel):
         return pattern
 
 
+class Since(BaseModel):
+    """What is known of a source before it is asked for more."""
+
+    model_config = ConfigDict(frozen=True)
+
+    last_day: dt.date  # of the orders known
+    reached: Reached
+
+
 class Source(Protocol):
-    """A shop's orders and products, as received."""
+    """A shop's orders and goods, as received.
 
+    An order comes whole: where a later answer names it again, that answer replaces all its lines.
+    """
+
+    name: str  # of its own among all sources; names folders
+    where: str  # what a message calls it
     dialect: Dialect
+    plan: dict[str, Any]  # how it is read now; pages kept under another plan are of no use
 
-    def last_day(self) -> dt.date:
+    def last_day(self, since: Since | None) -> dt.date:
         """The last complete day that the source can give."""
 
-    def orders(self, progress: Progress) -> pa.Table:
-        """All order lines, in the schema RAW_ORDERS."""
+    def orders(self, since: Since | None, staging: Staging, progress: Progress) -> Reached:
+        """How far it was read; all order lines since then, or all there are, are in staging.
 
-    def products(self, as_of: dt.date) -> pa.Table:
-        """All products as they were on a day, as far as the source can tell, in the schema RAW_PRODUCTS."""
+        Pages that staging holds from a run that was killed aren't asked for again.
+        """
+
+    def goods(self) -> pa.Table | None:
+        """The catalogue of now, as RAW_PRODUCTS has it; None where order lines alone tell of products."""
 
 
-def log_progress(done: int, total: int) -> None:
-    """A log line for each tenth of the way."""
-    if total and (done * 10) // total > ((done - 1) * 10) // total:
-        log.info("%d of %d pages", done, total)
+def named(kind: str, *parts: str) -> str:
+    """A source's name: its kind and a short hash of what tells it from others of that kind."""
+    return f"{kind}-{zlib.crc32('|'.join(parts).encode()):08x}"
+
+
+def last_iso_day(times: Iterable[pa.ChunkedArray | pa.Array]) -> dt.date | None:
+    """The latest day, up to tomorrow, of times as text; None where none begins with an ISO day."""
+    limit = str(dt.datetime.now(dt.UTC).date() + dt.timedelta(days=1))  # somewhere it is tomorrow
+    latest = ""
+    for column in times:
+        days = pc.utf8_slice_codeunits(column, 0, DAY_LETTERS)
+        good = pc.and_(pc.match_substring_regex(days, ISO_DAY), pc.less_equal(days, limit))
+        latest = max(latest, pc.max(days.filter(good)).as_py() or "")
+    try:
+        return dt.date.fromisoformat(latest)
+    except ValueError:
+        return None

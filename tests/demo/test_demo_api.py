@@ -5,16 +5,15 @@ import os
 import socket
 import subprocess
 import sys
-import threading
-import time
 from collections.abc import Iterator
-from itertools import islice
+from itertools import islice, pairwise
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import httpx
 import pytest
-import uvicorn
+from homes import served
 
 from pipelines.demo.api import app, serve
 from pipelines.demo.dirt import Dirt, Order
@@ -43,15 +42,8 @@ def calendar() -> Calendar:
 
 @pytest.fixture(scope="module")
 def address(calendar: Calendar) -> Iterator[str]:
-    config = uvicorn.Config(app(SHOP, *AUTH, calendar), host="127.0.0.1", port=0, log_level="warning")
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    while not server.started:
-        time.sleep(0.01)
-    yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-    server.should_exit = True
-    thread.join()
+    with served(app(SHOP, *AUTH, calendar)) as address:
+        yield address
 
 
 @pytest.fixture
@@ -65,6 +57,10 @@ def listed(days: int) -> list[Order]:
     """What the shop lists after so many days, by the simulator itself."""
     dirt = Dirt(SHOP)
     return [order for day in islice(SHOP.days(), days) for order in dirt.listing(day).orders]
+
+
+def moment(text: str) -> dt.datetime:
+    return dt.datetime.fromisoformat(text)
 
 
 def pages(client: httpx.Client, path: str, **asked: Any) -> list[Any]:
@@ -128,6 +124,48 @@ def test_bad_paging_is_refused_by_name(client: httpx.Client, name: str, value: s
     answer = client.get("/orders", params={name: value})
     assert answer.status_code == 400
     assert answer.json()["error"].startswith(f"{name} must be")
+
+
+def test_since_lists_the_orders_from_an_instant_on_repetitions_too(client: httpx.Client, seed: int) -> None:
+    everything = listed(25)
+    times = [order["createdAt"] for order in everything]
+    late = next(time for before, time in pairwise(times) if time < before)  # a repetition's
+    random = Random(seed)
+    asked = [
+        late,
+        times[0],
+        times[-1],
+        *random.sample(times, 5),
+        *(f"2026-09-{day:02}T00:00Z" for day in (1, 9)),
+    ]
+    for since in asked:
+        expected = [o for o in everything if moment(o["createdAt"]) >= moment(since)]
+        assert pages(client, "/orders", expand="basket", since=since) == expected
+        later = [o for o in everything if moment(o["createdAt"]) > moment(since)]
+        just_after = moment(since) + dt.timedelta(milliseconds=1)
+        assert pages(client, "/orders", expand="basket", since=just_after.isoformat()) == later
+
+
+def test_since_pages_cover_what_is_left_exactly(client: httpx.Client) -> None:
+    since = "2026-09-20T15:00:00+03:00"
+    expected = [o for o in listed(25) if o["createdAt"] >= "2026-09-20T12:00:00Z"]
+    assert pages(client, "/orders", expand="basket", since=since, **{"per-page": 7}) == expected
+    answer = client.get("/orders", params={"since": since, "per-page": 7}).json()
+    assert answer["pageCount"] == -(-len(expected) // 7)
+
+
+@pytest.mark.parametrize("since", ["0001-01-01T00:00+14:00", "9999-12-31T23:59:59-14:00"])
+def test_since_may_be_any_instant(client: httpx.Client, since: str) -> None:
+    assert client.get("/orders", params={"since": since}).json()["pageCount"] == (13 if since < "2" else 0)
+
+
+@pytest.mark.parametrize(
+    "since", ["", "yesterday", "2026-09-20", "2026-09-20T12:00:00", "1790000000", "9" * 5000]
+)
+def test_what_is_no_instant_is_refused(client: httpx.Client, since: str) -> None:
+    answer = client.get("/orders", params={"since": since})
+    assert answer.status_code == 400
+    assert answer.json()["error"] == "since must be an instant as 2026-01-31T00:00:00Z"
 
 
 def test_tomorrow_has_new_orders_and_the_old_ones_unchanged(client: httpx.Client, calendar: Calendar) -> None:

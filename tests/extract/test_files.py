@@ -4,20 +4,25 @@ import datetime as dt
 import gzip
 import json
 import math
+import random
 from pathlib import Path
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
 from pipelines import columns as c
+from pipelines.extract import pulls, raw
 from pipelines.extract.files import Files
 from pipelines.extract.mapping import MAPPINGS
-from pipelines.extract.source import RAW_ORDERS, RAW_PRODUCTS
+from pipelines.extract.staging import RAW_ORDERS, Staging
+from pipelines.progress import silent
 from serving.errors import NightshelfError
 
 PHONE = "79165396205"
+LAST = dt.date(2026, 1, 31)
 NAMES = ["id", "at", "phone", "sku", "n", "price", "title"]
 RECEIVED = [
     ["1", "2026-01-30 10:00:00", PHONE, "A", 2, 1.5, "Tea"],
@@ -63,7 +68,10 @@ WRITERS = {
 
 
 def read(path, mapping):
-    return Files(str(path), mapping).orders(lambda done, total: None)
+    files = Files(str(path), mapping)
+    staging = Staging(files.name, files.plan)
+    files.orders(None, staging, silent)
+    return pa.concat_tables(staging.read())
 
 
 def values(table):
@@ -82,9 +90,9 @@ def test_every_format_gives_the_same_rows(tmp_path, mapped, name):
         [order, at, who, sku, str(n), title, price] for order, at, who, sku, n, price, title in RECEIVED
     ]
     assert values(found) == expected
-    assert found.schema.names == [*RAW_ORDERS.names, c.NAME]
-    assert found.select(RAW_ORDERS.names).schema == RAW_ORDERS
-    assert found[c.LINE].to_pylist() == [0, 1, 2, 3]
+    assert found.schema == RAW_ORDERS
+    first = 2 if ".csv" in name.lower() else 1  # a header is a line too
+    assert found[c.LINE].to_pylist() == [first, first + 1, first + 2, first + 3]
     assert set(found[c.SOURCE].to_pylist()) == {name}
 
 
@@ -114,48 +122,90 @@ def test_numbers_that_lost_their_kind_to_a_missing_one_are_ids_still(tmp_path, m
     assert read(tmp_path / "orders.parquet", mapped)[c.CUSTOMER].to_pylist() == [PHONE, None]
 
 
-def test_products_have_the_name_and_the_price_of_their_last_sale(tmp_path, mapped):
-    backwards = [*RECEIVED[::-1], ["4", "2026-01-31 23:59:00", PHONE, "A", 1, 0, "a gift"]]
-    received(backwards).to_csv(tmp_path / "orders.csv", index=False)
-    files = Files(str(tmp_path / "orders.csv"), mapped)
-    assert files.last_day() == dt.date(2026, 1, 31)
-    for as_of, tea in ((dt.date(2026, 1, 31), ("Tea, green", 1.75)), (dt.date(2026, 1, 30), ("Tea", 1.5))):
-        found = files.products(as_of).sort_by(c.PRODUCT)
-        assert found.schema == RAW_PRODUCTS
-        told = [(row[c.PRODUCT], row[c.NAME], row[c.PRICE]) for row in found.to_pylist()]
-        assert told == [("A", *tea), ("B", "Mug, blue", 20.0)]
-
-
-def test_products_sold_later_are_not_known_yet(tmp_path, mapped):
-    received().to_csv(tmp_path / "orders.csv", index=False)
-    assert Files(str(tmp_path / "orders.csv"), mapped).products(dt.date(2026, 1, 29)).num_rows == 0
-
-
 # name -> (content, what the one error must name)
 WRONG_FILES = {
     "nothing.csv": (b"", ["nothing.csv"]),
     "nothing.jsonl": (b"", ["nothing.jsonl"]),
     "nothing.parquet": (b"", ["nothing.parquet", "0 bytes"]),
-    "header.csv": (",".join(NAMES).encode() + b"\n", ["header.csv", "no rows"]),
     "none.csv.gz": (b"not packed", ["none.csv.gz"]),
     "column.csv": (b"id,at,phone,sku,n,price\n1,2026-01-31,79165396205,A,1,1\n", ["column.csv", "'title'"]),
     "headless.csv": (b"1,2026-01-31,79165396205,A,2,3,Tea\n" * 2, ["headless.csv", "'id'"]),
-    "phones.csv": (b"1,79165396205,79165396205\n" * 2, ["phones.csv", "multiple columns"]),
-    "ragged.csv": (b"id,at\n1,2026-01-31\n2,2026-01-31,79165396205\n", ["ragged.csv", "Expected 2 columns"]),
-    "latin.csv": (
-        received().to_csv(index=False).replace("Tea", "Thé").encode("latin-1"),
-        ["latin.csv", "UTF8"],
-    ),
-    "mixed.jsonl": ((jsonl(RECEIVED) + jsonl([[5, *RECEIVED[0][1:]]])).encode(), ["mixed.jsonl", "/id"]),
-    "nested.jsonl": (jsonl([[{"a": 1}, *RECEIVED[0][1:]]]).encode(), ["nested.jsonl"]),
+    "phones.csv": (b"1,79165396205,79165396205\n" * 2, ["phones.csv", "'id'"]),
     "twice.csv": (
         b"id,id,at,phone,sku,n,price,title\n" + b"1,1,2026-01-31,79165396205,A,1,1,x\n",
-        ["twice.csv"],
+        ["twice.csv", "more than one column 'id'"],
     ),
     "orders.xlsx": (b"x", ["orders.xlsx", ".parquet, .csv, .jsonl"]),
     "orders.csv.zip": (b"x", ["orders.csv.zip", "none of the formats"]),
     "orders": (b"x", ["orders", "none of the formats"]),
 }
+
+
+HEADER = ",".join(NAMES)
+# name -> (content, the numbers of its bad lines and what is wrong with each, its good orders)
+BAD_LINES = {
+    "ragged.csv": (
+        f"{HEADER}\n1,2026-01-31,{PHONE},A,1,1,x\n2,2026-01-31\n\n3,2026-01-31,,A,1,1,x,{PHONE}\n4,2026-01-31,,A,1,1,x\n",
+        {3: "has 2 columns, the header 7", 4: "has 8 columns, the header 7"},
+        ["1", "4"],
+    ),
+    "latin.csv.gz": (
+        f"{HEADER}\n1,2026-01-31,,A,1,1,Thé\n2,2026-01-31,,A,1,1,Tea\n3,2026-01-31,,A,1,1,Café\n",
+        {2: "is no UTF-8", 4: "is no UTF-8"},
+        ["2"],
+    ),
+    "mixed.jsonl": (
+        jsonl(RECEIVED[:1]) + "{\n" + jsonl([[{"a": 1}, *RECEIVED[0][1:]], [5.0, *RECEIVED[0][1:]]]) + "7\n",
+        {2: "is no JSON object of plain values", 3: "is no JSON object of plain values"}
+        | {5: "is no JSON object of plain values"},
+        ["1", "5"],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BAD_LINES)
+def test_a_bad_line_is_kept_apart_with_its_file_and_number_and_the_others_are_read(tmp_path, mapped, name):
+    text, faults, good = BAD_LINES[name]
+    content = text.encode("latin-1")
+    (tmp_path / name).write_bytes(gzip.compress(content) if name.endswith("gz") else content)
+    found = read(tmp_path / name, mapped)
+    bad = found.filter(pc.is_valid(found[c.FAULT]))
+    assert dict(zip(bad[c.LINE].to_pylist(), bad[c.FAULT].to_pylist(), strict=True)) == faults
+    assert set(bad[c.SOURCE].to_pylist()) == {name}
+    assert bad[c.CUSTOMER].null_count == len(faults)
+    assert found.filter(pc.is_null(found[c.FAULT]))[c.ORDER_ID].to_pylist() == good
+
+
+def test_lines_keep_their_numbers_in_a_long_file_with_bad_ones(tmp_path, mapped, seed):
+    rng = random.Random(seed)
+    bad = set(rng.sample(range(2, 200_002), 500))
+    lines = ["1" if line in bad else f"{line},2026-01-31,,A,1,1,x" for line in range(2, 200_002)]
+    (tmp_path / "long.csv").write_text("\n".join([HEADER, *lines]))
+    found = read(tmp_path / "long.csv", mapped)
+    good = found.filter(pc.is_null(found[c.FAULT]))
+    assert good[c.ORDER_ID].to_pylist() == [str(line) for line in good[c.LINE].to_pylist()]
+    assert set(found.filter(pc.is_valid(found[c.FAULT]))[c.LINE].to_pylist()) == bad
+    assert found.num_rows == 200_000
+
+
+def test_an_order_in_a_later_file_replaces_the_one_before_and_parts_of_one_table_do_not(tmp_path, mapped):
+    folder = tmp_path / "orders"
+    for part, rows in (("day=1/part-0", RECEIVED[:1]), ("day=1/part-1", RECEIVED[1:3])):
+        (folder / part).parent.mkdir(parents=True, exist_ok=True)
+        received(rows).to_parquet(f"{folder / part}.parquet")
+    files = Files(str(folder), mapped)
+    assert pulls.pull(files, LAST, False, silent)["new_order_lines"] == 3
+    assert latest(files) == [("1", "A", "2"), ("1", "B", "1"), ("2", "A", "-1")]
+    received([["1", "2026-01-30 10:00:00", PHONE, "A", 3, 1.5, "Tea"]]).to_csv(folder / "z.csv", index=False)
+    assert pulls.pull(files, LAST, False, silent)["new_order_lines"] == 1
+    assert latest(files) == [("1", "A", "3"), ("2", "A", "-1")]
+    assert pulls.pull(files, LAST, True, silent)["new_order_lines"] == 4
+    assert latest(files) == [("1", "A", "3"), ("2", "A", "-1")]
+
+
+def latest(files):
+    rows = raw.read(raw.pulls(files.name), [c.ORDER_ID, c.PRODUCT, c.QUANTITY, *raw.VERSION]).to_pandas()
+    return sorted(raw.newest(rows)[[c.ORDER_ID, c.PRODUCT, c.QUANTITY]].itertuples(index=False, name=None))
 
 
 def error_of(path, mapping):
@@ -197,8 +247,8 @@ def test_an_empty_folder_is_named(tmp_path, mapped):
 
 def test_a_last_time_that_is_no_date_asks_for_as_of(tmp_path, mapped):
     received([["1", "31.01.2026", PHONE, "A", 1, 1, "Tea"]]).to_csv(tmp_path / "orders.csv", index=False)
-    with pytest.raises(NightshelfError, match=r"orders\.csv is no ISO date: give --as-of.*'at'"):
-        Files(str(tmp_path / "orders.csv"), mapped).last_day()
+    with pytest.raises(NightshelfError, match=r"orders\.csv begins with an ISO date: give --as-of.*'at'"):
+        Files(str(tmp_path / "orders.csv"), mapped).last_day(None)
 
 
 WRONG_MAPPINGS = {
@@ -232,8 +282,10 @@ def test_an_unknown_mapping_is_named_beside_the_shipped(tmp_path, name):
 
 def test_the_shipped_mapping_reads_the_file_it_is_for(data):
     files = Files(str(data("online_retail_ii.parquet")), "online_retail_ii")
-    assert files.orders(lambda done, total: None).num_rows == 1_067_370
-    assert files.last_day() == dt.date(2011, 12, 9)
+    assert files.last_day(None) == dt.date(2011, 12, 9)
+    staging = Staging(files.name, files.plan)
+    files.orders(None, staging, silent)
+    assert sum(rows.num_rows for rows in staging.read()) == 1_067_370
 
 
 def test_every_shipped_mapping_can_be_used():

@@ -8,6 +8,7 @@ import socket
 from collections import Counter
 from itertools import islice
 
+import pyarrow as pa
 import pytest
 from starlette.applications import Starlette
 from starlette.responses import JSONResponse, Response
@@ -17,8 +18,11 @@ from pipelines import columns as c
 from pipelines.demo.api import app
 from pipelines.demo.dirt import Dirt
 from pipelines.demo.shop import Shop
+from pipelines.extract import pulls
+from pipelines.extract.goods import RAW_PRODUCTS
 from pipelines.extract.shop_api import ShopApi
-from pipelines.extract.source import RAW_ORDERS, RAW_PRODUCTS
+from pipelines.extract.staging import RAW_ORDERS, Staging
+from pipelines.progress import silent
 from pipelines.settings import settings
 from serving.errors import NightshelfError
 
@@ -27,7 +31,6 @@ DAYS = 10
 TODAY = SHOP.start + dt.timedelta(days=DAYS)
 PASSWORD = "secret: ümlaut"
 PHONE = "+7(916)539-6205"
-UNMOVED = lambda done, total: None  # noqa: E731
 
 
 @pytest.fixture
@@ -35,7 +38,8 @@ def source(home, monkeypatch):
     """A function from a shop's address, and settings, to the source that reads it."""
 
     def at(address, **given):
-        told = {"SHOP_URL": address, "SHOP_USER": "shop", "SHOP_PASSWORD": PASSWORD, **given}
+        told = {"SHOP_URL": address, "SHOP_USER": "shop", "SHOP_PASSWORD": PASSWORD}
+        told |= {"SHOP_BACKOFF": 0, "SHOP_RATE": 10_000, **given}
         for name, value in told.items():
             monkeypatch.setenv(f"NIGHTSHELF_{name}", str(value))
         settings.cache_clear()
@@ -72,9 +76,16 @@ def one_each(page, _):
     return 200, {"orders": [order(page)], "pageCount": 3}
 
 
+def read(shop, progress=silent):
+    """All order lines of a shop, as they are staged."""
+    staging = Staging(shop.name, {})
+    shop.orders(None, staging, progress)
+    return pa.concat_tables(staging.read())
+
+
 def error_of(shop):
     with pytest.raises(NightshelfError) as caught:
-        shop.orders(UNMOVED)
+        read(shop)
     told = str(caught.value)
     assert "\n" not in told
     assert not {PHONE, "79165396205", PASSWORD} & set(told.split())
@@ -89,17 +100,20 @@ def test_every_order_and_every_good_of_the_demo_shop_is_read(source, serve, page
     lines = [(str(entry["id"]), number) for entry in listed for number, _ in enumerate(entry["basket"])]
     steps = []
     shop = source(serve(demo()), SHOP_PAGE_SIZE=page_size, SHOP_CONCURRENCY=at_once)
-    found = shop.orders(lambda done, total: steps.append((done, total)))
+    found = read(shop, lambda *told: steps.append(told))
     assert found.schema == RAW_ORDERS
     assert list(zip(found[c.ORDER_ID].to_pylist(), found[c.LINE].to_pylist(), strict=True)) == lines
     assert set(found[c.CUSTOMER].to_pylist()) == {entry["clientTel"] for entry in listed}
     pages = -(-len(listed) // page_size)
-    assert steps == [(page, pages) for page in range(2, pages + 1)]
+    orders = len(listed)
+    assert steps[0] == (1, pages, min(page_size, orders))
+    assert steps[-1] == (pages, pages, orders)
+    assert [done for done, _, _ in steps] == sorted(done for done, _, _ in steps)
     assert set(found[c.PAGE].to_pylist()) == set(range(1, pages + 1))
 
 
 def test_the_goods_of_the_demo_shop_are_read(source, serve):
-    found = source(serve(demo())).products(TODAY)
+    found = source(serve(demo())).goods()
     known = {product.id: product for product in SHOP.catalogue}
     assert found.schema == RAW_PRODUCTS
     assert found.num_rows == len(set(found[c.PRODUCT].to_pylist())) > 150
@@ -127,9 +141,10 @@ def test_a_passing_failure_is_asked_again_and_nothing_is_missing(source, serve, 
     faulty = Faulty(
         lambda page, tries: (status, "busy") if (page, tries) == (failing, 1) else one_each(page, 0)
     )
-    found = source(serve(faulty.app)).orders(UNMOVED)
-    assert found[c.ORDER_ID].to_pylist() == ["1", "2", "3"]
-    assert faulty.asked == {1: 1, 2: 1, 3: 1} | {failing: 2}
+    assert read(source(serve(faulty.app)))[c.ORDER_ID].to_pylist() == ["1", "2", "3"]
+    healthy = Faulty(one_each)
+    read(source(serve(healthy.app)))
+    assert faulty.asked == healthy.asked + Counter({failing: 1})
 
 
 @pytest.mark.parametrize(("status", "tries"), [(500, 2), (429, 2), (404, 1), (302, 1)])
@@ -180,7 +195,6 @@ WRONG_SHAPES = {
     "orders.0.basket.0.goodsId": {"orders": [order(1, basket=[{"quantity": 1}])], "pageCount": 1},
     "orders.0.basket.0.quantity": {"orders": [order(1, basket=[{"goodsId": "G1"}])], "pageCount": 1},
     "orders.0.clientTel": {"orders": [order(1, clientTel=[PHONE])], "pageCount": 1},
-    "the answer": f"<html>{PHONE}</html>",
 }
 
 
@@ -191,10 +205,20 @@ def test_an_answer_of_another_shape_names_the_field_and_is_asked_for_once(source
     assert faulty.asked == {1: 1}
 
 
+@pytest.mark.parametrize("body", [f"<html>{PHONE}</html>", '{"orders": [], "pageC'])
+def test_an_answer_that_is_no_whole_json_is_asked_again_and_then_named(source, serve, body):
+    faulty = Faulty(lambda page, tries: (200, body))
+    assert "/orders page 1 is no whole JSON, 2 times" in error_of(source(serve(faulty.app), SHOP_TRIES=2))
+    assert faulty.asked == {1: 2}
+    faulty = Faulty(lambda page, tries: (200, body) if tries == 1 else one_each(page, 0))
+    assert read(source(serve(faulty.app)))[c.ORDER_ID].to_pylist() == ["1", "2", "3"]
+
+
 @pytest.mark.parametrize("orders", [[], [order(1, basket=[])]])
 def test_a_shop_without_orders_is_an_error(source, serve, orders):
     address = serve(Faulty(lambda page, _: (200, {"orders": orders, "pageCount": len(orders)})).app)
-    assert f"the shop at {address} answered /orders without any order" in error_of(source(address))
+    with pytest.raises(NightshelfError, match=f"the shop at {address} gave no order line with a date"):
+        pulls.pull(source(address), TODAY, False, silent)
 
 
 @pytest.mark.parametrize(("at_once", "last"), [(1, 1), (1, 2), (4, 3)])
@@ -217,13 +241,13 @@ def test_orders_that_come_under_way_are_read(source, serve, at_once, last):
         return JSONResponse(answer)
 
     shop = source(serve(Starlette(routes=[Route("/orders", growing)])), SHOP_CONCURRENCY=at_once)
-    assert shop.orders(UNMOVED)[c.ORDER_ID].to_pylist() == [str(number) for number in range(1, 16)]
+    assert read(shop)[c.ORDER_ID].to_pylist() == [str(number) for number in range(1, 16)]
 
 
 def test_no_phone_number_is_logged(source, serve, caplog):
     caplog.set_level(logging.DEBUG)
     faulty = Faulty(lambda page, tries: (500, PHONE) if tries == 1 else one_each(page, 0))
-    assert source(serve(faulty.app)).orders(UNMOVED)[c.CUSTOMER].to_pylist() == [PHONE] * 3
+    assert read(source(serve(faulty.app)))[c.CUSTOMER].to_pylist() == [PHONE] * 3
     assert len(caplog.records) > 3
     told = caplog.text
     for secret in (PHONE, "9165396205", "539-62", PASSWORD):

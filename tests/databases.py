@@ -1,0 +1,48 @@
+"""A real PostgreSQL of Debian's package, in a folder of its own, on a port of its own."""
+
+import contextlib
+import os
+import shutil
+import socket
+import subprocess
+from pathlib import Path
+
+import pytest
+
+BINARIES = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
+SERVER_USER = "postgres"  # PostgreSQL doesn't run as root
+
+
+@contextlib.contextmanager
+def postgresql(folder):
+    """The SQLAlchemy URL of a fresh database until the block ends; skips where the package is absent."""
+    if not BINARIES:
+        pytest.skip("there is no PostgreSQL: sudo apt-get install postgresql")
+    data, port = Path(folder) / "data", _free_port()
+    data.mkdir()
+    if os.geteuid() == 0:
+        for path in (data, *data.parents[:3]):
+            path.chmod(0o755)
+        shutil.chown(data, SERVER_USER)
+    _run("initdb", "--pgdata", data, "--username", "shop", "--auth", "trust", "--no-sync")
+    options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories= -c fsync=off"
+    _run(
+        "pg_ctl", "start", "--wait", "--silent", "--pgdata", data, "--log", data / "log", "--options", options
+    )
+    try:
+        yield f"postgresql+psycopg://shop:a-secret@127.0.0.1:{port}/postgres"
+    finally:
+        _run("pg_ctl", "stop", "--wait", "--silent", "--mode", "immediate", "--pgdata", data)
+
+
+def _run(command, *arguments):
+    user = {"user": SERVER_USER, "group": SERVER_USER, "extra_groups": []} if os.geteuid() == 0 else {}
+    done = subprocess.run(
+        [BINARIES[-1] / command, *arguments], cwd="/", capture_output=True, text=True, check=False, **user
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def _free_port():
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        return free.getsockname()[1]

@@ -1,0 +1,144 @@
+"""Two hundred nights at a shop where everything goes wrong: no order is lost and none is doubled."""
+
+import datetime as dt
+import random
+from itertools import islice
+
+import pytest
+from worlds import received
+
+from pipelines import columns as c
+from pipelines import extract
+from pipelines.demo.api import app
+from pipelines.demo.dirt import Dirt
+from pipelines.demo.faults import Faults
+from pipelines.demo.feed import GoodsShelf
+from pipelines.demo.shop import Shop
+from pipelines.extract import goods, pulls, raw
+from pipelines.progress import silent
+from pipelines.settings import settings
+from serving.errors import NightshelfError
+
+NIGHTS = 200
+SHOP = Shop(start=dt.date(2026, 1, 1), seed=7, customers=300, products=200, orders_per_day=20)
+SHARES = {
+    "server_error": 0.02,
+    "too_many": 0.003,
+    "slow": 0.005,
+    "reset": 0.02,
+    "truncated": 0.02,
+    "malformed": 0.02,
+    "duplicated": 0.03,
+    "shifted": 0.03,
+    "wrong_type": 0.004,
+}
+SETTINGS = {
+    "SHOP_PASSWORD": "x",
+    "SHOP_PAGE_SIZE": 5,
+    "SHOP_RATE": 10_000,
+    "SHOP_BACKOFF": 0.001,
+    "SHOP_TIMEOUT": 0.2,
+    "OVERLAP_DAYS": 2,
+}
+
+
+class Days:
+    """A demo shop of any day, faulty until it is calmed."""
+
+    def __init__(self, faults):
+        self.today, self.calm = SHOP.start, False
+        quiet = faults.model_copy(update=dict.fromkeys(SHARES, 0))
+        self.faulty, self.calmed = (
+            app(SHOP, "nightshelf", "x", lambda: self.today, chosen) for chosen in (faults, quiet)
+        )
+
+    async def __call__(self, scope, receive, send):
+        await (self.calmed if self.calm else self.faulty)(scope, receive, send)
+
+
+def lines(order):
+    return [
+        (str(order["id"]), order["createdAt"], order["clientTel"], line["goodsId"], str(line["quantity"]))
+        for line in order["basket"]
+    ]
+
+
+def pull(days, night, full):
+    """The cause of a failure, if the first try failed; the second must not."""
+    source = extract.source("shop-api", "", "")
+    try:
+        days.calm = False
+        pulls.pull(source, night, full, silent)
+    except NightshelfError as error:
+        days.calm = True
+        pulls.pull(source, night, full, silent)
+        return str(error)
+    return None
+
+
+def test_every_night_holds_exactly_the_truth_or_fails_with_its_cause_and_holds_it_then(
+    home, monkeypatch, serve, seed
+):
+    rng = random.Random(seed)
+    quiet = frozenset(rng.sample(range(NIGHTS), 10))
+    faults = Faults(seed=seed, growth=1, slow_seconds=0.4, retry_after=1, quiet_days=quiet, **SHARES)
+    days = Days(faults)
+    told = SETTINGS | {"SHOP_URL": serve(days)}
+    for name, value in told.items():
+        monkeypatch.setenv(f"NIGHTSHELF_{name}", str(value))
+    settings.cache_clear()
+    source = extract.source("shop-api", "", "")
+    truth, seen, causes, read = set(), {}, [], set()
+    for day in islice(SHOP.days(), NIGHTS):
+        night = SHOP.start + dt.timedelta(days=day.number)
+        days.today = night + dt.timedelta(days=1)
+        if day.number not in quiet:
+            truth |= {line for order in Dirt(SHOP).listing(day).orders for line in lines(order)}
+        if not truth:
+            continue
+        cause = pull(days, night, full=rng.random() < 0.02)
+        causes += [cause] if cause else []
+        for table in sorted(set(raw.pulls(source.name)) - read, key=lambda name: name.rpartition("=")[2]):
+            names = [c.ORDER_ID, c.ORDERED_AT, c.CUSTOMER, c.PRODUCT, c.QUANTITY]
+            rows = raw.newest(raw.read([table], [*names, c.LINE, *raw.VERSION]).to_pandas())
+            rows = rows.drop_duplicates([c.ORDER_ID, c.LINE])[names]  # listed twice on a page
+            seen |= {one: list(map(tuple, part.to_numpy())) for one, part in rows.groupby(c.ORDER_ID)}
+            read.add(table)
+        held = [line for order in seen.values() for line in order if line[1][:10] <= str(night)]
+        assert len(held) == len(set(held)), f"doubled in night {day.number}"
+        assert set(held) == truth, f"night {day.number}"
+    assert sorted(line[:5] for line in received(source, str(night))) == sorted(truth)
+    assert all("/orders page" in cause or "/goods page" in cause or "moved" in cause for cause in causes)
+    assert [cause for cause in causes if "\n" in cause] == []
+    shelf = GoodsShelf(SHOP, Dirt(SHOP)).on(NIGHTS)
+    assert goods.catalogue(source.name, night)[c.PRODUCT].to_pylist() == sorted(one["id"] for one in shelf)
+    print(f"{NIGHTS} nights, {len(causes)} failed at first")
+    assert 0 < len(causes) < NIGHTS / 2
+
+
+@pytest.mark.parametrize("kind", SHARES)
+def test_each_fault_alone_costs_no_order(home, monkeypatch, serve, seed, kind):
+    """A third of all answers has the fault."""
+    days = Days(
+        Faults(
+            seed=seed,
+            slow_seconds=0.4,
+            retry_after=1,
+            **{kind: 0.05 if kind in ("too_many", "slow") else 0.3},
+        )
+    )
+    told = SETTINGS | {"SHOP_URL": serve(days), "SHOP_TRIES": 20}
+    for name, value in told.items():
+        monkeypatch.setenv(f"NIGHTSHELF_{name}", str(value))
+    settings.cache_clear()
+    days.today = SHOP.start + dt.timedelta(days=3)
+    truth = {
+        line
+        for day in islice(SHOP.days(), 3)
+        for order in Dirt(SHOP).listing(day).orders
+        for line in lines(order)
+    }
+    cause = pull(days, days.today, full=False)
+    assert (cause is None) or kind in ("wrong_type", "duplicated", "shifted"), cause
+    held = [line[:5] for line in received(extract.source("shop-api", "", ""))]
+    assert sorted(held) == sorted(truth)
