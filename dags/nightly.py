@@ -11,16 +11,33 @@
 9. **publish** moves the alias `champion`; a refused model leaves it skipped, and the champion serves on.
 10. **smoke** asks the champion a few questions, and ends the MLflow run.
 
-XCom carries names and counts only; the tables are in the lake, the models in MLflow.
+XCom carries names and counts only; the tables are in the lake, the models in MLflow. The shop's address,
+user and password may be in a connection `nightshelf_shop`, a database's in `nightshelf_sql`; else they are
+settings.
 """
 
 import datetime as dt
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from airflow.sdk import Asset, Context, CronTriggerTimetable, Param, dag, get_current_context, task
-from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
+from airflow.sdk import (
+    Asset,
+    Connection,
+    Context,
+    CronTriggerTimetable,
+    Param,
+    dag,
+    get_current_context,
+    task,
+)
+from airflow.sdk.exceptions import (
+    AirflowException,
+    AirflowFailException,
+    AirflowNotFoundException,
+    AirflowSkipException,
+)
 
 from serving.errors import NightshelfError, PassingError
 
@@ -88,8 +105,30 @@ def last_day(context: Context) -> str | None:
     return str((context["data_interval_end"] - dt.timedelta(microseconds=1)).date())
 
 
+def connection(name: str) -> Connection | None:
+    """The connection by that name, if there is one."""
+    try:
+        return Connection.get(name)
+    except AirflowNotFoundException:
+        return None
+
+
+def take_secrets() -> None:
+    """Lets this task's settings be what Airflow's connections say of the shop and of its database."""
+    found: dict[str, str | None] = {}
+    if shop := connection("nightshelf_shop"):
+        host = shop.host if "://" in (shop.host or "") else f"{shop.schema or 'http'}://{shop.host}"
+        found["SHOP_URL"] = f"{host}:{shop.port}" if shop.port else host
+        found |= {"SHOP_USER": shop.login, "SHOP_PASSWORD": shop.password}
+    if database := connection("nightshelf_sql"):
+        kind, _, place = database.get_uri().partition("://")
+        found["SQL_URL"] = f"{'postgresql+psycopg' if kind.startswith('postgres') else kind}://{place}"
+    os.environ |= {f"NIGHTSHELF_{name}": value for name, value in found.items() if value}
+
+
 def run(step: str, night: Json, *arguments: Any) -> Any:
     """What the step of `pipelines.nightly` by that name answers."""
+    take_secrets()
     from pipelines import nightly
     from pipelines.night import Night
 
@@ -134,6 +173,7 @@ def nightly() -> None:
     @step()
     def begin() -> Json:
         """Settles the night from the Params and the settings, and opens its MLflow run."""
+        take_secrets()
         from pipelines import nightly
 
         context = get_current_context()

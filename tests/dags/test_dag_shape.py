@@ -54,9 +54,10 @@ def test_it_runs_daily_alone_and_makes_up_for_nothing(dag):
 
 
 def test_the_form_asks_for_what_a_night_may_be_told(dag):
-    assert dag["defaults"] == dict.fromkeys(["as_of", "source", "path", "mapping", "sweep", "solver"])
+    empty = dict.fromkeys(["as_of", "source", "path", "mapping", "sweep", "solver"])
+    assert dag["defaults"] == empty | {"full": False}
     assert dag["params"]["as_of"]["format"] == "date"
-    assert dag["params"]["source"]["enum"] == [None, "shop-api", "files"]
+    assert dag["params"]["source"]["enum"] == [None, "shop-api", "files", "sql"]
     assert dag["params"]["solver"]["enum"] == [None, "auto", "implicit", "spark"]
 
 

@@ -20,21 +20,21 @@ from pipelines.settings import settings
 from serving.errors import NightshelfError
 
 NIGHTS = 200
-SHOP = Shop(start=dt.date(2026, 1, 1), seed=7, customers=300, products=200, orders_per_day=20)
+SHOP = Shop(start=dt.date(2026, 1, 1), seed=7, customers=300, products=200, orders_per_day=45)
 SHARES = {
     "server_error": 0.02,
-    "too_many": 0.003,
-    "slow": 0.005,
+    "too_many": 0.0007,
+    "slow": 0.002,
     "reset": 0.02,
     "truncated": 0.02,
     "malformed": 0.02,
     "duplicated": 0.03,
     "shifted": 0.03,
-    "wrong_type": 0.004,
+    "wrong_type": 0.006,
 }
 SETTINGS = {
     "SHOP_PASSWORD": "x",
-    "SHOP_PAGE_SIZE": 5,
+    "SHOP_PAGE_SIZE": 15,
     "SHOP_RATE": 10_000,
     "SHOP_BACKOFF": 0.001,
     "SHOP_TIMEOUT": 0.2,

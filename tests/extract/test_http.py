@@ -1,4 +1,4 @@
-"""A shop is asked politely: so many at once, so many a second, over few connections, and later where it says so."""
+"""A shop is asked politely: so many at once, so many a second, and later where it says so."""
 
 import asyncio
 import datetime as dt
