@@ -30,7 +30,7 @@ class Settings(ServingSettings):
     sweep: str = Field("default", description="search space of pipelines/sweep.toml to use")
 
     shop_url: str = Field("http://127.0.0.1:8090", description="address of the shop's API")
-    shop_user: str = Field("nightshelf", description="user of the shop's API")
+    shop_user: str = Field("nightshelf", pattern="^[^:]*$", description="user of the shop's API")
     shop_password: SecretStr = Field(SecretStr(""), description="password of the shop's API (secret)")
     shop_since: str = Field(
         "",

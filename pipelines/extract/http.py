@@ -4,10 +4,11 @@ import asyncio
 import datetime as dt
 import email.utils
 import time
+from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, Self
 
-import httpx
+import aiohttp
 from aiolimiter import AsyncLimiter
 from pydantic import TypeAdapter, ValidationError
 from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt, wait_random_exponential
@@ -15,6 +16,7 @@ from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt, wait
 from pipelines.settings import Settings
 from serving.errors import NightshelfError, PassingError
 
+OK = 200
 TOO_MANY_REQUESTS = 429
 SERVER_ERROR = 500
 REFUSED = (401, 403)
@@ -25,22 +27,22 @@ class BrokenBodyError(Exception):
     """An answer that is no whole JSON: another try may bring the rest."""
 
 
+class StatusError(Exception):
+    """An answer that isn't 200."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__(status)
+        self.status = status
+
+
 class Shop:
     """A shop's API; used with `async with`."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = s = settings
         self.resume_at = 0.0  # no request before this moment of the monotonic clock
-        self.turns = asyncio.Semaphore(s.shop_concurrency)
         self.limiter = AsyncLimiter(max(s.shop_rate, 1.0), max(1.0, 1.0 / s.shop_rate))
-        self.client = httpx.AsyncClient(
-            base_url=s.shop_url,
-            auth=httpx.BasicAuth(s.shop_user, s.shop_password.get_secret_value()),
-            limits=httpx.Limits(
-                max_connections=s.shop_concurrency, max_keepalive_connections=s.shop_concurrency
-            ),
-            timeout=s.shop_timeout,
-        )
+        self.turns = asyncio.Semaphore(s.shop_concurrency)
         self.retrying = AsyncRetrying(
             retry=retry_if_exception(_worth_retrying),
             wait=wait_random_exponential(multiplier=s.shop_backoff, max=LONGEST_BACKOFF),
@@ -49,13 +51,20 @@ class Shop:
         )
 
     async def __aenter__(self) -> Self:
-        await self.client.__aenter__()
+        s = self.settings
+        password = s.shop_password.get_secret_value()
+        self.session = aiohttp.ClientSession(
+            headers={"Authorization": aiohttp.encode_basic_auth(s.shop_user, password)},
+            connector=aiohttp.TCPConnector(limit=s.shop_concurrency),
+            timeout=aiohttp.ClientTimeout(total=s.shop_timeout),
+            trust_env=True,
+        )
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self.client.__aexit__(kind, error, trace)
+        await self.session.close()
 
     async def page(self, path: str, query: dict[str, str], number: int, shape: TypeAdapter[Any]) -> Any:
         """A page, in its shape.
@@ -66,14 +75,14 @@ class Shop:
         asked = query | {"page": str(number), "per-page": str(self.settings.shop_page_size)}
         try:
             return await self.retrying(self._once, path, asked, shape)
-        except httpx.HTTPStatusError as error:
+        except StatusError as error:
             kind = PassingError if _worth_retrying(error) else NightshelfError
-            raise kind(self._refusal(error.response.status_code, path, number)) from None
+            raise kind(self._refusal(error.status, path, number)) from None
         except BrokenBodyError:
             raise PassingError(
                 f"the shop's {path} page {number} is no whole JSON, {self.settings.shop_tries} times in a row"
             ) from None
-        except httpx.HTTPError as error:
+        except (aiohttp.ClientError, TimeoutError) as error:
             raise PassingError(
                 f"the shop at {self.settings.shop_url} can't be reached for {path} page {number}"
                 f" ({type(error).__name__}, {self.settings.shop_tries} tries): is it up, is"
@@ -91,16 +100,20 @@ class Shop:
             await self.limiter.acquire()
             while (left := self.resume_at - time.monotonic()) > 0:
                 await asyncio.sleep(left)
-            answer = await self.client.get(path, params=query)
-        if answer.is_error:
-            self.resume_at = max(self.resume_at, time.monotonic() + _retry_after(answer))
-        answer.raise_for_status()
+            body = await self._body(f"{self.settings.shop_url.rstrip('/')}{path}", query)
         try:
-            return shape.validate_json(answer.content)
+            return shape.validate_json(body)
         except ValidationError as error:
             if error.errors(include_input=False)[0]["type"] == "json_invalid":
                 raise BrokenBodyError from None
             raise
+
+    async def _body(self, url: str, query: dict[str, str]) -> bytes:
+        async with self.session.get(url, params=query, allow_redirects=False) as answer:
+            if answer.status == OK:
+                return await answer.read()
+            self.resume_at = max(self.resume_at, time.monotonic() + _retry_after(answer.headers))
+            raise StatusError(answer.status)
 
     def _refusal(self, status: int, path: str, number: int) -> str:
         s = self.settings
@@ -117,18 +130,18 @@ class Shop:
 
 
 def _worth_retrying(error: BaseException) -> bool:
-    if isinstance(error, httpx.HTTPStatusError):
-        return _transient(error.response.status_code)
-    return isinstance(error, httpx.TransportError | BrokenBodyError)
+    if isinstance(error, StatusError):
+        return _transient(error.status)
+    return isinstance(error, aiohttp.ClientError | TimeoutError | BrokenBodyError)
 
 
 def _transient(status: int) -> bool:
     return status == TOO_MANY_REQUESTS or status >= SERVER_ERROR
 
 
-def _retry_after(answer: httpx.Response) -> float:
+def _retry_after(headers: Mapping[str, str]) -> float:
     """The seconds that an answer asks to wait: RFC 9110, 10.2.3, a number or a date; else none."""
-    told = answer.headers.get("Retry-After", "")
+    told = headers.get("Retry-After", "")
     if told.isdecimal():
         return float(told)
     try:
