@@ -13,7 +13,7 @@ import httpx
 
 from benchmarks.processes import Measured, measure
 
-ORDERS, PAGE, AT_ONCE = 100_000, 100, 16
+ORDERS, PAGE, AT_ONCE = 100_000, 100, 24
 PULL = """
 import datetime as dt
 from pipelines import extract

@@ -21,6 +21,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
+from urllib.parse import urlsplit
 
 from airflow.sdk import (
     Asset,
@@ -113,16 +114,26 @@ def connection(name: str) -> Connection | None:
         return None
 
 
+def _address(shop: Connection) -> str | None:
+    """The address of a shop's connection, whose host may hold a scheme and a path."""
+    if not shop.host:
+        return None
+    parts = urlsplit(shop.host if "://" in shop.host else f"{shop.schema or 'http'}://{shop.host}")
+    port = f":{shop.port}" if shop.port and not parts.port else ""
+    return parts._replace(netloc=f"{parts.netloc}{port}").geturl()
+
+
 def take_secrets() -> None:
     """Lets this task's settings be what Airflow's connections say of the shop and of its database."""
+    from sqlalchemy import URL
+
     found: dict[str, str | None] = {}
     if shop := connection("nightshelf_shop"):
-        host = shop.host if "://" in (shop.host or "") else f"{shop.schema or 'http'}://{shop.host}"
-        found["SHOP_URL"] = f"{host}:{shop.port}" if shop.port else host
-        found |= {"SHOP_USER": shop.login, "SHOP_PASSWORD": shop.password}
+        found |= {"SHOP_USER": shop.login, "SHOP_PASSWORD": shop.password, "SHOP_URL": _address(shop)}
     if database := connection("nightshelf_sql"):
-        kind, _, place = database.get_uri().partition("://")
-        found["SQL_URL"] = f"{'postgresql+psycopg' if kind.startswith('postgres') else kind}://{place}"
+        kind = "postgresql+psycopg" if database.conn_type.startswith("postgres") else database.conn_type
+        place = (database.login, database.password, database.host, database.port, database.schema)
+        found["SQL_URL"] = URL.create(kind, *place).render_as_string(hide_password=False)
     os.environ |= {f"NIGHTSHELF_{name}": value for name, value in found.items() if value}
 
 

@@ -37,7 +37,7 @@ class Settings(ServingSettings):
         description="query parameter by which the shop's API lists orders since a time; empty: it has none",
     )
     shop_concurrency: int = Field(8, ge=1, description="pages of the shop's API asked for at once")
-    shop_rate: float = Field(20.0, gt=0, description="requests per second to the shop's API, at most")
+    shop_rate: float = Field(50.0, gt=0, description="requests per second to the shop's API, at most")
     shop_page_size: int = Field(100, ge=1, description="orders per page of the shop's API")
     shop_timeout: float = Field(30.0, gt=0, description="seconds to wait for one page")
     shop_tries: int = Field(5, ge=1, description="tries for one page before the run fails")
@@ -79,7 +79,9 @@ class Settings(ServingSettings):
     def _plain_address(cls, url: str) -> str:
         """Without a user and a password, as messages quote it."""
         parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.port == 0:
+        extra = "@" in parts.netloc or parts.query or parts.fragment  # no place for secrets
+        good_host = parts.hostname and ".." not in parts.hostname and parts.port != 0
+        if parts.scheme not in ("http", "https") or extra or not good_host:
             raise ValueError(
                 "write it as http://shop.example:8090; user and password are settings of their own"
             )

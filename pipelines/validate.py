@@ -22,7 +22,8 @@ FETCHED = "fetched"
 DUPLICATE = "duplicate"
 LATER = "later_than_the_night"
 NOT_A_PRODUCT = "not_a_product"
-DROPPED = (LATER, NOT_A_PRODUCT)
+EMPTY_ORDER = "empty_order"
+DROPPED = (LATER, NOT_A_PRODUCT, EMPTY_ORDER)
 USED = "used"
 
 LARGEST_QUANTITY = 100_000
@@ -51,18 +52,26 @@ def judge(raw: DataFrame, dialect: Dialect, as_of: dt.date) -> DataFrame:
 
 
 def newest(raw: DataFrame) -> DataFrame:
-    """The lines of the last answer that held their order; an order comes whole, so it replaces all before."""
+    """The lines of the last answer that held their order; an order comes whole, so it replaces all before.
+
+    Lines without an order id belong to their file: read again, it replaces them.
+    """
     version = F.struct(c.EXTRACTED_AT, c.PAGE)
     several = (
-        raw.groupBy(c.ORDER_ID)
+        raw.groupBy(F.col(c.ORDER_ID).alias("_order"))
         .agg(F.min(version).alias("oldest"), F.max(version).alias("newest"))
         .where(F.col("oldest") != F.col("newest"))
-        .select(F.col(c.ORDER_ID).alias("_order"), "newest")
+        .select("_order", "newest")
     )
+    files = raw.groupBy(F.col(c.SOURCE).alias("_file")).agg(F.max(version).alias("read"))
     # Few orders have several versions, so that they travel to the lines and not the lines to them.
-    joined = raw.join(F.broadcast(several), raw[c.ORDER_ID] == F.col("_order"), "left")
-    last = F.col("newest").isNull() | (version == F.col("newest"))
-    return joined.where(last).drop("_order", "newest")
+    joined = raw.join(F.broadcast(several), F.col(c.ORDER_ID) == F.col("_order"), "left").join(
+        F.broadcast(files), F.col(c.SOURCE) == F.col("_file"), "left"
+    )
+    last = F.when(F.col(c.ORDER_ID).isNull(), version == F.col("read")).otherwise(
+        F.col("newest").isNull() | (version == F.col("newest"))
+    )
+    return joined.where(last).drop("_order", "newest", "_file", "read")
 
 
 def goods(judged: DataFrame) -> DataFrame:
@@ -151,6 +160,7 @@ def _fate(dialect: Dialect, as_of: dt.date) -> Column:
     rules = {
         UNREADABLE: F.col(c.FAULT).isNotNull(),
         "no_order": _blank(c.ORDER_ID),
+        EMPTY_ORDER: _blank(c.PRODUCT) & _blank(c.QUANTITY) & _blank(c.UNIT_PRICE),
         "no_product": _blank(c.PRODUCT),
         "unparsable_time": F.col(TIME).isNull(),
         LATER: F.to_date(TIME) > F.lit(as_of),

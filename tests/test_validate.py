@@ -73,6 +73,7 @@ CASES = [
     ({c.CUSTOMER: None}, "no_customer"),
     ({c.CUSTOMER: " "}, "no_customer"),
     ({c.FAULT: "has 2 columns, the header 7"}, "unreadable_line"),
+    ({c.PRODUCT: None, c.QUANTITY: None, c.UNIT_PRICE: None}, "empty_order"),
     # the first rule that a line breaks
     ({c.PRODUCT: "", c.UNIT_PRICE: "0"}, "no_product"),
     ({c.QUANTITY: "0", c.CUSTOMER: None}, "bad_quantity"),
@@ -137,7 +138,7 @@ def test_quarantine_keeps_a_line_as_received_but_for_the_customer_with_its_rule_
     found = validate.quarantine(judged, "run 1", KEY)
     assert found.columns == [*COLUMNS, c.RULE, c.RUN]
     kept = {row[c.LINE]: row.asDict() for row in found.collect()}
-    dropped = ("used", "later_than_the_night", "not_a_product")
+    dropped = ("used", "later_than_the_night", "not_a_product", "empty_order")
     assert kept == {
         line: hidden(LINES[line]) | {c.RULE: fate, c.RUN: "run 1"}
         for line, (_, fate) in enumerate(CASES)
@@ -157,15 +158,15 @@ def test_an_order_is_what_its_newest_version_says_whole(spark):
         *version("listed twice", 1, 1, "A", "B"),
         *version("listed twice", 2, 1, "A", "B"),
         *version("as it was", 5, 0, "A"),
-        *version(None, 1, 0, "A"),
-        *version(None, 2, 1, "A"),
+        *(line | {c.SOURCE: "a file"} for line in version(None, 1, 0, "A", "B")),
+        *(line | {c.SOURCE: "a file"} for line in version(None, 1, 1, "A")),
     ]
     judged = judge(spark, lines)
     found = sorted((row[c.ORDER_ID] or "", row[c.PRODUCT]) for row in judged.collect())
     twice, changed = ("listed twice", "A"), ("changed", "A")
     assert found == [("", "A"), ("as it was", "A"), changed, ("changed", "D"), twice, ("listed twice", "B")]
     counts = validate.waterfall(frame(spark, lines), judged)
-    assert counts == {"fetched": 12, "duplicate": 3 + 2 + 1, "used": 5, "no_order": 1}
+    assert counts == {"fetched": 13, "duplicate": 3 + 2 + 2, "used": 5, "no_order": 1}
 
 
 def test_bad_lines_of_several_files_are_each_their_own(spark):

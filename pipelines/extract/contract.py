@@ -42,7 +42,7 @@ class Good(TypedDict):
     category: NotRequired[Text]
     brand: NotRequired[Text]
     price: NotRequired[float | None]
-    inStock: NotRequired[bool]
+    inStock: NotRequired[bool | None]
 
 
 class OrderPage(TypedDict):
@@ -59,15 +59,22 @@ class GoodPage(TypedDict):
     pageCount: int
 
 
+NOTHING = Line(goodsId=None, quantity=None)
+
 # Dictionaries, for a page of them is checked in a fifth of the time that objects take.
 ORDER_PAGE = TypeAdapter(OrderPage)
 GOOD_PAGE = TypeAdapter(GoodPage)
 
 
 def order_lines(answer: OrderPage) -> pa.Table:
-    """The lines of a page of orders, in columns of RAW_ORDERS."""
+    """The lines of a page of orders, in columns of RAW_ORDERS; an empty basket is one line of nothing.
+
+    So an order whose lines went replaces what it was.
+    """
     orders = answer["orders"]
-    lines = [(order, number, line) for order in orders for number, line in enumerate(order["basket"])]
+    lines = [
+        (order, number, line) for order in orders for number, line in enumerate(order["basket"] or [NOTHING])
+    ]
     columns = {
         c.ORDER_ID: [order["id"] for order, _, _ in lines],
         c.LINE: [number for _, number, _ in lines],
@@ -90,7 +97,7 @@ def products(answer: GoodPage) -> pa.Table:
             c.CATEGORY: good.get("category"),
             c.BRAND: good.get("brand"),
             c.PRICE: good.get("price"),
-            c.IN_STOCK: good.get("inStock", True),
+            c.IN_STOCK: good.get("inStock") is not False,
         }
         for good in answer["goods"]
     ]

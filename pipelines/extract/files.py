@@ -1,6 +1,7 @@
 """A file, or a folder of files that grows, whose columns a mapping names."""
 
 import datetime as dt
+import re
 from collections.abc import Iterator
 from functools import partial
 from itertools import groupby
@@ -15,7 +16,7 @@ from pipelines.extract.mapping import mapping
 from pipelines.extract.source import Dialect, Reached, Since, last_iso_day, named
 from pipelines.extract.staging import Staging
 from pipelines.progress import Progress
-from serving.errors import NightshelfError
+from serving.errors import NightshelfError, PassingError
 
 FILES = "files"
 PART = "part-"  # what Spark and Hadoop call the pieces of one table
@@ -25,7 +26,8 @@ class Files:
     """Source `files`: Parquet, CSV or JSON lines, plain or packed.
 
     What came with one file, or with the part-* files of one folder, is one delivery: an order that a
-    later delivery names again is replaced by it. A file that changed is read again.
+    later delivery names again is replaced by it. Later is what came in a later night, and in one night
+    what has the later name. A file that changed is read again.
     """
 
     def __init__(self, path: str, mapping_name: str) -> None:
@@ -41,7 +43,7 @@ class Files:
 
     def last_day(self, since: Since | None) -> dt.date:
         """The day of the last order in the files."""
-        new = [file for delivery in self._new(since).values() for file in delivery]
+        new = [self._file(name) for names in _new(self._stamps(), since).values() for name in names]
         at = {c.ORDERED_AT: self.columns[c.ORDERED_AT]}
         times = (rows[c.ORDERED_AT] for file in new for rows in lines.tables(file, at))
         known = since.last_day if since else None
@@ -55,7 +57,8 @@ class Files:
 
     def orders(self, since: Since | None, staging: Staging, progress: Progress) -> Reached:
         """The files with their sizes and times; the rows of those that are new or changed are in staging."""
-        new = self._new(since)
+        found = self._stamps()  # before anything is read: what comes or grows meanwhile is new the next time
+        new = _new(found, since)
         counted = 0
 
         def count(done: int, rows: pa.Table) -> pa.Table:
@@ -67,50 +70,63 @@ class Files:
         for page in set(staging.pages()) - new.keys():
             staging.drop(page)
         for done, (page, delivery) in enumerate(new.items()):
-            stamps = {self._name(file): _stamp(file) for file in delivery}
+            stamps = {name: found[name] for name in delivery}
             if page not in staging.pages() or staging.note(page) != stamps:
                 staging.keep(page, map(partial(count, done), self._rows(delivery)), stamps)
         progress(len(new), len(new), counted)
-        return {FILES: {self._name(file): _stamp(file) for file in self._files()}}
+        return {FILES: found}
 
     def goods(self) -> None:
         """Nothing: what is known of products stands beside their sales."""
 
-    def _rows(self, delivery: list[Path]) -> Iterator[pa.Table]:
-        for file in delivery:
-            for rows in lines.tables(file, self.columns):
-                source = pa.repeat(pa.scalar(self._name(file)), rows.num_rows)
+    def _rows(self, names: list[str]) -> Iterator[pa.Table]:
+        for name in names:
+            for rows in lines.tables(self._file(name), self.columns):
+                source = pa.repeat(pa.scalar(name), rows.num_rows)
                 yield rows.append_column(c.SOURCE, source)
 
-    def _new(self, since: Since | None) -> dict[int, list[Path]]:
-        """The deliveries that hold a new or a changed file, by their place among all."""
-        known = since.reached[FILES] if since else {}
-        deliveries = [list(files) for _, files in groupby(self._files(), _delivery)]
-        return {
-            number: files
-            for number, files in enumerate(deliveries)
-            if any(known.get(self._name(file)) != _stamp(file) for file in files)
-        }
+    def _file(self, name: str) -> Path:
+        return self.path if self.path.is_file() else self.path / name
 
-    def _files(self) -> list[Path]:
+    def _stamps(self) -> dict[str, list[int]]:
+        """Size and time of each file by its name, in the order of the names, numbers in them counted."""
         if self.path.is_file():
-            return [self.path]
-        found = sorted(file for file in self.path.rglob("*") if file.is_file() and not self._hidden(file))
-        if not found:
+            return {self.path.name: _stamp(self.path)}
+        files = [file for file in self.path.rglob("*") if file.is_file() and not self._hidden(file)]
+        if not files:
             raise NightshelfError(f"the folder {self.path} holds no files")
-        return found
+        names = sorted((str(file.relative_to(self.path)) for file in files), key=_natural)
+        return {name: _stamp(self.path / name) for name in names}
 
     def _hidden(self, file: Path) -> bool:
         return any(part[0] in "._" for part in file.relative_to(self.path).parts)
 
-    def _name(self, file: Path) -> str:
-        return file.name if file == self.path else str(file.relative_to(self.path))
+
+def _new(found: dict[str, list[int]], since: Since | None) -> dict[int, list[str]]:
+    """The deliveries that hold a new or a changed file, by their place among all."""
+    known = since.reached[FILES] if since else {}
+    deliveries = [list(names) for _, names in groupby(found, _delivery)]
+    return {
+        place: names
+        for place, names in enumerate(deliveries)
+        if any(known.get(name) != found[name] for name in names)
+    }
 
 
-def _delivery(file: Path) -> Path:
-    return file.parent if file.name.startswith(PART) else file
+def _delivery(name: str) -> str:
+    folder, _, file = name.rpartition("/")
+    return folder if file.startswith(PART) else name
+
+
+def _natural(name: str) -> list[tuple[int, str]]:
+    return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", name)]
 
 
 def _stamp(file: Path) -> list[int]:
-    found = file.stat()
+    try:
+        found = file.stat()
+    except FileNotFoundError:
+        raise PassingError(
+            f"{file.name} went while the folder was read: see that only whole files come to it"
+        ) from None
     return [found.st_size, found.st_mtime_ns]

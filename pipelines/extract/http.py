@@ -7,6 +7,8 @@ import time
 from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, Self
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 from aiolimiter import AsyncLimiter
@@ -21,6 +23,7 @@ TOO_MANY_REQUESTS = 429
 SERVER_ERROR = 500
 REFUSED = (401, 403)
 LONGEST_BACKOFF = 60.0
+LONGEST_WAIT = 3600.0
 
 
 class BrokenBodyError(Exception):
@@ -57,7 +60,7 @@ class Shop:
             headers={"Authorization": aiohttp.encode_basic_auth(s.shop_user, password)},
             connector=aiohttp.TCPConnector(limit=s.shop_concurrency),
             timeout=aiohttp.ClientTimeout(total=s.shop_timeout),
-            trust_env=True,
+            proxy=_proxy(s.shop_url),  # by trust_env a .netrc would speak against the settings
         )
         return self
 
@@ -112,7 +115,11 @@ class Shop:
         async with self.session.get(url, params=query, allow_redirects=False) as answer:
             if answer.status == OK:
                 return await answer.read()
-            self.resume_at = max(self.resume_at, time.monotonic() + _retry_after(answer.headers))
+            if (seconds := _retry_after(answer.headers)) > LONGEST_WAIT:
+                raise PassingError(
+                    f"the shop at {self.settings.shop_url} asks to be left alone for {seconds:.0f} s"
+                )
+            self.resume_at = max(self.resume_at, time.monotonic() + seconds)
             raise StatusError(answer.status)
 
     def _refusal(self, status: int, path: str, number: int) -> str:
@@ -127,6 +134,12 @@ class Shop:
             f"the shop answered {status} for {path} page {number}{tries}:"
             " see that the shop is well, and NIGHTSHELF_SHOP_URL right"
         )
+
+
+def _proxy(url: str) -> str | None:
+    """The proxy that the environment names for an address."""
+    parts = urlsplit(url)
+    return None if proxy_bypass(parts.hostname or "") else getproxies().get(parts.scheme)
 
 
 def _worth_retrying(error: BaseException) -> bool:

@@ -34,7 +34,7 @@ def tables(file: Path, names: Names) -> Iterator[pa.Table]:
         raise NightshelfError(f"{file.name} is none of the formats read: {', '.join(READERS)}")
     try:
         yield from READERS[suffix](file, names)
-    except (pa.ArrowException, OSError, EOFError) as error:
+    except (pa.ArrowException, OSError, EOFError, csv.Error) as error:
         raise NightshelfError(f"{file.name} can't be read: {_cause(error)}") from None
 
 
@@ -67,7 +67,7 @@ def _csv(file: Path, names: Names) -> Iterator[pa.Table]:
 
 
 def _open_csv(stream: Any, names: Names, skip: Callable[[Any], str]) -> pa.csv.CSVStreamingReader:
-    theirs = list(names.values())
+    theirs = list(dict.fromkeys(names.values()))
     return pa.csv.open_csv(
         stream,
         pa.csv.ReadOptions(use_threads=False),  # else no line has a number
@@ -129,7 +129,7 @@ def _object(number: int, line: bytes, names: Names, seen: set[str]) -> dict[str,
         found = json.loads(line)
         seen.update(found)
         return {ours: _plain(found.get(theirs)) for ours, theirs in names.items()} | {c.LINE: number}
-    except (ValueError, AttributeError, TypeError):
+    except (ValueError, AttributeError, TypeError, RecursionError):
         return {c.LINE: number, c.FAULT: "is no JSON object of plain values"}
 
 
@@ -138,7 +138,9 @@ def _plain(value: Any) -> str | None:
         raise TypeError
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return None
-    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+    plain = str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+    plain.encode()  # half a surrogate pair is no text
+    return plain
 
 
 def _faulty(names: Names, faults: dict[int, str]) -> pa.Table:

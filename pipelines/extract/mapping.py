@@ -20,7 +20,7 @@ class Query(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     lines: str  # a SELECT of all order lines, one row each
-    changed: str  # its column that tells when an order was last written: a time, or a number that grows
+    changed: str  # its column that tells when an order was last written: a time, or a number that only grows
 
 
 class Mapping(Dialect):

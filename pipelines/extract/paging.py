@@ -16,7 +16,7 @@ three times in a row, and a list that loses entries while the second of two runs
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,16 +32,18 @@ SLACK = 100
 
 @dataclass(frozen=True)
 class Page:
-    """What a page said: the hashes of its entries' ids in order, how many pages there are, its last day."""
+    """What a page said: the hashes of its entries' ids in order, how many pages there are, its days."""
 
     ids: NDArray[np.int64]
     count: int
-    day: str
+    day: str  # its last
+    first_day: str
 
 
-def page(ids: Iterable[str], count: int, day: str) -> Page:
-    """A page of entries with these ids."""
-    return Page(np.array([hash(one) for one in ids], np.int64), count, day)
+def page(ids: Iterable[str], count: int, days: Collection[str]) -> Page:
+    """A page of entries with these ids, on these days."""
+    hashes = np.array([hash(one) for one in ids], np.int64)
+    return Page(hashes, count, max(days, default=""), min(days, default=""))
 
 
 class Listing:
@@ -175,7 +177,7 @@ class Listing:
         return sorted((number for number in doubted if self.said[number] < SAME), reverse=True)
 
     def _newest_first(self) -> bool:
-        return self.count in self.pages and self.front.day > self.pages[self.count].day != ""
+        return self.count in self.pages and self.front.first_day > self.pages[self.count].day != ""
 
     def _check_order(self) -> None:
         if self._newest_first():

@@ -61,10 +61,11 @@ def _pull_once(source: Source, full: bool, progress: Progress) -> tuple[int, dt.
         full=before is None,
     )
     staged = staging.read if before is None else partial(raw.news, source.name, staging.read)
+    staging.check_owner()
     rows = raw.append(source.name, mark, staged())
     staging.remove()
     return rows, staging.started if resumed else None
 
 
 def _last_day(staging: Staging) -> dt.date | None:
-    return last_iso_day(rows[c.ORDERED_AT] for rows in staging.read())
+    return last_iso_day(rows[c.ORDERED_AT] for rows in raw.batches(staging.read()))

@@ -28,7 +28,8 @@ MARK = "_mark.json"  # Arrow and Spark leave names with an underscore alone
 FULL, PULL = "full", "pull"
 BATCH_ROWS = 100_000
 VERSION = [c.EXTRACTED_AT, c.PAGE]
-SAYS = [c.ORDER_ID, c.LINE, c.ORDERED_AT, c.CUSTOMER, c.PRODUCT, c.QUANTITY, c.UNIT_PRICE]
+SAYS = [c.ORDER_ID, c.ORDERED_AT, c.CUSTOMER, c.PRODUCT, c.QUANTITY, c.UNIT_PRICE]
+SAYS += [c.NAME, c.CATEGORY, c.BRAND]
 
 
 class Mark(BaseModel):
@@ -82,13 +83,13 @@ def append(source: str, left: Mark, pages: Iterable[pa.Table]) -> int:
             fs.open(f"{path}/part-0.parquet", "wb") as file,
             pq.ParquetWriter(file, RAW_ORDERS) as parquet,
         ):
-            for batch in _batches(chain([first] if first else [], rows)):
+            for batch in batches(chain([first] if first else [], rows)):
                 parquet.write_table(batch)
                 written += batch.num_rows
         fs.pipe_file(f"{path}/{MARK}", left.model_dump_json().encode())
 
     lake.replace(table, save)
-    for old in before if left.full else []:
+    for old in set(before) - {table} if left.full else ():
         lake.remove(old)
     return written
 
@@ -122,7 +123,7 @@ def news(source: str, staged: Callable[[], Iterable[pa.Table]]) -> Iterator[pa.T
     """
     now = _digests(staged())
     known = pc.field(c.ORDER_ID).isin(pa.array(now.index, pa.string()))
-    before = newest(read(pulls(source), SAYS + VERSION, known).to_pandas())
+    before = newest(read(pulls(source), [*SAYS, c.SOURCE, *VERSION], known).to_pandas())
     then = _digests([pa.Table.from_pandas(before, preserve_index=False)])
     both = now.index.intersection(then.index)
     same = pa.array(both[now[both].to_numpy() == then[both].to_numpy()], pa.string())
@@ -131,13 +132,15 @@ def news(source: str, staged: Callable[[], Iterable[pa.Table]]) -> Iterator[pa.T
 
 
 def newest(rows: pd.DataFrame) -> pd.DataFrame:
-    """The rows of the newest version of each order; those without an order id stay."""
-    last = rows.sort_values(VERSION).drop_duplicates(c.ORDER_ID, keep="last")[[c.ORDER_ID, *VERSION]]
-    anonymous = rows[rows[c.ORDER_ID].isna()]
-    return pd.concat([rows.merge(last.dropna(subset=c.ORDER_ID), on=[c.ORDER_ID, *VERSION]), anonymous])
+    """The rows of each order's newest version; without an order id, those of their file's last reading."""
+    inverse = rows.sort_values(VERSION, ascending=False)
+    orders = inverse.dropna(subset=c.ORDER_ID).drop_duplicates(c.ORDER_ID)[[c.ORDER_ID, *VERSION]]
+    files = inverse.drop_duplicates(c.SOURCE)[[c.SOURCE, *VERSION]]
+    anonymous = rows[rows[c.ORDER_ID].isna()].merge(files, on=[c.SOURCE, *VERSION])
+    return pd.concat([rows.merge(orders, on=[c.ORDER_ID, *VERSION]), anonymous])
 
 
-def _batches(pages: Iterable[pa.Table]) -> Iterator[pa.Table]:
+def batches(pages: Iterable[pa.Table]) -> Iterator[pa.Table]:
     """The pages together in tables of about 100,000 rows."""
     held: list[pa.Table] = []
     for page in pages:
@@ -151,7 +154,7 @@ def _batches(pages: Iterable[pa.Table]) -> Iterator[pa.Table]:
 
 def _digests(tables: Iterable[pa.Table]) -> "pd.Series[Any]":
     """A number per order id that tells what all its lines on the last page that holds it say together."""
-    found = [_lines(rows.select([*SAYS, c.PAGE]).to_pandas()) for rows in _batches(tables)]
+    found = [_lines(rows.select([*SAYS, c.PAGE]).to_pandas()) for rows in batches(tables)]
     on_pages = pd.concat(found).groupby(level=[0, 1]).sum() if found else pd.Series([], [[], []], np.uint64)
     digests: pd.Series[Any] = on_pages.groupby(level=0).last()
     return digests

@@ -2,6 +2,7 @@
 
 import asyncio
 import datetime as dt
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -11,8 +12,8 @@ import pyarrow as pa
 from pipelines.extract import contract, raw
 from pipelines.extract.http import Shop
 from pipelines.extract.paging import Listing, Page, page
-from pipelines.extract.source import DAY_LETTERS, Dialect, Reached, Since, named
-from pipelines.extract.staging import Staging
+from pipelines.extract.source import DAY_LETTERS, ISO_DAY, Dialect, Reached, Since, named
+from pipelines.extract.staging import Note, Staging
 from pipelines.progress import Progress, silent
 from pipelines.settings import Settings
 
@@ -62,14 +63,14 @@ class ShopApi:
 
             async def ask(number: int) -> Page:
                 answer = await shop.page(ORDERS, query, number, contract.ORDER_PAGE)
-                found, ids = _listed(answer), [order["id"] for order in answer["orders"]]
-                told = [contract.order_lines(answer)], {"ids": ids, "count": found.count, "day": found.day}
+                note = _note(answer)
+                told = [contract.order_lines(answer)], note
                 if number in first:
                     later[number] = told
                 else:
                     first.add(number)
                     staging.keep(number, *told)
-                return found
+                return page(**note)
 
             needed = await Listing(ask, self.settings.shop_concurrency, kept, progress).read(known)
         # Only now and from the oldest page on: a run that goes on with staged pages takes the older ones
@@ -86,15 +87,22 @@ class ShopApi:
             async def ask(number: int) -> Page:
                 answer = await shop.page(GOODS, {}, number, contract.GOOD_PAGE)
                 tables[number] = contract.products(answer)
-                return page([one["id"] for one in answer["goods"]], answer["pageCount"], "")
+                return page([one["id"] for one in answer["goods"]], answer["pageCount"], [])
 
             await Listing(ask, self.settings.shop_concurrency, {}, silent).read(lambda _: False)
         return pa.concat_tables(tables.values())
 
 
-def _listed(answer: contract.OrderPage) -> Page:
-    days = [at[:DAY_LETTERS] for order in answer["orders"] if (at := order["createdAt"])]
-    return page([order["id"] for order in answer["orders"]], answer["pageCount"], max(days, default=""))
+def _note(answer: contract.OrderPage) -> Note:
+    """What is to be known of a page: the ids of its orders, how many pages there are, and its days."""
+    tomorrow = str(dt.datetime.now(dt.UTC).date() + dt.timedelta(days=1))
+    days = {(order["createdAt"] or "")[:DAY_LETTERS] for order in answer["orders"]}
+    real = sorted(day for day in days if re.match(ISO_DAY, day) and day <= tomorrow)
+    return {
+        "ids": [order["id"] for order in answer["orders"]],
+        "count": answer["pageCount"],
+        "days": [real[0], real[-1]] if real else [],
+    }
 
 
 def _known_before(day: str, known: "np.ndarray[Any, Any]") -> Callable[[Page], bool]:

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from pydantic import BaseModel, ConfigDict, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from pipelines import columns as c
 from pipelines.extract.staging import Staging
@@ -27,7 +27,7 @@ class Dialect(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     timezone: str = "UTC"  # of times that state none
-    row_key: tuple[str, ...] = (c.ORDER_ID, c.LINE)  # rows of an order that agree on these are one row
+    row_key: tuple[str, ...] = Field((c.ORDER_ID, c.LINE), min_length=1)  # rows that agree on these are one
     not_products: str = ""  # regular expression of codes that are no products: postage, fees, vouchers
     guests: bool = False  # whether an order without a customer is a good order
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 import sqlalchemy as sa
-from sqlalchemy.exc import ArgumentError, InterfaceError, NoSuchModuleError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
 from pipelines import columns as c
 from pipelines.extract.mapping import mapping
@@ -42,15 +42,22 @@ class Sql:
         self.columns, self.query = found.columns, found.sql
         self.overlap = dt.timedelta(days=settings.overlap_days)
         self.engine = _engine(url)
-        self.name = named("sql", self.engine.url.render_as_string(hide_password=True))
-        self.where = f"the database at {self.engine.url.render_as_string(hide_password=True)}"
+        place = self.engine.url.set(username=None, password=None, query={})  # a query may hold a password too
+        self.name = named("sql", str(place))
+        self.where = f"the database at {place}"
         self.plan = {"columns": self.columns, "sql": self.query.model_dump()}
         theirs = {*self.columns.values(), self.query.changed}
-        self.lines = sa.text(self.query.lines).columns(*map(sa.column, sorted(theirs))).subquery("lines")
+        self.lines = (
+            sa.text(f"{self.query.lines.rstrip().rstrip(';')}\n")
+            .columns(*map(sa.column, sorted(theirs)))
+            .subquery("lines")
+        )
 
     def last_day(self, since: Since | None) -> dt.date:
         """The day of the last order; raises NightshelfError where no time begins with an ISO date."""
-        latest = self._one(sa.select(sa.func.max(self._ours(c.ORDERED_AT))))
+        at = self._ours(c.ORDERED_AT)
+        soon = _bound(str(dt.datetime.now(dt.UTC).date() + dt.timedelta(days=2)))  # later ones are mistakes
+        latest = self._one(sa.select(sa.func.max(at)).where(at < soon))
         if day := last_iso_day([pa.chunked_array([[None if latest is None else str(latest)]], pa.string())]):
             return day
         raise NightshelfError(
@@ -90,7 +97,8 @@ class Sql:
         asked = sa.select(*columns).where(order.is_not(None)).order_by(order, *columns)
         if since and (changed := since.reached[CHANGED]) is not None:
             others = self.lines.alias("others")
-            newer = others.c[self.query.changed] >= _bound(_earlier(changed, self.overlap))
+            when = others.c[self.query.changed]
+            newer = when.is_(None) | (when >= _bound(_earlier(changed, self.overlap)))
             asked = asked.where(order.in_(sa.select(others.c[self.columns[c.ORDER_ID]]).where(newer)))
         return asked if last is None else asked.where(order > _bound(last))
 
@@ -123,24 +131,30 @@ class Sql:
     @contextmanager
     def _connected(self) -> Iterator[sa.Connection]:
         try:
-            with self.engine.connect() as connection:
-                yield connection
-        except (OperationalError, InterfaceError) as error:
+            connection = self.engine.connect()
+        except (SQLAlchemyError, ValueError, TypeError) as error:
             raise PassingError(
-                f"{self.where} can't be read ({_cause(error)}): is it up, is NIGHTSHELF_SQL_URL right?"
+                f"{self.where} can't be reached ({_cause(error)}): is it up, is NIGHTSHELF_SQL_URL right?"
             ) from None
+        try:
+            with connection:
+                yield connection
         except SQLAlchemyError as error:
-            raise NightshelfError(f"{self.where} refused the query of the mapping: {_cause(error)}") from None
+            kind = PassingError if getattr(error, "connection_invalidated", False) else NightshelfError
+            raise kind(f"{self.where} refused the query of the mapping: {_cause(error)}") from None
 
 
 def _engine(url: str) -> sa.Engine:
     try:
-        return sa.create_engine(url, poolclass=sa.NullPool)
-    except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
+        engine = sa.create_engine(url, poolclass=sa.NullPool)
+        if "@" in (engine.url.host or ""):
+            raise ValueError
+        return engine
+    except (ArgumentError, NoSuchModuleError, ModuleNotFoundError, ValueError, TypeError) as error:
         # What SQLAlchemy says may quote the URL, and with it the password.
         raise NightshelfError(
             f"NIGHTSHELF_SQL_URL can't be used ({type(error).__name__}): write it as"
-            " postgresql+psycopg://user:password@host/shop, and install the driver that it names"
+            " postgresql+psycopg://user:password@host/shop, an @ in it as %40; is the driver installed?"
         ) from None
 
 
@@ -154,14 +168,18 @@ def _plain(value: Any) -> int | float | str | None:
 
 
 def _text(value: Any) -> str | None:
+    if isinstance(value, bytes):
+        return value.hex()
     return None if value is None else str(value)
 
 
 def _earlier(changed: int | float | str, overlap: dt.timedelta) -> int | float | str:
     """A moment so much earlier, written as it was; what is no time as it is."""
+    if not isinstance(changed, str):
+        return changed
     try:
-        return str(dt.datetime.fromisoformat(str(changed)) - overlap)
-    except ValueError:
+        return str(dt.datetime.fromisoformat(changed) - overlap)
+    except (ValueError, OverflowError):
         return changed
 
 
@@ -170,6 +188,6 @@ def _numbered(rows: list[tuple[Any, ...]], order: int) -> list[int]:
     return [place for _, lines in groupby(rows, lambda row: row[order]) for place, _ in enumerate(lines)]
 
 
-def _cause(error: SQLAlchemyError) -> str:
+def _cause(error: Exception) -> str:
     cause = getattr(error, "orig", None) or error
     return f"{type(cause).__name__}: {str(cause).splitlines()[0] if str(cause) else 'no reason given'}"

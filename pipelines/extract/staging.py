@@ -15,6 +15,7 @@ from pydantic import BaseModel, ValidationError
 
 from pipelines import columns as c
 from pipelines import lake
+from serving.errors import PassingError
 
 RAW_ORDERS = pa.schema(
     [(c.ORDER_ID, pa.string()), (c.LINE, pa.int64())]
@@ -34,6 +35,7 @@ class State(BaseModel):
     id: str
     started: dt.datetime
     plan: dict[str, Any]
+    owner: str  # the run that fills it
 
 
 class Staging:
@@ -45,15 +47,23 @@ class Staging:
         left = self._left()
         if left is None or left.plan != plan:
             lake.remove(self.folder)
-            left = State(id=uuid.uuid4().hex, started=dt.datetime.now(dt.UTC), plan=plan)
-            lake.put(f"{self.folder}/{STATE}", left.model_dump_json().encode())
+            left = State(id=uuid.uuid4().hex, started=dt.datetime.now(dt.UTC), plan=plan, owner="")
+        self.state = left.model_copy(update={"owner": uuid.uuid4().hex})
         self.id, self.started = left.id, left.started
+        lake.put(f"{self.folder}/{STATE}", self.state.model_dump_json().encode())
 
     def _left(self) -> State | None:
         try:
             return State.model_validate_json(lake.load(f"{self.folder}/{STATE}"))
         except (FileNotFoundError, ValidationError):
             return None
+
+    def check_owner(self) -> None:
+        """Raises PassingError where another run has taken over."""
+        if self._left() != self.state:
+            raise PassingError(
+                "another run reads the same source at this moment: let it end, and run the night again"
+            )
 
     def keep(self, page: int, tables: Iterable[pa.Table], note: Note) -> None:
         """Keeps a page, in place of what it held before.

@@ -3,6 +3,7 @@
 import datetime as dt
 import json
 import os
+import re
 import sqlite3
 import subprocess
 import sys
@@ -57,6 +58,7 @@ def test_a_night_asks_the_shop_of_the_connection_as_its_user(tmp_path, known):
         told = night(tmp_path, nightshelf_shop=shop)
     if known:
         assert "validation stopped the night" in told
+        assert re.search(r"[\d,]+ of [\d,]+ pages, [\d,]+ orders, [\d,]+ orders/s, [\d:]+ left", told)
         assert list((tmp_path / "lake" / "raw" / "orders").glob("source=shop-api-*/full=*/*/part-0.parquet"))
     else:
         assert "the shop refused user 'me' at /orders (401)" in told

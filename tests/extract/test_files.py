@@ -203,8 +203,57 @@ def test_an_order_in_a_later_file_replaces_the_one_before_and_parts_of_one_table
     assert latest(files) == [("1", "A", "3"), ("2", "A", "-1")]
 
 
+def test_a_file_that_comes_while_others_are_read_is_new_the_next_time(tmp_path, mapped):
+    folder = tmp_path / "orders"
+    folder.mkdir()
+    received(RECEIVED[:2]).to_csv(folder / "a.csv", index=False)
+    files = Files(str(folder), mapped)
+
+    def meanwhile(done, known, orders):
+        received(RECEIVED[2:]).to_csv(folder / "b.csv", index=False)
+
+    assert pulls.pull(files, LAST, False, meanwhile)["new_order_lines"] == 2
+    assert pulls.pull(files, LAST, False, silent)["new_order_lines"] == 2
+    assert [line[0] for line in latest(files)] == ["1", "1", "2", "3"]
+
+
+def test_a_mended_file_takes_the_place_of_its_bad_lines_and_new_names_arrive(tmp_path, mapped):
+    file = tmp_path / "orders.csv"
+    file.write_text(f"{HEADER}\n1,2026-01-31,,A,1,1,\n2,2026-01-31\n")
+    files = Files(str(file), mapped)
+    pulls.pull(files, LAST, False, silent)
+    file.write_text(f"{HEADER}\n1,2026-01-31,,A,1,1,Tea\n2,2026-01-31,,A,1,1,Tea\n")
+    assert pulls.pull(files, LAST, False, silent)["new_order_lines"] == 2
+    names = [c.ORDER_ID, c.NAME, c.FAULT, c.SOURCE, *raw.VERSION]
+    found = raw.newest(raw.read(raw.pulls(files.name), names).to_pandas())
+    assert sorted(found[[c.ORDER_ID, c.NAME]].itertuples(index=False, name=None)) == [
+        ("1", "Tea"),
+        ("2", "Tea"),
+    ]
+    assert found[c.FAULT].isna().all()
+
+
+def test_later_files_are_those_with_the_larger_number(tmp_path, mapped):
+    folder = tmp_path / "orders"
+    folder.mkdir()
+    for number in (9, 10):
+        rows = [["1", "2026-01-30 10:00:00", PHONE, "A", number, 1.5, "Tea"]]
+        received(rows).to_csv(folder / f"orders-{number}.csv", index=False)
+    files = Files(str(folder), mapped)
+    pulls.pull(files, LAST, False, silent)
+    assert latest(files) == [("1", "A", "10")]
+
+
+@pytest.mark.parametrize("content", ['{"id": "\\ud800"}', "[" * 100_000, '{"id": 1'])
+def test_json_that_is_hardly_any_is_a_bad_line(tmp_path, mapped, content):
+    (tmp_path / "orders.jsonl").write_text(f"{content}\n{jsonl(RECEIVED[:1])}")
+    found = read(tmp_path / "orders.jsonl", mapped)
+    assert found[c.FAULT].to_pylist() == ["is no JSON object of plain values", None]
+
+
 def latest(files):
-    rows = raw.read(raw.pulls(files.name), [c.ORDER_ID, c.PRODUCT, c.QUANTITY, *raw.VERSION]).to_pandas()
+    names = [c.ORDER_ID, c.PRODUCT, c.QUANTITY, c.SOURCE, *raw.VERSION]
+    rows = raw.read(raw.pulls(files.name), names).to_pandas()
     return sorted(raw.newest(rows)[[c.ORDER_ID, c.PRODUCT, c.QUANTITY]].itertuples(index=False, name=None))
 
 

@@ -44,7 +44,7 @@ class Moving:
         return self.entries[start : start + self.size]
 
     def page(self, ids):
-        return page(ids, self.count(), max((OLD if one in self.old else NEW for one in ids), default=""))
+        return page(ids, self.count(), [OLD if one in self.old else NEW for one in ids])
 
     def back_to_known(self):
         """The entries from the first page on that an incremental read knows; all of them for a full one."""

@@ -6,6 +6,7 @@ import json
 import logging
 import socket
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 
 import pyarrow as pa
@@ -13,18 +14,19 @@ import pytest
 from starlette.applications import Starlette
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
+from worlds import received
 
 from pipelines import columns as c
 from pipelines.demo.api import app
 from pipelines.demo.dirt import Dirt
 from pipelines.demo.shop import Shop
-from pipelines.extract import pulls
+from pipelines.extract import pulls, raw
 from pipelines.extract.goods import RAW_PRODUCTS
 from pipelines.extract.shop_api import ShopApi
 from pipelines.extract.staging import RAW_ORDERS, Staging
 from pipelines.progress import silent
 from pipelines.settings import settings
-from serving.errors import NightshelfError
+from serving.errors import NightshelfError, PassingError
 
 SHOP = Shop(start=dt.date(2026, 9, 1), seed=7, customers=300, products=200, orders_per_day=40)
 DAYS = 10
@@ -214,9 +216,58 @@ def test_an_answer_that_is_no_whole_json_is_asked_again_and_then_named(source, s
     assert read(source(serve(faulty.app)))[c.ORDER_ID].to_pylist() == ["1", "2", "3"]
 
 
-@pytest.mark.parametrize("orders", [[], [order(1, basket=[])]])
-def test_a_shop_without_orders_is_an_error(source, serve, orders):
-    address = serve(Faulty(lambda page, _: (200, {"orders": orders, "pageCount": len(orders)})).app)
+def test_an_order_whose_basket_was_emptied_replaces_what_it_was(source, serve):
+    basket = [{"goodsId": "G1", "quantity": 1}]
+    shop = Faulty(lambda page, _: (200, {"orders": [order(1, basket=basket), order(2)], "pageCount": 1}))
+    shop.app.routes.append(Route("/goods", lambda _: JSONResponse({"goods": [], "pageCount": 1})))
+    reader = source(serve(shop.app))
+    assert pulls.pull(reader, TODAY, False, silent)["new_order_lines"] == 2
+    basket.clear()
+    assert pulls.pull(reader, TODAY, False, silent)["new_order_lines"] == 1
+    assert [line[3] for line in received(reader)] == [None, "G1"]
+    assert pulls.pull(reader, TODAY, False, silent)["new_order_lines"] == 0
+
+
+def test_a_strange_time_among_others_is_no_other_order_of_the_list(source, serve):
+    strange = {1: "2099-01-01T00:00:00Z", 2: "n/a", 9: "2026-08-30T00:00:00Z"}
+
+    def answer(page, _):
+        orders = [
+            order(n, createdAt=strange.get(n, f"2026-09-0{n}T10:00:00Z")) for n in (2 * page - 1, 2 * page)
+        ]
+        return 200, {"orders": orders[: 1 if page == 5 else 2], "pageCount": 5}
+
+    found = read(source(serve(Faulty(answer).app)))
+    assert sorted(found[c.ORDER_ID].to_pylist(), key=int) == [str(n) for n in range(1, 10)]
+
+
+def test_newest_first_is_named(source, serve):
+    faulty = Faulty(
+        lambda page, _: (200, {"orders": [order(9 - page, createdAt=f"2026-09-0{9 - page}")], "pageCount": 3})
+    )
+    assert "lists its newest orders first" in error_of(source(serve(faulty.app)))
+
+
+def test_two_runs_at_once_do_each_other_no_harm(source, serve):
+    """The second takes over what the first has read; the first ends without a trace."""
+    shop = source(serve(demo()), SHOP_PAGE_SIZE=20)
+    second = []
+
+    def meanwhile(done, known, orders):
+        if done == 3 and not second:
+            second.append(None)
+            with ThreadPoolExecutor(1) as other:
+                second[0] = other.submit(pulls.pull, shop, TODAY, False, silent).result()
+
+    with pytest.raises(PassingError, match="another run reads the same source"):
+        pulls.pull(shop, TODAY, False, meanwhile)
+    assert second[0]["new_order_lines"] == raw.read(raw.pulls(shop.name), [c.LINE]).num_rows
+    listed = {str(one["id"]) for day in islice(SHOP.days(), DAYS) for one in Dirt(SHOP).listing(day).orders}
+    assert {line[0] for line in received(shop)} == listed
+
+
+def test_a_shop_without_orders_is_an_error(source, serve):
+    address = serve(Faulty(lambda page, _: (200, {"orders": [], "pageCount": 0})).app)
     with pytest.raises(NightshelfError, match=f"the shop at {address} gave no order line with a date"):
         pulls.pull(source(address), TODAY, False, silent)
 
@@ -255,7 +306,11 @@ def test_no_phone_number_is_logged(source, serve, caplog):
 
 
 @pytest.mark.parametrize(
-    "url", ["shop.example", "ftp://shop.example", "http://", "http://shop:x", "http://a:b@shop"]
+    "url",
+    [
+        *("shop.example", "ftp://shop.example", "http://", "http://shop:x", "http://a:b@shop"),
+        *("http://:b@shop", "http://shop/?token=b", "http://shop..example"),
+    ],
 )
 def test_an_address_that_is_none_names_the_setting(source, url):
     with pytest.raises(NightshelfError, match=r"NIGHTSHELF_SHOP_URL: .*(shop\.example|[Pp]ort)"):
