@@ -248,6 +248,27 @@ def test_newest_first_is_named(source, serve):
     assert "lists its newest orders first" in error_of(source(serve(faulty.app)))
 
 
+def test_orders_listed_twice_are_no_news_the_next_time(source, serve):
+    shop = source(serve(demo()), SHOP_PAGE_SIZE=7)
+    assert pulls.pull(shop, TODAY, False, silent)["new_order_lines"] > 0
+    assert pulls.pull(shop, TODAY, False, silent)["new_order_lines"] == 0
+
+
+def test_pages_of_another_size_are_of_no_use_after_a_kill(source, serve):
+    address = serve(demo())
+
+    def killed(done, known, orders):
+        if done == 9:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        pulls.pull(source(address, SHOP_PAGE_SIZE=7, SHOP_CONCURRENCY=1), TODAY, False, killed)
+    shop = source(address, SHOP_PAGE_SIZE=20)
+    pulls.pull(shop, TODAY, False, silent)
+    listed = {str(one["id"]) for day in islice(SHOP.days(), DAYS) for one in Dirt(SHOP).listing(day).orders}
+    assert {line[0] for line in received(shop)} == listed
+
+
 def test_two_runs_at_once_do_each_other_no_harm(source, serve):
     """The second takes over what the first has read; the first ends without a trace."""
     shop = source(serve(demo()), SHOP_PAGE_SIZE=20)

@@ -79,6 +79,16 @@ def test_full_starts_anew(world):
     assert received(world.source()) == world.truth()
 
 
+def test_a_full_pull_hides_what_was_before_even_if_that_could_not_be_removed(world, monkeypatch):
+    world.put(*(order(number, day=1 + number // 3) for number in range(40)))
+    night(world)
+    remove = lake.remove
+    monkeypatch.setattr(lake, "remove", lambda path: None if path.startswith("raw/") else remove(path))
+    night(world, full=True)
+    assert len(lake.entries(lake.RAW_ORDERS.format(source=world.source().name))) == 2
+    assert raw.read(raw.pulls(world.source().name), ["line"]).num_rows == 80
+
+
 def test_many_nights_in_a_row_hold_the_truth(world, seed):
     rng = random.Random(seed)
     number = 0

@@ -8,7 +8,8 @@ import sqlalchemy as sa
 from worlds import MAPPING, SQL, SqlWorld, order, received
 
 from pipelines import extract
-from pipelines.extract import pulls
+from pipelines.extract import pulls, sql
+from pipelines.extract.staging import Staging
 from pipelines.progress import silent
 from pipelines.settings import settings
 from serving.errors import NightshelfError, PassingError
@@ -38,6 +39,26 @@ def test_an_order_that_was_never_changed_since_is_new_all_the_same(world):
     run(world, "INSERT INTO order_lines VALUES (9, '2026-09-02', '7916', 'P1', 1, 1.0, 'Tea', NULL)")
     assert pull(world) == 1
     assert received(world.source())[-1][0] == "9"
+
+
+def test_a_killed_pull_goes_on_after_the_last_order_it_has(world, monkeypatch):
+    monkeypatch.setattr(sql, "ROWS", 7)
+    world.put(*(order(number, day=1 + number // 3, lines=1 + number % 3) for number in range(40)))
+    world.write()
+    keep, kept = Staging.keep, []
+
+    def killed(self, page, tables, note):
+        kept.append(page)
+        if len(kept) == 4:
+            raise KeyboardInterrupt
+        keep(self, page, tables, note)
+
+    monkeypatch.setattr(Staging, "keep", killed)
+    with pytest.raises(KeyboardInterrupt):
+        pull(world)
+    pull(world)
+    assert kept == [*range(4), *range(3, max(kept) + 1)]
+    assert received(world.source()) == world.truth()
 
 
 @pytest.mark.parametrize("number", [20251231, 10102])
