@@ -233,6 +233,23 @@ def test_a_mended_file_takes_the_place_of_its_bad_lines_and_new_names_arrive(tmp
     assert found[c.FAULT].isna().all()
 
 
+def test_another_mapping_after_a_kill_reads_anew(tmp_path, mapped, monkeypatch):
+    received().to_csv(tmp_path / "orders.csv", index=False)
+    append = raw.append
+
+    def killed(*given):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(raw, "append", killed)
+    with pytest.raises(KeyboardInterrupt):
+        pulls.pull(Files(str(tmp_path / "orders.csv"), mapped), LAST, False, silent)
+    monkeypatch.setattr(raw, "append", append)
+    Path(mapped).write_text(MAPPING.replace('product = "sku"', 'product = "title"'))
+    files = Files(str(tmp_path / "orders.csv"), mapped)
+    pulls.pull(files, LAST, False, silent)
+    assert {line[1] for line in latest(files)} == {"Tea", "Mug, blue", "Tea, green", None}
+
+
 def test_later_files_are_those_with_the_larger_number(tmp_path, mapped):
     folder = tmp_path / "orders"
     folder.mkdir()
@@ -254,7 +271,8 @@ def test_json_that_is_hardly_any_is_a_bad_line(tmp_path, mapped, content):
 def latest(files):
     names = [c.ORDER_ID, c.PRODUCT, c.QUANTITY, c.SOURCE, *raw.VERSION]
     rows = raw.read(raw.pulls(files.name), names).to_pandas()
-    return sorted(raw.newest(rows)[[c.ORDER_ID, c.PRODUCT, c.QUANTITY]].itertuples(index=False, name=None))
+    newest = raw.newest(rows)[[c.ORDER_ID, c.PRODUCT, c.QUANTITY]]
+    return sorted(newest.itertuples(index=False, name=None), key=str)
 
 
 def error_of(path, mapping):

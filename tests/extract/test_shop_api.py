@@ -262,8 +262,8 @@ def test_pages_of_another_size_are_of_no_use_after_a_kill(source, serve):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        pulls.pull(source(address, SHOP_PAGE_SIZE=7, SHOP_CONCURRENCY=1), TODAY, False, killed)
-    shop = source(address, SHOP_PAGE_SIZE=20)
+        pulls.pull(source(address, SHOP_PAGE_SIZE=20, SHOP_CONCURRENCY=1), TODAY, False, killed)
+    shop = source(address, SHOP_PAGE_SIZE=7)
     pulls.pull(shop, TODAY, False, silent)
     listed = {str(one["id"]) for day in islice(SHOP.days(), DAYS) for one in Dirt(SHOP).listing(day).orders}
     assert {line[0] for line in received(shop)} == listed

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from worlds import MAPPING, SQL, SqlWorld, order, received
 
 from pipelines import extract
-from pipelines.extract import pulls, sql
+from pipelines.extract import pulls, raw, sql
 from pipelines.extract.staging import Staging
 from pipelines.progress import silent
 from pipelines.settings import settings
@@ -58,6 +58,7 @@ def test_a_killed_pull_goes_on_after_the_last_order_it_has(world, monkeypatch):
         pull(world)
     pull(world)
     assert kept == [*range(4), *range(3, max(kept) + 1)]
+    assert raw.read(raw.pulls(world.source().name), ["line"]).num_rows == len(world.truth())
     assert received(world.source()) == world.truth()
 
 
