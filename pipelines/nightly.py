@@ -80,7 +80,9 @@ def validate(night: Night) -> Counts:
 
     spark = session()
     source = _source(night)
-    received = lake.read_spark(spark, *raw.pulls(source.name))
+    if not (tables := raw.pulls(source.name)):
+        raise NightshelfError(f"raw/ holds nothing of {source.where}: run the step extract first")
+    received = lake.read_spark(spark, *tables)
     judged = validation.judge(received, source.dialect, night.as_of).cache()
     counts = _counted(night, validation.waterfall(received, judged), "rows_")
     key = customer_key()
