@@ -12,7 +12,7 @@ import pyarrow as pa
 from pipelines.extract import contract, raw
 from pipelines.extract.http import Shop
 from pipelines.extract.paging import Listing, Page, page
-from pipelines.extract.source import DAY_LETTERS, ISO_DAY, Dialect, Reached, Since, named
+from pipelines.extract.source import DAY_LETTERS, ISO_DAY, Dialect, Reached, Since, latest_day, named
 from pipelines.extract.staging import Note, Staging
 from pipelines.progress import Progress, silent
 from pipelines.settings import Settings
@@ -95,9 +95,8 @@ class ShopApi:
 
 def _note(answer: contract.OrderPage) -> Note:
     """What is to be known of a page: the ids of its orders, how many pages there are, and its days."""
-    tomorrow = str(dt.datetime.now(dt.UTC).date() + dt.timedelta(days=1))
     days = {(order["createdAt"] or "")[:DAY_LETTERS] for order in answer["orders"]}
-    real = sorted(day for day in days if re.match(ISO_DAY, day) and day <= tomorrow)
+    real = sorted(day for day in days if re.match(ISO_DAY, day) and day <= latest_day())
     return {
         "ids": [order["id"] for order in answer["orders"]],
         "count": answer["pageCount"],

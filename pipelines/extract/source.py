@@ -86,9 +86,14 @@ def named(kind: str, *parts: str) -> str:
     return f"{kind}-{zlib.crc32('|'.join(parts).encode()):08x}"
 
 
+def latest_day() -> str:
+    """The last day that an order may truly have: tomorrow, for somewhere it is that already."""
+    return str(dt.datetime.now(dt.UTC).date() + dt.timedelta(days=1))
+
+
 def last_iso_day(times: Iterable[pa.ChunkedArray | pa.Array]) -> dt.date | None:
     """The latest day, up to tomorrow, of times as text; None where none begins with an ISO day."""
-    limit = str(dt.datetime.now(dt.UTC).date() + dt.timedelta(days=1))  # somewhere it is tomorrow
+    limit = latest_day()
     latest = ""
     for column in times:
         days = pc.utf8_slice_codeunits(column, 0, DAY_LETTERS)
