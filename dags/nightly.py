@@ -72,6 +72,12 @@ PARAMS = {
         title="Full",
         description="Read the source from its beginning, not only what is new.",
     ),
+    "let_pass": Param(
+        None,
+        type=["null", "string"],
+        title="Let pass",
+        description="Why this night may pass though validation would stop it; kept with the night.",
+    ),
     "sweep": Param(
         None, type=["null", "string"], title="Sweep", description="Search space; empty: as the settings say."
     ),

@@ -1,35 +1,53 @@
-"""Great Expectations' file context: suites in, verdict and Data Docs out."""
+"""Great Expectations' file context: suites in, what they find and Data Docs out."""
 
+import datetime as dt
 import logging
-from collections.abc import Iterable
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import great_expectations as gx
+import pandas as pd
+from great_expectations.checkpoint.checkpoint import CheckpointResult
 from great_expectations.core.expectation_suite import ExpectationSuite
+from great_expectations.core.run_identifier import RunIdentifier
 from great_expectations.data_context import FileDataContext
 from great_expectations.expectations.metadata_types import FailureSeverity
-from pyspark.sql import DataFrame
+
+from expectations.measure import Measure
+from expectations.suites import Rule, suite, table
 
 TALKATIVE = ("great_expectations", "great_expectations.data_context.types.base")  # it sets levels of its own
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One expectation that a table did not meet."""
+    """A rule that a night broke, and the measures that broke it."""
 
-    table: str
-    severity: str
-    expectation: str
-    observed: str
+    rule: Rule
+    measures: tuple[Measure, ...]
 
     def __str__(self) -> str:
-        return f"{self.table}: {self.expectation} (found {self.observed})"
+        days = "; ".join(f"{one.day:%a %Y-%m-%d}: {one.told}" for one in self.measures)
+        return f"{days} ({self.rule.why})"
 
 
-def open_context(home: Path) -> FileDataContext:
-    """The file context of a project, made where there is none."""
+def check(
+    home: Path, step: str, night: dt.date, rules: Sequence[Rule], measures: Sequence[Measure]
+) -> list[Finding]:
+    """The rules that the measures break, after the checkpoint of a step; its Data Docs are built."""
+    context = _open(home)
+    names = list(dict.fromkeys(rule.suite for rule in rules))
+    suites = [suite(name, [rule for rule in rules if rule.suite == name]) for name in names]
+    result = _run(context, step, night, suites, table(measures))
+    context.build_data_docs(resource_identifiers=list(result.run_results))
+    broken = _broken(result)
+    return [Finding(rule, _breaking(rule, measures)) for rule in rules if _key(rule) in broken]
+
+
+def _open(home: Path) -> FileDataContext:
+    """The file context of a home, made where there is none."""
     for name in TALKATIVE:
         logging.getLogger(name).setLevel(logging.WARNING)
     folder = home / "expectations"
@@ -39,27 +57,44 @@ def open_context(home: Path) -> FileDataContext:
     return context
 
 
-def check(context: FileDataContext, table: str, rows: DataFrame, suite: ExpectationSuite) -> list[Finding]:
-    """What of a suite a table doesn't meet, after a run of the table's checkpoint."""
-    source = context.data_sources.add_or_update_spark("lake")
-    batch = source.add_dataframe_asset(table).add_batch_definition_whole_dataframe("night")
-    saved = context.suites.add_or_update(suite)
-    validation = context.validation_definitions.add_or_update(
-        gx.ValidationDefinition(name=table, data=batch, suite=saved)
+def _run(
+    context: FileDataContext, step: str, night: dt.date, suites: list[ExpectationSuite], rows: pd.DataFrame
+) -> CheckpointResult:
+    batch = (
+        context.data_sources.add_or_update_pandas("measures")
+        .add_dataframe_asset(step)
+        .add_batch_definition_whole_dataframe("night")
     )
+    validations = [
+        context.validation_definitions.add_or_update(
+            gx.ValidationDefinition(name=one.name, data=batch, suite=context.suites.add_or_update(one))
+        )
+        for one in suites
+    ]
     checkpoint = context.checkpoints.add_or_update(
-        gx.Checkpoint(name=table, validation_definitions=[validation])
+        gx.Checkpoint(name=step, validation_definitions=validations)
     )
-    result = checkpoint.run(batch_parameters={"dataframe": rows})
-    return [_finding(table, failed) for failed in _failed(result.run_results.values())]
+    return checkpoint.run(batch_parameters={"dataframe": rows}, run_id=RunIdentifier(f"night of {night}"))
 
 
-def _failed(runs: Iterable[Any]) -> list[Any]:
-    return [result for run in runs for result in run.results if not result.success]
+def _broken(result: CheckpointResult) -> set[tuple[str, str, str]]:
+    """Suite, measure and severity of each expectation that failed."""
+    found = set()
+    for run in result.run_results.values():
+        for one in run.results:
+            if not one.success:
+                config = one.expectation_config
+                severity = FailureSeverity(config.severity).value
+                found.add((run.suite_name, config.kwargs["column"], severity))
+    return found
 
 
-def _finding(table: str, failed: Any) -> Finding:
-    config = failed.expectation_config
-    severity = FailureSeverity(config.severity or "critical").value
-    observed = failed.result.get("observed_value", failed.result.get("unexpected_percent", "an error"))
-    return Finding(table, severity, (config.meta or {}).get("why", config.type), str(observed))
+def _key(rule: Rule) -> tuple[str, str, str]:
+    return rule.suite, rule.measure, rule.severity
+
+
+def _breaking(rule: Rule, measures: Sequence[Measure]) -> tuple[Measure, ...]:
+    low = -math.inf if rule.low is None else rule.low
+    high = math.inf if rule.high is None else rule.high
+    of_rule = [one for one in measures if one.name == rule.measure]
+    return tuple(one for one in of_rule if not low <= one.value <= high)

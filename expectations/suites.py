@@ -1,61 +1,80 @@
-"""The suites: what must be true of a night's tables before anything is learned from them."""
+"""The suites: a night's measures, each with the bounds that thresholds.toml sets."""
 
-import datetime as dt
-from typing import Any
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
+import pandas as pd
 from great_expectations import expectations as gxe
 from great_expectations.core.expectation_suite import ExpectationSuite
 from great_expectations.expectations.metadata_types import FailureSeverity
 
-from pipelines import columns as c
+from expectations.measure import Measure
+from expectations.thresholds import Bound, Bounds, Severity
 
-FRESH_DAYS = 2
-MOST_UNITS = 100_000
-FEWEST_PRODUCTS = 10
+DAY = "day"
 
 
-def orders(as_of: dt.date) -> ExpectationSuite:
-    """What the table `orders` must be on the night of a day."""
-    columns = [c.ORDER_ID, c.ORDERED_AT, c.CUSTOMER, c.PRODUCT, c.QUANTITY, c.UNIT_PRICE]
-    fresh = str(as_of - dt.timedelta(days=FRESH_DAYS))
-    return ExpectationSuite(
-        name="orders",
-        expectations=[
-            gxe.ExpectTableColumnsToMatchSet(column_set=columns, **_must("the columns are the known ones")),
-            gxe.ExpectTableRowCountToBeBetween(min_value=1, **_must("there is at least one order line")),
-            gxe.ExpectColumnValuesToNotBeNull(column=c.PRODUCT, **_must("every line names a product")),
-            gxe.ExpectColumnValuesToNotBeNull(
-                column=c.CUSTOMER, mostly=0.5, **_must("at least half of the lines have a customer")
-            ),
-            gxe.ExpectColumnMaxToBeBetween(
-                column=c.ORDERED_AT,
-                min_value=fresh,
-                **_should(f"the last order is at most {FRESH_DAYS} days old"),
-            ),
-        ],
+@dataclass(frozen=True)
+class Rule:
+    """A bound of a suite as it holds tonight: for which measure, how severe, from where to where."""
+
+    suite: str
+    measure: str
+    severity: Severity
+    low: float | None
+    high: float | None
+    why: str
+
+
+def rules(suite: str, bounds: Bounds, measures: Sequence[Measure]) -> Iterator[Rule]:
+    """The bounds of those measures that could be taken tonight."""
+    for name, severities in bounds.items():
+        taken = [one for one in measures if one.name == name]
+        for severity, bound in severities.items() if taken else ():
+            yield Rule(suite, name, severity, *limits(bound, taken), bound.why)
+
+
+def limits(bound: Bound, taken: Sequence[Measure]) -> tuple[float | None, float | None]:
+    """From where to where a measure may lie: at least min to max, further where it varies that much.
+
+    >>> varied = Measure("lines", dt.date(2026, 1, 31), 0.9, "", "ratio", spread=0.5)
+    >>> low, high = limits(Bound(min=0.5, max=3, spreads=2, why="an example"), [varied])
+    >>> round(low, 3), high
+    (0.368, 3.0)
+    """
+    off = bound.spreads * max(one.spread for one in taken)
+    scale = taken[0].scale
+    down, up = (math.exp(-off), math.exp(off)) if scale == "ratio" else (-off, off)
+    if scale == "figure":
+        return bound.min, bound.max
+    low = None if bound.min is None else min(bound.min, down)
+    return low, None if bound.max is None else max(bound.max, up)
+
+
+def suite(name: str, held: Iterable[Rule]) -> ExpectationSuite:
+    """The expectations of a suite, one per bound; a day without the measure is no failure."""
+    return ExpectationSuite(name=name, expectations=[_expectation(rule) for rule in held])
+
+
+def table(measures: Iterable[Measure]) -> pd.DataFrame:
+    """What the suites look at: a row per judged day, a column per measure."""
+    rows = pd.DataFrame([(one.day, one.name, one.value) for one in measures], columns=[DAY, "name", "value"])
+    wide = rows.pivot(index=DAY, columns="name", values="value").reset_index()
+    return wide.rename_axis(columns=None).astype({DAY: str})
+
+
+def _expectation(rule: Rule) -> gxe.ExpectColumnValuesToBeBetween:
+    return gxe.ExpectColumnValuesToBeBetween(
+        column=rule.measure,
+        min_value=rule.low,
+        max_value=rule.high,
+        severity=FailureSeverity(rule.severity),
+        description=_told(rule),
     )
 
 
-def interactions() -> ExpectationSuite:
-    """What the table `interactions` must be."""
-    most = f"nobody bought more than {MOST_UNITS} of a product in a day"
-    return ExpectationSuite(
-        name="interactions",
-        expectations=[
-            gxe.ExpectTableRowCountToBeBetween(min_value=1, **_must("there is at least one interaction")),
-            gxe.ExpectColumnValuesToNotBeNull(column=c.CUSTOMER, **_must("every row has a customer")),
-            gxe.ExpectColumnMinToBeBetween(column=c.QUANTITY, min_value=0, **_must("no negative units")),
-            gxe.ExpectColumnMaxToBeBetween(column=c.QUANTITY, max_value=MOST_UNITS, **_should(most)),
-            gxe.ExpectColumnUniqueValueCountToBeBetween(
-                column=c.PRODUCT, min_value=FEWEST_PRODUCTS, **_should("at least ten products were bought")
-            ),
-        ],
-    )
-
-
-def _must(why: str) -> dict[str, Any]:
-    return {"severity": FailureSeverity.CRITICAL, "meta": {"why": why}}
-
-
-def _should(why: str) -> dict[str, Any]:
-    return {"severity": FailureSeverity.WARNING, "meta": {"why": why}}
+def _told(rule: Rule) -> str:
+    sides = (("at least", rule.low), ("at most", rule.high))
+    held = " and ".join(f"{side} {limit:.4g}" for side, limit in sides if limit is not None)
+    return f"{rule.measure} is {held}, or else: {rule.why}"

@@ -12,8 +12,12 @@ from serving.errors import NightshelfError
 from serving.recommender import Lane
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
+quarantine = typer.Typer(no_args_is_help=True, help="Order lines that were set aside, and the way back.")
+app.add_typer(quarantine, name="quarantine")
 
 Reason = Annotated[str, typer.Option(help="Why; kept with the version.")]
+Rule = Annotated[str, typer.Argument(help="A rule that `nightshelf quarantine list` names.")]
+Night = Annotated[str | None, typer.Option(help="Day of a night, as 2026-01-31; else the newest.")]
 
 
 @app.callback()
@@ -65,12 +69,16 @@ def retrain(
     sweep: Annotated[str | None, typer.Option(help="Search space of sweep.toml.")] = None,
     solver: Annotated[Solver | None, typer.Option(help="ALS solver.")] = None,
     full: Annotated[bool, typer.Option("--full", help="Read the source from its beginning.")] = False,
+    let_pass: Annotated[
+        str | None, typer.Option(help="Why this night may pass though validation would stop it; is kept.")
+    ] = None,
 ) -> None:
     """Runs a night in this process, without Airflow."""
     from pipelines.retrain import retrain as run
 
     write_env()
-    run(full, as_of=as_of, source=source, path=path, mapping=mapping, sweep=sweep, solver=solver)
+    asked = {"as_of": as_of, "source": source, "path": path, "mapping": mapping}
+    run(full, **asked, sweep=sweep, solver=solver, let_pass=let_pass)
 
 
 @app.command()
@@ -122,6 +130,40 @@ def sample(
     from pipelines.sample import sample as draw
 
     show(draw(fraction, to, seed))
+
+
+@quarantine.command("list")
+def quarantine_list(night: Night = None) -> None:
+    """Says which rules were broken, and by how many lines."""
+    from pipelines.quarantine import overview
+
+    show(overview(night))
+
+
+@quarantine.command("show")
+def quarantine_show(
+    rule: Rule,
+    night: Night = None,
+    order: Annotated[str | None, typer.Option(help="Lines of this order alone.")] = None,
+    n: Annotated[int, typer.Option(min=1, help="Lines to show.")] = 20,
+) -> None:
+    """Shows the lines that broke a rule as received, the newest first."""
+    from pipelines.quarantine import detail
+
+    show(detail(rule, night, [order] if order else [], n))
+
+
+@quarantine.command("release")
+def quarantine_release(
+    rule: Rule,
+    reason: Annotated[str, typer.Option(help="Why; kept with the lines.")],
+    order: Annotated[list[str] | None, typer.Option(help="Lines of this order alone; repeatable.")] = None,
+    night: Night = None,
+) -> None:
+    """Puts lines back: the next night judges them without that rule."""
+    from pipelines.quarantine import release
+
+    show(release(rule, reason, night, order or []))
 
 
 def main() -> None:

@@ -27,6 +27,8 @@ SEEN_ON = "seen_on"  # the day that a state of a product was seen first
 # quarantine
 RULE = "rule"
 RUN = "run"
+REASON = "reason"
+RELEASED_AT = "released_at"
 
 # interactions and baskets
 DAY = "day"

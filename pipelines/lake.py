@@ -28,6 +28,10 @@ GOODS = "goods"
 ORDERS = "orders"
 PRODUCTS = "products"
 QUARANTINE = "quarantine/orders/date={day}"
+VALIDATION = "validation/source={source}"  # a table per night below it
+PROFILE = "profile/source={source}"
+CUSTOMERS = "customers/source={source}"
+RELEASES = "quarantine/releases"  # lines that a person put back
 INTERACTIONS = "interactions"
 BASKETS = "baskets"
 RULES = "rules"

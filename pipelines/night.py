@@ -19,4 +19,5 @@ class Night(BaseModel):
     full: bool = False  # whether the source is read from its beginning
     sweep: str
     solver: Solver
+    let_pass: str = ""  # why validation lets the night pass, if a person decided so
     run_id: str = ""  # the parent run in MLflow

@@ -17,15 +17,13 @@ import pyarrow.compute as pc
 from pipelines import columns as c
 from pipelines import extract as extraction
 from pipelines import lake, tracking
-from pipelines.extract import goods, pulls, raw
+from pipelines.extract import pulls
 from pipelines.night import Night
 from pipelines.progress import Progress, lines
 from pipelines.settings import customer_key, settings
 from serving.errors import NightshelfError
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame
-
     from pipelines.split import Interactions, Windows
     from pipelines.sweep import Chosen
 
@@ -41,6 +39,7 @@ def begin(
     sweep: str | None = None,
     solver: str | None = None,
     full: bool = False,
+    let_pass: str | None = None,
 ) -> Night:
     """The night, settled: what isn't given comes from the settings, the day from the source."""
     from pipelines import sweep as sweeps
@@ -55,6 +54,7 @@ def begin(
         "path": path or chosen.files_path,
         "mapping": mapping or (chosen.sql_mapping if kind == "sql" else chosen.files_mapping),
         "full": full,
+        "let_pass": (let_pass or "").strip(),
         "sweep": sweep or chosen.sweep,
         "solver": solver or chosen.solver,
     }
@@ -72,38 +72,18 @@ def extract(night: Night, progress: Progress | None = None) -> Counts:
     return _counted(night, pulls.pull(_source(night), night.as_of, night.full, progress or lines()))
 
 
-def validate(night: Night) -> Counts:
-    """Sets bad lines aside, writes `orders`, and runs its checkpoint; raises where the night is bad."""
-    from expectations import suites
-    from pipelines import validate as validation
-    from pipelines.spark import session
+def validate(night: Night) -> dict[str, Any]:
+    """Judges lines and night, and writes `orders` and `goods`; raises where the night is bad."""
+    from pipelines.validate import step
 
-    spark = session()
-    source = _source(night)
-    if not (tables := raw.pulls(source.name)):
-        raise NightshelfError(f"raw/ holds nothing of {source.where}: run the step extract first")
-    received = lake.read_spark(spark, *tables)
-    judged = validation.judge(received, source.dialect, night.as_of).cache()
-    counts = _counted(night, validation.waterfall(received, judged), "rows_")
-    key = customer_key()
-    broken = validation.quarantine(judged, night.run_id, key)
-    lake.write_spark(lake.QUARANTINE.format(day=night.as_of), broken)
-    validation.check_share(counts, settings().quarantine_share)
-    lake.write_spark(lake.ORDERS, validation.orders(judged, key))
-    if (listed := goods.catalogue(source.name, night.as_of)) is not None:
-        lake.write(lake.GOODS, listed)
-    else:
-        lake.write_spark(lake.GOODS, validation.goods(judged))
-    judged.unpersist()
-    _check(night, "orders", lake.read_spark(spark, lake.ORDERS), suites.orders(night.as_of))
-    return counts
+    return step.validate(night, _source(night))
 
 
 def prepare(night: Night) -> Counts:
     """Makes `interactions`, `baskets` and `products` of the orders, and runs the checkpoint of the first."""
-    from expectations import suites
     from pipelines import prepare as preparation
     from pipelines.spark import session
+    from pipelines.validate import step
 
     spark = session()
     orders = lake.read_spark(spark, lake.ORDERS)
@@ -112,9 +92,8 @@ def prepare(night: Night) -> Counts:
     sold = lake.read(lake.ORDERS, [c.PRODUCT])[c.PRODUCT].unique().to_pylist()
     products = preparation.products(lake.read(lake.GOODS), sold)
     lake.write(lake.PRODUCTS, products)
-    interactions = lake.read_spark(spark, lake.INTERACTIONS)
-    _check(night, "interactions", interactions, suites.interactions())
     rows = lake.read(lake.INTERACTIONS)
+    step.check_interactions(night, preparation.measured(rows))
     tracking.log_table(night.run_id, "interactions", rows, lake.current(lake.INTERACTIONS))
     found = {"interactions": rows.num_rows, "customers": len(rows[c.CUSTOMER].unique())}
     baskets = lake.read(lake.BASKETS, [c.ORDER_ID]).num_rows
@@ -239,21 +218,9 @@ def _source(night: Night) -> extraction.Source:
     return extraction.source(night.source, night.path, night.mapping)
 
 
-def _counted(night: Night, counts: Counts, prefix: str = "") -> Counts:
-    tracking.log(night.run_id, metrics={f"{prefix}{name}": value for name, value in counts.items()})
+def _counted(night: Night, counts: Counts) -> Counts:
+    tracking.log(night.run_id, metrics=counts)
     return counts
-
-
-def _check(night: Night, table: str, rows: "DataFrame", suite: Any) -> None:
-    """Runs a checkpoint; raises NightshelfError for what is critical, notes what is a warning."""
-    from expectations import context
-
-    opened = context.open_context(settings().home)
-    findings = context.check(opened, table, rows, suite)
-    opened.build_data_docs()
-    tracking.log(night.run_id, tags={f"validation_{table}": "; ".join(map(str, findings)) or "passed"})
-    if critical := [str(finding) for finding in findings if finding.severity == "critical"]:
-        raise NightshelfError(f"validation stopped the night: {'; '.join(critical)}")
 
 
 def _known(night: Night) -> "tuple[Interactions, pa.Table, Windows]":

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from rich.console import Group, RenderableType
-from rich.table import Table
+from rich.table import Column, Table
+from rich.text import Text
 
 from pipelines import evaluate, gate, lake, registry
 from pipelines.night import Night
@@ -25,6 +26,20 @@ ORDER = (gate.CHALLENGER, gate.CHAMPION, *BASELINES, "als")
 def counts(found: Mapping[str, Any]) -> str:
     """The numbers of a step, in one line."""
     return ", ".join(f"{name} {value:,}" for name, value in found.items() if isinstance(value, int))
+
+
+def waterfall(checked: Mapping[str, Any]) -> Group:
+    """What became of the lines fetched, each row leaving fewer, down to those used; and the warnings."""
+    table = Table("order lines", Column(justify="right"), Column("left", justify="right"))
+    rows = [(name.replace("_", " "), lines) for name, lines in checked.items() if isinstance(lines, int)]
+    (first, fetched), *taken, (last, used) = rows
+    table.add_row(first, "", f"{fetched:,}")
+    left = fetched
+    for name, lines in taken:
+        left -= lines
+        table.add_row(name, f"-{lines:,}", f"{left:,}")
+    table.add_row(last, "", f"{used:,}", style="bold")
+    return Group(table, *(Text(f"warning: {one}") for one in checked["warnings"]))
 
 
 def evaluation(night: Night) -> Group:

@@ -49,7 +49,8 @@ def _close(night: Night, reason: str) -> None:
 
 def _steps(night: Night, bars: Progress) -> dict[str, Any]:
     told = _step(bars, "extract", lambda bar: nightly.extract(night, _told(bars, bar)))
-    told |= _step(bars, "validate", lambda _: nightly.validate(night))
+    told |= (checked := _step(bars, "validate", lambda _: nightly.validate(night)))
+    console.print(report.waterfall(checked))
     told |= _step(bars, "prepare", lambda _: nightly.prepare(night))
     told |= _step(bars, "sweep", lambda bar: _sweep(night, bars, bar))
     told |= _step(bars, "rules", lambda _: nightly.rules(night))

@@ -2,9 +2,11 @@
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
 
 from py4j.protocol import Py4JError
 from pyspark.errors import PySparkException
@@ -13,6 +15,8 @@ from pyspark.sql import SparkSession
 from pipelines.java import CONNECT, check_java
 from pipelines.settings import settings
 from serving.errors import NightshelfError
+
+Result = TypeVar("Result")
 
 STDERR = 2
 LOGGING = Path(__file__).with_name("log4j2.properties")
@@ -33,6 +37,12 @@ def session() -> SparkSession:
             f"Spark can't be started at {master} ({type(error).__name__}): check NIGHTSHELF_SPARK_MASTER and"
             f" NIGHTSHELF_SPARK_MEMORY, and see {settings().state / 'spark.log'}"
         ) from None
+
+
+def at_once(*jobs: Callable[[], Result]) -> list[Result]:
+    """The results of jobs that Spark works at together; a short one waits more than it computes."""
+    with ThreadPoolExecutor(len(jobs)) as pool:
+        return list(pool.map(lambda job: job(), jobs))
 
 
 def _started(master: str) -> SparkSession:
@@ -66,6 +76,7 @@ def _local(builder: SparkSession.Builder) -> SparkSession.Builder:
         .config("spark.ui.enabled", "false")  # its plans and its tables would show what is in the lake
         .config("spark.ui.showConsoleProgress", "false")
         .config("spark.sql.shuffle.partitions", "8")
+        .config("spark.sql.inMemoryColumnarStorage.compressed", "false")  # texts that differ gain little
         .config("spark.sql.warehouse.dir", str(settings().state / "spark-warehouse"))
         .config("spark.driver.extraJavaOptions", f"-Dlog4j2.configurationFile={LOGGING.as_uri()}")
     )

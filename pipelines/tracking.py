@@ -24,6 +24,7 @@ ENVIRONMENT = {
 }
 EXPERIMENT = "nightly"
 CANDIDATE = "candidate"
+TAG_LETTERS = 8000  # MLflow takes no more
 
 
 @cache

@@ -100,6 +100,12 @@ def read(tables: list[str], columns: list[str], rows: pc.Expression | None = Non
     return pa.concat_tables(found) if found else RAW_ORDERS.empty_table().select(columns)
 
 
+def extent(tables: list[str]) -> tuple[int, dt.datetime]:
+    """How many rows pulls hold, and when the newest was extracted."""
+    times = read(tables, [c.EXTRACTED_AT])[c.EXTRACTED_AT]
+    return len(times), pc.max(times).as_py()
+
+
 def customers() -> list[str]:
     """The ids of all customers of all sources, as received."""
     folder = lake.RAW_ORDERS.partition("/source=")[0]

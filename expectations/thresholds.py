@@ -1,0 +1,74 @@
+"""What a night is held against: thresholds.toml, read and checked."""
+
+import tomllib
+from functools import cache
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from serving.errors import NightshelfError, wrong
+
+FILE = Path(__file__).with_name("thresholds.toml")
+
+Severity = Literal["critical", "warning"]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    why: str = Field(min_length=1)
+
+
+class RowBound(_Part):
+    """A number that a row rule goes by."""
+
+    value: float = Field(gt=0)
+
+
+class RowBounds(BaseModel):
+    """The numbers of the row rules."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    largest_quantity: RowBound
+    price_factor: RowBound
+    price_lines: RowBound
+
+
+class Bound(_Part):
+    """Where a measure of a night has to lie; without a side, that side is open.
+
+    spreads: a measure that varies from day to day may be off by as many of its own spreads, if that
+    is further than min or max.
+    """
+
+    min: float | None = None
+    max: float | None = None
+    spreads: float = Field(0, ge=0)
+
+
+Bounds = dict[str, dict[Severity, Bound]]  # measure -> severity -> bound
+
+
+class Thresholds(BaseModel):
+    """All of thresholds.toml: the row rules' numbers, and a suite of bounds per topic."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    rows: RowBounds
+    orders: Bounds
+    customers: Bounds
+    catalogue: Bounds
+    interactions: Bounds
+
+
+@cache
+def thresholds() -> Thresholds:
+    """The file's content; raises NightshelfError naming what is wrong in it."""
+    try:
+        return Thresholds.model_validate(tomllib.loads(FILE.read_text()))
+    except ValidationError as error:
+        raise NightshelfError(f"expectations/{FILE.name}: {wrong(error)}") from None
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise NightshelfError(f"expectations/{FILE.name} can't be read: {error}") from None

@@ -1,0 +1,1 @@
+"""Gate 1: which order lines are good, and whether the night is."""

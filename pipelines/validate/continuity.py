@@ -1,0 +1,90 @@
+"""Whether tonight's shop is still last night's: its orders, its customers and its catalogue."""
+
+import datetime as dt
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from expectations.measure import Measure
+from pipelines import columns as c
+from pipelines.validate import waterfall as w
+from pipelines.validate.measures import LAST_WEEKS, Days
+from pipelines.validate.profile import SAMPLE
+
+
+def of_orders(then: Days, now: Days, until: dt.date, night: dt.date) -> Iterator[Measure]:
+    """What became of the lines of all days that a night up to `until` knew."""
+    days = then.index[then.index <= pd.Timestamp(until)]
+    before, after = then[w.LINES].loc[days], now[w.LINES].reindex(days, fill_value=0)
+    recent = days > pd.Timestamp(until) - LAST_WEEKS
+    gone, come = (before - after).clip(lower=0), (after - before).clip(lower=0)
+    lost = max(_share(gone, before), _share(gone[recent], before[recent]))
+    told = f"{lost:.1%} of the order lines that the last night knew are gone"
+    yield Measure("lost_lines", night, lost, told)
+    added = _share(come, before)
+    yield Measure("added_lines", night, added, f"{added:.1%} order lines came to days that were closed")
+
+
+def of_customers(then: pa.Table, now: pa.Table, night: dt.date) -> Iterator[Measure]:
+    """The share of the last night's sample of customers who are customers still."""
+    known = set(now[c.CUSTOMER].to_pylist())
+    # Where there are more customers than the sample holds, only those who sort before its end can be told.
+    last = max(known, default="") if len(known) == 2 * SAMPLE else "~"
+    asked = [one for one in then[c.CUSTOMER].to_pylist() if one <= last]
+    if asked:
+        share = sum(one in known for one in asked) / len(asked)
+        yield Measure(
+            "recognised", night, share, f"{share:.0%} of the last night's customers are known still"
+        )
+
+
+def of_goods(then: pa.Table | None, now: pa.Table, night: dt.date) -> Iterator[Measure]:
+    """The catalogue by itself, and against the last night's where that is known."""
+    goods = now.to_pandas()
+    garbled = float(np.mean([_garbled(name) for name in goods[c.NAME].dropna()] or [False]))
+    unnamed = float((goods[c.NAME].fillna("").str.strip() == "").mean()) if len(goods) else 1.0
+    yield Measure("listed", night, float(len(goods)), f"the catalogue lists {len(goods):,} products")
+    yield Measure("garbled_names", night, garbled, f"{garbled:.1%} of the products' names are garbled")
+    yield Measure("unnamed", night, unnamed, f"{unnamed:.1%} of the products have no name")
+    if then is not None and then.num_rows:
+        yield from _changes(then.to_pandas(), goods, night)
+
+
+def _changes(then: pd.DataFrame, now: pd.DataFrame, night: dt.date) -> Iterator[Measure]:
+    before, after = int(then[c.IN_STOCK].eq(True).sum()), int(now[c.IN_STOCK].eq(True).sum())
+    if before:
+        told = f"{after:,} products are in stock, {before:,} were on the last night"
+        yield Measure("in_stock", night, after / before, told)
+    both = then.merge(now, on=c.PRODUCT, suffixes=("_then", "_now"))
+    names = both.dropna(subset=[f"{c.NAME}_then"])
+    renamed = float((names[f"{c.NAME}_then"] != names[f"{c.NAME}_now"]).mean()) if len(names) else 0.0
+    yield Measure("renamed", night, renamed, f"{renamed:.1%} of the products have another name")
+    prices = both[[f"{c.PRICE}_then", f"{c.PRICE}_now"]].dropna()
+    prices = prices[(prices > 0).all(axis=1)]
+    if len(prices):
+        level = float((prices[f"{c.PRICE}_now"] / prices[f"{c.PRICE}_then"]).median())
+        yield Measure("listed_prices", night, level, f"listed prices are {level:.2f} times the last night's")
+
+
+def _share(part: "pd.Series[float]", whole: "pd.Series[float]") -> float:
+    return float(part.sum() / whole.sum()) if whole.sum() else 0.0
+
+
+def _garbled(name: str) -> bool:
+    """Whether a name holds a sign for what couldn't be read, or is UTF-8 that was read as Western letters."""
+    if "\N{REPLACEMENT CHARACTER}" in name:
+        return True
+    try:
+        return not name.isascii() and not b"".join(map(_western, name)).decode().isascii()
+    except UnicodeError:
+        return False
+
+
+def _western(letter: str) -> bytes:
+    """The byte that is read as a letter in Windows' Western letters, or in Latin-1 where those have none."""
+    try:
+        return letter.encode("cp1252")
+    except UnicodeEncodeError:
+        return letter.encode("latin-1")

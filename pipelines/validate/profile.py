@@ -1,0 +1,128 @@
+"""What each day of orders is like, in numbers: Spark counts, pandas only joins the counts."""
+
+import datetime as dt
+from functools import partial
+
+import pandas as pd
+import pyarrow as pa
+from pyspark.sql import DataFrame, Window
+from pyspark.sql import functions as F
+
+from pipelines import columns as c
+from pipelines.spark import at_once
+from pipelines.validate import waterfall as w
+from pipelines.validate.rows import FATE, GOOD, RETURNED
+
+HOURS = [f"hour_{hour:02}" for hour in range(24)]
+RETURNS = "returns"
+COPIES, NUMBER = "copies", "number"
+CUSTOMERS, KNOWN = "customers", "known"
+PAIRS, KNOWN_PAIRS = "pairs", "known_pairs"
+SALES, TOP, TOP_PRODUCT, NEW, UNLISTED = "sales", "top", "top_product", "new", "unlisted"
+AT, ITEM, CONTENT = "at", "item", "content"
+SUMS = [w.LINES, w.REVENUE, w.LOG_PIECES, w.GUESTS, w.PRICED, w.LOG_PRICE, w.MOVED]
+
+SAMPLE = 10_000  # customers by whom a later night tells whether it still knows them
+
+
+def profile(
+    tallied: pd.DataFrame, orders: DataFrame, listed: DataFrame | None, until: dt.date
+) -> pd.DataFrame:
+    """A row per calendar day from the first order's to `until`, zeros where nothing happened.
+
+    lines, revenue, log_pieces, guests, priced, log_price, moved: as in the tally; returns: lines taken back.
+    orders, hour_00 to hour_23 (orders by UTC hour), copies (orders that equal an earlier one in customer,
+    products, pieces and second of the day), number (the typical order id, null where it is no number).
+    customers, known (seen on an earlier day); pairs (a known customer and a product), known_pairs (bought
+    before). sales: orders' distinct products; top: those of the day's first product, top_product; new: of
+    products never sold before; unlisted: of products that the catalogue lacks.
+    """
+    sold = _numbered(orders.where(F.col(c.QUANTITY) > 0))
+    counted = (_baskets(sold), _customers(sold), _products(sold, listed))
+    days = pd.concat([_lines(tallied), *at_once(*(partial(_by_day, one) for one in counted))], axis=1)
+    whole = pd.date_range(days.index.min(), pd.Timestamp(until), name=c.DAY)
+    counts = days.columns.difference([NUMBER, TOP_PRODUCT])
+    return days.reindex(whole).fillna(dict.fromkeys(counts, 0))
+
+
+def sample(orders: DataFrame) -> pa.Table:
+    """The customers who sort first, a fair draw of them: pseudonyms are as good as random."""
+    known = orders.where(F.col(c.CUSTOMER).isNotNull()).select(c.CUSTOMER).distinct()
+    return known.orderBy(c.CUSTOMER).limit(2 * SAMPLE).toArrow()
+
+
+def _lines(tallied: pd.DataFrame) -> pd.DataFrame:
+    good = tallied[tallied[FATE].isin(GOOD)]
+    returns = good[good[FATE] == RETURNED].groupby(c.DAY)[w.LINES].sum().rename(RETURNS)
+    days = pd.concat([good.groupby(c.DAY)[SUMS].sum(), returns], axis=1)
+    return days.set_index(pd.to_datetime(days.index))
+
+
+def _by_day(counted: DataFrame) -> pd.DataFrame:
+    days = counted.toPandas()
+    return days.set_index(pd.to_datetime(days.pop(c.DAY)))
+
+
+def _numbered(sold: DataFrame) -> DataFrame:
+    """Sales with numbers in place of texts where only sameness counts: they group and sort faster."""
+    return sold.select(
+        F.to_date(c.ORDERED_AT).alias(c.DAY),
+        F.col(c.ORDERED_AT).alias(AT),
+        F.xxhash64(c.ORDER_ID).alias(c.ORDER_ID),
+        F.col(c.ORDER_ID).try_cast("double").alias(NUMBER),
+        F.when(F.col(c.CUSTOMER).isNotNull(), F.xxhash64(c.CUSTOMER)).alias(c.CUSTOMER),
+        F.xxhash64(c.PRODUCT).alias(ITEM),
+        F.xxhash64(c.PRODUCT, c.QUANTITY).alias(CONTENT),
+        c.PRODUCT,
+    )
+
+
+def _baskets(sold: DataFrame) -> DataFrame:
+    orders = sold.groupBy(c.ORDER_ID, c.CUSTOMER).agg(
+        F.min(AT).alias(AT), F.bit_xor(CONTENT).alias(CONTENT), F.min(NUMBER).alias(NUMBER)
+    )
+    second = F.unix_seconds(AT) % 86_400
+    same = Window.partitionBy(c.CUSTOMER, CONTENT, second).orderBy(AT, c.ORDER_ID)
+    told = orders.withColumn("copy", F.row_number().over(same) > 1)
+    hours = [F.count_if(F.hour(AT) == hour).alias(name) for hour, name in enumerate(HOURS)]
+    return told.groupBy(F.to_date(AT).alias(c.DAY)).agg(
+        F.count(F.lit(1)).alias(c.ORDERS),
+        F.count_if("copy").alias(COPIES),
+        F.percentile_approx(NUMBER, 0.5).alias(NUMBER),
+        *hours,
+    )
+
+
+def _customers(sold: DataFrame) -> DataFrame:
+    # By the customer once, so that none of what follows has to move the rows again.
+    known = sold.where(F.col(c.CUSTOMER).isNotNull()).repartition(c.CUSTOMER)
+    pairs = known.groupBy(c.CUSTOMER, ITEM, c.DAY).agg(F.count(F.lit(1)).alias("n"))
+    first = F.min(c.DAY).over(Window.partitionBy(c.CUSTOMER))
+    pair_first = F.min(c.DAY).over(Window.partitionBy(c.CUSTOMER, ITEM))
+    again, same = first < F.col(c.DAY), pair_first < F.col(c.DAY)
+    told = pairs.select(c.CUSTOMER, c.DAY, again.alias("again"), same.alias("same"))
+    visits = told.groupBy(c.CUSTOMER, c.DAY).agg(
+        F.count_if("again").alias("again"), F.count_if("same").alias("same")
+    )
+    return visits.groupBy(c.DAY).agg(
+        F.count(F.lit(1)).alias(CUSTOMERS),
+        F.count_if(F.col("again") > 0).alias(KNOWN),
+        F.sum("again").alias(PAIRS),
+        F.sum("same").alias(KNOWN_PAIRS),
+    )
+
+
+def _products(sold: DataFrame, listed: DataFrame | None) -> DataFrame:
+    sales = sold.groupBy(c.PRODUCT, c.DAY).agg(F.count(F.lit(1)).alias("n"))
+    first = F.min(c.DAY).over(Window.partitionBy(c.PRODUCT))
+    told = sales.withColumn("new", first == F.col(c.DAY)).withColumn("lacks", F.lit(False))
+    if listed is not None:
+        told = told.drop("lacks").join(listed.withColumn("lists", F.lit(True)), c.PRODUCT, "left")
+        told = told.withColumn("lacks", F.col("lists").isNull())
+    return told.groupBy(c.DAY).agg(
+        F.sum("n").alias(SALES),
+        F.max("n").alias(TOP),
+        F.max_by(c.PRODUCT, "n").alias(TOP_PRODUCT),
+        F.sum(F.when(F.col("new"), F.col("n"))).alias(NEW),
+        F.sum(F.when(F.col("lacks"), F.col("n"))).alias(UNLISTED),
+    )

@@ -1,0 +1,201 @@
+"""The wiring of validation: raw lines in, `orders` and `goods` out, or the sentence that stops the night."""
+
+import datetime as dt
+import logging
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+from pyspark.sql import DataFrame
+
+from expectations import context, suites
+from expectations.context import Finding
+from expectations.measure import Measure
+from expectations.suites import Rule
+from expectations.thresholds import thresholds
+from pipelines import columns as c
+from pipelines import lake, tracking
+from pipelines.extract import goods, raw
+from pipelines.extract.source import Source
+from pipelines.night import Night
+from pipelines.settings import customer_key, settings
+from pipelines.spark import at_once, session
+from pipelines.validate import continuity, history, measures, profile, rows, tables, waterfall
+from pipelines.validate.history import Passed, Verdict
+from serving.errors import NightshelfError
+
+JUDGED_DAYS = 7  # the latest days since the last night that passed, at most
+FEW = 100  # lines; of fewer a share says nothing
+TOLD = 5  # findings in an error message
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Received:
+    """The lines of a night, judged one by one, and what the last night that passed left."""
+
+    judged: DataFrame
+    tallied: pd.DataFrame
+    fetched: int
+    until: dt.datetime  # when the newest line was received
+    before: Passed | None
+
+
+def validate(night: Night, source: Source) -> dict[str, Any]:
+    """The row waterfall, and the warnings in words; `orders` and `goods` are replaced if the night passes.
+
+    Raises NightshelfError where the night is bad and no reason is given to let it pass.
+    """
+    received = _receive(night, source)
+    counts = waterfall.waterfall(received.tallied, received.fetched)
+    tracking.log(night.run_id, metrics={f"rows_{name}": count for name, count in counts.items()})
+    broken = tables.quarantine(received.judged, night.run_id, customer_key())
+    listed = goods.catalogue(source.name, night.as_of)
+    sold, _ = at_once(
+        lambda: tables.goods(received.judged).toArrow() if listed is None else None,
+        lambda: lake.write_spark(lake.QUARANTINE.format(day=night.as_of), broken),
+    )
+    if not any(counts[fate] for fate in rows.GOOD):
+        raise NightshelfError("validation stopped the night: no order line is left after validation")
+    catalogue = sold if listed is None else listed
+    warnings: list[str] = []
+
+    def save(url: str) -> None:
+        # Checked before the table is seen: a bad night leaves `orders` as it was.
+        tables.orders(received.judged, customer_key()).write.parquet(url)
+        orders = session().read.parquet(url)
+        warnings.extend(map(str, _check(night, source, received, orders, catalogue, listed is not None)))
+
+    lake.replace(lake.ORDERS, save)
+    lake.write(lake.GOODS, catalogue)
+    received.judged.unpersist()
+    return counts | {"warnings": warnings}
+
+
+def check_interactions(night: Night, found: dict[str, float]) -> None:
+    """Runs the checkpoint over what was prepared; raises NightshelfError where nothing can be learned."""
+    taken = [Measure(name, night.as_of, value, f"{name} {value:,.0f}") for name, value in found.items()]
+    held = list(suites.rules("interactions", thresholds().interactions, taken))
+    broken = context.check(settings().home, "prepare", night.as_of, held, taken)
+    _stop(night, _told(night, "validation_interactions", broken))
+
+
+def _receive(night: Night, source: Source) -> Received:
+    if not (pulls := raw.pulls(source.name)):
+        raise NightshelfError(f"raw/ holds nothing of {source.where}: run the step extract first")
+    received = lake.read_spark(session(), *pulls)
+    before = history.last_passed(source.name, night.as_of)
+    judged = rows.judge(received, source.dialect, night.as_of, thresholds().rows, _releases()).cache()
+    tallied = waterfall.tally(judged, before.received_until if before else None)
+    fetched, until = raw.extent(pulls)
+    return Received(judged, tallied, fetched, until, before)
+
+
+def _releases() -> DataFrame | None:
+    return lake.read_spark(session(), lake.RELEASES) if lake.POINTER in lake.entries(lake.RELEASES) else None
+
+
+def _check(
+    night: Night, source: Source, received: Received, orders: DataFrame, catalogue: pa.Table, listed: bool
+) -> list[Finding]:
+    """The warnings; what was found is kept. Raises NightshelfError for what is critical."""
+    ids = session().createDataFrame(catalogue.select([c.PRODUCT]).to_pandas()) if listed else None
+    days = profile.profile(received.tallied, orders, ids, night.as_of)
+    customers = profile.sample(orders)
+    taken = [
+        *measures.of_days(days, _judged_days(night, received.before)),
+        _quarantined(night, received.tallied),
+        *_compared(night, source, received.before, days, customers, catalogue if listed else None),
+    ]
+    held = _rules(taken)
+    found = _told(night, "validation", context.check(settings().home, "validate", night.as_of, held, taken))
+    outcome = _outcome(night, found)
+    history.record(source.name, night, Verdict(outcome, found, received.until), held, taken)
+    _stop(night, found)
+    history.remember(source.name, days, customers)
+    return found
+
+
+def _judged_days(night: Night, before: Passed | None) -> list[dt.date]:
+    first = night.as_of - dt.timedelta(days=JUDGED_DAYS - 1)
+    since = max(first, before.as_of + dt.timedelta(days=1)) if before else first
+    return [since + dt.timedelta(days=day) for day in range((night.as_of - since).days + 1)]
+
+
+def _quarantined(night: Night, tallied: pd.DataFrame) -> Measure:
+    fates = waterfall.of_tonight(tallied)
+    broken = waterfall.quarantined(fates)
+    judged = sum(broken.values()) + sum(fates.get(fate, 0) for fate in rows.GOOD)
+    worst = ", ".join(f"{rule} {count}" for rule, count in broken.items())
+    told = f"{sum(broken.values())} of {judged} new order lines break a row rule ({worst or 'none'})"
+    return Measure("quarantined", night.as_of, sum(broken.values()) / max(judged, FEW), told)
+
+
+def _compared(
+    night: Night,
+    source: Source,
+    before: Passed | None,
+    days: pd.DataFrame,
+    customers: pa.Table,
+    catalogue: pa.Table | None,
+) -> list[Measure]:
+    """The measures that compare tonight's shop with that of the last night."""
+    taken: list[Measure] = []
+    if before:
+        until = min(before.as_of, _judged_days(night, before)[0] - dt.timedelta(days=1))
+        taken += continuity.of_orders(before.days, days, until, night.as_of)
+        taken += continuity.of_customers(before.customers, customers, night.as_of)
+    if catalogue is not None:
+        then = goods.catalogue(source.name, before.as_of) if before else None
+        taken += continuity.of_goods(then, catalogue, night.as_of)
+    return taken
+
+
+def _rules(taken: list[Measure]) -> list[Rule]:
+    known = thresholds()
+    why = "more than NIGHTSHELF_QUARANTINE_SHARE: look at them by `nightshelf quarantine list`"
+    share = settings().quarantine_share
+    return [
+        Rule("orders", "quarantined", "critical", None, share, why),
+        *suites.rules("orders", known.orders, taken),
+        *suites.rules("customers", known.customers, taken),
+        *suites.rules("catalogue", known.catalogue, taken),
+    ]
+
+
+def _told(night: Night, tag: str, found: list[Finding]) -> list[Finding]:
+    """What was found, the critical first, after it was logged."""
+    ordered = sorted(found, key=lambda finding: finding.rule.severity)
+    for finding in ordered:
+        log.info("%s: %s", finding.rule.severity, finding)
+    told = "; ".join(f"{finding.rule.severity}: {finding}" for finding in ordered) or "passed"
+    tracking.log(night.run_id, tags={tag: told[: tracking.TAG_LETTERS]})
+    return ordered
+
+
+def _critical(found: list[Finding]) -> list[Finding]:
+    return [finding for finding in found if finding.rule.severity == "critical"]
+
+
+def _outcome(night: Night, found: list[Finding]) -> history.Outcome:
+    if not _critical(found):
+        return "passed"
+    return "let pass" if night.let_pass else "stopped"
+
+
+def _stop(night: Night, found: list[Finding]) -> None:
+    critical = _critical(found)
+    if not critical:
+        return
+    if night.let_pass:
+        tracking.log(night.run_id, tags={"let_pass": night.let_pass})
+        return
+    more = f"; and {len(critical) - TOLD} more" if len(critical) > TOLD else ""
+    told = "; ".join(map(str, critical[:TOLD])) + more
+    raise NightshelfError(
+        f"validation stopped the night: {told}. Mend it at the source and run the night again (with --full"
+        " where orders were taken back there), or let it pass with a reason (--let-pass, or the parameter of"
+        " that name in Airflow)"
+    )

@@ -1,0 +1,60 @@
+"""The tables that are made of judged lines; none of them holds a customer's own id."""
+
+import pandas as pd
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+from pyspark.sql.pandas.functions import pandas_udf
+from pyspark.sql.types import StringType
+
+from pipelines import columns as c
+from pipelines.validate.rows import DROPPED, FATE, GOOD, PAID, TIME, TYPICAL, UNITS, USED
+from serving.identity import normalise, pseudonym
+
+
+def quarantine(judged: DataFrame, run: str, key: str) -> DataFrame:
+    """The lines that broke a rule, as received but for the customer, with the rule and the run.
+
+    A phone number stays in raw/ alone, where order and line find it.
+    """
+    broken = judged.where(~F.col(FATE).isin(*GOOD, *DROPPED)).drop(TIME, UNITS, PAID, TYPICAL)
+    hidden = broken.withColumn(c.CUSTOMER, _hidden(c.CUSTOMER, key))
+    return hidden.withColumnRenamed(FATE, c.RULE).withColumn(c.RUN, F.lit(run))
+
+
+def orders(judged: DataFrame, key: str) -> DataFrame:
+    """The table `orders`: one row per order and product, customers as pseudonyms, times in UTC."""
+    return (
+        judged.where(F.col(FATE).isin(*GOOD))
+        .groupBy(c.ORDER_ID, c.PRODUCT)
+        .agg(
+            F.min(TIME).alias(c.ORDERED_AT),
+            F.min(c.CUSTOMER).alias("_id"),
+            F.sum(UNITS).alias(c.QUANTITY),
+            F.avg(PAID).alias(c.UNIT_PRICE),
+        )
+        .withColumn(c.CUSTOMER, _hidden("_id", key))
+        .select(c.ORDER_ID, c.ORDERED_AT, c.CUSTOMER, c.PRODUCT, c.QUANTITY, c.UNIT_PRICE)
+    )
+
+
+def goods(judged: DataFrame) -> DataFrame:
+    """The products as their last sale tells of them, in the columns of the catalogue."""
+    told = F.struct(c.NAME, c.CATEGORY, c.BRAND, F.col(PAID).alias(c.PRICE))
+    sold = judged.where(F.col(FATE) == USED)
+    last = sold.groupBy(c.PRODUCT).agg(F.max_by(told, F.struct(TIME, c.ORDER_ID, c.LINE)).alias("last"))
+    return last.select(c.PRODUCT, "last.*", F.lit(True).alias(c.IN_STOCK))
+
+
+def _hidden(column: str, key: str) -> Column:
+    """The pseudonyms of a column of customers' ids."""
+    hide = pandas_udf(_hider(key), StringType())  # type: ignore[call-overload]
+    hidden: Column = hide(F.col(column))
+    return hidden
+
+
+def _hider(key: str):  # type: ignore[no-untyped-def]  # Spark reads the hints of the inner function
+    def hide(customers: pd.Series) -> pd.Series:
+        known = {one: pseudonym(one, key) for one in customers.dropna().unique() if normalise(one)}
+        return pd.Series([known.get(one) for one in customers], dtype=object)  # also where all are guests
+
+    return hide

@@ -1,0 +1,284 @@
+"""What row rules set aside can be looked at and put back, through the real command."""
+
+import datetime as dt
+import subprocess
+import sys
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+import rich
+
+from pipelines import cli, lake
+from pipelines.extract.staging import RAW_ORDERS
+from pipelines.quarantine import RELEASABLE
+
+COMMAND = Path(sys.executable).with_name("nightshelf")
+SCHEMA = RAW_ORDERS.append(pa.field("rule", pa.string())).append(pa.field("run", pa.string()))
+PSEUDONYM = "5d41402abc4b2a76b9719d911017c592" * 2
+NIGHT, BEFORE = "2026-01-31", "2026-01-30"
+SAYS = ["order_id", "ordered_at", "product", "quantity", "unit_price"]
+UNREADABLE = dict.fromkeys(
+    ["order_id", "ordered_at", "customer", "product", "quantity", "unit_price", "name"]
+)
+
+
+def line(rule, order, **said):
+    """A line of the quarantine: a good one but for what is said."""
+    plain = {"order_id": order, "line": 1, "ordered_at": "2026-01-20 10:00:00", "customer": PSEUDONYM}
+    plain |= {
+        "product": "A",
+        "quantity": "2",
+        "unit_price": "9.90",
+        "name": "Tea",
+        "source": "shop",
+        "page": 7,
+    }
+    return plain | {"rule": rule, "run": "r", "extracted_at": dt.datetime(2026, 2, 1, tzinfo=dt.UTC)} | said
+
+
+LINES = [
+    line("huge_quantity", "o1", quantity="200000"),
+    line("huge_quantity", "o1", quantity="300000", line=2, ordered_at="2026-01-22T10:00:00Z"),
+    line("huge_quantity", "o2", quantity="-500000", ordered_at="2026-01-21"),
+    line("no_customer", "o3", customer=None, unit_price=None),
+    line("no_customer", "o3", customer=None, unit_price=None, line=2, name="Tea, green"),
+    line("bad_price", "o4", unit_price="free", ordered_at="20.01.2026"),
+    line("unreadable_line", None, **UNREADABLE, fault="has 2 columns, the header 7", source="a.csv", line=3),
+]
+
+
+def quarantine(lines, night=NIGHT):
+    lake.write(lake.QUARANTINE.format(day=night), pa.Table.from_pylist(lines, schema=SCHEMA))
+
+
+@pytest.fixture
+def nightshelf(home, monkeypatch, capsys):
+    """A function that runs the command in this process; gives back its lines, of stderr where it failed."""
+
+    def run(*arguments, width=200):
+        monkeypatch.setattr(sys, "argv", ["nightshelf", "quarantine", *arguments])
+        rich.reconfigure(width=width)
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        told = capsys.readouterr()
+        assert PSEUDONYM not in told.out + told.err
+        assert bool(told.err) == bool(ended.value.code) != bool(told.out)
+        return (told.err or told.out).splitlines()
+
+    yield run
+    rich.reconfigure()
+
+
+def cells(lines):
+    """The rows of a table that was printed."""
+    return [[cell.strip() for cell in row[1:-1].split("│")] for row in lines if row.startswith("│")]
+
+
+def released():
+    return lake.read(lake.RELEASES).to_pylist()
+
+
+def test_list_counts_what_each_rule_set_aside(nightshelf):
+    quarantine(LINES)
+    quarantine(LINES[:2], BEFORE)
+    *table, total = nightshelf("list")
+    assert cells(table) == [
+        ["huge_quantity", "3", "2", "2026-01-20", "2026-01-22", "0"],
+        ["no_customer", "2", "1", "2026-01-20", "2026-01-20", "0"],
+        ["bad_price", "1", "1", "-", "-", "can't be"],
+        ["unreadable_line", "1", "0", "-", "-", "can't be"],
+    ]
+    assert total == f"night {NIGHT}: 7 order lines in quarantine"
+    assert nightshelf("list", "--night", BEFORE)[-1] == f"night {BEFORE}: 2 order lines in quarantine"
+
+
+@pytest.mark.parametrize("rule", RELEASABLE)
+def test_what_the_list_calls_releasable_is(nightshelf, rule):
+    quarantine([line(rule, "o1")])
+    assert cells(nightshelf("list"))[0][-1] == "0"
+    assert nightshelf("release", rule, "--reason", "checked")[0].startswith("1 order lines go back")
+    assert cells(nightshelf("list"))[0][-1] == "1"
+
+
+def test_a_night_that_set_nothing_aside(nightshelf):
+    quarantine([])
+    assert nightshelf("list") == [f"night {NIGHT}: 0 order lines in quarantine"]
+    assert "the rules that lines broke: none" in nightshelf("show", "no_customer")[0]
+
+
+def test_before_the_first_night(nightshelf):
+    assert nightshelf("list") == ["no night yet: run `nightshelf retrain`"]
+    for arguments in (["show", "no_customer"], ["release", "no_customer", "--reason", "checked"]):
+        assert nightshelf(*arguments) == [
+            "nightshelf: there is no quarantine yet: run `nightshelf retrain` first"
+        ]
+
+
+def test_a_night_killed_before_it_wrote_is_passed_over(nightshelf, home):
+    quarantine(LINES)
+    (home / "lake" / lake.QUARANTINE.format(day="2026-02-01") / "half a version").mkdir(parents=True)
+    assert nightshelf("list")[-1].startswith(f"night {NIGHT}: 7")
+
+
+@pytest.mark.parametrize("arguments", [["list"], ["show", "bad_price"], ["release", "x", "--reason", "y"]])
+def test_a_night_that_never_was(nightshelf, arguments):
+    quarantine(LINES)
+    told = nightshelf(*arguments, "--night", "2026-01-29")
+    assert told == [f"nightshelf: there is no quarantine of a night '2026-01-29': the newest is {NIGHT}"]
+
+
+def test_show_tells_the_lines_as_received_newest_first(nightshelf):
+    quarantine(LINES)
+    *table, total = nightshelf("show", "huge_quantity")
+    assert cells(table) == [
+        ["o1", "2", "2026-01-22T10:00:00Z", "A", "300000", "9.90", "Tea", "yes", "shop/7", "-"],
+        ["o2", "1", "2026-01-21", "A", "-500000", "9.90", "Tea", "yes", "shop/7", "-"],
+        ["o1", "1", "2026-01-20 10:00:00", "A", "200000", "9.90", "Tea", "yes", "shop/7", "-"],
+    ]
+    assert total == f"night {NIGHT}: 3 of 3 lines"
+    few = nightshelf("show", "huge_quantity", "--n", "1")
+    assert (cells(few), few[-1]) == (cells(table)[:1], f"night {NIGHT}: 1 of 3 lines")
+    assert cells(nightshelf("show", "huge_quantity", "--order", "o2")) == cells(table)[1:2]
+    quarantine(LINES[:1], BEFORE)
+    assert cells(nightshelf("show", "huge_quantity", "--night", BEFORE)) == cells(table)[2:]
+
+
+def test_show_tells_what_a_line_lacks(nightshelf):
+    quarantine(LINES)
+    assert [row[1:8] for row in cells(nightshelf("show", "no_customer"))] == [
+        ["1", "2026-01-20 10:00:00", "A", "2", "-", "Tea", "no"],
+        ["2", "2026-01-20 10:00:00", "A", "2", "-", "Tea, green", "no"],
+    ]
+    (row,) = cells(nightshelf("show", "unreadable_line"))
+    assert row == ["-", "3", *"-----", "no", "a.csv/7", "has 2 columns, the header 7"]
+
+
+@pytest.mark.parametrize(
+    ("name", "printed"),
+    [
+        ("[red]Tea[/red] [/]", "[red]Tea[/red] [/]"),
+        ("Tea\x1b[2J\x1b]0;owned\x07\n", r"Tea\x1b[2J\x1b]0;owned\x07\n"),
+        ("Чай :heart: 茶", "Чай :heart: 茶"),
+    ],
+)
+def test_show_takes_a_name_for_a_name(nightshelf, name, printed):
+    quarantine([line("huge_quantity", "[bold]1[/]", name=name)])
+    (row,) = cells(nightshelf("show", "huge_quantity"))
+    assert (row[0], row[6]) == ("[bold]1[/]", printed)
+
+
+def test_a_narrow_terminal_loses_nothing(nightshelf):
+    order = "0f8fad5b-d9cb-469f-a165-70867728950e"
+    quarantine([line("placeholder_customer", order)])
+    rows = cells(nightshelf("show", "placeholder_customer", width=80))
+    assert "".join(row[0] for row in rows) == order
+    rows = cells(nightshelf("list", width=60))
+    assert "".join(row[0] for row in rows) == "placeholder_customer"
+
+
+def test_release_writes_what_the_next_night_reads(nightshelf):
+    quarantine(LINES)
+    before = dt.datetime.now(dt.UTC)
+    told = " ".join(nightshelf("release", "huge_quantity", "--reason", " a bulk buyer "))
+    assert told == (
+        "3 order lines go back with the next night, unless they break another rule: run"
+        " `nightshelf retrain` or wait for the DAG; 0 were released before"
+    )
+    found = lake.read(lake.RELEASES)
+    assert found.schema.names == [*SAYS, "rule", "reason", "released_at"]
+    assert found.schema.field("released_at").type == pa.timestamp("us", "UTC")
+    rows = found.to_pylist()
+    assert all(before <= row.pop("released_at") <= dt.datetime.now(dt.UTC) for row in rows)
+    assert sorted(rows, key=lambda row: row["quantity"]) == [
+        {name: one[name] for name in (*SAYS, "rule")} | {"reason": "a bulk buyer"}
+        for one in sorted(LINES[:3], key=lambda one: one["quantity"])
+    ]
+
+
+def test_releases_add_up_and_none_is_there_twice(nightshelf):
+    quarantine(LINES)
+    nightshelf("release", "huge_quantity", "--order", "o2", "--reason", "asked the buyer")
+    assert [row["order_id"] for row in released()] == ["o2"]
+    (first,) = released()
+    told = " ".join(nightshelf("release", "huge_quantity", "--reason", "all are good"))
+    assert told.startswith("2 order lines")
+    assert told.endswith("; 1 were released before")
+    assert released()[0] == first
+    assert sorted(row["order_id"] for row in released()) == ["o1", "o1", "o2"]
+    again = " ".join(nightshelf("release", "huge_quantity", "--reason", "once more"))
+    assert again.startswith("0 order lines")
+    assert len(released()) == 3
+    assert [row[-1] for row in cells(nightshelf("list"))] == ["3", "0", "can't be", "can't be"]
+
+
+def test_lines_that_say_the_same_are_one_release_even_without_a_price(nightshelf):
+    quarantine(LINES)
+    assert nightshelf("release", "no_customer", "--reason", "guests")[0].startswith("2 order lines")
+    (row,) = released()
+    assert (row["order_id"], row["unit_price"]) == ("o3", None)
+    assert cells(nightshelf("list"))[1][-1] == "2"
+
+
+@pytest.mark.parametrize("changed", [*SAYS, "rule"])
+def test_a_release_does_not_cover_a_changed_line(nightshelf, changed):
+    quarantine([line("huge_quantity", "o1")])
+    nightshelf("release", "huge_quantity", "--reason", "checked")
+    quarantine([line("huge_quantity", "o1"), line("huge_quantity", "o1") | {changed: "no_customer"}], BEFORE)
+    quarantine([line("huge_quantity", "o1") | {changed: "no_customer"}])
+    assert cells(nightshelf("list"))[0][-1] == "0"
+    assert sum(int(row[-1]) for row in cells(nightshelf("list", "--night", BEFORE))) == 1
+
+
+def test_releases_of_several_orders_of_a_night(nightshelf):
+    quarantine([line("price_outlier", order) for order in ("o1", "o2", "o3")], BEFORE)
+    quarantine(LINES)
+    orders = ["--order", "o1", "--order", "o3"]
+    nightshelf("release", "price_outlier", *orders, "--night", BEFORE, "--reason", "a sale")
+    assert sorted(row["order_id"] for row in released()) == ["o1", "o3"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["bad_price", "--reason", "x"], "bad_price lack what an order line needs, so there is nothing"),
+        (["huge_quantity", "--reason", " "], "--reason is empty: say why these lines are good"),
+        (["huge_quantity", "--reason", "x", "--order", "o1", "--order", "o3"], "no line of order 'o3' broke"),
+        (["hugequantity", "--reason", "x"], "broke 'hugequantity'; the rules that lines broke: bad_price, "),
+        (["price_outlier", "--reason", "x"], f"no line of the night {NIGHT} broke 'price_outlier'"),
+    ],
+)
+def test_what_cannot_be_released_is_one_line_and_releases_nothing(nightshelf, arguments, told):
+    quarantine(LINES)
+    (error,) = nightshelf("release", *arguments)
+    assert error.startswith("nightshelf: ")
+    assert told in error
+    assert lake.entries(lake.RELEASES) == []
+
+
+def test_show_of_what_is_not_there(nightshelf):
+    quarantine(LINES)
+    rules = "bad_price, huge_quantity, no_customer, unreadable_line"
+    (error,) = nightshelf("show", "nothing")
+    assert (
+        error
+        == f"nightshelf: no line of the night {NIGHT} broke 'nothing'; the rules that lines broke: {rules}"
+    )
+    (error,) = nightshelf("show", "huge_quantity", "--order", "o3")
+    assert error == (
+        f"nightshelf: no line of order 'o3' broke huge_quantity in the night {NIGHT}:"
+        " `nightshelf quarantine show huge_quantity` names the orders"
+    )
+
+
+def test_the_installed_command(home):
+    quarantine(LINES)
+    done = subprocess.run(
+        [COMMAND, "quarantine", "release", "bad_price", "--reason", "x"],
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert (done.returncode, done.stdout) == (1, "")
+    (error,) = done.stderr.splitlines()
+    assert error.startswith("nightshelf: lines that break bad_price lack")

@@ -1,0 +1,130 @@
+"""What each day is like, counted by hand over a week of a handful of orders."""
+
+import datetime as dt
+
+import pandas as pd
+import pytest
+
+from pipelines import columns as c
+from pipelines.validate import profile as p
+from pipelines.validate import rows
+from pipelines.validate import waterfall as w
+
+FIRST, THIRD, FOURTH = dt.date(2026, 1, 1), dt.date(2026, 1, 3), dt.date(2026, 1, 4)
+SCHEMA = (
+    f"{c.ORDER_ID} string, {c.ORDERED_AT} timestamp, {c.CUSTOMER} string, {c.PRODUCT} string,"
+    f" {c.QUANTITY} double, {c.UNIT_PRICE} double"
+)
+# (order, when, customer, products and how many); nothing happens on the second day nor on the fourth
+ORDERS = [
+    ("1", "2026-01-01 08:00:00", "ann", {"A": 1, "B": 2}),
+    ("2", "2026-01-01 08:30:00", "bob", {"A": 1}),
+    ("9", "2026-01-01 23:59:59", None, {"A": 1}),
+    ("3", "2026-01-01 09:00:00", "bob", {"D": -1}),  # a return is no sale: D is new on the third day
+    ("11", "2026-01-03 08:00:00", "ann", {"A": 1, "B": 2}),  # order 1 again
+    ("12", "2026-01-03 08:00:00", "ann", {"A": 1, "B": 3}),  # with more pieces
+    ("13", "2026-01-03 09:00:00", "bob", {"C": 1}),
+    ("14", "2026-01-03 23:59:58", None, {"A": 2}),
+    ("15", "2026-01-03 08:30:00", "cyd", {"A": 1}),  # another customer than order 2
+    ("16", "2026-01-03 08:00:01", "ann", {"A": 1, "B": 2}),  # a second later
+    ("18", "2026-01-03 11:00:00", None, {"D": 1}),
+]
+TALLY = [c.DAY, rows.FATE, w.TONIGHT, *p.SUMS]
+TALLIED = [
+    (FIRST, "used", False, 3, 30.0, 0.5, 1, 2, 0.25, 1),
+    (FIRST, "used", True, 1, 7.0, 0.25, 0, 1, 0.5, 0),
+    (FIRST, "returned", False, 2, -5.0, 0.0, 1, 1, -0.25, 1),
+    (FIRST, "bad_price", False, 50, 0.0, 9.0, 9, 9, 9.0, 9),
+    (THIRD, "used", True, 10, 99.0, 1.0, 2, 8, 2.0, 3),
+    (dt.date(2026, 1, 9), "later_than_the_night", True, 4, 4.0, 4.0, 4, 4, 4.0, 4),
+    (None, "unparsable_time", True, 4, 4.0, 4.0, 4, 4, 4.0, 4),
+]
+
+
+def table(spark, orders):
+    lines = [
+        (order, dt.datetime.fromisoformat(at), customer, product, float(pieces), 1.0)
+        for order, at, customer, content in orders
+        for product, pieces in content.items()
+    ]
+    return spark.createDataFrame(lines, SCHEMA)
+
+
+def profiled(spark, orders, tallied=TALLIED, listed=None, until=FOURTH):
+    catalogue = listed and spark.createDataFrame([(one,) for one in listed], f"{c.PRODUCT} string")
+    return p.profile(pd.DataFrame(tallied, columns=TALLY), table(spark, orders), catalogue, until)
+
+
+@pytest.fixture(scope="module")
+def days(spark):
+    return profiled(spark, ORDERS, listed=["A", "B", "D", "never sold"])
+
+
+def column(days, name):
+    return days[name].tolist()
+
+
+# column -> its value on each of the four days
+COUNTS = {
+    w.LINES: [6, 0, 10, 0],
+    w.REVENUE: [32, 0, 99, 0],
+    w.LOG_PIECES: [0.75, 0, 1, 0],
+    w.GUESTS: [2, 0, 2, 0],
+    w.PRICED: [4, 0, 8, 0],
+    w.LOG_PRICE: [0.5, 0, 2, 0],
+    w.MOVED: [2, 0, 3, 0],
+    p.RETURNS: [2, 0, 0, 0],
+    c.ORDERS: [3, 0, 7, 0],
+    p.COPIES: [0, 0, 1, 0],
+    p.CUSTOMERS: [2, 0, 3, 0],
+    p.KNOWN: [0, 0, 2, 0],  # ann and bob
+    p.PAIRS: [0, 0, 3, 0],  # ann and A, ann and B, bob and C
+    p.KNOWN_PAIRS: [0, 0, 2, 0],  # ann's
+    p.SALES: [4, 0, 10, 0],
+    p.TOP: [3, 0, 5, 0],
+    p.NEW: [4, 0, 2, 0],  # all, then C and D
+    p.UNLISTED: [0, 0, 1, 0],  # C
+    "hour_08": [2, 0, 4, 0],
+    "hour_09": [0, 0, 1, 0],  # the return isn't one
+    "hour_11": [0, 0, 1, 0],
+    "hour_23": [1, 0, 1, 0],
+}
+
+
+@pytest.mark.parametrize("name", COUNTS)
+def test_a_column_by_hand(days, name):
+    assert column(days, name) == COUNTS[name]
+
+
+def test_there_is_a_row_per_day_and_no_column_else(days):
+    assert list(days.index) == list(pd.date_range(FIRST, FOURTH))
+    assert days.index.name == c.DAY
+    assert set(days) == {*COUNTS, *p.HOURS, p.NUMBER, p.TOP_PRODUCT}
+    quiet = set(p.HOURS) - set(COUNTS)
+    assert not days[sorted(quiet)].any(axis=None)
+
+
+def test_the_typical_order_id_and_the_first_product_are_null_where_there_is_none(days):
+    assert column(days, p.NUMBER)[::2] == [2, 14]  # of 1, 2, 9; of 11 to 16 and 18
+    assert column(days, p.TOP_PRODUCT)[::2] == ["A", "A"]
+    assert days[[p.NUMBER, p.TOP_PRODUCT]].iloc[[1, 3]].isna().all(axis=None)
+
+
+def test_without_a_catalogue_nothing_is_unlisted(spark):
+    assert column(profiled(spark, ORDERS), p.UNLISTED) == [0, 0, 0, 0]
+
+
+def test_a_shop_of_guests_with_ids_of_letters_on_its_first_day(spark):
+    orders = [("web-1", "2026-01-01 08:00:00", None, {"A": 1})]
+    days = profiled(spark, orders, TALLIED[:1], until=FIRST)
+    assert column(days, c.ORDERS) == [1]
+    assert column(days, p.CUSTOMERS) == column(days, p.KNOWN) == column(days, p.PAIRS) == [0]
+    assert days[p.NUMBER].isna().all()
+
+
+def test_the_sample_is_of_customers_each_once_in_order(spark, monkeypatch):
+    found = p.sample(table(spark, ORDERS))
+    assert found.column_names == [c.CUSTOMER]
+    assert found[c.CUSTOMER].to_pylist() == ["ann", "bob", "cyd"]
+    monkeypatch.setattr(p, "SAMPLE", 1)
+    assert p.sample(table(spark, ORDERS))[c.CUSTOMER].to_pylist() == ["ann", "bob"]
