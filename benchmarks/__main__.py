@@ -7,7 +7,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks import extraction, first_answer, night, solvers
+from benchmarks import extraction, first_answer, night, solvers, validation
 
 FIGURES = Path(__file__).with_name("figures.md")
 DATA = Path(os.environ.get("NIGHTSHELF_TEST_DATA", Path(__file__).parents[2] / "shared" / "data"))
@@ -24,6 +24,7 @@ def main() -> None:
     parts = [f"# Figures\n\n`make bench` wrote this: {machine}.\n"]
     with tempfile.TemporaryDirectory() as folder:
         parts.append(night.online_retail(retail, Path(folder) / "retail"))
+        parts.append(validation.compare(retail, Path(folder) / "validation"))
         parts.append(solvers.compare(Path(folder) / "retail"))
         parts.append(extraction.compare(Path(folder) / "extraction"))
         parts.append(first_answer.demo_shop(Path(folder) / "clone"))

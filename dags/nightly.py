@@ -2,7 +2,8 @@
 
 1. **begin** settles which day the night closes, from which source, with which sweep; opens the MLflow run.
 2. **extract** pulls the shop's orders and goods into the lake.
-3. **validate** checks them; a bad night ends here, and the champion serves on.
+3. **validate** checks them; a bad night ends here, and the champion serves on. If it is good after all,
+   trigger it again with a reason in *Let pass*.
 4. **prepare** makes interactions and baskets of them.
 5. **candidates** names what the sweep tries; **sweep** trains and measures each, one box in the grid apiece.
 6. **rules** mines what is bought together, while the sweep runs.
@@ -178,7 +179,7 @@ def nightly() -> None:
 
     @step(outlets=[ORDERS])
     def validate(night: Json) -> Json:
-        """Checks the orders; quarantines rows, or stops the night. Data Docs say what was found."""
+        """Sets bad lines aside, then holds the night against the shop's usual; answers the row waterfall."""
         return run("validate", night)
 
     @step(outlets=[INTERACTIONS, BASKETS])

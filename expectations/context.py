@@ -13,6 +13,7 @@ from great_expectations.checkpoint.checkpoint import CheckpointResult
 from great_expectations.core.expectation_suite import ExpectationSuite
 from great_expectations.core.run_identifier import RunIdentifier
 from great_expectations.data_context import FileDataContext
+from great_expectations.data_context.types.resource_identifiers import ExpectationSuiteIdentifier
 from great_expectations.expectations.metadata_types import FailureSeverity
 
 from expectations.measure import Measure
@@ -33,15 +34,14 @@ class Finding:
         return f"{days} ({self.rule.why})"
 
 
-def check(
-    home: Path, step: str, night: dt.date, rules: Sequence[Rule], measures: Sequence[Measure]
-) -> list[Finding]:
-    """The rules that the measures break, after the checkpoint of a step; its Data Docs are built."""
+def check(home: Path, night: dt.date, rules: Sequence[Rule], measures: Sequence[Measure]) -> list[Finding]:
+    """The rules that the measures break, after the night's checkpoint; its Data Docs are built."""
     context = _open(home)
     names = list(dict.fromkeys(rule.suite for rule in rules))
     suites = [suite(name, [rule for rule in rules if rule.suite == name]) for name in names]
-    result = _run(context, step, night, suites, table(measures))
-    context.build_data_docs(resource_identifiers=list(result.run_results))
+    result = _run(context, night, suites, table(measures))
+    pages = [*result.run_results, *map(ExpectationSuiteIdentifier, names)]  # all others are there already
+    context.build_data_docs(resource_identifiers=pages)
     broken = _broken(result)
     return [Finding(rule, _breaking(rule, measures)) for rule in rules if _key(rule) in broken]
 
@@ -58,11 +58,11 @@ def _open(home: Path) -> FileDataContext:
 
 
 def _run(
-    context: FileDataContext, step: str, night: dt.date, suites: list[ExpectationSuite], rows: pd.DataFrame
+    context: FileDataContext, night: dt.date, suites: list[ExpectationSuite], rows: pd.DataFrame
 ) -> CheckpointResult:
     batch = (
         context.data_sources.add_or_update_pandas("measures")
-        .add_dataframe_asset(step)
+        .add_dataframe_asset("days")
         .add_batch_definition_whole_dataframe("night")
     )
     validations = [
@@ -72,7 +72,7 @@ def _run(
         for one in suites
     ]
     checkpoint = context.checkpoints.add_or_update(
-        gx.Checkpoint(name=step, validation_definitions=validations)
+        gx.Checkpoint(name="night", validation_definitions=validations)
     )
     return checkpoint.run(batch_parameters={"dataframe": rows}, run_id=RunIdentifier(f"night of {night}"))
 
@@ -97,4 +97,4 @@ def _breaking(rule: Rule, measures: Sequence[Measure]) -> tuple[Measure, ...]:
     low = -math.inf if rule.low is None else rule.low
     high = math.inf if rule.high is None else rule.high
     of_rule = [one for one in measures if one.name == rule.measure]
-    return tuple(one for one in of_rule if not low <= one.value <= high)
+    return tuple(one for one in of_rule if one.value < low or one.value > high)

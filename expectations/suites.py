@@ -36,13 +36,7 @@ def rules(suite: str, bounds: Bounds, measures: Sequence[Measure]) -> Iterator[R
 
 
 def limits(bound: Bound, taken: Sequence[Measure]) -> tuple[float | None, float | None]:
-    """From where to where a measure may lie: at least min to max, further where it varies that much.
-
-    >>> varied = Measure("lines", dt.date(2026, 1, 31), 0.9, "", "ratio", spread=0.5)
-    >>> low, high = limits(Bound(min=0.5, max=3, spreads=2, why="an example"), [varied])
-    >>> round(low, 3), high
-    (0.368, 3.0)
-    """
+    """From where to where a measure may lie: at least min to max, further where it varies that much."""
     off = bound.spreads * max(one.spread for one in taken)
     scale = taken[0].scale
     down, up = (math.exp(-off), math.exp(off)) if scale == "ratio" else (-off, off)

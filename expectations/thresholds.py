@@ -60,7 +60,6 @@ class Thresholds(BaseModel):
     orders: Bounds
     customers: Bounds
     catalogue: Bounds
-    interactions: Bounds
 
 
 @cache

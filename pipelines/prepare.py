@@ -27,13 +27,6 @@ def interactions(orders: DataFrame) -> DataFrame:
     )
 
 
-def measured(interactions: pa.Table) -> dict[str, float]:
-    """What the checkpoint of interactions looks at."""
-    most = pc.max(interactions[c.QUANTITY]).as_py() or 0.0
-    products = pc.count_distinct(interactions[c.PRODUCT]).as_py()
-    return {"rows": float(interactions.num_rows), "products": float(products), "most_units": most}
-
-
 def baskets(orders: DataFrame) -> DataFrame:
     """One row per order: its day and its distinct products."""
     return (

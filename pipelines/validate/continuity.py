@@ -2,6 +2,7 @@
 
 import datetime as dt
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,20 +12,30 @@ from expectations.measure import Measure
 from pipelines import columns as c
 from pipelines.validate import waterfall as w
 from pipelines.validate.measures import LAST_WEEKS, Days
-from pipelines.validate.profile import SAMPLE
+from pipelines.validate.profile import COPIES, SAMPLE
 
 
 def of_orders(then: Days, now: Days, until: dt.date, night: dt.date) -> Iterator[Measure]:
     """What became of the lines of all days that a night up to `until` knew."""
-    days = then.index[then.index <= pd.Timestamp(until)]
-    before, after = then[w.LINES].loc[days], now[w.LINES].reindex(days, fill_value=0)
+    days = then.index.union(now.index)
+    days = days[days <= pd.Timestamp(until)]
+    before, after = (one.reindex(days, fill_value=0) for one in (then[w.LINES], now[w.LINES]))
     recent = days > pd.Timestamp(until) - LAST_WEEKS
     gone, come = (before - after).clip(lower=0), (after - before).clip(lower=0)
     lost = max(_share(gone, before), _share(gone[recent], before[recent]))
     told = f"{lost:.1%} of the order lines that the last night knew are gone"
     yield Measure("lost_lines", night, lost, told)
     added = _share(come, before)
-    yield Measure("added_lines", night, added, f"{added:.1%} order lines came to days that were closed")
+    yield Measure("added_lines", night, added, f"{added:.1%} more order lines stand in days that were closed")
+    yield _copied(then, now, days[recent], night)
+
+
+def _copied(then: Days, now: Days, recent: "pd.Index[Any]", night: dt.date) -> Measure:
+    """Orders that came again to closed days under other ids, in days' orders."""
+    old, new = (one[COPIES].reindex(recent, fill_value=0) for one in (then, now))
+    more = float((new - old).clip(lower=0).sum())
+    told = f"{more:,.0f} orders of days that were closed came again under other ids"
+    return Measure("copied_later", night, more / max(float(then[c.ORDERS].reindex(recent).mean()), 1.0), told)
 
 
 def of_customers(then: pa.Table, now: pa.Table, night: dt.date) -> Iterator[Measure]:

@@ -59,7 +59,7 @@ RATIOS = {
 }
 DIFFERENCES = {
     "moved_prices": Kind(
-        lambda d: d[w.MOVED] / d[w.PRICED], "{:.1%} of the prices are twice or half of what is usual"
+        lambda d: d[w.MOVED] / d[w.PRICED], "{:.1%} of the prices are twice or half the products' own median"
     ),
     "returns": Kind(lambda d: d[p.RETURNS] / d[w.LINES], "{:.1%} of the order lines are returns"),
     "copies": Kind(lambda d: d[p.COPIES] / d[c.ORDERS], "{:.1%} of the orders repeat another to the second"),
@@ -94,6 +94,16 @@ def of_days(days: Days, judged: list[dt.date]) -> Iterator[Measure]:
         yield from _order_ids(days, day, first)
     yield _silence(days, night)
     yield _empty(days, empty, first, night)
+
+
+def of_all(days: Days, night: dt.date) -> Iterator[Measure]:
+    """What all days together must be, on a first night too."""
+    orders, customers = days[c.ORDERS].sum(), (days[p.CUSTOMERS] - days[p.KNOWN]).sum()
+    copied, products = days[p.COPIES].sum() / max(orders, 1), days[p.FIRST].sum()
+    told = f"{copied:.1%} of all orders repeat another to the second"
+    yield Measure("copied_orders", night, float(copied), told)
+    yield Measure("products", night, float(products), f"{products:,.0f} products were ever sold")
+    yield Measure("all_customers", night, float(customers), f"{customers:,.0f} customers ever bought")
 
 
 def usual(values: pd.Series, day: dt.date, before: dt.date, scale: Scale) -> tuple[float, float] | None:
@@ -146,7 +156,7 @@ def _clock(days: Days, day: dt.date, before: dt.date) -> Iterator[Measure]:
     apart = np.array([_divergence(now, np.roll(share, shift)) for shift in range(len(share))])
     usual_apart = np.quantile([_divergence(one, share) for one in past.to_numpy(float)], 0.9)
     shift = int(apart.argmin())
-    sure = apart[0] - apart[shift] > CERTAIN / now.sum() and apart[shift] < 1.5 * usual_apart
+    sure = apart[0] - apart[shift] > CERTAIN / now.sum() and apart[shift] < 2 * usual_apart
     off = (shift + 11) % 24 - 11 if sure else 0
     yield Measure("clock", day, float(off), f"orders come {off:+d} hours off their usual time of day")
 

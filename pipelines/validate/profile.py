@@ -18,7 +18,8 @@ RETURNS = "returns"
 COPIES, NUMBER = "copies", "number"
 CUSTOMERS, KNOWN = "customers", "known"
 PAIRS, KNOWN_PAIRS = "pairs", "known_pairs"
-SALES, TOP, TOP_PRODUCT, NEW, UNLISTED = "sales", "top", "top_product", "new", "unlisted"
+SALES, TOP, TOP_PRODUCT, UNLISTED = "sales", "top", "top_product", "unlisted"
+FIRST, NEW = "first", "new"
 AT, ITEM, CONTENT = "at", "item", "content"
 SUMS = [w.LINES, w.REVENUE, w.LOG_PIECES, w.GUESTS, w.PRICED, w.LOG_PRICE, w.MOVED]
 
@@ -35,7 +36,7 @@ def profile(
     products, pieces and second of the day), number (the typical order id, null where it is no number).
     customers, known (seen on an earlier day); pairs (a known customer and a product), known_pairs (bought
     before). sales: orders' distinct products; top: those of the day's first product, top_product; new: of
-    products never sold before; unlisted: of products that the catalogue lacks.
+    products never sold before, which are `first` products; unlisted: of products that the catalogue lacks.
     """
     sold = _numbered(orders.where(F.col(c.QUANTITY) > 0))
     counted = (_baskets(sold), _customers(sold), _products(sold, listed))
@@ -123,6 +124,7 @@ def _products(sold: DataFrame, listed: DataFrame | None) -> DataFrame:
         F.sum("n").alias(SALES),
         F.max("n").alias(TOP),
         F.max_by(c.PRODUCT, "n").alias(TOP_PRODUCT),
+        F.count_if("new").alias(FIRST),
         F.sum(F.when(F.col("new"), F.col("n"))).alias(NEW),
         F.sum(F.when(F.col("lacks"), F.col("n"))).alias(UNLISTED),
     )

@@ -74,14 +74,6 @@ def validate(night: Night, source: Source) -> dict[str, Any]:
     return counts | {"warnings": warnings}
 
 
-def check_interactions(night: Night, found: dict[str, float]) -> None:
-    """Runs the checkpoint over what was prepared; raises NightshelfError where nothing can be learned."""
-    taken = [Measure(name, night.as_of, value, f"{name} {value:,.0f}") for name, value in found.items()]
-    held = list(suites.rules("interactions", thresholds().interactions, taken))
-    broken = context.check(settings().home, "prepare", night.as_of, held, taken)
-    _stop(night, _told(night, "validation_interactions", broken))
-
-
 def _receive(night: Night, source: Source) -> Received:
     if not (pulls := raw.pulls(source.name)):
         raise NightshelfError(f"raw/ holds nothing of {source.where}: run the step extract first")
@@ -106,11 +98,12 @@ def _check(
     customers = profile.sample(orders)
     taken = [
         *measures.of_days(days, _judged_days(night, received.before)),
+        *measures.of_all(days, night.as_of),
         _quarantined(night, received.tallied),
         *_compared(night, source, received.before, days, customers, catalogue if listed else None),
     ]
     held = _rules(taken)
-    found = _told(night, "validation", context.check(settings().home, "validate", night.as_of, held, taken))
+    found = _told(night, context.check(settings().home, night.as_of, held, taken))
     outcome = _outcome(night, found)
     history.record(source.name, night, Verdict(outcome, found, received.until), held, taken)
     _stop(night, found)
@@ -165,13 +158,13 @@ def _rules(taken: list[Measure]) -> list[Rule]:
     ]
 
 
-def _told(night: Night, tag: str, found: list[Finding]) -> list[Finding]:
+def _told(night: Night, found: list[Finding]) -> list[Finding]:
     """What was found, the critical first, after it was logged."""
     ordered = sorted(found, key=lambda finding: finding.rule.severity)
     for finding in ordered:
         log.info("%s: %s", finding.rule.severity, finding)
     told = "; ".join(f"{finding.rule.severity}: {finding}" for finding in ordered) or "passed"
-    tracking.log(night.run_id, tags={tag: told[: tracking.TAG_LETTERS]})
+    tracking.log(night.run_id, tags={"validation": told[: tracking.TAG_LETTERS]})
     return ordered
 
 

@@ -85,11 +85,22 @@ def test_a_suite_expects_what_its_rules_say():
     held = [
         Rule("of orders", "orders", "critical", 0.5, None, "missing"),
         Rule("of orders", "orders", "warning", None, 2.0, "unusual"),
+        Rule("of orders", "clock", "critical", -1 / 3, 2.0, "another zone"),
     ]
     found = suites.suite("of orders", held)
     assert found.name == "of orders"
-    told = [(one.column, one.min_value, one.max_value, one.severity, one.notes) for one in found.expectations]
+    told = [
+        (one.column, one.min_value, one.max_value, one.severity, one.description)
+        for one in found.expectations
+    ]
     assert told == [
-        ("orders", 0.5, None, FailureSeverity.CRITICAL, "missing"),
-        ("orders", None, 2.0, FailureSeverity.WARNING, "unusual"),
+        ("orders", 0.5, None, FailureSeverity.CRITICAL, "orders is at least 0.5, or else: missing"),
+        ("orders", None, 2.0, FailureSeverity.WARNING, "orders is at most 2, or else: unusual"),
+        (
+            "clock",
+            -1 / 3,
+            2.0,
+            FailureSeverity.CRITICAL,
+            "clock is at least -0.3333 and at most 2, or else: another zone",
+        ),
     ]

@@ -10,7 +10,6 @@ import pytest
 from expectations import thresholds as file
 from expectations.thresholds import thresholds
 from pipelines import columns as c
-from pipelines import prepare
 from pipelines.extract.goods import RAW_PRODUCTS
 from pipelines.validate import continuity, measures
 from pipelines.validate import profile as p
@@ -18,7 +17,7 @@ from pipelines.validate import waterfall as w
 from serving.errors import NightshelfError
 
 NIGHT = dt.date(2026, 1, 31)
-SUITES = ("orders", "customers", "catalogue", "interactions")
+SUITES = ("orders", "customers", "catalogue")
 
 
 @pytest.fixture
@@ -68,35 +67,44 @@ def test_a_warning_comes_before_what_is_critical():
 def days():
     """The profile of a shop where every column is of some number, ids ascending."""
     lines = [w.LINES, w.REVENUE, w.LOG_PIECES, w.GUESTS, w.PRICED, w.LOG_PRICE, w.MOVED, p.RETURNS]
-    shares = [p.COPIES, p.CUSTOMERS, p.KNOWN, p.PAIRS, p.KNOWN_PAIRS, p.SALES, p.TOP, p.NEW, p.UNLISTED]
+    shares = [
+        p.COPIES,
+        p.CUSTOMERS,
+        p.KNOWN,
+        p.PAIRS,
+        p.KNOWN_PAIRS,
+        p.SALES,
+        p.TOP,
+        p.FIRST,
+        p.NEW,
+        p.UNLISTED,
+    ]
     index = pd.date_range(end=NIGHT, periods=15)
     table = pd.DataFrame(10.0, index, [*lines, *shares, c.ORDERS, *p.HOURS])
     return table.assign(**{p.NUMBER: np.arange(15.0)})
 
 
 def taken():
-    """The names of all measures that are taken of such a shop's orders, and of its interactions."""
+    """The names of all measures that are taken of such a shop."""
     goods = pa.Table.from_pylist(
         [{c.PRODUCT: "A", c.NAME: "Tea", c.PRICE: 1.0, c.IN_STOCK: True}], RAW_PRODUCTS
     )
     customers = pa.table({c.CUSTOMER: ["ann"]})
-    interactions = pa.table({c.PRODUCT: ["A"], c.QUANTITY: [1.0]})
     found = [
         *measures.of_days(days(), [NIGHT]),
+        *measures.of_all(days(), NIGHT),
         *continuity.of_orders(days(), days(), NIGHT - dt.timedelta(days=1), NIGHT),
         *continuity.of_customers(customers, customers, NIGHT),
         *continuity.of_goods(goods, goods, NIGHT),
     ]
-    return {one.name for one in found}, set(prepare.measured(interactions))
+    return {one.name for one in found}
 
 
 def test_there_is_a_bound_for_every_measure_that_is_taken_and_for_no_other():
-    orders, interactions = taken()
     shipped = thresholds()
     named = [*shipped.orders, *shipped.customers, *shipped.catalogue]
     assert len(named) == len(set(named))
-    assert set(named) == orders
-    assert set(shipped.interactions) == interactions
+    assert set(named) == taken()
 
 
 # what is written instead -> what the message names

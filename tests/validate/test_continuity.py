@@ -185,12 +185,12 @@ def test_products_with_another_name():
     assert compared(then, now)["renamed"] == pytest.approx(2 / 3)
 
 
+def priced(prices):
+    return goods(*((product, "a name", price) for product, price in prices.items()))
+
+
 def test_the_level_of_listed_prices_is_the_median_change():
-    then = goods(
-        *((product, "x", price) for product, price in zip("ABCDEFG", (1, 2, 3, 0, None, 5, 7), strict=True))
-    )
-    now = goods(
-        *((product, "x", price) for product, price in zip("ABCDEFH", (2, 6, 300, 4, 8, 0, 1), strict=True))
-    )
+    then = priced({"A": 1, "B": 2, "C": 3, "free": 0, "free too": 0, "none": None, "gone": 9})
+    now = priced({"A": 2, "B": 6, "C": 300, "free": 4, "free too": 5, "none": 8, "new": 1})
     assert compared(then, now)["listed_prices"] == 3  # of 2, 3 and 100
-    assert "listed_prices" not in compared(goods(("A", "a", None)), goods(("A", "a", 1.0)))
+    assert "listed_prices" not in compared(priced({"A": None}), priced({"A": 1.0}))

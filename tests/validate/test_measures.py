@@ -15,11 +15,31 @@ from pipelines.validate import waterfall as w
 NIGHT = dt.date(2026, 1, 31)  # a Saturday
 SUMS = [w.LINES, w.REVENUE, w.LOG_PIECES, w.GUESTS, w.PRICED, w.LOG_PRICE, w.MOVED, p.RETURNS]
 COUNTS = [c.ORDERS, p.COPIES, p.CUSTOMERS, p.KNOWN, p.PAIRS, p.KNOWN_PAIRS]
-COLUMNS = [*SUMS, *COUNTS, *p.HOURS, p.NUMBER, p.SALES, p.TOP, p.NEW, p.UNLISTED]
+COLUMNS = [*SUMS, *COUNTS, *p.HOURS, p.NUMBER, p.SALES, p.TOP, p.FIRST, p.NEW, p.UNLISTED]
 # The columns in the same order as COLUMNS, without hours and numbers of orders.
 NAMES = [name for name in COLUMNS if name not in (*p.HOURS, p.NUMBER)]
-USUAL = [100, 1000, 100 * math.log(2), 10, 80, 0, 8, 5, 50, 1, 40, 20, 60, 30, 75, 5, 15, 3]
-TONIGHT = [50, 2000, 50 * math.log(3), 10, 40, 40 * math.log(1.5), 8, 10, 40, 2, 30, 10, 20, 5, 80, 8, 40, 8]
+USUAL = [100, 1000, 100 * math.log(2), 10, 80, 0, 8, 5, 50, 1, 40, 20, 60, 30, 75, 5, 6, 15, 3]
+TONIGHT = [
+    50,
+    2000,
+    50 * math.log(3),
+    10,
+    40,
+    40 * math.log(1.5),
+    8,
+    10,
+    40,
+    2,
+    30,
+    10,
+    20,
+    5,
+    80,
+    8,
+    9,
+    40,
+    8,
+]
 
 # measure -> its value for TONIGHT after days of USUAL, and how it is told
 RATIOS = {
@@ -134,10 +154,17 @@ def test_one_strange_day_changes_little():
 
 
 def test_the_usual_is_that_of_the_eight_weeks_before():
-    values = series(*[1000] * 30, *[10] * 56, *[1000] * 3)
+    weeks = [week for week in range(1, 9) for _ in range(7)]
+    values = series(*[1000] * 30, *weeks, *[1000] * 3)
     before = ago(2)
     for day in (before, NIGHT):
-        assert m.usual(values, day, before, "ratio") == (10, 0)
+        assert m.usual(values, day, before, "ratio")[0] == 4.5
+
+
+def test_a_day_that_was_open_by_exception_has_no_part_in_the_spread():
+    # Saturdays are 3, 1.5, 4/3 and 8/3 times off their median 24; on another day nothing is usual.
+    values = series(*([0] * 6 + [8] + [0] * 6 + [16] + [0] * 6 + [32] + [5] * 6 + [64]), last=ago(7))
+    assert m.usual(values, NIGHT, NIGHT, "ratio") == (24, pytest.approx(1.4826 * math.log(2)))
 
 
 # of_days
@@ -211,6 +238,20 @@ def test_a_day_on_which_the_shop_is_always_closed_is_no_empty_day():
     assert measured(days, judged=[ago(1), NIGHT])["empty_days", NIGHT] == 0
 
 
+def test_all_days_together():
+    found = {one.name: one for one in m.of_all(made(*[USUAL] * 3, TONIGHT), NIGHT)}
+    assert {name: one.value for name, one in found.items()} == pytest.approx(
+        {
+            "copied_orders": (3 * 1 + 2) / (3 * 50 + 40),
+            "products": 3 * 6 + 9,
+            "all_customers": 3 * (40 - 20) + (30 - 10),
+        }
+    )
+    assert found["copied_orders"].told == "2.6% of all orders repeat another to the second"
+    nothing = m.of_all(made([0] * len(NAMES)), NIGHT)
+    assert [one.value for one in nothing] == [0, 0, 0]
+
+
 # clock
 
 OPEN = np.array([0] * 8 + [20, 40, 60, 80, 100, 80, 60, 60, 80, 120, 100, 60, 20, 0, 0, 0])
@@ -244,10 +285,11 @@ def test_an_ordinary_day_isnt_off_whatever_the_hours_of_its_orders(seed):
 
 
 def test_few_orders_tell_nothing_of_the_clock():
-    few = np.roll(OPEN, 5) // 20
+    few = np.roll(OPEN, 5) // 25
     assert few.sum() < m.ORDERS <= OPEN.sum()
     assert ("clock", NIGHT) not in measured(by_hour(*[OPEN] * 10, few))
-    assert ("clock", NIGHT) not in measured(by_hour(few, OPEN))
+    assert ("clock", NIGHT) not in measured(by_hour(*[few] * 10, OPEN))
+    assert ("clock", NIGHT) not in measured(by_hour(*[few] * 10, *[OPEN] * 6, OPEN))
 
 
 def test_the_clock_goes_by_the_last_four_weeks():

@@ -82,7 +82,8 @@ COUNTS = {
     p.KNOWN_PAIRS: [0, 0, 2, 0],  # ann's
     p.SALES: [4, 0, 10, 0],
     p.TOP: [3, 0, 5, 0],
-    p.NEW: [4, 0, 2, 0],  # all, then C and D
+    p.FIRST: [2, 0, 2, 0],  # A and B, then C and D
+    p.NEW: [4, 0, 2, 0],
     p.UNLISTED: [0, 0, 1, 0],  # C
     "hour_08": [2, 0, 4, 0],
     "hour_09": [0, 0, 1, 0],  # the return isn't one

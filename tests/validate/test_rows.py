@@ -10,6 +10,7 @@ from expectations.thresholds import thresholds
 from pipelines import columns as c
 from pipelines.extract.goods import RAW_PRODUCTS
 from pipelines.extract.source import Dialect
+from pipelines.quarantine import SAYS
 from pipelines.validate import rows, tables, waterfall
 from serving.identity import normalise, pseudonym
 
@@ -151,6 +152,24 @@ def test_quarantine_keeps_a_line_as_received_but_for_the_customer_with_its_rule_
         line: hidden(LINES[line]) | {c.RULE: fate, c.RUN: "run 1"}
         for line, (_, fate) in enumerate(CASES)
         if fate not in dropped
+    }
+
+
+def test_what_a_person_released_is_judged_without_that_rule_while_it_says_the_same(spark):
+    huge = {c.QUANTITY: "200000"}
+    said = [huge, huge | {c.UNIT_PRICE: "0"}, huge | {c.PRODUCT: "B"}, huge | {c.UNIT_PRICE: "10"}, {}]
+    lines = [GOOD | {c.ORDER_ID: str(n), c.LINE: 0} | one for n, one in enumerate(said)]
+    keys = [[line[name] for name in SAYS] for line in (*lines[:3], GOOD | lines[3] | {c.UNIT_PRICE: "9.90"})]
+    released = [(*key, "huge_quantity") for key in keys[:2]] + [(*keys[2], "price_outlier")]
+    released += [(*keys[3], "huge_quantity")]
+    releases = spark.createDataFrame(released, ", ".join(f"{name} string" for name in (*SAYS, c.RULE)))
+    found = rows.judge(frame(spark, lines), Dialect(), NIGHT, thresholds().rows, releases)
+    assert {row[c.ORDER_ID]: row[rows.FATE] for row in found.collect()} == {
+        "0": "used",
+        "1": "bad_price",  # another rule holds
+        "2": "huge_quantity",  # another rule was released
+        "3": "huge_quantity",  # its price is another one now
+        "4": "used",
     }
 
 

@@ -1,0 +1,84 @@
+"""The data gate on all rows of Online Retail II, beside Great Expectations on the rows themselves."""
+
+import json
+import os
+import sys
+import time
+from pathlib import Path
+
+from benchmarks.processes import measure
+
+ALLOWED = 45  # seconds for a million order lines, on two cores
+
+
+def compare(file: Path, home: Path) -> str:
+    """Seconds of validation in a fresh process, Spark's start aside."""
+    env = os.environ | {"NIGHTSHELF_HOME": str(home), "NIGHTSHELF_CUSTOMER_KEY": "a key for benchmarks"}
+    output = measure([sys.executable, "-m", "benchmarks.validation", str(file)], env).output
+    found = json.loads(output.splitlines()[-1])
+    million = found["seconds"] / found["rows"] * 1e6
+    return (
+        "## Validation\n\n"
+        f"{found['rows']:,} order lines of Online Retail II in a fresh process, Spark's start aside: row\n"
+        f"rules, quarantine, orders, catalogue, the profile of {found['days']} days, {found['rules']} bounds held\n"
+        "by Great Expectations, and its Data Docs:\n"
+        f"**{found['seconds']:.1f} s, {million:.1f} s for a million lines** (allowed: {ALLOWED} s).\n\n"
+        "Great Expectations on the rows of `orders` in Spark, warm, with five expectations alone (unique\n"
+        f"key, two without nulls, two bounds): {found['on_rows']:.1f} s.\n"
+    )
+
+
+def _validated(file: Path) -> dict[str, float]:
+    from pipelines import lake, nightly
+    from pipelines.spark import session
+
+    night = nightly.begin(source="files", path=str(file), mapping="online_retail_ii")
+    rows = nightly.extract(night)["new_order_lines"]
+    session()
+    started = time.monotonic()
+    nightly.validate(night)
+    seconds = time.monotonic() - started
+    (source,) = lake.entries("validation")
+    results = lake.read(f"validation/{source}/date={night.as_of}").to_pandas()
+    return {
+        "rows": rows,
+        "seconds": seconds,
+        "days": lake.read(f"profile/{source}").num_rows,
+        "rules": len(results.drop_duplicates(["suite", "measure", "severity"])),
+        "on_rows": _on_rows(),
+    }
+
+
+def _on_rows() -> float:
+    import great_expectations as gx
+    from great_expectations import expectations as gxe
+
+    from pipelines import columns as c
+    from pipelines import lake
+    from pipelines.spark import session
+
+    context = gx.get_context(mode="ephemeral")
+    batch = (
+        context.data_sources.add_spark("lake")
+        .add_dataframe_asset("orders")
+        .add_batch_definition_whole_dataframe("night")
+    )
+    suite = context.suites.add(gx.ExpectationSuite(name="orders"))
+    for one in (
+        gxe.ExpectCompoundColumnsToBeUnique(column_list=[c.ORDER_ID, c.PRODUCT]),
+        gxe.ExpectColumnValuesToNotBeNull(column=c.ORDER_ID),
+        gxe.ExpectColumnValuesToNotBeNull(column=c.PRODUCT),
+        gxe.ExpectColumnValuesToBeBetween(column=c.UNIT_PRICE, min_value=0),
+        gxe.ExpectColumnMaxToBeBetween(column=c.QUANTITY, max_value=100_000),
+    ):
+        suite.add_expectation(one)
+    definition = context.validation_definitions.add(
+        gx.ValidationDefinition(name="orders", data=batch, suite=suite)
+    )
+    started = time.monotonic()
+    definition.run(batch_parameters={"dataframe": lake.read_spark(session(), lake.ORDERS)})
+    return time.monotonic() - started
+
+
+if __name__ == "__main__":
+    print(json.dumps(_validated(Path(sys.argv[1]))))
