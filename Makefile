@@ -20,7 +20,7 @@ define debian
   fi; }
 endef
 
-.PHONY: help run setup test bench lock
+.PHONY: help run setup test soak bench lock
 help:  ## what there is
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## */  make \1\t/' | expand -t 16
 
@@ -35,6 +35,9 @@ test: setup  ## all that CI runs
 	$(RUN)mypy
 	$(RUN)lint-imports
 	$(RUN)pytest
+
+soak: setup  ## every bad and good night of the data gate, a quarter of an hour
+	NIGHTSHELF_TEST_ALL_NIGHTS=1 $(RUN)pytest -s tests/e2e/test_bad_nights.py
 
 bench: setup  ## the figures in benchmarks/
 	$(RUN)python -m benchmarks

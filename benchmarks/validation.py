@@ -20,8 +20,8 @@ def compare(file: Path, home: Path) -> str:
     return (
         "## Validation\n\n"
         f"{found['rows']:,} order lines of Online Retail II in a fresh process, Spark's start aside: row\n"
-        f"rules, quarantine, orders, catalogue, the profile of {found['days']} days, {found['rules']} bounds held\n"
-        "by Great Expectations, and its Data Docs:\n"
+        f"rules, quarantine, orders, catalogue, the profile of {found['days']} days, {found['rules']} bounds\n"
+        "held by Great Expectations, and its Data Docs:\n"
         f"**{found['seconds']:.1f} s, {million:.1f} s for a million lines** (allowed: {ALLOWED} s).\n\n"
         "Great Expectations on the rows of `orders` in Spark, warm, with five expectations alone (unique\n"
         f"key, two without nulls, two bounds): {found['on_rows']:.1f} s.\n"

@@ -11,8 +11,8 @@ import pyarrow as pa
 from expectations.measure import Measure
 from pipelines import columns as c
 from pipelines.validate import waterfall as w
-from pipelines.validate.measures import LAST_WEEKS, Days
-from pipelines.validate.profile import COPIES, SAMPLE
+from pipelines.validate.measures import LAST_WEEKS, Days, usual
+from pipelines.validate.profile import COPIES, CUSTOMERS, KNOWN, LAST_DAY, SAMPLE
 
 
 def of_orders(then: Days, now: Days, until: dt.date, night: dt.date) -> Iterator[Measure]:
@@ -38,17 +38,28 @@ def _copied(then: Days, now: Days, recent: "pd.Index[Any]", night: dt.date) -> M
     return Measure("copied_later", night, more / max(float(then[c.ORDERS].reindex(recent).mean()), 1.0), told)
 
 
-def of_customers(then: pa.Table, now: pa.Table, night: dt.date) -> Iterator[Measure]:
-    """The share of the last night's sample of customers who are customers still."""
-    known = set(now[c.CUSTOMER].to_pylist())
-    # Where there are more customers than the sample holds, only those who sort before its end can be told.
-    last = max(known, default="") if len(known) == 2 * SAMPLE else "~"
-    asked = [one for one in then[c.CUSTOMER].to_pylist() if one <= last]
+def of_customers(then: pa.Table, now: pa.Table, days: Days, judged: list[dt.date]) -> Iterator[Measure]:
+    """Whether the last night's customers are customers still, and those of the judged days known to it.
+
+    then, now: samples of customers; where there are more than a sample holds, only those who sort before
+    the end of both can be told. The second is a ratio to the share that usually bought before.
+    """
+    before, night = set(then[c.CUSTOMER].to_pylist()), judged[-1]
+    after = dict(zip(now[c.CUSTOMER].to_pylist(), now[LAST_DAY].to_pylist(), strict=True))
+    last = max(after, default="") if len(after) == 2 * SAMPLE else "~"
+    asked = [one for one in before if one <= last]
     if asked:
-        share = sum(one in known for one in asked) / len(asked)
+        share = sum(one in after for one in asked) / len(asked)
         yield Measure(
             "recognised", night, share, f"{share:.0%} of the last night's customers are known still"
         )
+    end = max(before, default="") if len(before) == SAMPLE else "~"
+    came = [one for one, day in after.items() if one <= end and day >= judged[0]]
+    usually = usual(days[KNOWN] / days[CUSTOMERS], night, judged[0], "ratio")
+    if came and usually and usually[0]:
+        share = sum(one in before for one in came) / len(came)
+        told = f"{share:.0%} of the customers were known to the last night, usual is {usually[0]:.0%}"
+        yield Measure("known_before", night, share / usually[0], told, "ratio", usually[1])
 
 
 def of_goods(then: pa.Table | None, now: pa.Table, night: dt.date) -> Iterator[Measure]:

@@ -63,6 +63,9 @@ DIFFERENCES = {
     ),
     "returns": Kind(lambda d: d[p.RETURNS] / d[w.LINES], "{:.1%} of the order lines are returns"),
     "copies": Kind(lambda d: d[p.COPIES] / d[c.ORDERS], "{:.1%} of the orders repeat another to the second"),
+    "busiest_hour": Kind(
+        lambda d: d[p.HOURS].max(axis=1) / d[c.ORDERS], "{:.0%} of the orders came within one hour"
+    ),
     "top_product": Kind(lambda d: d[p.TOP] / d[c.ORDERS], "{:.1%} of the orders hold the same product"),
     "new_products": Kind(lambda d: d[p.NEW] / d[p.SALES], "{:.1%} of the sales are of products never sold"),
     "guests": Kind(lambda d: d[w.GUESTS] / d[w.LINES], "{:.1%} of the order lines name no customer"),

@@ -20,6 +20,7 @@ CUSTOMERS, KNOWN = "customers", "known"
 PAIRS, KNOWN_PAIRS = "pairs", "known_pairs"
 SALES, TOP, TOP_PRODUCT, UNLISTED = "sales", "top", "top_product", "unlisted"
 FIRST, NEW = "first", "new"
+LAST_DAY = "last_day"
 AT, ITEM, CONTENT = "at", "item", "content"
 SUMS = [w.LINES, w.REVENUE, w.LOG_PIECES, w.GUESTS, w.PRICED, w.LOG_PRICE, w.MOVED]
 
@@ -47,9 +48,10 @@ def profile(
 
 
 def sample(orders: DataFrame) -> pa.Table:
-    """The customers who sort first, a fair draw of them: pseudonyms are as good as random."""
-    known = orders.where(F.col(c.CUSTOMER).isNotNull()).select(c.CUSTOMER).distinct()
-    return known.orderBy(c.CUSTOMER).limit(2 * SAMPLE).toArrow()
+    """The customers who sort first with their last day: a fair draw, pseudonyms are as good as random."""
+    known = orders.where(F.col(c.CUSTOMER).isNotNull() & (F.col(c.QUANTITY) > 0))
+    last = known.groupBy(c.CUSTOMER).agg(F.max(F.to_date(c.ORDERED_AT)).alias(LAST_DAY))
+    return last.orderBy(c.CUSTOMER).limit(2 * SAMPLE).toArrow()
 
 
 def _lines(tallied: pd.DataFrame) -> pd.DataFrame:

@@ -49,29 +49,35 @@ def validate(night: Night, source: Source) -> dict[str, Any]:
     Raises NightshelfError where the night is bad and no reason is given to let it pass.
     """
     received = _receive(night, source)
-    counts = waterfall.waterfall(received.tallied, received.fetched)
-    tracking.log(night.run_id, metrics={f"rows_{name}": count for name, count in counts.items()})
+    try:
+        counts = waterfall.waterfall(received.tallied, received.fetched)
+        tracking.log(night.run_id, metrics={f"rows_{name}": count for name, count in counts.items()})
+        warnings = _write(night, source, received, any(counts[fate] for fate in rows.GOOD))
+    finally:
+        received.judged.unpersist()
+    return counts | {"warnings": [str(finding) for finding in warnings]}
+
+
+def _write(night: Night, source: Source, received: Received, some_good: bool) -> list[Finding]:
+    """The warnings; quarantine is written in any case, the other tables if the night passes."""
     broken = tables.quarantine(received.judged, night.run_id, customer_key())
     listed = goods.catalogue(source.name, night.as_of)
     sold, _ = at_once(
         lambda: tables.goods(received.judged).toArrow() if listed is None else None,
         lambda: lake.write_spark(lake.QUARANTINE.format(day=night.as_of), broken),
     )
-    if not any(counts[fate] for fate in rows.GOOD):
+    if not some_good:
         raise NightshelfError("validation stopped the night: no order line is left after validation")
-    catalogue = sold if listed is None else listed
-    warnings: list[str] = []
+    found: list[Finding] = []
 
     def save(url: str) -> None:
         # Checked before the table is seen: a bad night leaves `orders` as it was.
         tables.orders(received.judged, customer_key()).write.parquet(url)
-        orders = session().read.parquet(url)
-        warnings.extend(map(str, _check(night, source, received, orders, catalogue, listed is not None)))
+        found.extend(_check(night, source, received, session().read.parquet(url), listed))
 
     lake.replace(lake.ORDERS, save)
-    lake.write(lake.GOODS, catalogue)
-    received.judged.unpersist()
-    return counts | {"warnings": warnings}
+    lake.write(lake.GOODS, sold if listed is None else listed)
+    return found
 
 
 def _receive(night: Night, source: Source) -> Received:
@@ -80,7 +86,7 @@ def _receive(night: Night, source: Source) -> Received:
     received = lake.read_spark(session(), *pulls)
     before = history.last_passed(source.name, night.as_of)
     judged = rows.judge(received, source.dialect, night.as_of, thresholds().rows, _releases()).cache()
-    tallied = waterfall.tally(judged, before.received_until if before else None)
+    tallied = waterfall.tally(judged, (before.received_until, before.as_of) if before else None)
     fetched, until = raw.extent(pulls)
     return Received(judged, tallied, fetched, until, before)
 
@@ -90,22 +96,22 @@ def _releases() -> DataFrame | None:
 
 
 def _check(
-    night: Night, source: Source, received: Received, orders: DataFrame, catalogue: pa.Table, listed: bool
+    night: Night, source: Source, received: Received, orders: DataFrame, listed: pa.Table | None
 ) -> list[Finding]:
     """The warnings; what was found is kept. Raises NightshelfError for what is critical."""
-    ids = session().createDataFrame(catalogue.select([c.PRODUCT]).to_pandas()) if listed else None
+    ids = None if listed is None else session().createDataFrame(listed.select([c.PRODUCT]).to_pandas())
     days = profile.profile(received.tallied, orders, ids, night.as_of)
     customers = profile.sample(orders)
     taken = [
         *measures.of_days(days, _judged_days(night, received.before)),
         *measures.of_all(days, night.as_of),
         _quarantined(night, received.tallied),
-        *_compared(night, source, received.before, days, customers, catalogue if listed else None),
+        *_compared(night, source, received.before, days, customers, listed),
     ]
     held = _rules(taken)
     found = _told(night, context.check(settings().home, night.as_of, held, taken))
-    outcome = _outcome(night, found)
-    history.record(source.name, night, Verdict(outcome, found, received.until), held, taken)
+    verdict = Verdict(_outcome(night, found), found, received.until)
+    history.record(source.name, night, verdict, held, taken)
     _stop(night, found)
     history.remember(source.name, days, customers)
     return found
@@ -137,9 +143,10 @@ def _compared(
     """The measures that compare tonight's shop with that of the last night."""
     taken: list[Measure] = []
     if before:
-        until = min(before.as_of, _judged_days(night, before)[0] - dt.timedelta(days=1))
+        judged = _judged_days(night, before)
+        until = min(before.as_of, judged[0] - dt.timedelta(days=1))
         taken += continuity.of_orders(before.days, days, until, night.as_of)
-        taken += continuity.of_customers(before.customers, customers, night.as_of)
+        taken += continuity.of_customers(before.customers, customers, days, judged)
     if catalogue is not None:
         then = goods.catalogue(source.name, before.as_of) if before else None
         taken += continuity.of_goods(then, catalogue, night.as_of)

@@ -19,15 +19,22 @@ PRICED, LOG_PRICE, MOVED = "priced", "log_price", "moved"
 MOVED_BY = 2.0  # a price that is twice or half its product's own median is another one
 
 
-def tally(judged: DataFrame, since: dt.datetime | None) -> pd.DataFrame:
-    """Lines by fate, day and whether they were received after a moment, with sums over them: a small table.
+def tally(judged: DataFrame, since: tuple[dt.datetime, dt.date] | None) -> pd.DataFrame:
+    """Lines by fate, day and whether they are tonight's, with sums over them: a small table.
+
+    since: the moment up to which the last night had received lines, and its day; what came later, or is of
+    a later day, is tonight's.
 
     log_pieces: the sum of the logarithms of their units. priced: lines whose product has a typical
     price; log_price: the sum of the logarithms of price over typical price; moved: how many are twice
     or half of it.
     """
     ratio = F.when((F.col(PAID) > 0) & (F.col(TYPICAL) > 0), F.log(F.col(PAID) / F.col(TYPICAL)))
-    tonight = F.lit(True) if since is None else F.col(c.EXTRACTED_AT) > F.lit(since)
+    tonight = F.lit(True)
+    if since:
+        received, day = since
+        later = F.coalesce(F.to_date(TIME) > F.lit(day), F.lit(False))
+        tonight = (F.col(c.EXTRACTED_AT) > F.lit(received)) | later
     return (
         judged.withColumn("_ratio", ratio)
         .groupBy(FATE, tonight.alias(TONIGHT), F.to_date(TIME).alias(c.DAY))

@@ -84,7 +84,9 @@ def judged(spark):
 
 
 def test_a_tally_sums_what_a_day_is_judged_by(judged):
-    found = w.tally(judged, dt.datetime(2026, 1, 31, 12, tzinfo=dt.UTC)).set_index([rows.FATE, w.TONIGHT])
+    found = w.tally(judged, (dt.datetime(2026, 1, 31, 12, tzinfo=dt.UTC), NIGHT)).set_index(
+        [rows.FATE, w.TONIGHT]
+    )
     assert set(found[c.DAY]) == {dt.date(2026, 1, 30)}
     old, new = found.loc[("used", False)], found.loc[("used", True)]
     assert (old[w.LINES], old[w.REVENUE], old[w.GUESTS], old[w.PRICED], old[w.MOVED]) == (9, 180, 0, 9, 0)
@@ -95,6 +97,12 @@ def test_a_tally_sums_what_a_day_is_judged_by(judged):
     assert (back[w.REVENUE], back[w.MOVED]) == (-40, 1)  # half of the price counts as moved
     assert back[w.LOG_PIECES] == pytest.approx(math.log(8))
     assert found.loc[("bad_price", True), w.PRICED] == 0
+
+
+def test_what_came_before_but_is_of_a_later_day_is_tonights(judged):
+    day_before = dt.date(2026, 1, 29)
+    assert w.tally(judged, (dt.datetime(2026, 3, 1, tzinfo=dt.UTC), day_before))[w.TONIGHT].all()
+    assert not w.tally(judged, (dt.datetime(2026, 3, 1, tzinfo=dt.UTC), NIGHT))[w.TONIGHT].any()
 
 
 def test_on_a_first_night_all_lines_are_tonights(judged):
