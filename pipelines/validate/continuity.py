@@ -14,6 +14,8 @@ from pipelines.validate import waterfall as w
 from pipelines.validate.measures import LAST_WEEKS, Days, usual
 from pipelines.validate.profile import COPIES, CUSTOMERS, KNOWN, LAST_DAY, SAMPLE
 
+FEW = 20  # lines; of fewer some may go
+
 
 def of_orders(then: Days, now: Days, until: dt.date, night: dt.date) -> Iterator[Measure]:
     """What became of the lines of all days that a night up to `until` knew."""
@@ -25,6 +27,9 @@ def of_orders(then: Days, now: Days, until: dt.date, night: dt.date) -> Iterator
     lost = max(_share(gone, before), _share(gone[recent], before[recent]))
     told = f"{lost:.1%} of the order lines that the last night knew are gone"
     yield Measure("lost_lines", night, lost, told)
+    emptied = float((gone / before)[recent & (before >= FEW)].max()) if any(recent & (before >= FEW)) else 0.0
+    told = f"of one day's order lines that the last night knew {emptied:.0%} are gone"
+    yield Measure("lost_day", night, emptied, told)
     added = _share(come, before)
     yield Measure("added_lines", night, added, f"{added:.1%} more order lines stand in days that were closed")
     yield _copied(then, now, days[recent], night)
@@ -75,14 +80,18 @@ def of_goods(then: pa.Table | None, now: pa.Table, night: dt.date) -> Iterator[M
 
 
 def _changes(then: pd.DataFrame, now: pd.DataFrame, night: dt.date) -> Iterator[Measure]:
-    before, after = int(then[c.IN_STOCK].eq(True).sum()), int(now[c.IN_STOCK].eq(True).sum())
-    if before:
-        told = f"{after:,} products are in stock, {before:,} were on the last night"
-        yield Measure("in_stock", night, after / before, told)
+    stocked, still = (set(one[c.PRODUCT][one[c.IN_STOCK].eq(True)]) for one in (then, now))
+    if stocked:
+        kept = len(stocked & still) / len(stocked)
+        told = f"{kept:.0%} of the products that were in stock on the last night are so still"
+        yield Measure("in_stock", night, kept, told)
     both = then.merge(now, on=c.PRODUCT, suffixes=("_then", "_now"))
     names = both.dropna(subset=[f"{c.NAME}_then"])
     renamed = float((names[f"{c.NAME}_then"] != names[f"{c.NAME}_now"]).mean()) if len(names) else 0.0
     yield Measure("renamed", night, renamed, f"{renamed:.1%} of the products have another name")
+    filed = both.dropna(subset=[f"{c.CATEGORY}_then"])
+    unfiled = float(filed[f"{c.CATEGORY}_now"].isna().mean()) if len(filed) else 0.0
+    yield Measure("unfiled", night, unfiled, f"{unfiled:.1%} of the products lost their category")
     prices = both[[f"{c.PRICE}_then", f"{c.PRICE}_now"]].dropna()
     prices = prices[(prices > 0).all(axis=1)]
     if len(prices):

@@ -134,12 +134,6 @@ def ids_from_the_first(rng, world):
     return tonight(each(to("id", lambda id_: first + id_ - start)))(rng, world)
 
 
-def known_orders_gone(rng, world):
-    """The shop moved to a new system that knows tonight's orders alone."""
-    empty = {day: [] for day in world.days if day < world.as_of}
-    return tonight(each(to("id", lambda id_: id_ + 10**6)))(rng, world.with_days(empty))
-
-
 def every_other_line(order):
     return order | {"basket": order["basket"][::2]}
 
@@ -284,7 +278,6 @@ BAD = {
     # What was known
     "order ids begin again at the first": ids_from_the_first,
     "all orders shown under new ids": shown(each(to("id", lambda one: one + 10**6))),
-    "the known orders gone": known_orders_gone,
     "the known orders emptied": known(each(put(basket=[])), 5),
     "half of the lines of five days gone": known(each(every_other_line), 5),
     "all of yesterday cancelled": known(each(put(basket=[]))),

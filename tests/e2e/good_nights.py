@@ -207,8 +207,14 @@ def other_letters(text):
 
 
 def mended(name):
-    """The shop as it is, after a night that was stopped by what is mended since."""
-    return lambda rng, world: replace(world, before=BAD[name](rng, world))
+    """The shop as it is, after a night that was stopped by what is mended since; read from the beginning."""
+    return lambda rng, world: replace(world, before=BAD[name](rng, world), full=True)
+
+
+def a_new_system(rng, world):
+    """The shop moved to a new system that knows tonight's orders alone; the lake knows the others."""
+    empty = {day: [] for day in world.days if day < world.as_of}
+    return tonight(each(to("id", lambda id_: id_ + 10**6)))(rng, world.with_days(empty))
 
 
 def shaped(shape):
@@ -264,6 +270,7 @@ GOOD = {
     "1 % of yesterday's orders emptied": known(each(put(basket=[]), 0.01)),
     "1 % of yesterday's orders gone": known(keep(0.99)),
     "new order numbers begin with a letter": tonight(each(to("id", lambda one: f"W-{one}"))),
+    "a new system that lists tonight's orders alone": a_new_system,
     "order ids jump by a million": tonight(each(to("id", lambda one: one + 10**6))),
     # Catalogue
     "a category sold out": goods(

@@ -1,15 +1,19 @@
 """A night on all rows of a real shop, dirt included; what is known of them is in the data's own README."""
 
+import math
 import re
 
 import pandas as pd
 import pytest
 from homes import fresh_home
 
+from expectations import suites
+from expectations.thresholds import thresholds
 from pipelines import columns as c
 from pipelines import lake, registry, tracking
 from pipelines.extract.mapping import mapping
 from pipelines.retrain import retrain
+from pipelines.validate import measures
 
 OVERLAP, REPEATED = 22_523, 11_812  # rows that stand in both sheets, and exact duplicates beyond them
 
@@ -22,10 +26,44 @@ def night(spark, data, tmp_path_factory):
 
 
 def test_every_row_meets_one_fate(night):
-    fates = ("duplicate", "not_a_product", "bad_price", "used")
+    fates = ("duplicate", "not_a_product", "bad_price", "price_outlier", "returned", "used")
     assert night["fetched"] == sum(night[fate] for fate in fates) == 1_067_370
     assert night["duplicate"] == OVERLAP + REPEATED
     assert night["bad_price"] <= 6_029  # rows at no price, before duplicates and other codes are gone
+    assert night["returned"] <= 19_165  # cancelled rows, before duplicates and other codes are gone
+    metrics = tracking.client().get_run(registry.find("1").run_id).data.metrics
+    assert {fate: metrics[f"rows_{fate}"] for fate in ("fetched", *fates)} == {
+        fate: night[fate] for fate in ("fetched", *fates)
+    }
+
+
+def test_of_two_years_of_real_nights_only_those_with_hardly_an_order_would_have_stopped(night):
+    """Not those before holidays and after, of bulk orders and of sales; the shop dies down before Christmas."""
+    (source,) = lake.entries("profile")
+    days = lake.read(f"profile/{source}").to_pandas().set_index(c.DAY)
+    nights = [day.date() for day in days.index[60:]]
+    stopped = {day: broken for day in nights if (broken := _broken(days, day))}
+    empty = [day for day in stopped if not days[c.ORDERS][pd.Timestamp(day)]]
+    others = {day: broken for day, broken in stopped.items() if day not in empty}
+    print(f"{len(nights)} nights, {len(empty)} stopped without an order, others: {others}")
+    assert len(nights) > 650
+    assert all((day.month, day.day) > (12, 18) and "orders" in broken for day, broken in others.items())
+    assert len(others) <= 3
+
+
+def _broken(days, day):
+    """The measures of a day that would have stopped its night."""
+    taken = list(measures.of_days(days[days.index <= pd.Timestamp(day)], [day]))
+    bounds = {name: both["critical"] for name, both in thresholds().orders.items() if "critical" in both}
+    bounds |= {name: both["critical"] for name, both in thresholds().customers.items()}
+    broken = set()
+    for one in taken:
+        low, high = suites.limits(bounds[one.name], [one]) if one.name in bounds else (None, None)
+        if one.value < (-math.inf if low is None else low) or one.value > (
+            math.inf if high is None else high
+        ):
+            broken.add(one.name)
+    return broken
 
 
 def test_customers_products_and_orders_are_those_known(night, data):

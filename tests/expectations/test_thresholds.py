@@ -89,12 +89,12 @@ def taken():
     goods = pa.Table.from_pylist(
         [{c.PRODUCT: "A", c.NAME: "Tea", c.PRICE: 1.0, c.IN_STOCK: True}], RAW_PRODUCTS
     )
-    customers = pa.table({c.CUSTOMER: ["ann"]})
+    customers = pa.table({c.CUSTOMER: ["ann"], p.LAST_DAY: [NIGHT]})
     found = [
         *measures.of_days(days(), [NIGHT]),
         *measures.of_all(days(), NIGHT),
         *continuity.of_orders(days(), days(), NIGHT - dt.timedelta(days=1), NIGHT),
-        *continuity.of_customers(customers, customers, NIGHT),
+        *continuity.of_customers(customers, customers, days(), [NIGHT]),
         *continuity.of_goods(goods, goods, NIGHT),
     ]
     return {one.name for one in found}

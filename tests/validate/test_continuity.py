@@ -9,6 +9,7 @@ import pytest
 from pipelines import columns as c
 from pipelines.extract.goods import RAW_PRODUCTS
 from pipelines.validate import continuity
+from pipelines.validate import profile as p
 from pipelines.validate import waterfall as w
 from pipelines.validate.profile import SAMPLE
 
@@ -27,7 +28,9 @@ def values(measures):
 
 def lines(changed=None, days=100, last=UNTIL):
     """100 lines on each day up to the last, but for those changed: days before the last -> lines."""
-    table = pd.DataFrame({w.LINES: 100.0}, pd.date_range(end=last, periods=days))
+    table = pd.DataFrame(
+        {w.LINES: 100.0, c.ORDERS: 50.0, p.COPIES: 0.0}, pd.date_range(end=last, periods=days)
+    )
     for ago, count in (changed or {}).items():
         table.loc[pd.Timestamp(last - dt.timedelta(days=ago)), w.LINES] = count
     return table
@@ -48,49 +51,102 @@ def lines(changed=None, days=100, last=UNTIL):
 def test_lines_that_are_gone_and_lines_that_came(changed, lost, added):
     now = pd.concat([lines(changed), lines(days=1, last=NIGHT)])  # the night's own are no late ones
     found = values(continuity.of_orders(lines(), now, UNTIL, NIGHT))
-    assert found == pytest.approx({"lost_lines": lost, "added_lines": added})
+    assert (found["lost_lines"], found["added_lines"]) == pytest.approx((lost, added))
+
+
+@pytest.mark.parametrize(
+    ("changed", "lost"),
+    [({}, 0), ({27: 40}, 0.6), ({28: 40}, 0), ({3: 90, 4: 0}, 1), ({3: 300}, 0)],
+)
+def test_the_day_that_lost_most_of_its_lines(changed, lost):
+    assert values(continuity.of_orders(lines(), lines(changed), UNTIL, NIGHT))["lost_day"] == lost
+
+
+def test_a_day_of_few_lines_may_lose_them():
+    then = lines({3: continuity.FEW - 1, 4: continuity.FEW})
+    assert values(continuity.of_orders(then, lines({3: 0, 4: 15}), UNTIL, NIGHT))["lost_day"] == 0.25
+
+
+def test_orders_that_come_again_to_closed_days_under_other_ids():
+    now = lines()
+    now.loc[now.index[-3:], p.COPIES] = [5, 10, 0]  # of 50 a day
+    now.loc[now.index[0], p.COPIES] = 40  # longer ago than is looked at
+    assert values(continuity.of_orders(lines(), now, UNTIL, NIGHT))["copied_later"] == 0.3
+    assert values(continuity.of_orders(now, now, UNTIL, NIGHT))["copied_later"] == 0
+
+
+def test_lines_of_days_before_all_that_were_known_are_added():
+    now = pd.concat([lines({}, 1, UNTIL - dt.timedelta(days=500)), lines()])
+    assert values(continuity.of_orders(lines(), now, UNTIL, NIGHT))["added_lines"] == 0.01
 
 
 def test_days_that_are_gone_are_lost_and_days_after_the_last_that_is_compared_may_change():
     found = values(continuity.of_orders(lines(), lines(days=60), UNTIL, NIGHT))
-    assert found == pytest.approx({"lost_lines": 0.4, "added_lines": 0})
+    assert (found["lost_lines"], found["added_lines"]) == (0.4, 0)
     week_ago = UNTIL - dt.timedelta(days=7)
     found = values(continuity.of_orders(lines(), lines({6: 0, 5: 300}), week_ago, NIGHT))
-    assert found == {"lost_lines": 0, "added_lines": 0}
+    assert set(found.values()) == {0}
 
 
 def test_where_nothing_was_nothing_is_lost():
     found = values(continuity.of_orders(lines().assign(**{w.LINES: 0.0}), lines(), UNTIL, NIGHT))
-    assert found == {"lost_lines": 0, "added_lines": 0}
+    assert set(found.values()) == {0}
 
 
 # customers
 
 
-def customers(*names):
-    return pa.table({c.CUSTOMER: pa.array(names, pa.string())})
+BEFORE = dt.date(2026, 1, 1)
+SOLD = pd.DataFrame({p.CUSTOMERS: 10.0, p.KNOWN: 8.0}, pd.date_range(end=NIGHT, periods=40))
+
+
+def customers(*names, tonight=()):
+    """A sample: customers whose last day is long ago, and those who came tonight."""
+    days = [NIGHT if name in tonight else BEFORE for name in names]
+    return pa.table({c.CUSTOMER: pa.array(names, pa.string()), p.LAST_DAY: pa.array(days, pa.date32())})
+
+
+def of_customers(then, now, days=SOLD):
+    return {one.name: one.value for one in continuity.of_customers(then, now, days, [NIGHT])}
 
 
 def test_the_share_of_customers_who_are_known_still():
-    found = continuity.of_customers(customers("a", "b", "c", "d"), customers("a", "b", "c", "e"), NIGHT)
-    assert values(found) == {"recognised": 0.75}
-    assert values(continuity.of_customers(customers("a"), customers("b"), NIGHT)) == {"recognised": 0}
+    then = customers("a", "b", "c", "d")
+    assert of_customers(then, customers("a", "b", "c", "e")) == {"recognised": 0.75}
+    assert of_customers(customers("a"), customers("b")) == {"recognised": 0}
+
+
+def test_the_share_of_tonights_customers_whom_the_last_night_knew_beside_the_usual_share():
+    then, now = customers("a", "b", "c"), customers("a", "b", "c", "d", "e", tonight="bcde")
+    found = of_customers(then, now)
+    assert found == {"recognised": 1, "known_before": pytest.approx(0.5 / 0.8)}
+    (told,) = (one for one in continuity.of_customers(then, now, SOLD, [NIGHT]) if one.scale == "ratio")
+    assert told.told == "50% of the customers were known to the last night, usual is 80%"
+    young = SOLD.iloc[-5:]  # too few days to tell a usual
+    assert of_customers(then, now, young) == {"recognised": 1}
 
 
 def test_without_customers_before_or_now():
-    assert values(continuity.of_customers(customers(), customers("a"), NIGHT)) == {}
-    assert values(continuity.of_customers(customers("a"), customers(), NIGHT)) == {"recognised": 0}
+    assert of_customers(customers(), customers("a")) == {}
+    assert of_customers(customers("a"), customers()) == {"recognised": 0}
 
 
 def test_of_more_customers_than_the_sample_holds_those_beyond_its_end_arent_missed():
     now = [f"{number:06}" for number in range(2 * SAMPLE)]
     known, beyond, gone = [now[0], now[-1]], ["fff"], ["0000005"]
-    found = continuity.of_customers(customers(*known, *beyond, *gone), customers(*now), NIGHT)
-    assert values(found) == {"recognised": pytest.approx(2 / 3)}
-    assert values(continuity.of_customers(customers(*beyond), customers(*now), NIGHT)) == {}
+    found = of_customers(customers(*known, *beyond, *gone), customers(*now))
+    assert found == {"recognised": pytest.approx(2 / 3)}
+    assert of_customers(customers(*beyond), customers(*now)) == {}
     # One less, and the sample is all customers there are.
-    found = continuity.of_customers(customers(*known[:1], *beyond), customers(*now[:-1]), NIGHT)
-    assert values(found) == {"recognised": 0.5}
+    assert of_customers(customers(*known[:1], *beyond), customers(*now[:-1])) == {"recognised": 0.5}
+
+
+def test_of_more_customers_than_were_remembered_only_those_before_the_end_can_be_new():
+    then = [f"{number:06}" for number in range(SAMPLE)]
+    now = customers(*then, "0000005", "fff", tonight=(then[0], "0000005", "fff"))
+    assert of_customers(customers(*then), now)["known_before"] == pytest.approx(0.5 / 0.8)
+    one_less = of_customers(customers(*then[:-1]), now)
+    assert one_less["known_before"] == pytest.approx(1 / 3 / 0.8)
 
 
 # goods
@@ -152,7 +208,7 @@ def test_an_empty_catalogue_lists_nothing():
     found = values(continuity.of_goods(None, goods(), NIGHT))
     assert found == {"listed": 0, "garbled_names": 0, "unnamed": 1}
     found = values(continuity.of_goods(goods(("A", "Tea")), goods(), NIGHT))
-    assert found == {"listed": 0, "garbled_names": 0, "unnamed": 1, "in_stock": 0, "renamed": 0}
+    assert found == {"listed": 0, "garbled_names": 0, "unnamed": 1, "in_stock": 0, "renamed": 0, "unfiled": 0}
 
 
 COMPARED = ("in_stock", "renamed", "listed_prices")
@@ -174,8 +230,8 @@ def test_a_catalogue_that_stayed_is_as_it_was():
 
 def test_products_in_stock():
     then = goods(("A", "a"), ("B", "b"), ("C", "c", 1.0, False), ("D", "d"), ("E", "e"))
-    now = goods(("A", "a"), ("B", "b", 1.0, False), ("D", "d", 1.0, None), ("F", "f"))
-    assert compared(then, now)["in_stock"] == 2 / 4
+    now = goods(("A", "a"), ("B", "b", 1.0, False), ("C", "c"), ("D", "d", 1.0, None), ("F", "f"))
+    assert compared(then, now)["in_stock"] == 1 / 4  # of A, B, D and E, whatever else came
     assert "in_stock" not in compared(goods(("A", "a", 1.0, False)), now)
 
 
@@ -183,6 +239,15 @@ def test_products_with_another_name():
     then = goods(("A", "a"), ("B", "b"), ("C", "c"), ("D", None), ("gone", "g"))
     now = goods(("A", "a"), ("B", "other"), ("C", None), ("D", "named now"), ("new", "n"))
     assert compared(then, now)["renamed"] == pytest.approx(2 / 3)
+
+
+def test_products_that_lost_their_category():
+    def filed(*categories):
+        rows = [{c.PRODUCT: str(n), c.CATEGORY: category} for n, category in enumerate(categories)]
+        return pa.Table.from_pylist(rows, schema=RAW_PRODUCTS)
+
+    then, now = filed("tea", "tea", "mugs", None), filed(None, "tea", "cups", None, None)
+    assert values(continuity.of_goods(then, now, NIGHT))["unfiled"] == pytest.approx(1 / 3)
 
 
 def priced(prices):

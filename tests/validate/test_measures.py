@@ -59,10 +59,11 @@ RATIOS = {
 DIFFERENCES = {
     "moved_prices": (
         8 / 40 - 8 / 80,
-        "20.0% of the prices are twice or half of what is usual, usual is 10.0%",
+        "20.0% of the prices are twice or half the products' own median, usual is 10.0%",
     ),
     "returns": (10 / 50 - 5 / 100, "20.0% of the order lines are returns, usual is 5.0%"),
     "copies": (2 / 40 - 1 / 50, "5.0% of the orders repeat another to the second, usual is 2.0%"),
+    "busiest_hour": (0, "0% of the orders came within one hour, usual is 0%"),
     "top_product": (8 / 40 - 5 / 50, "20.0% of the orders hold the same product, usual is 10.0%"),
     "new_products": (40 / 80 - 15 / 75, "50.0% of the sales are of products never sold, usual is 20.0%"),
     "guests": (10 / 50 - 10 / 100, "20.0% of the order lines name no customer, usual is 10.0%"),
@@ -282,6 +283,12 @@ def test_an_ordinary_day_isnt_off_whatever_the_hours_of_its_orders(seed):
     for count in (50, 200, 2000):
         days = rng.multinomial(count, OPEN / OPEN.sum(), size=29)
         assert measured(by_hour(*days))["clock", NIGHT] == 0
+
+
+def test_orders_that_lost_their_time_of_day_all_came_within_one_hour():
+    midnight = [OPEN.sum()] + [0] * 23
+    days = by_hour(*[OPEN] * 10, midnight).assign(**{c.ORDERS: OPEN.sum()})
+    assert measured(days)["busiest_hour", NIGHT] == pytest.approx(1 - 120 / OPEN.sum())
 
 
 def test_few_orders_tell_nothing_of_the_clock():
