@@ -17,10 +17,11 @@ def compare(file: Path, home: Path) -> str:
     output = measure([sys.executable, "-m", "benchmarks.validation", str(file)], env).output
     found = json.loads(output.splitlines()[-1])
     million = found["seconds"] / found["rows"] * 1e6
+    days, rules = found["days"], found["rules"]
     return (
         "## Validation\n\n"
         f"{found['rows']:,} order lines of Online Retail II in a fresh process, Spark's start aside:\n"
-        f"row rules, quarantine, orders, catalogue, a profile of {found['days']} days, {found['rules']} bounds\n"
+        f"row rules, quarantine, orders, catalogue, a profile of {days} days, {rules} bounds\n"
         "held by Great Expectations, and its Data Docs:\n"
         f"**{found['seconds']:.1f} s, {million:.1f} s for a million lines** (allowed: {ALLOWED} s).\n\n"
         "Great Expectations on the rows of `orders` in Spark, warm, with five expectations alone (unique\n"

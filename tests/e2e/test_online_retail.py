@@ -38,7 +38,7 @@ def test_every_row_meets_one_fate(night):
 
 
 def test_of_two_years_of_real_nights_only_those_with_hardly_an_order_would_have_stopped(night):
-    """Not those before holidays and after, of bulk orders and of sales; the shop dies down before Christmas."""
+    """Not those around holidays, of bulk orders or of sales; before Christmas the shop dies down."""
     (source,) = lake.entries("profile")
     days = lake.read(f"profile/{source}").to_pandas().set_index(c.DAY)
     nights = [day.date() for day in days.index[60:]]
