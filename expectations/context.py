@@ -74,7 +74,7 @@ def _run(
     checkpoint = context.checkpoints.add_or_update(
         gx.Checkpoint(name="night", validation_definitions=validations)
     )
-    return checkpoint.run(batch_parameters={"dataframe": rows}, run_id=RunIdentifier(f"night of {night}"))
+    return checkpoint.run(batch_parameters={"dataframe": rows}, run_id=RunIdentifier(f"night-{night}"))
 
 
 def _broken(result: CheckpointResult) -> set[tuple[str, str, str]]:

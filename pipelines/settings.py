@@ -60,7 +60,10 @@ class Settings(ServingSettings):
     )
     spark_memory: str = Field("2g", description="memory of Spark's driver")
     quarantine_share: float = Field(
-        0.05, ge=0, le=1, description="share of order lines that may break a row rule before the run stops"
+        0.05,
+        ge=0,
+        le=1,
+        description="share of new order lines that may break a row rule before the night stops",
     )
 
     shop_port: int = Field(8090, description="port of the demo shop")

@@ -54,7 +54,7 @@ def test_it_runs_daily_alone_and_makes_up_for_nothing(dag):
 
 
 def test_the_form_asks_for_what_a_night_may_be_told(dag):
-    empty = dict.fromkeys(["as_of", "source", "path", "mapping", "sweep", "solver"])
+    empty = dict.fromkeys(["as_of", "source", "path", "mapping", "let_pass", "sweep", "solver"])
     assert dag["defaults"] == empty | {"full": False}
     assert dag["params"]["as_of"]["format"] == "date"
     assert dag["params"]["source"]["enum"] == [None, "shop-api", "files", "sql"]

@@ -145,7 +145,7 @@ def test_data_docs_tell_of_each_night_and_the_index_names_them(tmp_path):
     assert first.items() <= both.items()
     assert len(both) == 4
     index = (site(tmp_path) / "index.html").read_text()
-    assert [index.count(f"'night of {night}'") for night in (NIGHT, following)] == [2, 2]  # one per suite
+    assert [index.count(f"'night-{night}'") for night in (NIGHT, following)] == [2, 2]  # one per suite
 
 
 def test_no_sentence_of_a_measure_is_left_on_the_disk(tmp_path):
