@@ -106,6 +106,8 @@ def _check(
         *measures.of_days(days, _judged_days(night, received.before)),
         *measures.of_all(days, night.as_of),
         _quarantined(night, received.tallied),
+        _duplicates(night, received),
+        _columns(night, orders),
         *_compared(night, source, received.before, days, customers, listed),
     ]
     held = _rules(taken)
@@ -121,6 +123,19 @@ def _judged_days(night: Night, before: Passed | None) -> list[dt.date]:
     first = night.as_of - dt.timedelta(days=JUDGED_DAYS - 1)
     since = max(first, before.as_of + dt.timedelta(days=1)) if before else first
     return [since + dt.timedelta(days=day) for day in range((night.as_of - since).days + 1)]
+
+
+def _duplicates(night: Night, received: Received) -> Measure:
+    share = 1 - int(received.tallied[waterfall.LINES].sum()) / received.fetched
+    return Measure(
+        "duplicates", night.as_of, share, f"{share:.1%} of the lines fetched repeat others or were replaced"
+    )
+
+
+def _columns(night: Night, orders: DataFrame) -> Measure:
+    others = tables.other_columns(orders)
+    told = f"{len(others)} columns of orders are other ones or of other types ({', '.join(others) or 'none'})"
+    return Measure("columns", night.as_of, float(len(others)), told)
 
 
 def _quarantined(night: Night, tallied: pd.DataFrame) -> Measure:

@@ -10,6 +10,20 @@ from pipelines import columns as c
 from pipelines.validate.rows import DROPPED, FATE, GOOD, PAID, TIME, TYPICAL, UNITS, USED
 from serving.identity import normalise, pseudonym
 
+TYPES = {
+    c.ORDER_ID: "string",
+    c.ORDERED_AT: "timestamp",
+    c.CUSTOMER: "string",
+    c.PRODUCT: "string",
+    c.QUANTITY: "double",
+    c.UNIT_PRICE: "double",
+}  # of the table `orders`
+
+
+def other_columns(orders: DataFrame) -> list[str]:
+    """The columns by which a table isn't what `orders` is: missing, unknown or of another type."""
+    return sorted({name for name, _ in set(orders.dtypes) ^ set(TYPES.items())})
+
 
 def quarantine(judged: DataFrame, run: str, key: str) -> DataFrame:
     """The lines that broke a rule, as received but for the customer, with the rule and the run.

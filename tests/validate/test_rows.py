@@ -228,6 +228,17 @@ def test_goods_are_what_their_last_sale_tells(spark):
     ]
 
 
+def test_the_table_orders_has_its_columns_and_types_and_others_are_named(judged):
+    made = tables.orders(judged, KEY)
+    assert tables.other_columns(made) == []
+    changed = (
+        made.drop(c.CUSTOMER)
+        .withColumn(c.QUANTITY, made[c.QUANTITY].cast("int"))
+        .withColumn("new", made[c.PRODUCT])
+    )
+    assert tables.other_columns(changed) == [c.CUSTOMER, "new", c.QUANTITY]
+
+
 # a time as received in London -> that time in UTC
 TIMES = {
     "2011-01-04 10:00:00": "2011-01-04 10:00:00",

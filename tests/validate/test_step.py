@@ -89,6 +89,10 @@ def test_a_good_night_is_kept_with_all_that_was_measured(shop):
     assert [row["day"] for row in orders] == [FIRST + dt.timedelta(days=day) for day in range(13, 20)]
     assert {(row["value"], row["told"]) for row in orders} == {(1, "20 orders, usual is 20")}
     assert all(row["low"] < 1 < row["high"] for row in orders)
+    once = {row["measure"]: row["told"] for row in results if row["day"] == FIRST + dt.timedelta(days=19)}
+    assert once["columns"] == "0 columns of orders are other ones or of other types (none)"
+    assert once["duplicates"] == "0.0% of the lines fetched repeat others or were replaced"
+    assert once["quarantined"] == "0 of 1200 new order lines break a row rule (none)"
 
 
 def test_a_bad_night_stops_says_why_leaves_the_tables_and_may_be_let_pass_with_a_reason(shop):
