@@ -37,7 +37,7 @@ test: setup  ## all that CI runs
 	$(RUN)pytest
 
 soak: setup  ## every bad and good night of the data gate, a quarter of an hour
-	NIGHTSHELF_TEST_ALL_NIGHTS=1 $(RUN)pytest -s tests/e2e/test_bad_nights.py
+	NIGHTSHELF_TEST_NIGHTS=1000 $(RUN)pytest -s tests/e2e/test_bad_nights.py
 
 bench: setup  ## the figures in benchmarks/
 	$(RUN)python -m benchmarks
