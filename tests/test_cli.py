@@ -110,7 +110,9 @@ def test_no_java(nightshelf, orders, tmp_path):
 
 
 def test_a_day_of_bad_lines_stops_after_spark_has_looked(nightshelf, orders):
-    assert "1 of 1 order lines break a row rule (bad_quantity 1)" in nightshelf(*FILES, orders(BAD))
+    assert "no order line is left after validation (fetched 1, bad_quantity 1)" in nightshelf(
+        *FILES, orders(BAD)
+    )
 
 
 @pytest.mark.parametrize(

@@ -52,13 +52,13 @@ def validate(night: Night, source: Source) -> dict[str, Any]:
     try:
         counts = waterfall.waterfall(received.tallied, received.fetched)
         tracking.log(night.run_id, metrics={f"rows_{name}": count for name, count in counts.items()})
-        warnings = _write(night, source, received, any(counts[fate] for fate in rows.GOOD))
+        warnings = _write(night, source, received, counts)
     finally:
         received.judged.unpersist()
     return counts | {"warnings": [str(finding) for finding in warnings]}
 
 
-def _write(night: Night, source: Source, received: Received, some_good: bool) -> list[Finding]:
+def _write(night: Night, source: Source, received: Received, counts: dict[str, int]) -> list[Finding]:
     """The warnings; quarantine is written in any case, the other tables if the night passes."""
     broken = tables.quarantine(received.judged, night.run_id, customer_key())
     listed = goods.catalogue(source.name, night.as_of)
@@ -66,8 +66,12 @@ def _write(night: Night, source: Source, received: Received, some_good: bool) ->
         lambda: tables.goods(received.judged).toArrow() if listed is None else None,
         lambda: lake.write_spark(lake.QUARANTINE.format(day=night.as_of), broken),
     )
-    if not some_good:
-        raise NightshelfError("validation stopped the night: no order line is left after validation")
+    if not any(counts[fate] for fate in rows.GOOD):
+        fates = ", ".join(f"{fate} {lines}" for fate, lines in counts.items() if lines)
+        raise NightshelfError(
+            f"validation stopped the night: no order line is left after validation ({fates}): look at them by"
+            " `nightshelf quarantine list`"
+        )
     found: list[Finding] = []
 
     def save(url: str) -> None:
