@@ -125,7 +125,8 @@ def test_a_shop_of_guests_with_ids_of_letters_on_its_first_day(spark):
 
 def test_the_sample_is_of_customers_each_once_in_order(spark, monkeypatch):
     found = p.sample(table(spark, ORDERS))
-    assert found.column_names == [c.CUSTOMER]
+    assert found.column_names == [c.CUSTOMER, p.LAST_DAY]
     assert found[c.CUSTOMER].to_pylist() == ["ann", "bob", "cyd"]
+    assert found[p.LAST_DAY].to_pylist() == [THIRD] * 3
     monkeypatch.setattr(p, "SAMPLE", 1)
     assert p.sample(table(spark, ORDERS))[c.CUSTOMER].to_pylist() == ["ann", "bob"]
