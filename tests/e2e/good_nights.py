@@ -111,16 +111,14 @@ def five_hundred_pieces(rng, orders):
 
 
 def some_dirt(rng, orders):
-    """Six kinds of dirt, each in one of 200 lines or orders."""
-    for change in (
-        each_line(put(quantity=0), 0.005),
-        each_line(put(price=None), 0.005),
-        each_line(put(goodsId=None), 0.005),
-        each(put(clientTel="+7 (777) 777-7777"), 0.005),
-        each(put(clientTel=None), 0.005),
-        each(put(createdAt=None), 0.005),
-    ):
-        orders = change(rng, orders)
+    """Six kinds of dirt beside what the shop has: three of lines, and three of orders of few lines."""
+    small = sorted(orders, key=lambda one: len(one["basket"]))[: len(orders) // 10]
+    taken = rng.permutation(len(small))[:3]
+    kinds = (put(clientTel="+7 (777) 777-7777"), put(clientTel=None), put(createdAt=None))
+    dirty = {small[place]["id"]: kind for place, kind in zip(taken, kinds, strict=True)}
+    orders = [dirty[one["id"]](one) if one["id"] in dirty else one for one in orders]
+    for change in (put(quantity=0), put(price=None), put(goodsId=None)):
+        orders = each_line(change, 0.003)(rng, orders)
     return orders
 
 
