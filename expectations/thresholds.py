@@ -1,13 +1,12 @@
 """What a night is held against: thresholds.toml, read and checked."""
 
-import tomllib
 from functools import cache
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
-from serving.errors import NightshelfError, wrong
+from serving import toml
 
 FILE = Path(__file__).with_name("thresholds.toml")
 
@@ -65,9 +64,4 @@ class Thresholds(BaseModel):
 @cache
 def thresholds() -> Thresholds:
     """The file's content; raises NightshelfError naming what is wrong in it."""
-    try:
-        return Thresholds.model_validate(tomllib.loads(FILE.read_text()))
-    except ValidationError as error:
-        raise NightshelfError(f"expectations/{FILE.name}: {wrong(error)}") from None
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise NightshelfError(f"expectations/{FILE.name} can't be read: {error}") from None
+    return toml.read(Thresholds, FILE, f"expectations/{FILE.name}")

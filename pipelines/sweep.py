@@ -1,17 +1,17 @@
 """The search space, the candidates drawn from it, and which of them win."""
 
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 from sklearn.model_selection import ParameterSampler
 
 from pipelines.evaluate import NDCG
 from pipelines.train.als import AlsSettings
 from pipelines.train.rules import RuleSettings
-from serving.errors import NightshelfError, wrong
+from serving import toml
+from serving.errors import NightshelfError
 from serving.recommender import BASELINES, LANES
 
 FILE = Path(__file__).with_name("sweep.toml")
@@ -87,12 +87,7 @@ class Chosen(_Part):
 
 def load(file: Path = FILE) -> SweepFile:
     """The search spaces and thresholds; raises NightshelfError naming what is wrong."""
-    try:
-        return SweepFile.model_validate(tomllib.loads(file.read_text()))
-    except ValidationError as error:
-        raise NightshelfError(f"{file.name} can't be used: {wrong(error)}") from None
-    except (OSError, tomllib.TOMLDecodeError) as error:
-        raise NightshelfError(f"{file.name} can't be read: {error}") from None
+    return toml.read(SweepFile, file, file.name)
 
 
 def candidates(sweep: str) -> list[Candidate]:

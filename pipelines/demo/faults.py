@@ -1,14 +1,13 @@
 """Which faults the demo shop commits on purpose, for its clients to get over, and how often."""
 
 import math
-import tomllib
 from pathlib import Path
 from typing import Annotated
 
 import numpy as np
-from pydantic import AfterValidator, BaseModel, Field, ValidationError, ValidationInfo
+from pydantic import AfterValidator, BaseModel, Field, ValidationInfo
 
-from serving.errors import NightshelfError, wrong
+from serving import toml
 
 
 def _fits(share: float, info: ValidationInfo) -> float:
@@ -68,9 +67,4 @@ class Faults(Shares):
 
 def load(path: Path) -> Faults:
     """The faults of a TOML file; raises NightshelfError naming the file and what is wrong in it."""
-    try:
-        return Faults.model_validate(tomllib.loads(path.read_text()))
-    except ValidationError as error:
-        raise NightshelfError(f"the faults in {path} can't be used: {wrong(error)}") from None
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise NightshelfError(f"the faults in {path} can't be read: {error}") from None
+    return toml.read(Faults, path, f"the faults in {path}")

@@ -1,13 +1,13 @@
 """What the columns of a file or of a query mean: a TOML file, shipped or a user's own."""
 
-import tomllib
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from pipelines import columns as c
 from pipelines.extract.source import Dialect
-from serving.errors import NightshelfError, wrong
+from serving import toml
+from serving.errors import NightshelfError
 
 MAPPINGS = Path(__file__).parent / "mappings"
 REQUIRED = (c.ORDER_ID, c.ORDERED_AT, c.CUSTOMER, c.PRODUCT, c.QUANTITY, c.UNIT_PRICE)
@@ -33,17 +33,12 @@ class Mapping(Dialect):
 def mapping(name: str) -> Mapping:
     """The mapping of a shipped name or of a TOML file; raises NightshelfError naming what is wrong."""
     file = MAPPINGS / f"{name}.toml" if not name.endswith(".toml") else Path(name)
-    try:
-        found = Mapping.model_validate(tomllib.loads(file.read_text()))
-    except FileNotFoundError:
+    if not file.exists():
         shipped = ", ".join(sorted(path.stem for path in MAPPINGS.glob("*.toml")))
         raise NightshelfError(
             f"there is no mapping {name!r}: name a TOML file, or one of those shipped: {shipped}"
-        ) from None
-    except ValidationError as error:
-        raise NightshelfError(f"mapping {name!r} can't be used: {wrong(error)}") from None
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise NightshelfError(f"mapping {name!r} can't be read: {error}") from None
+        )
+    found = toml.read(Mapping, file, f"mapping {name!r}")
     if missing := [column for column in REQUIRED if column not in found.columns]:
         raise NightshelfError(f"mapping {name!r} lacks {', '.join(missing)} under [columns]")
     if unknown := found.columns.keys() - {*REQUIRED, *OPTIONAL}:

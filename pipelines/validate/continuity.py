@@ -11,8 +11,9 @@ import pyarrow as pa
 from expectations.measure import Measure
 from pipelines import columns as c
 from pipelines.validate import waterfall as w
-from pipelines.validate.measures import LAST_WEEKS, Days, usual
+from pipelines.validate.measures import usual
 from pipelines.validate.profile import COPIES, CUSTOMERS, KNOWN, LAST_DAY, SAMPLE
+from pipelines.validate.sequence import LAST_WEEKS, Days
 
 FEW = 20  # lines; of fewer some may go
 

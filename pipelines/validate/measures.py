@@ -7,27 +7,20 @@ median, the spread a scaled median absolute deviation, so that one strange day a
 import datetime as dt
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from expectations.measure import Measure, Scale
 from pipelines import columns as c
 from pipelines.validate import profile as p
+from pipelines.validate import sequence
 from pipelines.validate import waterfall as w
+from pipelines.validate.sequence import DAYS, Days, at, between
 
 BACK = dt.timedelta(weeks=8)
 WEEKDAYS = 4  # of the same weekday, else all days are taken together
-DAYS = 7  # fewer days than a week tell of no usual
 SIGMA = 1.4826  # times the median absolute deviation is the standard deviation of a normal distribution
-LAST_WEEKS = dt.timedelta(weeks=4)
-ORDERS = 50  # fewer tell too little of the time of day
-CERTAIN = 10.0  # nats by which another time of day must explain the orders better
-
-Days = pd.DataFrame  # as `profile` makes it
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -81,9 +74,9 @@ def of_days(days: Days, judged: list[dt.date]) -> Iterator[Measure]:
     A day without an order before the last one is counted, no more: the night of that day was stopped for
     it, and orders that came since tell that the shop was closed.
     """
-    judged = [day for day in judged if _at(day) >= days.index[0]]
+    judged = [day for day in judged if at(day) >= days.index[0]]
     first, night = judged[0], judged[-1]
-    empty = [day for day in judged[:-1] if not days[c.ORDERS].loc[_at(day)]]
+    empty = [day for day in judged[:-1] if not days[c.ORDERS].loc[at(day)]]
     judged = [day for day in judged if day not in empty]
     of_scale: dict[Scale, dict[str, Kind]] = {"ratio": RATIOS, "difference": DIFFERENCES}
     for scale, kinds in of_scale.items():
@@ -93,8 +86,8 @@ def of_days(days: Days, judged: list[dt.date]) -> Iterator[Measure]:
                 if measure := _against_usual(name, kind, scale, values, day, first):
                     yield measure
     for day in judged:
-        yield from _clock(days, day, first)
-        yield from _order_ids(days, day, first)
+        yield from sequence.clock(days, day, first)
+        yield from sequence.order_ids(days, day, first)
     yield _silence(days, night)
     yield _empty(days, empty, first, night)
 
@@ -114,7 +107,7 @@ def usual(values: pd.Series, day: dt.date, before: dt.date, scale: Scale) -> tup
 
     The spread is that of all days around their weekday's median, in logarithms for a ratio.
     """
-    past = values[_between(values.index, before - BACK, before)].dropna()
+    past = values[between(values.index, before - BACK, before)].dropna()
     if len(past) < DAYS:
         return None
     weekday = pd.DatetimeIndex(past.index).weekday
@@ -130,7 +123,7 @@ def usual(values: pd.Series, day: dt.date, before: dt.date, scale: Scale) -> tup
 def _against_usual(
     name: str, kind: Kind, scale: Scale, values: pd.Series, day: dt.date, before: dt.date
 ) -> Measure | None:
-    found, value = usual(values, day, before, scale), values.get(_at(day), np.nan)
+    found, value = usual(values, day, before, scale), values.get(at(day), np.nan)
     if found is None or np.isnan(value) or (scale == "ratio" and found[0] <= 0):
         return None
     middle, spread = found
@@ -144,47 +137,9 @@ def _number(told: str) -> str:
     return told[told.index("{") : told.index("}") + 1]
 
 
-def _clock(days: Days, day: dt.date, before: dt.date) -> Iterator[Measure]:
-    """By how many hours the orders' time of day is off: the shift that makes the day likest to the usual.
-
-    A shift counts only where it explains the day as well as days explain each other: a shop that opened
-    late isn't in another zone.
-    """
-    hours = days[p.HOURS]
-    past, now = hours[_between(days.index, before - LAST_WEEKS, before)], hours.loc[_at(day)].to_numpy(float)
-    past = past[past.sum(axis=1) >= ORDERS]
-    if len(past) < DAYS or now.sum() < ORDERS:
-        return
-    share = (past.sum() + 1).to_numpy(float) / (past.sum().sum() + len(p.HOURS))
-    apart = np.array([_divergence(now, np.roll(share, shift)) for shift in range(len(share))])
-    usual_apart = np.quantile([_divergence(one, share) for one in past.to_numpy(float)], 0.9)
-    shift = int(apart.argmin())
-    sure = apart[0] - apart[shift] > CERTAIN / now.sum() and apart[shift] < 2 * usual_apart
-    off = (shift + 11) % 24 - 11 if sure else 0
-    yield Measure("clock", day, float(off), f"orders come {off:+d} hours off their usual time of day")
-
-
-def _divergence(counts: Floats, share: Floats) -> float:
-    """Kullback and Leibler's divergence of what was counted from shares, in nats per order."""
-    found = counts / counts.sum()
-    some = found > 0
-    return float(found[some] @ np.log(found[some] / share[some]))
-
-
-def _order_ids(days: Days, day: dt.date, before: dt.date) -> Iterator[Measure]:
-    """How far the order ids came since the days before, in their usual steps per day: 1 as ever."""
-    past = days[p.NUMBER][_between(days.index, before - LAST_WEEKS, before)].dropna()
-    now, steps = days[p.NUMBER].get(_at(day), np.nan), past.diff().dropna()
-    if len(past) < DAYS or np.isnan(now) or (steps > 0).mean() < 0.9:
-        return
-    elapsed = (_at(day) - past.index[-1]).days
-    came = float((now - past.iloc[-1]) / (steps.median() * elapsed))
-    yield Measure("order_ids", day, came, f"order ids went on by {came:,.1f} times their usual step")
-
-
 def _silence(days: Days, day: dt.date) -> Measure:
-    sold = days.index[(days[w.LINES] > 0) & (days.index <= _at(day))]
-    silent = (_at(day) - sold[-1]).days if len(sold) else len(days)
+    sold = days.index[(days[w.LINES] > 0) & (days.index <= at(day))]
+    silent = (at(day) - sold[-1]).days if len(sold) else len(days)
     return Measure("silence", day, float(silent), f"{silent} days since the last order")
 
 
@@ -192,11 +147,3 @@ def _empty(days: Days, empty: list[dt.date], before: dt.date, night: dt.date) ->
     usuals = [usual(days[c.ORDERS], day, before, "ratio") for day in empty]
     count = sum(found is not None and found[0] > 0 for found in usuals)
     return Measure("empty_days", night, float(count), f"on {count} of the days before there is no order")
-
-
-def _between(days: "pd.Index[Any]", first: dt.date, end: dt.date) -> Any:
-    return (days >= _at(first)) & (days < _at(end))
-
-
-def _at(day: dt.date) -> pd.Timestamp:
-    return pd.Timestamp(day)

@@ -77,7 +77,7 @@ def _write(night: Night, source: Source, received: Received, counts: dict[str, i
     def save(url: str) -> None:
         # Checked before the table is seen: a bad night leaves `orders` as it was.
         tables.orders(received.judged, customer_key()).write.parquet(url)
-        found.extend(_check(night, source, received, session().read.parquet(url), listed))
+        found.extend(_check(night, source, received, counts, session().read.parquet(url), listed))
 
     lake.replace(lake.ORDERS, save)
     lake.write(lake.GOODS, sold if listed is None else listed)
@@ -100,7 +100,12 @@ def _releases() -> DataFrame | None:
 
 
 def _check(
-    night: Night, source: Source, received: Received, orders: DataFrame, listed: pa.Table | None
+    night: Night,
+    source: Source,
+    received: Received,
+    counts: dict[str, int],
+    orders: DataFrame,
+    listed: pa.Table | None,
 ) -> list[Finding]:
     """The warnings; what was found is kept. Raises NightshelfError for what is critical."""
     ids = None if listed is None else session().createDataFrame(listed.select([c.PRODUCT]).to_pandas())
@@ -110,7 +115,7 @@ def _check(
         *measures.of_days(days, _judged_days(night, received.before)),
         *measures.of_all(days, night.as_of),
         _quarantined(night, received.tallied),
-        _duplicates(night, received),
+        _duplicates(night, counts),
         _columns(night, orders),
         *_compared(night, source, received.before, days, customers, listed),
     ]
@@ -129,8 +134,8 @@ def _judged_days(night: Night, before: Passed | None) -> list[dt.date]:
     return [since + dt.timedelta(days=day) for day in range((night.as_of - since).days + 1)]
 
 
-def _duplicates(night: Night, received: Received) -> Measure:
-    share = 1 - int(received.tallied[waterfall.LINES].sum()) / received.fetched
+def _duplicates(night: Night, counts: dict[str, int]) -> Measure:
+    share = counts[waterfall.DUPLICATE] / counts[waterfall.FETCHED]
     return Measure(
         "duplicates", night.as_of, share, f"{share:.1%} of the lines fetched repeat others or were replaced"
     )

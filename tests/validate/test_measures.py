@@ -10,6 +10,7 @@ import pytest
 from pipelines import columns as c
 from pipelines.validate import measures as m
 from pipelines.validate import profile as p
+from pipelines.validate import sequence
 from pipelines.validate import waterfall as w
 
 NIGHT = dt.date(2026, 1, 31)  # a Saturday
@@ -293,7 +294,7 @@ def test_orders_that_lost_their_time_of_day_all_came_within_one_hour():
 
 def test_few_orders_tell_nothing_of_the_clock():
     few = np.roll(OPEN, 5) // 25
-    assert few.sum() < m.ORDERS <= OPEN.sum()
+    assert few.sum() < sequence.ORDERS <= OPEN.sum()
     assert ("clock", NIGHT) not in measured(by_hour(*[OPEN] * 10, few))
     assert ("clock", NIGHT) not in measured(by_hour(*[few] * 10, OPEN))
     assert ("clock", NIGHT) not in measured(by_hour(*[few] * 10, *[OPEN] * 6, OPEN))
