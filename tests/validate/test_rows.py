@@ -130,6 +130,13 @@ def test_a_guests_order_is_good_where_the_shop_has_guests(spark):
     assert row[c.CUSTOMER] is None
 
 
+@pytest.mark.parametrize("phone", [f"7916539{number:04}" for number in range(4)])  # by hash one comes last
+def test_a_line_without_a_customer_is_of_the_customer_of_its_order(spark, phone):
+    lines = [LINES[0] | {c.LINE: line, c.CUSTOMER: who} for line, who in enumerate((None, phone, None))]
+    (row,) = tables.orders(judge(spark, lines, guests=True), KEY).collect()
+    assert (row[c.CUSTOMER], row[c.QUANTITY]) == (pseudonym(phone, KEY), 6.0)
+
+
 def test_the_waterfall_adds_up(spark, judged):
     counts = waterfall.waterfall(waterfall.tally(judged, None), len(LINES + DUPLICATES))
     expected = Counter(fate for _, fate in CASES) | {"fetched": len(CASES) + 3, "duplicate": 3}
