@@ -226,8 +226,8 @@ GOOD = {
     "holiday peak, twice the orders": busy(2),
     "holiday peak, three times the orders": busy(3),
     "a good day, half as many orders again": busy(1.5),
-    "a quiet Sunday": busy(0.65),
-    "a quiet holiday": busy(0.6),
+    "a quiet Sunday": busy(0.75),
+    "a quiet holiday": busy(0.65),
     "an evening outage of two hours": tonight(
         lambda rng, orders: [one for one in orders if hour(one) not in (18, 19)]
     ),
