@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from shops import catalogue, known, random_shop
 
-from pipelines.split import day_number, windows
+from pipelines.split import day_number, leave_last_out, random_split, windows
 from pipelines.sweep import Chosen, HalfLives
 from pipelines.train.als import AlsSettings
 from pipelines.train.bundle import learn
@@ -92,3 +92,47 @@ def test_nothing_after_the_cut_changes_a_trained_array(seed):
     assert {f.name for f in fields(shop)} > shuffled.keys()
     for name in ARRAYS:
         np.testing.assert_array_equal(getattr(arrays[0], name), getattr(arrays[1], name), err_msg=name)
+
+
+def test_a_random_split_holds_out_a_share_and_loses_nothing(seed):
+    shop = random_shop(seed, rows=2000, customers=300)
+    before, truth = random_split(shop, 0.2, seed)
+    assert sorted(kept(before) + kept(truth)) == sorted(kept(shop.until(50)))
+    # some 1,700 purchases are kept: five standard deviations are 0.05
+    assert len(truth.day) / (len(truth.day) + len(before.day)) == pytest.approx(0.2, abs=0.05)
+    assert (
+        before.customers.tolist()
+        == np.unique(shop.customers[np.isin(shop.customers, before.customers)]).tolist()
+    )
+    assert set(before.customer) == set(range(len(before.customers)))  # who has nothing left is unknown
+    assert before.day.max() > truth.day.min()  # the future leaks
+
+
+def test_a_random_split_is_the_same_for_a_seed(seed):
+    shop = random_shop(seed)
+    splits = [random_split(shop, 0.3, number) for number in (seed, seed, seed + 1)]
+    assert kept(splits[0][1]) == kept(splits[1][1]) != kept(splits[2][1])
+
+
+def test_leaving_the_last_out_holds_out_each_customers_last_day_of_purchases():
+    shop = known(
+        [
+            ("a", "x", 1, 1, 0),
+            ("a", "y", 3, 1, 0),
+            ("a", "z", 3, 2, 0),
+            ("a", "x", 9, 0, 1),  # no purchase; and takes away that of day 1
+            ("a", "w", 2, 1, 0),
+            ("b", "x", 7, 1, 0),  # one day alone: known
+            ("c", "x", 4, 1, 1),  # nothing kept
+        ]
+    )
+    before, truth = leave_last_out(shop)
+    assert kept(before) == [("a", "w", 2, 1.0), ("b", "x", 7, 1.0)]
+    assert kept(truth) == [("a", "y", 3, 1.0), ("a", "z", 3, 2.0)]
+    assert before.customers.tolist() == [b"a", b"b"]
+
+
+def test_a_days_return_is_netted_once():
+    shop = known([("a", "x", 1, 5, 2), ("a", "y", 2, 1, 0)])
+    before, _ = leave_last_out(shop)
+    assert kept(before) == [("a", "x", 1, 3.0)]

@@ -1,0 +1,125 @@
+"""One row per lane and judged customer: the answers of a bundle beside what was bought."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+import pyarrow as pa
+import scipy.sparse as sp
+
+from pipelines import columns as c
+from pipelines.evaluate.groups import UNKNOWN
+from pipelines.evaluate.names import CATALOGUE, GROUP, LANE, MODEL, PER_CUSTOMER, RMSE, SCHEMA, TOP
+from pipelines.evaluate.ranking import NOBODY, Ranking, rank, rank_metrics, rmse
+from pipelines.evaluate.traits import trait_metrics, traits
+from pipelines.split import Interactions
+from serving.bundle import Array, Bundle
+from serving.recommender import LANES, Lane, scores
+
+CELLS = 2**22  # scores at once; a cell takes some 30 bytes
+
+Answers = Callable[[Array], Array]  # (n,) rows of the bundle to (n, P) scores
+
+
+@dataclass(frozen=True)
+class Window:
+    """What C customers bought after the cut, and what was known of them before it."""
+
+    customers: Array  # (C,) bytes
+    bought: sp.csr_matrix  # (C, P)
+    row: Array  # (C,) the customer's row in the bundle, -1 where unknown
+    group: Array  # (C,) str or None
+
+
+@dataclass(frozen=True)
+class Question:
+    """Who is answered in a lane, by which scores."""
+
+    lane: Lane
+    people: Array  # (n,) rows of the window
+    answers: Answers
+    preferences: bool  # whether a score says how likely 1 is, rather than 0
+
+
+def evaluate(
+    bundle: Bundle,
+    truth: Interactions,
+    model: str,
+    component: str | None = None,
+    groups: Array | None = None,
+) -> pa.Table:
+    """One row per lane and judged customer, in the columns of `names.SCHEMA`.
+
+    truth: purchases after the bundle's cut, over the same products. component: what scores; each
+    lane's own where None. groups: (C,) `customer_groups` of what the bundle was learned from; the
+    group of a known customer is null where None. Who was unknown at the cut is in lane for-you
+    alone, as group `unknown`. A metric is null where a customer has nothing to measure it on.
+    """
+    window, known = _window(bundle, truth, groups), traits(bundle)
+    parts = [SCHEMA.empty_table()]
+    for question in _questions(bundle, window, component):
+        for people, values, ranking in _ranked(window, question):
+            metrics = rank_metrics(ranking) | trait_metrics(ranking, known)
+            if question.preferences:
+                metrics[RMSE] = rmse(values, ranking)
+            constant = {MODEL: model, LANE: question.lane, CATALOGUE: len(bundle.products)}
+            parts.append(_table(window, people, metrics, ranking, constant))
+    return pa.concat_tables(parts)
+
+
+def _window(bundle: Bundle, truth: Interactions, groups: Array | None) -> Window:
+    at = np.minimum(np.searchsorted(bundle.customers, truth.customers), len(bundle.customers) - 1)
+    known = bundle.customers[at] == truth.customers
+    group = np.full(len(bundle.customers), None) if groups is None else groups.astype(object)
+    return Window(
+        truth.customers,
+        truth.matrix(truth.quantity),
+        np.where(known, at, -1),
+        np.where(known, group[at], UNKNOWN),
+    )
+
+
+def _questions(bundle: Bundle, window: Window, component: str | None) -> Iterator[Question]:
+    """Known customers in each lane; the others as strangers, who are answered what trends."""
+    buyers = np.flatnonzero(np.diff(window.bought.indptr) > 0)
+    known = window.row[buyers] >= 0
+    for lane in LANES:
+        answers = partial(scores, bundle, lane=lane, component=component)
+        by_factors = (component or bundle.manifest["lanes"][lane]) == "als"
+        yield Question(lane, buyers[known], answers, by_factors)
+    strength = bundle.popularity if component == "popularity" else bundle.trend
+    everyone = np.where(strength > 0, strength, -np.inf).astype(np.float32)
+    yield Question("for-you", buyers[~known], lambda rows: np.tile(everyone, (len(rows), 1)), False)
+
+
+def _ranked(window: Window, question: Question) -> Iterator[tuple[Array, Array, Ranking]]:
+    """People who bought something that the lane may answer, their scores and ranking, in batches."""
+    size = max(1, CELLS // window.bought.shape[1])
+    for start in range(0, len(question.people), size):
+        people = question.people[start : start + size]
+        values = question.answers(window.row[people])
+        rows, products = window.bought[people].nonzero()
+        allowed = values[rows, products] > -np.inf
+        judged, row = np.unique(rows[allowed], return_inverse=True)
+        if len(judged):
+            values = values if len(judged) == len(people) else values[judged]
+            yield people[judged], values, rank(values, row, products[allowed])
+
+
+def _table(
+    window: Window, people: Array, metrics: dict[str, Array], ranking: Ranking, constant: dict[str, object]
+) -> pa.Table:
+    nothing = np.full(len(people), np.nan)
+    there = ranking.top != NOBODY
+    ends = np.r_[0, np.cumsum(there.sum(axis=1))]
+    columns = {name: metrics.get(name, nothing) for name in PER_CUSTOMER} | {
+        name: np.full(len(people), value) for name, value in constant.items()
+    }
+    columns[c.CUSTOMER] = window.customers[people].astype(str)
+    columns[GROUP] = window.group[people]
+    arrays = {
+        name: pa.array(found, SCHEMA.field(name).type, from_pandas=True) for name, found in columns.items()
+    }
+    arrays[TOP] = pa.ListArray.from_arrays(ends.astype(np.int32), ranking.top[there])
+    return pa.table(arrays).select(SCHEMA.names)

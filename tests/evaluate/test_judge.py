@@ -1,0 +1,159 @@
+from dataclasses import replace
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from shops import catalogue, known, random_shop
+
+from pipelines import columns as c
+from pipelines.evaluate import (
+    COVERAGE,
+    DIVERSITY,
+    GROUP,
+    METRICS,
+    NDCG,
+    NOVELTY,
+    RECALL,
+    RMSE,
+    TOP,
+    by_group,
+    customer_groups,
+    evaluate,
+    judge,
+    known_only,
+    summary,
+)
+from pipelines.evaluate.names import SCHEMA
+from pipelines.sweep import HalfLives
+from pipelines.train import als
+from pipelines.train.bundle import build
+from pipelines.train.rules import none
+from serving.recommender import recommend
+
+LANES = {"for-you": "repurchase", "buy-again": "repurchase", "discover": "trend"}
+
+
+def bundle_of(before, factors=None):
+    shape = (len(before.customers), len(before.products))
+    return build(
+        before,
+        catalogue([product.decode() for product in before.products]),
+        factors or als.nothing(*shape),
+        none(shape[1]),
+        HalfLives(trend=7, repurchase=7),
+        {"lanes": LANES},
+    )
+
+
+@pytest.fixture
+def shop():
+    """a and b know x, c is new; y was sold before the cut, z never was."""
+    rows = [("a", "x", 1, 1, 0), ("b", "x", 1, 1, 0), ("b", "y", 1, 1, 0)]
+    later = [("a", "y", 5, 1, 0), ("a", "x", 5, 1, 0), ("b", "z", 5, 1, 0), ("c", "x", 5, 1, 0)]
+    return known(rows + later, ["x", "y", "z"])
+
+
+def test_judged_are_buyers_of_products_sold_before_and_strangers_in_one_lane_alone(shop):
+    table = evaluate(bundle_of(shop.until(1)), shop.bought(1, 5), "popularity", "popularity")
+    judged = {(row["lane"], row["customer"]): row for row in table.to_pylist()}
+    # b bought only z, which nobody had bought before, and is not judged
+    assert set(judged) == {("for-you", "a"), ("buy-again", "a"), ("discover", "a"), ("for-you", "c")}
+    assert judged["for-you", "a"][RECALL] == 1.0
+    assert judged["discover", "a"][NDCG] == 1.0  # y is all that a hasn't bought
+    assert judged["discover", "a"][TOP] == [1]
+    assert judged["for-you", "a"][TOP] == [0, 1]
+
+
+def test_who_was_unknown_is_told_apart(shop):
+    before = shop.until(1)
+    table = evaluate(bundle_of(before), shop.bought(1, 5), "m", None, customer_groups(before))
+    assert {row["customer"]: row[GROUP] for row in table.to_pylist()} == {"a": "new", "c": "unknown"}
+    assert known_only(table)[c.CUSTOMER].unique().to_pylist() == ["a"]
+    found = summary(table)["m"]["for-you"]
+    assert found["customers"] == 1
+    assert found[COVERAGE] == pytest.approx(2 / 3)  # z is in nobody's list
+    assert found[NOVELTY] == pytest.approx((0 + 1) / 2)  # both have x, half of the customers y
+    assert found[DIVERSITY] == 0
+    assert RMSE not in found
+    assert {group: one["m"]["for-you"]["customers"] for group, one in by_group(table).items()} == {
+        "new": 1,
+        "unknown": 1,
+    }
+
+
+def test_without_groups_the_known_ones_have_none_and_count_in_the_summary(shop):
+    table = evaluate(bundle_of(shop.until(1)), shop.bought(1, 5), "m")
+    assert {row["customer"]: row[GROUP] for row in table.to_pylist()} == {"a": None, "c": "unknown"}
+    assert summary(table)["m"]["for-you"]["customers"] == 1
+
+
+def test_groups_count_days_with_purchases_that_were_kept():
+    rows = [
+        ("new", "x", 1, 1, 0),
+        ("new", "y", 1, 1, 0),
+        ("returned", "x", 1, 1, 0),
+        ("returned", "y", 2, 1, 1),
+    ]
+    for customer, days in (("two", 2), ("four", 4), ("five", 5)):
+        rows += [(customer, "x", day, 1, 0) for day in range(1, days + 1)]
+    before = known(rows).until(9)
+    assert dict(zip(before.customers.tolist(), customer_groups(before).tolist(), strict=True)) == {
+        b"new": "new",
+        b"returned": "new",
+        b"two": "occasional",
+        b"four": "occasional",
+        b"five": "loyal",
+    }
+
+
+@pytest.mark.parametrize("component", [None, "popularity", "als"])
+def test_answers_judged_are_answers_served(seed, component):
+    shop = random_shop(seed, rows=80)  # so few that some customers come after the cut alone
+    before = shop.until(30)
+    rng = np.random.default_rng(seed)
+    factors = als.Factors(
+        *(rng.normal(size=(n, 4)).astype(np.float32) for n in (len(before.customers), len(before.products)))
+    )
+    bundle = bundle_of(before, factors)
+    bundle.manifest["lanes"] = dict.fromkeys(LANES, component) if component else LANES
+    later = shop.bought(30, 50)
+    strangers = known([("stranger", product.decode(), 40, 1, 0) for product in shop.products])
+    for truth in (later, strangers):
+        for row in evaluate(bundle, truth, "m").to_pylist():
+            served = recommend(bundle, bundle.customer(row["customer"]), row["lane"], 10)
+            assert row[TOP] == [item.product for item in served]
+            assert (row[RMSE] is None) == (component != "als" or row[GROUP] == "unknown")
+
+
+def test_strangers_get_what_trends_and_of_popularity_what_is_popular():
+    rows = [("a", "old", 1, 1, 0), ("b", "old", 1, 1, 0), ("c", "fresh", 60, 1, 0)]
+    shop = known([*rows, ("stranger", "old", 70, 1, 0)])
+    fresh, old = 0, 1
+    bundle, truth = bundle_of(shop.until(60)), shop.bought(60, 70)
+    lists = {
+        component: evaluate(bundle, truth, "m", component)[TOP].to_pylist()
+        for component in (None, "repurchase", "popularity")
+    }
+    assert lists == {None: [[fresh, old]], "repurchase": [[fresh, old]], "popularity": [[old, fresh]]}
+
+
+def test_a_shop_without_categories_has_no_diversity(shop):
+    bundle = bundle_of(shop.until(1))
+    table = evaluate(replace(bundle, category=np.array([b"", b"", b"things"])), shop.bought(1, 5), "m")
+    assert set(table[DIVERSITY].to_pylist()) == {None}
+
+
+def test_batches_change_nothing(seed, monkeypatch):
+    shop = random_shop(seed)
+    bundle, truth = bundle_of(shop.until(30)), shop.bought(30, 50)
+    whole = evaluate(bundle, truth, "m")
+    monkeypatch.setattr(judge, "CELLS", 3 * len(shop.products))
+    assert evaluate(bundle, truth, "m").equals(whole)
+
+
+def test_a_window_without_purchases_gives_an_empty_table_of_the_same_columns(shop):
+    table = evaluate(bundle_of(shop.until(1)), shop.bought(8, 9), "m")
+    assert table.num_rows == 0
+    assert table.schema == SCHEMA
+    assert (summary(table), by_group(table)) == ({}, {})
+    assert set(METRICS) < set(pa.Table.to_pydict(table))
