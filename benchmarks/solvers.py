@@ -1,10 +1,11 @@
-"""Both ALS solvers on the same matrix, in one run: seconds, and quality on the validation window."""
+"""The sweep of 12 ALS candidates by both solvers, on the same matrix in one run, measured as a night does."""
 
 import os
 import time
 from pathlib import Path
 
-RANKS = (32, 64)
+ALLOWED = 60  # seconds for the whole sweep by `implicit`
+LANES = ("for-you", "discover")
 
 
 def compare(home: Path) -> str:
@@ -19,22 +20,26 @@ def compare(home: Path) -> str:
     products = lake.read(lake.PRODUCTS)
     known = split.interactions(lake.read(lake.INTERACTIONS), products["product"].to_pylist())
     last = int(known.day.max())
-    before, truth = known.until(last - 28), known.bought(last - 28, last)
+    horizon = sweeps.load().evaluation.horizon_days
+    before, truth = known.until(last - 2 * horizon), known.bought(last - 2 * horizon, last - horizon)
+    tried = [one for one in sweeps.candidates("default") if one.component == "als"]
     rows = []
-    for rank in RANKS:
-        for solver in ("implicit", "spark"):
-            als = sweeps.AlsSettings(rank=rank, regularisation=10, alpha=10, half_life_days=30, iterations=10)
-            candidate = sweeps.Candidate(name="als", component="als", als=als)
-            started = time.monotonic()
+    for solver in ("implicit", "spark"):
+        fitting, found = 0.0, []
+        started = time.monotonic()
+        for candidate in tried:
+            begun = time.monotonic()
             bundle = attempt(before, products, candidate, solver)
-            seconds = time.monotonic() - started
-            found = evaluate.summary(evaluate.evaluate(bundle, truth, "als", "als"))["als"]
-            quality = [f"{found[lane][evaluate.NDCG]:.4f}" for lane in ("for-you", "discover")]
-            rows.append(f"| {solver} | {rank} | {seconds:.1f} | {' | '.join(quality)} |")
+            fitting += time.monotonic() - begun
+            found.append(evaluate.summary(evaluate.evaluate(bundle, truth, "als", "als"))["als"])
+        seconds = time.monotonic() - started
+        quality = [f"{max(one[lane][evaluate.NDCG] for one in found):.4f}" for lane in LANES]
+        rows.append(f"| {solver} | {seconds:.1f} | {fitting:.1f} | {' | '.join(quality)} |")
     return (
-        "## Both ALS solvers on Online Retail II\n\n"
-        f"{len(before.day):,} interactions, 10 iterations; trained up to 28 days before the end.\n\n"
-        "| solver | rank | seconds | NDCG@10 for-you | NDCG@10 discover |\n|---|---|---|---|---|\n"
+        "## The sweep on Online Retail II by both ALS solvers\n\n"
+        f"{len(before.day):,} interactions, {len(tried)} ALS candidates of the default sweep, evaluation\n"
+        f"included; NDCG@10 of the best in validation. Allowed: {ALLOWED} s by `implicit`.\n\n"
+        "| solver | seconds | of these fitting | for-you | discover |\n|---|---|---|---|---|\n"
         + "\n".join(rows)
         + "\n"
     )

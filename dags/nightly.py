@@ -5,12 +5,15 @@
 3. **validate** checks them; a bad night ends here, and the champion serves on. If it is good after all,
    trigger it again with a reason in *Let pass*.
 4. **prepare** makes interactions and baskets of them.
-5. **candidates** names what the sweep tries; **sweep** trains and measures each, one box in the grid apiece.
-6. **rules** mines what is bought together, while the sweep runs.
-7. **evaluate** measures the best of them on days that nothing has seen.
-8. **gate** decides whether it is no worse than the champion; verdict and reasons are in the MLflow run.
-9. **publish** moves the alias `champion`; a refused model leaves it skipped, and the champion serves on.
-10. **smoke** asks the champion a few questions, and ends the MLflow run.
+5. **live** measures what the champion's answers were worth on the orders that came since it was fitted.
+6. **candidates** names what the sweep tries; **sweep** trains and measures each, one box in the grid apiece.
+7. **rules** mines what is bought together, while the sweep runs.
+8. **evaluate** measures the best of them on days that nothing has seen; if it isn't surely better than the
+   champion's settings, these are what is fitted anew.
+9. **register** fits them on everything and registers the bundle as a version, alias `challenger`.
+10. **gate** decides whether that version may serve; verdict and reasons are in the MLflow run.
+11. **publish** moves the alias `champion`; a refused model leaves it skipped, and the champion serves on.
+12. **smoke** asks the champion a few questions, and ends the MLflow run.
 
 XCom carries names and counts only; the tables are in the lake, the models in MLflow. The shop's address,
 user and password may be in a connection `nightshelf_shop`, a database's in `nightshelf_sql`; else they are
@@ -164,7 +167,7 @@ def nightly() -> None:
         chosen = dict(context["params"])
         chosen["as_of"] = chosen["as_of"] or last_day(context)
         with told_plainly():
-            return nightly.begin(**chosen).model_dump(mode="json")
+            return nightly.begin(**chosen, dag_run=context["run_id"]).model_dump(mode="json")
 
     @step(
         retries=3,
@@ -186,6 +189,11 @@ def nightly() -> None:
     def prepare(night: Json) -> Json:
         """Makes interactions and baskets of the orders; answers their counts."""
         return run("prepare", night)
+
+    @step()
+    def live(night: Json) -> Json:
+        """Measures the champion's answers on the orders since it was fitted; nothing before the first."""
+        return run("live", night)
 
     @step()
     def candidates(night: Json) -> list[Json]:
@@ -210,14 +218,19 @@ def nightly() -> None:
         """Measures the best candidate, the champion and the baselines on the test days."""
         return run("evaluate", night)
 
+    @step(execution_timeout=dt.timedelta(hours=2))
+    def register(night: Json) -> Json:
+        """Fits the challenger on everything and registers it as a new version; answers which."""
+        return run("register", night)
+
     @step()
     def gate(night: Json) -> Json:
         """Answers the verdict (FIRST, PROMOTED or REFUSED) and its reasons."""
         return run("gate", night)
 
-    @step(outlets=[MODEL], execution_timeout=dt.timedelta(hours=2))
+    @step(outlets=[MODEL])
     def publish(night: Json) -> Json:
-        """Refits on everything, registers the bundle and moves `champion`; skipped when the gate refused."""
+        """Moves the alias `champion` to the version; skipped when the gate refused it."""
         published = run("publish", night)
         if published["version"] is None:
             raise AirflowSkipException("the gate refused the model; the champion serves on")
@@ -231,9 +244,9 @@ def nightly() -> None:
 
     night = begin()
     tried, mined, measured = candidates(night), rules(night), evaluate(night)
-    extract(night) >> validate(night) >> prepare(night) >> [tried, mined]
+    extract(night) >> validate(night) >> prepare(night) >> live(night) >> [tried, mined]
     [sweep.partial(night=night).expand(candidate=tried), mined] >> measured
-    measured >> gate(night) >> publish(night) >> smoke(night)
+    measured >> register(night) >> gate(night) >> publish(night) >> smoke(night)
 
 
 nightly()

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 from rich import print as show
 
-from pipelines.settings import Solver, SourceName, settings, write_env
+from pipelines.settings import Solver, SourceName, Split, settings, write_env
 from serving.errors import NightshelfError
 from serving.recommender import Lane
 
@@ -90,6 +90,14 @@ def status() -> None:
 
 
 @app.command()
+def history() -> None:
+    """Says what was promoted, refused and rolled back, and why."""
+    from pipelines.report import history as story
+
+    show(story())
+
+
+@app.command()
 def promote(version: str, reason: Reason) -> None:
     """Makes a version the champion."""
     from pipelines import registry
@@ -106,6 +114,19 @@ def rollback(
     from pipelines import registry
 
     show(f"version {registry.rollback(to, reason)} serves")
+
+
+@app.command()
+def evaluate(
+    split: Annotated[
+        Split, typer.Option(help="What is held out; all but `time` let training see what came later.")
+    ] = "time",
+) -> None:
+    """Measures the champion's settings beside the baselines on what the lake holds."""
+    from pipelines import report
+    from pipelines.comparison import compare
+
+    show(report.lanes(compare(split)))
 
 
 @app.command()

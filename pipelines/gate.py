@@ -1,6 +1,7 @@
 """The gate: a model goes live only when it is measured to be no worse than the one that serves."""
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -9,11 +10,12 @@ import pyarrow.compute as pc
 
 from pipelines import columns as c
 from pipelines.evaluate import LANE, MODEL, NDCG
-from pipelines.sweep import Evaluation, SweepFile
+from pipelines.sweep import Chosen, Evaluation, SweepFile
 from serving.bundle import Array
 from serving.recommender import BASELINES, LANES
 
-CHALLENGER, CHAMPION = "challenger", "champion"
+SWEEP, CHALLENGER, CHAMPION = "sweep", "challenger", "champion"
+MAIN = "for-you"
 SEED = 11
 
 Verdict = Literal["FIRST", "PROMOTED", "REFUSED"]
@@ -32,38 +34,142 @@ class Difference:
     def __str__(self) -> str:
         return f"{self.mean:+.4f} [{self.low:+.4f}, {self.high:+.4f}] against {self.reference:.4f}"
 
+    def may_be_worse(self, tolerance: float) -> bool:
+        """Whether the loss may be more than tolerated: the interval reaches below the tolerance."""
+        return self.low < -tolerance * self.reference
+
+    def is_worse(self, tolerance: float) -> bool:
+        """Whether the loss is surely more than tolerated: the whole interval lies below the tolerance."""
+        return self.high < -tolerance * self.reference
+
+
+@dataclass(frozen=True)
+class Settled:
+    """What the challenger is: settings to fit, the model whose measures are its own in each lane, and why."""
+
+    chosen: Chosen
+    measured_as: dict[str, str]  # by lane
+    reasons: list[str]
+    is_new: bool  # whether its settings are the sweep's, which then surely beat the champion's
+
+
+@dataclass(frozen=True)
+class Condition:
+    """Something that a challenger must be to go live, and what was found."""
+
+    name: str
+    met: bool
+    told: str
+
 
 @dataclass(frozen=True)
 class Decision:
-    """A verdict, its reasons in words, and the component that is to answer each lane."""
+    """A verdict and its reasons in words."""
 
     verdict: Verdict
     reasons: list[str]
-    lanes: dict[str, str] = field(default_factory=dict)
 
 
-def decide(judged: pa.Table, lanes: dict[str, str], sweep: SweepFile, has_champion: bool) -> Decision:
-    """The verdict over a table of `evaluate.evaluate` for challenger, baselines and champion.
+def settle(judged: pa.Table, choice: Chosen, champion: Chosen | None, sweep: SweepFile) -> Settled:
+    """The challenger: the sweep's choice where that is surely better than the champion's settings.
 
-    A first model has no champion to lose against: a lane in which it loses to a baseline is
-    answered by that baseline, and the rest goes live. Later on such a model is refused.
+    Else it is the champion's settings on tonight's data, so that noise alone never changes settings. A
+    first model has no champion to lose against: a lane in which it loses to a baseline is answered by that.
     """
-    worse: dict[str, tuple[str, str]] = {
-        lane: found for lane in LANES if (found := _worse_than_baselines(judged, lane, sweep))
-    }
-    if not has_champion:
-        kept = {lane: worse[lane][0] if lane in worse else component for lane, component in lanes.items()}
-        return Decision("FIRST", _told(lanes, worse), kept)
-    against = _against_champion(judged, sweep)
-    failed = [reason for _, reason in worse.values()] + [
-        f"{lane}: may be worse than the champion, NDCG@10 {found}"
-        for lane, found in against.items()
-        if _is_worse(found, sweep.gate.tolerance)
+    if champion is None:
+        return _first(judged, choice, sweep)
+    gains = differences(judged, SWEEP, CHAMPION, sweep.evaluation)
+    sure = sweep.evaluation.model_copy(update={"confidence": sweep.gate.sure})
+    surely = differences(judged, SWEEP, CHAMPION, sure)
+    told = [f"{lane}: the sweep's choice has NDCG@10 {found}" for lane, found in gains.items()]
+    better = any(found.low > 0 for found in surely.values())
+    is_new = better and not any(found.may_be_worse(sweep.gate.tolerance) for found in gains.values())
+    model = SWEEP if is_new else CHAMPION
+    verb = "the sweep's are taken" if is_new else "the champion's are kept"
+    return Settled(
+        choice if is_new else champion, dict.fromkeys(LANES, model), [f"settings: {verb}", *told], is_new
+    )
+
+
+def challenger(judged: pa.Table, settled: Settled) -> pa.Table:
+    """The rows of a table of measures that are the challenger's, under its name."""
+    own = [_rows(judged, model, lane) for lane, model in settled.measured_as.items()]
+    rows = pa.concat_tables(own)
+    at = rows.schema.get_field_index(MODEL)
+    return rows.set_column(at, MODEL, pa.repeat(CHALLENGER, rows.num_rows))
+
+
+def conditions(judged: pa.Table, live: pa.Table | None, sweep: SweepFile) -> list[Condition]:
+    """What the measures say of a challenger: against baselines and champion, and on the orders since.
+
+    judged: challenger, baselines and champion on the test window. live: the champion as it served, and the
+    challenger's settings fitted to what the champion knew, on the orders that came since; None without.
+    """
+    tolerance = sweep.gate.tolerance
+    customers = len(_by_customer(judged, CHALLENGER, MAIN))
+    found = [Condition(f"{MAIN}: measured", customers > 0, f"on {customers} customers of the test window")]
+    found += [
+        Condition(f"{lane}: no worse than {model}", not gain.is_worse(tolerance), f"NDCG@10 {gain}")
+        for lane in LANES
+        if (model := _best_baseline(judged, lane))
+        and (gain := difference(judged, CHALLENGER, model, lane, sweep.evaluation))
     ]
+    found += [
+        Condition(f"{lane}: no worse than the champion", not gain.may_be_worse(tolerance), f"NDCG@10 {gain}")
+        for lane, gain in differences(judged, CHALLENGER, CHAMPION, sweep.evaluation).items()
+    ]
+    since = differences(live, CHALLENGER, CHAMPION, sweep.evaluation) if live else {}
+    return found + [
+        Condition(
+            f"{lane}: no worse than the champion on the orders since",
+            not gain.is_worse(tolerance),
+            f"NDCG@10 {gain}",
+        )
+        for lane, gain in since.items()
+        if gain.customers >= sweep.gate.live_customers
+    ]
+
+
+def plausible(judged: pa.Table, before: Mapping[str, float], sweep: SweepFile) -> list[Condition]:
+    """Whether what is measured tonight is near what was measured of the champion on its own night, by lane.
+
+    Data, windows or code that are broken for every model alike show here alone.
+    """
+    most = sweep.gate.measured_apart
+    means = {lane: mean for lane in before if (mean := _mean(judged, CHALLENGER, lane)) is not None}
+    return [
+        Condition(
+            f"{lane}: as measured before",
+            before[lane] / most <= now <= before[lane] * most,
+            f"NDCG@10 {now:.4f}, the champion's was {before[lane]:.4f}, at most {most:g} times apart",
+        )
+        for lane, now in means.items()
+    ]
+
+
+def foretold(live: pa.Table | None, before: Mapping[str, float], sweep: SweepFile) -> list[Condition]:
+    """Whether the orders since are such as the champion could foretell: they are learned from too."""
+    found = _by_customer(live, CHAMPION, MAIN) if live else {}
+    if MAIN not in before or len(found) < sweep.gate.live_customers:
+        return []
+    now, least = float(np.mean(list(found.values()))), before[MAIN] / sweep.gate.live_apart
+    told = f"the champion has NDCG@10 {now:.4f} on them, at least {least:.4f} is to be expected of its"
+    return [Condition("orders since are like those before", now >= least, f"{told} {before[MAIN]:.4f}")]
+
+
+def decide(found: list[Condition], has_champion: bool) -> Decision:
+    """The verdict: REFUSED with each condition that isn't met, or all that were."""
+    failed = [condition for condition in found if not condition.met]
+    told = [f"{condition.name}: {condition.told}" for condition in failed or found]
     if failed:
-        return Decision("REFUSED", failed, lanes)
-    gains = [f"{lane}: no worse than the champion, NDCG@10 {found}" for lane, found in against.items()]
-    return Decision("PROMOTED", gains, lanes)
+        return Decision("REFUSED", told)
+    return Decision("PROMOTED" if has_champion else "FIRST", told)
+
+
+def differences(judged: pa.Table, model: str, other: str, settings: Evaluation) -> dict[str, Difference]:
+    """The difference between two models in each lane in which both were judged."""
+    found = {lane: difference(judged, model, other, lane, settings) for lane in LANES}
+    return {lane: one for lane, one in found.items() if one is not None}
 
 
 def difference(
@@ -85,42 +191,36 @@ def difference(
     return Difference(float(gains.mean()), float(low), float(high), reference, len(shared))
 
 
-def _worse_than_baselines(judged: pa.Table, lane: str, sweep: SweepFile) -> tuple[str, str] | None:
-    """The best baseline of a lane and the reason, where the challenger is worse than it."""
-    measured = {name: _by_customer(judged, name, lane) for name in BASELINES}
-    means = {name: float(np.mean(list(found.values()))) for name, found in measured.items() if found}
-    if not means:
-        return None
-    best = max(means, key=lambda name: means[name])
-    found = difference(judged, CHALLENGER, best, lane, sweep.evaluation)
-    if found is None or not _is_worse(found, sweep.gate.tolerance):
-        return None
-    return best, f"{lane}: may be worse than {best}, NDCG@10 {found}"
+def _first(judged: pa.Table, choice: Chosen, sweep: SweepFile) -> Settled:
+    lanes: dict[str, str] = dict(choice.lanes)
+    measured_as: dict[str, str] = dict.fromkeys(LANES, SWEEP)
+    reasons = []
+    for lane in LANES:
+        best = _best_baseline(judged, lane)
+        found = difference(judged, SWEEP, best, lane, sweep.evaluation) if best else None
+        if best and found and found.may_be_worse(sweep.gate.tolerance):
+            lanes[lane] = measured_as[lane] = best
+            reasons.append(f"{lane}: {best} answers it, NDCG@10 of the sweep's choice {found}")
+    return Settled(choice.model_copy(update={"lanes": lanes}), measured_as, reasons, is_new=True)
 
 
-def _against_champion(judged: pa.Table, sweep: SweepFile) -> dict[str, Difference]:
-    """The difference to the champion in each lane in which both were judged."""
-    found = {lane: difference(judged, CHALLENGER, CHAMPION, lane, sweep.evaluation) for lane in LANES}
-    return {lane: one for lane, one in found.items() if one is not None}
+def _best_baseline(judged: pa.Table, lane: str) -> str | None:
+    means = {name: mean for name in BASELINES if (mean := _mean(judged, name, lane)) is not None}
+    return max(means, key=lambda name: means[name]) if means else None
 
 
-def _is_worse(found: Difference, tolerance: float) -> bool:
-    """Whether the loss may be more than tolerated: the interval reaches below the tolerance."""
-    return found.low < -tolerance * found.reference
+def _mean(judged: pa.Table, model: str, lane: str) -> float | None:
+    found = _rows(judged, model, lane)[NDCG]
+    return float(pc.mean(found).as_py()) if len(found) else None
 
 
-def _told(lanes: dict[str, str], worse: dict[str, tuple[str, str]]) -> list[str]:
-    return [
-        f"{worse[lane][1]}: {worse[lane][0]} answers it"
-        if lane in worse
-        else f"{lane}: {component} answers it"
-        for lane, component in lanes.items()
-    ]
-
-
-def _by_customer(judged: pa.Table, model: str, lane: str) -> dict[str, float]:
-    rows = judged.filter(pc.and_(pc.equal(judged[MODEL], model), pc.equal(judged[LANE], lane)))
+def _by_customer(judged: pa.Table, model: str, lane: str) -> Mapping[str, float]:
+    rows = _rows(judged, model, lane)
     return dict(zip(rows[c.CUSTOMER].to_pylist(), rows[NDCG].to_pylist(), strict=True))
+
+
+def _rows(judged: pa.Table, model: str, lane: str) -> pa.Table:
+    return judged.filter(pc.and_(pc.equal(judged[MODEL], model), pc.equal(judged[LANE], lane)))
 
 
 def _resampled_means(values: Array, resamples: int) -> Array:

@@ -35,7 +35,8 @@ RELEASES = "quarantine/releases"  # lines that a person put back
 INTERACTIONS = "interactions"
 BASKETS = "baskets"
 RULES = "rules"
-EVALUATION = "evaluation/date={day}"
+LIVE = "live/run={run}"  # what the champion's answers were worth on the orders since
+EVALUATION = "evaluation/run={run}"
 
 POINTER = "CURRENT"
 
@@ -51,10 +52,30 @@ def current(table: str) -> str:
         ) from None
 
 
+def version(table: str) -> str:
+    """The name of the version that `current` names the path of."""
+    return current(table).rsplit("/", 1)[-1]
+
+
+def of_version(table: str, version: str) -> str:
+    """The path of a version; raises NightshelfError where others have replaced it."""
+    fs, root = _open(f"{table}/{version}")
+    if not fs.exists(root):
+        raise NightshelfError(
+            f"other nights have replaced the table {table!r} of this one: run it again when no other runs"
+        )
+    return f"{_url(table)}/{version}"
+
+
 def read(table: str, columns: list[str] | None = None) -> pa.Table:
     """A table of the lake, in memory."""
-    fs, path = url_to_fs(current(table))
-    return pq.read_table(path, filesystem=fs, columns=columns)
+    return read_path(current(table), columns)
+
+
+def read_path(path: str, columns: list[str] | None = None) -> pa.Table:
+    """The version of a table at a path, in memory."""
+    fs, root = url_to_fs(path)
+    return pq.read_table(root, filesystem=fs, columns=columns)
 
 
 def read_spark(spark: "SparkSession", *tables: str) -> "DataFrame":
@@ -119,6 +140,12 @@ def remove(path: str) -> None:
     fs, root = _open(path)
     if fs.exists(root):
         fs.rm(root, recursive=True)
+
+
+def exists(table: str) -> bool:
+    """Whether a table was ever written."""
+    fs, root = _open(f"{table}/{POINTER}")
+    return bool(fs.exists(root))
 
 
 def load(path: str) -> bytes:

@@ -20,4 +20,5 @@ class Night(BaseModel):
     sweep: str
     solver: Solver
     let_pass: str = ""  # why validation lets the night pass, if a person decided so
+    dag_run: str = ""  # Airflow's name for it, where Airflow runs it
     run_id: str = ""  # the parent run in MLflow

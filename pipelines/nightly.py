@@ -5,30 +5,22 @@ MLflow. So the steps run in one process (`nightshelf retrain`) or each in its ow
 """
 
 import datetime as dt
-import json
-import tempfile
 import time
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines import columns as c
 from pipelines import extract as extraction
-from pipelines import lake, tracking
+from pipelines import lake, pinned, tracking
 from pipelines.extract import pulls
 from pipelines.night import Night
 from pipelines.progress import Progress, lines
 from pipelines.settings import customer_key, settings
 from serving.errors import NightshelfError
 
-if TYPE_CHECKING:
-    from pipelines.split import Interactions, Windows
-    from pipelines.sweep import Chosen
-
 Counts = dict[str, int]
-DECISION = "decision"
 
 
 def begin(
@@ -40,6 +32,7 @@ def begin(
     solver: str | None = None,
     full: bool = False,
     let_pass: str | None = None,
+    dag_run: str | None = None,
 ) -> Night:
     """The night, settled: what isn't given comes from the settings, the day from the source."""
     from pipelines import sweep as sweeps
@@ -57,6 +50,7 @@ def begin(
         "let_pass": (let_pass or "").strip(),
         "sweep": sweep or chosen.sweep,
         "solver": solver or chosen.solver,
+        "dag_run": dag_run or "",
     }
     sweeps.candidates(asked["sweep"])  # what is asked wrongly stops the night now, not after the extraction
     night = Night.model_validate(asked | {"as_of": _day(as_of) or dt.date.max})
@@ -93,6 +87,7 @@ def prepare(night: Night) -> Counts:
     lake.write(lake.PRODUCTS, products)
     rows = lake.read(lake.INTERACTIONS)
     tracking.log_table(night.run_id, "interactions", rows, lake.current(lake.INTERACTIONS))
+    pinned.pin(night, lake.INTERACTIONS, lake.BASKETS, lake.PRODUCTS)
     found = {"interactions": rows.num_rows, "customers": len(rows[c.CUSTOMER].unique())}
     baskets = lake.read(lake.BASKETS, [c.ORDER_ID]).num_rows
     placeholders = pc.sum(products[c.PLACEHOLDER]).as_py()
@@ -108,20 +103,31 @@ def candidates(night: Night) -> list[dict[str, Any]]:
     return [candidate.model_dump(mode="json") for candidate in sweeps.candidates(night.sweep)]
 
 
+def live(night: Night) -> dict[str, Any]:
+    """How the champion's answers fared on the orders that came since it was fitted."""
+    from pipelines import challenge
+
+    return challenge.check_live(night)
+
+
 def sweep(night: Night, candidate: dict[str, Any]) -> dict[str, Any]:
     """Trains one candidate on what came before the validation window and measures it there."""
     from pipelines import evaluate as evaluation
+    from pipelines import split
     from pipelines import sweep as sweeps
     from pipelines.train.bundle import attempt
 
     tried = sweeps.Candidate.model_validate(candidate)
-    known, products, cut = _known(night)
-    started = time.monotonic()
-    bundle = attempt(known.until(cut.train), products, tried, night.solver)
-    seconds = time.monotonic() - started
-    truth = known.bought(cut.train, cut.validation)
-    judged = evaluation.evaluate(bundle, truth, tried.name, tried.component)
-    metrics = evaluation.flat(evaluation.summary(judged).get(tried.name, {})) | {"fit_seconds": seconds}
+    known, products, cut = pinned.known(night)
+    seconds, judged = 0.0, []
+    for learned, judged_until in split.folds(cut, sweeps.load().evaluation.folds, int(known.day.min())):
+        started = time.monotonic()
+        bundle = attempt(known.until(learned), products, tried, night.solver)
+        seconds += time.monotonic() - started
+        truth = known.bought(learned, judged_until)
+        judged.append(evaluation.evaluate(bundle, truth, tried.name, tried.component))
+    measured = evaluation.summary(pa.concat_tables(judged)).get(tried.name, {})
+    metrics = evaluation.flat(measured) | {"fit_seconds": seconds}
     tracking.log_child(night.run_id, tried.name, tried.model_dump_json(), tried.params(), metrics)
     return {"name": tried.name} | {name: round(value, 4) for name, value in metrics.items() if "ndcg" in name}
 
@@ -132,62 +138,38 @@ def rules(night: Night) -> Counts:
     from pipelines.spark import session
     from pipelines.train import rules as association
 
-    found = association.mine(lake.read_spark(session(), lake.BASKETS), sweeps.load().rules)
-    return _counted(night, {"rules": lake.write(lake.RULES, found)})
+    baskets = session().read.parquet(pinned.path(night, lake.BASKETS))
+    count = lake.write(lake.RULES, association.mine(baskets, sweeps.load().rules))
+    pinned.pin(night, lake.RULES)
+    return _counted(night, {"rules": count})
 
 
 def evaluate(night: Night) -> dict[str, Any]:
     """Judges the sweep's choice, the baselines and the champion's settings on the test window."""
-    from pipelines import evaluate as evaluation
-    from pipelines import gate, registry
-    from pipelines import sweep as sweeps
-    from pipelines.train import rules as association
-    from pipelines.train.bundle import learn, reopened
-    from serving.recommender import BASELINES
+    from pipelines import challenge
 
-    chosen = sweeps.choose(_tried(night))
-    known, products, cut = _known(night)
-    before, truth = known.until(cut.validation), known.bought(cut.validation, cut.test)
-    silent = association.none(len(known.products))
-    challenger = reopened(learn(before, products, chosen, silent, night.solver))
-    judged = [evaluation.evaluate(challenger, truth, gate.CHALLENGER)]
-    judged += [evaluation.evaluate(challenger, truth, name, name) for name in (*BASELINES, "als")]
-    if champion := registry.champion():
-        other = learn(before, products, champion.chosen, silent, night.solver)
-        judged.append(evaluation.evaluate(other, truth, gate.CHAMPION))
-    table = pa.concat_tables(judged)
-    lake.write(lake.EVALUATION.format(day=night.as_of), table)
-    return _told(night, chosen, evaluation.summary(table))
+    return challenge.evaluate(night)
+
+
+def register(night: Night) -> dict[str, Any]:
+    """Fits the challenger on everything and registers it as a new version."""
+    from pipelines import challenge
+
+    return challenge.register(night)
 
 
 def gate(night: Night) -> dict[str, Any]:
-    """The verdict, written to MLflow with its reasons."""
-    from pipelines import gate as gates
-    from pipelines import registry
-    from pipelines import sweep as sweeps
+    """The verdict on that version, with its reasons."""
+    from pipelines import challenge
 
-    judged = lake.read(lake.EVALUATION.format(day=night.as_of))
-    decision = gates.decide(judged, _chosen(night).lanes, sweeps.load(), registry.champion() is not None)
-    told = {"verdict": decision.verdict, "reasons": decision.reasons, "lanes": decision.lanes}
-    tracking.log(night.run_id, tags={"verdict": decision.verdict, DECISION: json.dumps(told)})
-    tracking.client().log_dict(night.run_id, told, "decision.json")
-    return told
+    return challenge.judge(night)
 
 
 def publish(night: Night) -> dict[str, Any]:
-    """Refits the accepted settings on everything and makes that bundle the champion; nothing if refused."""
-    from pipelines import publish as publishing
-    from serving.registry import BUNDLE
+    """The version that serves from now on, or None where the gate refused it."""
+    from pipelines import challenge
 
-    decision = json.loads(tracking.tag(night.run_id, DECISION) or "{}")
-    if decision.get("verdict") == "REFUSED":
-        return {"version": None}
-    chosen = _chosen(night).model_copy(update={"lanes": decision["lanes"]})
-    known, products, cut = _known(night)
-    with tempfile.TemporaryDirectory() as beside:
-        folder = Path(beside) / BUNDLE.name
-        publishing.write(known.until(cut.test), products, chosen, night, decision, folder)
-        return {"version": publishing.publish(folder, chosen, night, decision)}
+    return challenge.promote(night)
 
 
 def smoke(night: Night) -> dict[str, Any]:
@@ -219,49 +201,3 @@ def _source(night: Night) -> extraction.Source:
 def _counted(night: Night, counts: Counts) -> Counts:
     tracking.log(night.run_id, metrics=counts)
     return counts
-
-
-def _known(night: Night) -> "tuple[Interactions, pa.Table, Windows]":
-    from pipelines import split
-    from pipelines import sweep as sweeps
-
-    products = lake.read(lake.PRODUCTS)
-    known = split.interactions(lake.read(lake.INTERACTIONS), products[c.PRODUCT].to_pylist())
-    return known, products, split.windows(known, night.as_of, sweeps.load().evaluation.horizon_days)
-
-
-def _tried(night: Night) -> list[Any]:
-    """The night's candidates with what the sweep measured of them."""
-    from pipelines import evaluate as evaluation
-    from pipelines import sweep as sweeps
-
-    return [
-        (
-            sweeps.Candidate.model_validate_json(run.data.tags[tracking.CANDIDATE]),
-            evaluation.by_lane(run.data.metrics),
-        )
-        for run in tracking.children(night.run_id)
-    ]
-
-
-def _told(night: Night, chosen: "Chosen", measured: dict[str, dict[str, dict[str, float]]]) -> dict[str, Any]:
-    """Writes choice and measures of a night to MLflow; the challenger's carry the plain names."""
-    from pipelines import evaluate as evaluation
-    from pipelines import gate
-    from pipelines import sweep as sweeps
-
-    metrics = evaluation.flat(measured.get(gate.CHALLENGER, {}))
-    for model in measured.keys() - {gate.CHALLENGER}:
-        found = evaluation.flat(measured[model])
-        metrics |= {f"{model}_{name}": value for name, value in found.items() if evaluation.NDCG in name}
-    edges = ", ".join(sweeps.edges(chosen.als, night.sweep))
-    tags = {"chosen": chosen.model_dump_json(), "edge_of_grid": edges or "none"}
-    tracking.log(night.run_id, metrics=metrics, tags=tags)
-    tracking.client().log_dict(night.run_id, measured, "evaluation.json")
-    return {name: round(value, 4) for name, value in metrics.items() if evaluation.NDCG in name}
-
-
-def _chosen(night: Night) -> "Chosen":
-    from pipelines.sweep import Chosen
-
-    return Chosen.model_validate_json(tracking.tag(night.run_id, "chosen") or "{}")

@@ -1,8 +1,13 @@
 """What a night says of itself in the terminal."""
 
+import datetime as dt
+import json
 from collections.abc import Mapping
 from typing import Any
 
+import pyarrow as pa
+from mlflow.entities import Run
+from mlflow.entities.model_registry import ModelVersion
 from rich.console import Group, RenderableType
 from rich.table import Column, Table
 from rich.text import Text
@@ -20,7 +25,9 @@ HEADINGS = {
     evaluate.MRR: "MRR",
     evaluate.MPR: "mean percentile rank",
 }
-ORDER = (gate.CHALLENGER, gate.CHAMPION, *BASELINES, "als")
+ORDER = (gate.CHALLENGER, gate.SWEEP, gate.CHAMPION, *BASELINES, "als")
+LIVE = f"live_{evaluate.NDCG}_for_you"
+LAST = 10  # versions that a status shows
 
 
 def counts(found: Mapping[str, Any]) -> str:
@@ -44,7 +51,12 @@ def waterfall(checked: Mapping[str, Any]) -> Group:
 
 def evaluation(night: Night) -> Group:
     """Each model beside the others on the test window: a table per lane."""
-    measured = evaluate.summary(lake.read(lake.EVALUATION.format(day=night.as_of)))
+    return lanes(lake.read(lake.EVALUATION.format(run=night.run_id)))
+
+
+def lanes(judged: pa.Table) -> Group:
+    """What was measured of each model: a table per lane."""
+    measured = evaluate.summary(judged)
     return Group(*(_lane_table(measured, lane) for lane in LANES))
 
 
@@ -55,21 +67,60 @@ def verdict(decision: Mapping[str, Any], published: Mapping[str, Any]) -> str:
 
 
 def status() -> RenderableType:
-    """Who serves, since which night, and why; and the versions before it."""
-    table = Table("version", "serves", "night", "verdict", "for-you", "discover", "reason")
-    for version in registry.versions():
-        tags = version.tags
+    """Who serves, since when and why, what its answers are worth; and the last versions."""
+    serving = registry.aliased(ALIAS)
+    if serving is None:
+        return "no model yet: run `nightshelf retrain`"
+    version, tags = str(serving.version), serving.tags
+    acts = (act for act in registry.acts() if act.data.tags[registry.VERSION] == version)
+    told = [f"version {version} serves{_since(next(acts, None))}: {tags.get(registry.REASON, '')}"]
+    if LIVE in tags:
+        told.append(f"on the orders since its last day it has NDCG@10 {float(tags[LIVE]):.4f} in for-you")
+    if held := tags.get(registry.HELD):
+        told.append(f"after a rollback ({held}) only what surely beats it follows")
+    return Group(*map(Text, told), _versions(registry.versions()[:LAST]))
+
+
+def history() -> RenderableType:
+    """What was promoted, refused and rolled back, the newest first."""
+    table = Table("when (UTC)", "act", "version", "before", "reason")
+    for act in registry.acts():
+        tags, done = act.data.tags, act.info.status == "FINISHED"
+        told = (tags[name] for name in (registry.VERSION, registry.BEFORE, registry.REASON))
+        name = tags[registry.ACT] + ("" if done else " (broken off)")
+        table.add_row(*map(Text, (_when(act), name, *told)))
+    return table if table.row_count else "nothing was promoted yet: run `nightshelf retrain`"
+
+
+def _versions(versions: list[ModelVersion]) -> Table:
+    table = Table("version", "alias", "night", "verdict", "for-you", "discover", "reasons")
+    aliases = registry.aliases()
+    for version in versions:
+        tags, own = version.tags, aliases.get(str(version.version), [])
         table.add_row(
             str(version.version),
-            ", ".join(version.aliases),
+            ", ".join(own),
             tags.get("as_of", ""),
-            tags.get("verdict", ""),
-            tags.get("ndcg_at_10_for_you", ""),
-            tags.get("ndcg_at_10_discover", ""),
-            tags.get(registry.REASON, ""),
-            style="bold" if ALIAS in version.aliases else None,
+            tags.get("verdict", "not judged"),
+            tags.get("ndcg_at_10_for_you", "")[:6],
+            tags.get("ndcg_at_10_discover", "")[:6],
+            Text(_reasons(tags)),
+            style="bold" if ALIAS in own else None,
         )
-    return table if table.row_count else "no model yet: run `nightshelf retrain`"
+    return table
+
+
+def _reasons(tags: Mapping[str, str]) -> str:
+    """Why a version was refused; what let one pass fills no screen."""
+    return "; ".join(json.loads(tags.get("reasons", "[]"))) if tags.get("verdict") == "REFUSED" else ""
+
+
+def _since(act: Run | None) -> str:
+    return f" since {_when(act)} UTC" if act else ""
+
+
+def _when(act: Run) -> str:
+    return f"{dt.datetime.fromtimestamp(act.info.start_time / 1000, dt.UTC):%Y-%m-%d %H:%M}"
 
 
 def _lane_table(measured: Mapping[str, Mapping[str, Mapping[str, float]]], lane: str) -> Table:

@@ -12,6 +12,7 @@ from serving.settings import ServingSettings, home, read
 
 DEMO_DAYS = 60
 
+Split = Literal["time", "random", "leave-last-out"]  # how what is to be foretold is held out
 Solver = Literal["auto", "implicit", "spark"]
 SourceName = Literal["shop-api", "files", "sql"]
 

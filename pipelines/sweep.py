@@ -28,6 +28,7 @@ class Evaluation(_Part):
     """How long the windows are and how sure an interval is."""
 
     horizon_days: int = Field(ge=1)
+    folds: int = Field(ge=1)
     resamples: int = Field(ge=100)
     confidence: float = Field(gt=0, lt=1)
 
@@ -36,6 +37,12 @@ class Thresholds(_Part):
     """What the gate asks for."""
 
     tolerance: float = Field(ge=0, lt=1)
+    sure: float = Field(gt=0, lt=1)
+    live_customers: int = Field(ge=2)
+    measured_apart: float = Field(gt=1)
+    live_apart: float = Field(gt=1)
+    kept: float = Field(ge=0, le=1)
+    steady: float = Field(ge=0, le=1)
     answer_seconds: float = Field(gt=0)
 
 

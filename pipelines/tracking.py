@@ -4,7 +4,8 @@ import json
 import logging
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
@@ -18,11 +19,12 @@ from pipelines.settings import settings
 from serving.errors import NightshelfError
 
 ENVIRONMENT = {
-    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "4",  # else minutes pass before an error is told
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "6",  # two minutes: a server that restarts ends no night
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
     "MLFLOW_DISABLE_TELEMETRY": "true",
 }
 EXPERIMENT = "nightly"
+FIRST_TRIES = "3"  # ten seconds: where nothing has begun yet, an error is told soon
 CANDIDATE = "candidate"
 TAG_LETTERS = 8000  # MLflow takes no more
 
@@ -40,7 +42,8 @@ def client() -> MlflowClient:
 def begin(name: str, params: Mapping[str, Any]) -> str:
     """The id of a new parent run; raises NightshelfError where MLflow can't be reached."""
     try:
-        run = client().create_run(_experiment(), run_name=name)
+        with _tries(FIRST_TRIES):
+            run = client().create_run(experiment(EXPERIMENT), run_name=name)
     except MlflowException as error:
         raise NightshelfError(
             f"MLflow at {settings().tracking_uri} can't be reached: is it up, is NIGHTSHELF_MLFLOW_URI right?"
@@ -80,7 +83,7 @@ def log_child(
 ) -> None:
     """Adds a finished child run for a candidate."""
     tags = {MLFLOW_PARENT_RUN_ID: run_id, MLFLOW_RUN_NAME: name, CANDIDATE: candidate}
-    child = client().create_run(_experiment(), tags=tags)
+    child = client().create_run(experiment(EXPERIMENT), tags=tags)
     log(child.info.run_id, metrics, params)
     client().set_terminated(child.info.run_id)
 
@@ -88,7 +91,7 @@ def log_child(
 def children(run_id: str) -> list[Run]:
     """The child runs of a night, the latest of each name."""
     found = client().search_runs(
-        [_experiment()],
+        [experiment(EXPERIMENT)],
         f"tags.`{MLFLOW_PARENT_RUN_ID}` = '{run_id}'",
         order_by=["start_time ASC"],
         max_results=1000,
@@ -109,10 +112,24 @@ def end(run_id: str, failed: str = "") -> None:
 
 
 @cache
-def _experiment() -> str:
-    found = client().get_experiment_by_name(EXPERIMENT)
+def experiment(name: str) -> str:
+    """The id of an experiment, which is made where it doesn't exist yet."""
+    found = client().get_experiment_by_name(name)
     if found:
         return str(found.experiment_id)
     local = not settings().mlflow_uri
     artifacts = (settings().home / "mlruns" / "artifacts").as_uri() if local else None
-    return str(client().create_experiment(EXPERIMENT, artifact_location=artifacts))
+    return str(client().create_experiment(name, artifact_location=artifacts))
+
+
+@contextmanager
+def _tries(count: str) -> Iterator[None]:
+    """A block in which MLflow is asked this often."""
+    name = "MLFLOW_HTTP_REQUEST_MAX_RETRIES"
+    client()
+    before = os.environ[name]
+    os.environ[name] = count
+    try:
+        yield
+    finally:
+        os.environ[name] = before

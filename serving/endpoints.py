@@ -47,9 +47,8 @@ def popular(served: Served, asked: Popular) -> Json:
 
 def model(served: Served, asked: Question) -> Json:
     """What the serving model is: window, counts, metrics, verdict."""
-    return answers.of(
-        served, **{key: value for key, value in served.bundle.manifest.items() if key != "files"}
-    )
+    told = {key: value for key, value in served.bundle.manifest.items() if key != "files"}
+    return answers.of(served, **told, verdict=served.verdict)
 
 
 def user_recommendations(served: Served, asked: OfUser) -> list[Json]:

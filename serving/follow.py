@@ -3,6 +3,7 @@
 import contextlib
 import fcntl
 import gc
+import json
 import logging
 import os
 import shutil
@@ -10,7 +11,7 @@ import tempfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from serving import registry
 from serving.bundle import Bundle, load
@@ -86,12 +87,12 @@ class Follower:
     def _take(self, champion: "ModelVersion", name: str) -> None:
         folder = self.folder / name
         try:
-            self._serve(name, self._obtain(champion, folder))
+            self._serve(name, self._obtain(champion, folder), registry.verdict(champion))
         except BundleError as error:
             shutil.rmtree(folder, ignore_errors=True)
             self._refused[name] = f"version {champion.version} is refused: {error}"
             raise BundleError(self._refused[name]) from None
-        self._remember(name)
+        self._remember()
 
     def _obtain(self, champion: "ModelVersion", folder: Path) -> Bundle:
         with contextlib.suppress(BundleError):
@@ -103,29 +104,30 @@ class Follower:
                 bundle.rename(folder)
         return load(folder)
 
-    def _serve(self, name: str, bundle: Bundle) -> None:
+    def _serve(self, name: str, bundle: Bundle, verdict: dict[str, Any]) -> None:
         _warm(bundle)
         gc.collect()
         gc.freeze()  # or every full collection would walk through all that now stays
         gc.set_threshold(*GC_THRESHOLDS)
-        self.live.served = Served(name.partition("-")[0], bundle)
+        self.live.served = Served(name.partition("-")[0], bundle, verdict)
         self._name = name
         log.info("version %s is live", self.live.served.version)
 
-    def _remember(self, name: str) -> None:
+    def _remember(self) -> None:
         """Names what is served for the next start, and leaves on disk only the bundles used last."""
         beside = self.folder / ".served"
-        beside.write_text(name)
+        verdict = self.live.served.verdict if self.live.served else {}
+        beside.write_text(json.dumps({"name": self._name, "verdict": verdict}))
         beside.replace(self.folder / "served")
-        os.utime(self.folder / name)
+        os.utime(self.folder / self._name)
         folders = [folder for folder in self.folder.iterdir() if folder.is_dir()]
         for folder in sorted(folders, key=lambda f: f.stat().st_mtime)[:-KEPT]:
             shutil.rmtree(folder)
 
     def _resume(self) -> None:
-        with contextlib.suppress(OSError, BundleError):
-            name = (self.folder / "served").read_text()
-            self._serve(name, load(self.folder / name))
+        with contextlib.suppress(OSError, ValueError, TypeError, KeyError, BundleError):
+            told = json.loads((self.folder / "served").read_text())
+            self._serve(told["name"], load(self.folder / told["name"]), told["verdict"])
 
     def _say(self, reason: str) -> None:
         self.live.reason = reason

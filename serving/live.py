@@ -1,16 +1,18 @@
 """What is being served at this moment."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 from serving.bundle import Bundle
 
 
 @dataclass(frozen=True)
 class Served:
-    """A bundle that answers, and the version of the registered model that it is."""
+    """A bundle that answers, the version of the registered model that it is, and the gate's verdict on it."""
 
     version: str
     bundle: Bundle
+    verdict: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass

@@ -1,10 +1,11 @@
 """The registry as the service sees it: which version is the champion, and its bundle."""
 
 import contextlib
+import json
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from serving.bundle import Bundle, load
 from serving.errors import RegistryError
@@ -39,6 +40,14 @@ def champion(settings: ServingSettings) -> "ModelVersion":
         return mlflow.MlflowClient().get_model_version_by_alias(settings.model_name, ALIAS)
 
 
+def verdict(version: "ModelVersion") -> dict[str, Any]:
+    """What the gate said of a version, and why; nothing where no gate judged it."""
+    tags = version.tags
+    if "verdict" not in tags:
+        return {}
+    return {"verdict": tags["verdict"], "reasons": json.loads(tags.get("reasons", "[]"))}
+
+
 def download(version: "ModelVersion", to: Path) -> Path:
     """The folder of a champion's bundle, downloaded below `to`; raises RegistryError where that fails."""
     with _reaching(f"bundle of version {version.version}"):
@@ -51,8 +60,13 @@ def download(version: "ModelVersion", to: Path) -> Path:
 def opened(settings: ServingSettings) -> tuple[str, Bundle]:
     """The champion's version and its bundle, of which nothing stays on disk; raises as the two above."""
     found = champion(settings)
+    return str(found.version), opened_version(found)
+
+
+def opened_version(version: "ModelVersion") -> Bundle:
+    """The bundle of a version, of which nothing stays on disk; raises as `download` and `load` do."""
     with tempfile.TemporaryDirectory() as folder:
-        return str(found.version), load(download(found, Path(folder)))  # mapped files live on until unmapped
+        return load(download(version, Path(folder)))  # mapped files live on until unmapped
 
 
 @contextlib.contextmanager

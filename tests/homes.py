@@ -1,13 +1,19 @@
 """A home of their own for tests, apart from everyone else's, and servers in it."""
 
+import atexit
 import contextlib
 import os
+import shutil
+import tempfile
 import threading
 import time
+from functools import cache
+from pathlib import Path
 
 import mlflow
 import pytest
 import uvicorn
+from mlflow import MlflowClient
 
 from pipelines import tracking
 from pipelines.settings import settings
@@ -23,15 +29,28 @@ def fresh_home(path, **given):
         for name, value in {"HOME": path, "CUSTOMER_KEY": "a key for tests", **given}.items():
             patch.setenv(f"NIGHTSHELF_{name}", str(value))
         _forget()
+        (Path(path) / "mlruns").mkdir(parents=True, exist_ok=True)
+        if not (database := Path(path) / "mlruns" / "mlflow.db").exists():
+            shutil.copy(_empty_database(), database)
         yield path
     mlflow.set_tracking_uri(before)
     _forget()
 
 
+@cache
+def _empty_database():
+    """A database with MLflow's tables and nothing in it, which takes MLflow seconds to make."""
+    folder = tempfile.mkdtemp()
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    file = Path(folder) / "mlflow.db"
+    MlflowClient(f"sqlite:///{file}").search_experiments()
+    return file
+
+
 def _forget():
     settings.cache_clear()
     tracking.client.cache_clear()
-    tracking._experiment.cache_clear()
+    tracking.experiment.cache_clear()
 
 
 @contextlib.contextmanager

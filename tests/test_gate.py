@@ -1,27 +1,49 @@
+import re
+
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 
 from pipelines.evaluate import LANE, MODEL, NDCG
-from pipelines.gate import decide, difference
-from pipelines.sweep import load
+from pipelines.gate import (
+    CHALLENGER,
+    CHAMPION,
+    SWEEP,
+    challenger,
+    conditions,
+    decide,
+    difference,
+    foretold,
+    plausible,
+    settle,
+)
+from pipelines.sweep import Chosen, HalfLives, load
+from pipelines.train.als import AlsSettings
 from serving.recommender import LANES
 
 CUSTOMERS = 500
-LANES_BY_ALS = dict.fromkeys(LANES, "als")
+CHOSEN, OTHER = (
+    Chosen(
+        als=AlsSettings(rank=rank),
+        half_lives=HalfLives(trend=7, repurchase=30),
+        lanes=dict.fromkeys(LANES, "als"),
+    )
+    for rank in (8, 16)
+)
 
 
-def judged(seed, **means):
+def judged(seed, noise=0.01, customers=CUSTOMERS, **means):
     """Per model and lane, customers' NDCG around a mean, with noise that the models share in part."""
     rng = np.random.default_rng(seed)
-    shared = rng.normal(0, 0.1, CUSTOMERS)
+    shared = rng.normal(0, 0.1, customers)
     tables = [
         pa.table(
             {
-                MODEL: pa.repeat(model, CUSTOMERS),
-                LANE: pa.repeat(lane, CUSTOMERS),
-                "customer": [f"c{i}" for i in range(CUSTOMERS)],
-                NDCG: mean + shared + rng.normal(0, 0.01, CUSTOMERS),
+                MODEL: pa.repeat(model, customers),
+                LANE: pa.repeat(lane, customers),
+                "customer": [f"c{i}" for i in range(customers)],
+                NDCG: mean + shared + rng.normal(0, noise, customers),
             }
         )
         for model, mean in means.items()
@@ -45,29 +67,94 @@ def test_the_difference_is_paired_by_customer(seed):
     assert found.customers == CUSTOMERS
 
 
-def test_a_first_model_that_beats_the_baselines_goes_live_as_it_is(seed):
-    decision = decide(judged(seed, challenger=0.4, **BASELINES), LANES_BY_ALS, load(), has_champion=False)
-    assert (decision.verdict, decision.lanes) == ("FIRST", LANES_BY_ALS)
+def test_a_first_model_that_beats_the_baselines_is_as_the_sweep_chose(seed):
+    settled = settle(judged(seed, sweep=0.4, **BASELINES), CHOSEN, None, load())
+    assert settled.chosen == CHOSEN
+    assert settled.measured_as == dict.fromkeys(LANES, SWEEP)
 
 
 def test_a_first_model_that_loses_leaves_the_lane_to_the_best_baseline(seed):
-    decision = decide(judged(seed, challenger=0.25, **BASELINES), LANES_BY_ALS, load(), has_champion=False)
-    assert decision.verdict == "FIRST"
-    assert decision.lanes == dict.fromkeys(LANES, "repurchase")
-    assert "for-you: may be worse than repurchase" in decision.reasons[0]
+    table = judged(seed, sweep=0.25, **BASELINES)
+    settled = settle(table, CHOSEN, None, load())
+    assert settled.chosen.lanes == settled.measured_as == dict.fromkeys(LANES, "repurchase")
+    assert settled.chosen.als == CHOSEN.als
+    assert "for-you: repurchase answers it" in settled.reasons[0]
+    assert verdict(table, settled, has_champion=False).verdict == "FIRST"
+
+
+@pytest.mark.parametrize(("choice", "is_new"), [(0.42, True), (0.4, False), (0.399, False), (0.3, False)])
+def test_only_what_is_surely_better_takes_the_place_of_the_champions_settings(seed, choice, is_new):
+    table = judged(seed, noise=0.02, sweep=choice, champion=0.4, **BASELINES)
+    settled = settle(table, CHOSEN, OTHER, load())
+    assert settled.is_new is is_new
+    assert settled.chosen == (CHOSEN if is_new else OTHER)
+    assert settled.measured_as == dict.fromkeys(LANES, SWEEP if is_new else CHAMPION)
+    assert verdict(table, settled).verdict == "PROMOTED"
+
+
+def test_a_lane_that_gains_pays_for_none_that_may_lose(seed):
+    tables = {mean: judged(seed, sweep=mean, champion=0.4, **BASELINES) for mean in (0.5, 0.39)}
+    table = pa.concat_tables(
+        tables[0.5 if lane == "for-you" else 0.39].filter(pc.equal(tables[0.5][LANE], lane)) for lane in LANES
+    )
+    assert not settle(table, CHOSEN, OTHER, load()).is_new
+
+
+def test_the_challenger_is_measured_as_what_answers_each_lane(seed):
+    table = judged(seed, sweep=0.25, **BASELINES)
+    own = challenger(table, settle(table, CHOSEN, None, load()))
+    assert own[MODEL].unique().to_pylist() == [CHALLENGER]
+    assert own[NDCG].to_pylist() == table.filter(pc.equal(table[MODEL], "repurchase"))[NDCG].to_pylist()
+
+
+def test_a_challenger_surely_worse_than_a_baseline_is_refused_with_the_numbers(seed):
+    table = judged(seed, sweep=0.1, champion=0.25, **BASELINES)
+    decision = verdict(table, settle(table, CHOSEN, OTHER, load()))
+    assert decision.verdict == "REFUSED"
+    told = r"for-you: no worse than repurchase: NDCG@10 -0\.0\d+ \[-0\.\d+, -0\.\d+\] against 0\.\d+"
+    assert re.fullmatch(told, decision.reasons[0])
+    assert len(decision.reasons) == len(LANES)
+
+
+def test_nothing_measured_is_nothing_promoted(seed):
+    table = judged(seed, sweep=0.4, champion=0.4, **BASELINES)[:0]
+    decision = verdict(table, settle(table, CHOSEN, OTHER, load()))
+    assert decision.verdict == "REFUSED"
+    assert decision.reasons == ["for-you: measured: on 0 customers of the test window"]
+
+
+@pytest.mark.parametrize(("since", "expected"), [(0.38, "PROMOTED"), (0.1, "REFUSED"), (0.5, "PROMOTED")])
+def test_the_champion_as_it_served_is_the_last_word(seed, since, expected):
+    table = judged(seed, sweep=0.4, champion=0.4, **BASELINES)
+    live = judged(seed, noise=0.2, customers=60, challenger=since, champion=0.4)
+    decision = verdict(table, settle(table, CHOSEN, OTHER, load()), live=live)
+    assert decision.verdict == expected
+
+
+def test_few_customers_since_tell_nothing(seed):
+    table = judged(seed, sweep=0.4, champion=0.4, **BASELINES)
+    live = judged(seed, customers=load().gate.live_customers - 1, challenger=0.1, champion=0.4)
+    assert verdict(table, settle(table, CHOSEN, OTHER, load()), live=live).verdict == "PROMOTED"
 
 
 @pytest.mark.parametrize(
-    ("challenger", "verdict"), [(0.4, "PROMOTED"), (0.42, "PROMOTED"), (0.35, "REFUSED")]
+    ("before", "met"), [(0.4, True), (0.26, True), (0.24, False), (0.62, True), (0.66, False)]
 )
-def test_a_challenger_goes_live_unless_it_is_worse_than_the_champion(seed, challenger, verdict):
-    table = judged(seed, challenger=challenger, champion=0.4, **BASELINES)
-    decision = decide(table, LANES_BY_ALS, load(), has_champion=True)
-    assert decision.verdict == verdict
-    assert len(decision.reasons) == len(LANES)
-    assert all("NDCG@10" in reason for reason in decision.reasons)
+def test_what_is_measured_is_near_what_was_measured_before(seed, before, met):
+    table = judged(seed, challenger=0.4)
+    (found,) = plausible(table, {"for-you": before}, load())
+    assert found.met is met
+    assert f"the champion's was {before:.4f}" in found.told
 
 
-def test_a_challenger_worse_than_a_baseline_is_refused_though_the_champion_is_worse_still(seed):
-    table = judged(seed, challenger=0.25, champion=0.2, **BASELINES)
-    assert decide(table, LANES_BY_ALS, load(), has_champion=True).verdict == "REFUSED"
+@pytest.mark.parametrize(("since", "met"), [(0.3, True), (0.15, True), (0.1, False)])
+def test_orders_that_the_champion_couldnt_foretell_are_none_to_learn_from(seed, since, met):
+    live = judged(seed, champion=since)
+    (found,) = foretold(live, {"for-you": 0.4}, load())
+    assert found.met is met
+    assert foretold(None, {"for-you": 0.4}, load()) == []
+
+
+def verdict(table, settled, live=None, has_champion=True):
+    both = pa.concat_tables([table, challenger(table, settled)])
+    return decide(conditions(both, live, load()), has_champion)

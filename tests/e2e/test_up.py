@@ -54,7 +54,8 @@ def test_it_succeeds(first):
 
 def test_it_shows_the_night_task_by_task(first):
     done, _ = first
-    for task in ("extract", "validate", "prepare", "sweep", "rules", "evaluate", "gate", "publish", "smoke"):
+    data, model = ("extract", "validate", "prepare"), ("live", "sweep", "rules", "evaluate", "register")
+    for task in (*data, *model, "gate", "publish", "smoke"):
         assert f"  {task}: done" in done.stdout
 
 

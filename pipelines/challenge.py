@@ -1,0 +1,211 @@
+"""From the sweep's choice to a champion: measured, registered, judged, promoted.
+
+The wiring of the second half of a night; what each step found is in MLflow and in the lake.
+"""
+
+import datetime as dt
+import json
+import logging
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from pipelines import evaluate as evaluation
+from pipelines import gate, lake, live, pinned, publish, registry, soundness, sweep, tracking
+from pipelines.gate import Condition, Settled
+from pipelines.night import Night
+from pipelines.registry import Champion
+from pipelines.split import Interactions, date_of, day_number
+from pipelines.sweep import Candidate, Chosen
+from pipelines.train import rules
+from pipelines.train.bundle import learn, reopened
+from serving import bundle as bundles
+from serving.bundle import Bundle
+from serving.errors import BundleError, NightshelfError
+from serving.recommender import BASELINES
+from serving.registry import BUNDLE, opened_version
+
+CHOSEN, VERSION, DECISION, SETTINGS = "chosen", "version", "decision", "settings"
+NEW, KEPT = "the sweep's", "the champion's"
+
+log = logging.getLogger(__name__)
+
+
+def check_live(night: Night) -> dict[str, Any]:
+    """The champion's measures on the orders since it was fitted; nothing where it can't be asked."""
+    champion = registry.champion()
+    bundle = _opened(champion.version) if champion else None
+    if champion is None or bundle is None:
+        return {}
+    known, _, _ = pinned.known(night)
+    judged = live.judge(bundle, known, gate.CHAMPION)
+    lake.write(lake.LIVE.format(run=night.run_id), judged)
+    measured = evaluation.summary(judged).get(gate.CHAMPION, {})
+    found = {f"live_{name}": value for name, value in evaluation.flat(measured).items()}
+    tracking.log(night.run_id, metrics=found)
+    registry.note(champion.version, {name: f"{value:.6f}" for name, value in found.items()})
+    return found
+
+
+def evaluate(night: Night) -> dict[str, Any]:
+    """Judges the sweep's choice, the baselines and the champion's settings; settles the challenger."""
+    choice, champion = sweep.choose(_tried(night)), registry.champion()
+    known, products, cut = pinned.known(night)
+    before, truth = known.until(cut.validation), known.bought(cut.validation, cut.test)
+    bundle = _fitted(night, before, products, choice)
+    if (seen := live.last_day(bundle)) > cut.validation:
+        raise NightshelfError(
+            f"what is measured has seen {date_of(seen)}, a day of the test window: it can't be judged by it"
+        )
+    groups = evaluation.customer_groups(before)
+    judged = [evaluation.evaluate(bundle, truth, gate.SWEEP, groups=groups)]
+    judged += [evaluation.evaluate(bundle, truth, name, name, groups) for name in (*BASELINES, "als")]
+    if champion:
+        other = _fitted(night, before, products, champion.chosen)
+        judged.append(evaluation.evaluate(other, truth, gate.CHAMPION, groups=groups))
+    table = pa.concat_tables(judged)
+    settled = gate.settle(
+        evaluation.known_only(table), choice, champion.chosen if champion else None, sweep.load()
+    )
+    table = pa.concat_tables([table, gate.challenger(table, settled)])
+    lake.write(lake.EVALUATION.format(run=night.run_id), table)
+    return _told(night, settled, evaluation.summary(table))
+
+
+def register(night: Night) -> dict[str, Any]:
+    """Fits the challenger's settings on everything and registers that bundle as a new version."""
+    chosen = _chosen(night)
+    known, products, cut = pinned.known(night)
+    bundle = publish.fit(night, known.until(cut.test), products, chosen)
+    with tempfile.TemporaryDirectory() as beside:
+        folder = bundles.save(bundle, Path(beside) / BUNDLE.name)
+        version = registry.register(folder, night.run_id, publish.tags(night, chosen, bundle))
+    tracking.log(night.run_id, tags={VERSION: version})
+    return {"version": version}
+
+
+def judge(night: Night) -> dict[str, Any]:
+    """The verdict on the registered version, written to MLflow with its reasons."""
+    version, champion = tracking.tag(night.run_id, VERSION) or "", registry.champion()
+    judged = evaluation.known_only(lake.read(lake.EVALUATION.format(run=night.run_id)))
+    since = _since(night, champion)
+    found = [
+        *gate.conditions(judged, since, sweep.load()),
+        *_of_bundle(night, version, champion, judged),
+        *(_of_champion(night, champion, judged, since) if champion else []),
+    ]
+    decision = gate.decide(found, champion is not None)
+    told: dict[str, Any] = {"verdict": decision.verdict, "reasons": decision.reasons, "version": version}
+    told |= {"champion": champion.version if champion else None}
+    tracking.log(night.run_id, tags={"verdict": decision.verdict, DECISION: json.dumps(told)})
+    full = told | {"conditions": [vars(one) for one in found]}
+    tracking.client().log_dict(night.run_id, full, "decision.json")
+    registry.note(version, registry.verdict_tags(decision.verdict, decision.reasons))
+    return told
+
+
+def promote(night: Night) -> dict[str, Any]:
+    """The version that serves by the gate's verdict, or None where it was refused.
+
+    Raises NightshelfError where another version serves by now than the one it was compared with.
+    """
+    decision = json.loads(tracking.tag(night.run_id, DECISION) or "{}")
+    version = decision["version"]
+    if decision["verdict"] == "REFUSED":
+        registry.refuse(version, decision["reasons"])
+        return {"version": None}
+    serving = registry.champion()
+    if serving and serving.version not in (decision["champion"], version):
+        raise NightshelfError(
+            f"version {serving.version} was promoted meanwhile, and version {version} was compared with"
+            f" {decision['champion'] or 'none'}: the next night compares anew"
+        )
+    registry.promote(version, f"{decision['verdict']} on the night of {night.as_of}", decision["verdict"])
+    return {"version": version}
+
+
+def _fitted(night: Night, before: Interactions, products: pa.Table, chosen: Chosen) -> Bundle:
+    """The bundle of what was known before a cut, without rules: they answer no lane."""
+    return reopened(learn(before, products, chosen, rules.none(products.num_rows), night.solver))
+
+
+def _since(night: Night, champion: Champion | None) -> pa.Table | None:
+    """Champion and challenger on the orders since: settings fitted to what the champion knew, no more."""
+    if champion is None or not lake.exists(table := lake.LIVE.format(run=night.run_id)):
+        return None
+    judged = lake.read(table)
+    if not judged.num_rows:
+        return None
+    known, products, _ = pinned.known(night)
+    day = day_number(dt.date.fromisoformat(champion.last_day))
+    bundle = _fitted(night, known.until(day), products, _chosen(night))
+    both = pa.concat_tables([judged, live.judge(bundle, known, gate.CHALLENGER)])
+    return evaluation.known_only(both)
+
+
+def _of_bundle(night: Night, version: str, champion: Champion | None, judged: pa.Table) -> list[Condition]:
+    """What the registered bundle, as the registry gives it, is by itself and beside the champion's."""
+    try:
+        bundle = opened_version(registry.find(version))
+    except BundleError as error:
+        return [Condition("the bundle is whole", False, str(error))]
+    known, _, cut = pinned.known(night)
+    truth, bounds = known.bought(cut.validation, cut.test), sweep.load().gate
+    found = [*soundness.soundness(bundle, bounds), *soundness.remembers(bundle, truth, judged, bounds)]
+    if champion and (other := _opened(champion.version)):
+        found.append(soundness.kept(bundle, other, bounds))
+        if tracking.tag(night.run_id, SETTINGS) == KEPT:
+            found += soundness.steady(bundle, other, bounds)
+    return found
+
+
+def _of_champion(
+    night: Night, champion: Champion, judged: pa.Table, since: pa.Table | None
+) -> list[Condition]:
+    """What the champion's own night and a rollback ask for."""
+    found = gate.plausible(judged, champion.measured, sweep.load())
+    found += gate.foretold(since, champion.measured, sweep.load())
+    if champion.held and tracking.tag(night.run_id, SETTINGS) != NEW:
+        told = f"only what surely beats version {champion.version} follows, or what a person promotes"
+        found.append(Condition("a rollback holds", False, f"{champion.held}: {told}"))
+    return found
+
+
+def _opened(version: str) -> Bundle | None:
+    """The champion's bundle, or None where it can't be read: then it is no measure for others."""
+    try:
+        return opened_version(registry.find(version))
+    except NightshelfError as error:
+        log.warning("the champion's bundle can't be read, nothing is compared with it: %s", error)
+        return None
+
+
+def _tried(night: Night) -> list[tuple[Candidate, sweep.Metrics]]:
+    """The night's candidates with what the sweep measured of them."""
+    return [
+        (
+            Candidate.model_validate_json(run.data.tags[tracking.CANDIDATE]),
+            evaluation.by_lane(run.data.metrics),
+        )
+        for run in tracking.children(night.run_id)
+    ]
+
+
+def _told(night: Night, settled: Settled, measured: dict[str, dict[str, dict[str, float]]]) -> dict[str, Any]:
+    """Writes the challenger's settings and all measures to MLflow; the challenger's carry the plain names."""
+    metrics = evaluation.flat(measured.get(gate.CHALLENGER, {}))
+    for model in measured.keys() - {gate.CHALLENGER}:
+        found = evaluation.flat(measured[model])
+        metrics |= {f"{model}_{name}": value for name, value in found.items() if evaluation.NDCG in name}
+    edges = ", ".join(sweep.edges(settled.chosen.als, night.sweep))
+    tags = {CHOSEN: settled.chosen.model_dump_json(), "edge_of_grid": edges or "none"}
+    tags |= {SETTINGS: NEW if settled.is_new else KEPT, "settled": "; ".join(settled.reasons)}
+    tracking.log(night.run_id, metrics=metrics, tags=tags)
+    tracking.client().log_dict(night.run_id, measured, "evaluation.json")
+    return {name: round(value, 4) for name, value in metrics.items() if evaluation.NDCG in name}
+
+
+def _chosen(night: Night) -> Chosen:
+    return Chosen.model_validate_json(tracking.tag(night.run_id, CHOSEN) or "{}")

@@ -1,0 +1,34 @@
+"""What the champion's answers are worth: measured on the orders that came since it was fitted."""
+
+import datetime as dt
+from dataclasses import replace
+
+import numpy as np
+import pyarrow as pa
+
+from pipelines.evaluate import evaluate
+from pipelines.split import Interactions, day_number
+from serving.bundle import Array, Bundle
+
+
+def judge(bundle: Bundle, known: Interactions, model: str) -> pa.Table:
+    """The rows of `evaluate` for a bundle, on all purchases after the last day that it knows."""
+    return evaluate(bundle, over(since(known, last_day(bundle)), bundle.products), model)
+
+
+def last_day(bundle: Bundle) -> int:
+    """The last day that a bundle knows, since 1970."""
+    return day_number(dt.date.fromisoformat(bundle.manifest["window"]["last_day"]))
+
+
+def since(known: Interactions, day: int) -> Interactions:
+    """The purchases after a day."""
+    return known.bought(day, int(known.day.max(initial=day)))
+
+
+def over(truth: Interactions, products: Array) -> Interactions:
+    """The same purchases over other sorted product ids, (P,) bytes; those of other products are left out."""
+    place = np.minimum(np.searchsorted(products, truth.products), len(products) - 1)
+    is_known = products[place] == truth.products
+    rows = truth.where(is_known[truth.product])
+    return replace(rows, products=products, product=place[rows.product])

@@ -1,0 +1,39 @@
+"""The tables of a night as that night wrote them, whatever another night does meanwhile."""
+
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+from pipelines import columns as c
+from pipelines import lake, tracking
+from pipelines.night import Night
+
+if TYPE_CHECKING:
+    from pipelines.split import Interactions, Windows
+
+PREFIX = "table."
+
+
+def pin(night: Night, *tables: str) -> None:
+    """Notes in the night's run which versions of tables it wrote."""
+    tracking.log(night.run_id, tags={f"{PREFIX}{table}": lake.version(table) for table in tables})
+
+
+def path(night: Night, table: str) -> str:
+    """Where the night's version of a table lies; raises NightshelfError where it was replaced twice since."""
+    return lake.of_version(table, tracking.tag(night.run_id, f"{PREFIX}{table}") or "")
+
+
+def read(night: Night, table: str) -> pa.Table:
+    """The night's version of a table, in memory; raises as `path`."""
+    return lake.read_path(path(night, table))
+
+
+def known(night: Night) -> "tuple[Interactions, pa.Table, Windows]":
+    """All interactions of the night, its products, and where its windows begin and end."""
+    from pipelines import split
+    from pipelines import sweep as sweeps
+
+    products = read(night, lake.PRODUCTS)
+    found = split.interactions(read(night, lake.INTERACTIONS), products[c.PRODUCT].to_pylist())
+    return found, products, split.windows(found, night.as_of, sweeps.load().evaluation.horizon_days)

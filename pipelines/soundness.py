@@ -1,0 +1,152 @@
+"""What a bundle must be to serve, whatever its measures say: quick, personal, as measured."""
+
+import time
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+from pipelines.evaluate import NDCG, evaluate, summary
+from pipelines.gate import MAIN, Condition
+from pipelines.split import Interactions
+from pipelines.sweep import Thresholds
+from serving.bundle import Array, Bundle
+from serving.recommender import LANES, Lane, best, recommend, scores
+
+ASKED = 50
+COMPARED = 500  # customers whose answers are held against the champion's
+ANSWERS = 10
+SEED = 5
+PERSONAL = ("repurchase", "als")  # components that know who asks
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What a stranger and a seeded draw of customers were answered, in every lane."""
+
+    count: int
+    slowest: float  # seconds
+    empty: int  # answers of the lane for-you without a product
+    apart: int  # answers that score less than what is measured as the best
+
+
+def soundness(bundle: Bundle, bounds: Thresholds) -> list[Condition]:
+    """Whether a bundle answers as it should."""
+    found, budget = ask(bundle), bounds.answer_seconds * 1000
+    return [
+        Condition("answers hold products", not found.empty, f"{found.empty} of {found.count} are empty"),
+        Condition("answers are what was measured", not found.apart, f"{found.apart} of {found.count} differ"),
+        Condition(
+            "answers are quick",
+            found.slowest <= bounds.answer_seconds,
+            f"the slowest takes {found.slowest * 1000:.0f} ms, allowed are {budget:.0f}",
+        ),
+        *_personal(bundle),
+    ]
+
+
+def ask(bundle: Bundle) -> Answers:
+    """The answers of the code that serves, beside those of the code that measures."""
+    asked = _asked(bundle)
+    count, slowest, empty, apart = 0, 0.0, 0, 0
+    for lane in LANES:
+        judged = scores(bundle, asked, lane)
+        for customer, values in zip((None, *asked.tolist()), (None, *judged), strict=True):
+            started = time.perf_counter()
+            answer = [item.product for item in recommend(bundle, customer, lane, ANSWERS)]
+            slowest, count = max(slowest, time.perf_counter() - started), count + 1
+            empty += lane == MAIN and not answer
+            apart += values is not None and not _same(values, answer)
+    return Answers(count, slowest, empty, apart)
+
+
+def kept(bundle: Bundle, champion: Bundle, bounds: Thresholds) -> Condition:
+    """Whether a bundle still knows what the champion knew customers had bought."""
+    known, before = _purchases(bundle, champion), _purchases(champion, champion)
+    share = np.isin(before, known, assume_unique=True).mean() if len(before) else 1.0
+    told = (
+        f"{share:.1%} of the purchases that the champion knows are known, at least {bounds.kept:.0%} must be"
+    )
+    return Condition("purchases are kept", bool(share >= bounds.kept), told)
+
+
+def remembers(bundle: Bundle, truth: Interactions, judged: pa.Table, bounds: Thresholds) -> list[Condition]:
+    """Whether a bundle fitted on a window answers it as well as what was measured without having seen it.
+
+    judged: what was measured of each component on the same truth. Compared is the lane for-you, since what
+    was bought can't be discovered.
+    """
+    measured = summary(judged)
+    return [
+        _remembers(component, bundle, truth, measured.get(component, {}).get(MAIN, {}).get(NDCG, 0.0), bounds)
+        for component in sorted(set(bundle.manifest["lanes"].values()))
+    ]
+
+
+def steady(bundle: Bundle, champion: Bundle, bounds: Thresholds) -> list[Condition]:
+    """Whether customers are answered much as the champion answers them, in each lane."""
+    names, rows, before = np.intersect1d(bundle.customers, champion.customers, return_indices=True)
+    drawn = np.random.default_rng(SEED).permutation(len(names))[:COMPARED]
+    found = []
+    for lane in LANES:
+        now, then = (
+            [_answered(one, values) for values in scores(one, places[drawn], lane)]
+            for one, places in ((bundle, rows), (champion, before))
+        )
+        shares = [len(own & other) / len(other) for own, other in zip(now, then, strict=True) if other]
+        share = float(np.mean(shares)) if shares else 1.0
+        told = f"{share:.0%} of the champion's answers stay, at least {bounds.steady:.0%} must"
+        found.append(Condition(f"{lane}: steady", share >= bounds.steady, told))
+    return found
+
+
+def _remembers(
+    component: str, bundle: Bundle, truth: Interactions, measured: float, bounds: Thresholds
+) -> Condition:
+    answered = summary(evaluate(bundle, truth, component, component))
+    found = answered.get(component, {}).get(MAIN, {}).get(NDCG, 0.0)
+    told = f"NDCG@10 is {found:.4f} on days it was fitted on, {measured:.4f} was measured without them"
+    return Condition(f"{component}: fitted as measured", found >= measured * (1 - bounds.tolerance), told)
+
+
+def _answered(bundle: Bundle, values: Array) -> set[bytes]:
+    return set(bundle.products[best(values, ANSWERS)].tolist())
+
+
+def _personal(bundle: Bundle) -> list[Condition]:
+    """That customers get lists of their own, in each lane answered by what knows them."""
+    asked = _asked(bundle)
+    lanes: list[Lane] = [lane for lane in LANES if bundle.manifest["lanes"][lane] in PERSONAL]
+    found = []
+    for lane in lanes:
+        lists = {tuple(best(values, ANSWERS)) for values in scores(bundle, asked, lane)}
+        told = f"{len(asked)} customers get {len(lists)} different lists"
+        found.append(Condition(f"{lane}: answers are personal", len(lists) > 1 or len(asked) < 2, told))
+    return found
+
+
+def _purchases(bundle: Bundle, ids: Bundle) -> Array:
+    """The pairs of customer and product in a bundle's history as numbers, by the ids of another, (h,)."""
+    customer = np.repeat(np.arange(len(bundle.customers)), np.diff(bundle.history_start))
+    rows, row_known = _placed(bundle.customers, ids.customers)
+    places, place_known = _placed(bundle.products, ids.products)
+    product = bundle.history_product
+    both = row_known[customer] & place_known[product]
+    return rows[customer[both]] * len(ids.products) + places[product[both]]
+
+
+def _placed(own: Array, others: Array) -> tuple[Array, Array]:
+    """Where ids stand among other sorted ids, and whether they do, (n,) each."""
+    at = np.minimum(np.searchsorted(others, own), max(len(others) - 1, 0))
+    return at.astype(np.int64), others[at] == own if len(others) else np.zeros(len(own), bool)
+
+
+def _same(values: Array, answer: list[int]) -> bool:
+    """Whether an answer scores what the best of all do; equals may stand in another order."""
+    top = best(values, ANSWERS)
+    return len(answer) == len(top) and np.allclose(values[answer], values[top], rtol=1e-4)
+
+
+def _asked(bundle: Bundle) -> Array:
+    rng = np.random.default_rng(SEED)
+    return rng.choice(len(bundle.customers), min(ASKED, len(bundle.customers)), replace=False)

@@ -1,0 +1,148 @@
+"""Nights behind a passing data gate: a shop whose future is known, and what the model gate makes of it.
+
+The simulator goes on after the night's last day, and what its customers then buy says which of two models
+is truly better. A poison is a function that breaks a night in its own way; it is given a random generator
+and a pytest MonkeyPatch, and may answer with a function that changes the table `interactions`.
+"""
+
+import datetime as dt
+import zlib
+from dataclasses import dataclass
+from itertools import islice
+
+import numpy as np
+import pyarrow as pa
+from shops import catalogue
+
+from pipelines import columns as c
+from pipelines import lake, live, nightly, pinned, registry, tracking
+from pipelines.demo.shop import Shop
+from pipelines.evaluate import NDCG, summary
+from pipelines.night import Night
+from pipelines.split import interactions
+from pipelines.train import rules
+from serving.recommender import LANES
+from serving.registry import opened_version
+
+FIRST = dt.date(2026, 9, 1)
+HISTORY = 70  # days before the first night
+AHEAD = 28  # days after a night that say how good a model truly is
+NIGHTS = 30
+TOLERANCE = 0.02  # of the champion's NDCG, as the gate's
+
+
+@dataclass(frozen=True)
+class World:
+    """A shop's clean purchases, those of days to come among them: the table `interactions`."""
+
+    rows: pa.Table
+    products: list[str]
+
+    def until(self, day):
+        return self.rows.filter(pa.compute.less_equal(self.rows[c.DAY], pa.scalar(day, pa.date32())))
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a night came to; the worths are NDCG@10 on the days to come, mean over the lanes."""
+
+    verdict: str
+    reasons: list[str]
+    before: float  # worth of the champion that the night met
+    after: float  # worth of the version that it made
+
+
+def world(seed, nights=NIGHTS):
+    shop = Shop(start=FIRST, seed=seed, customers=1500, products=400, orders_per_day=300)
+    ids = [product.id for product in shop.catalogue]
+    found = {}
+    for day in islice(shop.days(), HISTORY + nights + AHEAD):
+        date = FIRST + dt.timedelta(days=day.number)
+        for order, product in zip(day.order.tolist(), day.products.tolist(), strict=True):
+            key = (f"c{day.customers[order]:04}", ids[product], date)
+            found[key] = found.get(key, 0) + 1
+    return World(table(found), ids)
+
+
+def table(counts):
+    """The table `interactions` of a count of orders by (customer, product, day)."""
+    customer, product, day = zip(*counts, strict=True)
+    orders = np.array(list(counts.values()))
+    return pa.table(
+        {
+            c.CUSTOMER: customer,
+            c.PRODUCT: product,
+            c.DAY: pa.array(day, pa.date32()),
+            c.QUANTITY: orders.astype(float),
+            c.RETURNED: np.zeros(len(orders)),
+            c.ORDERS: orders.astype(np.int32),
+        }
+    )
+
+
+def day_of(night):
+    """The last day that a night sees; night 0 is the first."""
+    return FIRST + dt.timedelta(days=HISTORY - 1 + night)
+
+
+def prepared(world, number, seed, change=lambda rows: rows):
+    """A night whose tables are in the lake: what is known at its end, as `change` leaves it."""
+    as_of = day_of(number)
+    night = Night(as_of=as_of, source="files", path="", mapping="", sweep="quick", solver="implicit")
+    night = night.model_copy(update={"run_id": tracking.begin(f"night-{as_of}", {"seed": seed})})
+    rows = change(world.until(as_of))
+    lake.write(lake.INTERACTIONS, rows)
+    lake.write(lake.PRODUCTS, catalogue(set(rows[c.PRODUCT].to_pylist())))
+    lake.write(lake.RULES, rules.SCHEMA.empty_table())
+    pinned.pin(night, lake.INTERACTIONS, lake.PRODUCTS, lake.RULES)
+    return night
+
+
+def judged(night):
+    """The gate's decision on a prepared night."""
+    nightly.live(night)
+    for candidate in nightly.candidates(night):
+        nightly.sweep(night, candidate)
+    nightly.evaluate(night)
+    nightly.register(night)
+    return nightly.gate(night)
+
+
+def run(world, number, seed, change=lambda rows: rows):
+    """A night after validation: its decision, and the versions that served before and that it made."""
+    before = registry.champion()
+    night = prepared(world, number, seed, change)
+    decision = judged(night)
+    nightly.publish(night)
+    tracking.end(night.run_id)
+    version = decision["version"]
+    return decision, before.version if before else version, version
+
+
+def outcome(world, number, seed, change=lambda rows: rows, mend=lambda: None):
+    """What a night came to; `mend` is called before the worths are told."""
+    decision, before, after = run(world, number, seed, change)
+    mend()
+    return Outcome(
+        decision["verdict"],
+        decision["reasons"],
+        worth(world, before, day_of(number)),
+        worth(world, after, day_of(number)),
+    )
+
+
+def worth(world, version, day):
+    """NDCG@10 of a version on the days to come, mean over the lanes; 0 where it can't be opened."""
+    later = world.until(day + dt.timedelta(days=AHEAD))
+    known = interactions(later, world.products)
+    try:
+        bundle = opened_version(registry.find(version))
+    except Exception:
+        return 0.0
+    truth = live.over(live.since(known, live.day_number(day)), bundle.products)
+    measured = summary(live.evaluate(bundle, truth, "model")).get("model", {})
+    return sum(lane[NDCG] for lane in measured.values()) / len(LANES)
+
+
+def generator(seed, name):
+    return np.random.default_rng((seed, zlib.crc32(name.encode())))

@@ -1,0 +1,333 @@
+"""Thirty and more ways in which a night that passed the data gate is broken all the same."""
+
+from dataclasses import replace
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipelines import columns as c
+from pipelines import publish, registry, sweep
+from pipelines.split import Interactions
+from pipelines.train import als, repurchase
+from serving import recommender
+
+
+def column(rows, name, values):
+    return rows.set_column(rows.schema.get_field_index(name), name, pa.array(values, rows[name].type))
+
+
+def alone(rows):
+    """One row per customer, product and day, as the table has."""
+    keys = [c.CUSTOMER, c.PRODUCT, c.DAY]
+    sums = rows.group_by(keys).aggregate([(name, "sum") for name in (c.QUANTITY, c.RETURNED, c.ORDERS)])
+    names = [name.removesuffix("_sum") for name in sums.column_names]
+    return sums.rename_columns(names).select(rows.column_names).cast(rows.schema)
+
+
+# What changes the table `interactions`: a function of a generator and its rows.
+
+
+def labels_shuffled(rng, rows):
+    return alone(column(rows, c.PRODUCT, rng.permutation(rows[c.PRODUCT].to_numpy())))
+
+
+def histories_swapped(share):
+    """This share of the customers get the history of another."""
+
+    def change(rng, rows):
+        ids = np.unique(rows[c.CUSTOMER].to_numpy())
+        moved = rng.permutation(ids)[: round(share * len(ids))]
+        other = dict(zip(moved, np.roll(moved, 1), strict=True))
+        return column(rows, c.CUSTOMER, [other.get(one, one) for one in rows[c.CUSTOMER].to_pylist()])
+
+    return change
+
+
+def cut(name, share):
+    """Only this share of the customers, or of the products, is left."""
+
+    def change(rng, rows):
+        ids = np.unique(rows[name].to_numpy())
+        kept = rng.permutation(ids)[: round(share * len(ids))]
+        return rows.filter(pc.is_in(rows[name], pa.array(kept)))
+
+    return change
+
+
+def shifted(rng, rows):
+    """Every product is called as the next one."""
+    ids, place = np.unique(rows[c.PRODUCT].to_numpy(), return_inverse=True)
+    return column(rows, c.PRODUCT, np.roll(ids, 1)[place])
+
+
+def backwards(rng, rows):
+    day = rows[c.DAY].cast(pa.int32()).to_numpy()
+    return column(rows, c.DAY, (day.min() + day.max() - day).astype("datetime64[D]"))
+
+
+def at_once(rng, rows):
+    day = rows[c.DAY].cast(pa.int32()).to_numpy()
+    early = np.where(day < day.max() - 60, day, np.maximum(day - 56, day.min()))
+    return alone(column(rows, c.DAY, early.astype("datetime64[D]")))
+
+
+def mostly_gone(rng, rows):
+    return rows.filter(pa.array(rng.random(rows.num_rows) < 0.1))
+
+
+def noise(rng, rows):
+    """Four random purchases on each true one."""
+    added = [
+        column(
+            column(rows, c.PRODUCT, rng.permutation(rows[c.PRODUCT].to_numpy())),
+            c.CUSTOMER,
+            rng.permutation(rows[c.CUSTOMER].to_numpy()),
+        )
+        for _ in range(4)
+    ]
+    return alone(pa.concat_tables([rows, *added]))
+
+
+def returned(rng, rows):
+    gone = rng.random(rows.num_rows) < 0.7
+    return column(rows, c.RETURNED, np.where(gone, rows[c.QUANTITY].to_numpy(), 0))
+
+
+def everyone_buys(count):
+    """Everyone bought these products every day of late."""
+
+    def change(rng, rows):
+        ids = np.unique(rows[c.CUSTOMER].to_numpy())
+        some = rng.choice(np.unique(rows[c.PRODUCT].to_numpy()), count, replace=False)
+        last = rows.filter(pc.equal(rows[c.DAY], pc.max(rows[c.DAY])))[:1]
+        filler = [
+            column(column(pa.concat_tables([last] * len(ids)), c.CUSTOMER, ids), c.PRODUCT, [one] * len(ids))
+            for one in some
+        ]
+        return alone(pa.concat_tables([rows, *filler]))
+
+    return change
+
+
+def window_leaked(rng, rows):
+    """What is bought in the test window stands in the days before it too."""
+    day = rows[c.DAY].cast(pa.int32()).to_numpy()
+    late = rows.filter(pa.array(day > day.max() - 28))
+    early = late[c.DAY].cast(pa.int32()).to_numpy() - 28
+    return alone(pa.concat_tables([rows, column(late, c.DAY, early.astype("datetime64[D]"))]))
+
+
+DATA = {
+    "labels shuffled": labels_shuffled,
+    "half of the histories swapped": histories_swapped(0.5),
+    "all histories swapped": histories_swapped(1.0),
+    "a catalogue cut in half": cut(c.PRODUCT, 0.5),
+    "a third of the customers lost": cut(c.CUSTOMER, 2 / 3),
+    "product ids shifted by one": shifted,
+    "time runs backwards": backwards,
+    "two months dated two months back": at_once,
+    "nine tenths of the purchases gone": mostly_gone,
+    "four random purchases on each": noise,
+    "most purchases returned": returned,
+    "everyone bought twenty products yesterday": everyone_buys(20),
+    "the window leaked into training": window_leaked,
+}
+
+# What breaks the code of a night: a function of a generator and a MonkeyPatch.
+
+
+def factors(change):
+    """ALS whose factors are changed: a function of a generator and the factors to others."""
+
+    def poison(rng, patch):
+        fit = als.fit
+        patch.setattr(als, "fit", lambda *asked, **options: change(rng, fit(*asked, **options)))
+
+    return poison
+
+
+def scaled(by):
+    return factors(lambda rng, found: als.Factors(found.users * by, found.items * by))
+
+
+def regularised(value):
+    """ALS whose settings have another regularisation than they say."""
+
+    def poison(rng, patch):
+        fit = als.fit
+
+        def broken(strengths, settings, *rest):
+            return fit(strengths, settings.model_copy(update={"regularisation": value}), *rest)
+
+        patch.setattr(als, "fit", broken)
+
+    return poison
+
+
+def final(change):
+    """The bundle that is registered is changed: a function of a generator and the bundle to another."""
+
+    def poison(rng, patch):
+        fit = publish.fit
+        patch.setattr(publish, "fit", lambda *asked: change(rng, fit(*asked)))
+
+    return poison
+
+
+def fields(**change):
+    """The bundle's arrays by name, each by a function of a generator and the array."""
+    return final(
+        lambda rng, found: replace(
+            found, **{name: alter(rng, getattr(found, name)) for name, alter in change.items()}
+        )
+    )
+
+
+def permuted(rng, values):
+    return rng.permutation(values)
+
+
+def same(rng, values):
+    return np.tile(values[:1], (len(values), 1))
+
+
+def zeros(rng, values):
+    return np.zeros_like(values)
+
+
+def holes(rng, values):
+    return np.where(rng.random(values.shape) < 0.01, np.nan, values).astype(np.float32)
+
+
+def unknown(rng, values):
+    """Ids of strangers, in order as ids are."""
+    return np.sort(np.array([b"x" + one[1:] for one in values]))
+
+
+def on_disk(change):
+    """The folder that is registered is changed after it was written."""
+
+    def poison(rng, patch):
+        register = registry.register
+
+        def broken(folder, *rest):
+            change(rng, folder)
+            return register(folder, *rest)
+
+        patch.setattr(registry, "register", broken)
+
+    return poison
+
+
+def truncated(rng, folder):
+    file = folder / "item_factors.npy"
+    file.write_bytes(file.read_bytes()[:-100])
+
+
+def tampered(rng, folder):
+    file = folder / "history_product.npy"
+    np.save(file, rng.permutation(np.load(file)))
+
+
+def missing(rng, folder):
+    (folder / "trend.npy").unlink()
+
+
+def lanes(component):
+    """Each lane is answered by one component, whatever was chosen."""
+    return final(
+        lambda rng, found: replace(
+            found, manifest=found.manifest | {"lanes": dict.fromkeys(recommender.LANES, component)}
+        )
+    )
+
+
+def nothing_held_back(rng, patch):
+    """Training sees what it is measured on."""
+    until = Interactions.until
+    patch.setattr(Interactions, "until", lambda known, day: until(known, day + 28))
+
+
+def the_worst_is_chosen(rng, patch):
+    choose = sweep.choose
+
+    def broken(tried):
+        negative = [
+            (one, {lane: {name: -value for name, value in found.items()} for lane, found in metrics.items()})
+            for one, metrics in tried
+        ]
+        return choose(negative)
+
+    patch.setattr(sweep, "choose", broken)
+
+
+def strength_of_the_oldest(rng, patch):
+    """What was bought long ago counts the most."""
+    decay = Interactions.decay
+    patch.setattr(Interactions, "decay", lambda known, days: 1 - decay(known, days))
+
+
+def other_answers(rng, patch):
+    """What serves answers otherwise than what is measured."""
+    best = recommender.best
+    patch.setattr(recommender, "best", lambda values, n: best(-np.where(values > -np.inf, values, np.inf), n))
+
+
+def history_by_chance(rng, patch):
+    found = repurchase.history
+
+    def broken(known, half_life):
+        real = found(known, half_life)
+        return replace(real, strength=rng.permutation(real.strength))
+
+    patch.setattr(repurchase, "history", broken)
+
+
+def slow(rng, patch):
+    import time
+
+    scores = recommender.scores
+
+    def late(*asked, **options):
+        time.sleep(0.15)
+        return scores(*asked, **options)
+
+    patch.setattr(recommender, "scores", late)
+
+
+CODE = {
+    "factors zeroed": factors(lambda rng, found: als.Factors(found.users * 0, found.items * 0)),
+    "factors with holes": fields(user_factors=holes),
+    "factors of the customers permuted": factors(
+        lambda rng, found: als.Factors(rng.permutation(found.users), found.items)
+    ),
+    "factors of the products permuted": factors(
+        lambda rng, found: als.Factors(found.users, rng.permutation(found.items))
+    ),
+    "a broken regularisation": regularised(1e7),
+    "the last fit's factors of customers permuted": fields(user_factors=permuted),
+    "the last fit's factors of products permuted": fields(item_factors=permuted),
+    "the last fit's factors zeroed": fields(user_factors=zeros, item_factors=zeros),
+    "the last fit gives the same list to everyone": final(
+        lambda rng, found: replace(
+            found,
+            user_factors=same(rng, found.user_factors),
+            manifest=found.manifest | {"lanes": dict.fromkeys(recommender.LANES, "als")},
+        )
+    ),
+    "the last fit's history permuted": fields(history_product=permuted),
+    "the last fit's strengths zeroed": fields(history_strength=zeros),
+    "the last fit knows strangers alone": fields(customers=unknown),
+    "popularity answers everything": lanes("popularity"),
+    "trend answers everything": lanes("trend"),
+    "a truncated bundle": on_disk(truncated),
+    "a tampered bundle": on_disk(tampered),
+    "a bundle that lacks a file": on_disk(missing),
+    "nothing held back from training": nothing_held_back,
+    "the worst of the sweep is chosen": the_worst_is_chosen,
+    "the oldest purchases count the most": strength_of_the_oldest,
+    "what serves answers otherwise": other_answers,
+    "strengths by chance": history_by_chance,
+    "answers that take too long": slow,
+}

@@ -1,0 +1,163 @@
+"""Nights that are killed, that meet, or that lose MLflow for a while leave a registry that is valid."""
+
+import contextlib
+import os
+import random
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+from pathlib import Path
+
+import pytest
+from gate_nights import judged, prepared, run, world
+from homes import fresh_home
+
+from pipelines import lake, nightly, pinned, registry, tracking
+from serving.errors import NightshelfError
+from serving.registry import opened_version
+
+SOAK = "NIGHTSHELF_TEST_NIGHTS" in os.environ
+DOWN = 60 if SOAK else 15  # seconds
+KILLS = 20 if SOAK else 3
+SCRIPT = Path(__file__).with_name("one_night.py")
+SOONEST, LATEST = 1.0, 9.0  # seconds after its beginning that a night is killed
+
+
+@pytest.fixture(scope="module")
+def shop():
+    return world(7, nights=2)
+
+
+def free_port():
+    with socket.create_server(("127.0.0.1", 0)) as found:
+        return found.getsockname()[1]
+
+
+@pytest.fixture
+def server(tmp_path):
+    """The address of an MLflow server, and a function that runs it for a block."""
+    port = free_port()
+    command = [Path(sys.executable).with_name("mlflow"), "server", "--host", "127.0.0.1", "--port", str(port)]
+    command += ["--backend-store-uri", f"sqlite:///{tmp_path}/server.db", "--workers", "1"]
+    command += ["--artifacts-destination", str(tmp_path / "artifacts")]
+
+    @contextlib.contextmanager
+    def serve():
+        with (tmp_path / "mlflow.log").open("ab") as log:
+            process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
+        try:
+            while not healthy(port):
+                assert process.poll() is None
+                time.sleep(0.2)
+            yield
+        finally:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+    return f"http://127.0.0.1:{port}", serve
+
+
+def healthy(port):
+    with contextlib.suppress(OSError):
+        return urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=5).status == 200
+    return False
+
+
+def valid():
+    """The champion, after all that must be so of a registry was seen."""
+    found = registry.aliases()
+    alias = {name: version for version, names in found.items() for name in names}
+    assert alias.get("previous") != alias["champion"]
+    champion = registry.find(alias["champion"])
+    assert champion.tags["verdict"] in ("FIRST", "PROMOTED")
+    assert len(opened_version(champion).customers)
+    return str(champion.version)
+
+
+def test_a_server_that_is_down_for_a_while_ends_no_night(shop, server, tmp_path):
+    url, serve = server
+    with fresh_home(tmp_path / "home", MLFLOW_URI=url):
+        with serve():
+            run(shop, 0, 7)
+            night = prepared(shop, 1, 7)
+        ended = threading.Event()
+
+        def later():
+            time.sleep(DOWN)
+            with serve():
+                ended.wait(300)
+
+        thread = threading.Thread(target=later)
+        thread.start()
+        try:
+            started = time.monotonic()
+            assert judged(night)["verdict"] == "PROMOTED"
+            assert time.monotonic() - started > DOWN
+            nightly.publish(night)
+            assert valid() == "2"
+        finally:
+            ended.set()
+            thread.join()
+
+
+def test_a_server_that_isnt_there_is_told_soon(shop, tmp_path):
+    with fresh_home(tmp_path / "home", MLFLOW_URI=f"http://127.0.0.1:{free_port()}"):
+        started = time.monotonic()
+        with pytest.raises(NightshelfError, match="can't be reached: is it up"):
+            prepared(shop, 0, 7)
+        assert time.monotonic() - started < 60
+
+
+def test_two_nights_at_once_read_their_own_tables_and_one_is_promoted(shop, home):
+    run(shop, 0, 7)
+    one = prepared(shop, 1, 7)
+    two = prepared(shop, 2, 7)
+    assert pinned.known(one)[2].test + 1 == pinned.known(two)[2].test
+    verdicts = [judged(one)["verdict"], judged(two)["verdict"]]
+    assert verdicts == ["PROMOTED", "PROMOTED"]
+    nightly.publish(two)
+    with pytest.raises(
+        NightshelfError, match="version 3 was promoted meanwhile, and version 2 was compared with 1"
+    ):
+        nightly.publish(one)
+    assert valid() == "3"
+    nightly.publish(two)  # tried again
+    assert valid() == "3"
+
+
+def test_a_night_whose_tables_were_replaced_twice_says_so(shop, home):
+    night = prepared(shop, 0, 7)
+    for _ in range(2):
+        prepared(shop, 0, 7)
+    with pytest.raises(NightshelfError, match=f"other nights have replaced the table '{lake.PRODUCTS}'"):
+        pinned.known(night)
+
+
+def test_a_night_killed_at_any_moment_leaves_a_valid_registry_and_the_next_goes_on(seed, shop, home, capsys):
+    run(shop, 0, 7)
+    rng = random.Random(seed)
+    with capsys.disabled():
+        for _ in range(KILLS):
+            delay = rng.uniform(SOONEST, LATEST)
+            print(f"\nkilled after {delay:.1f} s: {killed(delay)}", end="", flush=True)
+            before = valid()
+    assert int(run(shop, 1, 7)[0]["version"]) > int(before)
+    assert int(valid()) > int(before)
+    assert {act.info.status for act in registry.acts()} <= {"FINISHED", "KILLED"}
+    assert tracking.client()
+
+
+def killed(delay):
+    """What a night that is killed some seconds after its beginning came to."""
+    command = [sys.executable, SCRIPT, "7", "1"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True) as process:
+        assert process.stdout.readline() == "begins\n"
+        try:
+            process.wait(delay)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+        return process.stdout.read().strip() or "nothing yet"

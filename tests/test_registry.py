@@ -1,0 +1,158 @@
+"""The registry act, on a real MLflow database: its aliases, its story, and what is left of broken acts."""
+
+import mlflow
+import pytest
+from rich.console import Console
+from shops import catalogue, random_shop
+
+from pipelines import registry, report, tracking
+from pipelines.sweep import Chosen, HalfLives
+from pipelines.train.als import AlsSettings
+from pipelines.train.bundle import learn
+from pipelines.train.rules import none
+from serving import bundle as bundles
+from serving.errors import NightshelfError
+from serving.recommender import LANES
+
+CHOSEN = Chosen(
+    als=AlsSettings(rank=4, iterations=2),
+    half_lives=HalfLives(trend=7, repurchase=30),
+    lanes=dict.fromkeys(LANES, "als"),
+)
+TAGS = {registry.CHOSEN: CHOSEN.model_dump_json(), "last_day": "2026-01-31", "ndcg_at_10_for_you": "0.4"}
+
+
+@pytest.fixture
+def register(home, tmp_path):
+    """A function that registers one more version and answers its number."""
+    known = random_shop(1)
+    products = catalogue([one.decode() for one in known.products])
+    bundle = learn(known, products, CHOSEN, none(products.num_rows), "implicit")
+    folder = bundles.save(bundle, tmp_path / "bundle")
+
+    def registered(**tags):
+        run = tracking.begin("a night", {})
+        return registry.register(folder, run, TAGS | tags)
+
+    return registered
+
+
+def aliases():
+    return {alias: version for version, names in registry.aliases().items() for alias in names}
+
+
+def told(what):
+    console = Console(width=200)
+    with console.capture() as captured:
+        console.print(what)
+    return captured.get()
+
+
+def acts():
+    return [
+        (act.data.tags["act"], act.data.tags["version"], act.data.tags["before"], act.info.status)
+        for act in registry.acts()
+    ]
+
+
+def test_a_version_is_the_challenger_until_it_is_promoted(register):
+    assert registry.champion() is None
+    version = register()
+    assert (version, aliases()) == ("1", {"challenger": "1"})
+    registry.promote(version, "FIRST on a night", "FIRST")
+    assert aliases() == {"challenger": "1", "champion": "1"}
+    champion = registry.champion()
+    assert (champion.version, champion.chosen, champion.last_day) == ("1", CHOSEN, "2026-01-31")
+    assert (champion.measured, champion.held) == ({"for-you": 0.4}, "")
+
+
+def test_promotions_and_rollbacks_move_the_aliases_and_are_told(register):
+    for number in ("1", "2", "3"):
+        registry.promote(register(), f"night {number}", "FIRST" if number == "1" else "PROMOTED")
+    assert aliases() == {"challenger": "3", "champion": "3", "previous": "2"}
+    assert registry.rollback(None, "odd [answers]") == "2"
+    assert aliases() == {"challenger": "3", "champion": "2", "previous": "3"}
+    assert registry.champion().held == "odd [answers]"
+    assert acts()[0] == ("ROLLBACK", "2", "3", "FINISHED")
+    assert acts()[-1] == ("FIRST", "1", "", "FINISHED")
+    story = told(report.history())
+    assert "odd [answers]" in story
+    assert story.index("ROLLBACK") < story.index("PROMOTED") < story.index("FIRST")
+    status = told(report.status())
+    assert status.startswith("version 2 serves since 20")
+    assert "after a rollback (odd [answers]) only what surely beats it follows" in status
+
+
+def test_a_person_lifts_what_a_rollback_holds(register):
+    for _ in range(2):
+        registry.promote(register(), "a night", "PROMOTED")
+    registry.rollback("1", "odd")
+    assert registry.champion().held
+    registry.promote("2", "it was the shop after all")
+    assert registry.champion() == registry.Champion("2", CHOSEN, "2026-01-31", {"for-you": 0.4}, "")
+
+
+def test_a_refusal_is_told_with_its_reasons(register):
+    registry.promote(register(), "FIRST", "FIRST")
+    second = register(**registry.verdict_tags("REFUSED", ["discover: too bad", "for-you: worse"]))
+    registry.refuse(second, ["discover: too bad", "for-you: worse"])
+    assert registry.champion().version == "1"
+    assert "discover: too bad; for-you: worse" in told(report.history())
+    assert "discover: too bad" in told(report.status())
+
+
+def test_a_version_that_isnt_there_is_named(register):
+    with pytest.raises(NightshelfError, match=r"no version '7' of 'nightshelf': see `nightshelf status`"):
+        registry.promote("7", "why not")
+    with pytest.raises(NightshelfError, match="no version served before this one"):
+        registry.rollback(None, "why not")
+
+
+KILLED_AT = [
+    "create_run",
+    "set_registered_model_alias champion",
+    "set_registered_model_alias previous",
+    "set_terminated",
+]
+
+
+@pytest.mark.parametrize("at", KILLED_AT)
+def test_an_act_killed_at_any_point_leaves_a_valid_registry_and_is_ended_by_the_next(
+    register, monkeypatch, at
+):
+    for _ in range(2):
+        registry.promote(register(), "a night", "PROMOTED")
+    third = register()
+    with monkeypatch.context() as patch:
+        name, _, alias = at.partition(" ")
+        real = getattr(tracking.client(), name)
+
+        def killed(*asked, **options):
+            if not alias or alias in asked:
+                raise KeyboardInterrupt
+            return real(*asked, **options)
+
+        patch.setattr(tracking.client(), name, killed)
+        with pytest.raises(KeyboardInterrupt):
+            registry.promote(third, "a night", "PROMOTED")
+    moved = at in KILLED_AT[2:]
+    assert registry.champion().version == ("3" if moved else "2")
+    registry.promote(register(), "the next night", "PROMOTED")
+    assert aliases() == {"challenger": "4", "champion": "4", "previous": "3" if moved else "2"}
+    assert {status for *_, status in acts()} <= {"FINISHED", "KILLED"}
+    broken = [act for act in acts() if act[3] == "KILLED"]
+    assert len(broken) == (at == KILLED_AT[1])
+
+
+def test_reasons_too_long_for_a_tag_are_cut_between_reasons():
+    kept = registry.verdict_tags("REFUSED", ["x" * 3000] * 5)["reasons"]
+    assert len(kept) <= tracking.TAG_LETTERS
+    assert kept == f'["{"x" * 3000}", "{"x" * 3000}"]'
+
+
+def test_a_version_loads_with_plain_mlflow_and_has_an_example(register):
+    registry.promote(register(), "FIRST", "FIRST")
+    loaded = mlflow.pyfunc.load_model(f"models:/nightshelf@{registry.ALIAS}")
+    assert loaded.metadata.signature is not None
+    (answer,) = loaded.predict(loaded.input_example)
+    assert (answer.known, len(answer.products)) == (False, 10)

@@ -1,0 +1,135 @@
+"""What a bundle must be, seen on one that is as it should be and on others that are not."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from shops import catalogue, known
+
+from pipelines import evaluate as evaluation
+from pipelines.soundness import ask, kept, remembers, soundness, steady
+from pipelines.sweep import Chosen, HalfLives, load
+from pipelines.train.als import AlsSettings
+from pipelines.train.bundle import learn
+from pipelines.train.rules import none
+from serving import recommender
+from serving.recommender import LANES
+
+CUT, LAST = 40, 50
+BOUNDS = load().gate
+CHOSEN = Chosen(
+    als=AlsSettings(rank=4, iterations=3, alpha=5.0),
+    half_lives=HalfLives(trend=7, repurchase=30),
+    lanes={"for-you": "repurchase", "buy-again": "repurchase", "discover": "als"},
+)
+
+
+def regulars(seed, customers=80, products=60, days=LAST):
+    """A shop whose customers buy five products each, over and over."""
+    rng = np.random.default_rng(seed)
+    rows = {}
+    for customer in range(customers):
+        own = rng.choice(products, 5, replace=False)
+        for day in rng.choice(days, 15, replace=False):
+            rows[f"c{customer:02}", f"p{rng.choice(own):02}", int(day) + 1] = (1, 0)
+    return known([(*key, *value) for key, value in rows.items()], [f"p{p:02}" for p in range(products)])
+
+
+KNOWN = regulars(5)
+
+
+def fitted(day, shop=KNOWN):
+    products = catalogue([one.decode() for one in shop.products])
+    return learn(shop.until(day), products, CHOSEN, none(products.num_rows), "implicit")
+
+
+@pytest.fixture(scope="module")
+def bundle():
+    return fitted(LAST)
+
+
+def failed(conditions):
+    return {one.name for one in conditions if not one.met}
+
+
+def test_a_bundle_as_it_should_be_meets_every_condition(bundle):
+    found = [
+        *soundness(bundle, BOUNDS),
+        *steady(bundle, fitted(CUT), BOUNDS),
+        kept(bundle, fitted(CUT), BOUNDS),
+    ]
+    assert failed(found) == set()
+    assert len({one.name for one in found}) == len(found) == 10
+
+
+def test_the_same_list_for_everyone_isnt_personal(bundle):
+    same = replace(bundle, user_factors=np.tile(bundle.user_factors[:1], (len(bundle.customers), 1)))
+    as_for_all = replace(same, manifest=same.manifest | {"lanes": dict.fromkeys(LANES, "als")})
+    assert failed(soundness(as_for_all, BOUNDS)) == {"for-you: answers are personal"}
+
+
+def test_what_trends_is_the_same_for_everyone_by_its_nature(bundle):
+    trending = replace(bundle, manifest=bundle.manifest | {"lanes": dict.fromkeys(LANES, "trend")})
+    assert failed(soundness(trending, BOUNDS)) == set()
+
+
+def test_answers_that_score_less_than_the_best_arent_what_was_measured(bundle, monkeypatch):
+    best = recommender.best
+    monkeypatch.setattr(recommender, "best", lambda values, n: best(values, n + 1)[1:])
+    assert "answers are what was measured" in failed(soundness(bundle, BOUNDS))
+    assert ask(bundle).apart > 0
+
+
+def test_an_empty_answer_is_none(bundle, monkeypatch):
+    monkeypatch.setattr(recommender, "trending", lambda *asked: [])
+    assert failed(soundness(bundle, BOUNDS)) == {"answers hold products"}
+
+
+def test_a_slow_answer_is_told_with_its_time(bundle):
+    (condition,) = (
+        one for one in soundness(bundle, BOUNDS.model_copy(update={"answer_seconds": 1e-9})) if not one.met
+    )
+    assert condition.name == "answers are quick"
+    assert "allowed are 0" in condition.told
+
+
+@pytest.mark.parametrize("component", ["repurchase", "als"])
+def test_a_bundle_remembers_what_it_was_fitted_on(bundle, component):
+    truth = KNOWN.bought(CUT, LAST)
+    judged = evaluation.evaluate(fitted(CUT), truth, component, component)
+    own = replace(bundle, manifest=bundle.manifest | {"lanes": dict.fromkeys(LANES, component)})
+    (met,) = remembers(own, truth, judged, BOUNDS)
+    assert met.met, met.told
+    rng = np.random.default_rng(1)
+    other = replace(
+        own,
+        user_factors=rng.permutation(own.user_factors),
+        history_product=rng.permutation(own.history_product),
+    )
+    (condition,) = remembers(other, truth, judged, BOUNDS)
+    assert not condition.met, condition.told
+
+
+@pytest.mark.parametrize(("share", "met"), [(0.2, True), (0.7, False)])
+def test_purchases_that_the_champion_knows_are_kept(bundle, seed, share, met):
+    rng = np.random.default_rng(seed)
+    fewer = fitted(LAST, KNOWN.where(rng.random(len(KNOWN.day)) >= share))
+    condition = kept(fewer, bundle, BOUNDS)
+    assert condition.met is met, condition.told
+    assert kept(bundle, fewer, BOUNDS).met
+
+
+def test_a_customer_or_product_unknown_by_now_keeps_nothing(bundle):
+    few = KNOWN.where(KNOWN.customer < len(KNOWN.customers) // 2)
+    condition = kept(fitted(LAST, few), bundle, BOUNDS)
+    assert not condition.met
+    others = replace(bundle, products=np.sort(np.char.add(b"x", bundle.products)))
+    assert kept(others, bundle, BOUNDS).told.startswith("0.0%")
+
+
+def test_answers_that_are_nobodys_any_more_arent_steady(bundle):
+    rng = np.random.default_rng(2)
+    other = replace(bundle, user_factors=rng.normal(size=bundle.user_factors.shape).astype(np.float32) * -1)
+    found = {one.name: one for one in steady(other, bundle, BOUNDS)}
+    assert found["for-you: steady"].met
+    assert not found["discover: steady"].met, found["discover: steady"].told

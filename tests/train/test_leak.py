@@ -1,0 +1,46 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from shops import catalogue, random_shop
+
+from pipelines.sweep import Chosen, HalfLives
+from pipelines.train.als import AlsSettings
+from pipelines.train.bundle import learn
+from pipelines.train.rules import none
+from serving.bundle import ARRAYS
+
+CUT = 35  # of 50 days
+CHOSEN = Chosen(
+    als=AlsSettings(rank=4, regularisation=1.0, alpha=5.0, half_life_days=20.0, iterations=3),
+    half_lives=HalfLives(trend=7.0, repurchase=30.0),
+    lanes={"for-you": "als", "buy-again": "repurchase", "discover": "als"},
+)
+
+
+def learned(known):
+    products = [one.decode() for one in known.products]
+    return learn(known.until(CUT), catalogue(products), CHOSEN, none(len(products)), "implicit")
+
+
+def shuffled_after(known, rng):
+    """The same interactions, but who bought what, when and how often after the cut is drawn anew."""
+    later = np.flatnonzero(known.day > CUT)
+    changed = {}
+    for name in ("customer", "product", "day", "quantity", "returned", "orders"):
+        values = getattr(known, name).copy()
+        values[later] = rng.permutation(values[later])
+        changed[name] = values
+    return replace(known, **changed)
+
+
+@pytest.mark.parametrize("again", range(5))
+def test_what_happened_after_the_cut_changes_nothing_that_was_learned(seed, again):
+    known, rng = random_shop((seed, again)), np.random.default_rng((seed, again))
+    other = shuffled_after(known, rng)
+    assert any(
+        (getattr(known, name) != getattr(other, name)).any() for name in ("customer", "product", "day")
+    )
+    one, two = learned(known), learned(other)
+    assert [name for name in ARRAYS if not np.array_equal(getattr(one, name), getattr(two, name))] == []
+    assert one.manifest == two.manifest
