@@ -34,10 +34,11 @@ test: setup  ## all that CI runs
 	$(RUN)ruff format --check .
 	$(RUN)mypy
 	$(RUN)lint-imports
-	$(RUN)pytest
+	$(RUN)pytest -n 2 --dist loadfile
 
-soak: setup  ## every bad and good night of the data gate, a quarter of an hour
-	NIGHTSHELF_TEST_NIGHTS=1000 $(RUN)pytest -s tests/e2e/test_bad_nights.py
+soak: setup  ## every bad, good, poisoned and ordinary night of both gates, and more faults: half an hour
+	NIGHTSHELF_TEST_NIGHTS=1000 $(RUN)pytest -s tests/e2e/test_bad_nights.py tests/e2e/test_gate_nights.py \
+	  tests/e2e/test_registry_faults.py
 
 bench: setup  ## the figures in benchmarks/
 	$(RUN)python -m benchmarks

@@ -48,7 +48,7 @@ def popular(served: Served, asked: Popular) -> Json:
 def model(served: Served, asked: Question) -> Json:
     """What the serving model is: window, counts, metrics, verdict."""
     told = {key: value for key, value in served.bundle.manifest.items() if key != "files"}
-    return answers.of(served, **told, verdict=served.verdict)
+    return answers.of(served, **told | {"verdict": served.verdict})
 
 
 def user_recommendations(served: Served, asked: OfUser) -> list[Json]:

@@ -64,7 +64,9 @@ def scores(bundle: Bundle, customers: Array, lane: Lane, component: str | None =
     customers: (n,) rows of the bundle. component: what scores; the lane's own where None.
     Returns (n, P) float32. A product that nobody has bought yet is no answer of any component.
     """
-    values = SCORES[component or bundle.manifest["lanes"][lane]](bundle, customers).astype(np.float32)
+    values = SCORES[component or bundle.manifest["lanes"][lane]](bundle, customers).astype(
+        np.float32, copy=False
+    )
     values[:, bundle.popularity == 0] = -np.inf
     if lane != "for-you":
         bought = bought_mask(bundle, customers)

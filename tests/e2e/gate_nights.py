@@ -21,6 +21,7 @@ from pipelines.evaluate import NDCG, summary
 from pipelines.night import Night
 from pipelines.split import interactions
 from pipelines.train import rules
+from serving.errors import NightshelfError
 from serving.recommender import LANES
 from serving.registry import opened_version
 
@@ -121,8 +122,12 @@ def run(world, number, seed, change=lambda rows: rows):
 
 def outcome(world, number, seed, change=lambda rows: rows, mend=lambda: None):
     """What a night came to; `mend` is called before the worths are told."""
-    decision, before, after = run(world, number, seed, change)
-    mend()
+    try:
+        decision, before, after = run(world, number, seed, change)
+    except NightshelfError as error:
+        return Outcome("STOPPED", [str(error)], 0, 0)
+    finally:
+        mend()
     return Outcome(
         decision["verdict"],
         decision["reasons"],

@@ -25,7 +25,7 @@ def test_no_poisoned_night_makes_answers_worse(seed, tmp_path, capsys):
             show(name, found[name])
             registry.promote("1", "the next poison meets the same champion")
     assert len(DATA) + len(CODE) >= NIGHTS
-    worse = [name for name, got in found.items() if got.verdict != "REFUSED" and is_worse(got)]
+    worse = [name for name, got in found.items() if got.verdict == "PROMOTED" and is_worse(got)]
     assert worse == []
 
 
@@ -71,5 +71,5 @@ def drawn(names, count, seed):
 
 
 def show(name, got):
-    told = "; ".join(got.reasons)[:110] if got.verdict == "REFUSED" else ""
+    told = "; ".join(got.reasons)[:110] if got.verdict != "PROMOTED" else ""
     print(f"{name:46} {got.verdict:9} worth {got.before:.4f} -> {got.after:.4f}  {told}", flush=True)

@@ -63,7 +63,6 @@ def small(products: Sequence[str] = PRODUCTS) -> Bundle:
             "lanes": {"for-you": "als", "buy-again": "repurchase", "discover": "als"},
             "settings": {"rank": 2},
             "metrics": {"for-you": {"ndcg_at_10": 0.5}},
-            "verdict": {"verdict": "promoted", "reasons": ["it is the first"]},
             "recent_days": [7, 28],
             "run_id": "0123456789abcdef",
         },

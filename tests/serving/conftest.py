@@ -14,6 +14,8 @@ from serving.bundle import Bundle
 from serving.live import Live, Served
 from serving.settings import ServingSettings
 
+VERDICT = {"verdict": "PROMOTED", "reasons": ["for-you: no worse than the champion"]}
+
 
 @pytest.fixture
 def bundle() -> Bundle:
@@ -22,7 +24,7 @@ def bundle() -> Bundle:
 
 @pytest.fixture
 def live(bundle: Bundle) -> Live:
-    return Live(Served("7", bundle))
+    return Live(Served("7", bundle, VERDICT))
 
 
 @pytest.fixture

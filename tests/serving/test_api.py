@@ -126,7 +126,9 @@ def test_popular(client: Client) -> None:
 def test_the_model_tells_about_itself(client: Client, live: Live) -> None:
     assert live.served is not None
     answer = client.get("/v1/model").json()
-    assert answer == live.served.bundle.manifest | {"model": {"version": "7"}}
+    own = {"model": {"version": "7"}, "verdict": live.served.verdict}
+    assert live.served.verdict
+    assert answer == live.served.bundle.manifest | own
 
 
 def test_older_routes_keep_their_shapes(client: Client) -> None:
