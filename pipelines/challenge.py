@@ -43,7 +43,8 @@ def check_live(night: Night) -> dict[str, Any]:
     judged = live.judge(bundle, known, gate.CHAMPION)
     lake.write(lake.LIVE.format(run=night.run_id), judged)
     measured = evaluation.summary(judged).get(gate.CHAMPION, {})
-    found = {f"live_{name}": value for name, value in evaluation.flat(measured).items()}
+    few = evaluation.flat(measured, (evaluation.NDCG, evaluation.CUSTOMERS))
+    found = {f"live_{name}": value for name, value in few.items()}
     tracking.log(night.run_id, metrics=found)
     registry.note(champion.version, {name: f"{value:.6f}" for name, value in found.items()})
     return found
@@ -71,7 +72,7 @@ def evaluate(night: Night) -> dict[str, Any]:
     )
     table = pa.concat_tables([table, gate.challenger(table, settled)])
     lake.write(lake.EVALUATION.format(run=night.run_id), table)
-    return _told(night, settled, evaluation.summary(table))
+    return _told(night, settled, table)
 
 
 def register(night: Night) -> dict[str, Any]:
@@ -193,18 +194,36 @@ def _tried(night: Night) -> list[tuple[Candidate, sweep.Metrics]]:
     ]
 
 
-def _told(night: Night, settled: Settled, measured: dict[str, dict[str, dict[str, float]]]) -> dict[str, Any]:
+def _told(night: Night, settled: Settled, judged: pa.Table) -> dict[str, Any]:
     """Writes the challenger's settings and all measures to MLflow; the challenger's carry the plain names."""
+    measured, groups = evaluation.summary(judged), evaluation.by_group(judged)
     metrics = evaluation.flat(measured.get(gate.CHALLENGER, {}))
     for model in measured.keys() - {gate.CHALLENGER}:
-        found = evaluation.flat(measured[model])
-        metrics |= {f"{model}_{name}": value for name, value in found.items() if evaluation.NDCG in name}
+        found = evaluation.flat(measured[model], (evaluation.NDCG,))
+        metrics |= {f"{model}_{name}": value for name, value in found.items()}
+    for group, models in groups.items():
+        found = evaluation.flat(models.get(gate.CHALLENGER, {}), (evaluation.NDCG,))
+        metrics |= {f"{name}_{group}": value for name, value in found.items()}
     edges = ", ".join(sweep.edges(settled.chosen.als, night.sweep))
     tags = {CHOSEN: settled.chosen.model_dump_json(), "edge_of_grid": edges or "none"}
     tags |= {SETTINGS: NEW if settled.is_new else KEPT, "settled": "; ".join(settled.reasons)}
     tracking.log(night.run_id, metrics=metrics, tags=tags)
-    tracking.client().log_dict(night.run_id, measured, "evaluation.json")
+    told = {"models": measured, "groups": groups, "differences": _differences(judged)}
+    tracking.client().log_dict(night.run_id, told, "evaluation.json")
     return {name: round(value, 4) for name, value in metrics.items() if evaluation.NDCG in name}
+
+
+def _differences(judged: pa.Table) -> dict[str, dict[str, dict[str, float]]]:
+    """The challenger's NDCG@10 minus each other model's, by lane, with intervals."""
+    known, settings = evaluation.known_only(judged), sweep.load().evaluation
+    others = set(known[evaluation.MODEL].unique().to_pylist()) - {gate.CHALLENGER}
+    return {
+        model: {
+            lane: vars(found)
+            for lane, found in gate.differences(known, gate.CHALLENGER, model, settings).items()
+        }
+        for model in sorted(others)
+    }
 
 
 def _chosen(night: Night) -> Chosen:

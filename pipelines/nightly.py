@@ -127,7 +127,7 @@ def sweep(night: Night, candidate: dict[str, Any]) -> dict[str, Any]:
         truth = known.bought(learned, judged_until)
         judged.append(evaluation.evaluate(bundle, truth, tried.name, tried.component))
     measured = evaluation.summary(pa.concat_tables(judged)).get(tried.name, {})
-    metrics = evaluation.flat(measured) | {"fit_seconds": seconds}
+    metrics = evaluation.flat(measured, evaluation.FEW) | {"fit_seconds": seconds}
     tracking.log_child(night.run_id, tried.name, tried.model_dump_json(), tried.params(), metrics)
     return {"name": tried.name} | {name: round(value, 4) for name, value in metrics.items() if "ndcg" in name}
 

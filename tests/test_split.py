@@ -1,16 +1,10 @@
 import datetime as dt
-from dataclasses import fields, replace
 
 import numpy as np
 import pytest
-from shops import catalogue, known, random_shop
+from shops import known, random_shop
 
-from pipelines.split import day_number, leave_last_out, random_split, windows
-from pipelines.sweep import Chosen, HalfLives
-from pipelines.train.als import AlsSettings
-from pipelines.train.bundle import learn
-from pipelines.train.rules import none
-from serving.bundle import ARRAYS
+from pipelines.split import Windows, day_number, folds, leave_last_out, random_split, windows
 from serving.errors import NightshelfError
 
 
@@ -73,27 +67,6 @@ def test_too_short_a_history_is_an_error():
         windows(known([("a", "x", day_number(dt.date(2026, 6, 27)), 1, 0)]), dt.date(2026, 6, 30), 28)
 
 
-def test_nothing_after_the_cut_changes_a_trained_array(seed):
-    shop = random_shop(seed)
-    later = shop.day > 30
-    rng = np.random.default_rng(seed)
-    shuffled = {
-        name: np.where(later, rng.permutation(getattr(shop, name)), getattr(shop, name))
-        for name in ("customer", "product", "quantity", "returned")
-    }
-    chosen = Chosen(
-        als=AlsSettings(rank=4, iterations=2), half_lives=HalfLives(trend=7, repurchase=30), lanes={}
-    )
-    products = catalogue([product.decode() for product in shop.products])
-    arrays = [
-        learn(one.until(30), products, chosen, none(len(shop.products)), "implicit")
-        for one in (shop, replace(shop, **shuffled))
-    ]
-    assert {f.name for f in fields(shop)} > shuffled.keys()
-    for name in ARRAYS:
-        np.testing.assert_array_equal(getattr(arrays[0], name), getattr(arrays[1], name), err_msg=name)
-
-
 def test_a_random_split_holds_out_a_share_and_loses_nothing(seed):
     shop = random_shop(seed, rows=2000, customers=300)
     before, truth = random_split(shop, 0.2, seed)
@@ -136,3 +109,17 @@ def test_a_days_return_is_netted_once():
     shop = known([("a", "x", 1, 5, 2), ("a", "y", 2, 1, 0)])
     before, _ = leave_last_out(shop)
     assert kept(before) == [("a", "x", 1, 3.0)]
+
+
+def test_folds_go_back_window_by_window():
+    cut = Windows(train=60, validation=70, test=80)
+    assert folds(cut, 1, first_day=0) == [(60, 70)]
+    assert folds(cut, 3, first_day=0) == [(60, 70), (50, 60), (40, 50)]
+
+
+def test_a_fold_with_less_to_learn_from_than_a_window_is_left_out_but_for_the_first():
+    cut = Windows(train=60, validation=70, test=80)
+    assert folds(cut, 5, first_day=41) == [(60, 70)]
+    assert folds(cut, 5, first_day=40) == [(60, 70), (50, 60)]
+    assert folds(cut, 5, first_day=30) == [(60, 70), (50, 60), (40, 50)]
+    assert folds(cut, 5, first_day=60) == [(60, 70)]

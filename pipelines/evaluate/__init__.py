@@ -31,13 +31,14 @@ from pipelines.evaluate.names import (
     RMSE,
     TOP,
 )
-from pipelines.evaluate.summaries import by_group, by_lane, flat, flat_name, known_only, summary
+from pipelines.evaluate.summaries import FEW, by_group, by_lane, flat, flat_name, known_only, summary
 
 __all__ = [
     "CATALOGUE",
     "COVERAGE",
     "CUSTOMERS",
     "DIVERSITY",
+    "FEW",
     "GROUP",
     "GROUPS",
     "LANE",

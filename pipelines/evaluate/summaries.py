@@ -16,10 +16,12 @@ from pipelines.evaluate.names import (
     LANE,
     METRICS,
     MODEL,
+    NDCG,
     NDCG_HEAD,
     NDCG_TAIL,
     NOVELTY,
     PER_CUSTOMER,
+    RECALL,
     RMSE,
     TOP,
 )
@@ -28,6 +30,7 @@ from serving.recommender import LANES
 Summary = dict[str, dict[str, dict[str, float]]]  # model -> lane -> metric
 
 FLAT = (*METRICS, NDCG_HEAD, NDCG_TAIL, COVERAGE, NOVELTY, DIVERSITY, RMSE, CUSTOMERS)
+FEW = (NDCG, RECALL, COVERAGE)  # by which many models are compared side by side
 
 
 def summary(judged: pa.Table) -> Summary:
@@ -50,12 +53,12 @@ def known_only(judged: pa.Table) -> pa.Table:
     return judged.filter(pc.invert(pc.fill_null(pc.equal(judged[GROUP], UNKNOWN), False)))
 
 
-def flat(lanes: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
-    """The measures of FLAT by one name each, as MLflow keeps them: `ndcg_at_10_for_you`."""
+def flat(lanes: Mapping[str, Mapping[str, float]], metrics: tuple[str, ...] = FLAT) -> dict[str, float]:
+    """The measures by one name each, as MLflow keeps them: `ndcg_at_10_for_you`."""
     return {
         flat_name(metric, lane): found[metric]
         for lane, found in lanes.items()
-        for metric in FLAT
+        for metric in metrics
         if metric in found
     }
 

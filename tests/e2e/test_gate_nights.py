@@ -73,3 +73,19 @@ def drawn(names, count, seed):
 def show(name, got):
     told = "; ".join(got.reasons)[:110] if got.verdict != "PROMOTED" else ""
     print(f"{name:46} {got.verdict:9} worth {got.before:.4f} -> {got.after:.4f}  {told}", flush=True)
+
+
+def test_a_rollback_holds_until_a_person_lifts_it(seed, home):
+    shop = world(seed, nights=4)
+    for number in (0, 1):
+        assert run(shop, number, seed)[0]["verdict"] in ("FIRST", "PROMOTED")
+    registry.rollback(None, "odd answers")
+    decision, *_ = run(shop, 2, seed)
+    assert decision["verdict"] == "REFUSED"
+    assert decision["reasons"] == [
+        "a rollback holds: odd answers: only what surely beats version 1 follows, or what a person promotes"
+    ]
+    assert registry.champion().version == "1"
+    registry.promote("3", "seen and found good")
+    assert run(shop, 3, seed)[0]["verdict"] == "PROMOTED"
+    assert registry.champion().version == "4"
