@@ -34,7 +34,7 @@ test: setup  ## all that CI runs
 	$(RUN)ruff format --check .
 	$(RUN)mypy
 	$(RUN)lint-imports
-	$(RUN)pytest -n 2 --dist loadfile
+	$(RUN)pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 soak: setup  ## every bad, good, poisoned and ordinary night of both gates, and more faults: half an hour
 	NIGHTSHELF_TEST_NIGHTS=1000 $(RUN)pytest -s tests/e2e/test_bad_nights.py tests/e2e/test_gate_nights.py \

@@ -25,7 +25,7 @@ from serving import bundle as bundles
 from serving.bundle import Bundle
 from serving.errors import BundleError, NightshelfError
 from serving.recommender import BASELINES
-from serving.registry import BUNDLE, opened_version
+from serving.registry import BUNDLE
 
 CHOSEN, VERSION, DECISION, SETTINGS = "chosen", "version", "decision", "settings"
 NEW, KEPT = "the sweep's", "the champion's"
@@ -99,7 +99,7 @@ def judge(night: Night) -> dict[str, Any]:
     ]
     decision = gate.decide(found, champion is not None)
     told: dict[str, Any] = {"verdict": decision.verdict, "reasons": decision.reasons, "version": version}
-    told |= {"champion": champion.version if champion else None}
+    told |= {"champion": champion.version if champion else None, "lanes": _chosen(night).lanes}
     tracking.log(night.run_id, tags={"verdict": decision.verdict, DECISION: json.dumps(told)})
     full = told | {"conditions": [vars(one) for one in found]}
     tracking.client().log_dict(night.run_id, full, "decision.json")
@@ -149,7 +149,7 @@ def _since(night: Night, champion: Champion | None) -> pa.Table | None:
 def _of_bundle(night: Night, version: str, champion: Champion | None, judged: pa.Table) -> list[Condition]:
     """What the registered bundle, as the registry gives it, is by itself and beside the champion's."""
     try:
-        bundle = opened_version(registry.find(version))
+        bundle = registry.bundle(version)
     except BundleError as error:
         return [Condition("the bundle is whole", False, str(error))]
     known, _, cut = pinned.known(night)
@@ -177,7 +177,7 @@ def _of_champion(
 def _opened(version: str) -> Bundle | None:
     """The champion's bundle, or None where it can't be read: then it is no measure for others."""
     try:
-        return opened_version(registry.find(version))
+        return registry.bundle(version)
     except NightshelfError as error:
         log.warning("the champion's bundle can't be read, nothing is compared with it: %s", error)
         return None

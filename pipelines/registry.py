@@ -23,9 +23,10 @@ from pipelines.evaluate import NDCG, flat_name
 from pipelines.settings import settings
 from pipelines.sweep import Chosen
 from pipelines.tracking import client
+from serving.bundle import Bundle
 from serving.errors import NightshelfError
 from serving.recommender import LANES
-from serving.registry import ABSENT, ALIAS
+from serving.registry import ABSENT, ALIAS, opened_version
 
 CHALLENGER = "challenger"
 PREVIOUS = "previous"
@@ -134,6 +135,12 @@ def find(version: str) -> ModelVersion:
         raise NightshelfError(
             f"the registry has no version {version!r} of {settings().model_name!r}: see `nightshelf status`"
         ) from None
+
+
+def bundle(version: str) -> Bundle:
+    """The bundle of a version as the registry gives it; raises BundleError or RegistryError."""
+    mlflow.set_tracking_uri(settings().tracking_uri)  # a client's own address would not reach its downloads
+    return opened_version(find(version))
 
 
 def aliases() -> dict[str, list[str]]:

@@ -21,7 +21,7 @@ def postgresql(folder):
     data, port = Path(folder) / "data", _free_port()
     data.mkdir()
     if os.geteuid() == 0:
-        for path in (data, *data.parents[:3]):
+        for path in (data, *data.parents[:4]):
             path.chmod(0o755)
         shutil.chown(data, SERVER_USER)
     _run("initdb", "--pgdata", data, "--username", "shop", "--auth", "trust", "--no-sync")

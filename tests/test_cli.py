@@ -126,3 +126,9 @@ def test_a_day_of_bad_lines_stops_after_spark_has_looked(nightshelf, orders):
 )
 def test_what_is_asked_wrongly_stops_the_night_before_it_begins(nightshelf, arguments, variables, told):
     assert told in nightshelf("retrain", *arguments, **variables)
+
+
+def test_nothing_is_to_be_measured_gone_back_to_or_promoted_before_a_first_night(nightshelf):
+    assert "no model serves yet" in nightshelf("evaluate")
+    assert "no version served before this one" in nightshelf("rollback", "--reason", "none")
+    assert "the registry has no version '1'" in nightshelf("promote", "1", "--reason", "none")

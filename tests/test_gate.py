@@ -123,7 +123,7 @@ def test_nothing_measured_is_nothing_promoted(seed):
     assert decision.reasons == ["for-you: measured: on 0 customers of the test window"]
 
 
-@pytest.mark.parametrize(("since", "expected"), [(0.38, "PROMOTED"), (0.1, "REFUSED"), (0.5, "PROMOTED")])
+@pytest.mark.parametrize(("since", "expected"), [(0.42, "PROMOTED"), (0.1, "REFUSED"), (0.5, "PROMOTED")])
 def test_the_champion_as_it_served_is_the_last_word(seed, since, expected):
     table = judged(seed, sweep=0.4, champion=0.4, **BASELINES)
     live = judged(seed, noise=0.2, customers=60, challenger=since, champion=0.4)

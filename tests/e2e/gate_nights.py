@@ -23,7 +23,6 @@ from pipelines.split import interactions
 from pipelines.train import rules
 from serving.errors import NightshelfError
 from serving.recommender import LANES
-from serving.registry import opened_version
 
 FIRST = dt.date(2026, 9, 1)
 HISTORY = 70  # days before the first night
@@ -141,7 +140,7 @@ def worth(world, version, day):
     later = world.until(day + dt.timedelta(days=AHEAD))
     known = interactions(later, world.products)
     try:
-        bundle = opened_version(registry.find(version))
+        bundle = registry.bundle(version)
     except Exception:
         return 0.0
     truth = live.over(live.since(known, live.day_number(day)), bundle.products)

@@ -3,6 +3,7 @@
 import os
 import random
 from itertools import pairwise
+from typing import get_args
 
 import pytest
 from gate_nights import NIGHTS, TOLERANCE, generator, outcome, run, world
@@ -10,6 +11,9 @@ from homes import fresh_home
 from poisons import CODE, DATA
 
 from pipelines import registry
+from pipelines.comparison import compare
+from pipelines.evaluate import MODEL, NDCG, summary
+from pipelines.settings import Split
 
 SOME = int(os.environ.get("NIGHTSHELF_TEST_NIGHTS", "4"))  # of each kind, drawn by the seed
 
@@ -89,3 +93,8 @@ def test_a_rollback_holds_until_a_person_lifts_it(seed, home):
     registry.promote("3", "seen and found good")
     assert run(shop, 3, seed)[0]["verdict"] == "PROMOTED"
     assert registry.champion().version == "4"
+    for how in get_args(Split):
+        models = set(compare(how)[MODEL].unique().to_pylist())
+        assert models == {"champion", "popularity", "trend", "repurchase", "als"}
+    measured = summary(compare("time"))["champion"]["for-you"][NDCG]
+    assert f"{measured:.6f}" == registry.find("4").tags["ndcg_at_10_for_you"]

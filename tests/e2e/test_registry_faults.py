@@ -18,7 +18,6 @@ from homes import fresh_home
 
 from pipelines import lake, nightly, pinned, registry, tracking
 from serving.errors import NightshelfError
-from serving.registry import opened_version
 
 SOAK = "NIGHTSHELF_TEST_NIGHTS" in os.environ
 DOWN = 60 if SOAK else 15  # seconds
@@ -74,7 +73,7 @@ def valid():
     assert alias.get("previous") != alias["champion"]
     champion = registry.find(alias["champion"])
     assert champion.tags["verdict"] in ("FIRST", "PROMOTED")
-    assert len(opened_version(champion).customers)
+    assert len(registry.bundle(alias["champion"]).customers)
     return str(champion.version)
 
 
