@@ -28,6 +28,7 @@ from serving.recommender import BASELINES
 from serving.registry import BUNDLE
 
 CHOSEN, VERSION, DECISION, SETTINGS = "chosen", "version", "decision", "settings"
+DAYS = 30  # whose measures, customer by customer, are kept in the lake
 NEW, KEPT = "the sweep's", "the champion's"
 
 log = logging.getLogger(__name__)
@@ -41,7 +42,8 @@ def check_live(night: Night) -> dict[str, Any]:
         return {}
     known, _, _ = pinned.known(night)
     judged = live.judge(bundle, known, gate.CHAMPION)
-    lake.write(lake.LIVE.format(run=night.run_id), judged)
+    lake.write(pinned.own(night, lake.LIVE), judged)
+    lake.keep_latest("live", DAYS)
     measured = evaluation.summary(judged).get(gate.CHAMPION, {})
     few = evaluation.flat(measured, (evaluation.NDCG, evaluation.CUSTOMERS))
     found = {f"live_{name}": value for name, value in few.items()}
@@ -71,7 +73,8 @@ def evaluate(night: Night) -> dict[str, Any]:
         evaluation.known_only(table), choice, champion.chosen if champion else None, sweep.load()
     )
     table = pa.concat_tables([table, gate.challenger(table, settled)])
-    lake.write(lake.EVALUATION.format(run=night.run_id), table)
+    lake.write(pinned.own(night, lake.EVALUATION), table)
+    lake.keep_latest("evaluation", DAYS)
     return _told(night, settled, table)
 
 
@@ -90,7 +93,7 @@ def register(night: Night) -> dict[str, Any]:
 def judge(night: Night) -> dict[str, Any]:
     """The verdict on the registered version, written to MLflow with its reasons."""
     version, champion = tracking.tag(night.run_id, VERSION) or "", registry.champion()
-    judged = evaluation.known_only(lake.read(lake.EVALUATION.format(run=night.run_id)))
+    judged = evaluation.known_only(lake.read(pinned.own(night, lake.EVALUATION)))
     since = _since(night, champion)
     found = [
         *gate.conditions(judged, since, sweep.load()),
@@ -134,7 +137,7 @@ def _fitted(night: Night, before: Interactions, products: pa.Table, chosen: Chos
 
 def _since(night: Night, champion: Champion | None) -> pa.Table | None:
     """Champion and challenger on the orders since: settings fitted to what the champion knew, no more."""
-    if champion is None or not lake.exists(table := lake.LIVE.format(run=night.run_id)):
+    if champion is None or not lake.exists(table := pinned.own(night, lake.LIVE)):
         return None
     judged = lake.read(table)
     if not judged.num_rows:

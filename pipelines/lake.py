@@ -35,8 +35,8 @@ RELEASES = "quarantine/releases"  # lines that a person put back
 INTERACTIONS = "interactions"
 BASKETS = "baskets"
 RULES = "rules"
-LIVE = "live/run={run}"  # what the champion's answers were worth on the orders since
-EVALUATION = "evaluation/run={run}"
+LIVE = "live/date={day}/run={run}"  # what the champion's answers were worth on the orders since
+EVALUATION = "evaluation/date={day}/run={run}"
 
 POINTER = "CURRENT"
 
@@ -146,6 +146,12 @@ def exists(table: str) -> bool:
     """Whether a table was ever written."""
     fs, root = _open(f"{table}/{POINTER}")
     return bool(fs.exists(root))
+
+
+def keep_latest(folder: str, count: int) -> None:
+    """Removes all but the last entries of a folder, in the order of their names."""
+    for name in entries(folder)[:-count]:
+        remove(f"{folder}/{name}")
 
 
 def load(path: str) -> bytes:

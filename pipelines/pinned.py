@@ -29,6 +29,11 @@ def read(night: Night, table: str) -> pa.Table:
     return lake.read_path(path(night, table))
 
 
+def own(night: Night, table: str) -> str:
+    """The name of a table that each night has for itself."""
+    return table.format(day=night.as_of, run=night.run_id)
+
+
 def known(night: Night) -> "tuple[Interactions, pa.Table, Windows]":
     """All interactions of the night, its products, and where its windows begin and end."""
     from pipelines import split

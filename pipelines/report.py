@@ -12,7 +12,7 @@ from rich.console import Group, RenderableType
 from rich.table import Column, Table
 from rich.text import Text
 
-from pipelines import evaluate, gate, lake, registry
+from pipelines import evaluate, gate, lake, pinned, registry
 from pipelines.night import Night
 from serving.recommender import BASELINES, LANES
 from serving.registry import ALIAS
@@ -51,7 +51,7 @@ def waterfall(checked: Mapping[str, Any]) -> Group:
 
 def evaluation(night: Night) -> Group:
     """Each model beside the others on the test window: a table per lane."""
-    return lanes(lake.read(lake.EVALUATION.format(run=night.run_id)))
+    return lanes(lake.read(pinned.own(night, lake.EVALUATION)))
 
 
 def lanes(judged: pa.Table) -> Group:

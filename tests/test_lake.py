@@ -94,3 +94,23 @@ def test_a_killed_writer_leaves_a_whole_table_and_the_next_one_cleans_up(home, s
 def test_a_table_never_written_is_one_clear_error(home):
     with pytest.raises(NightshelfError, match=rf"no table 'baskets' in {home}/lake: run a night first"):
         lake.read("baskets")
+
+
+def test_of_a_folder_the_latest_entries_are_kept(home):
+    for day in (3, 1, 2):
+        lake.write(f"live/date=2026-01-0{day}/run=a", OLD)
+    lake.keep_latest("live", 2)
+    assert lake.entries("live") == ["date=2026-01-02", "date=2026-01-03"]
+    lake.keep_latest("nothing", 2)
+
+
+def test_a_version_is_read_until_it_was_replaced_twice(home):
+    assert not lake.exists(TABLE)
+    lake.write(TABLE, OLD)
+    assert lake.exists(TABLE)
+    first = lake.version(TABLE)
+    lake.write(TABLE, NEW)
+    assert lake.read_path(lake.of_version(TABLE, first)) == OLD
+    lake.write(TABLE, NEW)
+    with pytest.raises(NightshelfError, match=f"other nights have replaced the table '{TABLE}'"):
+        lake.of_version(TABLE, first)
