@@ -3,7 +3,6 @@
 The wiring of the second half of a night; what each step found is in MLflow and in the lake.
 """
 
-import datetime as dt
 import json
 import logging
 import tempfile
@@ -28,6 +27,8 @@ from serving.recommender import BASELINES
 from serving.registry import BUNDLE
 
 CHOSEN, VERSION, DECISION, SETTINGS = "chosen", "version", "decision", "settings"
+AGAINST = "against"  # the version that served when the challenger was measured
+STEADY_DAYS = 7  # after which other answers than the champion's are to be expected
 DAYS = 30  # whose measures, customer by customer, are kept in the lake
 NEW, KEPT = "the sweep's", "the champion's"
 
@@ -42,8 +43,8 @@ def check_live(night: Night) -> dict[str, Any]:
         return {}
     known, _, _ = pinned.known(night)
     judged = live.judge(bundle, known, gate.CHAMPION)
-    lake.write(pinned.own(night, lake.LIVE), judged)
     lake.keep_latest("live", DAYS)
+    lake.write(pinned.own(night, lake.LIVE), judged)
     measured = evaluation.summary(judged).get(gate.CHAMPION, {})
     few = evaluation.flat(measured, (evaluation.NDCG, evaluation.CUSTOMERS))
     found = {f"live_{name}": value for name, value in few.items()}
@@ -73,8 +74,9 @@ def evaluate(night: Night) -> dict[str, Any]:
         evaluation.known_only(table), choice, champion.chosen if champion else None, sweep.load()
     )
     table = pa.concat_tables([table, gate.challenger(table, settled)])
-    lake.write(pinned.own(night, lake.EVALUATION), table)
     lake.keep_latest("evaluation", DAYS)
+    lake.write(pinned.own(night, lake.EVALUATION), table)
+    tracking.log(night.run_id, tags={AGAINST: champion.version if champion else ""})
     return _told(night, settled, table)
 
 
@@ -93,6 +95,8 @@ def register(night: Night) -> dict[str, Any]:
 def judge(night: Night) -> dict[str, Any]:
     """The verdict on the registered version, written to MLflow with its reasons."""
     version, champion = tracking.tag(night.run_id, VERSION) or "", registry.champion()
+    if (now := champion.version if champion else "") != (then := tracking.tag(night.run_id, AGAINST)):
+        raise _meanwhile(now, version, then)
     judged = evaluation.known_only(lake.read(pinned.own(night, lake.EVALUATION)))
     since = _since(night, champion)
     found = [
@@ -122,12 +126,16 @@ def promote(night: Night) -> dict[str, Any]:
         return {"version": None}
     serving = registry.champion()
     if serving and serving.version not in (decision["champion"], version):
-        raise NightshelfError(
-            f"version {serving.version} was promoted meanwhile, and version {version} was compared with"
-            f" {decision['champion'] or 'none'}: the next night compares anew"
-        )
+        raise _meanwhile(serving.version, version, decision["champion"])
     registry.promote(version, f"{decision['verdict']} on the night of {night.as_of}", decision["verdict"])
     return {"version": version}
+
+
+def _meanwhile(now: str, version: str, then: str | None) -> NightshelfError:
+    return NightshelfError(
+        f"version {now or 'none'} was promoted meanwhile, and version {version} was compared with"
+        f" {then or 'none'}: the next night compares anew"
+    )
 
 
 def _fitted(night: Night, before: Interactions, products: pa.Table, chosen: Chosen) -> Bundle:
@@ -139,14 +147,12 @@ def _since(night: Night, champion: Champion | None) -> pa.Table | None:
     """Champion and challenger on the orders since: settings fitted to what the champion knew, no more."""
     if champion is None or not lake.exists(table := pinned.own(night, lake.LIVE)):
         return None
-    judged = lake.read(table)
-    if not judged.num_rows:
+    judged, served = evaluation.known_only(lake.read(table)), _opened(champion.version)
+    if not judged.num_rows or served is None:
         return None
     known, products, _ = pinned.known(night)
-    day = day_number(dt.date.fromisoformat(champion.last_day))
-    bundle = _fitted(night, known.until(day), products, _chosen(night))
-    both = pa.concat_tables([judged, live.judge(bundle, known, gate.CHALLENGER)])
-    return evaluation.known_only(both)
+    bundle = _fitted(night, known.until(live.last_day(served)), products, _chosen(night))
+    return evaluation.known_only(pa.concat_tables([judged, live.judge(bundle, known, gate.CHALLENGER)]))
 
 
 def _of_bundle(night: Night, version: str, champion: Champion | None, judged: pa.Table) -> list[Condition]:
@@ -155,12 +161,16 @@ def _of_bundle(night: Night, version: str, champion: Champion | None, judged: pa
         bundle = registry.bundle(version)
     except BundleError as error:
         return [Condition("the bundle is whole", False, str(error))]
+    lanes = _chosen(night).lanes
+    if bundle.manifest.get("lanes") != lanes:
+        return [Condition("lanes are answered as measured", False, "the bundle's lanes are other ones")]
     known, _, cut = pinned.known(night)
     truth, bounds = known.bought(cut.validation, cut.test), sweep.load().gate
     found = [*soundness.soundness(bundle, bounds), *soundness.remembers(bundle, truth, judged, bounds)]
     if champion and (other := _opened(champion.version)):
         found.append(soundness.kept(bundle, other, bounds))
-        if tracking.tag(night.run_id, SETTINGS) == KEPT:
+        age = day_number(night.as_of) - live.last_day(other)
+        if tracking.tag(night.run_id, SETTINGS) == KEPT and age <= STEADY_DAYS:
             found += soundness.steady(bundle, other, bounds)
     return found
 
@@ -181,7 +191,7 @@ def _opened(version: str) -> Bundle | None:
     """The champion's bundle, or None where it can't be read: then it is no measure for others."""
     try:
         return registry.bundle(version)
-    except NightshelfError as error:
+    except BundleError as error:
         log.warning("the champion's bundle can't be read, nothing is compared with it: %s", error)
         return None
 

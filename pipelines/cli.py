@@ -192,5 +192,13 @@ def main() -> None:
     try:
         app()
     except NightshelfError as error:
-        print(f"nightshelf: {error}", file=sys.stderr)
-        sys.exit(1)
+        _end(str(error))
+    except Exception as error:
+        if type(error).__name__ not in ("MlflowException", "RestException"):
+            raise
+        _end("MLflow gives no answer: is it up, is NIGHTSHELF_MLFLOW_URI right?")
+
+
+def _end(told: str) -> None:
+    print(f"nightshelf: {told}", file=sys.stderr)
+    sys.exit(1)

@@ -1,7 +1,7 @@
 """The gate: a model goes live only when it is measured to be no worse than the one that serves."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -16,6 +16,7 @@ from serving.recommender import BASELINES, LANES
 
 SWEEP, CHALLENGER, CHAMPION = "sweep", "challenger", "champion"
 MAIN = "for-you"
+MANY = 100  # customers; the mean of fewer tells little by itself
 SEED = 11
 
 Verdict = Literal["FIRST", "PROMOTED", "REFUSED"]
@@ -73,22 +74,22 @@ class Decision:
 def settle(judged: pa.Table, choice: Chosen, champion: Chosen | None, sweep: SweepFile) -> Settled:
     """The challenger: the sweep's choice where that is surely better than the champion's settings.
 
-    Else it is the champion's settings on tonight's data, so that noise alone never changes settings. A
-    first model has no champion to lose against: a lane in which it loses to a baseline is answered by that.
+    Else it is the champion's settings on tonight's data, so that noise seldom changes settings. A lane that
+    is surely worse than a baseline, for a first model one that may be, is answered by that baseline.
     """
     if champion is None:
-        return _first(judged, choice, sweep)
+        first = Settled(choice, dict.fromkeys(LANES, SWEEP), [], is_new=True)
+        return _with_baselines(judged, first, sweep, Difference.may_be_worse)
     gains = differences(judged, SWEEP, CHAMPION, sweep.evaluation)
     sure = sweep.evaluation.model_copy(update={"confidence": sweep.gate.sure})
     surely = differences(judged, SWEEP, CHAMPION, sure)
     told = [f"{lane}: the sweep's choice has NDCG@10 {found}" for lane, found in gains.items()]
     better = any(found.low > 0 for found in surely.values())
     is_new = better and not any(found.may_be_worse(sweep.gate.tolerance) for found in gains.values())
-    model = SWEEP if is_new else CHAMPION
+    model, chosen = (SWEEP, choice) if is_new else (CHAMPION, champion)
     verb = "the sweep's are taken" if is_new else "the champion's are kept"
-    return Settled(
-        choice if is_new else champion, dict.fromkeys(LANES, model), [f"settings: {verb}", *told], is_new
-    )
+    settled = Settled(chosen, dict.fromkeys(LANES, model), [f"settings: {verb}", *told], is_new)
+    return _with_baselines(judged, settled, sweep, Difference.is_worse)
 
 
 def challenger(judged: pa.Table, settled: Settled) -> pa.Table:
@@ -109,7 +110,7 @@ def conditions(judged: pa.Table, live: pa.Table | None, sweep: SweepFile) -> lis
     customers = len(_by_customer(judged, CHALLENGER, MAIN))
     found = [Condition(f"{MAIN}: measured", customers > 0, f"on {customers} customers of the test window")]
     found += [
-        Condition(f"{lane}: no worse than {model}", not gain.is_worse(tolerance), f"NDCG@10 {gain}")
+        Condition(f"{lane}: not surely worse than {model}", not gain.is_worse(tolerance), f"NDCG@10 {gain}")
         for lane in LANES
         if (model := _best_baseline(judged, lane))
         and (gain := difference(judged, CHALLENGER, model, lane, sweep.evaluation))
@@ -121,7 +122,7 @@ def conditions(judged: pa.Table, live: pa.Table | None, sweep: SweepFile) -> lis
     since = differences(live, CHALLENGER, CHAMPION, sweep.evaluation) if live else {}
     return found + [
         Condition(
-            f"{lane}: no worse than the champion on the orders since",
+            f"{lane}: not surely worse than the champion on the orders since",
             not gain.is_worse(tolerance),
             f"NDCG@10 {gain}",
         )
@@ -135,16 +136,18 @@ def plausible(judged: pa.Table, before: Mapping[str, float], sweep: SweepFile) -
 
     Data, windows or code that are broken for every model alike show here alone.
     """
-    most = sweep.gate.measured_apart
-    means = {lane: mean for lane in before if (mean := _mean(judged, CHALLENGER, lane)) is not None}
-    return [
-        Condition(
-            f"{lane}: as measured before",
-            before[lane] / most <= now <= before[lane] * most,
-            f"NDCG@10 {now:.4f}, the champion's was {before[lane]:.4f}, at most {most:g} times apart",
+    most, found = sweep.gate.measured_apart, []
+    for lane, then in before.items():
+        values = _rows(judged, CHALLENGER, lane)[NDCG].to_numpy()
+        if not then or len(values) < MANY:
+            continue
+        low, high = _interval(values, sweep.evaluation)
+        told = f"NDCG@10 {values.mean():.4f} [{low:.4f}, {high:.4f}], the champion's was {then:.4f}"
+        met = high >= then / most and low <= then * most
+        found.append(
+            Condition(f"{lane}: near what was measured before", met, f"{told}, {most:g} times at most")
         )
-        for lane, now in means.items()
-    ]
+    return found
 
 
 def foretold(live: pa.Table | None, before: Mapping[str, float], sweep: SweepFile) -> list[Condition]:
@@ -184,24 +187,25 @@ def difference(
     if not shared:
         return None
     gains = np.array([own[customer] - others[customer] for customer in shared])
-    means = _resampled_means(gains, settings.resamples)
-    tail = (1 - settings.confidence) / 2
-    low, high = np.quantile(means, [tail, 1 - tail])
+    low, high = _interval(gains, settings)
     reference = float(np.mean([others[customer] for customer in shared]))
-    return Difference(float(gains.mean()), float(low), float(high), reference, len(shared))
+    return Difference(float(gains.mean()), low, high, reference, len(shared))
 
 
-def _first(judged: pa.Table, choice: Chosen, sweep: SweepFile) -> Settled:
-    lanes: dict[str, str] = dict(choice.lanes)
-    measured_as: dict[str, str] = dict.fromkeys(LANES, SWEEP)
-    reasons = []
-    for lane in LANES:
+def _with_baselines(
+    judged: pa.Table, settled: Settled, sweep: SweepFile, loses: Callable[[Difference, float], bool]
+) -> Settled:
+    """The same, but for the lanes that are lost to a baseline: that answers them."""
+    lanes, measured_as = dict(settled.chosen.lanes), dict(settled.measured_as)
+    reasons = list(settled.reasons)
+    for lane, model in settled.measured_as.items():
         best = _best_baseline(judged, lane)
-        found = difference(judged, SWEEP, best, lane, sweep.evaluation) if best else None
-        if best and found and found.may_be_worse(sweep.gate.tolerance):
+        found = difference(judged, model, best, lane, sweep.evaluation) if best else None
+        if best and found and loses(found, sweep.gate.tolerance):
             lanes[lane] = measured_as[lane] = best
-            reasons.append(f"{lane}: {best} answers it, NDCG@10 of the sweep's choice {found}")
-    return Settled(choice.model_copy(update={"lanes": lanes}), measured_as, reasons, is_new=True)
+            reasons.append(f"{lane}: {best} answers it, what was to answer it has NDCG@10 {found}")
+    chosen = settled.chosen.model_copy(update={"lanes": lanes})
+    return replace(settled, chosen=chosen, measured_as=measured_as, reasons=reasons)
 
 
 def _best_baseline(judged: pa.Table, lane: str) -> str | None:
@@ -221,6 +225,13 @@ def _by_customer(judged: pa.Table, model: str, lane: str) -> Mapping[str, float]
 
 def _rows(judged: pa.Table, model: str, lane: str) -> pa.Table:
     return judged.filter(pc.and_(pc.equal(judged[MODEL], model), pc.equal(judged[LANE], lane)))
+
+
+def _interval(values: Array, settings: Evaluation) -> tuple[float, float]:
+    """Between which the mean of values lies, by the bootstrap."""
+    tail = (1 - settings.confidence) / 2
+    low, high = np.quantile(_resampled_means(values, settings.resamples), [tail, 1 - tail])
+    return float(low), float(high)
 
 
 def _resampled_means(values: Array, resamples: int) -> Array:

@@ -32,8 +32,8 @@ CHALLENGER = "challenger"
 PREVIOUS = "previous"
 CHOSEN = "chosen"
 REASON = "reason"
+REASON_LETTERS = 1000
 HELD = "held"
-LAST_DAY = "last_day"
 MEASURED = {lane: flat_name(NDCG, lane) for lane in LANES}
 EXPERIMENT = "registry"
 ACT, VERSION, BEFORE = "act", "version", "before"
@@ -46,11 +46,10 @@ Act = Literal["FIRST", "PROMOTED", "REFUSED", "BY HAND", "ROLLBACK"]
 
 @dataclass(frozen=True)
 class Champion:
-    """The version that serves, the settings it was fitted with, and the last day that it knows."""
+    """The version that serves, the settings it was fitted with, and what was measured of them."""
 
     version: str
     chosen: Chosen
-    last_day: str
     measured: dict[str, float]  # its NDCG@10 on its own night, by lane
     held: str  # why only a surely better model may follow it; empty as a rule
 
@@ -64,7 +63,6 @@ def champion() -> Champion | None:
     return Champion(
         str(found.version),
         Chosen.model_validate_json(tags[CHOSEN]),
-        tags.get(LAST_DAY, ""),
         {lane: float(tags[name]) for lane, name in MEASURED.items() if name in tags},
         tags.get(HELD, ""),
     )
@@ -98,7 +96,9 @@ def promote(version: str, reason: str, act: Act = "BY HAND") -> None:
 
     The alias `champion` moves in one step: whoever looks sees the one or the other.
     """
-    name = settings().model_name
+    if not reason.strip():
+        raise NightshelfError("a reason is missing: it is what is left to read when somebody asks why")
+    name, reason = settings().model_name, reason[:REASON_LETTERS]
     new, old = find(version), aliased(ALIAS)
     before = str(old.version) if old and old.version != new.version else ""
     with _recorded(act, str(new.version), before, reason):
@@ -114,6 +114,7 @@ def rollback(to: str | None, reason: str) -> str:
 
     From then on a night promotes only what is surely better, until a person promotes a version.
     """
+    _end_interrupted()
     target = to or (str(found.version) if (found := aliased(PREVIOUS)) else None)
     if target is None:
         raise NightshelfError("no version served before this one: name one with --to")
@@ -131,7 +132,9 @@ def find(version: str) -> ModelVersion:
     """A version by its number; raises NightshelfError where there is none."""
     try:
         return client().get_model_version(settings().model_name, version)
-    except MlflowException:
+    except MlflowException as error:
+        if error.error_code not in ABSENT:
+            raise
         raise NightshelfError(
             f"the registry has no version {version!r} of {settings().model_name!r}: see `nightshelf status`"
         ) from None

@@ -63,7 +63,10 @@ def lanes(judged: pa.Table) -> Group:
 def verdict(decision: Mapping[str, Any], published: Mapping[str, Any]) -> str:
     """The verdict, its reasons, and the version that serves by it."""
     serves = f"version {published['version']} serves" if published["version"] else "the champion serves on"
-    return "\n".join([f"{decision['verdict']}: {serves}", *(f"  {reason}" for reason in decision["reasons"])])
+    told = [f"{decision['verdict']}: {serves}", *(f"  {reason}" for reason in decision["reasons"])]
+    if not published["version"]:
+        told.append(f"if it is good after all: nightshelf promote {decision['version']} --reason TEXT")
+    return "\n".join(told)
 
 
 def status() -> RenderableType:

@@ -59,8 +59,8 @@ def _steps(night: Night, bars: Progress) -> dict[str, Any]:
     told |= _step(bars, "register", lambda _: nightly.register(night))
     decision = _step(bars, "gate", lambda _: nightly.gate(night))
     published = _step(bars, "publish", lambda _: nightly.publish(night))
-    told |= _step(bars, "smoke", lambda _: nightly.smoke(night))
     console.print(report.evaluation(night), report.verdict(decision, published))
+    told |= _step(bars, "smoke", lambda _: nightly.smoke(night))
     return told | decision | published
 
 

@@ -107,11 +107,18 @@ def test_the_challenger_is_measured_as_what_answers_each_lane(seed):
     assert own[NDCG].to_pylist() == table.filter(pc.equal(table[MODEL], "repurchase"))[NDCG].to_pylist()
 
 
-def test_a_challenger_surely_worse_than_a_baseline_is_refused_with_the_numbers(seed):
+def test_a_lane_that_is_surely_worse_than_a_baseline_is_answered_by_it(seed):
     table = judged(seed, sweep=0.1, champion=0.25, **BASELINES)
-    decision = verdict(table, settle(table, CHOSEN, OTHER, load()))
+    settled = settle(table, CHOSEN, OTHER, load())
+    assert settled.chosen == OTHER.model_copy(update={"lanes": dict.fromkeys(LANES, "repurchase")})
+    assert verdict(table, settled).verdict == "PROMOTED"
+
+
+def test_a_challenger_surely_worse_than_a_baseline_is_refused_with_the_numbers(seed):
+    table = judged(seed, challenger=0.25, champion=0.25, **BASELINES)
+    decision = decide(conditions(table, None, load()), has_champion=True)
     assert decision.verdict == "REFUSED"
-    told = r"for-you: no worse than repurchase: NDCG@10 -0\.0\d+ \[-0\.\d+, -0\.\d+\] against 0\.\d+"
+    told = r"for-you: not surely worse than repurchase: NDCG@10 -0\.0\d+ \[-0\.\d+, -0\.\d+\] against 0\.\d+"
     assert re.fullmatch(told, decision.reasons[0])
     assert len(decision.reasons) == len(LANES)
 
@@ -138,12 +145,14 @@ def test_few_customers_since_tell_nothing(seed):
 
 
 @pytest.mark.parametrize(
-    ("before", "met"), [(0.4, True), (0.26, True), (0.24, False), (0.62, True), (0.66, False)]
+    ("before", "met"), [(0.4, True), (0.27, True), (0.22, False), (0.61, True), (0.7, False)]
 )
 def test_what_is_measured_is_near_what_was_measured_before(seed, before, met):
     table = judged(seed, challenger=0.4)
-    (found,) = plausible(table, {"for-you": before}, load())
+    (found,) = plausible(table, {"for-you": before, "discover": 0.0}, load())
     assert found.met is met
+    few = judged(seed, customers=99, challenger=0.4)
+    assert plausible(few, {"for-you": before}, load()) == []
     assert f"the champion's was {before:.4f}" in found.told
 
 

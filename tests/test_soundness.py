@@ -62,6 +62,16 @@ def test_a_bundle_as_it_should_be_meets_every_condition(bundle):
     assert len({one.name for one in found}) == len(found) == 10
 
 
+def test_of_few_products_everyone_may_get_the_same(bundle):
+    few = replace(bundle, popularity=np.where(np.arange(60) < 20, bundle.popularity, 0))
+    assert {one.name for one in soundness(few, BOUNDS)} == {one.name for one in soundness(bundle, BOUNDS)[:3]}
+
+
+def test_what_is_popular_remembers_nobody(bundle):
+    popular = replace(bundle, manifest=bundle.manifest | {"lanes": dict.fromkeys(LANES, "popularity")})
+    assert remembers(popular, KNOWN.bought(CUT, LAST), evaluation.names.SCHEMA.empty_table(), BOUNDS) == []
+
+
 def test_the_same_list_for_everyone_isnt_personal(bundle):
     same = replace(bundle, user_factors=np.tile(bundle.user_factors[:1], (len(bundle.customers), 1)))
     as_for_all = replace(same, manifest=same.manifest | {"lanes": dict.fromkeys(LANES, "als")})

@@ -328,6 +328,9 @@ CODE = {
     "the worst of the sweep is chosen": the_worst_is_chosen,
     "the oldest purchases count the most": strength_of_the_oldest,
     "what serves answers otherwise": other_answers,
+    "a bundle without lanes": final(
+        lambda rng, found: replace(found, manifest=found.manifest | {"lanes": {}})
+    ),
     "strengths by chance": history_by_chance,
     "answers that take too long": slow,
 }
