@@ -21,7 +21,7 @@ from pipelines.evaluate import NDCG, summary
 from pipelines.night import Night
 from pipelines.split import interactions
 from pipelines.train import rules
-from serving.errors import NightshelfError
+from serving.errors import BundleError, NightshelfError
 from serving.recommender import LANES
 
 FIRST = dt.date(2026, 9, 1)
@@ -141,7 +141,9 @@ def worth(world, version, day):
     known = interactions(later, world.products)
     try:
         bundle = registry.bundle(version)
-    except Exception:
+    except BundleError:
+        return 0.0
+    if not bundle.manifest["lanes"]:
         return 0.0
     truth = live.over(live.since(known, live.day_number(day)), bundle.products)
     measured = summary(live.evaluate(bundle, truth, "model")).get("model", {})
