@@ -3,6 +3,7 @@
 The wiring of the second half of a night; what each step found is in MLflow and in the lake.
 """
 
+import datetime as dt
 import json
 import logging
 import tempfile
@@ -179,7 +180,8 @@ def _of_champion(
     night: Night, champion: Champion, judged: pa.Table, since: pa.Table | None
 ) -> list[Condition]:
     """What the champion's own night and a rollback ask for."""
-    found = gate.plausible(judged, champion.measured, sweep.load())
+    is_young = champion.as_of >= str(night.as_of - dt.timedelta(days=STEADY_DAYS))
+    found = gate.plausible(judged, champion.measured, sweep.load(), is_young)
     found += gate.foretold(since, champion.measured, sweep.load())
     if champion.held and tracking.tag(night.run_id, SETTINGS) != NEW:
         told = f"only what surely beats version {champion.version} follows, or what a person promotes"

@@ -51,6 +51,7 @@ class Champion:
     version: str
     chosen: Chosen
     measured: dict[str, float]  # its NDCG@10 on its own night, by lane
+    as_of: str  # the last day of its night
     held: str  # why only a surely better model may follow it; empty as a rule
 
 
@@ -64,6 +65,7 @@ def champion() -> Champion | None:
         str(found.version),
         Chosen.model_validate_json(tags[CHOSEN]),
         {lane: float(tags[name]) for lane, name in MEASURED.items() if name in tags},
+        tags.get("as_of", ""),
         tags.get(HELD, ""),
     )
 

@@ -40,6 +40,7 @@ class Thresholds(_Part):
     sure: float = Field(gt=0, lt=1)
     live_customers: int = Field(ge=2)
     measured_apart: float = Field(gt=1)
+    measured_lost: float = Field(gt=1)
     live_apart: float = Field(gt=1)
     kept: float = Field(ge=0, le=1)
     steady: float = Field(ge=0, le=1)

@@ -149,10 +149,12 @@ def test_few_customers_since_tell_nothing(seed):
 )
 def test_what_is_measured_is_near_what_was_measured_before(seed, before, met):
     table = judged(seed, challenger=0.4)
-    (found,) = plausible(table, {"for-you": before, "discover": 0.0}, load())
+    (found,) = plausible(table, {"for-you": before, "discover": 0.0}, load(), is_young=False)
     assert found.met is met
     few = judged(seed, customers=99, challenger=0.4)
-    assert plausible(few, {"for-you": before}, load()) == []
+    assert plausible(few, {"for-you": before}, load(), is_young=True) == []
+    (young,) = plausible(table, {"for-you": 0.5}, load(), is_young=True)
+    assert not young.met
     assert f"the champion's was {before:.4f}" in found.told
 
 

@@ -19,7 +19,7 @@ CHOSEN = Chosen(
     half_lives=HalfLives(trend=7, repurchase=30),
     lanes=dict.fromkeys(LANES, "als"),
 )
-TAGS = {registry.CHOSEN: CHOSEN.model_dump_json(), "ndcg_at_10_for_you": "0.4"}
+TAGS = {registry.CHOSEN: CHOSEN.model_dump_json(), "ndcg_at_10_for_you": "0.4", "as_of": "2026-01-31"}
 
 
 @pytest.fixture
@@ -62,7 +62,7 @@ def test_a_version_is_the_challenger_until_it_is_promoted(register):
     registry.promote(version, "FIRST on a night", "FIRST")
     assert aliases() == {"challenger": "1", "champion": "1"}
     champion = registry.champion()
-    assert champion == registry.Champion("1", CHOSEN, {"for-you": 0.4}, "")
+    assert champion == registry.Champion("1", CHOSEN, {"for-you": 0.4}, "2026-01-31", "")
 
 
 def test_promotions_and_rollbacks_move_the_aliases_and_are_told(register):
@@ -88,7 +88,7 @@ def test_a_person_lifts_what_a_rollback_holds(register):
     registry.rollback("1", "odd")
     assert registry.champion().held
     registry.promote("2", "it was the shop after all")
-    assert registry.champion() == registry.Champion("2", CHOSEN, {"for-you": 0.4}, "")
+    assert registry.champion() == registry.Champion("2", CHOSEN, {"for-you": 0.4}, "2026-01-31", "")
 
 
 def test_a_refusal_is_told_with_its_reasons(register):
