@@ -99,10 +99,11 @@ def judge(night: Night) -> dict[str, Any]:
     if (now := champion.version if champion else "") != (then := tracking.tag(night.run_id, AGAINST)):
         raise _meanwhile(now, version, then)
     judged = evaluation.known_only(lake.read(pinned.own(night, lake.EVALUATION)))
-    since = _since(night, champion)
+    served = _opened(champion.version) if champion else None
+    since = _since(night, served)
     found = [
         *gate.conditions(judged, since, sweep.load()),
-        *_of_bundle(night, version, champion, judged),
+        *_of_bundle(night, version, served, judged),
         *(_of_champion(night, champion, judged, since) if champion else []),
     ]
     decision = gate.decide(found, champion is not None)
@@ -144,19 +145,19 @@ def _fitted(night: Night, before: Interactions, products: pa.Table, chosen: Chos
     return reopened(learn(before, products, chosen, rules.none(products.num_rows), night.solver))
 
 
-def _since(night: Night, champion: Champion | None) -> pa.Table | None:
+def _since(night: Night, served: Bundle | None) -> pa.Table | None:
     """Champion and challenger on the orders since: settings fitted to what the champion knew, no more."""
-    if champion is None or not lake.exists(table := pinned.own(night, lake.LIVE)):
+    if served is None or not lake.exists(table := pinned.own(night, lake.LIVE)):
         return None
-    judged, served = evaluation.known_only(lake.read(table)), _opened(champion.version)
-    if not judged.num_rows or served is None:
+    judged = evaluation.known_only(lake.read(table))
+    if not judged.num_rows:
         return None
     known, products, _ = pinned.known(night)
     bundle = _fitted(night, known.until(live.last_day(served)), products, _chosen(night))
     return evaluation.known_only(pa.concat_tables([judged, live.judge(bundle, known, gate.CHALLENGER)]))
 
 
-def _of_bundle(night: Night, version: str, champion: Champion | None, judged: pa.Table) -> list[Condition]:
+def _of_bundle(night: Night, version: str, served: Bundle | None, judged: pa.Table) -> list[Condition]:
     """What the registered bundle, as the registry gives it, is by itself and beside the champion's."""
     try:
         bundle = registry.bundle(version)
@@ -168,11 +169,11 @@ def _of_bundle(night: Night, version: str, champion: Champion | None, judged: pa
     known, _, cut = pinned.known(night)
     truth, bounds = known.bought(cut.validation, cut.test), sweep.load().gate
     found = [*soundness.soundness(bundle, bounds), *soundness.remembers(bundle, truth, judged, bounds)]
-    if champion and (other := _opened(champion.version)):
-        found.append(soundness.kept(bundle, other, bounds))
-        age = day_number(night.as_of) - live.last_day(other)
+    if served:
+        found.append(soundness.kept(bundle, served, bounds))
+        age = day_number(night.as_of) - live.last_day(served)
         if tracking.tag(night.run_id, SETTINGS) == KEPT and age <= STEADY_DAYS:
-            found += soundness.steady(bundle, other, bounds)
+            found += soundness.steady(bundle, served, bounds)
     return found
 
 

@@ -99,13 +99,13 @@ def nights() -> Iterator[str]:
     """The days of the nights that wrote a quarantine, newest first."""
     folder = lake.QUARANTINE.partition("/date=")[0]
     for name in reversed(lake.entries(folder)):
-        if lake.POINTER in lake.entries(f"{folder}/{name}"):  # a killed night leaves a folder without
+        if lake.exists(f"{folder}/{name}"):  # a killed night leaves a folder without
             yield name.removeprefix("date=")
 
 
 def releases() -> pa.Table:
     """What was put back so far, in the columns of RELEASED; no rows where nothing ever was."""
-    if lake.POINTER not in lake.entries(lake.RELEASES):
+    if not lake.exists(lake.RELEASES):
         return RELEASED.empty_table()
     return lake.read(lake.RELEASES)
 

@@ -50,7 +50,7 @@ def pulls(source: str) -> list[str]:
     """The tables of a source's pulls, oldest first, from the last full one on."""
     folder = lake.RAW_ORDERS.format(source=source)
     found = sorted(lake.entries(folder), key=lambda name: name.partition("=")[2])
-    whole = [f"{folder}/{name}" for name in found if lake.POINTER in lake.entries(f"{folder}/{name}")]
+    whole = [f"{folder}/{name}" for name in found if lake.exists(f"{folder}/{name}")]
     full = [place for place, table in enumerate(whole) if table.startswith(f"{folder}/{FULL}=")]
     return whole[full[-1] :] if full else whole
 

@@ -96,7 +96,7 @@ def _receive(night: Night, source: Source) -> Received:
 
 
 def _releases() -> DataFrame | None:
-    return lake.read_spark(session(), lake.RELEASES) if lake.POINTER in lake.entries(lake.RELEASES) else None
+    return lake.read_spark(session(), lake.RELEASES) if lake.exists(lake.RELEASES) else None
 
 
 def _check(
