@@ -13,7 +13,7 @@ from typing import Any
 import pyarrow as pa
 
 from pipelines import evaluate as evaluation
-from pipelines import gate, lake, live, pinned, publish, registry, soundness, sweep, tracking
+from pipelines import gate, lake, live, pinned, promotion, publish, registry, soundness, sweep, tracking
 from pipelines.gate import Condition, Settled
 from pipelines.night import Night
 from pipelines.registry import Champion
@@ -50,7 +50,9 @@ def check_live(night: Night) -> dict[str, Any]:
     few = evaluation.flat(measured, (evaluation.NDCG, evaluation.CUSTOMERS))
     found = {f"live_{name}": value for name, value in few.items()}
     tracking.log(night.run_id, metrics=found)
-    registry.note(champion.version, {name: f"{value:.6f}" for name, value in found.items()})
+    if str(night.as_of) >= champion.live_as_of:  # a night of the past tells less than is known
+        told = {name: f"{value:.6f}" for name, value in found.items()}
+        registry.note(champion.version, told | {registry.LIVE_AS_OF: str(night.as_of)})
     return found
 
 
@@ -124,12 +126,12 @@ def promote(night: Night) -> dict[str, Any]:
     decision = json.loads(tracking.tag(night.run_id, DECISION) or "{}")
     version = decision["version"]
     if decision["verdict"] == "REFUSED":
-        registry.refuse(version, decision["reasons"])
+        promotion.refuse(version, decision["reasons"])
         return {"version": None}
     serving = registry.champion()
     if serving and serving.version not in (decision["champion"], version):
         raise _meanwhile(serving.version, version, decision["champion"])
-    registry.promote(version, f"{decision['verdict']} on the night of {night.as_of}", decision["verdict"])
+    promotion.promote(version, f"{decision['verdict']} on the night of {night.as_of}", decision["verdict"])
     return {"version": version}
 
 
@@ -160,9 +162,14 @@ def _since(night: Night, served: Bundle | None) -> pa.Table | None:
 def _of_bundle(night: Night, version: str, served: Bundle | None, judged: pa.Table) -> list[Condition]:
     """What the registered bundle, as the registry gives it, is by itself and beside the champion's."""
     try:
-        bundle = registry.bundle(version)
+        return _asked(night, registry.bundle(version), served, judged)
     except BundleError as error:
         return [Condition("the bundle is whole", False, str(error))]
+    except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+        return [Condition("the bundle answers", False, f"asking it fails ({type(error).__name__})")]
+
+
+def _asked(night: Night, bundle: Bundle, served: Bundle | None, judged: pa.Table) -> list[Condition]:
     lanes = _chosen(night).lanes
     if bundle.manifest.get("lanes") != lanes:
         return [Condition("lanes are answered as measured", False, "the bundle's lanes are other ones")]

@@ -100,9 +100,9 @@ def history() -> None:
 @app.command()
 def promote(version: str, reason: Reason) -> None:
     """Makes a version the champion."""
-    from pipelines import registry
+    from pipelines import promotion
 
-    registry.promote(version, reason)
+    promotion.promote(version, reason)
     show(f"version {version} serves")
 
 
@@ -111,9 +111,9 @@ def rollback(
     reason: Reason, to: Annotated[str | None, typer.Option(help="Version; else the one before.")] = None
 ) -> None:
     """Makes the version before the champion again, or another."""
-    from pipelines import registry
+    from pipelines import promotion
 
-    show(f"version {registry.rollback(to, reason)} serves")
+    show(f"version {promotion.rollback(to, reason)} serves")
 
 
 @app.command()

@@ -1,19 +1,13 @@
-"""The registry act: versions of the model, the aliases that say who serves, and why.
-
-Every act is a run of its own in the experiment `registry`: begun before an alias moves, ended after. An act
-that was killed in between is ended by the next one, as far as it came.
-"""
+"""The registry: versions of the model with their tags, and the aliases that say who serves."""
 
 import json
 import logging
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import mlflow
-from mlflow.entities import Run
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 
@@ -29,19 +23,13 @@ from serving.recommender import LANES
 from serving.registry import ABSENT, ALIAS, opened_version
 
 CHALLENGER = "challenger"
-PREVIOUS = "previous"
 CHOSEN = "chosen"
-REASON = "reason"
-REASON_LETTERS = 1000
 HELD = "held"
+LIVE_AS_OF = "live_as_of"
 MEASURED = {lane: flat_name(NDCG, lane) for lane in LANES}
-EXPERIMENT = "registry"
-ACT, VERSION, BEFORE = "act", "version", "before"
 SERVING = Path(serving.__file__).parent
 REQUIREMENTS = ["mlflow-skinny", "numpy", "pandas", "pydantic", "pydantic-settings", "starlette"]
 EXAMPLE = [{"customer": "+7 (905) 545-5709", "lane": "for-you", "n": 10}]  # nobody's number
-
-Act = Literal["FIRST", "PROMOTED", "REFUSED", "BY HAND", "ROLLBACK"]
 
 
 @dataclass(frozen=True)
@@ -53,6 +41,7 @@ class Champion:
     measured: dict[str, float]  # its NDCG@10 on its own night, by lane
     as_of: str  # the last day of its night
     held: str  # why only a surely better model may follow it; empty as a rule
+    live_as_of: str  # the last day of orders that its answers were measured on since; empty at first
 
 
 def champion() -> Champion | None:
@@ -67,6 +56,7 @@ def champion() -> Champion | None:
         {lane: float(tags[name]) for lane, name in MEASURED.items() if name in tags},
         tags.get("as_of", ""),
         tags.get(HELD, ""),
+        tags.get(LIVE_AS_OF, ""),
     )
 
 
@@ -91,43 +81,6 @@ def register(folder: Path, run_id: str, tags: Mapping[str, str]) -> str:
     )
     client().set_registered_model_alias(name, CHALLENGER, version.version)
     return str(version.version)
-
-
-def promote(version: str, reason: str, act: Act = "BY HAND") -> None:
-    """Makes a version the champion, and the one before it the alias `previous`.
-
-    The alias `champion` moves in one step: whoever looks sees the one or the other.
-    """
-    if not reason.strip():
-        raise NightshelfError("a reason is missing: it is what is left to read when somebody asks why")
-    name, reason = settings().model_name, reason[:REASON_LETTERS]
-    new, old = find(version), aliased(ALIAS)
-    before = str(old.version) if old and old.version != new.version else ""
-    with _recorded(act, str(new.version), before, reason):
-        client().set_model_version_tag(name, new.version, REASON, reason)
-        client().set_model_version_tag(name, new.version, HELD, reason if act == "ROLLBACK" else "")
-        client().set_registered_model_alias(name, ALIAS, new.version)
-        if before:
-            client().set_registered_model_alias(name, PREVIOUS, before)
-
-
-def rollback(to: str | None, reason: str) -> str:
-    """The version that serves again: the one asked for, or the one that served before.
-
-    From then on a night promotes only what is surely better, until a person promotes a version.
-    """
-    _end_interrupted()
-    target = to or (str(found.version) if (found := aliased(PREVIOUS)) else None)
-    if target is None:
-        raise NightshelfError("no version served before this one: name one with --to")
-    promote(target, reason, "ROLLBACK")
-    return target
-
-
-def refuse(version: str, reasons: list[str]) -> None:
-    """Keeps on record that a version was refused, and why."""
-    with _recorded("REFUSED", version, "", "; ".join(reasons)):
-        pass
 
 
 def find(version: str) -> ModelVersion:
@@ -164,19 +117,6 @@ def versions() -> list[ModelVersion]:
     )
 
 
-def acts() -> list[Run]:
-    """What was promoted, refused and rolled back, the newest first."""
-    found: list[Run] = list(
-        client().search_runs(
-            [tracking.experiment(EXPERIMENT)],
-            f"tags.model = '{settings().model_name}'",
-            order_by=["start_time DESC"],
-            max_results=1000,
-        )
-    )
-    return found
-
-
 def note(version: str, tags: Mapping[str, Any]) -> None:
     """Adds tags to a version."""
     for name, value in tags.items():
@@ -201,33 +141,6 @@ def aliased(alias: str) -> ModelVersion | None:
         raise NightshelfError(
             f"the registry at {settings().tracking_uri} gives no answer: is MLflow up?"
         ) from None
-
-
-@contextmanager
-def _recorded(act: Act, version: str, before: str, reason: str) -> Iterator[None]:
-    """Keeps an act on record while it is done."""
-    _end_interrupted()
-    tags = {"model": settings().model_name, ACT: act, VERSION: version, BEFORE: before}
-    run = client().create_run(
-        tracking.experiment(EXPERIMENT),
-        run_name=f"{act.lower()} {version}",
-        tags=tags | {REASON: reason[: tracking.TAG_LETTERS]},
-    )
-    yield
-    client().set_terminated(run.info.run_id)
-
-
-def _end_interrupted() -> None:
-    """Ends the acts that were killed: one whose alias moved is done, another never was."""
-    serving_now = aliased(ALIAS)
-    for run in acts():
-        if run.info.status != "RUNNING":
-            continue
-        tags = run.data.tags
-        moved = serving_now is not None and str(serving_now.version) == tags[VERSION]
-        if moved and tags[BEFORE]:
-            client().set_registered_model_alias(settings().model_name, PREVIOUS, tags[BEFORE])
-        client().set_terminated(run.info.run_id, "FINISHED" if moved else "KILLED")
 
 
 def _ensure_model() -> None:

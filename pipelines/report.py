@@ -12,7 +12,7 @@ from rich.console import Group, RenderableType
 from rich.table import Column, Table
 from rich.text import Text
 
-from pipelines import evaluate, gate, lake, pinned, registry
+from pipelines import evaluate, gate, lake, pinned, promotion, registry
 from pipelines.night import Night
 from serving.recommender import BASELINES, LANES
 from serving.registry import ALIAS
@@ -75,8 +75,8 @@ def status() -> RenderableType:
     if serving is None:
         return "no model yet: run `nightshelf retrain`"
     version, tags = str(serving.version), serving.tags
-    acts = (act for act in registry.acts() if act.data.tags[registry.VERSION] == version)
-    told = [f"version {version} serves{_since(next(acts, None))}: {tags.get(registry.REASON, '')}"]
+    acts = (act for act in promotion.acts() if act.data.tags[promotion.VERSION] == version)
+    told = [f"version {version} serves{_since(next(acts, None))}: {tags.get(promotion.REASON, '')}"]
     if LIVE in tags:
         told.append(f"on the orders since its last day it has NDCG@10 {float(tags[LIVE]):.4f} in for-you")
     if held := tags.get(registry.HELD):
@@ -87,10 +87,10 @@ def status() -> RenderableType:
 def history() -> RenderableType:
     """What was promoted, refused and rolled back, the newest first."""
     table = Table("when (UTC)", "act", "version", "before", "reason")
-    for act in registry.acts():
+    for act in promotion.acts():
         tags, done = act.data.tags, act.info.status == "FINISHED"
-        told = (tags[name] for name in (registry.VERSION, registry.BEFORE, registry.REASON))
-        name = tags[registry.ACT] + ("" if done else " (broken off)")
+        told = (tags[name] for name in (promotion.VERSION, promotion.BEFORE, promotion.REASON))
+        name = tags[promotion.ACT] + ("" if done else " (broken off)")
         table.add_row(*map(Text, (_when(act), name, *told)))
     return table if table.row_count else "nothing was promoted yet: run `nightshelf retrain`"
 

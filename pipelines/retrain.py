@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from mlflow.exceptions import MlflowException
+from requests import RequestException
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Column
@@ -32,9 +33,10 @@ def retrain(full: bool = False, **asked: str | None) -> dict[str, Any]:
     except NightshelfError as error:
         _close(night, str(error))
         raise
-    except MlflowException as error:
+    except (MlflowException, RequestException) as error:  # the latter where it takes no artifact
+        cause = getattr(error, "error_code", type(error).__name__)
         raise NightshelfError(
-            f"MLflow at {settings().tracking_uri} failed in the middle of the night ({error.error_code}):"
+            f"MLflow at {settings().tracking_uri} failed in the middle of the night ({cause}):"
             " the champion serves on; see that it is up and run the night again"
         ) from None
     except BaseException as error:

@@ -5,7 +5,7 @@ import pytest
 from rich.console import Console
 from shops import catalogue, random_shop
 
-from pipelines import registry, report, tracking
+from pipelines import promotion, registry, report, tracking
 from pipelines.sweep import Chosen, HalfLives
 from pipelines.train.als import AlsSettings
 from pipelines.train.bundle import learn
@@ -51,7 +51,7 @@ def told(what):
 def acts():
     return [
         (act.data.tags["act"], act.data.tags["version"], act.data.tags["before"], act.info.status)
-        for act in registry.acts()
+        for act in promotion.acts()
     ]
 
 
@@ -59,18 +59,18 @@ def test_a_version_is_the_challenger_until_it_is_promoted(register):
     assert registry.champion() is None
     version = register()
     assert (version, aliases()) == ("1", {"challenger": "1"})
-    registry.promote(version, "FIRST on a night", "FIRST")
+    promotion.promote(version, "FIRST on a night", "FIRST")
     assert aliases() == {"challenger": "1", "champion": "1"}
     champion = registry.champion()
-    assert champion == registry.Champion("1", CHOSEN, {"for-you": 0.4}, "2026-01-31", "")
+    assert champion == registry.Champion("1", CHOSEN, {"for-you": 0.4}, "2026-01-31", "", "")
 
 
 def test_promotions_and_rollbacks_move_the_aliases_and_are_told(register):
     for number in ("1", "2", "3"):
-        registry.promote(register(), f"night {number}", "FIRST" if number == "1" else "PROMOTED")
+        promotion.promote(register(), f"night {number}", "FIRST" if number == "1" else "PROMOTED")
     assert aliases() == {"challenger": "3", "champion": "3", "previous": "2"}
-    assert registry.rollback(None, "odd [answers]") == "2"
-    assert aliases() == {"challenger": "3", "champion": "2", "previous": "3"}
+    assert promotion.rollback(None, "odd [answers]") == "2"
+    assert aliases() == {"challenger": "3", "champion": "2", "previous": "1"}
     assert registry.champion().held == "odd [answers]"
     assert acts()[0] == ("ROLLBACK", "2", "3", "FINISHED")
     assert acts()[-1] == ("FIRST", "1", "", "FINISHED")
@@ -82,19 +82,30 @@ def test_promotions_and_rollbacks_move_the_aliases_and_are_told(register):
     assert "after a rollback (odd [answers]) only what surely beats it follows" in status
 
 
+def test_a_second_rollback_goes_further_back_and_never_forth_again(register):
+    for _ in range(3):
+        promotion.promote(register(), "a night", "PROMOTED")
+    assert [promotion.rollback(None, "odd") for _ in range(2)] == ["2", "1"]
+    with pytest.raises(NightshelfError, match="no version served before this one"):
+        promotion.rollback(None, "still odd")
+    assert aliases() == {"challenger": "3", "champion": "1"}
+    promotion.promote("3", "it was the shop")
+    assert promotion.rollback(None, "odd after all") == "1"
+
+
 def test_a_person_lifts_what_a_rollback_holds(register):
     for _ in range(2):
-        registry.promote(register(), "a night", "PROMOTED")
-    registry.rollback("1", "odd")
+        promotion.promote(register(), "a night", "PROMOTED")
+    promotion.rollback("1", "odd")
     assert registry.champion().held
-    registry.promote("2", "it was the shop after all")
-    assert registry.champion() == registry.Champion("2", CHOSEN, {"for-you": 0.4}, "2026-01-31", "")
+    promotion.promote("2", "it was the shop after all")
+    assert registry.champion() == registry.Champion("2", CHOSEN, {"for-you": 0.4}, "2026-01-31", "", "")
 
 
 def test_a_refusal_is_told_with_its_reasons(register):
-    registry.promote(register(), "FIRST", "FIRST")
+    promotion.promote(register(), "FIRST", "FIRST")
     second = register(**registry.verdict_tags("REFUSED", ["discover: too bad", "for-you: worse"]))
-    registry.refuse(second, ["discover: too bad", "for-you: worse"])
+    promotion.refuse(second, ["discover: too bad", "for-you: worse"])
     assert registry.champion().version == "1"
     assert "discover: too bad; for-you: worse" in told(report.history())
     assert "discover: too bad" in told(report.status())
@@ -102,11 +113,11 @@ def test_a_refusal_is_told_with_its_reasons(register):
 
 def test_a_version_that_isnt_there_is_named(register):
     with pytest.raises(NightshelfError, match=r"no version '7' of 'nightshelf': see `nightshelf status`"):
-        registry.promote("7", "why not")
+        promotion.promote("7", "why not")
     with pytest.raises(NightshelfError, match="no version served before this one"):
-        registry.rollback(None, "why not")
+        promotion.rollback(None, "why not")
     with pytest.raises(NightshelfError, match="a reason is missing"):
-        registry.promote("7", " ")
+        promotion.promote("7", " ")
 
 
 KILLED_AT = [
@@ -122,7 +133,7 @@ def test_an_act_killed_at_any_point_leaves_a_valid_registry_and_is_ended_by_the_
     register, monkeypatch, at
 ):
     for _ in range(2):
-        registry.promote(register(), "a night", "PROMOTED")
+        promotion.promote(register(), "a night", "PROMOTED")
     third = register()
     with monkeypatch.context() as patch:
         name, _, alias = at.partition(" ")
@@ -135,10 +146,10 @@ def test_an_act_killed_at_any_point_leaves_a_valid_registry_and_is_ended_by_the_
 
         patch.setattr(tracking.client(), name, killed)
         with pytest.raises(KeyboardInterrupt):
-            registry.promote(third, "a night", "PROMOTED")
+            promotion.promote(third, "a night", "PROMOTED")
     moved = at in KILLED_AT[2:]
     assert registry.champion().version == ("3" if moved else "2")
-    registry.promote(register(), "the next night", "PROMOTED")
+    promotion.promote(register(), "the next night", "PROMOTED")
     assert aliases() == {"challenger": "4", "champion": "4", "previous": "3" if moved else "2"}
     assert {status for *_, status in acts()} <= {"FINISHED", "KILLED"}
     broken = [act for act in acts() if act[3] == "KILLED"]
@@ -152,7 +163,7 @@ def test_reasons_too_long_for_a_tag_are_cut_between_reasons():
 
 
 def test_a_version_loads_with_plain_mlflow_and_has_an_example(register):
-    registry.promote(register(), "FIRST", "FIRST")
+    promotion.promote(register(), "FIRST", "FIRST")
     loaded = mlflow.pyfunc.load_model(f"models:/nightshelf@{registry.ALIAS}")
     assert loaded.metadata.signature is not None
     (answer,) = loaded.predict(loaded.input_example)

@@ -10,7 +10,7 @@ from gate_nights import NIGHTS, TOLERANCE, generator, outcome, run, world
 from homes import fresh_home
 from poisons import CODE, DATA
 
-from pipelines import registry
+from pipelines import promotion, registry
 from pipelines.comparison import compare
 from pipelines.evaluate import MODEL, NDCG, summary
 from pipelines.settings import Split
@@ -27,7 +27,7 @@ def test_no_poisoned_night_makes_answers_worse(seed, tmp_path, capsys):
         for name in chosen:
             found[name] = poisoned(shop, seed, name)
             show(name, found[name])
-            registry.promote("1", "the next poison meets the same champion")
+            promotion.promote("1", "the next poison meets the same champion")
     assert len(DATA) + len(CODE) >= NIGHTS
     worse = [name for name, got in found.items() if got.verdict == "PROMOTED" and is_worse(got)]
     assert worse == []
@@ -83,14 +83,14 @@ def test_a_rollback_holds_until_a_person_lifts_it(seed, home):
     shop = world(seed, nights=4)
     for number in (0, 1):
         assert run(shop, number, seed)[0]["verdict"] in ("FIRST", "PROMOTED")
-    registry.rollback(None, "odd answers")
+    promotion.rollback(None, "odd answers")
     decision, *_ = run(shop, 2, seed)
     assert decision["verdict"] == "REFUSED"
     assert decision["reasons"] == [
         "a rollback holds: odd answers: only what surely beats version 1 follows, or what a person promotes"
     ]
     assert registry.champion().version == "1"
-    registry.promote("3", "seen and found good")
+    promotion.promote("3", "seen and found good")
     assert run(shop, 3, seed)[0]["verdict"] == "PROMOTED"
     assert registry.champion().version == "4"
     for how in get_args(Split):

@@ -10,7 +10,7 @@ import pytest
 from homes import fresh_home, served
 
 from pipelines import columns as c
-from pipelines import lake, registry, tracking
+from pipelines import lake, promotion, registry, tracking
 from pipelines.demo.api import app
 from pipelines.demo.dirt import Dirt
 from pipelines.demo.shop import Shop
@@ -192,5 +192,5 @@ def test_the_next_night_is_promoted_and_a_bad_one_leaves_the_champion(night, mon
         retrain(as_of=str(LAST))
     assert registry.champion().version == serving
     if serving == "2":
-        assert registry.rollback(None, "a test") == "1"
+        assert promotion.rollback(None, "a test") == "1"
         assert registry.champion().version == "1"

@@ -16,7 +16,7 @@ import pytest
 from gate_nights import judged, prepared, run, world
 from homes import fresh_home
 
-from pipelines import lake, nightly, pinned, registry, tracking
+from pipelines import lake, nightly, pinned, promotion, registry, tracking
 from serving.errors import NightshelfError
 
 SOAK = "NIGHTSHELF_TEST_NIGHTS" in os.environ
@@ -146,7 +146,7 @@ def test_a_night_killed_at_any_moment_leaves_a_valid_registry_and_the_next_goes_
             before = valid()
     assert int(run(shop, 1, 7)[0]["version"]) > int(before)
     assert int(valid()) > int(before)
-    assert {act.info.status for act in registry.acts()} <= {"FINISHED", "KILLED"}
+    assert {act.info.status for act in promotion.acts()} <= {"FINISHED", "KILLED"}
     assert tracking.client()
 
 
