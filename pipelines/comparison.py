@@ -1,23 +1,26 @@
-"""The champion's settings beside the baselines, fitted and measured anew on what the lake holds."""
+"""The champion's settings beside baselines and yardsticks, measured anew on what the lake holds."""
 
 import pyarrow as pa
 
 from pipelines import columns as c
 from pipelines import evaluate as evaluation
-from pipelines import gate, lake, registry, split, sweep
-from pipelines.settings import Split, settings
+from pipelines import gate, lake, registry, split, sweep, yardsticks
+from pipelines.settings import Solver, Split, settings
 from pipelines.split import Interactions
+from pipelines.sweep import Chosen
 from pipelines.train import rules
 from pipelines.train.bundle import learn, reopened
+from serving.bundle import Bundle
 from serving.errors import NightshelfError
-from serving.recommender import BASELINES
+from serving.recommender import BASELINES, Scorer
 
 HELD_OUT = 0.2  # share of the purchases of a random split
 SEED = 3
+FOREVER = 1e6  # days after which a purchase counts half, where age is to play no part
 
 
 def compare(how: Split) -> pa.Table:
-    """The rows of `evaluate` for the champion's settings, ALS alone and the baselines on a split.
+    """The rows of `judge` for the champion's settings on a split.
 
     Only `time` is what a shop meets. The other two let training see what came later: they are for
     comparisons with papers that did so. Raises NightshelfError where nothing serves yet.
@@ -28,12 +31,33 @@ def compare(how: Split) -> pa.Table:
     products = lake.read(lake.PRODUCTS)
     known = split.interactions(lake.read(lake.INTERACTIONS), products[c.PRODUCT].to_pylist())
     before, truth = _parts(known, how)
-    silent = rules.none(products.num_rows)
-    bundle = reopened(learn(before, products, champion.chosen, silent, settings().solver))
+    return judge(before, truth, products, champion.chosen, settings().solver)
+
+
+def judge(
+    before: Interactions, truth: Interactions, products: pa.Table, chosen: Chosen, solver: Solver
+) -> pa.Table:
+    """The rows of `evaluate` for settings fitted to what was known, as champion, and for each yardstick."""
+    bundle = _fitted(before, products, chosen, solver)
     groups = evaluation.customer_groups(before)
+    scorers: dict[str, str | Scorer] = {name: name for name in (*BASELINES, "als")}
+    scorers[yardsticks.LATELY] = yardsticks.popularity_lately
+    if products.num_rows <= yardsticks.MOST_PRODUCTS:
+        scorers[yardsticks.EASE] = yardsticks.ease(bundle)
     judged = [evaluation.evaluate(bundle, truth, gate.CHAMPION, groups=groups)]
-    judged += [evaluation.evaluate(bundle, truth, name, name, groups) for name in (*BASELINES, "als")]
-    return pa.concat_tables(judged)
+    judged += [evaluation.evaluate(bundle, truth, name, one, groups) for name, one in scorers.items()]
+    plain = _fitted(before, products, _plain(chosen), solver)
+    return pa.concat_tables([*judged, evaluation.evaluate(plain, truth, yardsticks.PLAIN, "als", groups)])
+
+
+def _plain(chosen: Chosen) -> Chosen:
+    """The same settings on plain counts: a purchase counts as much as another, however old."""
+    als = chosen.als.model_copy(update={"half_life_days": FOREVER})
+    return chosen.model_copy(update={"als": als})
+
+
+def _fitted(before: Interactions, products: pa.Table, chosen: Chosen, solver: Solver) -> Bundle:
+    return reopened(learn(before, products, chosen, rules.none(products.num_rows), solver))
 
 
 def _parts(known: Interactions, how: Split) -> tuple[Interactions, Interactions]:

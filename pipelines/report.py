@@ -12,7 +12,7 @@ from rich.console import Group, RenderableType
 from rich.table import Column, Table
 from rich.text import Text
 
-from pipelines import evaluate, gate, lake, pinned, promotion, registry
+from pipelines import evaluate, gate, lake, pinned, promotion, registry, yardsticks
 from pipelines.night import Night
 from serving.recommender import BASELINES, LANES
 from serving.registry import ALIAS
@@ -25,7 +25,10 @@ HEADINGS = {
     evaluate.MRR: "MRR",
     evaluate.MPR: "mean percentile rank",
 }
-ORDER = (gate.CHALLENGER, gate.SWEEP, gate.CHAMPION, *BASELINES, "als")
+ORDER = (
+    *(gate.CHALLENGER, gate.SWEEP, gate.CHAMPION, *BASELINES, "als"),
+    *(yardsticks.LATELY, yardsticks.PLAIN, yardsticks.EASE),
+)
 LIVE = f"live_{evaluate.NDCG}_for_you"
 LAST = 10  # versions that a status shows
 

@@ -11,6 +11,7 @@ from serving.bundle import Array, Bundle
 Lane = Literal["for-you", "buy-again", "discover"]
 Component = Literal["popularity", "trend", "repurchase", "als"]
 Kind = Literal["repurchase", "taste", "bought-together", "trending"]
+Scorer = Callable[[Bundle, Array], Array]  # (n,) rows of customers to scores of all products, (n, P)
 
 LANES: tuple[Lane, ...] = get_args(Lane)
 BASELINES: tuple[Component, ...] = ("popularity", "trend", "repurchase")
@@ -50,7 +51,7 @@ def als(bundle: Bundle, customers: Array) -> Array:
     return bundle.user_factors[customers] @ bundle.item_factors.T
 
 
-SCORES: dict[str, Callable[[Bundle, Array], Array]] = {
+SCORES: dict[str, Scorer] = {
     "popularity": popularity,
     "trend": trend,
     "repurchase": repurchase,
@@ -58,15 +59,14 @@ SCORES: dict[str, Callable[[Bundle, Array], Array]] = {
 }
 
 
-def scores(bundle: Bundle, customers: Array, lane: Lane, component: str | None = None) -> Array:
+def scores(bundle: Bundle, customers: Array, lane: Lane, component: str | Scorer | None = None) -> Array:
     """The scores of all products for known customers, -inf where a lane excludes one.
 
-    customers: (n,) rows of the bundle. component: what scores; the lane's own where None.
+    customers: (n,) rows of the bundle. component: what scores, or its name; the lane's own where None.
     Returns (n, P) float32. A product that nobody has bought yet is no answer of any component.
     """
-    values = SCORES[component or bundle.manifest["lanes"][lane]](bundle, customers).astype(
-        np.float32, copy=False
-    )
+    scorer = component if callable(component) else SCORES[component or bundle.manifest["lanes"][lane]]
+    values = scorer(bundle, customers).astype(np.float32, copy=False)
     values[:, bundle.popularity == 0] = -np.inf
     if lane != "for-you":
         bought = bought_mask(bundle, customers)

@@ -15,7 +15,7 @@ from pipelines.evaluate.ranking import NOBODY, Ranking, rank, rank_metrics, rmse
 from pipelines.evaluate.traits import trait_metrics, traits
 from pipelines.split import Interactions
 from serving.bundle import Array, Bundle
-from serving.recommender import LANES, Lane, scores
+from serving.recommender import LANES, Lane, Scorer, scores
 
 CELLS = 2**22  # scores at once; a cell takes some 30 bytes
 
@@ -46,13 +46,13 @@ def evaluate(
     bundle: Bundle,
     truth: Interactions,
     model: str,
-    component: str | None = None,
+    component: str | Scorer | None = None,
     groups: Array | None = None,
 ) -> pa.Table:
     """One row per lane and judged customer, in the columns of `names.SCHEMA`.
 
-    truth: purchases after the bundle's cut, over the same products. component: what scores; each
-    lane's own where None. groups: (C,) `customer_groups` of what the bundle was learned from; the
+    truth: purchases after the bundle's cut, over the same products. component: what scores, or its
+    name; each lane's own where None. groups: (C,) `customer_groups` of what the bundle was learned from; the
     group of a known customer is null where None. Who was unknown at the cut is in lane for-you
     alone, as group `unknown`. A metric is null where a customer has nothing to measure it on.
     """
@@ -80,7 +80,7 @@ def _window(bundle: Bundle, truth: Interactions, groups: Array | None) -> Window
     )
 
 
-def _questions(bundle: Bundle, window: Window, component: str | None) -> Iterator[Question]:
+def _questions(bundle: Bundle, window: Window, component: str | Scorer | None) -> Iterator[Question]:
     """Known customers in each lane; the others as strangers, who are answered what trends."""
     buyers = np.flatnonzero(np.diff(window.bought.indptr) > 0)
     known = window.row[buyers] >= 0

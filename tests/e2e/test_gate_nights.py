@@ -10,7 +10,7 @@ from gate_nights import NIGHTS, TOLERANCE, generator, outcome, run, world
 from homes import fresh_home
 from poisons import CODE, DATA
 
-from pipelines import promotion, registry
+from pipelines import promotion, registry, report
 from pipelines.comparison import compare
 from pipelines.evaluate import MODEL, NDCG, summary
 from pipelines.settings import Split
@@ -95,6 +95,6 @@ def test_a_rollback_holds_until_a_person_lifts_it(seed, home):
     assert registry.champion().version == "4"
     for how in get_args(Split):
         models = set(compare(how)[MODEL].unique().to_pylist())
-        assert models == {"champion", "popularity", "trend", "repurchase", "als"}
+        assert models == set(report.ORDER) - {"challenger", "sweep"}
     measured = summary(compare("time"))["champion"]["for-you"][NDCG]
     assert f"{measured:.6f}" == registry.find("4").tags["ndcg_at_10_for_you"]
