@@ -5,10 +5,8 @@ MLflow. So the steps run in one process (`nightshelf retrain`) or each in its ow
 """
 
 import datetime as dt
-import time
 from typing import Any
 
-import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines import columns as c
@@ -113,21 +111,12 @@ def live(night: Night) -> dict[str, Any]:
 def sweep(night: Night, candidate: dict[str, Any]) -> dict[str, Any]:
     """Trains one candidate on what came before the validation window and measures it there."""
     from pipelines import evaluate as evaluation
-    from pipelines import split
     from pipelines import sweep as sweeps
-    from pipelines.train.bundle import attempt
+    from pipelines import trial
 
     tried = sweeps.Candidate.model_validate(candidate)
-    known, products, cut = pinned.known(night)
-    seconds, judged = 0.0, []
-    for learned, judged_until in split.folds(cut, sweeps.load().evaluation.folds, int(known.day.min())):
-        started = time.monotonic()
-        bundle = attempt(known.until(learned), products, tried, night.solver)
-        seconds += time.monotonic() - started
-        truth = known.bought(learned, judged_until)
-        judged.append(evaluation.evaluate(bundle, truth, tried.name, tried.component))
-    measured = evaluation.summary(pa.concat_tables(judged)).get(tried.name, {})
-    metrics = evaluation.flat(measured, evaluation.FEW) | {"fit_seconds": seconds}
+    found = trial.run(*pinned.known(night), tried, sweeps.load().evaluation.folds, night.solver)
+    metrics = evaluation.flat(found.metrics, evaluation.FEW) | {"fit_seconds": found.seconds}
     tracking.log_child(night.run_id, tried.name, tried.model_dump_json(), tried.params(), metrics)
     return {"name": tried.name} | {name: round(value, 4) for name, value in metrics.items() if "ndcg" in name}
 
