@@ -1,4 +1,4 @@
-"""Runs every benchmark and keeps the latest figures beside the code: benchmarks/figures.md."""
+"""Runs every benchmark and keeps the latest figures beside the code: figures.md, quality.md."""
 
 import datetime as dt
 import os
@@ -7,14 +7,14 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks import evaluation, extraction, first_answer, night, solvers, validation
+from benchmarks import evaluation, extraction, first_answer, night, quality, solvers, validation
 
-FIGURES = Path(__file__).with_name("figures.md")
+FIGURES, QUALITY = (Path(__file__).with_name(name) for name in ("figures.md", "quality.md"))
 DATA = Path(os.environ.get("NIGHTSHELF_TEST_DATA", Path(__file__).parents[2] / "shared" / "data"))
 
 
 def main() -> None:
-    """Writes figures.md."""
+    """Writes figures.md and quality.md."""
     retail = DATA / "online_retail_ii.parquet"
     if not retail.exists():
         sys.exit("online_retail_ii.parquet is missing: set NIGHTSHELF_TEST_DATA to the folder that holds it")
@@ -26,11 +26,12 @@ def main() -> None:
         parts.append(night.online_retail(retail, Path(folder) / "retail"))
         parts.append(validation.compare(retail, Path(folder) / "validation"))
         parts.append(solvers.compare(Path(folder) / "retail"))
+        QUALITY.write_text(quality.compare(Path(folder) / "retail"))
         parts.append(evaluation.compare())
         parts.append(extraction.compare(Path(folder) / "extraction"))
         parts.append(first_answer.demo_shop(Path(folder) / "clone"))
     FIGURES.write_text("\n".join(parts))
-    print(FIGURES.read_text())
+    print(FIGURES.read_text(), QUALITY.read_text(), sep="\n")
 
 
 main()
