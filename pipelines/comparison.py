@@ -16,7 +16,6 @@ from serving.recommender import BASELINES, Scorer
 
 HELD_OUT = 0.2  # share of the purchases of a random split
 SEED = 3
-FOREVER = 1e6  # days after which a purchase counts half, where age is to play no part
 
 
 def compare(how: Split) -> pa.Table:
@@ -46,14 +45,8 @@ def judge(
         scorers[yardsticks.EASE] = yardsticks.ease(bundle)
     judged = [evaluation.evaluate(bundle, truth, gate.CHAMPION, groups=groups)]
     judged += [evaluation.evaluate(bundle, truth, name, one, groups) for name, one in scorers.items()]
-    plain = _fitted(before, products, _plain(chosen), solver)
+    plain = _fitted(before, products, chosen.model_copy(update={"als": yardsticks.PLAIN_ALS}), solver)
     return pa.concat_tables([*judged, evaluation.evaluate(plain, truth, yardsticks.PLAIN, "als", groups)])
-
-
-def _plain(chosen: Chosen) -> Chosen:
-    """The same settings on plain counts: a purchase counts as much as another, however old."""
-    als = chosen.als.model_copy(update={"half_life_days": FOREVER})
-    return chosen.model_copy(update={"als": als})
 
 
 def _fitted(before: Interactions, products: pa.Table, chosen: Chosen, solver: Solver) -> Bundle:
