@@ -20,7 +20,7 @@ from serving.errors import BundleError
 
 FORMAT = 2
 MANIFEST = "manifest.json"
-FEW_BUYERS = 5  # of fewer a product's factors say more of these people than of the product
+FEW_BUYERS = 3  # of fewer, factors tell of these people rather than of the product
 
 Array = npt.NDArray[Any]
 Manifest = dict[str, Any]

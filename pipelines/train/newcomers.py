@@ -7,6 +7,7 @@ import scipy.sparse as sp
 from sklearn.neighbors import NearestNeighbors
 
 from serving.bundle import FEW_BUYERS, Array
+from serving.recommender import ALIKE
 
 NEIGHBOURS = 20
 SHARPNESS = 4  # power of the cosine by which a neighbour weighs
@@ -58,7 +59,7 @@ def _weights(described: Array, known: Array, asked: Array) -> sp.csr_matrix:
     index = NearestNeighbors(n_neighbors=min(NEIGHBOURS + 1, len(known))).fit(described[known])
     distance, found = index.kneighbors(described[asked])
     cosine = np.where(known[found] == asked[:, None], 0, 1 - distance**2 / 2)
-    weight = np.maximum(cosine, 0) ** SHARPNESS
+    weight = np.where(cosine >= ALIKE, cosine, 0) ** SHARPNESS
     weight /= weight.sum(axis=1, keepdims=True) + DOUBT
     rows = np.repeat(np.arange(len(asked)), found.shape[1])
     weights = sp.csr_matrix((weight.ravel(), (rows, found.ravel())), shape=(len(asked), len(known)))
