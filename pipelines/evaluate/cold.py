@@ -4,7 +4,7 @@ Of the products that sell after the cut some are hidden: what was learned knows 
 none of their purchases. Judged are customers known at the cut, by their purchases of these after it.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -19,7 +19,7 @@ K = 10
 class Found:
     """Of the purchases of hidden products, which share stood among the first K answers."""
 
-    purchases: int
+    purchases: float
     among_hidden: float  # where hidden products alone may be answered
     among_all: float  # where all may be that the customer hasn't bought
     chance_among_hidden: float
@@ -80,8 +80,7 @@ def popularity_within_category(bundle: Bundle) -> Array:
 
 def mean(several: list[Found]) -> Found:
     """The mean of each measure over several draws."""
-    values = {name: [vars(one)[name] for one in several] for name in vars(several[0])}
-    return replace(several[0], **{name: float(np.mean(found)) for name, found in values.items()})
+    return Found(**{name: float(np.mean([vars(one)[name] for one in several])) for name in vars(several[0])})
 
 
 def _pairs(bundle: Bundle, truth: Interactions, products: Array) -> tuple[Array, Array]:

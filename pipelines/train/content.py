@@ -40,9 +40,10 @@ def vectors(products: pa.Table) -> Array:
         ]
     ).tocsr()
     features = features[:, features.getnnz(axis=0) >= SHARED]
+    has_text = features.getnnz(axis=1) > 0  # the reduction leaves a trace of rounding in empty rows
     described = normalize(_reduced(features, DIMENSION - 1))
-    prices = PRICES * _prices(products[c.PRICE].to_numpy()) * (features.getnnz(axis=1) > 0)
-    return normalize(np.column_stack([described, prices])).astype(np.float32)
+    prices = PRICES * _prices(products[c.PRICE].to_numpy())
+    return np.asarray(normalize(np.column_stack([described, prices]) * has_text[:, None]), np.float32)
 
 
 def nothing(products: int) -> Array:
@@ -63,7 +64,7 @@ def _tfidf(texts: list[str], analyzer: str, lengths: tuple[int, int]) -> sp.csr_
         norm=None,
         dtype=np.float32,
     ).transform(texts)
-    return TfidfTransformer(sublinear_tf=True).fit_transform(counts)
+    return sp.csr_matrix(TfidfTransformer(sublinear_tf=True).fit_transform(counts))
 
 
 def _labels(texts: list[str]) -> sp.csr_matrix:

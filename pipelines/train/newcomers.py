@@ -69,4 +69,5 @@ def _weights(described: Array, known: Array, asked: Array) -> sp.csr_matrix:
 
 def _scaled(values: Array, tried: Array, true: Array) -> Array:
     """The values times the factor, 0 at least, that brings what was tried closest to the truth."""
-    return values * max(np.vdot(tried, true) / max(np.vdot(tried, tried), 1e-12), 0)
+    fitting = float(np.vdot(tried, true)) / max(float(np.vdot(tried, tried)), 1e-12)
+    return np.asarray(values * max(fitting, 0.0))

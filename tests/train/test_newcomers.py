@@ -58,7 +58,7 @@ def test_hidden_products_are_found_far_more_often_than_by_chance_and_by_their_ca
         print(found, popular, expected, sep="\n")
         assert found.among_hidden > max(popular.among_hidden, expected.among_hidden)
         assert found.among_all > max(popular.among_all, expected.among_all)
-    assert found.among_all > CHANCE * found.chance_among_all
+        assert found.among_all > CHANCE * found.chance_among_all
     assert 0.01 < found.shown < 0.3  # they neither vanish nor flood: a tenth of all products is hidden
 
 
