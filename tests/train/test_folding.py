@@ -15,14 +15,14 @@ from serving.recommender import best
 
 HALF_LIFE = 30.0
 CHOSEN = Chosen(
-    als=AlsSettings(rank=32, regularisation=1.0, alpha=10, half_life_days=HALF_LIFE, iterations=15),
+    als=AlsSettings(rank=16, regularisation=10.0, alpha=10, half_life_days=HALF_LIFE, iterations=10),
     half_lives=HalfLives(trend=14, repurchase=HALF_LIFE),
     lanes={},
 )
 
 
 def learned(solver):
-    shop = demo(days=40)
+    shop = demo(days=20)
     products = catalogue([product.decode() for product in shop.products])
     return learn(shop.until(int(shop.day.max())), products, CHOSEN, none(products.num_rows), solver)
 
