@@ -9,6 +9,7 @@ import json
 import os
 import shutil
 from dataclasses import dataclass, field, fields
+from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
 
@@ -17,8 +18,9 @@ import numpy.typing as npt
 
 from serving.errors import BundleError
 
-FORMAT = 1
+FORMAT = 2
 MANIFEST = "manifest.json"
+FEW_BUYERS = 3  # of fewer, factors tell of these people rather than of the product
 
 Array = npt.NDArray[Any]
 Manifest = dict[str, Any]
@@ -41,6 +43,8 @@ class Bundle:
     in_stock: Array  # (P,) bool
     popularity: Array  # (P,) float32, distinct buyers of all time
     trend: Array  # (P,) float32, distinct buyers, recent ones weighing more
+    new: Array  # (P,) bool, bought by nobody yet, with factors from its description
+    expected_trend: Array  # (P,) float32, trend; of a new product what its description lets expect
     recent: Array  # (W, P) int32, distinct buyers in each of the manifest's windows
     history_start: Array  # (C + 1,) int64, where a customer's rows of the history begin
     history_product: Array  # (H,) int32
@@ -49,6 +53,7 @@ class Bundle:
     history_strength: Array  # (H,) float32, orders, recent ones weighing more
     user_factors: Array  # (C, k) float32
     item_factors: Array  # (P, k) float32
+    content_factors: Array  # (P, d) float32, the description, of unit length; zeros without one
     rule_start: Array  # (P + 1,) int64, where the rules of an antecedent begin
     rule_consequent: Array  # (R,) int32, by falling confidence
     rule_confidence: Array  # (R,) float32
@@ -69,12 +74,21 @@ class Bundle:
         """The rows of the products that a customer has bought, (h,) int32."""
         return self.history_product[self.history_of(customer)]
 
+    @cached_property
+    def gram(self) -> Array:
+        """Y'Y of the item factors that were learned from purchases, (k, k) float64."""
+        learned = self.item_factors[self.popularity > 0]
+        return (learned.T @ learned).astype(np.float64)
+
     def history_of(self, customer: int) -> slice:
         """The place of a customer's rows in the history arrays."""
         return slice(int(self.history_start[customer]), int(self.history_start[customer + 1]))
 
 
-PER_PRODUCT = ("name", "category", "brand", "price", "in_stock", "popularity", "trend", "item_factors")
+PER_PRODUCT = (
+    *("name", "category", "brand", "price", "in_stock", "popularity", "trend", "new", "expected_trend"),
+    *("item_factors", "content_factors"),
+)
 PER_PURCHASE = ("history_product", "history_orders", "history_last", "history_strength")
 PER_RULE = ("rule_consequent", "rule_confidence", "rule_lift", "rule_support", "rule_count")
 ARRAYS = [f.name for f in fields(Bundle) if f.name != "manifest"]

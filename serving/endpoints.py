@@ -21,7 +21,7 @@ def recommendations(served: Served, asked: Recommendations) -> Json:
 
 
 def similar_products(served: Served, asked: Related) -> Json:
-    """Alternatives to a product: bought by the same customers, by the cosine of the factors."""
+    """Alternatives to a product: bought by the same customers, or described alike where few did."""
     bundle, product = served.bundle, _product(served.bundle, asked.product)
     found = similar(bundle, product, asked.n, answers.allowed(bundle, asked.in_stock))
     return answers.of(served, product=answers.named(bundle, product), items=answers.items(bundle, found))

@@ -6,16 +6,18 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from serving.bundle import Array, Bundle
+from serving.bundle import FEW_BUYERS, Array, Bundle
 
 Lane = Literal["for-you", "buy-again", "discover"]
 Component = Literal["popularity", "trend", "repurchase", "als"]
-Kind = Literal["repurchase", "taste", "bought-together", "trending"]
+Kind = Literal["repurchase", "taste", "alike", "bought-together", "trending"]
 Scorer = Callable[[Bundle, Array], Array]  # (n,) rows of customers to scores of all products, (n, P)
 
 LANES: tuple[Lane, ...] = get_args(Lane)
 BASELINES: tuple[Component, ...] = ("popularity", "trend", "repurchase")
+LEARNED: tuple[Component, ...] = ("als",)  # they can tell of products without a buyer
 REASON_PRODUCTS = 2
+ALIKE = 0.3  # the cosine from which on two descriptions are alike
 
 
 @dataclass(frozen=True)
@@ -63,11 +65,13 @@ def scores(bundle: Bundle, customers: Array, lane: Lane, component: str | Scorer
     """The scores of all products for known customers, -inf where a lane excludes one.
 
     customers: (n,) rows of the bundle. component: what scores, or its name; the lane's own where None.
-    Returns (n, P) float32. A product that nobody has bought yet is no answer of any component.
+    Returns (n, P) float32. A product that nobody has bought yet is no answer of a baseline, and of no
+    component unless it is one of the bundle's new ones.
     """
-    scorer = component if callable(component) else SCORES[component or bundle.manifest["lanes"][lane]]
-    values = scorer(bundle, customers).astype(np.float32, copy=False)
-    values[:, bundle.popularity == 0] = -np.inf
+    asked = component or bundle.manifest["lanes"][lane]
+    values = (asked if callable(asked) else SCORES[asked])(bundle, customers).astype(np.float32, copy=False)
+    unknown = bundle.popularity == 0
+    values[:, unknown & ~bundle.new if asked in LEARNED else unknown] = -np.inf
     if lane != "for-you":
         bought = bought_mask(bundle, customers)
         values[bought if lane == "discover" else ~bought] = -np.inf
@@ -118,38 +122,60 @@ def trending(bundle: Bundle, n: int, allowed: Array | None, strength: Array) -> 
 
 
 def similar(bundle: Bundle, product: int, n: int, allowed: Array | None = None) -> list[Item]:
-    """At most n alternatives by the cosine of their factors, where it is above zero.
+    """At most n alternatives: bought by the same customers, or described alike where few have bought it.
 
-    allowed: (P,) bool, the products that may be answered; all where None.
+    By the cosine of the factors, where it is above zero, among products with buyers enough; of a product
+    with fewer by the cosine of the descriptions. allowed: (P,) bool, the products that may be answered;
+    all where None.
     """
-    lengths = np.linalg.norm(bundle.item_factors, axis=1)
-    if lengths[product] == 0:
-        return []
-    cosine = (
-        bundle.item_factors @ bundle.item_factors[product] / np.maximum(lengths * lengths[product], 1e-12)
-    )
-    cosine[(cosine <= 0) | (np.arange(len(cosine)) == product)] = -np.inf
+    if bundle.popularity[product] >= FEW_BUYERS:
+        cosine = _cosine(bundle.item_factors, product)
+        cosine[(cosine <= 0) | (bundle.popularity < FEW_BUYERS)] = -np.inf
+        kind: Kind = "taste"
+    else:
+        cosine, kind = _cosine(bundle.content_factors, product), "alike"
+        cosine[cosine < ALIKE] = -np.inf
+    cosine[product] = -np.inf
     if allowed is not None:
         cosine[~allowed] = -np.inf
-    return [Item(int(p), float(cosine[p]), "taste", (product,)) for p in best(cosine, n)]
+    return [Item(int(p), float(cosine[p]), kind, (product,)) for p in best(cosine, n)]
+
+
+def _cosine(vectors: Array, row: int) -> Array:
+    """The cosine of each vector with one of them, (P,); 0 where one of the two is zero."""
+    lengths = np.linalg.norm(vectors, axis=1)
+    return np.asarray(vectors @ vectors[row] / np.maximum(lengths * lengths[row], 1e-12))
 
 
 def _explained(bundle: Bundle, customer: int, products: Array, values: Array, component: str) -> list[Item]:
     bought = bundle.bought(customer)
     own = set(bought.tolist())
-    reasons = _speaking_for(bundle, products, bought) if component == "als" else [()] * len(products)
-    other: Kind = "taste" if component == "als" else "trending"
+    reasons = _reasons(bundle, products, bought, component)
     return [
-        Item(p, value, "repurchase", (p,)) if p in own else Item(p, value, other, because)
-        for p, value, because in zip(products.tolist(), values.tolist(), reasons, strict=True)
+        Item(p, value, "repurchase", (p,)) if p in own else Item(p, value, *reason)
+        for p, value, reason in zip(products.tolist(), values.tolist(), reasons, strict=True)
     ]
 
 
-def _speaking_for(bundle: Bundle, products: Array, bought: Array) -> list[tuple[int, ...]]:
-    """For each product, those of the bought ones whose factors point its way the most."""
-    pulls = bundle.item_factors[products] @ bundle.item_factors[bought].T
+def _reasons(
+    bundle: Bundle, products: Array, bought: Array, component: str
+) -> list[tuple[Kind, tuple[int, ...]]]:
+    """For each product what speaks for it beside an own purchase; for a new one its description alone."""
+    if component != "als":
+        return [("trending", ())] * len(products)
+    taste = _speaking_for(bundle.item_factors, products, bought)
+    alike = _speaking_for(bundle.content_factors, products, bought, ALIKE)
+    new = bundle.new[products].tolist()
+    return [("alike", a) if n else ("taste", t) for n, t, a in zip(new, taste, alike, strict=True)]
+
+
+def _speaking_for(
+    factors: Array, products: Array, bought: Array, floor: float = 0.0
+) -> list[tuple[int, ...]]:
+    """For each product, those of the bought ones whose factors point its way the most, above a floor."""
+    pulls = factors[products] @ factors[bought].T
     most = np.argsort(-pulls, axis=1, kind="stable")[:, :REASON_PRODUCTS]
-    return [tuple(bought[row[pull[row] > 0]].tolist()) for row, pull in zip(most, pulls, strict=True)]
+    return [tuple(bought[row[pull[row] > floor]].tolist()) for row, pull in zip(most, pulls, strict=True)]
 
 
 def _history(bundle: Bundle, customers: Array) -> tuple[Array, Array]:

@@ -33,6 +33,7 @@ def catalogue(products):
             c.BRAND: ["ours"] * n,
             c.PRICE: [1.0] * n,
             c.IN_STOCK: [True] * n,
+            c.PLACEHOLDER: [False] * n,
         }
     )
 

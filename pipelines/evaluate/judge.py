@@ -59,7 +59,7 @@ def evaluate(
     window, known = _window(bundle, truth, groups), traits(bundle)
     parts = [SCHEMA.empty_table()]
     for question in _questions(bundle, window, component):
-        for people, values, ranking in _ranked(window, question):
+        for people, values, ranking in _ranked(window, question, bundle.popularity > 0):
             metrics = rank_metrics(ranking) | trait_metrics(ranking, known)
             if question.preferences:
                 metrics[RMSE] = rmse(values, ranking)
@@ -93,14 +93,18 @@ def _questions(bundle: Bundle, window: Window, component: str | Scorer | None) -
     yield Question("for-you", buyers[~known], lambda rows: np.tile(everyone, (len(rows), 1)), False)
 
 
-def _ranked(window: Window, question: Question) -> Iterator[tuple[Array, Array, Ranking]]:
-    """People who bought something that the lane may answer, their scores and ranking, in batches."""
+def _ranked(window: Window, question: Question, sold: Array) -> Iterator[tuple[Array, Array, Ranking]]:
+    """People who bought something that the lane may answer, their scores and ranking, in batches.
+
+    sold: (P,) bool, what had a buyer at the cut. Nothing else is true, though some models may answer it:
+    all are judged by the same purchases.
+    """
     size = max(1, CELLS // window.bought.shape[1])
     for start in range(0, len(question.people), size):
         people = question.people[start : start + size]
         values = question.answers(window.row[people])
         rows, products = window.bought[people].nonzero()
-        allowed = values[rows, products] > -np.inf
+        allowed = (values[rows, products] > -np.inf) & sold[products]
         judged, row = np.unique(rows[allowed], return_inverse=True)
         if len(judged):
             values = values if len(judged) == len(people) else values[judged]

@@ -44,6 +44,8 @@ class Factors:
 
     users: Array
     items: Array
+    penalty: float = 0.0  # of a customer's squared factors
+    penalty_per_product: float = 0.0  # the same, for each product that the customer bought
 
 
 def fit(strengths: sp.csr_matrix, settings: AlsSettings, solver: Solver = "auto") -> Factors:
@@ -75,7 +77,11 @@ def _fit_implicit(strengths: sp.csr_matrix, settings: AlsSettings) -> Factors:
             random_state=SEED,
         )
         model.fit(confidence, show_progress=False)
-    return Factors(_found(model.user_factors, strengths), _found(model.item_factors, strengths.T.tocsr()))
+    return Factors(
+        _found(model.user_factors, strengths),
+        _found(model.item_factors, strengths.T.tocsr()),
+        penalty=settings.regularisation,
+    )
 
 
 def _fit_spark(strengths: sp.csr_matrix, settings: AlsSettings) -> Factors:
@@ -85,14 +91,14 @@ def _fit_spark(strengths: sp.csr_matrix, settings: AlsSettings) -> Factors:
     rows = pd.DataFrame(
         {"user": entries.row.astype(np.int32), "item": entries.col.astype(np.int32), "strength": entries.data}
     )
-    mean_count = 2 * strengths.nnz / sum(strengths.shape)
+    penalty = settings.regularisation / (2 * strengths.nnz / sum(strengths.shape))
     model = ALS(
         userCol="user",
         itemCol="item",
         ratingCol="strength",
         implicitPrefs=True,
         rank=settings.rank,
-        regParam=settings.regularisation / mean_count,
+        regParam=penalty,
         alpha=settings.alpha,
         maxIter=settings.iterations,
         seed=SEED,
@@ -101,6 +107,7 @@ def _fit_spark(strengths: sp.csr_matrix, settings: AlsSettings) -> Factors:
     return Factors(
         _dense(model.userFactors.toPandas(), users, settings.rank),
         _dense(model.itemFactors.toPandas(), items, settings.rank),
+        penalty_per_product=penalty,
     )
 
 

@@ -4,15 +4,16 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from pipelines import columns as c
 from pipelines.settings import Solver
 from pipelines.split import Interactions, date_of
 from pipelines.sweep import Candidate, Chosen, HalfLives
-from pipelines.train import als, repurchase, trend
+from pipelines.train import als, content, newcomers, repurchase, trend
 from pipelines.train.rules import Rules, none
-from serving.bundle import Bundle, load, save, texts
+from serving.bundle import Array, Bundle, load, save, texts
 
 
 def learn(
@@ -22,23 +23,35 @@ def learn(
     rules: Rules,
     solver: Solver,
     manifest: dict[str, Any] | None = None,
+    described: Array | None = None,
 ) -> Bundle:
-    """The bundle of the interactions known at a cut, with its factors fitted to them."""
+    """The bundle of the interactions known at a cut, with its factors fitted to them.
+
+    described: (P, d) content vectors of the products; made from their descriptions where None.
+    """
     strengths = known.matrix(known.orders * known.decay(chosen.als.half_life_days))
     factors = als.fit(strengths, chosen.als, solver)
     told = {"lanes": chosen.lanes, "settings": chosen.model_dump(exclude={"lanes"})}
-    return build(known, products, factors, rules, chosen.half_lives, told | (manifest or {}))
+    told["fold_in"] = {
+        "alpha": chosen.als.alpha,
+        "penalty": factors.penalty,
+        "penalty_per_product": factors.penalty_per_product,
+    }
+    vectors = content.vectors(products) if described is None else described
+    return build(known, products, factors, rules, chosen.half_lives, told | (manifest or {}), vectors)
 
 
 def attempt(known: Interactions, products: pa.Table, candidate: Candidate, solver: Solver) -> Bundle:
-    """The bundle of one candidate of the sweep; only ALS needs factors."""
+    """The bundle of one candidate of the sweep; only ALS needs factors.
+
+    It knows no descriptions: what nobody has bought yet decides nothing between candidates.
+    """
     days = candidate.half_life_days or 1.0
     half_lives = HalfLives(trend=days, repurchase=days)
     silent = none(len(known.products))
     if candidate.als:
-        return learn(
-            known, products, Chosen(als=candidate.als, half_lives=half_lives, lanes={}), silent, solver
-        )
+        chosen = Chosen(als=candidate.als, half_lives=half_lives, lanes={})
+        return learn(known, products, chosen, silent, solver, described=content.nothing(len(known.products)))
     factors = als.nothing(len(known.customers), len(known.products))
     return build(known, products, factors, silent, half_lives, {"lanes": {}})
 
@@ -56,18 +69,25 @@ def build(
     rules: Rules,
     half_lives: HalfLives,
     manifest: dict[str, Any],
+    described: Array | None = None,
 ) -> Bundle:
     """The bundle of the interactions known at a cut.
 
-    products: the table `products`, sorted as the interactions' product ids.
+    products: the table `products`, sorted as the interactions' product ids. described: (P, d) their
+    content vectors; none has a description where None.
     """
     last = int(known.day.max())
     history = repurchase.history(known, half_lives.repurchase)
+    buyers, trends = trend.popularity(known), trend.trend(known, half_lives.trend)
+    vectors = content.nothing(len(known.products)) if described is None else described
+    in_stock = products[c.IN_STOCK].to_numpy()
+    new = newcomers.expected(vectors, in_stock, buyers, factors.items, trends)
     counts = {
         "customers": len(known.customers),
         "products": len(known.products),
         "interactions": len(known.day),
         "rules": len(rules.consequent),
+        "new_products": len(new.rows),
     }
     window = {"first_day": str(date_of(known.day.min())), "last_day": str(date_of(last))}
     return Bundle(
@@ -78,9 +98,11 @@ def build(
             for name in (c.NAME, c.CATEGORY, c.BRAND)
         },
         price=products[c.PRICE].to_numpy(),
-        in_stock=products[c.IN_STOCK].to_numpy(),
-        popularity=trend.popularity(known),
-        trend=trend.trend(known, half_lives.trend),
+        in_stock=in_stock,
+        popularity=buyers,
+        trend=trends,
+        new=newcomers.among(np.zeros(len(buyers), bool), new.rows, True),
+        expected_trend=newcomers.among(trends, new.rows, new.trend),
         recent=trend.recent(known, last),
         history_start=history.start,
         history_product=history.product,
@@ -88,7 +110,8 @@ def build(
         history_last=history.last,
         history_strength=history.strength,
         user_factors=factors.users,
-        item_factors=factors.items,
+        item_factors=newcomers.among(factors.items, new.rows, new.factors),
+        content_factors=vectors,
         rule_start=rules.start,
         rule_consequent=rules.consequent,
         rule_confidence=rules.confidence,

@@ -64,6 +64,20 @@ def test_judged_are_buyers_of_products_sold_before_and_strangers_in_one_lane_alo
     assert judged["for-you", "a"][TOP] == [0, 1]
 
 
+def test_what_nobody_had_bought_is_true_of_no_model(shop):
+    """z is new and first in the factors of b, who buys it: nobody is judged by that, and a still is by y."""
+    bundle = bundle_of(shop.until(1), als.Factors(np.ones((2, 1), np.float32), np.float32([[1], [2], [3]])))
+    introduced = replace(bundle, new=np.array([False, False, True]))
+    tables = {one.new.any(): evaluate(one, shop.bought(1, 5), "m", "als") for one in (bundle, introduced)}
+    judged = {
+        new: [(row["lane"], row["customer"], row[TOP]) for row in table.to_pylist()]
+        for new, table in tables.items()
+    }
+    assert [row[:2] for row in judged[False]] == [row[:2] for row in judged[True]]
+    assert ("for-you", "a", [1, 0]) in judged[False]
+    assert ("for-you", "a", [2, 1, 0]) in judged[True]  # it stands in the way as it does when it serves
+
+
 def test_who_was_unknown_is_told_apart(shop):
     before = shop.until(1)
     table = evaluate(bundle_of(before), shop.bought(1, 5), "m", None, customer_groups(before))

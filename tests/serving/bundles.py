@@ -21,6 +21,8 @@ STRANGER = "+7 (905) 545-5709"
 
 PRODUCTS = ["coffee-1", "coffee-2", "coffee-3", "new", "tea-1", "tea-2", "tea-3"]
 NAMES = ["Coffee one", "Кофе два", "Coffee three", "Nobody's yet", "Tea one", "Tea two", ""]
+# The coffees are described alike, of the teas the first two; `new` is a tea by its description.
+CONTENT = [[1, 0], [0.8, 0.6], [1, 0], [0, 1], [0, 1], [0.6, 0.8], [0, 0]]
 
 
 def small(products: Sequence[str] = PRODUCTS) -> Bundle:
@@ -41,6 +43,8 @@ def small(products: Sequence[str] = PRODUCTS) -> Bundle:
         in_stock=np.array([True, True, False, True, True, True, True]),
         popularity=np.array([5, 4, 3, 0, 4, 2, 1], dtype=np.float32),
         trend=np.array([3, 1, 2, 0, 5, 4, 0.5], dtype=np.float32),
+        new=np.zeros(7, dtype=bool),
+        expected_trend=np.array([3, 1, 2, 0, 5, 4, 0.5], dtype=np.float32),
         recent=np.array([[0, 0, 0, 0, 1, 2, 0], [1, 0, 2, 0, 3, 2, 1]], dtype=np.int32),
         history_start=np.array([0, 2, 4]),
         history_product=np.concatenate([row[1] for row in rows]).astype(np.int32),
@@ -49,6 +53,7 @@ def small(products: Sequence[str] = PRODUCTS) -> Bundle:
         history_strength=np.concatenate([row[2] for row in rows]).astype(np.float32),
         user_factors=np.array([row[0] for row in rows], dtype=np.float32),
         item_factors=factors,
+        content_factors=np.array(CONTENT, dtype=np.float32),
         rule_start=np.array([0, 3, 3, 3, 3, 4, 4, 4]),
         rule_consequent=np.array([1, 2, 4, 5], dtype=np.int32),
         rule_confidence=np.array([0.6, 0.5, 0.4, 0.9], dtype=np.float32),

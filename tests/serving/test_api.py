@@ -102,7 +102,9 @@ def test_similar_products(client: Client) -> None:
     assert answer["product"] == {"product": "coffee-1", "name": "Coffee one"}
     assert ids(answer) == ["coffee-2", "coffee-3"]  # a tea is at right angles to a coffee
     assert ids(client.get("/v1/products/coffee-1/similar").json()) == ["coffee-2"]
-    assert ids(client.get("/v1/products/new/similar").json()) == []
+    described = client.get("/v1/products/new/similar").json()
+    assert ids(described) == ["tea-1", "tea-2", "coffee-2"]  # nobody has bought it: by the description
+    assert {item["reason"]["kind"] for item in described["items"]} == {"alike"}
 
 
 def test_bought_together(client: Client) -> None:

@@ -8,7 +8,17 @@ import pytest
 
 from serving.bundle import Bundle
 from serving.identity import pseudonym
-from serving.recommender import Component, Lane, best, bought_mask, recommend, scores, similar, trending
+from serving.recommender import (
+    BASELINES,
+    Component,
+    Lane,
+    best,
+    bought_mask,
+    recommend,
+    scores,
+    similar,
+    trending,
+)
 
 
 def row(bundle: Bundle, customer: str) -> int:
@@ -92,7 +102,60 @@ def test_a_component_without_taste_claims_none(bundle: Bundle) -> None:
 def test_similar_is_the_cosine_above_zero(bundle: Bundle) -> None:
     assert [(item.product, item.score) for item in similar(bundle, 0, 10)] == [(1, 1), (2, 1)]
     assert [item.product for item in similar(bundle, 0, 10, bundle.in_stock)] == [1]
-    assert similar(bundle, 3, 10) == []
+
+
+@pytest.fixture
+def introduced(bundle: Bundle) -> Bundle:
+    """The bundle with `new` as a tea that nobody has bought yet, between tea-1 and tea-2 in taste."""
+    new = np.arange(7) == 3
+    factors = np.where(new[:, None], np.float32([0, 0.95]), bundle.item_factors)
+    return dataclasses.replace(bundle, new=new, item_factors=factors)
+
+
+def test_a_new_product_is_answered_by_what_knows_its_description_and_by_no_baseline(
+    introduced: Bundle,
+) -> None:
+    boris = np.array([row(introduced, bundles.BORIS)])
+    assert scores(introduced, boris, "discover", "als")[0, 3] == pytest.approx(1.9)
+    for component in BASELINES:
+        assert scores(introduced, boris, "for-you", component)[0, 3] == -np.inf
+    assert scores(introduced, boris, "buy-again", "als")[0, 3] == -np.inf
+
+
+def test_a_new_product_is_recommended_for_what_is_described_alike(introduced: Bundle) -> None:
+    first = recommend(introduced, row(introduced, bundles.BORIS), "discover", 10)[0]
+    assert (first.product, first.kind, first.because) == (3, "alike", (4,))  # tea-3 has no description
+    found = {
+        item.product: item for item in recommend(introduced, row(introduced, bundles.ANNA), "discover", 10)
+    }
+    # Of her coffees the second is described with the cosine 0.6, the first with 0.
+    assert (found[3].kind, found[3].because) == ("alike", (1,))
+    assert {item.kind for product, item in found.items() if product != 3} == {"taste"}
+
+
+@pytest.mark.parametrize(
+    ("product", "expected"),
+    [
+        (3, [(4, 1.0), (5, 0.8), (1, 0.6)]),  # nobody has bought it
+        (5, [(1, 0.96), (3, 0.8), (4, 0.8), (0, 0.6), (2, 0.6)]),  # two have
+        (6, []),  # one has, and it has no description
+    ],
+)
+def test_similar_to_what_few_have_bought_is_described_alike(
+    bundle: Bundle, product: int, expected: list[tuple[int, float]]
+) -> None:
+    found = similar(bundle, product, 10)
+    assert [(item.product, pytest.approx(item.score)) for item in found] == expected
+    assert {(item.kind, item.because) for item in found} <= {("alike", (product,))}
+
+
+def test_similar_to_what_many_have_bought_are_no_products_that_few_have(introduced: Bundle) -> None:
+    found = similar(introduced, 4, 10)
+    assert found == []  # tea-2 has two buyers, tea-3 one, `new` none
+    popular = dataclasses.replace(introduced, popularity=np.full(7, 9, dtype=np.float32))
+    assert {(item.product, item.kind) for item in similar(popular, 4, 10)} == {
+        (p, "taste") for p in (3, 5, 6)
+    }
 
 
 def test_best_breaks_ties_by_place_and_never_answers_minus_infinity() -> None:

@@ -1,0 +1,34 @@
+"""Factors for who wasn't there when the bundle was learned: a guest's cart, a first purchase.
+
+The closed form of alternating least squares, equation 4 of Hu, Koren, Volinsky (2008):
+x = (Y'Y + Y'(C - I)Y + penalty I)^-1 Y'C p, with Y'Y made once for a bundle.
+"""
+
+import numpy as np
+
+from serving.bundle import Array, Bundle
+
+LEAST_PENALTY = 1e-9  # keeps the equation solvable where a shop has fewer products than factors
+
+
+def fold_in(bundle: Bundle, products: Array, strengths: Array | None = None) -> Array:
+    """The factors of a customer who bought some products, (k,) float32.
+
+    products: (m,) distinct rows of the bundle. strengths: (m,) decayed orders, as ALS learned from; where
+    None, one fresh order of each.
+    """
+    learned = bundle.manifest["fold_in"]
+    factors = bundle.item_factors[products].astype(np.float64)
+    extra = learned["alpha"] * (np.ones(len(products)) if strengths is None else strengths)
+    penalty = learned["penalty"] + learned["penalty_per_product"] * len(products)
+    left = bundle.gram + (factors.T * extra) @ factors
+    left[np.diag_indices_from(left)] += max(penalty, LEAST_PENALTY)
+    return np.linalg.solve(left, factors.T @ (1 + extra)).astype(np.float32)
+
+
+def scores(bundle: Bundle, products: Array, strengths: Array | None = None) -> Array:
+    """What a customer who bought some products would like, (P,) float32; -inf for these, as `fold_in`."""
+    values = bundle.item_factors @ fold_in(bundle, products, strengths)
+    values[(bundle.popularity == 0) & ~bundle.new] = -np.inf
+    values[products] = -np.inf
+    return values

@@ -1,0 +1,62 @@
+"""What folding in finds, beside factors that were learned and beside what trends."""
+
+import numpy as np
+import pytest
+from shops import catalogue, demo
+
+from pipelines.demo.catalogue import catalogue as planted
+from pipelines.demo.shop import Shop
+from pipelines.sweep import Chosen, HalfLives
+from pipelines.train.als import AlsSettings
+from pipelines.train.bundle import learn
+from pipelines.train.rules import none
+from serving.foldin import fold_in, scores
+from serving.recommender import best
+
+HALF_LIFE = 30.0
+CHOSEN = Chosen(
+    als=AlsSettings(rank=16, regularisation=10.0, alpha=10, half_life_days=HALF_LIFE, iterations=10),
+    half_lives=HalfLives(trend=14, repurchase=HALF_LIFE),
+    lanes={},
+)
+
+
+def learned(solver):
+    shop = demo(days=20)
+    products = catalogue([product.decode() for product in shop.products])
+    return learn(shop.until(int(shop.day.max())), products, CHOSEN, none(products.num_rows), solver)
+
+
+@pytest.mark.parametrize("solver", ["implicit", "spark"])
+def test_a_whole_history_folded_in_gives_the_learned_factors(solver, request, seed):
+    """The same strengths, since the half-life of re-purchase is that of ALS; one half-step later."""
+    if solver == "spark":
+        request.getfixturevalue("spark")
+    bundle = learned(solver)
+    rows = np.random.default_rng(seed).choice(len(bundle.customers), 200)
+    places = [bundle.history_of(row) for row in rows]
+    folded = np.array(
+        [fold_in(bundle, bundle.history_product[place], bundle.history_strength[place]) for place in places]
+    )
+    own = bundle.user_factors[rows]
+    cosine = (folded * own).sum(axis=1) / np.linalg.norm(folded, axis=1) / np.linalg.norm(own, axis=1)
+    length = np.linalg.norm(folded, axis=1) / np.linalg.norm(own, axis=1)
+    print(cosine.min(), np.median(cosine), length.min(), length.max())
+    assert np.median(cosine) > 0.99
+    assert np.median(np.abs(length - 1)) < 0.05
+    shuffled = np.roll(own, 1, axis=0)  # another customer's factors are far
+    assert np.median((folded * shuffled).sum(axis=1)) < 0.5 * np.median((folded * own).sum(axis=1))
+
+
+def test_one_product_tells_the_taste_that_trend_cannot():
+    """The share of the first ten that is of the planted cluster of the one product in the cart."""
+    bundle = learned("implicit")
+    cluster = np.array([product.cluster for product in planted(500, Shop.seed)])
+    carts = np.flatnonzero(bundle.popularity > 0)
+    folded, trending = (
+        np.mean([(cluster[best(values(one), 10)] == cluster[one]).mean() for one in carts])
+        for values in (lambda one: scores(bundle, np.array([one])), lambda one: bundle.trend)
+    )
+    print(folded, trending)
+    assert folded > 0.4
+    assert folded > 5 * trending
