@@ -10,7 +10,7 @@ from pipelines import columns as c
 from pipelines.settings import Solver
 from pipelines.split import Interactions, date_of
 from pipelines.sweep import Candidate, Chosen, HalfLives
-from pipelines.train import als, repurchase, trend
+from pipelines.train import als, groups, repurchase, trend
 from pipelines.train.rules import Rules, none
 from serving.bundle import Bundle, load, save, texts
 
@@ -22,12 +22,16 @@ def learn(
     rules: Rules,
     solver: Solver,
     manifest: dict[str, Any] | None = None,
+    grouped: pa.Table = groups.NOBODY,
 ) -> Bundle:
-    """The bundle of the interactions known at a cut, with its factors fitted to them."""
+    """The bundle of the interactions known at a cut, with its factors fitted to them.
+
+    grouped: the table `groups`; without it the bundle has none, and strangers get the overall trend.
+    """
     strengths = known.matrix(known.orders * known.decay(chosen.als.half_life_days))
     factors = als.fit(strengths, chosen.als, solver)
     told = {"lanes": chosen.lanes, "settings": chosen.model_dump(exclude={"lanes"})}
-    return build(known, products, factors, rules, chosen.half_lives, told | (manifest or {}))
+    return build(known, products, factors, rules, chosen.half_lives, told | (manifest or {}), grouped)
 
 
 def attempt(known: Interactions, products: pa.Table, candidate: Candidate, solver: Solver) -> Bundle:
@@ -56,18 +60,21 @@ def build(
     rules: Rules,
     half_lives: HalfLives,
     manifest: dict[str, Any],
+    grouped: pa.Table = groups.NOBODY,
 ) -> Bundle:
     """The bundle of the interactions known at a cut.
 
-    products: the table `products`, sorted as the interactions' product ids.
+    products: the table `products`, sorted as the interactions' product ids. grouped: the table `groups`.
     """
     last = int(known.day.max())
     history = repurchase.history(known, half_lives.repurchase)
+    trends = groups.trends(known, grouped, half_lives.trend)
     counts = {
         "customers": len(known.customers),
         "products": len(known.products),
         "interactions": len(known.day),
         "rules": len(rules.consequent),
+        "groups": len(trends.names),
     }
     window = {"first_day": str(date_of(known.day.min())), "last_day": str(date_of(last))}
     return Bundle(
@@ -82,6 +89,11 @@ def build(
         popularity=trend.popularity(known),
         trend=trend.trend(known, half_lives.trend),
         recent=trend.recent(known, last),
+        groups=trends.names,
+        group_start=trends.start,
+        group_product=trends.product,
+        group_trend=trends.trend,
+        customer_group=trends.customer,
         history_start=history.start,
         history_product=history.product,
         history_orders=history.orders,

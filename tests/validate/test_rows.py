@@ -19,7 +19,7 @@ NIGHT = dt.date(2026, 1, 31)
 SCHEMA = (
     f"{c.ORDER_ID} string, {c.LINE} long, {c.ORDERED_AT} string, {c.CUSTOMER} string, {c.PRODUCT} string,"
     f" {c.QUANTITY} string, {c.UNIT_PRICE} string, {c.NAME} string, {c.CATEGORY} string, {c.BRAND} string,"
-    f" {c.FAULT} string, {c.SOURCE} string, {c.PAGE} long, {c.EXTRACTED_AT} timestamp"
+    f" {c.GROUP} string, {c.FAULT} string, {c.SOURCE} string, {c.PAGE} long, {c.EXTRACTED_AT} timestamp"
 )
 COLUMNS = [column.split()[0] for column in SCHEMA.split(", ")]
 PHONES = ["+7(916)539-6205", "+7 (916) 539-6205", "79165396205"]
@@ -32,6 +32,7 @@ GOOD = {
     c.NAME: "Tea",
     c.CATEGORY: "drinks",
     c.BRAND: None,
+    c.GROUP: None,
     c.FAULT: None,
     c.SOURCE: "by hand",
     c.PAGE: 1,
@@ -135,6 +136,28 @@ def test_a_line_without_a_customer_is_of_the_customer_of_its_order(spark, phone)
     lines = [LINES[0] | {c.LINE: line, c.CUSTOMER: who} for line, who in enumerate((None, phone, None))]
     (row,) = tables.orders(judge(spark, lines, guests=True), KEY).collect()
     assert (row[c.CUSTOMER], row[c.QUANTITY]) == (pseudonym(phone, KEY), 6.0)
+
+
+def test_the_group_of_an_order_is_its_customers_without_blanks_and_no_group_is_no_fault(spark):
+    said = ["France", " France ", "", None]
+    lines = [GOOD | {c.ORDER_ID: str(n), c.LINE: 0, c.GROUP: group} for n, group in enumerate(said)]
+    lines.append(GOOD | {c.ORDER_ID: "guest", c.LINE: 0, c.CUSTOMER: None, c.GROUP: "France"})
+    lines += [GOOD | {c.ORDER_ID: "two", c.LINE: n, c.GROUP: group} for n, group in enumerate(("A", "B"))]
+    judged = judge(spark, lines, guests=True)
+    assert {row[rows.FATE] for row in judged.collect()} == {"used"}
+    found = tables.orders(judged, KEY)
+    assert tables.other_columns(found) == []
+    assert found.where("order_id != 'two'").count() == 5
+    (two,) = found.where("order_id = 'two'").collect()
+    assert (two[c.QUANTITY], two[c.GROUP] in ("A", "B")) == (4.0, True)
+    assert {row[c.ORDER_ID]: row[c.GROUP] for row in found.collect()} == {
+        "two": two[c.GROUP],
+        "0": "France",
+        "1": "France",
+        "2": None,
+        "3": None,
+        "guest": None,
+    }
 
 
 def test_the_waterfall_adds_up(spark, judged):
