@@ -318,16 +318,18 @@ def test_the_shapes_of_a_phone_are_one_customer_whom_nobody_can_read(judged):
 
 def test_the_lines_of_a_product_in_an_order_are_one_row(spark):
     said = [
-        {c.QUANTITY: "2", c.UNIT_PRICE: "10", c.ORDERED_AT: "2026-01-31 12:00:00"},
-        {c.QUANTITY: "-1", c.UNIT_PRICE: "20", c.ORDERED_AT: "2026-01-31 11:00:00"},
+        {c.QUANTITY: "2", c.UNIT_PRICE: "10", c.ORDERED_AT: "2026-01-31 12:00:00", c.GROUP: "France"},
+        {c.QUANTITY: "-1", c.UNIT_PRICE: "20", c.ORDERED_AT: "2026-01-31 11:00:00", c.GROUP: "France"},
         {c.PRODUCT: "B"},
     ]
     lines = [LINES[0] | {c.LINE: number} | one for number, one in enumerate(said)]
     found = tables.orders(judge(spark, lines), KEY).orderBy(c.PRODUCT)
-    assert found.columns == [c.ORDER_ID, c.ORDERED_AT, c.CUSTOMER, c.PRODUCT, c.QUANTITY, c.UNIT_PRICE]
+    assert found.columns == [
+        *(c.ORDER_ID, c.ORDERED_AT, c.CUSTOMER, c.PRODUCT, c.QUANTITY, c.UNIT_PRICE, c.GROUP)
+    ]
     who = pseudonym(PHONES[0], KEY)
     text = found.withColumn(c.ORDERED_AT, found[c.ORDERED_AT].cast("string"))
     assert [tuple(row) for row in text.collect()] == [
-        ("order 0", "2026-01-31 11:00:00", who, "A", 1.0, 15.0),
-        ("order 0", "2026-01-31 10:00:00", who, "B", 2.0, 9.9),
+        ("order 0", "2026-01-31 11:00:00", who, "A", 1.0, 15.0, "France"),
+        ("order 0", "2026-01-31 10:00:00", who, "B", 2.0, 9.9, None),
     ]
