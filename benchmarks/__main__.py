@@ -7,7 +7,17 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks import cold, evaluation, extraction, first_answer, night, quality, solvers, validation
+from benchmarks import (
+    cold,
+    evaluation,
+    extraction,
+    first_answer,
+    groups,
+    night,
+    quality,
+    solvers,
+    validation,
+)
 
 FIGURES, QUALITY = (Path(__file__).with_name(name) for name in ("figures.md", "quality.md"))
 DATA = Path(os.environ.get("NIGHTSHELF_TEST_DATA", Path(__file__).parents[2] / "shared" / "data"))
@@ -28,6 +38,7 @@ def main() -> None:
         parts.append(solvers.compare(Path(folder) / "retail"))
         QUALITY.write_text(quality.compare(Path(folder) / "retail"))
         parts.append(cold.compare(Path(folder) / "retail"))
+        parts.append(groups.compare(Path(folder) / "retail"))
         parts.append(evaluation.compare())
         parts.append(extraction.compare(Path(folder) / "extraction"))
         parts.append(first_answer.demo_shop(Path(folder) / "clone"))

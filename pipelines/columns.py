@@ -8,6 +8,7 @@ CUSTOMER = "customer"
 PRODUCT = "product"
 QUANTITY = "quantity"
 UNIT_PRICE = "unit_price"
+GROUP = "group"  # of customers: a country, a region; null where the source maps none
 
 # products
 NAME = "name"

@@ -72,7 +72,7 @@ def validate(night: Night) -> dict[str, Any]:
 
 
 def prepare(night: Night) -> Counts:
-    """Makes `interactions`, `baskets` and `products` of the orders."""
+    """Makes `interactions`, `baskets`, `groups` and `products` of the orders."""
     from pipelines import prepare as preparation
     from pipelines.spark import session
 
@@ -80,12 +80,13 @@ def prepare(night: Night) -> Counts:
     orders = lake.read_spark(spark, lake.ORDERS)
     lake.write_spark(lake.INTERACTIONS, preparation.interactions(orders))
     lake.write_spark(lake.BASKETS, preparation.baskets(orders))
+    lake.write_spark(lake.GROUPS, preparation.groups(orders))
     sold = lake.read(lake.ORDERS, [c.PRODUCT])[c.PRODUCT].unique().to_pylist()
     products = preparation.products(lake.read(lake.GOODS), sold)
     lake.write(lake.PRODUCTS, products)
     rows = lake.read(lake.INTERACTIONS)
     tracking.log_table(night.run_id, "interactions", rows, lake.current(lake.INTERACTIONS))
-    pinned.pin(night, lake.INTERACTIONS, lake.BASKETS, lake.PRODUCTS)
+    pinned.pin(night, lake.INTERACTIONS, lake.BASKETS, lake.GROUPS, lake.PRODUCTS)
     found = {"interactions": rows.num_rows, "customers": len(rows[c.CUSTOMER].unique())}
     baskets = lake.read(lake.BASKETS, [c.ORDER_ID]).num_rows
     placeholders = pc.sum(products[c.PLACEHOLDER]).as_py()

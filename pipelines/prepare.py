@@ -36,6 +36,15 @@ def baskets(orders: DataFrame) -> DataFrame:
     )
 
 
+def groups(orders: DataFrame) -> DataFrame:
+    """The group of each customer, as the latest order that names one has it; the others aren't in it."""
+    named = orders.where(F.col(c.CUSTOMER).isNotNull() & F.col(c.GROUP).isNotNull())
+    # Few rows per customer are left before texts are aggregated, which Spark does by sorting.
+    last = named.groupBy(c.CUSTOMER, c.GROUP).agg(F.max(c.ORDERED_AT).alias(c.ORDERED_AT))
+    latest = F.max_by(c.GROUP, F.struct(c.ORDERED_AT, c.GROUP)).alias(c.GROUP)
+    return last.groupBy(c.CUSTOMER).agg(latest)
+
+
 def products(catalogue: pa.Table, sold: list[str]) -> pa.Table:
     """The catalogue, each product once, and a placeholder for each that was sold but isn't in it.
 

@@ -18,7 +18,7 @@ from serving.settings import PROJECT
 
 
 def fit(night: Night, known: Interactions, products: pa.Table, chosen: sweep.Chosen) -> Bundle:
-    """The bundle of settings fitted on everything known, with the night's rules."""
+    """The bundle of settings fitted on everything known, with the night's rules and groups."""
     manifest = {
         "created_at": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
         "as_of": str(night.as_of),
@@ -26,7 +26,7 @@ def fit(night: Night, known: Interactions, products: pa.Table, chosen: sweep.Cho
         "metrics": measured(night.run_id),
     }
     rules = arrays(pinned.read(night, lake.RULES), known.products)
-    return learn(known, products, chosen, rules, night.solver, manifest)
+    return learn(known, products, chosen, rules, night.solver, manifest, pinned.read(night, lake.GROUPS))
 
 
 def tags(night: Night, chosen: sweep.Chosen, bundle: Bundle) -> dict[str, str]:

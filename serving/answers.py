@@ -34,6 +34,11 @@ def named(bundle: Bundle, product: int) -> Json:
     return {"product": bundle.products[product].decode(), "name": text(bundle.name, product)}
 
 
+def group(bundle: Bundle, row: int | None) -> str | None:
+    """A group's name; null where the answer is of no group."""
+    return None if row is None else bundle.groups[row].decode()
+
+
 def items(bundle: Bundle, found: list[Item]) -> list[Json]:
     """Recommended products with what is known of them and why they are recommended."""
     return [_item(bundle, item) for item in found]

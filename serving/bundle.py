@@ -30,8 +30,8 @@ Manifest = dict[str, Any]
 class Bundle:
     """What was learned on one night, for C customers, P products, R rules, rank k, W trend windows.
 
-    Ids and texts are UTF-8 bytes; `customers` and `products` are sorted, and a row of an array
-    belongs to the id at the same position.
+    G groups of customers tell T trends of products. Ids and texts are UTF-8 bytes; `customers`, `products`
+    and `groups` are sorted, and a row of an array belongs to the id at the same position.
     """
 
     customers: Array  # (C,) bytes, pseudonyms
@@ -46,6 +46,11 @@ class Bundle:
     new: Array  # (P,) bool, bought by nobody yet, with factors from its description
     expected_trend: Array  # (P,) float32, trend; of a new product what its description lets expect
     recent: Array  # (W, P) int32, distinct buyers in each of the manifest's windows
+    groups: Array  # (G,) bytes, sorted; none is of few customers
+    group_start: Array  # (G + 1,) int64, where the products of a group begin
+    group_product: Array  # (T,) int32, by falling trend, the first thousand of a group
+    group_trend: Array  # (T,) float32, distinct buyers of the group, recent ones weighing more
+    customer_group: Array  # (C,) int32, -1 where a customer is in none of the groups
     history_start: Array  # (C + 1,) int64, where a customer's rows of the history begin
     history_product: Array  # (H,) int32
     history_orders: Array  # (H,) int32, orders that held the product
@@ -70,6 +75,10 @@ class Bundle:
         """The row of a product, or None where the catalogue lacks it."""
         return position(self.products, product)
 
+    def group(self, name: str) -> int | None:
+        """The row of a group, or None where it is unknown or was too small to be told of."""
+        return position(self.groups, name)
+
     def bought(self, customer: int) -> Array:
         """The rows of the products that a customer has bought, (h,) int32."""
         return self.history_product[self.history_of(customer)]
@@ -90,6 +99,7 @@ PER_PRODUCT = (
     *("item_factors", "content_factors"),
 )
 PER_PURCHASE = ("history_product", "history_orders", "history_last", "history_strength")
+PER_GROUP_PRODUCT = ("group_product", "group_trend")
 PER_RULE = ("rule_consequent", "rule_confidence", "rule_lift", "rule_support", "rule_count")
 ARRAYS = [f.name for f in fields(Bundle) if f.name != "manifest"]
 
@@ -163,8 +173,10 @@ def _array(folder: Path, name: str, manifest: Manifest) -> Array:
 def _check_shapes(bundle: Bundle) -> None:
     customers, products = len(bundle.customers), len(bundle.products)
     expected = {"history_start": customers + 1, "user_factors": customers, "rule_start": products + 1}
+    expected |= {"customer_group": customers, "group_start": len(bundle.groups) + 1}
     expected |= dict.fromkeys(PER_PRODUCT, products)
     expected |= dict.fromkeys(PER_PURCHASE, int(bundle.history_start[-1]))
+    expected |= dict.fromkeys(PER_GROUP_PRODUCT, int(bundle.group_start[-1]))
     expected |= dict.fromkeys(PER_RULE, int(bundle.rule_start[-1]))
     for name, length in expected.items():
         if len(getattr(bundle, name)) != length:

@@ -5,19 +5,21 @@ from serving.answers import Json
 from serving.bundle import Bundle
 from serving.live import Served
 from serving.questions import OfProduct, OfUser, Popular, Problem, Question, Reco, Recommendations, Related
-from serving.recommender import Item, recommend, similar, trending
+from serving.recommender import Item, recommend, similar, trend_within, trending
 
 OLDER_USER_ITEMS = 3
 OLDER_RECO_ITEMS = 5
 
 
 def recommendations(served: Served, asked: Recommendations) -> Json:
-    """Items for a customer; what trends for a stranger, who is `"known": false`."""
+    """Items for a customer; what trends, in the group if known, for a stranger, who is `"known": false`."""
     bundle = served.bundle
     customer = bundle.customer(asked.customer)
+    group = _group(bundle, asked.group) if customer is None else None
     mask = answers.allowed(bundle, asked.in_stock, asked.category, asked.exclude)
-    found = recommend(bundle, customer, asked.lane, asked.n, mask)
-    return answers.of(served, known=customer is not None, lane=asked.lane, items=answers.items(bundle, found))
+    found = recommend(bundle, customer, asked.lane, asked.n, mask, group)
+    told = {"known": customer is not None, "lane": asked.lane, "group": answers.group(bundle, group)}
+    return answers.of(served, **told, items=answers.items(bundle, found))
 
 
 def similar_products(served: Served, asked: Related) -> Json:
@@ -35,14 +37,18 @@ def bought_together(served: Served, asked: Related) -> Json:
 
 
 def popular(served: Served, asked: Popular) -> Json:
-    """What trends, or has most buyers within the last `days` days; one category or all."""
+    """What trends, first in a group if asked, or has most buyers within the last `days` days."""
     bundle, days = served.bundle, asked.days
     windows = bundle.manifest["recent_days"]
     if days is not None and days not in windows:
         raise Problem(400, "bad_parameter", f"days: Input should be one of {windows}", "days")
-    strength = bundle.trend if days is None else bundle.recent[windows.index(days)]
+    if days is not None and asked.group is not None:
+        raise Problem(400, "bad_parameter", "group: Input can't be given together with days", "group")
+    group = _group(bundle, asked.group)
+    strength = trend_within(bundle, group) if days is None else bundle.recent[windows.index(days)]
     found = trending(bundle, asked.n, answers.allowed(bundle, asked.in_stock, asked.category), strength)
-    return answers.of(served, category=asked.category, days=asked.days, items=answers.items(bundle, found))
+    told = {"category": asked.category, "days": days, "group": answers.group(bundle, group)}
+    return answers.of(served, **told, items=answers.items(bundle, found))
 
 
 def model(served: Served, asked: Question) -> Json:
@@ -89,6 +95,10 @@ def reco(served: Served, asked: Reco) -> list[Json]:
 
 def _best(bundle: Bundle, customer: str, n: int) -> list[Item]:
     return recommend(bundle, bundle.customer(customer), "for-you", n, answers.allowed(bundle))
+
+
+def _group(bundle: Bundle, name: str | None) -> int | None:
+    return None if name is None else bundle.group(name.strip())
 
 
 def _product(bundle: Bundle, product: str) -> int:

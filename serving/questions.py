@@ -56,10 +56,11 @@ class Listing(Question):
 
 
 class Recommendations(Listing):
-    """Items for a customer."""
+    """Items for a customer; the group says what a shop knows of a stranger: a country, a region."""
 
     customer: Customer
     lane: Lane = "for-you"
+    group: str | None = None
     category: str | None = None
     exclude: Products = []
 
@@ -71,8 +72,9 @@ class Related(Listing):
 
 
 class Popular(Listing):
-    """What many bought, of late or within the last `days` days."""
+    """What many bought, of late or within the last `days` days; in one group or all."""
 
+    group: str | None = None
     category: str | None = None
     days: int | None = None
 

@@ -18,6 +18,7 @@ BASELINES: tuple[Component, ...] = ("popularity", "trend", "repurchase")
 LEARNED: tuple[Component, ...] = ("als",)  # they can tell of products without a buyer
 REASON_PRODUCTS = 2
 ALIKE = 0.3  # the cosine from which on two descriptions are alike
+BEHIND = 1e-3  # the highest trend where it only ranks what nothing else speaks for
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ def trend(bundle: Bundle, customers: Array) -> Array:
 
 def repurchase(bundle: Bundle, customers: Array) -> Array:
     """A customer's own products by decayed frequency; behind them all others by trend, (n, P)."""
-    scores = trend(bundle, customers) * (1e-3 / max(float(bundle.trend.max(initial=0)), 1e-9))
+    scores = np.tile(_behind(bundle), (len(customers), 1))
     rows, places = _history(bundle, customers)
     scores[rows, bundle.history_product[places]] += bundle.history_strength[places]
     return scores
@@ -97,20 +98,39 @@ def best(values: Array, n: int) -> Array:
 
 
 def recommend(
-    bundle: Bundle, customer: int | None, lane: Lane, n: int, allowed: Array | None = None
+    bundle: Bundle,
+    customer: int | None,
+    lane: Lane,
+    n: int,
+    allowed: Array | None = None,
+    group: int | None = None,
 ) -> list[Item]:
     """At most n items for a customer, best first; what trends for a stranger (customer None).
 
     allowed: (P,) bool, the products that may be answered; all where None. It is applied before the
-    cut, so that n items come back as long as there are as many.
+    cut, so that n items come back as long as there are as many. group: that of a stranger, a row of the
+    bundle; it changes nothing for a customer, of whom more is known.
     """
     if customer is None:
-        return trending(bundle, n, allowed, bundle.trend)
+        return trending(bundle, n, allowed, trend_within(bundle, group))
     values = scores(bundle, np.array([customer]), lane)[0]
     if allowed is not None:
         values[~allowed] = -np.inf
     products = best(values, n)
     return _explained(bundle, customer, products, values[products], bundle.manifest["lanes"][lane])
+
+
+def trend_within(bundle: Bundle, group: int | None) -> Array:
+    """The trend within a group, and behind it all other products by the overall trend, (P,).
+
+    The overall trend where the group is None.
+    """
+    if group is None:
+        return bundle.trend
+    strength = _behind(bundle)
+    rows = slice(int(bundle.group_start[group]), int(bundle.group_start[group + 1]))
+    strength[bundle.group_product[rows]] += bundle.group_trend[rows]
+    return strength
 
 
 def trending(bundle: Bundle, n: int, allowed: Array | None, strength: Array) -> list[Item]:
@@ -145,6 +165,11 @@ def _cosine(vectors: Array, row: int) -> Array:
     """The cosine of each vector with one of them, (P,); 0 where one of the two is zero."""
     lengths = np.linalg.norm(vectors, axis=1)
     return np.asarray(vectors @ vectors[row] / np.maximum(lengths * lengths[row], 1e-12))
+
+
+def _behind(bundle: Bundle) -> Array:
+    """The trend made so small that it stands behind all else, (P,)."""
+    return np.asarray(bundle.trend * (BEHIND / max(float(bundle.trend.max(initial=0)), 1e-9)))
 
 
 def _explained(bundle: Bundle, customer: int, products: Array, values: Array, component: str) -> list[Item]:

@@ -47,6 +47,23 @@ def test_a_purchase_is_a_customer_a_product_and_a_day_and_a_return_stays_at_its_
     ]
 
 
+def test_the_group_of_a_customer_is_that_of_the_latest_order_that_names_one(spark):
+    lines = [
+        ("ann", "France", "2026-01-01 10:00:00"),
+        ("ann", "Spain", "2026-01-02 10:00:00"),
+        ("ann", None, "2026-01-03 10:00:00"),
+        ("bob", "Spain", "2026-01-02 10:00:00"),
+        ("bob", "France", "2026-01-02 10:00:01"),
+        ("bob", "Spain", "2026-01-01 10:00:00"),
+        ("cleo", None, "2026-01-01 10:00:00"),
+        (None, "Spain", "2026-01-01 10:00:00"),
+    ]
+    orders = spark.createDataFrame(lines, [c.CUSTOMER, c.GROUP, c.ORDERED_AT])
+    found = prepare.groups(orders)
+    assert found.columns == [c.CUSTOMER, c.GROUP]
+    assert sorted(map(tuple, found.collect())) == [("ann", "Spain"), ("bob", "France")]
+
+
 def test_a_basket_is_an_orders_distinct_purchases_and_its_day(spark, orders):
     twice = orders.unionByName(orders.where(f"{c.ORDER_ID} = '1'"))
     rows = prepare.baskets(twice).select(c.ORDER_ID, c.DAY, c.PRODUCTS).collect()

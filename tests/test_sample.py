@@ -35,6 +35,7 @@ def lines(rows):
             "product": pa.array(product),
             "quantity": pa.array(quantity, pa.float64()),
             "unit_price": pa.repeat(1.0, len(rows)),
+            "group": pa.repeat("France", len(rows)),
         }
     )
 
@@ -160,6 +161,12 @@ def test_the_file_can_be_trained_on_by_the_shipped_mapping(stocked, home):
     assert set(REQUIRED) < set(shipped.columns) <= set(names)
     assert all(ours == theirs for ours, theirs in shipped.columns.items())
     assert (shipped.timezone, shipped.row_key) == ("UTC", ("order_id", "product"))
+
+
+def test_orders_of_a_night_before_groups_were_known_are_of_none(stocked, home):
+    lake.write(lake.ORDERS, stocked.drop_columns("group"))
+    sample(0.3, home / "sample.parquet", seed=0)
+    assert set(pq.read_table(home / "sample.parquet")["group"].to_pylist()) == {None}
 
 
 def test_a_larger_fraction_holds_the_smaller_one():

@@ -14,6 +14,7 @@ class Stream(IntEnum):
     PHONES = 3
     GOODS = 4
     DIRT = 5
+    REGIONS = 6
 
 
 def generator(seed: int, stream: Stream, day: int = 0) -> np.random.Generator:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.demo.chance import Stream, generator
+from pipelines.demo.regions import regions
 from pipelines.demo.shop import Day, Shop
 
 DUPLICATES = 0.005  # share of orders listed a second time
@@ -39,6 +40,7 @@ class Order(TypedDict):
     id: int
     createdAt: str
     clientTel: str | None
+    region: str
     basket: list[Line]
 
 
@@ -71,6 +73,11 @@ class Dirt:
         return [f"79{number:09d}" for number in numbers]
 
     @cached_property
+    def regions(self) -> list[str]:
+        """Each customer's region."""
+        return regions(self.shop.truth, self.shop.seed)
+
+    @cached_property
     def missing_goods(self) -> frozenset[int]:
         """The products that the list of goods lacks; no complement is among them."""
         rng = generator(self.shop.seed, Stream.GOODS)
@@ -86,7 +93,8 @@ class Dirt:
         placeholder, anonymous = _exclusive(rng, len(day.ids), PLACEHOLDERS, ANONYMOUS)
         empty = rng.random(len(day.order)) < EMPTY_LINES
         phones = self._phones(rng, day, placeholder, anonymous)
-        orders = _orders(day, phones, self._lines(day, empty))
+        regions = [self.regions[customer] for customer in day.customers]
+        orders = _orders(day, phones, regions, self._lines(day, empty))
         sequence = _with_repetitions(rng, len(orders))
         return Listing(
             orders=[orders[index] for index in sequence],
@@ -118,13 +126,13 @@ class Dirt:
         ]
 
 
-def _orders(day: Day, phones: list[str | None], lines: list[Line]) -> list[Order]:
+def _orders(day: Day, phones: list[str | None], regions: list[str], lines: list[Line]) -> list[Order]:
     ends = np.searchsorted(day.order, np.arange(len(day.ids) + 1)).tolist()
     times = np.datetime_as_string(day.times).tolist()
     return [
-        Order(id=id_, createdAt=f"{time}Z", clientTel=phone, basket=lines[start:end])
-        for id_, time, phone, start, end in zip(
-            day.ids.tolist(), times, phones, ends[:-1], ends[1:], strict=True
+        Order(id=id_, createdAt=f"{time}Z", clientTel=phone, region=region, basket=lines[start:end])
+        for id_, time, phone, region, start, end in zip(
+            day.ids.tolist(), times, phones, regions, ends[:-1], ends[1:], strict=True
         )
     ]
 

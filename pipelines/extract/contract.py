@@ -30,6 +30,7 @@ class Order(TypedDict):
     id: str
     createdAt: Text
     clientTel: NotRequired[Text]
+    region: NotRequired[Text]
     basket: list[Line]
 
 
@@ -83,6 +84,7 @@ def order_lines(answer: OrderPage) -> pa.Table:
         c.PRODUCT: [line["goodsId"] for _, _, line in lines],
         c.QUANTITY: [line["quantity"] for _, _, line in lines],
         c.UNIT_PRICE: [line.get("price") for _, _, line in lines],
+        c.GROUP: [order.get("region") for order, _, _ in lines],
         c.SOURCE: ["shop-api"] * len(lines),
     }
     return pa.table(columns)

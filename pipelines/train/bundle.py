@@ -11,7 +11,7 @@ from pipelines import columns as c
 from pipelines.settings import Solver
 from pipelines.split import Interactions, date_of
 from pipelines.sweep import Candidate, Chosen, HalfLives
-from pipelines.train import als, content, newcomers, repurchase, trend
+from pipelines.train import als, content, groups, newcomers, repurchase, trend
 from pipelines.train.rules import Rules, none
 from serving.bundle import Array, Bundle, load, save, texts
 
@@ -24,10 +24,12 @@ def learn(
     solver: Solver,
     manifest: dict[str, Any] | None = None,
     described: Array | None = None,
+    grouped: pa.Table = groups.NOBODY,
 ) -> Bundle:
     """The bundle of the interactions known at a cut, with its factors fitted to them.
 
     described: (P, d) content vectors of the products; made from their descriptions where None.
+    grouped: the table `groups`; without it the bundle has none, and strangers get the overall trend.
     """
     strengths = known.matrix(known.orders * known.decay(chosen.als.half_life_days))
     factors = als.fit(strengths, chosen.als, solver)
@@ -38,7 +40,8 @@ def learn(
         "penalty_per_product": factors.penalty_per_product,
     }
     vectors = content.vectors(products) if described is None else described
-    return build(known, products, factors, rules, chosen.half_lives, told | (manifest or {}), vectors)
+    told |= manifest or {}
+    return build(known, products, factors, rules, chosen.half_lives, told, vectors, grouped)
 
 
 def attempt(known: Interactions, products: pa.Table, candidate: Candidate, solver: Solver) -> Bundle:
@@ -70,11 +73,12 @@ def build(
     half_lives: HalfLives,
     manifest: dict[str, Any],
     described: Array | None = None,
+    grouped: pa.Table = groups.NOBODY,
 ) -> Bundle:
     """The bundle of the interactions known at a cut.
 
     products: the table `products`, sorted as the interactions' product ids. described: (P, d) their
-    content vectors; none has a description where None.
+    content vectors; none has a description where None. grouped: the table `groups`.
     """
     last = int(known.day.max())
     history = repurchase.history(known, half_lives.repurchase)
@@ -82,12 +86,14 @@ def build(
     vectors = content.nothing(len(known.products)) if described is None else described
     in_stock = products[c.IN_STOCK].to_numpy()
     new = newcomers.expected(vectors, in_stock, buyers, factors.items, trends)
+    within = groups.trends(known, grouped, half_lives.trend)
     counts = {
         "customers": len(known.customers),
         "products": len(known.products),
         "interactions": len(known.day),
         "rules": len(rules.consequent),
         "new_products": len(new.rows),
+        "groups": len(within.names),
     }
     window = {"first_day": str(date_of(known.day.min())), "last_day": str(date_of(last))}
     return Bundle(
@@ -104,6 +110,11 @@ def build(
         new=newcomers.among(np.zeros(len(buyers), bool), new.rows, True),
         expected_trend=newcomers.among(trends, new.rows, new.trend),
         recent=trend.recent(known, last),
+        groups=within.names,
+        group_start=within.start,
+        group_product=within.product,
+        group_trend=within.trend,
+        customer_group=within.customer,
         history_start=history.start,
         history_product=history.product,
         history_orders=history.orders,

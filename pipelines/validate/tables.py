@@ -17,8 +17,9 @@ TYPES = {
     c.PRODUCT: "string",
     c.QUANTITY: "double",
     c.UNIT_PRICE: "double",
+    c.GROUP: "string",
 }  # of the table `orders`
-NUMBER = "_number"  # that stands for a customer's id
+NUMBER = "_number"  # that stands for a customer's id and group
 
 
 def other_columns(orders: DataFrame) -> list[str]:
@@ -37,11 +38,16 @@ def quarantine(judged: DataFrame, run: str, key: str) -> DataFrame:
 
 
 def orders(judged: DataFrame, key: str) -> DataFrame:
-    """The table `orders`: one row per order and product, customers as pseudonyms, times in UTC."""
+    """The table `orders`: one row per order and product, customers as pseudonyms, times in UTC.
+
+    A group belongs to its customer: a guest's order has none, and neither has one whose source maps none.
+    """
     good = judged.where(F.col(FATE).isin(*GOOD))
     # Spark aggregates numbers by hashing and texts by sorting, and each customer is hidden once.
-    number = F.when(F.col(c.CUSTOMER).isNotNull(), F.xxhash64(c.CUSTOMER)).alias(NUMBER)
-    customers = good.select(c.CUSTOMER).distinct().select(number, _hidden(c.CUSTOMER, key).alias(c.CUSTOMER))
+    number = F.when(F.col(c.CUSTOMER).isNotNull(), F.xxhash64(c.CUSTOMER, c.GROUP)).alias(NUMBER)
+    group = F.nullif(F.trim(c.GROUP), F.lit("")).alias(c.GROUP)
+    each = good.select(c.CUSTOMER, c.GROUP).distinct()
+    customers = each.select(number, _hidden(c.CUSTOMER, key).alias(c.CUSTOMER), group)
     return (
         good.groupBy(c.ORDER_ID, c.PRODUCT)
         .agg(

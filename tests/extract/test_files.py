@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipelines import columns as c
-from pipelines.extract import pulls, raw
+from pipelines.extract import pulls, raw, staging
 from pipelines.extract.files import Files
 from pipelines.extract.mapping import MAPPINGS
 from pipelines.extract.staging import RAW_ORDERS, Staging
@@ -69,9 +69,9 @@ WRITERS = {
 
 def read(path, mapping):
     files = Files(str(path), mapping)
-    staging = Staging(files.name, files.plan)
-    files.orders(None, staging, silent)
-    return pa.concat_tables(staging.read())
+    staged = Staging(files.name, files.plan)
+    files.orders(None, staged, silent)
+    return pa.concat_tables(staged.read())
 
 
 def values(table):
@@ -94,6 +94,31 @@ def test_every_format_gives_the_same_rows(tmp_path, mapped, name):
     first = 2 if ".csv" in name.lower() else 1  # a header is a line too
     assert found[c.LINE].to_pylist() == [first, first + 1, first + 2, first + 3]
     assert set(found[c.SOURCE].to_pylist()) == {name}
+
+
+@pytest.mark.parametrize("name", ["orders.parquet", "orders.csv", "orders.jsonl"])
+def test_a_column_may_tell_the_group_of_the_customer(tmp_path, mapped, name):
+    WRITERS[name](tmp_path / name)
+    assert read(tmp_path / name, mapped)[c.GROUP].null_count == len(RECEIVED)
+    Path(mapped).write_text(f'{MAPPING}group = "sku"')
+    assert read(tmp_path / name, mapped)[c.GROUP].to_pylist() == ["A", "B", "A", "A"]
+
+
+def test_an_order_whose_group_changed_is_news(tmp_path, mapped):
+    Path(mapped).write_text(f'{MAPPING}group = "land"')
+    for land, new in (("France", 4), ("France", 0), ("Spain", 4)):
+        received().assign(land=land).to_csv(tmp_path / "orders.csv", index=False)
+        files = Files(str(tmp_path / "orders.csv"), mapped)
+        assert pulls.pull(files, LAST, False, silent)["new_order_lines"] == new
+
+
+def test_pages_that_an_earlier_release_staged_without_a_column_are_read_anew(tmp_path, mapped, monkeypatch):
+    received().to_csv(tmp_path / "orders.csv", index=False)
+    with monkeypatch.context() as earlier:
+        fewer = RAW_ORDERS.remove(RAW_ORDERS.get_field_index(c.GROUP))
+        earlier.setattr(staging, "RAW_ORDERS", fewer)
+        assert read(tmp_path / "orders.csv", mapped).schema == fewer
+    assert read(tmp_path / "orders.csv", mapped).schema == RAW_ORDERS
 
 
 def test_a_folder_is_all_its_files_whatever_their_formats(tmp_path, mapped):

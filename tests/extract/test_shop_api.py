@@ -19,6 +19,7 @@ from worlds import received
 from pipelines import columns as c
 from pipelines.demo.api import app
 from pipelines.demo.dirt import Dirt
+from pipelines.demo.regions import REGIONS
 from pipelines.demo.shop import Shop
 from pipelines.extract import pulls, raw
 from pipelines.extract.goods import RAW_PRODUCTS
@@ -106,6 +107,7 @@ def test_every_order_and_every_good_of_the_demo_shop_is_read(source, serve, page
     assert found.schema == RAW_ORDERS
     assert list(zip(found[c.ORDER_ID].to_pylist(), found[c.LINE].to_pylist(), strict=True)) == lines
     assert set(found[c.CUSTOMER].to_pylist()) == {entry["clientTel"] for entry in listed}
+    assert set(found[c.GROUP].to_pylist()) == {entry["region"] for entry in listed} == set(REGIONS)
     pages = -(-len(listed) // page_size)
     orders = len(listed)
     assert steps[0] == (1, pages, min(page_size, orders))
@@ -214,6 +216,12 @@ def test_an_answer_that_is_no_whole_json_is_asked_again_and_then_named(source, s
     assert faulty.asked == {1: 2}
     faulty = Faulty(lambda page, tries: (200, body) if tries == 1 else one_each(page, 0))
     assert read(source(serve(faulty.app)))[c.ORDER_ID].to_pylist() == ["1", "2", "3"]
+
+
+def test_the_region_of_an_order_is_its_group_and_none_is_no_fault(source, serve):
+    regions = {1: {"region": "North"}, 2: {"region": None}, 3: {}}
+    faulty = Faulty(lambda page, _: (200, {"orders": [order(page, **regions[page])], "pageCount": 3}))
+    assert read(source(serve(faulty.app)))[c.GROUP].to_pylist() == ["North", None, None]
 
 
 def test_an_order_whose_basket_was_emptied_replaces_what_it_was(source, serve):

@@ -79,6 +79,15 @@ def test_one_order_of_another_century_is_not_the_last_day(world):
     assert world.source().last_day(None) == dt.date(2026, 9, 3)
 
 
+def test_a_column_may_tell_the_group_of_the_customer(world):
+    world.put(order(1, day=1))
+    world.write()
+    Path(world.mapping).write_text(SQL + MAPPING + 'group = "title"')
+    pull(world)
+    found = raw.read(raw.pulls(world.source().name), ["name", "group"])
+    assert found["group"].to_pylist() == found["name"].to_pylist() == ["Product P10", "Product P11"]
+
+
 def test_ids_and_values_of_any_type_are_text(world):
     world.put(order(1, day=1))
     world.write()

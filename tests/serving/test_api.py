@@ -92,6 +92,40 @@ def test_a_stranger_gets_what_trends_and_is_told_so(client: Client) -> None:
     assert {item["reason"]["kind"] for item in answer["items"]} == {"trending"}
 
 
+def test_a_stranger_of_a_known_group_gets_its_trend_and_then_the_overall_one(client: Client) -> None:
+    answer = client.get(STRANGER, params={"group": " France "}).json()
+    assert (answer["known"], answer["group"]) == (False, "France")
+    assert ids(answer) == ["tea-3", "coffee-1", "tea-1", "tea-2", "coffee-2"]
+    assert [item["score"] for item in answer["items"]] == [0.5001, 0.2506, 0.001, 0.0008, 0.0002]
+    assert {item["reason"]["kind"] for item in answer["items"]} == {"trending"}
+    coffee = client.get(STRANGER, params={"group": "Ελλάδα", "category": "coffee", "n": 1}).json()
+    assert (coffee["group"], ids(coffee)) == ("Ελλάδα", ["coffee-2"])
+
+
+@pytest.mark.parametrize("path", [STRANGER, "/v1/popular"])
+@pytest.mark.parametrize("group", ["Few", "", "france", None])
+def test_a_group_that_is_not_known_is_answered_as_all_and_told_so(
+    client: Client, path: str, group: str | None
+) -> None:
+    answer = client.get(path, params={} if group is None else {"group": group}).json()
+    assert answer["group"] is None
+    assert ids(answer) == ["tea-1", "tea-2", "coffee-1", "coffee-2", "tea-3"]
+
+
+def test_a_group_changes_nothing_for_a_customer(client: Client) -> None:
+    answer = client.get(ANNA, params={"group": "France"}).json()
+    assert answer == client.get(ANNA).json()
+    assert (answer["known"], answer["group"]) == (True, None)
+
+
+def test_popular_in_a_group(client: Client) -> None:
+    answer = client.get("/v1/popular", params={"group": "France", "n": 3}).json()
+    assert (answer["group"], answer["days"], ids(answer)) == ("France", None, ["tea-3", "coffee-1", "tea-1"])
+    refused = client.get("/v1/popular", params={"group": "France", "days": 7})
+    assert (refused.status_code, refused.json()["error"]["field"]) == (400, "group")
+    assert "France" not in refused.text
+
+
 def test_what_nobody_bought_is_never_recommended(client: Client) -> None:
     for path in (ANNA, STRANGER, "/v1/popular", "/v1/products/coffee-1/similar"):
         assert "new" not in ids(client.get(path, params={"in_stock": False, "n": 100}).json())
@@ -167,6 +201,7 @@ def test_older_routes_answer_a_stranger_too(client: Client) -> None:
         (f"{ANNA}?in_stock=perhaps", "in_stock"),
         (f"{ANNA}?colour=red", "colour"),
         (f"{ANNA}?customer=somebody-else", "customer"),
+        (f"{ANNA}?group=Spain&group=France", "group"),
         ("/v1/popular?days=8", "days"),
         ("/v1/model?verbose=1", "verbose"),
         ("/users/79165396205/recommendations?n=3", "n"),

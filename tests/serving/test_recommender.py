@@ -10,6 +10,7 @@ from serving.bundle import Bundle
 from serving.identity import pseudonym
 from serving.recommender import (
     BASELINES,
+    LANES,
     Component,
     Lane,
     best,
@@ -17,6 +18,7 @@ from serving.recommender import (
     recommend,
     scores,
     similar,
+    trend_within,
     trending,
 )
 
@@ -75,6 +77,30 @@ def test_n_items_come_back_as_long_as_there_are_as_many(bundle: Bundle) -> None:
 def test_a_stranger_gets_the_trend_in_every_lane(bundle: Bundle) -> None:
     for lane in ("for-you", "buy-again", "discover"):
         assert [item.product for item in recommend(bundle, None, lane, 3)] == [4, 5, 0]
+
+
+def test_a_stranger_of_a_group_gets_its_trend_and_behind_it_the_overall_one(bundle: Bundle) -> None:
+    # Overall [3, 1, 2, 0, 5, 4, 0.5] as thousandths of its highest, and the group's on top of it.
+    expected = [0.25 + 0.0006, 0.0002, 0.0004, 0, 0.001, 0.0008, 0.5 + 0.0001]
+    np.testing.assert_allclose(trend_within(bundle, bundle.group("France")), expected, rtol=1e-6)
+    np.testing.assert_array_equal(trend_within(bundle, None), bundle.trend)
+    for lane in LANES:
+        items = recommend(bundle, None, lane, 10, group=bundle.group("France"))
+        assert [item.product for item in items] == [6, 0, 4, 5, 2, 1]
+        assert {item.kind for item in items} == {"trending"}
+    greek = recommend(bundle, None, "for-you", 2, bundle.category == b"coffee", bundle.group("Ελλάδα"))
+    assert [item.product for item in greek] == [1, 0]
+
+
+def test_a_group_changes_nothing_for_a_customer(bundle: Bundle) -> None:
+    anna = row(bundle, bundles.ANNA)
+    for lane in LANES:
+        assert recommend(bundle, anna, lane, 10, group=0) == recommend(bundle, anna, lane, 10)
+
+
+def test_an_unknown_group_has_no_row(bundle: Bundle) -> None:
+    assert [bundle.group(name) for name in ("France", "Ελλάδα")] == [0, 1]
+    assert [bundle.group(name) for name in ("france", "", "Few")] == [None] * 3
 
 
 def test_trending_leaves_out_what_nobody_bought(bundle: Bundle) -> None:

@@ -19,7 +19,7 @@ NIGHT = dt.date(2026, 1, 31)
 SCHEMA = (
     f"{c.ORDER_ID} string, {c.LINE} long, {c.ORDERED_AT} string, {c.CUSTOMER} string, {c.PRODUCT} string,"
     f" {c.QUANTITY} string, {c.UNIT_PRICE} string, {c.NAME} string, {c.CATEGORY} string, {c.BRAND} string,"
-    f" {c.FAULT} string, {c.SOURCE} string, {c.PAGE} long, {c.EXTRACTED_AT} timestamp"
+    f" {c.GROUP} string, {c.FAULT} string, {c.SOURCE} string, {c.PAGE} long, {c.EXTRACTED_AT} timestamp"
 )
 COLUMNS = [column.split()[0] for column in SCHEMA.split(", ")]
 PHONES = ["+7(916)539-6205", "+7 (916) 539-6205", "79165396205"]
@@ -32,6 +32,7 @@ GOOD = {
     c.NAME: "Tea",
     c.CATEGORY: "drinks",
     c.BRAND: None,
+    c.GROUP: None,
     c.FAULT: None,
     c.SOURCE: "by hand",
     c.PAGE: 1,
@@ -135,6 +136,28 @@ def test_a_line_without_a_customer_is_of_the_customer_of_its_order(spark, phone)
     lines = [LINES[0] | {c.LINE: line, c.CUSTOMER: who} for line, who in enumerate((None, phone, None))]
     (row,) = tables.orders(judge(spark, lines, guests=True), KEY).collect()
     assert (row[c.CUSTOMER], row[c.QUANTITY]) == (pseudonym(phone, KEY), 6.0)
+
+
+def test_the_group_of_an_order_is_its_customers_without_blanks_and_no_group_is_no_fault(spark):
+    said = ["France", " France ", "", None]
+    lines = [GOOD | {c.ORDER_ID: str(n), c.LINE: 0, c.GROUP: group} for n, group in enumerate(said)]
+    lines.append(GOOD | {c.ORDER_ID: "guest", c.LINE: 0, c.CUSTOMER: None, c.GROUP: "France"})
+    lines += [GOOD | {c.ORDER_ID: "two", c.LINE: n, c.GROUP: group} for n, group in enumerate(("A", "B"))]
+    judged = judge(spark, lines, guests=True)
+    assert {row[rows.FATE] for row in judged.collect()} == {"used"}
+    found = tables.orders(judged, KEY)
+    assert tables.other_columns(found) == []
+    assert found.where("order_id != 'two'").count() == 5
+    (two,) = found.where("order_id = 'two'").collect()
+    assert (two[c.QUANTITY], two[c.GROUP] in ("A", "B")) == (4.0, True)
+    assert {row[c.ORDER_ID]: row[c.GROUP] for row in found.collect()} == {
+        "two": two[c.GROUP],
+        "0": "France",
+        "1": "France",
+        "2": None,
+        "3": None,
+        "guest": None,
+    }
 
 
 def test_the_waterfall_adds_up(spark, judged):
@@ -295,16 +318,18 @@ def test_the_shapes_of_a_phone_are_one_customer_whom_nobody_can_read(judged):
 
 def test_the_lines_of_a_product_in_an_order_are_one_row(spark):
     said = [
-        {c.QUANTITY: "2", c.UNIT_PRICE: "10", c.ORDERED_AT: "2026-01-31 12:00:00"},
-        {c.QUANTITY: "-1", c.UNIT_PRICE: "20", c.ORDERED_AT: "2026-01-31 11:00:00"},
+        {c.QUANTITY: "2", c.UNIT_PRICE: "10", c.ORDERED_AT: "2026-01-31 12:00:00", c.GROUP: "France"},
+        {c.QUANTITY: "-1", c.UNIT_PRICE: "20", c.ORDERED_AT: "2026-01-31 11:00:00", c.GROUP: "France"},
         {c.PRODUCT: "B"},
     ]
     lines = [LINES[0] | {c.LINE: number} | one for number, one in enumerate(said)]
     found = tables.orders(judge(spark, lines), KEY).orderBy(c.PRODUCT)
-    assert found.columns == [c.ORDER_ID, c.ORDERED_AT, c.CUSTOMER, c.PRODUCT, c.QUANTITY, c.UNIT_PRICE]
+    assert found.columns == [
+        *(c.ORDER_ID, c.ORDERED_AT, c.CUSTOMER, c.PRODUCT, c.QUANTITY, c.UNIT_PRICE, c.GROUP)
+    ]
     who = pseudonym(PHONES[0], KEY)
     text = found.withColumn(c.ORDERED_AT, found[c.ORDERED_AT].cast("string"))
     assert [tuple(row) for row in text.collect()] == [
-        ("order 0", "2026-01-31 11:00:00", who, "A", 1.0, 15.0),
-        ("order 0", "2026-01-31 10:00:00", who, "B", 2.0, 9.9),
+        ("order 0", "2026-01-31 11:00:00", who, "A", 1.0, 15.0, "France"),
+        ("order 0", "2026-01-31 10:00:00", who, "B", 2.0, 9.9, None),
     ]

@@ -2,15 +2,19 @@
 
 import csv
 import datetime as dt
+from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 from homes import fresh_home
 
 from pipelines import columns as c
-from pipelines import lake, nightly, quarantine, tracking
+from pipelines import lake, nightly, pinned, quarantine, tracking
+from pipelines.extract import raw
 from pipelines.settings import settings
 from pipelines.validate import history
 from serving.errors import NightshelfError
+from serving.identity import pseudonym
 
 FIRST = dt.date(2026, 9, 1)
 COLUMNS = (c.ORDER_ID, c.ORDERED_AT, c.CUSTOMER, c.PRODUCT, c.QUANTITY, c.UNIT_PRICE)
@@ -43,9 +47,9 @@ class Shop:
         (folder / "mapping.toml").write_text(MAPPING)
         self.mapping = str(folder / "mapping.toml")
 
-    def put(self, day, rows):
+    def put(self, day, rows, columns=COLUMNS):
         with (self.folder / f"{day:03}.csv").open("w", newline="") as file:
-            csv.writer(file).writerows([COLUMNS, *rows])
+            csv.writer(file).writerows([columns, *rows])
 
     def night(self, day, **asked):
         as_of = str(FIRST + dt.timedelta(days=day))
@@ -131,6 +135,29 @@ def test_a_line_that_a_person_puts_back_is_used_by_the_next_night(shop):
     assert "price_outlier" not in again
     assert again["used"] == checked["used"] + 1
     assert max(lake.read(lake.ORDERS)[c.UNIT_PRICE].to_pylist()) == 700
+
+
+def test_a_group_comes_from_a_column_to_the_customers_and_pulls_before_it_was_mapped_have_none(
+    spark, tmp_path
+):
+    with fresh_home(tmp_path):
+        shop = Shop(tmp_path)
+        for day in range(10):
+            shop.put(day, lines(day))
+        shop.night(9)
+        (pull,) = raw.pulls(lake.entries("profile")[0].partition("=")[2])
+        (file,) = Path(lake.current(pull)).glob("*.parquet")
+        pq.write_table(pq.read_table(file).drop_columns(c.GROUP), file)  # as an earlier release left it
+        (tmp_path / "mapping.toml").write_text(f'{MAPPING}{c.GROUP} = "land"\n')
+        shop.put(10, ([*line, "France" if line[2] > "c2" else ""] for line in lines(10)), [*COLUMNS, "land"])
+        night, checked = shop.night(10)
+        assert checked["used"] == 11 * 60
+        nightly.prepare(night)
+        named = {pseudonym(line[2], "a key for tests") for line in lines(10) if line[2] > "c2"}
+        assert 0 < len(named) < 20
+        expected = [{c.CUSTOMER: one, c.GROUP: "France"} for one in sorted(named)]
+        assert pinned.read(night, lake.GROUPS).sort_by(c.CUSTOMER).to_pylist() == expected
+        assert c.GROUP in lake.read(lake.QUARANTINE.format(day=night.as_of)).column_names
 
 
 def test_lines_that_all_break_a_rule_stop_the_night_and_can_be_looked_at(shop, monkeypatch):
