@@ -2,9 +2,9 @@
 
 import pyarrow as pa
 
+from pipelines import business, gate, lake, registry, split, sweep
 from pipelines import columns as c
 from pipelines import evaluate as evaluation
-from pipelines import gate, lake, registry, split, sweep
 from pipelines.settings import Split, settings
 from pipelines.split import Interactions
 from pipelines.train import rules
@@ -33,6 +33,8 @@ def compare(how: Split) -> pa.Table:
     groups = evaluation.customer_groups(before)
     judged = [evaluation.evaluate(bundle, truth, gate.CHAMPION, groups=groups)]
     judged += [evaluation.evaluate(bundle, truth, name, name, groups) for name in (*BASELINES, "als")]
+    if champion.chosen.strength:
+        judged.append(evaluation.evaluate(business.at(bundle, 0), truth, gate.UNWEIGHTED, groups=groups))
     return pa.concat_tables(judged)
 
 

@@ -20,6 +20,7 @@ from serving.errors import NightshelfError
 
 if TYPE_CHECKING:  # an extraction needs no Spark, and starts sooner without it
     from pyspark.sql import DataFrame, SparkSession
+    from pyspark.sql.types import StructType
 
 RAW_ORDERS = "raw/orders/source={source}"  # a table per pull below it
 RAW_PRODUCTS = "raw/products/source={source}"
@@ -78,9 +79,13 @@ def read_path(path: str, columns: list[str] | None = None) -> pa.Table:
     return pq.read_table(root, filesystem=fs, columns=columns)
 
 
-def read_spark(spark: "SparkSession", *tables: str) -> "DataFrame":
-    """Tables of the lake with the same columns, one below the other, as Spark reads them."""
-    return spark.read.parquet(*map(current, tables))
+def read_spark(spark: "SparkSession", *tables: str, schema: "StructType | None" = None) -> "DataFrame":
+    """Tables of the lake, one below the other, as Spark reads them.
+
+    schema: the columns to read; one that a table lacks is null. Without it all tables have the same.
+    """
+    reader = spark.read.schema(schema) if schema else spark.read
+    return reader.parquet(*map(current, tables))
 
 
 def write(table: str, rows: pa.Table) -> int:

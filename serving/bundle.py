@@ -9,6 +9,7 @@ import json
 import os
 import shutil
 from dataclasses import dataclass, field, fields
+from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
 
@@ -17,8 +18,9 @@ import numpy.typing as npt
 
 from serving.errors import BundleError
 
-FORMAT = 1
+FORMAT = 2
 MANIFEST = "manifest.json"
+NO_CATEGORY = -1
 
 Array = npt.NDArray[Any]
 Manifest = dict[str, Any]
@@ -39,6 +41,8 @@ class Bundle:
     brand: Array  # (P,) bytes
     price: Array  # (P,) float64, nan where unknown
     in_stock: Array  # (P,) bool
+    weight: Array  # (P,) float32 above zero, what a sale is worth beside others, 1 where nothing is known
+    hidden: Array  # (P,) bool, never recommended: a rule of the shop excludes it
     popularity: Array  # (P,) float32, distinct buyers of all time
     trend: Array  # (P,) float32, distinct buyers, recent ones weighing more
     recent: Array  # (W, P) int32, distinct buyers in each of the manifest's windows
@@ -65,6 +69,12 @@ class Bundle:
         """The row of a product, or None where the catalogue lacks it."""
         return position(self.products, product)
 
+    @cached_property
+    def categories(self) -> Array:
+        """A number for each product's category, NO_CATEGORY where the shop names none, (P,) int64."""
+        names, number = np.unique(self.category, return_inverse=True)
+        return np.where(names[number] == b"", NO_CATEGORY, number)
+
     def bought(self, customer: int) -> Array:
         """The rows of the products that a customer has bought, (h,) int32."""
         return self.history_product[self.history_of(customer)]
@@ -75,6 +85,7 @@ class Bundle:
 
 
 PER_PRODUCT = ("name", "category", "brand", "price", "in_stock", "popularity", "trend", "item_factors")
+PER_PRODUCT += ("weight", "hidden")
 PER_PURCHASE = ("history_product", "history_orders", "history_last", "history_strength")
 PER_RULE = ("rule_consequent", "rule_confidence", "rule_lift", "rule_support", "rule_count")
 ARRAYS = [f.name for f in fields(Bundle) if f.name != "manifest"]

@@ -42,6 +42,7 @@ class Good(TypedDict):
     category: NotRequired[Text]
     brand: NotRequired[Text]
     price: NotRequired[float | None]
+    weight: NotRequired[float | None]
     inStock: NotRequired[bool | None]
 
 
@@ -98,6 +99,7 @@ def products(answer: GoodPage) -> pa.Table:
             c.BRAND: good.get("brand"),
             c.PRICE: good.get("price"),
             c.IN_STOCK: good.get("inStock") is not False,
+            c.WEIGHT: good.get("weight"),
         }
         for good in answer["goods"]
     ]

@@ -29,7 +29,7 @@ FULL, PULL = "full", "pull"
 BATCH_ROWS = 100_000
 VERSION = [c.EXTRACTED_AT, c.PAGE]
 SAYS = [c.ORDER_ID, c.ORDERED_AT, c.CUSTOMER, c.PRODUCT, c.QUANTITY, c.UNIT_PRICE]
-SAYS += [c.NAME, c.CATEGORY, c.BRAND]
+SAYS += [c.NAME, c.CATEGORY, c.BRAND, c.WEIGHT]
 
 
 class Mark(BaseModel):
@@ -173,7 +173,7 @@ def _lines(rows: pd.DataFrame) -> "pd.Series[Any]":
 
 def _dataset(table: str) -> ds.Dataset:
     fs, path = url_to_fs(lake.current(table))
-    return ds.dataset(path, filesystem=fs, format="parquet")
+    return ds.dataset(path, schema=RAW_ORDERS, filesystem=fs, format="parquet")
 
 
 def _mark(table: str) -> Mark:

@@ -20,7 +20,7 @@ from serving.errors import PassingError
 RAW_ORDERS = pa.schema(
     [(c.ORDER_ID, pa.string()), (c.LINE, pa.int64())]
     + [(name, pa.string()) for name in (c.ORDERED_AT, c.CUSTOMER, c.PRODUCT, c.QUANTITY, c.UNIT_PRICE)]
-    + [(name, pa.string()) for name in (c.NAME, c.CATEGORY, c.BRAND, c.FAULT)]
+    + [(name, pa.string()) for name in (c.NAME, c.CATEGORY, c.BRAND, c.WEIGHT, c.FAULT)]
     + [(c.SOURCE, pa.string()), (c.PAGE, pa.int64()), (c.EXTRACTED_AT, pa.timestamp("us", "UTC"))]
 )
 STATE = "pull.json"
@@ -44,6 +44,7 @@ class Staging:
     def __init__(self, source: str, plan: dict[str, Any]) -> None:
         """Goes on with the pull that was left unfinished, where it had the same plan; else begins one."""
         self.folder = lake.STAGING.format(source=source)
+        plan = plan | {"fields": RAW_ORDERS.names}  # pages of another release's may lack some
         left = self._left()
         if left is None or left.plan != plan:
             lake.remove(self.folder)

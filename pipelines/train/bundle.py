@@ -4,6 +4,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from pipelines import columns as c
@@ -12,7 +13,7 @@ from pipelines.split import Interactions, date_of
 from pipelines.sweep import Candidate, Chosen, HalfLives
 from pipelines.train import als, repurchase, trend
 from pipelines.train.rules import Rules, none
-from serving.bundle import Bundle, load, save, texts
+from serving.bundle import Array, Bundle, load, save, texts
 
 
 def learn(
@@ -26,7 +27,8 @@ def learn(
     """The bundle of the interactions known at a cut, with its factors fitted to them."""
     strengths = known.matrix(known.orders * known.decay(chosen.als.half_life_days))
     factors = als.fit(strengths, chosen.als, solver)
-    told = {"lanes": chosen.lanes, "settings": chosen.model_dump(exclude={"lanes"})}
+    settings = chosen.model_dump(exclude={"lanes", "strength"})
+    told = {"lanes": chosen.lanes, "strength": chosen.strength, "settings": settings}
     return build(known, products, factors, rules, chosen.half_lives, told | (manifest or {}))
 
 
@@ -47,6 +49,22 @@ def reopened(bundle: Bundle) -> Bundle:
     """The bundle as it comes back from its files, which are gone once it is let go."""
     with tempfile.TemporaryDirectory() as folder:
         return load(save(bundle, Path(folder) / "bundle"))  # mapped files live on until unmapped
+
+
+def weights(products: pa.Table) -> Array:
+    """What a sale of each product is worth, (P,) float32: 1 where the shop gives no number above zero."""
+    if c.WEIGHT not in products.schema.names:  # as an older release wrote the table
+        return np.ones(products.num_rows, np.float32)
+    with np.errstate(over="ignore"):
+        given = products[c.WEIGHT].to_numpy().astype(np.float32)
+    return np.where((given > 0) & np.isfinite(given), given, np.float32(1))
+
+
+def hidden(products: pa.Table) -> Array:
+    """Whether a rule of the shop excludes each product, (P,) bool."""
+    if c.HIDDEN not in products.schema.names:
+        return np.zeros(products.num_rows, bool)
+    return products[c.HIDDEN].to_numpy()
 
 
 def build(
@@ -79,6 +97,8 @@ def build(
         },
         price=products[c.PRICE].to_numpy(),
         in_stock=products[c.IN_STOCK].to_numpy(),
+        weight=weights(products),
+        hidden=hidden(products),
         popularity=trend.popularity(known),
         trend=trend.trend(known, half_lives.trend),
         recent=trend.recent(known, last),

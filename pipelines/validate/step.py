@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 from pyspark.sql import DataFrame
+from pyspark.sql.pandas.types import from_arrow_schema
 
 from expectations import context, suites
 from expectations.context import Finding
@@ -18,6 +19,7 @@ from pipelines import columns as c
 from pipelines import lake, tracking
 from pipelines.extract import goods, raw
 from pipelines.extract.source import Source
+from pipelines.extract.staging import RAW_ORDERS
 from pipelines.night import Night
 from pipelines.settings import customer_key, settings
 from pipelines.spark import at_once, session
@@ -87,7 +89,7 @@ def _write(night: Night, source: Source, received: Received, counts: dict[str, i
 def _receive(night: Night, source: Source) -> Received:
     if not (pulls := raw.pulls(source.name)):
         raise NightshelfError(f"raw/ holds nothing of {source.where}: run the step extract first")
-    received = lake.read_spark(session(), *pulls)
+    received = lake.read_spark(session(), *pulls, schema=from_arrow_schema(RAW_ORDERS))
     before = history.last_passed(source.name, night.as_of)
     judged = rows.judge(received, source.dialect, night.as_of, thresholds().rows, _releases()).cache()
     tallied = waterfall.tally(judged, (before.received_until, before.as_of) if before else None)

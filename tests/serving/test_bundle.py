@@ -83,7 +83,7 @@ def test_a_number_that_is_none_is_refused(bundle: Bundle, tmp_path: Path, name: 
 def test_another_format_is_refused(saved: Path) -> None:
     manifest = json.loads((saved / MANIFEST).read_text())
     (saved / MANIFEST).write_text(json.dumps(manifest | {"format": 0}))
-    with pytest.raises(BundleError, match="has format 0, this release reads 1"):
+    with pytest.raises(BundleError, match="has format 0, this release reads 2"):
         load(saved)
 
 
