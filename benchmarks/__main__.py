@@ -7,7 +7,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks import evaluation, extraction, first_answer, night, solvers, validation
+from benchmarks import evaluation, extraction, first_answer, night, reranking, solvers, validation
 
 FIGURES = Path(__file__).with_name("figures.md")
 DATA = Path(os.environ.get("NIGHTSHELF_TEST_DATA", Path(__file__).parents[2] / "shared" / "data"))
@@ -26,6 +26,7 @@ def main() -> None:
         parts.append(night.online_retail(retail, Path(folder) / "retail"))
         parts.append(validation.compare(retail, Path(folder) / "validation"))
         parts.append(solvers.compare(Path(folder) / "retail"))
+        parts.append(reranking.compare(Path(folder) / "retail"))
         parts.append(evaluation.compare())
         parts.append(extraction.compare(Path(folder) / "extraction"))
         parts.append(first_answer.demo_shop(Path(folder) / "clone"))

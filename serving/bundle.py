@@ -84,8 +84,7 @@ class Bundle:
         return slice(int(self.history_start[customer]), int(self.history_start[customer + 1]))
 
 
-PER_PRODUCT = ("name", "category", "brand", "price", "in_stock", "popularity", "trend", "item_factors")
-PER_PRODUCT += ("weight", "hidden")
+PER_PRODUCT = ("name", "category", "brand", "price", "in_stock", "weight", "hidden", "popularity", "trend")
 PER_PURCHASE = ("history_product", "history_orders", "history_last", "history_strength")
 PER_RULE = ("rule_consequent", "rule_confidence", "rule_lift", "rule_support", "rule_count")
 ARRAYS = [f.name for f in fields(Bundle) if f.name != "manifest"]
@@ -160,7 +159,7 @@ def _array(folder: Path, name: str, manifest: Manifest) -> Array:
 def _check_shapes(bundle: Bundle) -> None:
     customers, products = len(bundle.customers), len(bundle.products)
     expected = {"history_start": customers + 1, "user_factors": customers, "rule_start": products + 1}
-    expected |= dict.fromkeys(PER_PRODUCT, products)
+    expected |= dict.fromkeys((*PER_PRODUCT, "item_factors"), products)
     expected |= dict.fromkeys(PER_PURCHASE, int(bundle.history_start[-1]))
     expected |= dict.fromkeys(PER_RULE, int(bundle.rule_start[-1]))
     for name, length in expected.items():

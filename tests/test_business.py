@@ -79,7 +79,7 @@ def test_strengths_by_hand():
     bounds = Business(most_lost=0.02, strengths=(0.1, 0.5, 1.0))
     assert business.strongest(found, bounds) == 1.0  # 0.495 / 0.5 is 0.99, 0.098 / 0.1 is 0.98
     assert business.strongest(found | {1.0: lanes(0.495, 0.0979)}, bounds) == 0.1
-    assert business.strongest(dict.fromkeys(found, {}), bounds) == 0.0
+    assert business.strongest({one: {} for one in found}, bounds) == 0.0
 
 
 def test_a_shop_without_weights_has_none_that_differ():

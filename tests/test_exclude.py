@@ -68,7 +68,7 @@ def test_a_file_that_cannot_be_used_is_one_sentence(home, monkeypatch, content, 
         own.write_text(content)
     monkeypatch.setenv("NIGHTSHELF_EXCLUDE", str(own))
     settings.cache_clear()
-    with pytest.raises(NightshelfError, match="^NIGHTSHELF_EXCLUDE ") as caught:
+    with pytest.raises(NightshelfError, match=r"^NIGHTSHELF_EXCLUDE ") as caught:
         load()
     assert told in str(caught.value)
     assert "\n" not in str(caught.value)

@@ -64,7 +64,7 @@ def hidden(products: pa.Table) -> Array:
     """Whether a rule of the shop excludes each product, (P,) bool."""
     if c.HIDDEN not in products.schema.names:
         return np.zeros(products.num_rows, bool)
-    return products[c.HIDDEN].to_numpy()
+    return np.asarray(products[c.HIDDEN])
 
 
 def build(
