@@ -25,7 +25,8 @@ def compare(home: Path) -> str:
         "## Re-ranking on Online Retail II\n\n"
         "The last but one 28 days, foretold from what came before; re-purchase answers for-you, ALS\n"
         "discover. The data set has no weights and no categories. Weights are drawn: log-normal, sigma\n"
-        f"{SPREAD}, median 1, seed {SEED}. Categories are the first words of the names, or {BANDS} bands of price.\n\n"
+        f"{SPREAD}, median 1, seed {SEED}. Categories are the first words of the names,\n"
+        f"or {BANDS} bands of price.\n\n"
         f"{_weights(bundle, truth)}\n{_caps(bundle, truth)}\n{_shown(bundle, truth)}"
     )
 
