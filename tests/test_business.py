@@ -96,27 +96,18 @@ def test_a_weight_that_is_none_is_like_most():
 
 
 def test_what_is_judged_is_what_serves_and_what_it_would_be_without_weights(shop, bundle, truth):
-    chosen = CHOSEN.model_copy(update={"strength": 0.5, "lanes": dict.fromkeys(LANES, "repurchase")})
+    chosen = CHOSEN.model_copy(update={"strength": 0.5, "lanes": CHOSEN.lanes | {"discover": "als"}})
     groups = customer_groups(shop.until(CUT))
     found = business.judge(bundle, chosen, truth, groups)
-    serving = learn(
-        shop.until(CUT),
-        weighing(bundle.weight.astype(float)),
-        chosen,
-        none(len(PRODUCTS)),
-        "implicit",
-    )
-    served = evaluate(serving, truth, gate.CHALLENGER, groups=groups)
-    assert rows(found, gate.CHALLENGER) == served.to_pylist()
-    plain = evaluate(bundle, truth, gate.UNWEIGHTED, "repurchase", groups)
-    assert rows(found, gate.UNWEIGHTED) == plain.to_pylist()
+    for model, strength in ((gate.CHALLENGER, 0.5), (gate.UNWEIGHTED, 0.0)):
+        settings = chosen.model_copy(update={"strength": strength})
+        products = weighing(bundle.weight.astype(float))
+        serving = learn(shop.until(CUT), products, settings, none(len(PRODUCTS)), "implicit")
+        served = evaluate(serving, truth, model, groups=groups)
+        assert [row for row in found.to_pylist() if row[MODEL] == model] == served.to_pylist()
     before, after = (summary(found)[name]["for-you"] for name in (gate.UNWEIGHTED, gate.CHALLENGER))
     assert after[NDCG] < before[NDCG]
     assert after[WEIGHT] > before[WEIGHT]
-
-
-def rows(judged, model):
-    return [row for row in judged.to_pylist() if row[MODEL] == model]
 
 
 def test_the_mean_weight_is_of_the_ten_answered(bundle, truth):
