@@ -15,6 +15,7 @@ from benchmarks import (
     groups,
     night,
     quality,
+    reranking,
     solvers,
     validation,
 )
@@ -39,6 +40,7 @@ def main() -> None:
         QUALITY.write_text(quality.compare(Path(folder) / "retail"))
         parts.append(cold.compare(Path(folder) / "retail"))
         parts.append(groups.compare(Path(folder) / "retail"))
+        parts.append(reranking.compare(Path(folder) / "retail"))
         parts.append(evaluation.compare())
         parts.append(extraction.compare(Path(folder) / "extraction"))
         parts.append(first_answer.demo_shop(Path(folder) / "clone"))

@@ -7,13 +7,26 @@ import datetime as dt
 import json
 import logging
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
+from pipelines import (
+    business,
+    gate,
+    lake,
+    live,
+    pinned,
+    promotion,
+    publish,
+    registry,
+    soundness,
+    sweep,
+    tracking,
+)
 from pipelines import evaluate as evaluation
-from pipelines import gate, lake, live, pinned, promotion, publish, registry, soundness, sweep, tracking
 from pipelines.gate import Condition, Settled
 from pipelines.night import Night
 from pipelines.registry import Champion
@@ -59,9 +72,10 @@ def check_live(night: Night) -> dict[str, Any]:
 def evaluate(night: Night) -> dict[str, Any]:
     """Judges the sweep's choice, the baselines and the champion's settings; settles the challenger."""
     choice, champion = sweep.choose(_tried(night)), registry.champion()
+    held = champion.chosen.model_copy(update={"strength": 0.0}) if champion else None
     known, products, cut = pinned.known(night)
     before, truth = known.until(cut.validation), known.bought(cut.validation, cut.test)
-    bundle = _fitted(night, before, products, choice)
+    bundle = other = _fitted(night, before, products, choice)
     if (seen := live.last_day(bundle)) > cut.validation:
         raise NightshelfError(
             f"what is measured has seen {date_of(seen)}, a day of the test window: it can't be judged by it"
@@ -69,14 +83,17 @@ def evaluate(night: Night) -> dict[str, Any]:
     groups = evaluation.customer_groups(before)
     judged = [evaluation.evaluate(bundle, truth, gate.SWEEP, groups=groups)]
     judged += [evaluation.evaluate(bundle, truth, name, name, groups) for name in (*BASELINES, "als")]
-    if champion:
-        other = _fitted(night, before, products, champion.chosen)
+    if held:
+        other = _fitted(night, before, products, held)
         judged.append(evaluation.evaluate(other, truth, gate.CHAMPION, groups=groups))
     table = pa.concat_tables(judged)
-    settled = gate.settle(
-        evaluation.known_only(table), choice, champion.chosen if champion else None, sweep.load()
-    )
-    table = pa.concat_tables([table, gate.challenger(table, settled)])
+    settled = gate.settle(evaluation.known_only(table), choice, held, sweep.load())
+    if strength := _strength(night, settled.chosen):
+        settled = replace(settled, chosen=settled.chosen.model_copy(update={"strength": strength}))
+        weighed = business.judge(bundle if settled.is_new else other, settled.chosen, truth, groups)
+        table = pa.concat_tables([table, weighed])
+    else:
+        table = pa.concat_tables([table, gate.challenger(table, settled)])
     lake.keep_latest("evaluation", DAYS)
     lake.write(pinned.own(night, lake.EVALUATION), table)
     tracking.log(night.run_id, tags={AGAINST: champion.version if champion else ""})
@@ -145,6 +162,21 @@ def _meanwhile(now: str, version: str, then: str | None) -> NightshelfError:
 def _fitted(night: Night, before: Interactions, products: pa.Table, chosen: Chosen) -> Bundle:
     """The bundle of what was known before a cut, without rules: they answer no lane."""
     return reopened(learn(before, products, chosen, rules.none(products.num_rows), night.solver))
+
+
+def _strength(night: Night, chosen: Chosen) -> float:
+    """How much the products' weight may count by the validation window; 0 where the shop gives them none."""
+    known, products, cut = pinned.known(night)
+    if not business.differ(products):
+        return 0.0
+    bundle = _fitted(night, known.until(cut.train), products, chosen)
+    bounds = sweep.load().business
+    tried = business.tried(bundle, known.bought(cut.train, cut.validation), bounds)
+    strength = business.strongest(tried, bounds)
+    told = {f"strength {one:g}": lanes for one, lanes in tried.items()}
+    tracking.client().log_dict(night.run_id, told, "business.json")
+    tracking.log(night.run_id, metrics={"strength": strength})
+    return strength
 
 
 def _since(night: Night, served: Bundle | None) -> pa.Table | None:
@@ -222,7 +254,7 @@ def _told(night: Night, settled: Settled, judged: pa.Table) -> dict[str, Any]:
     measured, groups = evaluation.summary(judged), evaluation.by_group(judged)
     metrics = evaluation.flat(measured.get(gate.CHALLENGER, {}))
     for model in measured.keys() - {gate.CHALLENGER}:
-        found = evaluation.flat(measured[model], (evaluation.NDCG,))
+        found = evaluation.flat(measured[model], (evaluation.NDCG, evaluation.WEIGHT))
         metrics |= {f"{model}_{name}": value for name, value in found.items()}
     for group, models in groups.items():
         found = evaluation.flat(models.get(gate.CHALLENGER, {}), (evaluation.NDCG,))
@@ -233,7 +265,8 @@ def _told(night: Night, settled: Settled, judged: pa.Table) -> dict[str, Any]:
     tracking.log(night.run_id, metrics=metrics, tags=tags)
     told = {"models": measured, "groups": groups, "differences": _differences(judged)}
     tracking.client().log_dict(night.run_id, told, "evaluation.json")
-    return {name: round(value, 4) for name, value in metrics.items() if evaluation.NDCG in name}
+    shown = (evaluation.NDCG, evaluation.WEIGHT)
+    return {name: round(value, 4) for name, value in metrics.items() if any(one in name for one in shown)}
 
 
 def _differences(judged: pa.Table) -> dict[str, dict[str, dict[str, float]]]:

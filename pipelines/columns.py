@@ -16,7 +16,9 @@ CATEGORY = "category"
 BRAND = "brand"
 PRICE = "price"
 IN_STOCK = "in_stock"
+WEIGHT = "weight"  # what a sale is worth beside others: a margin; 1 is like most
 PLACEHOLDER = "placeholder"  # whether orders name the product and the catalogue lacks it
+HIDDEN = "hidden"  # whether a rule of the shop excludes the product from what is recommended
 
 # where a raw row came from
 SOURCE = "source"

@@ -2,9 +2,9 @@
 
 import pyarrow as pa
 
+from pipelines import business, gate, lake, registry, split, sweep, yardsticks
 from pipelines import columns as c
 from pipelines import evaluate as evaluation
-from pipelines import gate, lake, registry, split, sweep, yardsticks
 from pipelines.settings import Solver, Split, settings
 from pipelines.split import Interactions
 from pipelines.sweep import Chosen
@@ -45,6 +45,8 @@ def judge(
         scorers[yardsticks.EASE] = yardsticks.ease(bundle)
     judged = [evaluation.evaluate(bundle, truth, gate.CHAMPION, groups=groups)]
     judged += [evaluation.evaluate(bundle, truth, name, one, groups) for name, one in scorers.items()]
+    if chosen.strength:
+        judged.append(evaluation.evaluate(business.at(bundle, 0), truth, gate.UNWEIGHTED, groups=groups))
     plain = _fitted(before, products, chosen.model_copy(update={"als": yardsticks.PLAIN_ALS}), solver)
     return pa.concat_tables([*judged, evaluation.evaluate(plain, truth, yardsticks.PLAIN, "als", groups)])
 

@@ -15,6 +15,7 @@ from serving.bundle import Array
 from serving.recommender import BASELINES, LANES
 
 SWEEP, CHALLENGER, CHAMPION = "sweep", "challenger", "champion"
+UNWEIGHTED = "unweighted"  # what serves, but for the weight of products
 MAIN = "for-you"
 MANY = 100  # customers; the mean of fewer tells little by itself
 SEED = 11
@@ -103,21 +104,30 @@ def challenger(judged: pa.Table, settled: Settled) -> pa.Table:
 def conditions(judged: pa.Table, live: pa.Table | None, sweep: SweepFile) -> list[Condition]:
     """What the measures say of a challenger: against baselines and champion, and on the orders since.
 
-    judged: challenger, baselines and champion on the test window. live: the champion as it served, and the
-    challenger's settings fitted to what the champion knew, on the orders that came since; None without.
+    judged: challenger, baselines and champion on the test window. A challenger whose answers are re-ranked by
+    weight is compared as it would be without, and may cost what is allowed. live: the champion as it served,
+    and the challenger's settings fitted to what the champion knew, on the orders that came since; None
+    without.
     """
     tolerance = sweep.gate.tolerance
     customers = len(_by_customer(judged, CHALLENGER, MAIN))
+    costs = differences(judged, CHALLENGER, UNWEIGHTED, sweep.evaluation)
+    own = UNWEIGHTED if costs else CHALLENGER
     found = [Condition(f"{MAIN}: measured", customers > 0, f"on {customers} customers of the test window")]
     found += [
         Condition(f"{lane}: not surely worse than {model}", not gain.is_worse(tolerance), f"NDCG@10 {gain}")
         for lane in LANES
         if (model := _best_baseline(judged, lane))
-        and (gain := difference(judged, CHALLENGER, model, lane, sweep.evaluation))
+        and (gain := difference(judged, own, model, lane, sweep.evaluation))
     ]
     found += [
         Condition(f"{lane}: no worse than the champion", not gain.may_be_worse(tolerance), f"NDCG@10 {gain}")
-        for lane, gain in differences(judged, CHALLENGER, CHAMPION, sweep.evaluation).items()
+        for lane, gain in differences(judged, own, CHAMPION, sweep.evaluation).items()
+    ]
+    most = sweep.business.most_lost
+    found += [
+        Condition(f"{lane}: weight costs no more than allowed", not cost.is_worse(most), f"NDCG@10 {cost}")
+        for lane, cost in costs.items()
     ]
     since = differences(live, CHALLENGER, CHAMPION, sweep.evaluation) if live else {}
     return found + [

@@ -33,6 +33,7 @@ def begin(
     dag_run: str | None = None,
 ) -> Night:
     """The night, settled: what isn't given comes from the settings, the day from the source."""
+    from pipelines import exclude
     from pipelines import sweep as sweeps
     from pipelines.java import check_java
 
@@ -50,6 +51,7 @@ def begin(
         "solver": solver or chosen.solver,
         "dag_run": dag_run or "",
     }
+    exclude.load()
     sweeps.candidates(asked["sweep"])  # what is asked wrongly stops the night now, not after the extraction
     night = Night.model_validate(asked | {"as_of": _day(as_of) or dt.date.max})
     found = _source(night)
@@ -73,6 +75,7 @@ def validate(night: Night) -> dict[str, Any]:
 
 def prepare(night: Night) -> Counts:
     """Makes `interactions`, `baskets`, `groups` and `products` of the orders."""
+    from pipelines import exclude
     from pipelines import prepare as preparation
     from pipelines.spark import session
 
@@ -82,7 +85,7 @@ def prepare(night: Night) -> Counts:
     lake.write_spark(lake.BASKETS, preparation.baskets(orders))
     lake.write_spark(lake.GROUPS, preparation.groups(orders))
     sold = lake.read(lake.ORDERS, [c.PRODUCT])[c.PRODUCT].unique().to_pylist()
-    products = preparation.products(lake.read(lake.GOODS), sold)
+    products = exclude.marked(preparation.products(lake.read(lake.GOODS), sold), exclude.load())
     lake.write(lake.PRODUCTS, products)
     rows = lake.read(lake.INTERACTIONS)
     tracking.log_table(night.run_id, "interactions", rows, lake.current(lake.INTERACTIONS))
@@ -90,9 +93,8 @@ def prepare(night: Night) -> Counts:
     found = {"interactions": rows.num_rows, "customers": len(rows[c.CUSTOMER].unique())}
     baskets = lake.read(lake.BASKETS, [c.ORDER_ID]).num_rows
     placeholders = pc.sum(products[c.PLACEHOLDER]).as_py()
-    return _counted(
-        night, found | {"baskets": baskets, "catalogue": products.num_rows, "placeholders": placeholders}
-    )
+    found |= {"baskets": baskets, "catalogue": products.num_rows, "placeholders": placeholders}
+    return _counted(night, found | {"excluded": pc.sum(products[c.HIDDEN]).as_py()})
 
 
 def candidates(night: Night) -> list[dict[str, Any]]:

@@ -6,7 +6,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from pipelines import columns as c
-from pipelines.extract.goods import RAW_PRODUCTS
+from pipelines.extract.goods import RAW_PRODUCTS, completed
 
 
 def interactions(orders: DataFrame) -> DataFrame:
@@ -51,7 +51,7 @@ def products(catalogue: pa.Table, sold: list[str]) -> pa.Table:
     A placeholder is marked as such, has its id for a name, no category and no price, and counts as out
     of stock.
     """
-    known = catalogue.filter(pc.is_valid(catalogue[c.PRODUCT])).cast(RAW_PRODUCTS)
+    known = completed(catalogue.filter(pc.is_valid(catalogue[c.PRODUCT])), RAW_PRODUCTS)
     once = known.group_by(c.PRODUCT, use_threads=False).aggregate(
         [(name, "first") for name in known.column_names if name != c.PRODUCT]
     )

@@ -26,7 +26,7 @@ HEADINGS = {
     evaluate.MPR: "mean percentile rank",
 }
 ORDER = (
-    *(gate.CHALLENGER, gate.SWEEP, gate.CHAMPION, *BASELINES, "als"),
+    *(gate.CHALLENGER, gate.UNWEIGHTED, gate.SWEEP, gate.CHAMPION, *BASELINES, "als"),
     *(yardsticks.LATELY, yardsticks.PLAIN, yardsticks.EASE),
 )
 LIVE = f"live_{evaluate.NDCG}_for_you"
@@ -135,9 +135,14 @@ def _lane_table(measured: Mapping[str, Mapping[str, Mapping[str, float]]], lane:
     )
     table = Table(title=f"{lane}: {customers:,} customers of the test window", title_justify="left")
     table.add_column("model")
-    for heading in HEADINGS.values():
+    headings = HEADINGS | ({evaluate.WEIGHT: "weight@10"} if _weighs(measured, lane) else {})
+    for heading in headings.values():
         table.add_column(heading, justify="right")
     for model in sorted(measured, key=ORDER.index):
         found = measured[model].get(lane, {})
-        table.add_row(model, *(f"{found[metric]:.4f}" if found else "-" for metric in HEADINGS))
+        table.add_row(model, *(f"{found[metric]:.4f}" if found else "-" for metric in headings))
     return table
+
+
+def _weighs(measured: Mapping[str, Mapping[str, Mapping[str, float]]], lane: str) -> bool:
+    return any(evaluate.WEIGHT in lanes.get(lane, {}) for lanes in measured.values())

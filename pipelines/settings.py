@@ -29,6 +29,9 @@ class Settings(ServingSettings):
     )
     solver: Solver = Field("auto", description="ALS solver: auto, implicit (one machine) or spark")
     sweep: str = Field("default", description="search space of pipelines/sweep.toml to use")
+    exclude: str = Field(
+        "", description="TOML file of products that are never recommended; empty: pipelines/exclude.toml"
+    )
 
     shop_url: str = Field("http://127.0.0.1:8090", description="address of the shop's API")
     shop_user: str = Field("nightshelf", pattern="^[^:]*$", description="user of the shop's API")

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, PositiveFloat
 from sklearn.model_selection import ParameterSampler
 
 from pipelines.evaluate import NDCG
@@ -47,6 +47,13 @@ class Thresholds(_Part):
     answer_seconds: float = Field(gt=0)
 
 
+class Business(_Part):
+    """How much the products' weight may count."""
+
+    most_lost: float = Field(ge=0, lt=1)
+    strengths: tuple[PositiveFloat, ...]
+
+
 class HalfLives(_Part):
     """Days after which a purchase counts half in a baseline."""
 
@@ -68,6 +75,7 @@ class SweepFile(_Part):
     evaluation: Evaluation
     gate: Thresholds
     rules: RuleSettings
+    business: Business
     sweeps: dict[str, Space]
 
 
@@ -91,6 +99,7 @@ class Chosen(_Part):
     als: AlsSettings
     half_lives: HalfLives
     lanes: dict[str, str]
+    strength: float = Field(0.0, ge=0)  # with which the products' weight re-ranks the lanes
 
 
 def load(file: Path = FILE) -> SweepFile:

@@ -45,8 +45,9 @@ def items(bundle: Bundle, found: list[Item]) -> list[Json]:
 
 
 def rules_of(bundle: Bundle, product: int) -> Array:
-    """The places of the rules that start from a product, by falling confidence, (r,)."""
-    return np.arange(bundle.rule_start[product], bundle.rule_start[product + 1])
+    """The places of the rules from a product to one that may be recommended, by falling confidence, (r,)."""
+    places = np.arange(bundle.rule_start[product], bundle.rule_start[product + 1])
+    return places[~bundle.hidden[bundle.rule_consequent[places]]]
 
 
 def bought_together(bundle: Bundle, product: int, n: int, mask: Array) -> list[Json]:

@@ -21,6 +21,7 @@ from serving.errors import BundleError
 FORMAT = 2
 MANIFEST = "manifest.json"
 FEW_BUYERS = 3  # of fewer, factors tell of these people rather than of the product
+NO_CATEGORY = -1
 
 Array = npt.NDArray[Any]
 Manifest = dict[str, Any]
@@ -41,6 +42,8 @@ class Bundle:
     brand: Array  # (P,) bytes
     price: Array  # (P,) float64, nan where unknown
     in_stock: Array  # (P,) bool
+    weight: Array  # (P,) float32 above zero, what a sale is worth beside others, 1 where nothing is known
+    hidden: Array  # (P,) bool, never recommended: a rule of the shop excludes it
     popularity: Array  # (P,) float32, distinct buyers of all time
     trend: Array  # (P,) float32, distinct buyers, recent ones weighing more
     new: Array  # (P,) bool, bought by nobody yet, with factors from its description
@@ -79,6 +82,12 @@ class Bundle:
         """The row of a group, or None where it is unknown or was too small to be told of."""
         return position(self.groups, name)
 
+    @cached_property
+    def categories(self) -> Array:
+        """A number for each product's category, NO_CATEGORY where the shop names none, (P,) int64."""
+        names, number = np.unique(self.category, return_inverse=True)
+        return np.where(names[number] == b"", NO_CATEGORY, number)
+
     def bought(self, customer: int) -> Array:
         """The rows of the products that a customer has bought, (h,) int32."""
         return self.history_product[self.history_of(customer)]
@@ -95,8 +104,8 @@ class Bundle:
 
 
 PER_PRODUCT = (
-    *("name", "category", "brand", "price", "in_stock", "popularity", "trend", "new", "expected_trend"),
-    *("item_factors", "content_factors"),
+    *("name", "category", "brand", "price", "in_stock", "weight", "hidden", "popularity", "trend", "new"),
+    *("expected_trend", "item_factors", "content_factors"),
 )
 PER_PURCHASE = ("history_product", "history_orders", "history_last", "history_strength")
 PER_GROUP_PRODUCT = ("group_product", "group_trend")

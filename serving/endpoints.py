@@ -6,6 +6,7 @@ from serving.bundle import Bundle
 from serving.live import Served
 from serving.questions import OfProduct, OfUser, Popular, Problem, Question, Reco, Recommendations, Related
 from serving.recommender import Item, recommend, similar, trend_within, trending
+from serving.rerank import Variety
 
 OLDER_USER_ITEMS = 3
 OLDER_RECO_ITEMS = 5
@@ -17,7 +18,9 @@ def recommendations(served: Served, asked: Recommendations) -> Json:
     customer = bundle.customer(asked.customer)
     group = _group(bundle, asked.group) if customer is None else None
     mask = answers.allowed(bundle, asked.in_stock, asked.category, asked.exclude)
-    found = recommend(bundle, customer, asked.lane, asked.n, mask, group)
+    shown = (row for product in asked.shown if (row := bundle.product(product)) is not None)
+    variety = Variety(asked.per_category or served.per_category, tuple(shown))
+    found = recommend(bundle, customer, asked.lane, asked.n, mask, variety, group)
     told = {"known": customer is not None, "lane": asked.lane, "group": answers.group(bundle, group)}
     return answers.of(served, **told, items=answers.items(bundle, found))
 
@@ -59,7 +62,7 @@ def model(served: Served, asked: Question) -> Json:
 
 def user_recommendations(served: Served, asked: OfUser) -> list[Json]:
     """The top three of a customer, phone numbers in any format (an older system's route)."""
-    found = _best(served.bundle, asked.customer, OLDER_USER_ITEMS)
+    found = _best(served, asked.customer, OLDER_USER_ITEMS)
     return [
         {"goodsId": served.bundle.products[item.product].decode(), "rating": answers.number(item.score)}
         for item in found
@@ -89,12 +92,13 @@ def reco(served: Served, asked: Reco) -> list[Json]:
             "item_id": bundle.products[item.product].decode(),
             "brand": answers.text(bundle.brand, item.product),
         }
-        for item in _best(bundle, asked.user_id, OLDER_RECO_ITEMS)
+        for item in _best(served, asked.user_id, OLDER_RECO_ITEMS)
     ]
 
 
-def _best(bundle: Bundle, customer: str, n: int) -> list[Item]:
-    return recommend(bundle, bundle.customer(customer), "for-you", n, answers.allowed(bundle))
+def _best(served: Served, customer: str, n: int) -> list[Item]:
+    bundle, variety = served.bundle, Variety(served.per_category)
+    return recommend(bundle, bundle.customer(customer), "for-you", n, answers.allowed(bundle), variety)
 
 
 def _group(bundle: Bundle, name: str | None) -> int | None:

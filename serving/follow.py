@@ -109,7 +109,7 @@ class Follower:
         gc.collect()
         gc.freeze()  # or every full collection would walk through all that now stays
         gc.set_threshold(*GC_THRESHOLDS)
-        self.live.served = Served(name.partition("-")[0], bundle, verdict)
+        self.live.served = Served(name.partition("-")[0], bundle, verdict, self.settings.per_category or None)
         self._name = name
         log.info("version %s is live", self.live.served.version)
 

@@ -8,11 +8,12 @@ from serving.bundle import Bundle
 
 @dataclass(frozen=True)
 class Served:
-    """A bundle that answers, the version of the registered model that it is, and the gate's verdict on it."""
+    """A bundle that answers, the version of the registered model that it is, the gate's verdict on it."""
 
     version: str
     bundle: Bundle
     verdict: dict[str, Any] = field(default_factory=dict)
+    per_category: int | None = None  # products of one category in an answer; a question may say other
 
 
 @dataclass

@@ -40,6 +40,7 @@ def _apart(value: str | list[str]) -> list[str]:
 # No code behind the reading of a request ever holds a customer's own id.
 Customer = Annotated[str, Field(coerce_numbers_to_str=True), AfterValidator(_hidden)]
 Products = Annotated[list[str], BeforeValidator(_apart)]
+Shown = Annotated[list[str], Field(max_length=MOST), BeforeValidator(_apart)]
 
 
 class Question(BaseModel):
@@ -63,6 +64,8 @@ class Recommendations(Listing):
     group: str | None = None
     category: str | None = None
     exclude: Products = []
+    per_category: int | None = Field(None, ge=1, le=MOST)
+    shown: Shown = []
 
 
 class Related(Listing):

@@ -7,6 +7,7 @@ from typing import Literal, get_args
 import numpy as np
 
 from serving.bundle import FEW_BUYERS, Array, Bundle
+from serving.rerank import POOL, Variety, capped, penalised, weighed
 
 Lane = Literal["for-you", "buy-again", "discover"]
 Component = Literal["popularity", "trend", "repurchase", "als"]
@@ -19,6 +20,7 @@ LEARNED: tuple[Component, ...] = ("als",)  # they can tell of products without a
 REASON_PRODUCTS = 2
 ALIKE = 0.3  # the cosine from which on two descriptions are alike
 BEHIND = 1e-3  # the highest trend where it only ranks what nothing else speaks for
+AS_SCORED = Variety()
 
 
 @dataclass(frozen=True)
@@ -62,21 +64,36 @@ SCORES: dict[str, Scorer] = {
 }
 
 
-def scores(bundle: Bundle, customers: Array, lane: Lane, component: str | Scorer | None = None) -> Array:
-    """The scores of all products for known customers, -inf where a lane excludes one.
+def scores(
+    bundle: Bundle,
+    customers: Array,
+    lane: Lane,
+    component: str | Scorer | None = None,
+    allowed: Array | None = None,
+) -> Array:
+    """The scores of all products for known customers, -inf where a lane or a rule of the shop excludes one.
 
-    customers: (n,) rows of the bundle. component: what scores, or its name; the lane's own where None.
-    Returns (n, P) float32. A product that nobody has bought yet is no answer of a baseline, and of no
-    component unless it is one of the bundle's new ones.
+    customers: (n,) rows of the bundle. component: what scores, or its name, as it is; the lane's own where
+    None, re-ranked by the products' weight where the bundle has a `strength` for that. allowed: (P,) bool,
+    the products that may be answered; all where None. Returns (n, P) float32, re-ranked float64. A product
+    that nobody has bought yet is no answer of a baseline, and of no component unless it is one of the
+    bundle's new ones.
     """
     asked = component or bundle.manifest["lanes"][lane]
     values = (asked if callable(asked) else SCORES[asked])(bundle, customers).astype(np.float32, copy=False)
     unknown = bundle.popularity == 0
-    values[:, unknown & ~bundle.new if asked in LEARNED else unknown] = -np.inf
+    values[:, (unknown & ~bundle.new if asked in LEARNED else unknown) | bundle.hidden] = -np.inf
+    if allowed is not None:
+        values[:, ~allowed] = -np.inf
     if lane != "for-you":
         bought = bought_mask(bundle, customers)
         values[bought if lane == "discover" else ~bought] = -np.inf
-    return values
+    return values if component or not strength(bundle) else _by_weight(bundle, values)
+
+
+def strength(bundle: Bundle) -> float:
+    """How much the products' weight counts in a bundle's lanes: weight ** strength; 0 is not at all."""
+    return float(bundle.manifest.get("strength", 0))
 
 
 def bought_mask(bundle: Bundle, customers: Array) -> Array:
@@ -103,20 +120,19 @@ def recommend(
     lane: Lane,
     n: int,
     allowed: Array | None = None,
+    variety: Variety = AS_SCORED,
     group: int | None = None,
 ) -> list[Item]:
     """At most n items for a customer, best first; what trends for a stranger (customer None).
 
-    allowed: (P,) bool, the products that may be answered; all where None. It is applied before the
-    cut, so that n items come back as long as there are as many. group: that of a stranger, a row of the
-    bundle; it changes nothing for a customer, of whom more is known.
+    allowed: (P,) bool, the products that may be answered; all where None. It and the variety are applied
+    before the cut, so that n items come back as long as there are as many. group: that of a stranger, a row
+    of the bundle; it changes nothing for a customer, of whom more is known.
     """
     if customer is None:
-        return trending(bundle, n, allowed, trend_within(bundle, group))
-    values = scores(bundle, np.array([customer]), lane)[0]
-    if allowed is not None:
-        values[~allowed] = -np.inf
-    products = best(values, n)
+        return trending(bundle, n, allowed, trend_within(bundle, group), variety)
+    values = scores(bundle, np.array([customer]), lane, allowed=allowed)[0]
+    products = _cut(bundle, values, n, variety)
     return _explained(bundle, customer, products, values[products], bundle.manifest["lanes"][lane])
 
 
@@ -127,18 +143,25 @@ def trend_within(bundle: Bundle, group: int | None) -> Array:
     """
     if group is None:
         return bundle.trend
-    strength = _behind(bundle)
+    buyers = _behind(bundle)
     rows = slice(int(bundle.group_start[group]), int(bundle.group_start[group + 1]))
-    strength[bundle.group_product[rows]] += bundle.group_trend[rows]
-    return strength
+    buyers[bundle.group_product[rows]] += bundle.group_trend[rows]
+    return buyers
 
 
-def trending(bundle: Bundle, n: int, allowed: Array | None, strength: Array) -> list[Item]:
-    """At most n products by a strength of theirs, (P,); those nobody bought are left out."""
-    values = np.where(strength > 0, strength, -np.inf).astype(np.float32)
+def trending(
+    bundle: Bundle, n: int, allowed: Array | None, buyers: Array, variety: Variety = AS_SCORED
+) -> list[Item]:
+    """At most n products by their buyers, (P,); those that nobody bought are left out."""
+    values = trend_scores(bundle, buyers)
     if allowed is not None:
         values[~allowed] = -np.inf
-    return [Item(int(p), float(values[p]), "trending") for p in best(values, n)]
+    return [Item(int(p), float(values[p]), "trending") for p in _cut(bundle, values, n, variety)]
+
+
+def trend_scores(bundle: Bundle, buyers: Array) -> Array:
+    """The scores of all products for a stranger by their buyers, -inf for what is no answer, (P,) float32."""
+    return np.where((buyers > 0) & ~bundle.hidden, buyers, -np.inf).astype(np.float32)
 
 
 def similar(bundle: Bundle, product: int, n: int, allowed: Array | None = None) -> list[Item]:
@@ -155,7 +178,7 @@ def similar(bundle: Bundle, product: int, n: int, allowed: Array | None = None) 
     else:
         cosine, kind = _cosine(bundle.content_factors, product), "alike"
         cosine[cosine < ALIKE] = -np.inf
-    cosine[product] = -np.inf
+    cosine[(np.arange(len(cosine)) == product) | bundle.hidden] = -np.inf
     if allowed is not None:
         cosine[~allowed] = -np.inf
     return [Item(int(p), float(cosine[p]), kind, (product,)) for p in best(cosine, n)]
@@ -170,6 +193,21 @@ def _cosine(vectors: Array, row: int) -> Array:
 def _behind(bundle: Bundle) -> Array:
     """The trend made so small that it stands behind all else, (P,)."""
     return np.asarray(bundle.trend * (BEHIND / max(float(bundle.trend.max(initial=0)), 1e-9)))
+
+
+def _by_weight(bundle: Bundle, values: Array) -> Array:
+    """The scores of n customers, re-ranked by the weight of the first POOL of each, (n, P) float64."""
+    factor = bundle.weight.astype(np.float64) ** strength(bundle)
+    return np.array([weighed(row, best(row, POOL), factor) for row in values]).reshape(values.shape)
+
+
+def _cut(bundle: Bundle, values: Array, n: int, variety: Variety) -> Array:
+    """The places of at most n products, best first, with the variety that is asked for."""
+    if variety.shown:
+        values = penalised(values, best(values, POOL), variety.shown)
+    if variety.per_category is None:
+        return best(values, n)
+    return capped(best(values, len(values)), bundle.categories, variety.per_category)[:n]
 
 
 def _explained(bundle: Bundle, customer: int, products: Array, values: Array, component: str) -> list[Item]:

@@ -34,6 +34,11 @@ class ServingSettings(BaseSettings):
     )
     model_name: str = Field("nightshelf", description="registered model that is trained and served")
     follow_seconds: float = Field(2.0, gt=0, description="how often the service looks for a new champion")
+    per_category: int = Field(
+        0,
+        ge=0,
+        description="products of one category in an answer, at most, as long as there are others; 0: any",
+    )
     customer_key: SecretStr = Field(
         SecretStr(""), description="secret that turns customer ids into pseudonyms (secret)"
     )

@@ -78,7 +78,7 @@ def test_a_basket_is_an_orders_distinct_purchases_and_its_day(spark, orders):
 
 def test_the_catalogue_has_each_product_once_and_a_placeholder_for_what_it_lacks():
     def good(product, name, price, in_stock=True):
-        said = (product, name, "tea", "Acme", price, in_stock)
+        said = (product, name, "tea", "Acme", price, in_stock, 1.5)
         return dict(zip(RAW_PRODUCTS.names, said, strict=True))
 
     listed = [

@@ -30,6 +30,7 @@ from pipelines.evaluate.names import (
     RECALL_TAIL,
     RMSE,
     TOP,
+    WEIGHT,
 )
 from pipelines.evaluate.summaries import FEW, by_group, by_lane, flat, flat_name, known_only, summary
 
@@ -61,6 +62,7 @@ __all__ = [
     "RMSE",
     "TOP",
     "UNKNOWN",
+    "WEIGHT",
     "by_group",
     "by_lane",
     "customer_groups",

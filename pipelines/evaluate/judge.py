@@ -15,7 +15,7 @@ from pipelines.evaluate.ranking import NOBODY, Ranking, rank, rank_metrics, rmse
 from pipelines.evaluate.traits import trait_metrics, traits
 from pipelines.split import Interactions
 from serving.bundle import Array, Bundle
-from serving.recommender import LANES, Lane, Scorer, scores
+from serving.recommender import LANES, Lane, Scorer, scores, strength, trend_scores
 
 CELLS = 2**22  # scores at once; a cell takes some 30 bytes
 
@@ -86,10 +86,10 @@ def _questions(bundle: Bundle, window: Window, component: str | Scorer | None) -
     known = window.row[buyers] >= 0
     for lane in LANES:
         answers = partial(scores, bundle, lane=lane, component=component)
-        by_factors = (component or bundle.manifest["lanes"][lane]) == "als"
+        as_scored = component is not None or not strength(bundle)
+        by_factors = as_scored and (component or bundle.manifest["lanes"][lane]) == "als"
         yield Question(lane, buyers[known], answers, by_factors)
-    strength = bundle.popularity if component == "popularity" else bundle.trend
-    everyone = np.where(strength > 0, strength, -np.inf).astype(np.float32)
+    everyone = trend_scores(bundle, bundle.popularity if component == "popularity" else bundle.trend)
     yield Question("for-you", buyers[~known], lambda rows: np.tile(everyone, (len(rows), 1)), False)
 
 

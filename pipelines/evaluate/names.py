@@ -22,7 +22,8 @@ METRICS = (NDCG, RECALL, PRECISION, MAP, MRR, MPR)
 NDCG_HEAD, NDCG_TAIL = "ndcg_at_10_head", "ndcg_at_10_tail"
 RECALL_HEAD, RECALL_TAIL = "recall_at_10_head", "recall_at_10_tail"
 NOVELTY, DIVERSITY, RMSE = "novelty", "diversity", "rmse"
-PER_CUSTOMER = (*METRICS, NDCG_HEAD, NDCG_TAIL, RECALL_HEAD, RECALL_TAIL, NOVELTY, DIVERSITY, RMSE)
+WEIGHT = "weight_at_10"  # null where the shop gives its products no weights
+PER_CUSTOMER = (*METRICS, NDCG_HEAD, NDCG_TAIL, RECALL_HEAD, RECALL_TAIL, NOVELTY, DIVERSITY, WEIGHT, RMSE)
 
 # of a model and a lane, not of a customer
 COVERAGE = "coverage"

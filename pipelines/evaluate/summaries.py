@@ -24,12 +24,13 @@ from pipelines.evaluate.names import (
     RECALL,
     RMSE,
     TOP,
+    WEIGHT,
 )
 from serving.recommender import LANES
 
 Summary = dict[str, dict[str, dict[str, float]]]  # model -> lane -> metric
 
-FLAT = (*METRICS, NDCG_HEAD, NDCG_TAIL, COVERAGE, NOVELTY, DIVERSITY, RMSE, CUSTOMERS)
+FLAT = (*METRICS, NDCG_HEAD, NDCG_TAIL, COVERAGE, NOVELTY, DIVERSITY, WEIGHT, RMSE, CUSTOMERS)
 FEW = (NDCG, RECALL, COVERAGE)  # by which many models are compared side by side
 
 

@@ -1,4 +1,4 @@
-"""What is measured of answers beside their hits: head and tail, novelty, diversity."""
+"""What is measured of answers beside their hits: head and tail, novelty, diversity, weight."""
 
 from dataclasses import dataclass
 from itertools import combinations
@@ -12,12 +12,12 @@ from pipelines.evaluate.names import (
     NOVELTY,
     RECALL_HEAD,
     RECALL_TAIL,
+    WEIGHT,
 )
 from pipelines.evaluate.ranking import NOBODY, Ranking, gain_and_recall
-from serving.bundle import Array, Bundle
+from serving.bundle import NO_CATEGORY, Array, Bundle
 
 HEAD_SHARE = 1 / 3
-NO_CATEGORY = -1
 
 
 @dataclass(frozen=True)
@@ -27,14 +27,15 @@ class Traits:
     head: Array  # (P,) bool
     information: Array  # (P,) float64, bits
     category: Array  # (P,) int64, NO_CATEGORY where the shop names none
+    weight: Array  # (P,) float64, nan where all products weigh the same
 
 
 def traits(bundle: Bundle) -> Traits:
     """The traits of a bundle's products."""
-    names, category = np.unique(bundle.category, return_inverse=True)
-    category = np.where(names[category] == b"", NO_CATEGORY, category)
     share = np.maximum(bundle.popularity, 1) / len(bundle.customers)  # who is answered has a buyer
-    return Traits(head(bundle.popularity), -np.log2(share), category)
+    differ = (bundle.weight != bundle.weight[:1]).any()
+    weight = np.where(differ, bundle.weight.astype(np.float64), np.nan)
+    return Traits(head(bundle.popularity), -np.log2(share), bundle.categories, weight)
 
 
 def head(popularity: Array) -> Array:
@@ -52,7 +53,7 @@ def head(popularity: Array) -> Array:
 
 
 def trait_metrics(ranking: Ranking, known: Traits) -> dict[str, Array]:
-    """Metrics of head and tail apart, novelty, diversity, (n,) float64 each, nan where there is none."""
+    """Metrics of head and tail apart, novelty, diversity, weight, (n,) float64 each, nan without any."""
     is_head = known.head[ranking.products]
     ndcg_head, recall_head = gain_and_recall(ranking, is_head)
     ndcg_tail, recall_tail = gain_and_recall(ranking, ~is_head)
@@ -63,6 +64,7 @@ def trait_metrics(ranking: Ranking, known: Traits) -> dict[str, Array]:
         RECALL_TAIL: recall_tail,
         NOVELTY: novelty(ranking.top, known.information),
         DIVERSITY: diversity(ranking.top, known.category),
+        WEIGHT: mean_of(ranking.top, known.weight),
     }
 
 
@@ -71,8 +73,13 @@ def novelty(top: Array, information: Array) -> Array:
 
     0 where everyone has bought all of them, 10 where one in a thousand has: Zhou et al. (2010).
     """
+    return mean_of(top, information)
+
+
+def mean_of(top: Array, values: Array) -> Array:
+    """The mean over the answered products of a value of theirs, (n,)."""
     there = top != NOBODY
-    return np.asarray(np.where(there, information[top], 0).sum(axis=1) / there.sum(axis=1))
+    return np.asarray(np.where(there, values[top], 0).sum(axis=1) / there.sum(axis=1))
 
 
 def diversity(top: Array, category: Array) -> Array:

@@ -43,6 +43,7 @@ class Good(TypedDict):
     category: NotRequired[Text]
     brand: NotRequired[Text]
     price: NotRequired[float | None]
+    weight: NotRequired[float | None]
     inStock: NotRequired[bool | None]
 
 
@@ -100,6 +101,7 @@ def products(answer: GoodPage) -> pa.Table:
             c.BRAND: good.get("brand"),
             c.PRICE: good.get("price"),
             c.IN_STOCK: good.get("inStock") is not False,
+            c.WEIGHT: good.get("weight"),
         }
         for good in answer["goods"]
     ]

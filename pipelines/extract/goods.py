@@ -13,7 +13,7 @@ from serving.errors import NightshelfError
 
 RAW_PRODUCTS = pa.schema(
     [(name, pa.string()) for name in (c.PRODUCT, c.NAME, c.CATEGORY, c.BRAND)]
-    + [(c.PRICE, pa.float64()), (c.IN_STOCK, pa.bool_())]
+    + [(c.PRICE, pa.float64()), (c.IN_STOCK, pa.bool_()), (c.WEIGHT, pa.float64())]
 )
 HISTORY = RAW_PRODUCTS.append(pa.field(c.SEEN_ON, pa.date32()))
 
@@ -62,8 +62,16 @@ def changes(before: pa.Table, now: pa.Table) -> pa.Table:
     return pa.Table.from_pandas(new, schema=RAW_PRODUCTS, preserve_index=False)
 
 
+def completed(rows: pa.Table, schema: pa.Schema) -> pa.Table:
+    """The rows in a schema; a column that an older release didn't know is null."""
+    lacking = [field for field in schema if field.name not in rows.schema.names]
+    for field in lacking:
+        rows = rows.append_column(field, pa.nulls(rows.num_rows, field.type))
+    return rows.select(schema.names).cast(schema)
+
+
 def _history(source: str) -> pa.Table:
     try:
-        return lake.read(lake.RAW_PRODUCTS.format(source=source))
+        return completed(lake.read(lake.RAW_PRODUCTS.format(source=source)), HISTORY)
     except NightshelfError:
         return HISTORY.empty_table()

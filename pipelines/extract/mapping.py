@@ -11,7 +11,7 @@ from serving.errors import NightshelfError
 
 MAPPINGS = Path(__file__).parent / "mappings"
 REQUIRED = (c.ORDER_ID, c.ORDERED_AT, c.CUSTOMER, c.PRODUCT, c.QUANTITY, c.UNIT_PRICE)
-OPTIONAL = (c.NAME, c.CATEGORY, c.BRAND, c.GROUP)
+OPTIONAL = (c.NAME, c.CATEGORY, c.BRAND, c.WEIGHT, c.GROUP)
 
 
 class Query(BaseModel):

@@ -33,7 +33,8 @@ def learn(
     """
     strengths = known.matrix(known.orders * known.decay(chosen.als.half_life_days))
     factors = als.fit(strengths, chosen.als, solver)
-    told = {"lanes": chosen.lanes, "settings": chosen.model_dump(exclude={"lanes"})}
+    settings = chosen.model_dump(exclude={"lanes", "strength"})
+    told = {"lanes": chosen.lanes, "strength": chosen.strength, "settings": settings}
     told["fold_in"] = {
         "alpha": chosen.als.alpha,
         "penalty": factors.penalty,
@@ -63,6 +64,22 @@ def reopened(bundle: Bundle) -> Bundle:
     """The bundle as it comes back from its files, which are gone once it is let go."""
     with tempfile.TemporaryDirectory() as folder:
         return load(save(bundle, Path(folder) / "bundle"))  # mapped files live on until unmapped
+
+
+def weights(products: pa.Table) -> Array:
+    """What a sale of each product is worth, (P,) float32: 1 where the shop gives no number above zero."""
+    if c.WEIGHT not in products.schema.names:  # as an older release wrote the table
+        return np.ones(products.num_rows, np.float32)
+    with np.errstate(over="ignore"):
+        given = products[c.WEIGHT].to_numpy().astype(np.float32)
+    return np.where((given > 0) & np.isfinite(given), given, np.float32(1))
+
+
+def hidden(products: pa.Table) -> Array:
+    """Whether a rule of the shop excludes each product, (P,) bool."""
+    if c.HIDDEN not in products.schema.names:
+        return np.zeros(products.num_rows, bool)
+    return np.asarray(products[c.HIDDEN])
 
 
 def build(
@@ -105,6 +122,8 @@ def build(
         },
         price=products[c.PRICE].to_numpy(),
         in_stock=in_stock,
+        weight=weights(products),
+        hidden=hidden(products),
         popularity=buyers,
         trend=trends,
         new=newcomers.among(np.zeros(len(buyers), bool), new.rows, True),

@@ -7,6 +7,7 @@ from pyspark.sql.pandas.functions import pandas_udf
 from pyspark.sql.types import StringType
 
 from pipelines import columns as c
+from pipelines.extract.goods import RAW_PRODUCTS
 from pipelines.validate.rows import DROPPED, FATE, GOOD, PAID, TIME, TYPICAL, UNITS, USED
 from serving.identity import normalise, pseudonym
 
@@ -63,10 +64,11 @@ def orders(judged: DataFrame, key: str) -> DataFrame:
 
 def goods(judged: DataFrame) -> DataFrame:
     """The products as their last sale tells of them, in the columns of the catalogue."""
-    told = F.struct(c.NAME, c.CATEGORY, c.BRAND, F.col(PAID).alias(c.PRICE))
+    weight = F.col(c.WEIGHT).try_cast("double").alias(c.WEIGHT)
+    told = F.struct(c.NAME, c.CATEGORY, c.BRAND, F.col(PAID).alias(c.PRICE), weight)
     sold = judged.where(F.col(FATE) == USED)
     last = sold.groupBy(c.PRODUCT).agg(F.max_by(told, F.struct(TIME, c.ORDER_ID, c.LINE)).alias("last"))
-    return last.select(c.PRODUCT, "last.*", F.lit(True).alias(c.IN_STOCK))
+    return last.select(c.PRODUCT, "last.*", F.lit(True).alias(c.IN_STOCK)).select(*RAW_PRODUCTS.names)
 
 
 def _hidden(column: str, key: str) -> Column:

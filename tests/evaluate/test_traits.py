@@ -3,7 +3,7 @@ from math import log2
 import numpy as np
 import pytest
 
-from pipelines.evaluate import NDCG_HEAD, NDCG_TAIL, RECALL_HEAD, RECALL_TAIL
+from pipelines.evaluate import NDCG_HEAD, NDCG_TAIL, RECALL_HEAD, RECALL_TAIL, WEIGHT
 from pipelines.evaluate.ranking import rank
 from pipelines.evaluate.traits import Traits, diversity, head, novelty, trait_metrics
 
@@ -17,12 +17,14 @@ def test_the_head_is_the_fewest_products_with_a_third_of_all_purchases():
 def test_head_and_tail_are_measured_in_the_same_list():
     values = np.array([[5, 4, 3, 2], [5, 4, 3, 2]], np.float32)
     ranking = rank(values, np.array([0, 0, 1]), np.array([1, 2, 3]))
-    traits = Traits(np.array([True, True, False, False]), np.zeros(4), np.zeros(4, np.int64))
+    is_head, weight = np.array([True, True, False, False]), np.array([1.0, 2, 4, 8])
+    traits = Traits(is_head, np.zeros(4), np.zeros(4, np.int64), weight)
     found = trait_metrics(ranking, traits)
     assert found[NDCG_HEAD].tolist() == pytest.approx([1 / log2(3), np.nan], nan_ok=True)
     assert found[NDCG_TAIL].tolist() == pytest.approx([1 / log2(4), 1 / log2(5)])
     assert found[RECALL_HEAD].tolist() == pytest.approx([1, np.nan], nan_ok=True)
     assert found[RECALL_TAIL].tolist() == [1, 1]
+    assert found[WEIGHT].tolist() == [15 / 4] * 2
 
 
 def test_novelty_is_the_mean_of_bits():

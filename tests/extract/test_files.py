@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipelines import columns as c
+from pipelines import lake
 from pipelines.extract import pulls, raw, staging
 from pipelines.extract.files import Files
 from pipelines.extract.mapping import MAPPINGS
@@ -383,3 +384,17 @@ def test_the_shipped_mapping_reads_the_file_it_is_for(data):
 def test_every_shipped_mapping_can_be_used():
     for file in Path(MAPPINGS).glob("*.toml"):
         Files(str(file), file.stem)
+
+
+def test_a_weight_is_read_as_it_stands_and_pulls_of_an_older_release_have_none(home, mapped, tmp_path):
+    file = tmp_path / "shop.parquet"
+    received().assign(margin=[0.5, None, 2.0, -1.0]).to_parquet(file)
+    Path(mapped).write_text(MAPPING + 'weight = "margin"\n')
+    source = Files(str(file), mapped)
+    assert pulls.pull(source, LAST, False, silent)["new_order_lines"] == 4
+    (pull,) = raw.pulls(source.name)
+    assert raw.read([pull], [c.WEIGHT])[c.WEIGHT].to_pylist() == ["0.5", None, "2", "-1"]
+    part = f"{lake.current(pull)}/part-0.parquet"
+    pq.write_table(pq.read_table(part).drop_columns([c.WEIGHT]), part)
+    assert raw.read([pull], [c.WEIGHT])[c.WEIGHT].to_pylist() == [None] * 4
+    assert pulls.pull(source, LAST, True, silent)["new_order_lines"] == 4

@@ -5,6 +5,7 @@ import datetime as dt
 import pyarrow as pa
 
 from pipelines import columns as c
+from pipelines import lake
 from pipelines.extract import goods
 
 FIRST = dt.date(2026, 9, 1)
@@ -20,12 +21,12 @@ class Shelf:
     name = "shelf"
 
     def __init__(self):
-        self.listed, self.asked = {}, 0
+        self.listed, self.asked, self.weight = {}, 0, None
 
     def goods(self):
         self.asked += 1
         rows = [
-            {c.PRODUCT: product, c.NAME: name, c.PRICE: price, c.IN_STOCK: stock}
+            {c.PRODUCT: product, c.NAME: name, c.PRICE: price, c.IN_STOCK: stock, c.WEIGHT: self.weight}
             for product, (name, price, stock) in self.listed.items()
         ]
         return pa.Table.from_pylist(rows, goods.RAW_PRODUCTS)
@@ -93,3 +94,16 @@ def test_a_product_listed_twice_is_one_and_one_without_an_id_is_none(home):
 
     assert goods.pull(Twice(), day(0)) == 1
     assert goods.catalogue("shelf", day(0))[c.NAME].to_pylist() == ["Tea"]
+
+
+def test_a_history_of_an_older_release_goes_on_without_weights(home):
+    shelf = Shelf()
+    shelf.listed = {"A": ("Tea", 1.5, True)}
+    goods.pull(shelf, day(0))
+    table = lake.RAW_PRODUCTS.format(source="shelf")
+    lake.write(table, lake.read(table).drop_columns([c.WEIGHT]))
+    assert goods.catalogue("shelf", day(0))[c.WEIGHT].to_pylist() == [None]
+    assert goods.pull(shelf, day(1)) == 0  # nothing changed
+    shelf.weight = 2.5
+    assert goods.pull(shelf, day(2)) == 1
+    assert [goods.catalogue("shelf", day(n))[c.WEIGHT].to_pylist() for n in (1, 2)] == [[None], [2.5]]

@@ -11,6 +11,7 @@ from itertools import islice
 
 import pyarrow as pa
 import pytest
+from pydantic import ValidationError
 from starlette.applications import Starlette
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -21,7 +22,7 @@ from pipelines.demo.api import app
 from pipelines.demo.dirt import Dirt
 from pipelines.demo.regions import REGIONS
 from pipelines.demo.shop import Shop
-from pipelines.extract import pulls, raw
+from pipelines.extract import contract, pulls, raw
 from pipelines.extract.goods import RAW_PRODUCTS
 from pipelines.extract.shop_api import ShopApi
 from pipelines.extract.staging import RAW_ORDERS, Staging
@@ -344,3 +345,14 @@ def test_no_phone_number_is_logged(source, serve, caplog):
 def test_an_address_that_is_none_names_the_setting(source, url):
     with pytest.raises(NightshelfError, match=r"NIGHTSHELF_SHOP_URL: .*(shop\.example|[Pp]ort)"):
         source(url)
+
+
+def test_a_weight_is_read_where_the_shop_gives_one():
+    def weights(*goods):
+        page = contract.GOOD_PAGE.validate_python({"pageCount": 1, "goods": list(goods)})
+        return contract.products(page)[c.WEIGHT].to_pylist()
+
+    given = [{"id": 1, "weight": 2.5}, {"id": 2}, {"id": 3, "weight": None}, {"id": 4, "weight": "-1.5"}]
+    assert weights(*given) == [2.5, None, None, -1.5]
+    with pytest.raises(ValidationError, match=r"goods\.0\.weight"):  # as a price of words does
+        weights({"id": 1, "weight": "much"})

@@ -41,6 +41,8 @@ def small(products: Sequence[str] = PRODUCTS) -> Bundle:
         brand=texts(["Acme"] * 6 + [""]),
         price=np.array([9.5, 8, 7, 6, 5, 4, np.nan]),
         in_stock=np.array([True, True, False, True, True, True, True]),
+        weight=np.ones(7, dtype=np.float32),
+        hidden=np.zeros(7, dtype=bool),
         popularity=np.array([5, 4, 3, 0, 4, 2, 1], dtype=np.float32),
         trend=np.array([3, 1, 2, 0, 5, 4, 0.5], dtype=np.float32),
         new=np.zeros(7, dtype=bool),

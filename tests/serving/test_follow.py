@@ -53,6 +53,16 @@ def test_the_champion_is_served(follower: Follower, published: str, bundle: Bund
     np.testing.assert_array_equal(follower.live.served.bundle.item_factors, bundle.item_factors)
 
 
+def test_the_cap_of_the_settings_is_served(
+    follower: Follower, published: str, settings: ServingSettings
+) -> None:
+    strict = Follower(settings.model_copy(update={"per_category": 2}), Live())
+    for one, most in ((follower, None), (strict, 2)):
+        one.look()
+        assert one.live.served is not None
+        assert one.live.served.per_category == most
+
+
 def test_a_promotion_is_followed_and_a_rollback_too(
     follower: Follower, published: str, uri: str, bundle: Bundle, tmp_path: Path
 ) -> None:

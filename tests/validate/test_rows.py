@@ -19,7 +19,8 @@ NIGHT = dt.date(2026, 1, 31)
 SCHEMA = (
     f"{c.ORDER_ID} string, {c.LINE} long, {c.ORDERED_AT} string, {c.CUSTOMER} string, {c.PRODUCT} string,"
     f" {c.QUANTITY} string, {c.UNIT_PRICE} string, {c.NAME} string, {c.CATEGORY} string, {c.BRAND} string,"
-    f" {c.GROUP} string, {c.FAULT} string, {c.SOURCE} string, {c.PAGE} long, {c.EXTRACTED_AT} timestamp"
+    f" {c.WEIGHT} string, {c.GROUP} string,"
+    f" {c.FAULT} string, {c.SOURCE} string, {c.PAGE} long, {c.EXTRACTED_AT} timestamp"
 )
 COLUMNS = [column.split()[0] for column in SCHEMA.split(", ")]
 PHONES = ["+7(916)539-6205", "+7 (916) 539-6205", "79165396205"]
@@ -33,6 +34,7 @@ GOOD = {
     c.CATEGORY: "drinks",
     c.BRAND: None,
     c.GROUP: None,
+    c.WEIGHT: None,
     c.FAULT: None,
     c.SOURCE: "by hand",
     c.PAGE: 1,
@@ -243,18 +245,18 @@ def test_goods_are_what_their_last_sale_tells(spark):
     last = "2026-01-30 10:00:00"
     said = [
         {c.ORDERED_AT: "2026-01-29 10:00:00", c.NAME: "Tea", c.UNIT_PRICE: "1.5"},
-        {c.ORDERED_AT: last, c.NAME: "Tea, green", c.UNIT_PRICE: "1.75", c.BRAND: "Acme"},
+        {c.ORDERED_AT: last, c.NAME: "Tea, green", c.UNIT_PRICE: "1.75", c.BRAND: "Acme", c.WEIGHT: "1.5"},
         {c.ORDERED_AT: "2026-01-31 10:00:00", c.NAME: "a return", c.QUANTITY: "-1"},
         {c.ORDERED_AT: "2026-01-31 11:00:00", c.NAME: "a gift", c.UNIT_PRICE: "0"},
         {c.ORDERED_AT: "2026-02-01 10:00:00", c.NAME: "later"},
-        {c.PRODUCT: "B", c.NAME: "Mug"},
+        {c.PRODUCT: "B", c.NAME: "Mug", c.WEIGHT: "a lot"},
     ]
     lines = [GOOD | {c.ORDER_ID: str(number), c.LINE: 0} | one for number, one in enumerate(said)]
     found = tables.goods(judge(spark, lines)).orderBy(c.PRODUCT)
     assert found.columns == RAW_PRODUCTS.names
     assert [tuple(row) for row in found.collect()] == [
-        ("A", "Tea, green", "drinks", "Acme", 1.75, True),
-        ("B", "Mug", "drinks", None, 9.9, True),
+        ("A", "Tea, green", "drinks", "Acme", 1.75, True, 1.5),
+        ("B", "Mug", "drinks", None, 9.9, True, None),
     ]
 
 

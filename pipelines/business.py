@@ -1,0 +1,49 @@
+"""How much the products' weight, a margin say, may count in an answer: as far as its cost is bounded."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import pyarrow as pa
+
+from pipelines.evaluate import NDCG, evaluate, summary
+from pipelines.gate import CHALLENGER, UNWEIGHTED
+from pipelines.split import Interactions
+from pipelines.sweep import Business, Chosen, Metrics
+from pipelines.train.bundle import weights
+from serving.bundle import Array, Bundle
+
+
+def differ(products: pa.Table) -> bool:
+    """Whether the products of the table `products` have weights, by which an answer could be re-ranked."""
+    found = weights(products)
+    return bool((found != found[:1]).any())
+
+
+def at(bundle: Bundle, strength: float) -> Bundle:
+    """The same bundle, whose lanes are re-ranked by weight ** strength; 0 leaves them as they are scored."""
+    return replace(bundle, manifest=bundle.manifest | {"strength": strength})
+
+
+def tried(bundle: Bundle, truth: Interactions, bounds: Business) -> dict[float, Metrics]:
+    """What each strength, and none at all (0), is worth on what happened after a bundle's cut."""
+    found = {one: evaluate(at(bundle, one), truth, CHALLENGER) for one in (0.0, *bounds.strengths)}
+    return {one: summary(judged).get(CHALLENGER, {}) for one, judged in found.items()}
+
+
+def strongest(found: Mapping[float, Metrics], bounds: Business) -> float:
+    """The largest strength that costs no lane more of its NDCG@10 than is allowed.
+
+    found: as `tried` tells. 0 where each costs too much, or nothing could be measured.
+    """
+    least = {lane: metrics[NDCG] * (1 - bounds.most_lost) for lane, metrics in found[0.0].items()}
+    allowed = (one for one, lanes in found.items() if all(lanes[lane][NDCG] >= least[lane] for lane in least))
+    return max(allowed) if least else 0.0
+
+
+def judge(bundle: Bundle, chosen: Chosen, truth: Interactions, groups: Array) -> pa.Table:
+    """The rows of `evaluate` for what serves, and for the same without the weights."""
+    serving = replace(bundle, manifest=bundle.manifest | {"lanes": chosen.lanes})
+    strengths = {UNWEIGHTED: 0.0, CHALLENGER: chosen.strength}
+    return pa.concat_tables(
+        [evaluate(at(serving, one), truth, model, groups=groups) for model, one in strengths.items()]
+    )

@@ -1,0 +1,106 @@
+"""A night at a shop that gives its products a margin and excludes some."""
+
+import datetime as dt
+import json
+import re
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from homes import fresh_home
+
+from pipelines import columns as c
+from pipelines import comparison, gate, registry, tracking
+from pipelines.demo.shop import Shop
+from pipelines.evaluate import NDCG, WEIGHT, summary
+from pipelines.retrain import console, retrain
+from pipelines.sweep import load
+from serving.recommender import LANES, best, scores
+
+SHOP = Shop(start=dt.date(2026, 9, 1), customers=800, products=200, orders_per_day=250)
+DAYS = 40
+MAPPING = "[columns]\n" + "".join(
+    f'{name} = "{name}"\n'
+    for name in (c.ORDER_ID, c.ORDERED_AT, c.CUSTOMER, c.PRODUCT, c.QUANTITY, c.UNIT_PRICE, c.NAME, c.WEIGHT)
+)
+HIDDEN = [SHOP.catalogue[0].id, SHOP.catalogue[1].id]
+
+
+def margins():
+    """A weight for each product; what the shop says of some is none."""
+    drawn = np.random.default_rng(8).lognormal(0, 0.5, len(SHOP.catalogue)).round(3)
+    said = {product.id: str(weight) for product, weight in zip(SHOP.catalogue, drawn, strict=True)}
+    return said | {SHOP.catalogue[2].id: "-3", SHOP.catalogue[3].id: "much", SHOP.catalogue[4].id: None}
+
+
+def orders(said):
+    """The clean order lines of the shop's first days."""
+    rows = []
+    for day in islice(SHOP.days(), DAYS):
+        at = SHOP.start + dt.timedelta(days=day.number)
+        for order, product in zip(day.order, day.products, strict=True):
+            good = SHOP.catalogue[product]
+            row = {c.ORDER_ID: str(day.ids[order]), c.ORDERED_AT: f"{at} 12:00:00"}
+            row |= {c.CUSTOMER: f"c{day.customers[order]:04}", c.PRODUCT: good.id, c.QUANTITY: "1"}
+            rows.append(row | {c.UNIT_PRICE: str(good.price), c.NAME: good.name, c.WEIGHT: said[good.id]})
+    return pa.Table.from_pylist(rows)
+
+
+@pytest.fixture(scope="module")
+def night(spark, tmp_path_factory):
+    """What the night said and printed, and the bundle that serves."""
+    folder = tmp_path_factory.mktemp("shop")
+    (folder / "mapping.toml").write_text(MAPPING)
+    (folder / "exclude.toml").write_text(f"products = {HIDDEN}\n")
+    pq.write_table(orders(margins()), folder / "orders.parquet")
+    asked = {"source": "files", "path": str(folder / "orders.parquet"), "sweep": "quick"}
+    home = tmp_path_factory.mktemp("home")
+    with fresh_home(home, EXCLUDE=folder / "exclude.toml"):
+        with console.capture() as printed:
+            told = retrain(**asked, mapping=str(folder / "mapping.toml"))
+        yield told, printed.get(), registry.bundle("1")
+
+
+def test_what_is_given_arrives_and_what_is_none_is_like_most(night):
+    _, _, bundle = night
+    said = margins()
+    for product, weight in zip(bundle.products.astype(str), bundle.weight, strict=True):
+        good = said[product] not in ("-3", "much", None)
+        assert weight == pytest.approx(float(said[product]) if good else 1)
+
+
+def test_the_strength_serves_within_its_bound_and_is_told(night):
+    told, printed, bundle = night
+    run = tracking.client().get_run(registry.find("1").run_id)
+    strength, measured = run.data.metrics["strength"], run.data.metrics
+    assert told["verdict"] == "FIRST"
+    assert bundle.manifest["strength"] == registry.champion().chosen.strength == strength > 0
+    assert measured["weight_at_10_for_you"] > measured["unweighted_weight_at_10_for_you"]
+    assert measured["ndcg_at_10_for_you"] != measured["unweighted_ndcg_at_10_for_you"]
+    assert {f"{NDCG}_for_you", f"unweighted_{NDCG}_for_you", f"unweighted_{WEIGHT}_for_you"} <= told.keys()
+    assert "weight@10" in printed
+    assert re.search(r"^│ unweighted +│ 0\.\d{4}", printed, re.MULTILINE)
+    tried = tracking.client().download_artifacts(run.info.run_id, "business.json")
+    lanes = json.loads(Path(tried).read_text())
+    for lane in LANES:
+        least = lanes["strength 0"][lane][NDCG] * (1 - load().business.most_lost)
+        assert lanes[f"strength {strength:g}"][lane][NDCG] >= least
+
+
+def test_what_is_excluded_is_learned_from_and_never_recommended(night):
+    _, _, bundle = night
+    assert sorted(bundle.products[bundle.hidden].astype(str)) == sorted(HIDDEN)
+    assert np.isin(bundle.history_product, np.flatnonzero(bundle.hidden)).any()
+    for lane in LANES:
+        for values in scores(bundle, np.arange(len(bundle.customers)), lane):
+            assert not bundle.hidden[best(values, 10)].any()
+
+
+def test_evaluate_shows_both(night):
+    measured = summary(comparison.compare("time"))
+    for lane in LANES:
+        weighed, plain = (measured[model][lane] for model in (gate.CHAMPION, gate.UNWEIGHTED))
+        assert weighed[WEIGHT] > plain[WEIGHT]
