@@ -6,7 +6,8 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from serving.bundle import Array, Bundle
+from serving.bundle import Array, Bundle, entries
+from serving.rules import complements
 
 Lane = Literal["for-you", "buy-again", "discover"]
 Component = Literal["popularity", "trend", "repurchase", "als"]
@@ -120,6 +121,7 @@ def trending(bundle: Bundle, n: int, allowed: Array | None, strength: Array) -> 
 def similar(bundle: Bundle, product: int, n: int, allowed: Array | None = None) -> list[Item]:
     """At most n alternatives by the cosine of their factors, where it is above zero.
 
+    Complements are none: who buys the one in place of the other doesn't buy both at once.
     allowed: (P,) bool, the products that may be answered; all where None.
     """
     lengths = np.linalg.norm(bundle.item_factors, axis=1)
@@ -129,6 +131,7 @@ def similar(bundle: Bundle, product: int, n: int, allowed: Array | None = None) 
         bundle.item_factors @ bundle.item_factors[product] / np.maximum(lengths * lengths[product], 1e-12)
     )
     cosine[(cosine <= 0) | (np.arange(len(cosine)) == product)] = -np.inf
+    cosine[complements(bundle, product)] = -np.inf
     if allowed is not None:
         cosine[~allowed] = -np.inf
     return [Item(int(p), float(cosine[p]), "taste", (product,)) for p in best(cosine, n)]
@@ -154,8 +157,4 @@ def _speaking_for(bundle: Bundle, products: Array, bought: Array) -> list[tuple[
 
 def _history(bundle: Bundle, customers: Array) -> tuple[Array, Array]:
     """For each history row of the customers: its row among them, and its place in the history."""
-    starts, ends = bundle.history_start[customers], bundle.history_start[customers + 1]
-    counts = ends - starts
-    rows = np.repeat(np.arange(len(customers)), counts)
-    offsets = np.arange(len(rows)) - np.repeat(np.cumsum(counts) - counts, counts)
-    return rows, np.repeat(starts, counts) + offsets
+    return entries(bundle.history_start[customers], bundle.history_start[customers + 1])

@@ -67,7 +67,7 @@ def build(
         "customers": len(known.customers),
         "products": len(known.products),
         "interactions": len(known.day),
-        "rules": len(rules.consequent),
+        "rules": len(rules.rule_consequent) + len(rules.triple_consequent),
     }
     window = {"first_day": str(date_of(known.day.min())), "last_day": str(date_of(last))}
     return Bundle(
@@ -89,11 +89,6 @@ def build(
         history_strength=history.strength,
         user_factors=factors.users,
         item_factors=factors.items,
-        rule_start=rules.start,
-        rule_consequent=rules.consequent,
-        rule_confidence=rules.confidence,
-        rule_lift=rules.lift,
-        rule_support=rules.support,
-        rule_count=rules.count,
+        **vars(rules),
         manifest={"recent_days": list(trend.RECENT_DAYS), "window": window, "counts": counts} | manifest,
     )

@@ -52,9 +52,17 @@ def small(products: Sequence[str] = PRODUCTS) -> Bundle:
         rule_start=np.array([0, 3, 3, 3, 3, 4, 4, 4]),
         rule_consequent=np.array([1, 2, 4, 5], dtype=np.int32),
         rule_confidence=np.array([0.6, 0.5, 0.4, 0.9], dtype=np.float32),
-        rule_lift=np.array([1.5, 2, 1, 4.5], dtype=np.float32),
+        rule_lift=np.array([0.8, 2, 1.6, 4.5], dtype=np.float32),
         rule_support=np.array([0.3, 0.25, 0.2, 0.1], dtype=np.float32),
         rule_count=np.array([30, 25, 20, 10]),
+        rule_complement=np.array([False, True, True, True]),
+        # Who has coffee-1 and tea-1 has tea-2 or coffee-3 too.
+        triple_key=np.array([0 * 7 + 4, 0 * 7 + 4]),
+        triple_consequent=np.array([5, 2], dtype=np.int32),
+        triple_confidence=np.array([0.95, 0.3], dtype=np.float32),
+        triple_lift=np.array([4.75, 1.2], dtype=np.float32),
+        triple_support=np.array([0.19, 0.06], dtype=np.float32),
+        triple_count=np.array([19, 6]),
         manifest={
             "created_at": "2026-11-21T03:00:00+00:00",
             "as_of": "2026-11-20",

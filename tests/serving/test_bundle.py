@@ -83,11 +83,11 @@ def test_a_number_that_is_none_is_refused(bundle: Bundle, tmp_path: Path, name: 
 def test_another_format_is_refused(saved: Path) -> None:
     manifest = json.loads((saved / MANIFEST).read_text())
     (saved / MANIFEST).write_text(json.dumps(manifest | {"format": 0}))
-    with pytest.raises(BundleError, match="has format 0, this release reads 1"):
+    with pytest.raises(BundleError, match="has format 0, this release reads 2"):
         load(saved)
 
 
-@pytest.mark.parametrize("content", ["", "{", "[]", "null", '{"format": 1}', '{"format": 1, "files": 3}'])
+@pytest.mark.parametrize("content", ["", "{", "[]", "null", '{"format": 2}', '{"format": 2, "files": 3}'])
 def test_a_broken_manifest_is_refused(saved: Path, content: str) -> None:
     (saved / MANIFEST).write_text(content)
     with pytest.raises(BundleError, match=r"bundle"):

@@ -90,9 +90,15 @@ def test_a_component_without_taste_claims_none(bundle: Bundle) -> None:
 
 
 def test_similar_is_the_cosine_above_zero(bundle: Bundle) -> None:
-    assert [(item.product, item.score) for item in similar(bundle, 0, 10)] == [(1, 1), (2, 1)]
-    assert [item.product for item in similar(bundle, 0, 10, bundle.in_stock)] == [1]
+    assert [(item.product, item.score) for item in similar(bundle, 1, 10)] == [(0, 1), (2, 1)]
+    assert [item.product for item in similar(bundle, 1, 10, bundle.in_stock)] == [0]
     assert similar(bundle, 3, 10) == []
+
+
+def test_what_goes_with_a_product_is_no_alternative_to_it(bundle: Bundle) -> None:
+    """There is a rule from coffee-1 to coffee-3, and one to coffee-2, which is no complement."""
+    assert [item.product for item in similar(bundle, 0, 10)] == [1]
+    assert [item.product for item in similar(bundle, 2, 10)] == [1]
 
 
 def test_best_breaks_ties_by_place_and_never_answers_minus_infinity() -> None:
