@@ -87,8 +87,9 @@ def test_stock_orders_tell_nothing_of_pairs_and_are_counted(filled):
 def taking(customers, one, other):
     """Four baskets of each customer: two with both products, two with neither.
 
-    By chance both are in 2 * 2 / 4 = 1 of them, give or take sqrt(2 * 2 * 2 * 2 / (16 * 3)) = sqrt(1 / 3). So
-    k customers are k / sqrt(k / 3) = sqrt(3 k) deviations off: 3 for three, 3.46 for four. Asked for are 3.09.
+    By chance both are in 2 * 2 / 4 = 1 of them, give or take sqrt(2 * 2 * 2 * 2 / (16 * 3)) = sqrt(1 / 3).
+    So k customers are k / sqrt(k / 3) = sqrt(3 k) deviations off: 3 for three, 3.46 for four; asked for
+    are 3.09.
     """
     return [(f"c{k}", row) for k in range(customers) for row in ([one, other], [other, one], ["z"], ["z"])]
 
@@ -100,7 +101,7 @@ def test_what_is_bought_at_once_goes_together_once_that_is_sure(filled, customer
 
 
 def test_what_the_same_customers_buy_goes_together_only_if_they_buy_it_at_once(filled):
-    """Of eight customers four love x and y: each is in half of their baskets, and both at once by chance."""
+    """Of 80 customers 40 love x and y: each is in half of their baskets, and both at once by chance."""
     tastes = [(f"t{k}", row) for k in range(40) for row in (["x", "y"], ["x"], ["y"], ["z"])]
     others = [(f"o{k}", ["z"]) for k in range(40) for _ in range(4)]
     found = mined(filled(tastes + others))
@@ -123,7 +124,7 @@ def test_who_buys_the_two_in_every_basket_tells_nothing(filled):
 
 
 def test_a_rule_of_two_products_is_of_complements_where_both_go_with_the_third(filled):
-    """a, b go with d, but not with one another: a and b, d are in each half of what is bought."""
+    """Of eight baskets a and b are in four each, and both in two, as by chance; d is wherever they are."""
     rows = [["a", "b", "d"]] * 2 + [["a", "d"]] * 2 + [["b", "d"]] * 2 + [["z"]] * 2
     found = mined(filled([(f"c{k}", row) for k in range(40) for row in rows]))
     assert {one for one, row in found.items() if row[c.COMPLEMENT]} >= {("a", "b", "d"), ("a", None, "d")}
