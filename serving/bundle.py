@@ -48,8 +48,12 @@ class Bundle:
     history_orders: Array  # (H,) int32, orders that held the product
     history_last: Array  # (H,) int32, days since 1970 of the last of them
     history_strength: Array  # (H,) float32, orders, recent ones weighing more
+    history_weight: Array  # (H,) float32, what the purchase adds to the confidence that factors are fitted to
     user_factors: Array  # (C, k) float32
     item_factors: Array  # (P, k) float32
+    item_gram: (
+        Array  # (k, k) float32, item_factors' @ item_factors + regularisation * I: to solve a customer's
+    )
     rule_start: Array  # (P + 1,) int64, where the rules of an antecedent begin
     rule_consequent: Array  # (R,) int32, by falling confidence
     rule_confidence: Array  # (R,) float32
@@ -83,7 +87,7 @@ class Bundle:
 
 
 PER_PRODUCT = ("name", "category", "brand", "price", "in_stock", "popularity", "trend", "item_factors")
-PER_PURCHASE = ("history_product", "history_orders", "history_last", "history_strength")
+PER_PURCHASE = ("history_product", "history_orders", "history_last", "history_strength", "history_weight")
 PER_RULE = ("consequent", "confidence", "lift", "support", "count")
 ARRAYS = [f.name for f in fields(Bundle) if f.name != "manifest"]
 
@@ -168,6 +172,7 @@ def _array(folder: Path, name: str, manifest: Manifest) -> Array:
 def _check_shapes(bundle: Bundle) -> None:
     customers, products = len(bundle.customers), len(bundle.products)
     expected = {"history_start": customers + 1, "user_factors": customers, "rule_start": products + 1}
+    expected["item_gram"] = bundle.item_factors.shape[1]
     expected |= dict.fromkeys(PER_PRODUCT, products)
     expected |= dict.fromkeys(PER_PURCHASE, int(bundle.history_start[-1]))
     expected |= {f"rule_{name}": int(bundle.rule_start[-1]) for name in (*PER_RULE, "complement")}

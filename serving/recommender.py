@@ -7,6 +7,7 @@ from typing import Literal, get_args
 import numpy as np
 
 from serving.bundle import Array, Bundle, entries
+from serving.reasons import speaking_for
 from serving.rules import complements
 
 Lane = Literal["for-you", "buy-again", "discover"]
@@ -15,7 +16,6 @@ Kind = Literal["repurchase", "taste", "bought-together", "trending"]
 
 LANES: tuple[Lane, ...] = get_args(Lane)
 BASELINES: tuple[Component, ...] = ("popularity", "trend", "repurchase")
-REASON_PRODUCTS = 2
 
 
 @dataclass(frozen=True)
@@ -138,21 +138,13 @@ def similar(bundle: Bundle, product: int, n: int, allowed: Array | None = None) 
 
 
 def _explained(bundle: Bundle, customer: int, products: Array, values: Array, component: str) -> list[Item]:
-    bought = bundle.bought(customer)
-    own = set(bought.tolist())
-    reasons = _speaking_for(bundle, products, bought) if component == "als" else [()] * len(products)
+    own = set(bundle.bought(customer).tolist())
+    reasons = speaking_for(bundle, customer, products) if component == "als" else [()] * len(products)
     other: Kind = "taste" if component == "als" else "trending"
     return [
         Item(p, value, "repurchase", (p,)) if p in own else Item(p, value, other, because)
         for p, value, because in zip(products.tolist(), values.tolist(), reasons, strict=True)
     ]
-
-
-def _speaking_for(bundle: Bundle, products: Array, bought: Array) -> list[tuple[int, ...]]:
-    """For each product, those of the bought ones whose factors point its way the most."""
-    pulls = bundle.item_factors[products] @ bundle.item_factors[bought].T
-    most = np.argsort(-pulls, axis=1, kind="stable")[:, :REASON_PRODUCTS]
-    return [tuple(bought[row[pull[row] > 0]].tolist()) for row, pull in zip(most, pulls, strict=True)]
 
 
 def _history(bundle: Bundle, customers: Array) -> tuple[Array, Array]:

@@ -40,10 +40,20 @@ class AlsSettings(BaseModel):
 
 @dataclass(frozen=True)
 class Factors:
-    """User factors (C, k) and item factors (P, k), float32; zeros where there was nothing to learn."""
+    """User factors (C, k) and item factors (P, k), float32; zeros where there was nothing to learn.
+
+    settings: what they were fitted with.
+    """
 
     users: Array
     items: Array
+    settings: AlsSettings
+
+    @property
+    def gram(self) -> Array:
+        """The part of every customer's normal equations that no purchase changes, (k, k) float32."""
+        penalty = self.settings.regularisation * np.eye(self.items.shape[1])
+        return np.asarray(self.items.T @ self.items + penalty, dtype=np.float32)
 
 
 def fit(strengths: sp.csr_matrix, settings: AlsSettings, solver: Solver = "auto") -> Factors:
@@ -54,7 +64,8 @@ def fit(strengths: sp.csr_matrix, settings: AlsSettings, solver: Solver = "auto"
 
 def nothing(customers: int, products: int) -> Factors:
     """Factors that say nothing, of rank 1."""
-    return Factors(np.zeros((customers, 1), np.float32), np.zeros((products, 1), np.float32))
+    users, items = np.zeros((customers, 1), np.float32), np.zeros((products, 1), np.float32)
+    return Factors(users, items, AlsSettings.model_validate({"rank": 1}))
 
 
 def choose(strengths: sp.csr_matrix, rank: int) -> Literal["implicit", "spark"]:
@@ -75,7 +86,8 @@ def _fit_implicit(strengths: sp.csr_matrix, settings: AlsSettings) -> Factors:
             random_state=SEED,
         )
         model.fit(confidence, show_progress=False)
-    return Factors(_found(model.user_factors, strengths), _found(model.item_factors, strengths.T.tocsr()))
+    found = _found(model.user_factors, strengths), _found(model.item_factors, strengths.T.tocsr())
+    return Factors(*found, settings)
 
 
 def _fit_spark(strengths: sp.csr_matrix, settings: AlsSettings) -> Factors:
@@ -101,6 +113,7 @@ def _fit_spark(strengths: sp.csr_matrix, settings: AlsSettings) -> Factors:
     return Factors(
         _dense(model.userFactors.toPandas(), users, settings.rank),
         _dense(model.itemFactors.toPandas(), items, settings.rank),
+        settings,
     )
 
 

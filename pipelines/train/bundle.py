@@ -62,7 +62,7 @@ def build(
     products: the table `products`, sorted as the interactions' product ids.
     """
     last = int(known.day.max())
-    history = repurchase.history(known, half_lives.repurchase)
+    history, fitted = repurchase.history(known, half_lives.repurchase), factors.settings
     counts = {
         "customers": len(known.customers),
         "products": len(known.products),
@@ -87,8 +87,10 @@ def build(
         history_orders=history.orders,
         history_last=history.last,
         history_strength=history.strength,
+        history_weight=known.matrix(known.orders * known.decay(fitted.half_life_days)).data * fitted.alpha,
         user_factors=factors.users,
         item_factors=factors.items,
+        item_gram=factors.gram,
         **vars(rules),
         manifest={"recent_days": list(trend.RECENT_DAYS), "window": window, "counts": counts} | manifest,
     )
