@@ -38,16 +38,19 @@ class AlsSettings(BaseModel):
     iterations: int = Field(10, ge=1)
 
 
+UNTUNED = AlsSettings.model_validate({})
+
+
 @dataclass(frozen=True)
 class Factors:
     """User factors (C, k) and item factors (P, k), float32; zeros where there was nothing to learn.
 
-    settings: what they were fitted with.
+    settings: what they were fitted with; of no use where there are no factors.
     """
 
     users: Array
     items: Array
-    settings: AlsSettings
+    settings: AlsSettings = UNTUNED
 
     @property
     def gram(self) -> Array:
@@ -64,8 +67,7 @@ def fit(strengths: sp.csr_matrix, settings: AlsSettings, solver: Solver = "auto"
 
 def nothing(customers: int, products: int) -> Factors:
     """Factors that say nothing, of rank 1."""
-    users, items = np.zeros((customers, 1), np.float32), np.zeros((products, 1), np.float32)
-    return Factors(users, items, AlsSettings.model_validate({"rank": 1}))
+    return Factors(np.zeros((customers, 1), np.float32), np.zeros((products, 1), np.float32))
 
 
 def choose(strengths: sp.csr_matrix, rank: int) -> Literal["implicit", "spark"]:

@@ -86,22 +86,23 @@ def test_alternatives_are_of_the_same_kind_and_none_goes_with_the_product(bundle
     Were complements among the alternatives, they would be the first of nearly all that have one: the first
     alternatives were of the same cluster for 84 in 100 products, and are for 92.
     """
-    cluster, sold = DEMO.truth.cluster, bundle.popularity >= 10
+    cluster = DEMO.truth.cluster
     silent = replace(bundle, rule_complement=np.zeros_like(bundle.rule_complement))
+    found = {name: _alternatives(one) for name, one in (("as it is", bundle), ("without rules", silent))}
+    same = {name: np.mean([cluster[a] == cluster[b] for a, b in pairs]) for name, pairs in found.items()}
+    met = {name: len(pairs & planted) for name, pairs in found.items()}
+    print(f"{len(found['as it is'])} products; of the same cluster: {same}; planted complements: {met}")
+    assert same["as it is"] > 0.89 > same["without rules"]
+    assert met["as it is"] == 0
+    assert met["without rules"] > 0.8 * len(planted)
+    assert not _alternatives(bundle, 10) & planted
+
+
+def _alternatives(bundle, n=1):
+    """Products that sell, each with the first of what else sells and is alike."""
+    sold = bundle.popularity >= 10
     rows = np.flatnonzero(sold).tolist()
-    first, before = (
-        [(row, similar(one, row, 1, sold)[0].product) for row in rows] for one in (bundle, silent)
-    )
-    others = {(row, item.product) for row in rows for item in similar(bundle, row, 10, sold)}
-    share, share_before = (np.mean([cluster[a] == cluster[b] for a, b in pairs]) for pairs in (first, before))
-    met, met_before = len(others & planted), len({*before} & planted)
-    print(
-        f"{len(rows)} products: {share:.3f} of the same cluster, {met} complements; {share_before:.3f} and"
-        f" {met_before} if rules said nothing"
-    )
-    assert met == 0
-    assert met_before > 0.8 * len(planted)
-    assert share > 0.89 > share_before
+    return {(row, item.product) for row in rows for item in similar(bundle, row, n, sold)}
 
 
 @pytest.mark.parametrize("component", [*BASELINES, "als"])
