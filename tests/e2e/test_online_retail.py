@@ -96,7 +96,7 @@ def _counted(rows, *columns):
 
 
 def test_orders_too_large_to_be_mined_are_counted_and_rules_of_two_products_found(night):
-    """A wholesaler: one order in 34 is of more than 100 products, and they hold a quarter of all that is sold."""
+    """A wholesaler: one order in 34 is of more than 100 products; they hold a quarter of all that is sold."""
     assert (night["baskets_too_large"], night["percent_in_them"]) == (1_174, 24)
     assert night["rules"] - night["of_two_products"] == 3_980
     assert night["of_two_products"] == 2_862
