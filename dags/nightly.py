@@ -210,7 +210,7 @@ def nightly() -> None:
 
     @step()
     def rules(night: Json) -> Json:
-        """Mines association rules from the baskets; answers their count."""
+        """Mines association rules from the baskets; answers their count, and what was too large to mine."""
         return run("rules", night)
 
     @step(execution_timeout=dt.timedelta(hours=2))

@@ -41,11 +41,13 @@ PRODUCTS = "products"
 
 # rules
 ANTECEDENT = "antecedent"
+SECOND_ANTECEDENT = "second_antecedent"  # null for a rule of one product
 CONSEQUENT = "consequent"
 CONFIDENCE = "confidence"
 LIFT = "lift"
 SUPPORT = "support"
 COUNT = "count"
+COMPLEMENT = "complement"  # whether the consequent surely goes with each antecedent
 ITEMS = "items"
 FREQ = "freq"
 

@@ -131,9 +131,13 @@ def rules(night: Night) -> Counts:
     from pipelines.train import rules as association
 
     baskets = session().read.parquet(pinned.path(night, lake.BASKETS))
-    count = lake.write(lake.RULES, association.mine(baskets, sweeps.load().rules))
+    mined = association.mine(baskets, sweeps.load().rules)
+    lake.write(lake.RULES, mined)
     pinned.pin(night, lake.RULES)
-    return _counted(night, {"rules": count})
+    triples = mined.num_rows - mined[c.SECOND_ANTECEDENT].null_count
+    return _counted(
+        night, {"rules": mined.num_rows, "of_two_products": triples} | association.too_large(baskets)
+    )
 
 
 def evaluate(night: Night) -> dict[str, Any]:

@@ -28,11 +28,15 @@ def interactions(orders: DataFrame) -> DataFrame:
 
 
 def baskets(orders: DataFrame) -> DataFrame:
-    """One row per order: its day and its distinct products."""
+    """One row per order: its day, its customer (null for a guest) and its distinct products."""
     return (
         orders.where(F.col(c.QUANTITY) > 0)
         .groupBy(c.ORDER_ID)
-        .agg(F.to_date(F.min(c.ORDERED_AT)).alias(c.DAY), F.collect_set(c.PRODUCT).alias(c.PRODUCTS))
+        .agg(
+            F.to_date(F.min(c.ORDERED_AT)).alias(c.DAY),
+            F.min(c.CUSTOMER).alias(c.CUSTOMER),
+            F.collect_set(c.PRODUCT).alias(c.PRODUCTS),
+        )
     )
 
 

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from serving import rules
 from serving.bundle import Array, Bundle
 from serving.live import Served
 from serving.recommender import Item
@@ -44,20 +45,12 @@ def items(bundle: Bundle, found: list[Item]) -> list[Json]:
     return [_item(bundle, item) for item in found]
 
 
-def rules_of(bundle: Bundle, product: int) -> Array:
-    """The places of the rules from a product to one that may be recommended, by falling confidence, (r,)."""
-    places = np.arange(bundle.rule_start[product], bundle.rule_start[product + 1])
-    return places[~bundle.hidden[bundle.rule_consequent[places]]]
+def bought_together(bundle: Bundle, cart: list[int], n: int, mask: Array) -> list[Json]:
+    """At most n products that go with those of a cart, by the confidence of the rule that says so.
 
-
-def bought_together(bundle: Bundle, product: int, n: int, mask: Array) -> list[Json]:
-    """At most n products bought with a product, by the confidence of the rule that says so.
-
-    mask: (P,) bool, the products that may be answered; applied before the cut.
+    cart: rows of the bundle. mask: (P,) bool, the products that may be answered; applied before the cut.
     """
-    places = rules_of(bundle, product)
-    places = places[mask[bundle.rule_consequent[places]]][:n]
-    return [_by_rule(bundle, product, int(place)) for place in places]
+    return [_by_rule(bundle, rule) for rule in rules.together(bundle, cart, n, mask)]
 
 
 def number(value: float) -> float:
@@ -81,12 +74,11 @@ def _item(bundle: Bundle, item: Item) -> Json:
     }
 
 
-def _by_rule(bundle: Bundle, product: int, place: int) -> Json:
-    confidence = float(bundle.rule_confidence[place])
-    item = Item(int(bundle.rule_consequent[place]), confidence, "bought-together", (product,))
+def _by_rule(bundle: Bundle, rule: rules.Rule) -> Json:
+    item = Item(rule.consequent, rule.confidence, "bought-together", rule.antecedents)
     return _item(bundle, item) | {
-        "confidence": number(confidence),
-        "lift": number(bundle.rule_lift[place]),
-        "support": number(bundle.rule_support[place]),
-        "count": int(bundle.rule_count[place]),
+        "confidence": number(rule.confidence),
+        "lift": number(rule.lift),
+        "support": number(rule.support),
+        "count": rule.count,
     }

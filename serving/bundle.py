@@ -29,7 +29,8 @@ Manifest = dict[str, Any]
 
 @dataclass(frozen=True)
 class Bundle:
-    """What was learned on one night, for C customers, P products, R rules, rank k, W trend windows.
+    """What was learned on one night, for C customers, P products, R rules, M of two products, rank k,
+    W trend windows.
 
     G groups of customers tell T trends of products. Ids and texts are UTF-8 bytes; `customers`, `products`
     and `groups` are sorted, and a row of an array belongs to the id at the same position.
@@ -59,6 +60,7 @@ class Bundle:
     history_orders: Array  # (H,) int32, orders that held the product
     history_last: Array  # (H,) int32, days since 1970 of the last of them
     history_strength: Array  # (H,) float32, orders, recent ones weighing more
+    history_weight: Array  # (H,) float32, what the purchase adds to the confidence that factors are fitted to
     user_factors: Array  # (C, k) float32
     item_factors: Array  # (P, k) float32
     content_factors: Array  # (P, d) float32, the description, of unit length; zeros without one
@@ -68,6 +70,13 @@ class Bundle:
     rule_lift: Array  # (R,) float32
     rule_support: Array  # (R,) float32
     rule_count: Array  # (R,) int64
+    rule_complement: Array  # (R,) bool, in one basket more often than the same customers' habits explain
+    triple_key: Array  # (M,) int64, ascending: first antecedent * P + second, first < second
+    triple_consequent: Array  # (M,) int32, a complement of both; by falling confidence
+    triple_confidence: Array  # (M,) float32
+    triple_lift: Array  # (M,) float32
+    triple_support: Array  # (M,) float32
+    triple_count: Array  # (M,) int64
     manifest: Manifest = field(repr=False)
 
     def customer(self, pseudonym: str) -> int | None:
@@ -107,9 +116,9 @@ PER_PRODUCT = (
     *("name", "category", "brand", "price", "in_stock", "weight", "hidden", "popularity", "trend", "new"),
     *("expected_trend", "item_factors", "content_factors"),
 )
-PER_PURCHASE = ("history_product", "history_orders", "history_last", "history_strength")
+PER_PURCHASE = ("history_product", "history_orders", "history_last", "history_strength", "history_weight")
 PER_GROUP_PRODUCT = ("group_product", "group_trend")
-PER_RULE = ("rule_consequent", "rule_confidence", "rule_lift", "rule_support", "rule_count")
+PER_RULE = ("consequent", "confidence", "lift", "support", "count")
 ARRAYS = [f.name for f in fields(Bundle) if f.name != "manifest"]
 
 
@@ -120,6 +129,17 @@ def position(ids: Array, wanted: str) -> int | None:
         return None
     at = int(np.searchsorted(ids, np.bytes_(key)))
     return at if at < len(ids) and ids[at] == key else None
+
+
+def entries(starts: Array, ends: Array) -> tuple[Array, Array]:
+    """For each entry of some rows of a ragged array: which of these rows it is of, and its place.
+
+    starts, ends: (n,), where each row begins and ends.
+    """
+    counts = ends - starts
+    rows = np.repeat(np.arange(len(counts)), counts)
+    offsets = np.arange(len(rows)) - np.repeat(np.cumsum(counts) - counts, counts)
+    return rows, np.repeat(starts, counts) + offsets
 
 
 def texts(values: list[str]) -> Array:
@@ -186,7 +206,8 @@ def _check_shapes(bundle: Bundle) -> None:
     expected |= dict.fromkeys(PER_PRODUCT, products)
     expected |= dict.fromkeys(PER_PURCHASE, int(bundle.history_start[-1]))
     expected |= dict.fromkeys(PER_GROUP_PRODUCT, int(bundle.group_start[-1]))
-    expected |= dict.fromkeys(PER_RULE, int(bundle.rule_start[-1]))
+    expected |= {f"rule_{name}": int(bundle.rule_start[-1]) for name in (*PER_RULE, "complement")}
+    expected |= {f"triple_{name}": len(bundle.triple_key) for name in PER_RULE}
     for name, length in expected.items():
         if len(getattr(bundle, name)) != length:
             raise BundleError(f"{name} of the bundle has {len(getattr(bundle, name))} rows, not {length}")

@@ -7,6 +7,7 @@ from serving.live import Served
 from serving.questions import OfProduct, OfUser, Popular, Problem, Question, Reco, Recommendations, Related
 from serving.recommender import Item, recommend, similar, trend_within, trending
 from serving.rerank import Variety
+from serving.rules import starting_from
 
 OLDER_USER_ITEMS = 3
 OLDER_RECO_ITEMS = 5
@@ -35,7 +36,7 @@ def similar_products(served: Served, asked: Related) -> Json:
 def bought_together(served: Served, asked: Related) -> Json:
     """What is bought along with a product: rules with confidence, lift, support and count."""
     bundle, product = served.bundle, _product(served.bundle, asked.product)
-    found = answers.bought_together(bundle, product, asked.n, answers.allowed(bundle, asked.in_stock))
+    found = answers.bought_together(bundle, [product], asked.n, answers.allowed(bundle, asked.in_stock))
     return answers.of(served, product=answers.named(bundle, product), items=found)
 
 
@@ -78,7 +79,8 @@ def associations(served: Served, asked: OfProduct) -> list[Json]:
             "consequent": bundle.products[bundle.rule_consequent[place]].decode(),
             "confidence": answers.number(bundle.rule_confidence[place]),
         }
-        for place in answers.rules_of(bundle, product)
+        for place in starting_from(bundle, product)
+        if not bundle.hidden[bundle.rule_consequent[place]]
     ]
 
 

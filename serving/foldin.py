@@ -17,18 +17,28 @@ def fold_in(bundle: Bundle, products: Array, strengths: Array | None = None) -> 
     products: (m,) distinct rows of the bundle. strengths: (m,) decayed orders, as ALS learned from; where
     None, one fresh order of each.
     """
-    learned = bundle.manifest["fold_in"]
-    factors = bundle.item_factors[products].astype(np.float64)
-    extra = learned["alpha"] * (np.ones(len(products)) if strengths is None else strengths)
-    penalty = learned["penalty"] + learned["penalty_per_product"] * len(products)
-    left = bundle.gram + (factors.T * extra) @ factors
-    left[np.diag_indices_from(left)] += max(penalty, LEAST_PENALTY)
-    return np.linalg.solve(left, factors.T @ (1 + extra)).astype(np.float32)
+    orders = np.ones(len(products)) if strengths is None else strengths
+    weight = bundle.manifest["fold_in"]["alpha"] * orders
+    wanted = bundle.item_factors[products].T @ (1 + weight)
+    return np.linalg.solve(system(bundle, products, weight), wanted).astype(np.float32)
 
 
 def scores(bundle: Bundle, products: Array, strengths: Array | None = None) -> Array:
     """What a customer who bought some products would like, (P,) float32; -inf for these, as `fold_in`."""
     values = bundle.item_factors @ fold_in(bundle, products, strengths)
-    values[(bundle.popularity == 0) & ~bundle.new] = -np.inf
+    values[((bundle.popularity == 0) & ~bundle.new) | bundle.hidden] = -np.inf
     values[products] = -np.inf
     return values
+
+
+def system(bundle: Bundle, products: Array, weight: Array) -> Array:
+    """What the factors of a customer are solved from, (k, k) float64: Y'Y + Y'(C - I)Y + penalty I.
+
+    products: (m,) rows of the bundle. weight: (m,) confidence that a purchase of each adds.
+    """
+    learned = bundle.manifest["fold_in"]
+    factors = bundle.item_factors[products].astype(np.float64)
+    penalty = learned["penalty"] + learned["penalty_per_product"] * len(products)
+    left = bundle.gram + (factors.T * weight) @ factors
+    left[np.diag_indices_from(left)] += max(penalty, LEAST_PENALTY)
+    return np.asarray(left)

@@ -6,19 +6,18 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from serving.bundle import FEW_BUYERS, Array, Bundle
+from serving.bundle import FEW_BUYERS, Array, Bundle, entries
+from serving.reasons import ALIKE, Kind, reasons
 from serving.rerank import POOL, Variety, capped, penalised, weighed
+from serving.rules import complements
 
 Lane = Literal["for-you", "buy-again", "discover"]
 Component = Literal["popularity", "trend", "repurchase", "als"]
-Kind = Literal["repurchase", "taste", "alike", "bought-together", "trending"]
 Scorer = Callable[[Bundle, Array], Array]  # (n,) rows of customers to scores of all products, (n, P)
 
 LANES: tuple[Lane, ...] = get_args(Lane)
 BASELINES: tuple[Component, ...] = ("popularity", "trend", "repurchase")
 LEARNED: tuple[Component, ...] = ("als",)  # they can tell of products without a buyer
-REASON_PRODUCTS = 2
-ALIKE = 0.3  # the cosine from which on two descriptions are alike
 BEHIND = 1e-3  # the highest trend where it only ranks what nothing else speaks for
 AS_SCORED = Variety()
 
@@ -168,8 +167,8 @@ def similar(bundle: Bundle, product: int, n: int, allowed: Array | None = None) 
     """At most n alternatives: bought by the same customers, or described alike where few have bought it.
 
     By the cosine of the factors, where it is above zero, among products with buyers enough; of a product
-    with fewer by the cosine of the descriptions. allowed: (P,) bool, the products that may be answered;
-    all where None.
+    with fewer by the cosine of the descriptions. Complements are none: who buys the one in place of the
+    other doesn't buy both at once. allowed: (P,) bool, the products that may be answered; all where None.
     """
     if bundle.popularity[product] >= FEW_BUYERS:
         cosine = _cosine(bundle.item_factors, product)
@@ -179,6 +178,7 @@ def similar(bundle: Bundle, product: int, n: int, allowed: Array | None = None) 
         cosine, kind = _cosine(bundle.content_factors, product), "alike"
         cosine[cosine < ALIKE] = -np.inf
     cosine[(np.arange(len(cosine)) == product) | bundle.hidden] = -np.inf
+    cosine[complements(bundle, product)] = -np.inf
     if allowed is not None:
         cosine[~allowed] = -np.inf
     return [Item(int(p), float(cosine[p]), kind, (product,)) for p in best(cosine, n)]
@@ -211,40 +211,14 @@ def _cut(bundle: Bundle, values: Array, n: int, variety: Variety) -> Array:
 
 
 def _explained(bundle: Bundle, customer: int, products: Array, values: Array, component: str) -> list[Item]:
-    bought = bundle.bought(customer)
-    own = set(bought.tolist())
-    reasons = _reasons(bundle, products, bought, component)
+    own = set(bundle.bought(customer).tolist())
+    found = reasons(bundle, customer, products, component)
     return [
         Item(p, value, "repurchase", (p,)) if p in own else Item(p, value, *reason)
-        for p, value, reason in zip(products.tolist(), values.tolist(), reasons, strict=True)
+        for p, value, reason in zip(products.tolist(), values.tolist(), found, strict=True)
     ]
-
-
-def _reasons(
-    bundle: Bundle, products: Array, bought: Array, component: str
-) -> list[tuple[Kind, tuple[int, ...]]]:
-    """For each product what speaks for it beside an own purchase; for a new one its description alone."""
-    if component != "als":
-        return [("trending", ())] * len(products)
-    taste = _speaking_for(bundle.item_factors, products, bought)
-    alike = _speaking_for(bundle.content_factors, products, bought, ALIKE)
-    new = bundle.new[products].tolist()
-    return [("alike", a) if n else ("taste", t) for n, t, a in zip(new, taste, alike, strict=True)]
-
-
-def _speaking_for(
-    factors: Array, products: Array, bought: Array, floor: float = 0.0
-) -> list[tuple[int, ...]]:
-    """For each product, those of the bought ones whose factors point its way the most, above a floor."""
-    pulls = factors[products] @ factors[bought].T
-    most = np.argsort(-pulls, axis=1, kind="stable")[:, :REASON_PRODUCTS]
-    return [tuple(bought[row[pull[row] > floor]].tolist()) for row, pull in zip(most, pulls, strict=True)]
 
 
 def _history(bundle: Bundle, customers: Array) -> tuple[Array, Array]:
     """For each history row of the customers: its row among them, and its place in the history."""
-    starts, ends = bundle.history_start[customers], bundle.history_start[customers + 1]
-    counts = ends - starts
-    rows = np.repeat(np.arange(len(customers)), counts)
-    offsets = np.arange(len(rows)) - np.repeat(np.cumsum(counts) - counts, counts)
-    return rows, np.repeat(starts, counts) + offsets
+    return entries(bundle.history_start[customers], bundle.history_start[customers + 1])

@@ -62,13 +62,25 @@ def random_shop(seed, rows=400, customers=30, products=20, days=50) -> Interacti
     return known([(*key, *value) for key, value in drawn.items()], [f"p{p:02}" for p in range(products)])
 
 
+DEMO = Shop(start=dt.date(2026, 9, 1), customers=2000, products=500, orders_per_day=500)
+
+
 def demo(days) -> Interactions:
     """The clean interactions of the first days of a demo shop."""
-    shop = Shop(start=dt.date(2026, 9, 1), customers=2000, products=500, orders_per_day=500)
-    first = day_number(shop.start)
+    first = day_number(DEMO.start)
     rows = {
-        (f"c{day.customers[order]:04}", shop.catalogue[product].id, first + day.number, 1, 0)
-        for day in islice(shop.days(), days)
+        (f"c{day.customers[order]:04}", DEMO.catalogue[product].id, first + day.number, 1, 0)
+        for day in islice(DEMO.days(), days)
         for order, product in zip(day.order, day.products, strict=True)
     }
-    return known(sorted(rows), [product.id for product in shop.catalogue])
+    return known(sorted(rows), [product.id for product in DEMO.catalogue])
+
+
+def demo_baskets(days):
+    """The (customer, products) of every clean order of the same days."""
+    rows = []
+    for day in islice(DEMO.days(), days):
+        ends = np.searchsorted(day.order, np.arange(1, len(day.ids)))
+        for customer, products in zip(day.customers, np.split(day.products, ends), strict=True):
+            rows.append((f"c{customer:04}", [DEMO.catalogue[product].id for product in products]))
+    return rows

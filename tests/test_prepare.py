@@ -64,15 +64,15 @@ def test_the_group_of_a_customer_is_that_of_the_latest_order_that_names_one(spar
     assert sorted(map(tuple, found.collect())) == [("ann", "Spain"), ("bob", "France")]
 
 
-def test_a_basket_is_an_orders_distinct_purchases_and_its_day(spark, orders):
+def test_a_basket_is_an_orders_distinct_purchases_its_day_and_its_customer(spark, orders):
     twice = orders.unionByName(orders.where(f"{c.ORDER_ID} = '1'"))
-    rows = prepare.baskets(twice).select(c.ORDER_ID, c.DAY, c.PRODUCTS).collect()
-    assert sorted((order, day, sorted(products)) for order, day, products in rows) == [
-        ("1", FIRST, ["A", "B"]),
-        ("2", FIRST, ["A"]),
-        ("3", SECOND, ["A"]),
-        ("5", THIRD, ["A"]),
-        ("7", SECOND, ["A", "C"]),
+    rows = prepare.baskets(twice).select(c.ORDER_ID, c.DAY, c.CUSTOMER, c.PRODUCTS).collect()
+    assert sorted((*row[:3], sorted(row[3])) for row in rows) == [
+        ("1", FIRST, "ann", ["A", "B"]),
+        ("2", FIRST, "ann", ["A"]),
+        ("3", SECOND, "ann", ["A"]),
+        ("5", THIRD, "bob", ["A"]),
+        ("7", SECOND, None, ["A", "C"]),
     ]
 
 

@@ -38,12 +38,19 @@ class AlsSettings(BaseModel):
     iterations: int = Field(10, ge=1)
 
 
+UNTUNED = AlsSettings.model_validate({})
+
+
 @dataclass(frozen=True)
 class Factors:
-    """User factors (C, k) and item factors (P, k), float32; zeros where there was nothing to learn."""
+    """User factors (C, k) and item factors (P, k), float32; zeros where there was nothing to learn.
+
+    settings: what they were fitted with; of no use where there are no factors.
+    """
 
     users: Array
     items: Array
+    settings: AlsSettings = UNTUNED
     penalty: float = 0.0  # of a customer's squared factors
     penalty_per_product: float = 0.0  # the same, for each product that the customer bought
 
@@ -77,11 +84,8 @@ def _fit_implicit(strengths: sp.csr_matrix, settings: AlsSettings) -> Factors:
             random_state=SEED,
         )
         model.fit(confidence, show_progress=False)
-    return Factors(
-        _found(model.user_factors, strengths),
-        _found(model.item_factors, strengths.T.tocsr()),
-        penalty=settings.regularisation,
-    )
+    found = _found(model.user_factors, strengths), _found(model.item_factors, strengths.T.tocsr())
+    return Factors(*found, settings, penalty=settings.regularisation)
 
 
 def _fit_spark(strengths: sp.csr_matrix, settings: AlsSettings) -> Factors:
@@ -107,6 +111,7 @@ def _fit_spark(strengths: sp.csr_matrix, settings: AlsSettings) -> Factors:
     return Factors(
         _dense(model.userFactors.toPandas(), users, settings.rank),
         _dense(model.itemFactors.toPandas(), items, settings.rank),
+        settings,
         penalty_per_product=penalty,
     )
 

@@ -35,11 +35,6 @@ def learn(
     factors = als.fit(strengths, chosen.als, solver)
     settings = chosen.model_dump(exclude={"lanes", "strength"})
     told = {"lanes": chosen.lanes, "strength": chosen.strength, "settings": settings}
-    told["fold_in"] = {
-        "alpha": chosen.als.alpha,
-        "penalty": factors.penalty,
-        "penalty_per_product": factors.penalty_per_product,
-    }
     vectors = content.vectors(products) if described is None else described
     told |= manifest or {}
     return build(known, products, factors, rules, chosen.half_lives, told, vectors, grouped)
@@ -98,7 +93,7 @@ def build(
     content vectors; none has a description where None. grouped: the table `groups`.
     """
     last = int(known.day.max())
-    history = repurchase.history(known, half_lives.repurchase)
+    history, fitted = repurchase.history(known, half_lives.repurchase), factors.settings
     buyers, trends = trend.popularity(known), trend.trend(known, half_lives.trend)
     vectors = content.nothing(len(known.products)) if described is None else described
     in_stock = products[c.IN_STOCK].to_numpy()
@@ -108,11 +103,17 @@ def build(
         "customers": len(known.customers),
         "products": len(known.products),
         "interactions": len(known.day),
-        "rules": len(rules.consequent),
+        "rules": len(rules.rule_consequent) + len(rules.triple_consequent),
         "new_products": len(new.rows),
         "groups": len(within.names),
     }
     window = {"first_day": str(date_of(known.day.min())), "last_day": str(date_of(last))}
+    told = {"recent_days": list(trend.RECENT_DAYS), "window": window, "counts": counts}
+    told["fold_in"] = {
+        "alpha": fitted.alpha,
+        "penalty": factors.penalty,
+        "penalty_per_product": factors.penalty_per_product,
+    }
     return Bundle(
         customers=known.customers,
         products=known.products,
@@ -139,14 +140,10 @@ def build(
         history_orders=history.orders,
         history_last=history.last,
         history_strength=history.strength,
+        history_weight=known.matrix(known.orders * known.decay(fitted.half_life_days)).data * fitted.alpha,
         user_factors=factors.users,
         item_factors=newcomers.among(factors.items, new.rows, new.factors),
         content_factors=vectors,
-        rule_start=rules.start,
-        rule_consequent=rules.consequent,
-        rule_confidence=rules.confidence,
-        rule_lift=rules.lift,
-        rule_support=rules.support,
-        rule_count=rules.count,
-        manifest={"recent_days": list(trend.RECENT_DAYS), "window": window, "counts": counts} | manifest,
+        **vars(rules),
+        manifest=told | manifest,
     )

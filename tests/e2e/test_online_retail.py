@@ -95,6 +95,13 @@ def _counted(rows, *columns):
     return tuple(rows[column].nunique() for column in columns)
 
 
+def test_orders_too_large_to_be_mined_are_counted_and_rules_of_two_products_found(night):
+    """A wholesaler: one order in 34 is of more than 100 products; they hold a quarter of all that is sold."""
+    assert (night["baskets_too_large"], night["percent_in_them"]) == (1_174, 24)
+    assert night["rules"] - night["of_two_products"] == 3_980
+    assert night["of_two_products"] == 2_862
+
+
 def test_the_baselines_score_as_measured_elsewhere_and_als_alone_does_not_beat_them(night):
     """0.087 and 0.338 by an independent implementation of the same protocol, customers cut by the hour."""
     measured = tracking.client().get_run(registry.find("1").run_id).data.metrics

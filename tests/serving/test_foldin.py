@@ -1,7 +1,6 @@
 """Folding in, by arithmetic; what it is worth on a shop is in tests/train."""
 
 import dataclasses
-import time
 
 import bundles
 import numpy as np
@@ -49,19 +48,3 @@ def test_what_is_in_the_cart_or_nobodys_is_no_answer(foldable: Bundle) -> None:
 
 def test_an_empty_cart_has_no_taste(foldable: Bundle) -> None:
     assert fold_in(foldable, np.array([], dtype=np.int64)).tolist() == [0, 0]
-
-
-def test_forty_products_of_a_hundred_thousand_take_less_than_a_millisecond(
-    foldable: Bundle, seed: int
-) -> None:
-    rng = np.random.default_rng(seed)
-    factors = rng.normal(0, 0.1, (100_000, 64)).astype(np.float32)
-    large = dataclasses.replace(foldable, item_factors=factors, popularity=np.ones(100_000, np.float32))
-    cart = rng.choice(100_000, 40, replace=False)
-    fold_in(large, cart)  # makes Y'Y
-    seconds = []
-    for _ in range(50):
-        started = time.perf_counter()
-        fold_in(large, cart)
-        seconds.append(time.perf_counter() - started)
-    assert min(seconds) < 1e-3

@@ -88,7 +88,7 @@ def test_a_stranger_of_a_group_gets_its_trend_and_behind_it_the_overall_one(bund
         items = recommend(bundle, None, lane, 10, group=bundle.group("France"))
         assert [item.product for item in items] == [6, 0, 4, 5, 2, 1]
         assert {item.kind for item in items} == {"trending"}
-    greek = recommend(bundle, None, "for-you", 2, bundle.category == b"coffee", bundle.group("Ελλάδα"))
+    greek = recommend(bundle, None, "for-you", 2, bundle.category == b"coffee", group=bundle.group("Ελλάδα"))
     assert [item.product for item in greek] == [1, 0]
 
 
@@ -126,8 +126,8 @@ def test_a_component_without_taste_claims_none(bundle: Bundle) -> None:
 
 
 def test_similar_is_the_cosine_above_zero(bundle: Bundle) -> None:
-    assert [(item.product, item.score) for item in similar(bundle, 0, 10)] == [(1, 1), (2, 1)]
-    assert [item.product for item in similar(bundle, 0, 10, bundle.in_stock)] == [1]
+    assert [(item.product, item.score) for item in similar(bundle, 1, 10)] == [(0, 1), (2, 1)]
+    assert [item.product for item in similar(bundle, 1, 10, bundle.in_stock)] == [0]
 
 
 @pytest.fixture
@@ -163,7 +163,7 @@ def test_a_new_product_is_recommended_for_what_is_described_alike(introduced: Bu
     ("product", "expected"),
     [
         (3, [(4, 1.0), (5, 0.8), (1, 0.6)]),  # nobody has bought it
-        (5, [(1, 0.96), (3, 0.8), (4, 0.8), (0, 0.6), (2, 0.6)]),  # two have
+        (5, [(1, 0.96), (3, 0.8), (0, 0.6), (2, 0.6)]),  # two have; tea-1 goes with it
         (6, []),  # one has, and it has no description
     ],
 )
@@ -179,9 +179,13 @@ def test_similar_to_what_many_have_bought_are_no_products_that_few_have(introduc
     found = similar(introduced, 4, 10)
     assert found == []  # tea-2 has two buyers, tea-3 one, `new` none
     popular = dataclasses.replace(introduced, popularity=np.full(7, 9, dtype=np.float32))
-    assert {(item.product, item.kind) for item in similar(popular, 4, 10)} == {
-        (p, "taste") for p in (3, 5, 6)
-    }
+    assert {(item.product, item.kind) for item in similar(popular, 4, 10)} == {(p, "taste") for p in (3, 6)}
+
+
+def test_what_goes_with_a_product_is_no_alternative_to_it(bundle: Bundle) -> None:
+    """There is a rule from coffee-1 to coffee-3, and one to coffee-2, which is no complement."""
+    assert [item.product for item in similar(bundle, 0, 10)] == [1]
+    assert [item.product for item in similar(bundle, 2, 10)] == [1]
 
 
 def test_best_breaks_ties_by_place_and_never_answers_minus_infinity() -> None:

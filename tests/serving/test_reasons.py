@@ -1,0 +1,33 @@
+"""Which purchases speak for a product, by arithmetic."""
+
+import bundles
+import numpy as np
+import pytest
+
+from serving.bundle import Bundle
+from serving.identity import pseudonym
+from serving.reasons import _losses, reasons
+
+
+@pytest.fixture
+def anna(bundle: Bundle) -> int:
+    found = bundle.customer(pseudonym(bundles.ANNA, bundles.KEY))
+    assert found is not None
+    return found
+
+
+def test_what_a_score_loses_without_a_purchase_by_hand(bundle: Bundle, anna: int) -> None:
+    """Along coffee the products' squares are 1 + 0.81 + 0.64, and the penalty 1: 3.45.
+
+    She has coffee-1 (factor 1, weight 3) and coffee-2 (0.9, weight 1), so her factor is
+    (4 * 1 + 2 * 0.9) / (3.45 + 3 * 1 + 1 * 0.81). Each purchase adds to both sums.
+    """
+    both = (4 * 1 + 2 * 0.9) / (3.45 + 3 + 0.81)
+    without = np.array([2 * 0.9 / (3.45 + 0.81), 4 * 1 / (3.45 + 3)])
+    losses = _losses(bundle, anna, np.array([2, 4]))
+    np.testing.assert_allclose(losses, [0.8 * (both - without), [0, 0]], rtol=1e-5, atol=1e-9)
+
+
+def test_the_purchase_that_matters_most_comes_first_and_none_that_does_not(bundle: Bundle, anna: int) -> None:
+    assert reasons(bundle, anna, np.array([2, 4]), "als") == [("taste", (0, 1)), ("taste", ())]
+    assert reasons(bundle, anna, np.array([], dtype=int), "als") == []

@@ -1,0 +1,99 @@
+"""What goes with a cart, over the small bundle and over many random rules."""
+
+from dataclasses import replace
+
+import bundles
+import numpy as np
+import pytest
+
+from serving.bundle import Bundle
+from serving.rules import Rule, complements, starting_from, together
+
+COFFEE_1, COFFEE_2, COFFEE_3, NEW, TEA_1, TEA_2, TEA_3 = range(7)
+CART = 40
+
+
+def goes_with(bundle: Bundle, *cart: int) -> list[tuple[int, tuple[int, ...]]]:
+    return [(rule.consequent, rule.antecedents) for rule in together(bundle, list(cart), 10)]
+
+
+def test_a_rule_tells_its_measures(bundle: Bundle) -> None:
+    (rule,) = together(bundle, [TEA_1], 10)
+    assert rule == Rule((TEA_1,), TEA_2, *(pytest.approx(value) for value in (0.9, 4.5, 0.1)), 10)
+    (rule, *_) = together(bundle, [TEA_1, COFFEE_1], 10)
+    assert rule == Rule((COFFEE_1, TEA_1), TEA_2, *(pytest.approx(value) for value in (0.95, 4.75, 0.19)), 19)
+
+
+def test_the_surest_rule_speaks_for_a_product_be_it_of_one_or_of_two(bundle: Bundle) -> None:
+    assert goes_with(bundle, COFFEE_1) == [(COFFEE_3, (COFFEE_1,)), (TEA_1, (COFFEE_1,))]
+    assert goes_with(bundle, TEA_1, COFFEE_1) == [(TEA_2, (COFFEE_1, TEA_1)), (COFFEE_3, (COFFEE_1,))]
+    assert goes_with(bundle, COFFEE_2, TEA_3) == goes_with(bundle) == []
+
+
+def test_what_is_in_the_cart_is_not_offered_and_twice_in_it_is_once(bundle: Bundle) -> None:
+    cart = [TEA_1, COFFEE_1, TEA_2, COFFEE_1]
+    assert goes_with(bundle, *cart) == [(COFFEE_3, (COFFEE_1,))]
+
+
+def test_n_products_come_back_as_long_as_as_many_are_allowed(bundle: Bundle) -> None:
+    cart = [COFFEE_1, TEA_1]
+    assert [rule.consequent for rule in together(bundle, cart, 1)] == [TEA_2]
+    allowed = np.arange(7) != TEA_2
+    assert [rule.consequent for rule in together(bundle, cart, 1, allowed)] == [COFFEE_3]
+    assert allowed.sum() == 6  # what it is given stays as it was
+
+
+def test_complements_go_both_ways(bundle: Bundle) -> None:
+    assert complements(bundle, COFFEE_1).tolist() == [COFFEE_3, TEA_1]
+    assert complements(bundle, TEA_1).tolist() == [COFFEE_1, TEA_2]
+    assert complements(bundle, COFFEE_2).tolist() == []
+
+
+def test_the_older_route_tells_every_rule(bundle: Bundle) -> None:
+    assert starting_from(bundle, COFFEE_1).tolist() == [0, 1, 2]
+
+
+@pytest.fixture
+def busy(bundle: Bundle, seed: int) -> Bundle:
+    """A bundle of 2,000 products, 40,000 rules of one product, and 100,000 of two."""
+    rng, products, rules, triples = np.random.default_rng(seed), 2000, 40_000, 100_000
+    antecedent = np.sort(rng.integers(products, size=rules))
+    ends = np.sort(rng.integers(products // 10, size=(triples, 2)), axis=1)  # some products are in many
+    ends = ends[ends[:, 0] < ends[:, 1]]
+    key = np.sort(ends @ [products, 1])
+    arrays = {"rule_start": np.searchsorted(antecedent, np.arange(products + 1)), "triple_key": key}
+    for kind, size in (("rule", rules), ("triple", len(key))):
+        arrays[f"{kind}_consequent"] = rng.integers(products, size=size)
+        arrays[f"{kind}_confidence"] = rng.random(size)
+        arrays |= {f"{kind}_{name}": rng.random(size) for name in ("lift", "support")}
+        arrays[f"{kind}_count"] = rng.integers(1000, size=size)
+    ids = [f"{product:04}" for product in range(products)]
+    arrays |= {"rule_complement": rng.random(rules) < 0.8, "hidden": rng.random(products) < 0.1}
+    return replace(bundles.small(), products=np.array(ids, "S"), **arrays)
+
+
+def by_hand(bundle: Bundle, cart: list[int]) -> dict[int, float]:
+    """The highest confidence of any rule for each product, one rule after the other."""
+    found: dict[int, float] = {}
+    antecedents = np.repeat(np.arange(len(bundle.products)), np.diff(bundle.rule_start))
+    firsts, seconds = np.divmod(bundle.triple_key, len(bundle.products))
+    pairs = bundle.rule_complement & np.isin(antecedents, cart)
+    triples = np.isin(firsts, cart) & np.isin(seconds, cart)
+    for kind, places in (("rule", np.flatnonzero(pairs)), ("triple", np.flatnonzero(triples))):
+        for place in places:
+            consequent = int(getattr(bundle, f"{kind}_consequent")[place])
+            confidence = float(getattr(bundle, f"{kind}_confidence")[place])
+            if consequent not in cart and not bundle.hidden[consequent]:
+                found[consequent] = max(found.get(consequent, 0), confidence)
+    return found
+
+
+def test_a_large_cart_gets_what_going_through_all_rules_says(busy: Bundle, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    for _ in range(20):
+        cart = rng.choice(len(busy.products), CART // 2).tolist()
+        cart += rng.choice(len(busy.products) // 10, CART // 2).tolist()
+        found = together(busy, cart, 10)
+        expected = by_hand(busy, cart)
+        best = sorted(expected.items(), key=lambda one: -one[1])[:10]
+        assert [(rule.consequent, rule.confidence) for rule in found] == best

@@ -1,0 +1,26 @@
+"""The step `rules` of a night: what it writes, and what it says of itself."""
+
+import datetime as dt
+
+import pyarrow as pa
+
+from pipelines import columns as c
+from pipelines import lake, nightly, pinned, tracking
+from pipelines.night import Night
+from pipelines.train.rules import LARGEST_BASKET
+
+
+def test_a_night_says_what_it_mined_and_what_was_too_large_to_be_mined(home, spark):
+    """Three products in twenty baskets of forty; two stock orders, each of 101 products, beside 80 lines."""
+    stock = [[str(product) for product in range(LARGEST_BASKET + 1)]] * 2
+    baskets = [["a", "b", "c"]] * 20 + [["z"]] * 20 + stock
+    night = Night(
+        as_of=dt.date(2026, 1, 31), source="files", path="", mapping="", sweep="quick", solver="auto"
+    )
+    night = night.model_copy(update={"run_id": tracking.begin("a night", {})})
+    lake.write(lake.BASKETS, pa.table({c.CUSTOMER: ["someone"] * len(baskets), c.PRODUCTS: baskets}))
+    pinned.pin(night, lake.BASKETS)
+    told = {"rules": 9, "of_two_products": 3, "baskets_too_large": 2, "percent_in_them": 72}  # 202 of 282
+    assert nightly.rules(night) == told
+    assert tracking.client().get_run(night.run_id).data.metrics == told
+    assert pinned.read(night, lake.RULES).num_rows == 9
