@@ -26,7 +26,8 @@ def fit(night: Night, known: Interactions, products: pa.Table, chosen: sweep.Cho
         "metrics": measured(night.run_id),
     }
     rules = arrays(pinned.read(night, lake.RULES), known.products)
-    return learn(known, products, chosen, rules, night.solver, manifest, pinned.read(night, lake.GROUPS))
+    grouped = pinned.read(night, lake.GROUPS)
+    return learn(known, products, chosen, rules, night.solver, manifest, grouped=grouped)
 
 
 def tags(night: Night, chosen: sweep.Chosen, bundle: Bundle) -> dict[str, str]:

@@ -82,7 +82,7 @@ def test_a_bundle_holds_the_groups_and_comes_back_from_its_files(grouped):
     shop = known(SHOP)
     factors = als.nothing(len(shop.customers), 2)
     lives = HalfLives(trend=HALF_LIFE, repurchase=1)
-    made = build(shop, catalogue(["tea", "wine"]), factors, none(2), lives, {"lanes": {}}, grouped)
+    made = build(shop, catalogue(["tea", "wine"]), factors, none(2), lives, {"lanes": {}}, grouped=grouped)
     bundle = reopened(made)
     expected = groups.trends(shop, grouped, HALF_LIFE)
     large = set(grouped[c.GROUP].to_pylist()) - {"Few"}
