@@ -9,15 +9,17 @@ import json
 import os
 import shutil
 from dataclasses import dataclass, field, fields
+from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
 
+from serving import trees
 from serving.errors import BundleError
 
-FORMAT = 1
+FORMAT = 2
 MANIFEST = "manifest.json"
 
 Array = npt.NDArray[Any]
@@ -27,6 +29,8 @@ Manifest = dict[str, Any]
 @dataclass(frozen=True)
 class Bundle:
     """What was learned on one night, for C customers, P products, R rules, rank k, W trend windows.
+
+    The ranker knows N neighbours of a product, and traits by the names in `serving.features`.
 
     Ids and texts are UTF-8 bytes; `customers` and `products` are sorted, and a row of an array
     belongs to the id at the same position.
@@ -49,6 +53,15 @@ class Bundle:
     history_strength: Array  # (H,) float32, orders, recent ones weighing more
     user_factors: Array  # (C, k) float32
     item_factors: Array  # (P, k) float32
+    boost: Array  # (P,) float32, recent popularity by which the scores of the factors are multiplied
+    history_traits: Array  # (H, a) float32
+    customer_traits: Array  # (C, b) float32
+    product_traits: Array  # (P, d) float32
+    neighbours: Array  # (P, N) int32, products with common buyers
+    neighbour_cosine: Array  # (P, N) float32
+    basket_neighbours: Array  # (P, N) int32, products of common baskets
+    basket_cosine: Array  # (P, N) float32
+    ranker: Array  # (bytes,) uint8, the learned model; empty where there is none
     rule_start: Array  # (P + 1,) int64, where the rules of an antecedent begin
     rule_consequent: Array  # (R,) int32, by falling confidence
     rule_confidence: Array  # (R,) float32
@@ -56,6 +69,11 @@ class Bundle:
     rule_support: Array  # (R,) float32
     rule_count: Array  # (R,) int64
     manifest: Manifest = field(repr=False)
+
+    @cached_property
+    def trees(self) -> trees.Booster | None:
+        """The ranker's model, None where there is none; raises BundleError where it can't be read."""
+        return trees.opened(self.ranker)
 
     def customer(self, pseudonym: str) -> int | None:
         """The row of a customer, or None for a stranger."""
@@ -75,7 +93,9 @@ class Bundle:
 
 
 PER_PRODUCT = ("name", "category", "brand", "price", "in_stock", "popularity", "trend", "item_factors")
-PER_PURCHASE = ("history_product", "history_orders", "history_last", "history_strength")
+PER_PRODUCT += ("boost", "product_traits", "neighbours", "neighbour_cosine")
+PER_PRODUCT += ("basket_neighbours", "basket_cosine")
+PER_PURCHASE = ("history_product", "history_orders", "history_last", "history_strength", "history_traits")
 PER_RULE = ("rule_consequent", "rule_confidence", "rule_lift", "rule_support", "rule_count")
 ARRAYS = [f.name for f in fields(Bundle) if f.name != "manifest"]
 
@@ -115,6 +135,7 @@ def load(folder: Path) -> Bundle:
     arrays = {name: _array(folder, name, manifest) for name in ARRAYS}
     bundle = Bundle(**arrays, manifest=manifest)
     _check_shapes(bundle)
+    bundle.trees  # noqa: B018  opened now, so that a model that can't be read is refused
     return bundle
 
 
@@ -149,6 +170,7 @@ def _array(folder: Path, name: str, manifest: Manifest) -> Array:
 def _check_shapes(bundle: Bundle) -> None:
     customers, products = len(bundle.customers), len(bundle.products)
     expected = {"history_start": customers + 1, "user_factors": customers, "rule_start": products + 1}
+    expected["customer_traits"] = customers
     expected |= dict.fromkeys(PER_PRODUCT, products)
     expected |= dict.fromkeys(PER_PURCHASE, int(bundle.history_start[-1]))
     expected |= dict.fromkeys(PER_RULE, int(bundle.rule_start[-1]))

@@ -7,9 +7,11 @@ from typing import Literal, get_args
 import numpy as np
 
 from serving.bundle import Array, Bundle
+from serving.history import bought_mask, purchases
+from serving.ranker import ranker
 
 Lane = Literal["for-you", "buy-again", "discover"]
-Component = Literal["popularity", "trend", "repurchase", "als"]
+Component = Literal["popularity", "trend", "repurchase", "als", "ranker"]
 Kind = Literal["repurchase", "taste", "bought-together", "trending"]
 
 LANES: tuple[Lane, ...] = get_args(Lane)
@@ -40,14 +42,14 @@ def trend(bundle: Bundle, customers: Array) -> Array:
 def repurchase(bundle: Bundle, customers: Array) -> Array:
     """A customer's own products by decayed frequency; behind them all others by trend, (n, P)."""
     scores = trend(bundle, customers) * (1e-3 / max(float(bundle.trend.max(initial=0)), 1e-9))
-    rows, places = _history(bundle, customers)
+    rows, places = purchases(bundle, customers)
     scores[rows, bundle.history_product[places]] += bundle.history_strength[places]
     return scores
 
 
 def als(bundle: Bundle, customers: Array) -> Array:
-    """Preference by the factors of customer and product, (n, P)."""
-    return bundle.user_factors[customers] @ bundle.item_factors.T
+    """Preference by the factors of customer and product, times the product's boost, (n, P)."""
+    return bundle.user_factors[customers] @ bundle.item_factors.T * bundle.boost
 
 
 SCORES: dict[str, Callable[[Bundle, Array], Array]] = {
@@ -55,6 +57,7 @@ SCORES: dict[str, Callable[[Bundle, Array], Array]] = {
     "trend": trend,
     "repurchase": repurchase,
     "als": als,
+    "ranker": ranker,
 }
 
 
@@ -72,14 +75,6 @@ def scores(bundle: Bundle, customers: Array, lane: Lane, component: str | None =
         bought = bought_mask(bundle, customers)
         values[bought if lane == "discover" else ~bought] = -np.inf
     return values
-
-
-def bought_mask(bundle: Bundle, customers: Array) -> Array:
-    """True where a customer has bought a product, (n, P) bool."""
-    mask = np.zeros((len(customers), len(bundle.products)), dtype=bool)
-    rows, places = _history(bundle, customers)
-    mask[rows, bundle.history_product[places]] = True
-    return mask
 
 
 def best(values: Array, n: int) -> Array:
@@ -137,12 +132,17 @@ def similar(bundle: Bundle, product: int, n: int, allowed: Array | None = None) 
 def _explained(bundle: Bundle, customer: int, products: Array, values: Array, component: str) -> list[Item]:
     bought = bundle.bought(customer)
     own = set(bought.tolist())
-    reasons = _speaking_for(bundle, products, bought) if component == "als" else [()] * len(products)
-    other: Kind = "taste" if component == "als" else "trending"
+    knows_taste = component in ("als", "ranker")
+    reasons = _speaking_for(bundle, products, bought) if knows_taste else [()] * len(products)
     return [
-        Item(p, value, "repurchase", (p,)) if p in own else Item(p, value, other, because)
+        Item(p, value, "repurchase", (p,)) if p in own else Item(p, value, _kind(component, because), because)
         for p, value, because in zip(products.tolist(), values.tolist(), reasons, strict=True)
     ]
+
+
+def _kind(component: str, because: tuple[int, ...]) -> Kind:
+    """Why a product that is new to the customer is answered."""
+    return "taste" if component == "als" or because else "trending"
 
 
 def _speaking_for(bundle: Bundle, products: Array, bought: Array) -> list[tuple[int, ...]]:
@@ -150,12 +150,3 @@ def _speaking_for(bundle: Bundle, products: Array, bought: Array) -> list[tuple[
     pulls = bundle.item_factors[products] @ bundle.item_factors[bought].T
     most = np.argsort(-pulls, axis=1, kind="stable")[:, :REASON_PRODUCTS]
     return [tuple(bought[row[pull[row] > 0]].tolist()) for row, pull in zip(most, pulls, strict=True)]
-
-
-def _history(bundle: Bundle, customers: Array) -> tuple[Array, Array]:
-    """For each history row of the customers: its row among them, and its place in the history."""
-    starts, ends = bundle.history_start[customers], bundle.history_start[customers + 1]
-    counts = ends - starts
-    rows = np.repeat(np.arange(len(customers)), counts)
-    offsets = np.arange(len(rows)) - np.repeat(np.cumsum(counts) - counts, counts)
-    return rows, np.repeat(starts, counts) + offsets

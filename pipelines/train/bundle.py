@@ -1,6 +1,7 @@
 """The bundle of what was learned until one day."""
 
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,10 @@ from pipelines import columns as c
 from pipelines.settings import Solver
 from pipelines.split import Interactions, date_of
 from pipelines.sweep import Candidate, Chosen, HalfLives
-from pipelines.train import als, repurchase, trend
+from pipelines.train import als, neighbours, ranker, repurchase, traits, trend
+from pipelines.train.ranker import RankerSettings
 from pipelines.train.rules import Rules, none
+from serving import trees
 from serving.bundle import Bundle, load, save, texts
 
 
@@ -23,24 +26,56 @@ def learn(
     solver: Solver,
     manifest: dict[str, Any] | None = None,
 ) -> Bundle:
-    """The bundle of the interactions known at a cut, with its factors fitted to them."""
-    strengths = known.matrix(known.orders * known.decay(chosen.als.half_life_days))
-    factors = als.fit(strengths, chosen.als, solver)
+    """The bundle of the interactions known at a cut, with factors and ranker fitted to them alone."""
     told = {"lanes": chosen.lanes, "settings": chosen.model_dump(exclude={"lanes"})}
-    return build(known, products, factors, rules, chosen.half_lives, told | (manifest or {}))
+    bundle = _factorised(known, products, chosen, rules, solver, told | (manifest or {}))
+    if chosen.ranker is None:
+        return bundle
+    windows = [
+        _window(known, cut, products, chosen, chosen.ranker, solver)
+        for cut in ranker.cuts(known, chosen.ranker)
+    ]
+    return replace(bundle, ranker=ranker.fit(windows, chosen.ranker))
 
 
 def attempt(known: Interactions, products: pa.Table, candidate: Candidate, solver: Solver) -> Bundle:
-    """The bundle of one candidate of the sweep; only ALS needs factors."""
+    """The bundle of one candidate of the sweep; only ALS and the ranker need factors."""
     days = candidate.half_life_days or 1.0
     half_lives = HalfLives(trend=days, repurchase=days)
     silent = none(len(known.products))
     if candidate.als:
-        return learn(
-            known, products, Chosen(als=candidate.als, half_lives=half_lives, lanes={}), silent, solver
-        )
+        chosen = Chosen(als=candidate.als, ranker=candidate.ranker, half_lives=half_lives, lanes={})
+        return learn(known, products, chosen, silent, solver)
     factors = als.nothing(len(known.customers), len(known.products))
     return build(known, products, factors, silent, half_lives, {"lanes": {}})
+
+
+def _factorised(
+    known: Interactions,
+    products: pa.Table,
+    chosen: Chosen,
+    rules: Rules,
+    solver: Solver,
+    manifest: dict[str, Any],
+) -> Bundle:
+    strengths = known.matrix(known.orders * known.decay(chosen.als.half_life_days))
+    factors = als.fit(strengths, chosen.als, solver)
+    return build(known, products, factors, rules, chosen.half_lives, manifest, chosen.als.trend_power)
+
+
+def _window(
+    known: Interactions,
+    cut: tuple[int, int],
+    products: pa.Table,
+    chosen: Chosen,
+    settings: RankerSettings,
+    solver: Solver,
+) -> ranker.Examples:
+    """What a bundle of an earlier cut was to answer in the window after it."""
+    day, end = cut
+    silent = none(len(known.products))
+    earlier = _factorised(ranker.before(known, day), products, chosen, silent, solver, {"lanes": {}})
+    return ranker.examples(earlier, known.bought(day, end), settings)
 
 
 def reopened(bundle: Bundle) -> Bundle:
@@ -56,13 +91,17 @@ def build(
     rules: Rules,
     half_lives: HalfLives,
     manifest: dict[str, Any],
+    trend_power: float = 0.0,
 ) -> Bundle:
-    """The bundle of the interactions known at a cut.
+    """The bundle of the interactions known at a cut, without a ranker.
 
     products: the table `products`, sorted as the interactions' product ids.
     """
     last = int(known.day.max())
     history = repurchase.history(known, half_lives.repurchase)
+    by_buyers, by_baskets = neighbours.by_buyers(known), neighbours.by_baskets(known)
+    price = products[c.PRICE].to_numpy()
+    known_of = traits.traits(known, history, price)
     counts = {
         "customers": len(known.customers),
         "products": len(known.products),
@@ -77,7 +116,7 @@ def build(
             name: texts([text or "" for text in products[name].to_pylist()])
             for name in (c.NAME, c.CATEGORY, c.BRAND)
         },
-        price=products[c.PRICE].to_numpy(),
+        price=price,
         in_stock=products[c.IN_STOCK].to_numpy(),
         popularity=trend.popularity(known),
         trend=trend.trend(known, half_lives.trend),
@@ -89,6 +128,15 @@ def build(
         history_strength=history.strength,
         user_factors=factors.users,
         item_factors=factors.items,
+        boost=trend.boost(known, trend_power),
+        history_traits=known_of.purchases,
+        customer_traits=known_of.customers,
+        product_traits=known_of.products,
+        neighbours=by_buyers.products,
+        neighbour_cosine=by_buyers.cosine,
+        basket_neighbours=by_baskets.products,
+        basket_cosine=by_baskets.cosine,
+        ranker=trees.none(),
         rule_start=rules.start,
         rule_consequent=rules.consequent,
         rule_confidence=rules.confidence,

@@ -1,0 +1,162 @@
+"""What the ranker looks at: the same function for training and for serving, over a bundle's arrays."""
+
+import numpy as np
+
+from serving.bundle import Array, Bundle
+from serving.history import bought_mask, purchases
+
+# Of a customer's purchases of a product; `UNKNOWN` where the customer never bought it. Days, but for orders.
+PURCHASE = (
+    "orders",
+    "orders_7d",  # weighing by age, with a half-life of so many days
+    "orders_30d",
+    "orders_90d",
+    "orders_365d",
+    "since_last",
+    "since_first",
+    "gap",  # mean days between two purchases of the product
+    "gap_in_visits",  # that gap in mean days between two visits
+    "due",  # days since the last one, in gaps
+    "share_of_visits",
+    "season",  # purchases in the weeks around those to come, a year ago
+    "quantity",  # logarithm of units of an order
+    "in_last_visit",
+)
+# Of a customer; a visit is a day with purchases.
+CUSTOMER = (
+    "visits",
+    "visits_30d",
+    "visits_90d",
+    "since_visit",
+    "tenure",
+    "visit_gap",
+    "visit_due",
+    "basket",
+    "last_basket",
+    "assortment",  # different products
+    "repeats",  # share of lines that buy again
+    "usual_price",  # logarithm
+    "season_lines",  # lines in the weeks to come, a year ago
+)
+# Of a product; buyers are distinct customers.
+PRODUCT = (
+    "buyers",
+    "buyers_3d",  # weighing by age, with a half-life of so many days
+    "buyers_7d",
+    "buyers_14d",
+    "buyers_30d",
+    "buyers_90d",
+    "week",  # buyers of the last so many days
+    "fortnight",
+    "month",
+    "quarter",
+    "year",
+    "month_before",
+    "growth",
+    "growth_quarter",
+    "season_next",  # buyers in the four weeks to come, a year ago
+    "season_now",  # in the four weeks before those
+    "season_later",  # in the four weeks after those
+    "season_ratio",
+    "season_growth",
+    "season_expected",  # this month's buyers, times last year's growth into the next
+    "age",
+    "since_sale",
+    "buys_again",  # share of buyers with more than one visit
+    "again_quarter",  # share of the lines of 90 days that are no first purchase
+    "new_month",  # first purchases of 28 days
+    "new_quarter",
+    "price",  # logarithm
+    "units",  # mean logarithm of units of an order
+)
+PAIR = ("taste", "trending_taste", "bought_with", "basket_with", "trending_with", "price_ratio")
+NAMES = (*PURCHASE, *CUSTOMER, *PRODUCT, *PAIR)
+
+UNKNOWN = -1.0
+DECAYED = PURCHASE.index("orders_90d")
+RECENT, EXPECTED = PRODUCT.index("buyers_30d"), PRODUCT.index("season_expected")
+PRICE, USUAL_PRICE = PRODUCT.index("price"), CUSTOMER.index("usual_price")
+BY_TASTE, BY_NEIGHBOURS, BY_BASKETS, BY_TREND, BY_SEASON, BY_PURCHASE = 100, 100, 50, 100, 50, 200
+
+
+def features(bundle: Bundle, customers: Array, products: Array) -> Array:
+    """The features of pairs of a customer and a product, (m, F) float32 in the order of NAMES.
+
+    customers, products: (m,) rows of the bundle.
+    """
+    people, row = np.unique(customers, return_inverse=True)
+    place = _places(bundle, people)[row, products]
+    purchase = np.where((place >= 0)[:, None], bundle.history_traits[place], np.float32(UNKNOWN))
+    customer, product = bundle.customer_traits[customers], bundle.product_traits[products]
+    taste = np.einsum("mk,mk->m", bundle.user_factors[customers], bundle.item_factors[products])
+    lift = np.sqrt(product[:, RECENT])
+    with_bought = bought_with(bundle, people)[row, products]
+    with_basket = basket_with(bundle, people)[row, products]
+    ratio = product[:, PRICE] - customer[:, USUAL_PRICE]
+    pair = (taste, taste * lift, with_bought, with_basket, with_bought * lift, ratio)
+    return np.column_stack([purchase, customer, product, *pair]).astype(np.float32, copy=False)
+
+
+def candidates(bundle: Bundle, customers: Array) -> tuple[Array, Array]:
+    """The pairs worth ranking: rows among the customers, ascending, and products, (m,) each.
+
+    They are the customer's own products and the best others by taste, by what is bought with the own
+    ones, by trend and by season.
+    """
+    own = bought_mask(bundle, customers)
+    rows, places = purchases(bundle, customers)
+    strength = np.zeros(own.shape, np.float32)
+    strength[rows, bundle.history_product[places]] = bundle.history_traits[
+        places, PURCHASE.index("orders_90d")
+    ]
+    wanted = _first(strength, BY_PURCHASE) & own
+    trend = bundle.product_traits[:, RECENT]
+    season = bundle.product_traits[:, EXPECTED]
+    taste = bundle.user_factors[customers] @ bundle.item_factors.T * np.sqrt(trend)
+    for values, count in (
+        (taste, BY_TASTE),
+        (bought_with(bundle, customers), BY_NEIGHBOURS),
+        (basket_with(bundle, customers), BY_BASKETS),
+        (np.broadcast_to(trend, own.shape), BY_TREND),
+        (np.broadcast_to(season, own.shape), BY_SEASON),
+    ):
+        wanted |= _first(np.where(own, 0, values), count) & ~own
+    wanted[:, bundle.popularity == 0] = False
+    found_rows, products = np.nonzero(wanted)
+    return found_rows, products
+
+
+def bought_with(bundle: Bundle, customers: Array) -> Array:
+    """How near products are to what customers bought, by common buyers, (n, P) float32."""
+    return _near(bundle, customers, bundle.neighbours, bundle.neighbour_cosine)
+
+
+def basket_with(bundle: Bundle, customers: Array) -> Array:
+    """How near products are to what customers bought, by common baskets, (n, P) float32."""
+    return _near(bundle, customers, bundle.basket_neighbours, bundle.basket_cosine)
+
+
+def _near(bundle: Bundle, customers: Array, neighbours: Array, cosine: Array) -> Array:
+    """The cosines of the neighbours of all own products, weighing by their decayed orders."""
+    rows, places = purchases(bundle, customers)
+    own, width = bundle.history_product[places], len(bundle.products)
+    weight = bundle.history_traits[places, DECAYED]
+    at = rows[:, None] * width + neighbours[own]
+    summed = np.bincount(at.ravel(), (weight[:, None] * cosine[own]).ravel(), len(customers) * width)
+    return summed.reshape(len(customers), width).astype(np.float32)
+
+
+def _places(bundle: Bundle, customers: Array) -> Array:
+    """Where in the history a customer's purchases of a product stand, -1 for none, (n, P)."""
+    rows, places = purchases(bundle, customers)
+    found = np.full((len(customers), len(bundle.products)), -1, np.int64)
+    found[rows, bundle.history_product[places]] = places
+    return found
+
+
+def _first(values: Array, count: int) -> Array:
+    """True at the highest values of each row that are above zero, (n, P) bool."""
+    wanted = np.zeros(values.shape, bool)
+    count = min(count, values.shape[1])
+    np.put_along_axis(wanted, np.argpartition(-values, count - 1, axis=1)[:, :count], True, axis=1)
+    return wanted & (values > 0)

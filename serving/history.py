@@ -1,0 +1,22 @@
+"""What customers have bought, as rows of a bundle."""
+
+import numpy as np
+
+from serving.bundle import Array, Bundle
+
+
+def purchases(bundle: Bundle, customers: Array) -> tuple[Array, Array]:
+    """For each history row of the customers: its row among them, and its place in the history."""
+    starts, ends = bundle.history_start[customers], bundle.history_start[customers + 1]
+    counts = ends - starts
+    rows = np.repeat(np.arange(len(customers)), counts)
+    offsets = np.arange(len(rows)) - np.repeat(np.cumsum(counts) - counts, counts)
+    return rows, np.repeat(starts, counts) + offsets
+
+
+def bought_mask(bundle: Bundle, customers: Array) -> Array:
+    """True where a customer has bought a product, (n, P) bool."""
+    mask = np.zeros((len(customers), len(bundle.products)), dtype=bool)
+    rows, places = purchases(bundle, customers)
+    mask[rows, bundle.history_product[places]] = True
+    return mask
