@@ -24,7 +24,7 @@ from pipelines.train.bundle import learn, reopened
 from serving import bundle as bundles
 from serving.bundle import Bundle
 from serving.errors import BundleError, NightshelfError
-from serving.recommender import BASELINES
+from serving.recommender import BASELINES, learned
 from serving.registry import BUNDLE
 
 CHOSEN, VERSION, DECISION, SETTINGS = "chosen", "version", "decision", "settings"
@@ -66,7 +66,9 @@ def evaluate(night: Night) -> dict[str, Any]:
         )
     groups = evaluation.customer_groups(before)
     judged = [evaluation.evaluate(bundle, truth, gate.SWEEP, groups=groups)]
-    judged += [evaluation.evaluate(bundle, truth, name, name, groups) for name in (*BASELINES, "als")]
+    judged += [
+        evaluation.evaluate(bundle, truth, name, name, groups) for name in (*BASELINES, *learned(bundle))
+    ]
     if champion:
         other = _fitted(night, before, products, champion.chosen)
         judged.append(evaluation.evaluate(other, truth, gate.CHAMPION, groups=groups))

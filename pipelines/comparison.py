@@ -10,14 +10,14 @@ from pipelines.split import Interactions
 from pipelines.train import rules
 from pipelines.train.bundle import learn, reopened
 from serving.errors import NightshelfError
-from serving.recommender import BASELINES
+from serving.recommender import BASELINES, learned
 
 HELD_OUT = 0.2  # share of the purchases of a random split
 SEED = 3
 
 
 def compare(how: Split) -> pa.Table:
-    """The rows of `evaluate` for the champion's settings, ALS alone and the baselines on a split.
+    """The rows of `evaluate` for the champion's settings, ALS alone, its ranker and the baselines on a split.
 
     Only `time` is what a shop meets. The other two let training see what came later: they are for
     comparisons with papers that did so. Raises NightshelfError where nothing serves yet.
@@ -32,7 +32,8 @@ def compare(how: Split) -> pa.Table:
     bundle = reopened(learn(before, products, champion.chosen, silent, settings().solver))
     groups = evaluation.customer_groups(before)
     judged = [evaluation.evaluate(bundle, truth, gate.CHAMPION, groups=groups)]
-    judged += [evaluation.evaluate(bundle, truth, name, name, groups) for name in (*BASELINES, "als")]
+    models = (*BASELINES, *learned(bundle))
+    judged += [evaluation.evaluate(bundle, truth, name, name, groups) for name in models]
     return pa.concat_tables(judged)
 
 

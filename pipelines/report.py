@@ -25,7 +25,7 @@ HEADINGS = {
     evaluate.MRR: "MRR",
     evaluate.MPR: "mean percentile rank",
 }
-ORDER = (gate.CHALLENGER, gate.SWEEP, gate.CHAMPION, *BASELINES, "als")
+ORDER = (gate.CHALLENGER, gate.SWEEP, gate.CHAMPION, *BASELINES, "als", "ranker")
 LIVE = f"live_{evaluate.NDCG}_for_you"
 LAST = 10  # versions that a status shows
 

@@ -15,9 +15,10 @@ from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
+from xgboost import Booster
 
-from serving import trees
 from serving.errors import BundleError
+from serving.trees import opened
 
 FORMAT = 2
 MANIFEST = "manifest.json"
@@ -30,7 +31,7 @@ Manifest = dict[str, Any]
 class Bundle:
     """What was learned on one night, for C customers, P products, R rules, rank k, W trend windows.
 
-    The ranker knows N neighbours of a product, and traits by the names in `serving.features`.
+    The ranker knows N neighbours of a product, and traits by the names in `serving.traits`.
 
     Ids and texts are UTF-8 bytes; `customers` and `products` are sorted, and a row of an array
     belongs to the id at the same position.
@@ -71,9 +72,9 @@ class Bundle:
     manifest: Manifest = field(repr=False)
 
     @cached_property
-    def trees(self) -> trees.Booster | None:
+    def trees(self) -> Booster | None:
         """The ranker's model, None where there is none; raises BundleError where it can't be read."""
-        return trees.opened(self.ranker)
+        return opened(self.ranker)
 
     def customer(self, pseudonym: str) -> int | None:
         """The row of a customer, or None for a stranger."""
@@ -92,9 +93,18 @@ class Bundle:
         return slice(int(self.history_start[customer]), int(self.history_start[customer + 1]))
 
 
-PER_PRODUCT = ("name", "category", "brand", "price", "in_stock", "popularity", "trend", "item_factors")
-PER_PRODUCT += ("boost", "product_traits", "neighbours", "neighbour_cosine")
-PER_PRODUCT += ("basket_neighbours", "basket_cosine")
+PER_PRODUCT = (
+    "name",
+    "category",
+    "brand",
+    "price",
+    "in_stock",
+    "popularity",
+    "trend",
+    "item_factors",
+    "boost",
+)
+FOR_RANKER = ("product_traits", "neighbours", "neighbour_cosine", "basket_neighbours", "basket_cosine")
 PER_PURCHASE = ("history_product", "history_orders", "history_last", "history_strength", "history_traits")
 PER_RULE = ("rule_consequent", "rule_confidence", "rule_lift", "rule_support", "rule_count")
 ARRAYS = [f.name for f in fields(Bundle) if f.name != "manifest"]
@@ -171,7 +181,7 @@ def _check_shapes(bundle: Bundle) -> None:
     customers, products = len(bundle.customers), len(bundle.products)
     expected = {"history_start": customers + 1, "user_factors": customers, "rule_start": products + 1}
     expected["customer_traits"] = customers
-    expected |= dict.fromkeys(PER_PRODUCT, products)
+    expected |= dict.fromkeys((*PER_PRODUCT, *FOR_RANKER), products)
     expected |= dict.fromkeys(PER_PURCHASE, int(bundle.history_start[-1]))
     expected |= dict.fromkeys(PER_RULE, int(bundle.rule_start[-1]))
     for name, length in expected.items():

@@ -61,6 +61,11 @@ SCORES: dict[str, Callable[[Bundle, Array], Array]] = {
 }
 
 
+def learned(bundle: Bundle) -> tuple[Component, ...]:
+    """The components beyond the baselines that a bundle has learned."""
+    return ("als", "ranker") if len(bundle.ranker) else ("als",)
+
+
 def scores(bundle: Bundle, customers: Array, lane: Lane, component: str | None = None) -> Array:
     """The scores of all products for known customers, -inf where a lane excludes one.
 

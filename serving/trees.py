@@ -8,6 +8,7 @@ from xgboost import Booster
 from xgboost.core import XGBoostError
 
 from serving.errors import BundleError
+from serving.traits import NAMES
 
 Bytes = npt.NDArray[Any]
 
@@ -23,7 +24,10 @@ def none() -> Bytes:
 
 
 def opened(content: Bytes) -> Booster | None:
-    """The model of such bytes, None of none; it takes one thread. Raises BundleError where it isn't whole."""
+    """The model of such bytes, None of none; it takes one thread.
+
+    Raises BundleError where it isn't whole or asks for other features than there are.
+    """
     if not len(content):
         return None
     model = Booster({"nthread": 1})  # a request has little to do, and others wait beside it
@@ -31,4 +35,9 @@ def opened(content: Bytes) -> Booster | None:
         model.load_model(bytearray(content.tobytes()))
     except XGBoostError:
         raise BundleError("the ranker's model in the bundle can't be read: promote another version") from None
+    if model.num_features() != len(NAMES):
+        raise BundleError(
+            f"the ranker's model in the bundle asks for {model.num_features()} features,"
+            f" this release has {len(NAMES)}: retrain"
+        )
     return model

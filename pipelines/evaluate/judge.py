@@ -87,7 +87,7 @@ def _questions(bundle: Bundle, window: Window, component: str | None) -> Iterato
     for lane in LANES:
         answers = partial(scores, bundle, lane=lane, component=component)
         by_factors = (component or bundle.manifest["lanes"][lane]) == "als"
-        yield Question(lane, buyers[known], answers, by_factors)
+        yield Question(lane, buyers[known], answers, by_factors and not (bundle.boost != 1).any())
     strength = bundle.popularity if component == "popularity" else bundle.trend
     everyone = np.where(strength > 0, strength, -np.inf).astype(np.float32)
     yield Question("for-you", buyers[~known], lambda rows: np.tile(everyone, (len(rows), 1)), False)

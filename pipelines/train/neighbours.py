@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import scipy.sparse as sp
-from implicit.nearest_neighbours import CosineRecommender
+from implicit.nearest_neighbours import ItemItemRecommender
 from threadpoolctl import threadpool_limits
 
 from pipelines.split import Interactions
@@ -44,9 +44,11 @@ def _capped(strengths: sp.csr_matrix) -> sp.csr_matrix:
 def _nearest(seen: sp.csr_matrix) -> Neighbours:
     """The products whose columns have the highest cosine: Sarwar et al. (2001)."""
     width = seen.shape[1]
+    length = np.sqrt(np.asarray(seen.multiply(seen).sum(axis=0)).ravel())
+    unit = sp.csr_matrix(seen @ sp.diags(1 / np.where(length > 0, length, 1)), dtype=np.float64)
     with threadpool_limits(limits=1, user_api="blas"):
-        model = CosineRecommender(K=COUNT + 1)  # a product is its own nearest neighbour
-        model.fit(seen, show_progress=False)
+        model = ItemItemRecommender(K=COUNT + 1)  # a product is its own nearest neighbour
+        model.fit(unit, show_progress=False)
     found = sp.csr_matrix(model.similarity)
     row = np.repeat(np.arange(width), np.diff(found.indptr))
     other = found.indices != row

@@ -9,7 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from pipelines.split import SHARE_OF_HISTORY, Interactions
 from serving import trees
 from serving.bundle import Array, Bundle
-from serving.features import NAMES, candidates, features
+from serving.features import candidates, features
+from serving.traits import NAMES
 
 SEED = 28
 CELLS = 2**20  # of customers times products that are looked at at once

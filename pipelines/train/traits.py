@@ -12,7 +12,7 @@ from pipelines.split import Interactions
 from pipelines.train.repurchase import History, places
 from pipelines.train.trend import buyers
 from serving.bundle import Array
-from serving.features import CUSTOMER, PRODUCT, PURCHASE, UNKNOWN
+from serving.traits import CUSTOMER, PRODUCT, PURCHASE, UNKNOWN
 
 YEAR, QUARTER, MONTH = 364, 90, 28
 SEASON_MARGIN = 14  # days around the same month a year ago in which a customer's purchase is of the season
@@ -24,7 +24,7 @@ CHEAPEST = 0.01
 
 @dataclass(frozen=True)
 class Traits:
-    """The columns of `serving.features` that don't depend on who is asked for what."""
+    """The columns named in `serving.traits` that don't depend on who is asked for what."""
 
     purchases: Array  # (H, a) float32
     customers: Array  # (C, b) float32

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from serving import traits, trees
 from serving.bundle import Bundle, save, texts
 from serving.identity import pseudonym
 
@@ -49,6 +50,15 @@ def small(products: Sequence[str] = PRODUCTS) -> Bundle:
         history_strength=np.concatenate([row[2] for row in rows]).astype(np.float32),
         user_factors=np.array([row[0] for row in rows], dtype=np.float32),
         item_factors=factors,
+        boost=np.ones(7, dtype=np.float32),
+        history_traits=np.ones((4, len(traits.PURCHASE)), dtype=np.float32),
+        customer_traits=np.ones((2, len(traits.CUSTOMER)), dtype=np.float32),
+        product_traits=np.ones((7, len(traits.PRODUCT)), dtype=np.float32),
+        neighbours=np.array([[1], [0], [0], [0], [5], [4], [4]], dtype=np.int32),
+        neighbour_cosine=np.array([[0.5], [0.5], [0.4], [0], [0.3], [0.3], [0.2]], dtype=np.float32),
+        basket_neighbours=np.zeros((7, 1), dtype=np.int32),
+        basket_cosine=np.zeros((7, 1), dtype=np.float32),
+        ranker=trees.none(),
         rule_start=np.array([0, 3, 3, 3, 3, 4, 4, 4]),
         rule_consequent=np.array([1, 2, 4, 5], dtype=np.int32),
         rule_confidence=np.array([0.6, 0.5, 0.4, 0.9], dtype=np.float32),
