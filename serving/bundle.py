@@ -62,6 +62,7 @@ class Bundle:
     neighbour_cosine: Array  # (P, N) float32
     basket_neighbours: Array  # (P, N) int32, products of common baskets
     basket_cosine: Array  # (P, N) float32
+    leading: Array  # (L,) int32, products that lead the trend or the season
     ranker: Array  # (bytes,) uint8, the learned model; empty where there is none
     rule_start: Array  # (P + 1,) int64, where the rules of an antecedent begin
     rule_consequent: Array  # (R,) int32, by falling confidence

@@ -3,13 +3,13 @@
 import numpy as np
 
 from serving.bundle import Array, Bundle
-from serving.history import bought_mask, purchases
+from serving.history import purchases
 from serving.traits import CUSTOMER, PRODUCT, PURCHASE, UNKNOWN
 
 DECAYED = PURCHASE.index("orders_90d")
-RECENT, EXPECTED = PRODUCT.index("buyers_30d"), PRODUCT.index("season_expected")
+RECENT = PRODUCT.index("buyers_30d")
 PRICE, USUAL_PRICE = PRODUCT.index("price"), CUSTOMER.index("usual_price")
-BY_TASTE, BY_NEIGHBOURS, BY_BASKETS, BY_TREND, BY_SEASON, BY_PURCHASE = 100, 100, 50, 100, 50, 200
+BY_PURCHASE, BY_TASTE, BY_BUYERS, BY_BASKETS = 200, 100, 100, 50  # candidates of each kind
 
 
 def features(bundle: Bundle, customers: Array, products: Array) -> Array:
@@ -33,30 +33,26 @@ def features(bundle: Bundle, customers: Array, products: Array) -> Array:
 def candidates(bundle: Bundle, customers: Array) -> tuple[Array, Array]:
     """The pairs worth ranking: rows among the customers, ascending, and products, (m,) each.
 
-    They are the customer's own products and the best others by taste, by what is bought with the own
-    ones, by trend and by season.
+    They are the customer's own products, what leads the trend and the season, and the best others by
+    taste and by what is bought with the own ones.
     """
-    own = bought_mask(bundle, customers)
     rows, places = purchases(bundle, customers)
-    strength = np.zeros(own.shape, np.float32)
-    strength[rows, bundle.history_product[places]] = bundle.history_traits[
-        places, PURCHASE.index("orders_90d")
-    ]
-    wanted = _first(strength, BY_PURCHASE) & own
-    trend = bundle.product_traits[:, RECENT]
-    season = bundle.product_traits[:, EXPECTED]
-    taste = bundle.user_factors[customers] @ bundle.item_factors.T * np.sqrt(trend)
+    own = bundle.history_product[places]
+    strength = np.zeros((len(customers), len(bundle.products)), np.float32)
+    strength[rows, own] = bundle.history_traits[places, DECAYED]
+    again = _first(strength, BY_PURCHASE)
+    wanted = np.zeros(strength.shape, bool)
+    wanted[:, bundle.leading] = True
     for values, count in (
-        (taste, BY_TASTE),
-        (bought_with(bundle, customers), BY_NEIGHBOURS),
+        (_trending_taste(bundle, customers), BY_TASTE),
+        (bought_with(bundle, customers), BY_BUYERS),
         (basket_with(bundle, customers), BY_BASKETS),
-        (np.broadcast_to(trend, own.shape), BY_TREND),
-        (np.broadcast_to(season, own.shape), BY_SEASON),
     ):
-        wanted |= _first(np.where(own, 0, values), count) & ~own
+        values[rows, own] = 0
+        wanted |= _first(values, count)
+    wanted[rows, own] = again[rows, own]
     wanted[:, bundle.popularity == 0] = False
-    found_rows, products = np.nonzero(wanted)
-    return found_rows, products
+    return np.nonzero(wanted)
 
 
 def bought_with(bundle: Bundle, customers: Array) -> Array:
@@ -87,9 +83,16 @@ def _places(bundle: Bundle, customers: Array) -> Array:
     return found
 
 
+def _trending_taste(bundle: Bundle, customers: Array) -> Array:
+    taste = bundle.user_factors[customers] @ bundle.item_factors.T
+    return np.asarray(taste * np.sqrt(bundle.product_traits[:, RECENT]))
+
+
 def _first(values: Array, count: int) -> Array:
     """True at the highest values of each row that are above zero, (n, P) bool."""
-    wanted = np.zeros(values.shape, bool)
-    count = min(count, values.shape[1])
-    np.put_along_axis(wanted, np.argpartition(-values, count - 1, axis=1)[:, :count], True, axis=1)
-    return wanted & (values > 0)
+    wanted = values > 0
+    some = np.flatnonzero(wanted.any(axis=0))  # few of many products, where one customer asks
+    if len(some) > count:
+        rest = np.argpartition(-values[:, some], count - 1, axis=1)[:, count:]
+        np.put_along_axis(wanted, some[rest], False, axis=1)
+    return wanted

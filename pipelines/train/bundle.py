@@ -136,6 +136,7 @@ def build(
         neighbour_cosine=by_buyers.cosine,
         basket_neighbours=by_baskets.products,
         basket_cosine=by_baskets.cosine,
+        leading=known_of.leading(),
         ranker=trees.none(),
         rule_start=rules.start,
         rule_consequent=rules.consequent,

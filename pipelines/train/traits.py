@@ -19,6 +19,7 @@ SEASON_MARGIN = 14  # days around the same month a year ago in which a customer'
 PURCHASE_HALF_LIVES = (7, 30, 90, 365)
 BUYER_HALF_LIVES = {"buyers_3d": 3.5, "buyers_7d": 7, "buyers_14d": 14, "buyers_30d": 30, "buyers_90d": 90}
 BUYER_WINDOWS = {"week": 7, "fortnight": 14, "month": MONTH, "quarter": QUARTER, "year": 365}
+LEADING = {"buyers_30d": 150, "season_expected": 100}  # candidates for everyone
 CHEAPEST = 0.01
 
 
@@ -29,6 +30,14 @@ class Traits:
     purchases: Array  # (H, a) float32
     customers: Array  # (C, b) float32
     products: Array  # (P, d) float32
+
+    def leading(self) -> Array:
+        """The products that lead the trend or the season, (L,) int32."""
+        found = [
+            np.argsort(-self.products[:, PRODUCT.index(name)], kind="stable")[:count]
+            for name, count in LEADING.items()
+        ]
+        return np.unique(np.concatenate(found)).astype(np.int32)
 
 
 @dataclass(frozen=True)

@@ -58,6 +58,7 @@ def small(products: Sequence[str] = PRODUCTS) -> Bundle:
         neighbour_cosine=np.array([[0.5], [0.5], [0.4], [0], [0.3], [0.3], [0.2]], dtype=np.float32),
         basket_neighbours=np.zeros((7, 1), dtype=np.int32),
         basket_cosine=np.zeros((7, 1), dtype=np.float32),
+        leading=np.array([4, 5], dtype=np.int32),
         ranker=trees.none(),
         rule_start=np.array([0, 3, 3, 3, 3, 4, 4, 4]),
         rule_consequent=np.array([1, 2, 4, 5], dtype=np.int32),

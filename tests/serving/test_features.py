@@ -58,20 +58,30 @@ def test_features_of_many_are_those_of_each(told: Bundle) -> None:
     np.testing.assert_array_equal(together, alone)
 
 
-def test_candidates_are_what_was_bought_once_at_least(bundle: Bundle) -> None:
-    rows, products = candidates(bundle, np.array([0, 1]))
-    sold = [0, 1, 2, 4, 5, 6]  # all but `new`
-    assert [products[rows == row].tolist() for row in (0, 1)] == [sold, sold]
+def test_candidates_are_own_products_leading_ones_and_what_is_near(bundle: Bundle) -> None:
+    near = dataclasses.replace(bundle, user_factors=np.zeros_like(bundle.user_factors))
+    rows, products = candidates(near, np.array([anna(near), 1 - anna(near)]))
+    # Anna's coffees and the leading teas; Boris's tea-1 and tea-3, and tea-2, that leads
+    assert [products[rows == row].tolist() for row in (0, 1)] == [[0, 1, 4, 5], [4, 5, 6]]
+    far = dataclasses.replace(near, neighbours=np.full_like(near.neighbours, 2))
+    _, products = candidates(far, np.array([anna(far)]))
+    assert products.tolist() == [0, 1, 2, 4, 5]  # coffee-3 is near her coffees now
 
 
-def test_candidates_are_few_of_many(bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("BY_TASTE", "BY_NEIGHBOURS", "BY_BASKETS", "BY_TREND", "BY_SEASON", "BY_PURCHASE"):
+def test_nobodys_product_is_no_candidate(bundle: Bundle) -> None:
+    leading = dataclasses.replace(bundle, leading=np.arange(7, dtype=np.int32))
+    assert candidates(leading, np.array([0]))[1].tolist() == [0, 1, 2, 4, 5, 6]  # all but `new`
+
+
+def test_of_many_the_best_are_candidates(bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("BY_TASTE", "BY_BUYERS", "BY_BASKETS", "BY_PURCHASE"):
         monkeypatch.setattr(f"serving.features.{name}", 1)
-    trend = np.zeros_like(bundle.product_traits)
-    trend[:, PRODUCT.index("buyers_30d")] = [1, 1, 1, 1, 1, 9, 1]
+    traits = bundle.product_traits.copy()
+    traits[:, PRODUCT.index("buyers_30d")] = [1, 1, 1, 1, 1, 9, 1]
     own = bundle.history_traits.copy()
     own[int(bundle.history_start[anna(bundle)]), PURCHASE.index("orders_90d")] = 5
-    narrow = dataclasses.replace(bundle, product_traits=trend, history_traits=own)
-    _, products = candidates(narrow, np.array([anna(bundle)]))
+    few = dataclasses.replace(
+        bundle, product_traits=traits, history_traits=own, leading=np.empty(0, np.int32)
+    )
     # coffee-1 is what she buys most; coffee-3 her taste: 1.6, before tea-2 times the root of its trend: 1.35
-    assert products.tolist() == [0, 2, 5]
+    assert candidates(few, np.array([anna(few)]))[1].tolist() == [0, 2]
