@@ -11,7 +11,7 @@ from pipelines import columns as c
 from pipelines.settings import Solver
 from pipelines.split import Interactions, date_of
 from pipelines.sweep import Candidate, Chosen, HalfLives
-from pipelines.train import als, neighbours, ranker, repurchase, traits, trend
+from pipelines.train import als, ranker, repurchase, trend
 from pipelines.train.ranker import RankerSettings
 from pipelines.train.rules import Rules, none
 from serving import trees
@@ -60,7 +60,16 @@ def _factorised(
 ) -> Bundle:
     strengths = known.matrix(known.orders * known.decay(chosen.als.half_life_days))
     factors = als.fit(strengths, chosen.als, solver)
-    return build(known, products, factors, rules, chosen.half_lives, manifest, chosen.als.trend_power)
+    return build(
+        known,
+        products,
+        factors,
+        rules,
+        chosen.half_lives,
+        manifest,
+        chosen.als.trend_power,
+        chosen.ranker is not None,
+    )
 
 
 def _window(
@@ -92,16 +101,19 @@ def build(
     half_lives: HalfLives,
     manifest: dict[str, Any],
     trend_power: float = 0.0,
+    ranked: bool = False,
 ) -> Bundle:
-    """The bundle of the interactions known at a cut, without a ranker.
+    """The bundle of the interactions known at a cut; what a ranker looks at is in it, where `ranked`.
 
     products: the table `products`, sorted as the interactions' product ids.
     """
     last = int(known.day.max())
     history = repurchase.history(known, half_lives.repurchase)
-    by_buyers, by_baskets = neighbours.by_buyers(known), neighbours.by_baskets(known)
-    price = products[c.PRICE].to_numpy()
-    known_of = traits.traits(known, history, price)
+    looked_at = (
+        ranker.arrays(known, history, products[c.PRICE].to_numpy())
+        if ranked
+        else ranker.nothing(len(known.customers), len(known.products), len(history.product))
+    )
     counts = {
         "customers": len(known.customers),
         "products": len(known.products),
@@ -116,7 +128,7 @@ def build(
             name: texts([text or "" for text in products[name].to_pylist()])
             for name in (c.NAME, c.CATEGORY, c.BRAND)
         },
-        price=price,
+        price=products[c.PRICE].to_numpy(),
         in_stock=products[c.IN_STOCK].to_numpy(),
         popularity=trend.popularity(known),
         trend=trend.trend(known, half_lives.trend),
@@ -129,14 +141,7 @@ def build(
         user_factors=factors.users,
         item_factors=factors.items,
         boost=trend.boost(known, trend_power),
-        history_traits=known_of.purchases,
-        customer_traits=known_of.customers,
-        product_traits=known_of.products,
-        neighbours=by_buyers.products,
-        neighbour_cosine=by_buyers.cosine,
-        basket_neighbours=by_baskets.products,
-        basket_cosine=by_baskets.cosine,
-        leading=known_of.leading(),
+        **looked_at,
         ranker=trees.none(),
         rule_start=rules.start,
         rule_consequent=rules.consequent,

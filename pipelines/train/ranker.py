@@ -7,6 +7,9 @@ import xgboost as xgb
 from pydantic import BaseModel, ConfigDict, Field
 
 from pipelines.split import SHARE_OF_HISTORY, Interactions
+from pipelines.train import neighbours
+from pipelines.train.repurchase import History
+from pipelines.train.traits import traits
 from serving import trees
 from serving.bundle import Array, Bundle
 from serving.features import candidates, features
@@ -51,6 +54,31 @@ class Examples:
     features: Array  # (m, F) float32
     bought: Array  # (m,) bool
     customer: Array  # (m,) ascending
+
+
+def arrays(known: Interactions, history: History, price: Array) -> dict[str, Array]:
+    """What the ranker looks at, by the names of the bundle; price: (P,) float64, nan where unknown."""
+    by_buyers, by_baskets = neighbours.by_buyers(known), neighbours.by_baskets(known)
+    found = traits(known, history, price)
+    return {
+        "history_traits": found.purchases,
+        "customer_traits": found.customers,
+        "product_traits": found.products,
+        "neighbours": by_buyers.products,
+        "neighbour_cosine": by_buyers.cosine,
+        "basket_neighbours": by_baskets.products,
+        "basket_cosine": by_baskets.cosine,
+        "leading": found.leading(),
+    }
+
+
+def nothing(customers: int, products: int, purchases: int) -> dict[str, Array]:
+    """The same where there is no ranker: rows without a column."""
+    rows = {"history_traits": purchases, "customer_traits": customers}
+    rows |= dict.fromkeys(("product_traits", "neighbour_cosine", "basket_cosine"), products)
+    places = dict.fromkeys(("neighbours", "basket_neighbours"), np.empty((products, 0), np.int32))
+    floats = {name: np.empty((count, 0), np.float32) for name, count in rows.items()}
+    return floats | places | {"leading": np.empty(0, np.int32)}
 
 
 def cuts(known: Interactions, settings: RankerSettings) -> list[tuple[int, int]]:

@@ -10,7 +10,6 @@ import numpy as np
 
 from pipelines.split import Interactions
 from pipelines.train.repurchase import History, places
-from pipelines.train.trend import buyers
 from serving.bundle import Array
 from serving.traits import CUSTOMER, PRODUCT, PURCHASE, UNKNOWN
 
@@ -166,7 +165,7 @@ def _products(past: Past) -> dict[str, Array]:
     known, width = past.known, len(past.known.products)
     lines = np.bincount(known.product, minlength=width)
     newest, quarter = past.age == past.since_first[past.place], past.age < QUARTER
-    everyone = buyers(known, np.ones(len(past.age)))
+    everyone = np.bincount(past.product, minlength=width)
     last_buyer = np.full(width, past.age.max(initial=0))
     np.minimum.at(last_buyer, known.product, past.age)
     new_quarter = np.bincount(known.product[newest & quarter], minlength=width)
@@ -186,16 +185,21 @@ def _products(past: Past) -> dict[str, Array]:
 def _buyers(past: Past) -> dict[str, Array]:
     """Distinct buyers of each product: decayed, in windows that end now, and around now a year ago."""
 
-    def among(rows: Array) -> Array:
-        return buyers(past.known.where(rows), np.ones(np.count_nonzero(rows)))
+    def counted(purchases: Array | slice, weight: Array | None = None) -> Array:
+        return np.bincount(past.product[purchases], weight, len(past.known.products))
 
-    found = {name: buyers(past.known, 0.5 ** (past.age / days)) for name, days in BUYER_HALF_LIVES.items()}
-    found |= {name: among(past.age < days) for name, days in BUYER_WINDOWS.items()}
+    def among(rows: Array) -> Array:
+        return counted(np.unique(past.place[rows]))
+
+    found = {
+        name: counted(slice(None), 0.5 ** (past.since_last / days)) for name, days in BUYER_HALF_LIVES.items()
+    }
+    found |= {name: counted(past.since_last < days) for name, days in BUYER_WINDOWS.items()}
     before = among((past.age >= MONTH) & (past.age < 2 * MONTH))
     ahead, now, later = (among(past.a_year_ago(day, day + MONTH)) for day in (0, -MONTH, MONTH))
     around = among(past.a_year_ago(-YEAR // 2, YEAR // 2))
     return found | {
-        "buyers": among(past.age >= 0),
+        "buyers": counted(slice(None)),
         "month_before": before,
         "growth": (found["month"] + 1) / (before + 1),
         "growth_quarter": (found["month"] * QUARTER / MONTH + 1) / (found["quarter"] + 1),

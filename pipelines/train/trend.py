@@ -11,12 +11,12 @@ BOOST_HALF_LIFE = 30.0
 
 def popularity(known: Interactions) -> Array:
     """Distinct buyers of each product, (P,) float32."""
-    return buyers(known, np.ones(len(known.day)))
+    return _buyers(known, np.ones(len(known.day)))
 
 
 def trend(known: Interactions, half_life_days: float) -> Array:
     """Distinct buyers of each product, each weighing by the age of the last purchase, (P,) float32."""
-    return buyers(known, known.decay(half_life_days))
+    return _buyers(known, known.decay(half_life_days))
 
 
 def boost(known: Interactions, power: float) -> Array:
@@ -28,11 +28,11 @@ def recent(known: Interactions, as_of: int) -> Array:
     """Distinct buyers in each of RECENT_DAYS before the end of a day, (W, P) int32."""
     ages = as_of - known.day
     return np.stack(
-        [buyers(known.where(ages < days), np.ones((ages < days).sum())) for days in RECENT_DAYS]
+        [_buyers(known.where(ages < days), np.ones((ages < days).sum())) for days in RECENT_DAYS]
     ).astype(np.int32)
 
 
-def buyers(known: Interactions, weight: Array) -> Array:
+def _buyers(known: Interactions, weight: Array) -> Array:
     """Per product the sum over customers of their highest weight, (P,) float32."""
     pair = known.customer * len(known.products) + known.product
     order = np.lexsort((-weight, pair))
