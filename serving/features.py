@@ -4,11 +4,10 @@ import numpy as np
 
 from serving.bundle import Array, Bundle
 from serving.history import purchases
-from serving.traits import CUSTOMER, PRODUCT, PURCHASE, UNKNOWN
+from serving.traits import PRODUCT, PURCHASE, UNKNOWN
 
 DECAYED = PURCHASE.index("orders_90d")
 RECENT = PRODUCT.index("buyers_30d")
-PRICE, USUAL_PRICE = PRODUCT.index("price"), CUSTOMER.index("usual_price")
 BY_PURCHASE, BY_TASTE, BY_BUYERS, BY_BASKETS = 200, 100, 100, 50  # candidates of each kind
 
 
@@ -25,8 +24,7 @@ def features(bundle: Bundle, customers: Array, products: Array) -> Array:
     lift = np.sqrt(product[:, RECENT])
     with_bought = bought_with(bundle, people)[row, products]
     with_basket = basket_with(bundle, people)[row, products]
-    ratio = product[:, PRICE] - customer[:, USUAL_PRICE]
-    pair = (taste, taste * lift, with_bought, with_basket, with_bought * lift, ratio)
+    pair = (taste, taste * lift, with_bought, with_basket, with_bought * lift)
     return np.column_stack([purchase, customer, product, *pair]).astype(np.float32, copy=False)
 
 
@@ -52,7 +50,8 @@ def candidates(bundle: Bundle, customers: Array) -> tuple[Array, Array]:
         wanted |= _first(values, count)
     wanted[rows, own] = again[rows, own]
     wanted[:, bundle.popularity == 0] = False
-    return np.nonzero(wanted)
+    found, products = np.nonzero(wanted)
+    return found, products
 
 
 def bought_with(bundle: Bundle, customers: Array) -> Array:

@@ -32,7 +32,6 @@ CUSTOMER = (
     "last_basket",
     "assortment",  # different products
     "repeats",  # share of lines that buy again
-    "usual_price",  # logarithm
     "season_lines",  # lines in the weeks to come, a year ago
 )
 # Of a product; buyers are distinct customers.
@@ -63,8 +62,7 @@ PRODUCT = (
     "again_quarter",  # share of the lines of 90 days that are no first purchase
     "new_month",  # first purchases of 28 days
     "new_quarter",
-    "price",  # logarithm
     "units",  # mean logarithm of units of an order
 )
-PAIR = ("taste", "trending_taste", "bought_with", "basket_with", "trending_with", "price_ratio")
+PAIR = ("taste", "trending_taste", "bought_with", "basket_with", "trending_with")
 NAMES = (*PURCHASE, *CUSTOMER, *PRODUCT, *PAIR)

@@ -110,7 +110,7 @@ def build(
     last = int(known.day.max())
     history = repurchase.history(known, half_lives.repurchase)
     looked_at = (
-        ranker.arrays(known, history, products[c.PRICE].to_numpy())
+        ranker.arrays(known, history)
         if ranked
         else ranker.nothing(len(known.customers), len(known.products), len(history.product))
     )

@@ -56,10 +56,10 @@ class Examples:
     customer: Array  # (m,) ascending
 
 
-def arrays(known: Interactions, history: History, price: Array) -> dict[str, Array]:
-    """What the ranker looks at, by the names of the bundle; price: (P,) float64, nan where unknown."""
+def arrays(known: Interactions, history: History) -> dict[str, Array]:
+    """What the ranker looks at, by the names of the bundle."""
     by_buyers, by_baskets = neighbours.by_buyers(known), neighbours.by_baskets(known)
-    found = traits(known, history, price)
+    found = traits(known, history)
     return {
         "history_traits": found.purchases,
         "customer_traits": found.customers,

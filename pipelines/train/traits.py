@@ -1,7 +1,4 @@
-"""What the ranker's features need to know of purchases, customers and products: as known at a cut.
-
-Days count back from the last day known. A year is 364 days, so that weeks stay whole.
-"""
+"""What the ranker's features need to know of purchases, customers and products: as known at a cut."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,17 +6,17 @@ from dataclasses import dataclass
 import numpy as np
 
 from pipelines.split import Interactions
-from pipelines.train.repurchase import History, places
+from pipelines.train.past import YEAR, Past, Visits, look_back, mean_gap, most, visits_of
+from pipelines.train.repurchase import History
 from serving.bundle import Array
 from serving.traits import CUSTOMER, PRODUCT, PURCHASE, UNKNOWN
 
-YEAR, QUARTER, MONTH = 364, 90, 28
+QUARTER, MONTH = 90, 28
 SEASON_MARGIN = 14  # days around the same month a year ago in which a customer's purchase is of the season
 PURCHASE_HALF_LIVES = (7, 30, 90, 365)
 BUYER_HALF_LIVES = {"buyers_3d": 3.5, "buyers_7d": 7, "buyers_14d": 14, "buyers_30d": 30, "buyers_90d": 90}
 BUYER_WINDOWS = {"week": 7, "fortnight": 14, "month": MONTH, "quarter": QUARTER, "year": 365}
 LEADING = {"buyers_30d": 150, "season_expected": 100}  # candidates for everyone
-CHEAPEST = 0.01
 
 
 @dataclass(frozen=True)
@@ -39,46 +36,10 @@ class Traits:
         return np.unique(np.concatenate(found)).astype(np.int32)
 
 
-@dataclass(frozen=True)
-class Past:
-    """n rows known at a cut, with what each is in the history of H purchases."""
-
-    known: Interactions
-    place: Array  # (n,) of the row's customer and product in the history
-    age: Array  # (n,) days
-    owner: Array  # (H,) customer
-    product: Array  # (H,)
-    orders: Array  # (H,)
-    days: Array  # (H,) days with an order
-    since_first: Array  # (H,) days
-    since_last: Array  # (H,) days
-    log_price: Array  # (P,)
-
-    def a_year_ago(self, first: int, last: int) -> Array:
-        """True for rows between so many days after the same day a year ago and so many, (n,) bool."""
-        return (self.age >= YEAR - last) & (self.age < YEAR - first)
-
-
-@dataclass(frozen=True)
-class Visits:
-    """Days with purchases of C customers."""
-
-    customer: Array  # (v,)
-    age: Array  # (v,) days
-    count: Array  # (C,)
-    since_first: Array  # (C,) days
-    since_last: Array  # (C,) days
-
-    @property
-    def gap(self) -> Array:
-        """Mean days between two visits, (C,)."""
-        return _gap(self.since_first, self.since_last, self.count)
-
-
-def traits(known: Interactions, history: History, price: Array) -> Traits:
-    """The traits of what was known at a cut; price: (P,) float64, nan where unknown."""
-    past = _past(known, history, price)
-    visits = _visits(past)
+def traits(known: Interactions, history: History) -> Traits:
+    """The traits of what was known at a cut."""
+    past = look_back(known, history)
+    visits = visits_of(past)
     return Traits(
         _table(_purchases(past, visits), PURCHASE),
         _table(_customers(past, visits), CUSTOMER),
@@ -86,36 +47,9 @@ def traits(known: Interactions, history: History, price: Array) -> Traits:
     )
 
 
-def _past(known: Interactions, history: History, price: Array) -> Past:
-    place = places(history.start, history.product, known)
-    age, size = known.day.max(initial=0) - known.day, len(history.product)
-    typical = np.nanmedian(price) if np.isfinite(price).any() else 1.0
-    return Past(
-        known,
-        place,
-        age,
-        np.repeat(np.arange(len(known.customers)), np.diff(history.start)),
-        history.product,
-        history.orders,
-        np.bincount(place, minlength=size),
-        _most(place, age, size),
-        known.day.max(initial=0) - history.last,
-        np.log(np.maximum(np.nan_to_num(price, nan=typical), CHEAPEST)),
-    )
-
-
-def _visits(past: Past) -> Visits:
-    span, count = int(past.age.max(initial=0)) + 1, len(past.known.customers)
-    customer, age = np.divmod(np.unique(past.known.customer * span + past.age), span)
-    first_of_each = np.searchsorted(customer, np.arange(count))
-    return Visits(
-        customer, age, np.bincount(customer, minlength=count), _most(customer, age, count), age[first_of_each]
-    )
-
-
 def _purchases(past: Past, visits: Visits) -> dict[str, Array]:
     size = len(past.orders)
-    gap = _gap(past.since_first, past.since_last, past.days)
+    gap = mean_gap(past.since_first, past.since_last, past.days)
     units = np.bincount(past.place, past.known.quantity, size)
     season = past.a_year_ago(-SEASON_MARGIN, MONTH + SEASON_MARGIN)
     decayed = {
@@ -156,7 +90,6 @@ def _customers(past: Past, visits: Visits) -> dict[str, Array]:
         "last_basket": np.bincount(customer[is_last], minlength=count),
         "assortment": assortment,
         "repeats": 1 - assortment / lines,
-        "usual_price": np.bincount(customer, past.log_price[past.known.product], count) / lines,
         "season_lines": np.bincount(customer[season], minlength=count),
     }
 
@@ -170,14 +103,13 @@ def _products(past: Past) -> dict[str, Array]:
     np.minimum.at(last_buyer, known.product, past.age)
     new_quarter = np.bincount(known.product[newest & quarter], minlength=width)
     return _buyers(past) | {
-        "age": _most(known.product, past.age, width),
+        "age": most(known.product, past.age, width),
         "since_sale": last_buyer,
         "buys_again": np.bincount(past.product, past.days > 1, width) / np.maximum(everyone, 1),
         "again_quarter": 1
         - new_quarter / np.maximum(np.bincount(known.product[quarter], minlength=width), 1),
         "new_month": np.bincount(known.product[newest & (past.age < MONTH)], minlength=width),
         "new_quarter": new_quarter,
-        "price": past.log_price,
         "units": np.bincount(known.product, np.log1p(known.quantity), width) / np.maximum(lines, 1),
     }
 
@@ -212,21 +144,9 @@ def _buyers(past: Past) -> dict[str, Array]:
     }
 
 
-def _gap(since_first: Array, since_last: Array, days: Array) -> Array:
-    """Mean days between two of several days, UNKNOWN of a single one."""
-    return np.where(days > 1, (since_first - since_last) / np.maximum(days - 1, 1), UNKNOWN)
-
-
 def _due(since_last: Array, gap: Array) -> Array:
     """Days since the last one in mean gaps: 1 when the next is due; UNKNOWN where the gap is."""
     return np.where(gap > 0, since_last / np.maximum(gap, 1), UNKNOWN)
-
-
-def _most(place: Array, values: Array, size: int) -> Array:
-    """The highest value of each place, 0 without any, (size,)."""
-    found = np.zeros(size, values.dtype)
-    np.maximum.at(found, place, values)
-    return found
 
 
 def _table(columns: Mapping[str, Array], names: tuple[str, ...]) -> Array:

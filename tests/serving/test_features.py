@@ -40,7 +40,6 @@ def test_pairs_get_what_is_known_of_both(told: Bundle) -> None:
     assert [row["buyers"] for row in rows] == [1, 4]
     assert [row["taste"] for row in rows] == pytest.approx([1.8, 0.5])
     assert [row["trending_taste"] for row in rows] == pytest.approx([1.8, 0.5 * 4**0.5])
-    assert [row["price_ratio"] for row in rows] == [1 - customer, 4 - customer]
 
 
 def test_what_is_bought_with_ones_own_weighs_by_orders_and_cosine(told: Bundle) -> None:

@@ -18,13 +18,12 @@ SHOP = [
     ("b", "y", A_YEAR_AGO - 3, 1, 0),
     ("c", "y", LAST, 1, 0),
 ]
-PRICE = np.array([np.e, 1.0])
 
 
 @pytest.fixture(scope="module")
 def found():
     shop = known(SHOP)
-    made = traits(shop, repurchase.history(shop, 30), PRICE)
+    made = traits(shop, repurchase.history(shop, 30))
 
     def of(row, names, table):
         return dict(zip(names, getattr(made, table)[row].tolist(), strict=True))
@@ -51,7 +50,6 @@ def test_what_is_known_of_a_customer(found):
     assert (a["visits"], a["tenure"], a["since_visit"], a["visit_gap"], a["visit_due"]) == (2, 20, 10, 10, 1)
     assert (a["basket"], a["last_basket"], a["assortment"]) == (1.5, 2, 2)
     assert a["repeats"] == pytest.approx(1 / 3)
-    assert a["usual_price"] == pytest.approx(2 / 3)  # logarithms: x 1, x 1, y 0
     assert a["visits_30d"] == pytest.approx(0.5 ** (20 / 30) + 0.5 ** (10 / 30))
     b = found(1, CUSTOMER, "customers")
     assert b["season_lines"] == 1  # y came before the same day
@@ -66,7 +64,7 @@ def test_what_is_known_of_a_product(found):
     assert x["buys_again"] == 0.5
     assert (x["new_month"], x["new_quarter"]) == (1, 1)
     assert x["again_quarter"] == 0.5  # two lines of 90 days, one of them a's first
-    assert (x["price"], x["since_sale"]) == (1, 10)
+    assert (x["age"], x["since_sale"]) == (364 - 5, 10)
     y = found(1, PRODUCT, "products")
     assert (y["season_next"], y["season_now"], y["buys_again"], y["growth"]) == (0, 1, 0, 3)
 
@@ -83,10 +81,3 @@ def test_neighbours_are_bought_by_the_same_customers_and_in_the_same_baskets():
     assert of(by_buyers, 0) == pytest.approx({1: 1, 2: 0.5})  # z shares one of two buyers
     assert of(by_baskets, 0) == pytest.approx({1: 1}, rel=1e-3)
     assert of(by_baskets, 2) == {}
-
-
-def test_a_shop_without_prices_has_them_all_alike():
-    shop = known(SHOP)
-    made = traits(shop, repurchase.history(shop, 30), np.array([np.nan, np.nan]))
-    assert np.isfinite(made.products).all()
-    assert set(made.products[:, PRODUCT.index("price")].tolist()) == {0}
