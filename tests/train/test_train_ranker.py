@@ -1,5 +1,6 @@
 """What the ranker learns, from which windows, and what comes of it where there is nothing to learn."""
 
+import datetime as dt
 from dataclasses import replace
 
 import numpy as np
@@ -8,6 +9,7 @@ import xgboost as xgb
 from shops import catalogue, known, random_shop
 
 from pipelines.evaluate import NDCG, evaluate, summary
+from pipelines.split import day_number
 from pipelines.sweep import Chosen, HalfLives
 from pipelines.train import ranker
 from pipelines.train.als import AlsSettings
@@ -120,6 +122,18 @@ def test_windows_lie_before_the_last_day_and_leave_something_to_look_back_on():
     assert found[0] == (last - shorter, last)
     assert all(day - shorter >= first for day, _ in found)
     assert ranker.cuts(shop.where(shop.day > last - 3), SETTINGS) == []
+
+
+def test_what_is_learned_from_was_foretold_by_who_had_not_seen_it(shop, monkeypatch):
+    seen, examples = [], ranker.examples
+
+    def noted(bundle, truth, settings):
+        seen.append((day_number(dt.date.fromisoformat(bundle.manifest["window"]["last_day"])), truth.day))
+        return examples(bundle, truth, settings)
+
+    monkeypatch.setattr(ranker, "examples", noted)
+    fitted(shop, 117)
+    assert [(last, days.min(), days.max()) for last, days in seen] == [(110, 111, 117), (103, 104, 110)]
 
 
 def test_a_shop_of_a_few_days_gets_no_ranker_and_what_is_popular_instead():
