@@ -26,7 +26,9 @@ def compare(home: Path) -> str:
     horizon = sweeps.load().evaluation.horizon_days
     cut = int(shop.day.max()) - horizon
     before, truth = shop.until(cut), shop.bought(cut, cut + horizon)
-    chosen = sweeps.Chosen(als=AlsSettings(), half_lives=sweeps.HalfLives(trend=28, repurchase=60), lanes={})
+    chosen = sweeps.Chosen(
+        als=AlsSettings(trend_power=0.5), half_lives=sweeps.HalfLives(trend=28, repurchase=60), lanes={}
+    )
     described, silent = content.vectors(products), none(products.num_rows)
     found = []
     for seed in range(DRAWS):
@@ -37,7 +39,7 @@ def compare(home: Path) -> str:
         first = cold.first_purchases(truth, before)
         ways = {
             "ALS, new products by their description": (bundle, None),
-            "trend of what is described alike, the same for everyone": (bundle, bundle.expected_trend),
+            "trend of what is described alike, the same for everyone": (bundle, bundle.boost),
             "popularity within category; no categories here, all equal": (
                 bundle,
                 cold.popularity_within_category(bundle),

@@ -37,7 +37,7 @@ from pipelines.train.bundle import learn, reopened
 from serving import bundle as bundles
 from serving.bundle import Bundle
 from serving.errors import BundleError, NightshelfError
-from serving.recommender import BASELINES
+from serving.recommender import BASELINES, learned
 from serving.registry import BUNDLE
 
 CHOSEN, VERSION, DECISION, SETTINGS = "chosen", "version", "decision", "settings"
@@ -82,7 +82,8 @@ def evaluate(night: Night) -> dict[str, Any]:
         )
     groups = evaluation.customer_groups(before)
     judged = [evaluation.evaluate(bundle, truth, gate.SWEEP, groups=groups)]
-    judged += [evaluation.evaluate(bundle, truth, name, name, groups) for name in (*BASELINES, "als")]
+    models = (*BASELINES, *learned(bundle))
+    judged += [evaluation.evaluate(bundle, truth, name, name, groups) for name in models]
     if held:
         other = _fitted(night, before, products, held)
         judged.append(evaluation.evaluate(other, truth, gate.CHAMPION, groups=groups))

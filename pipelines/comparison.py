@@ -10,9 +10,9 @@ from pipelines.split import Interactions
 from pipelines.sweep import Chosen
 from pipelines.train import rules
 from pipelines.train.bundle import learn, reopened
-from serving.bundle import Bundle
+from serving.bundle import Array, Bundle
 from serving.errors import NightshelfError
-from serving.recommender import BASELINES, Scorer
+from serving.recommender import BASELINES, Scorer, learned
 
 HELD_OUT = 0.2  # share of the purchases of a random split
 SEED = 3
@@ -39,7 +39,7 @@ def judge(
     """The rows of `evaluate` for settings fitted to what was known, as champion, and for each yardstick."""
     bundle = _fitted(before, products, chosen, solver)
     groups = evaluation.customer_groups(before)
-    scorers: dict[str, str | Scorer] = {name: name for name in (*BASELINES, "als")}
+    scorers: dict[str, str | Scorer] = {name: name for name in (*BASELINES, *learned(bundle))}
     scorers[yardsticks.LATELY] = yardsticks.popularity_lately
     if products.num_rows <= yardsticks.MOST_PRODUCTS:
         scorers[yardsticks.EASE] = yardsticks.ease(bundle)
@@ -47,8 +47,20 @@ def judge(
     judged += [evaluation.evaluate(bundle, truth, name, one, groups) for name, one in scorers.items()]
     if chosen.strength:
         judged.append(evaluation.evaluate(business.at(bundle, 0), truth, gate.UNWEIGHTED, groups=groups))
-    plain = _fitted(before, products, chosen.model_copy(update={"als": yardsticks.PLAIN_ALS}), solver)
-    return pa.concat_tables([*judged, evaluation.evaluate(plain, truth, yardsticks.PLAIN, "als", groups)])
+    return pa.concat_tables([*judged, _plain(before, truth, products, chosen, solver, groups)])
+
+
+def _plain(
+    before: Interactions,
+    truth: Interactions,
+    products: pa.Table,
+    chosen: Chosen,
+    solver: Solver,
+    groups: Array,
+) -> pa.Table:
+    settings = chosen.model_copy(update={"als": yardsticks.PLAIN_ALS, "ranker": None})
+    plain = _fitted(before, products, settings, solver)
+    return evaluation.evaluate(plain, truth, yardsticks.PLAIN, "als", groups)
 
 
 def _fitted(before: Interactions, products: pa.Table, chosen: Chosen, solver: Solver) -> Bundle:

@@ -14,7 +14,7 @@ from rich.text import Text
 
 from pipelines import evaluate, gate, lake, pinned, promotion, registry, yardsticks
 from pipelines.night import Night
-from serving.recommender import BASELINES, LANES
+from serving.recommender import BASELINES, LANES, LEARNED
 from serving.registry import ALIAS
 
 HEADINGS = {
@@ -26,7 +26,7 @@ HEADINGS = {
     evaluate.MPR: "mean percentile rank",
 }
 ORDER = (
-    *(gate.CHALLENGER, gate.UNWEIGHTED, gate.SWEEP, gate.CHAMPION, *BASELINES, "als"),
+    *(gate.CHALLENGER, gate.UNWEIGHTED, gate.SWEEP, gate.CHAMPION, *BASELINES, *LEARNED),
     *(yardsticks.LATELY, yardsticks.PLAIN, yardsticks.EASE),
 )
 LIVE = f"live_{evaluate.NDCG}_for_you"

@@ -17,7 +17,8 @@ ASKED = 50
 COMPARED = 500  # customers whose answers are held against the champion's
 ANSWERS = 10
 SEED = 5
-PERSONAL = ("repurchase", "als")  # components that know who asks
+REMEMBERING = ("repurchase", "als")  # components that put first what was just bought
+PERSONAL = (*REMEMBERING, "ranker")  # components that know who asks
 
 
 @dataclass(frozen=True)
@@ -73,12 +74,14 @@ def remembers(bundle: Bundle, truth: Interactions, judged: pa.Table, bounds: Thr
     """Whether a bundle fitted on a window answers it as well as what was measured without having seen it.
 
     judged: what was measured of each component on the same truth. Compared is the lane for-you, since what
-    was bought can't be discovered, and what knows customers: what is popular remembers nobody.
+    was bought can't be discovered, and what knows customers: what is popular remembers nobody. The ranker
+    foretells what comes next, which is seldom what was just bought; what it builds on remembers.
     """
-    measured = summary(judged)
+    measured, answering = summary(judged), {*bundle.manifest["lanes"].values()}
+    asked = REMEMBERING if "ranker" in answering else answering & {*REMEMBERING}
     return [
         _remembers(component, bundle, truth, measured.get(component, {}).get(MAIN, {}).get(NDCG, 0.0), bounds)
-        for component in sorted({*bundle.manifest["lanes"].values()} & {*PERSONAL})
+        for component in sorted(asked)
     ]
 
 

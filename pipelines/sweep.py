@@ -1,6 +1,7 @@
 """The search space, the candidates drawn from it, and which of them win."""
 
 from collections.abc import Mapping
+from itertools import cycle
 from pathlib import Path
 from typing import Any, Literal
 
@@ -9,6 +10,7 @@ from sklearn.model_selection import ParameterSampler
 
 from pipelines.evaluate import NDCG
 from pipelines.train.als import AlsSettings
+from pipelines.train.ranker import RankerSettings
 from pipelines.train.rules import RuleSettings
 from serving import toml
 from serving.errors import NightshelfError
@@ -61,11 +63,19 @@ class HalfLives(_Part):
     repurchase: float = Field(gt=0)
 
 
+class RankerSpace(_Part):
+    """The rankers that a sweep tries, each over ALS settings that are tried by themselves too."""
+
+    draws: int = Field(ge=0)
+    settings: dict[str, list[float]]
+
+
 class Space(_Part):
     """The values that a sweep may draw from."""
 
     draws: int = Field(ge=1)
     als: dict[str, list[float]]
+    ranker: RankerSpace
     half_lives: dict[Literal["trend", "repurchase"], list[float]]
 
 
@@ -83,20 +93,25 @@ class Candidate(_Part):
     """One thing to train and judge: a component, and what it is trained with."""
 
     name: str
-    component: Literal["popularity", "trend", "repurchase", "als"]
+    component: Literal["popularity", "trend", "repurchase", "als", "ranker"]
     als: AlsSettings | None = None
+    ranker: RankerSettings | None = None
     half_life_days: float | None = None
 
     def params(self) -> dict[str, Any]:
         """What MLflow compares candidates by."""
         own = {"half_life_days": self.half_life_days} if self.half_life_days else {}
-        return {"component": self.component} | own | (self.als.model_dump() if self.als else {})
+        factors = self.als.model_dump() if self.als else {}
+        learned = self.ranker.model_dump() if self.ranker else {}
+        ranker = {f"ranker_{name}": value for name, value in learned.items()}
+        return {"component": self.component} | own | factors | ranker
 
 
 class Chosen(_Part):
     """What the sweep picked: the settings to train with, and the component that answers each lane."""
 
     als: AlsSettings
+    ranker: RankerSettings | None = None  # None where it answers no lane
     half_lives: HalfLives
     lanes: dict[str, str]
     strength: float = Field(0.0, ge=0)  # with which the products' weight re-ranks the lanes
@@ -108,7 +123,7 @@ def load(file: Path = FILE) -> SweepFile:
 
 
 def candidates(sweep: str) -> list[Candidate]:
-    """The candidates of a named sweep: the baselines, then the seeded draws of ALS settings."""
+    """The candidates of a named sweep: the baselines, then the seeded draws of ALS and of ranker settings."""
     sweeps = load().sweeps
     if sweep not in sweeps:
         raise NightshelfError(f"there is no sweep {sweep!r} in {FILE.name}; there are: {', '.join(sweeps)}")
@@ -119,33 +134,39 @@ def candidates(sweep: str) -> list[Candidate]:
             Candidate(name=f"{component}-{days:g}d", component=component, half_life_days=days)
             for days in space.half_lives[component]
         ]
-    drawn = ParameterSampler(space.als, n_iter=space.draws, random_state=SEED)
-    return found + [
-        Candidate(name=f"als-{number:02}", component="als", als=AlsSettings.model_validate(dict(settings)))
-        for number, settings in enumerate(drawn, 1)
+    drawn = [
+        AlsSettings.model_validate(dict(one))
+        for one in ParameterSampler(space.als, n_iter=space.draws, random_state=SEED)
     ]
+    found += [
+        Candidate(name=f"als-{number:02}", component="als", als=one) for number, one in enumerate(drawn, 1)
+    ]
+    return found + _rankers(space.ranker, drawn)
 
 
 def choose(tried: list[tuple[Candidate, Metrics]]) -> Chosen:
     """The settings and lanes that were best on the validation window.
 
-    Trend and re-purchase are the best of their kind for everything. Of the ALS candidates that one
-    is taken with which the lanes, each answered by its best component, score highest together.
+    Trend and re-purchase are the best of their kind for everything. Of the others those ALS settings,
+    alone or with a ranker over them, are taken with which the lanes, each answered by its best
+    component, score highest together. A ranker that is best in no lane is left out.
     """
     baselines: dict[str, tuple[Candidate, Metrics]] = {name: _best_of(tried, name) for name in BASELINES}
-    factors = [(candidate, metrics) for candidate, metrics in tried if candidate.component == "als"]
-    floor = {lane: max(_ndcg(metrics, lane) for _, metrics in baselines.values()) for lane in LANES}
-    als, als_metrics = max(
-        factors, key=lambda pair: sum(max(_ndcg(pair[1], lane), floor[lane]) for lane in LANES)
-    )
-    scored: dict[str, Metrics] = {name: metrics for name, (_, metrics) in baselines.items()} | {
-        "als": als_metrics
-    }
+    plain: dict[str, Metrics] = {name: metrics for name, (_, metrics) in baselines.items()}
+    factors = {candidate.als: metrics for candidate, metrics in tried if candidate.component == "als"}
+    options = [(als, None, plain | {"als": metrics}) for als, metrics in factors.items()] + [
+        (one.als, one.ranker, plain | {"als": factors.get(one.als, {}), "ranker": metrics})
+        for one, metrics in tried
+        if one.component == "ranker"
+    ]
+    als, ranker, scored = max(options, key=lambda option: _together(option[2]))
+    lanes = {lane: best_component(scored, lane) for lane in LANES}
     half_lives = {name: baselines[name][0].half_life_days for name in ("trend", "repurchase")}
     return Chosen(
-        als=als.als or AlsSettings.model_validate({}),
+        als=als or AlsSettings.model_validate({}),
+        ranker=ranker if "ranker" in lanes.values() else None,
         half_lives=HalfLives.model_validate(half_lives),
-        lanes={lane: best_component(scored, lane) for lane in LANES},
+        lanes=lanes,
     )
 
 
@@ -161,6 +182,24 @@ def edges(chosen: AlsSettings, sweep: str) -> list[str]:
     return [
         name for name, tried in space.items() if len(tried) > 1 and values[name] in (min(tried), max(tried))
     ]
+
+
+def _rankers(space: RankerSpace, factors: list[AlsSettings]) -> list[Candidate]:
+    drawn = ParameterSampler(space.settings, n_iter=space.draws, random_state=SEED)
+    return [
+        Candidate(
+            name=f"ranker-{number:02}",
+            component="ranker",
+            als=als,
+            ranker=RankerSettings.model_validate(dict(one)),
+        )
+        for number, (one, als) in enumerate(zip(drawn, cycle(factors), strict=False), 1)
+    ]
+
+
+def _together(scored: Mapping[str, Metrics]) -> float:
+    """The sum over lanes of the best NDCG in each."""
+    return sum(max(_ndcg(metrics, lane) for metrics in scored.values()) for lane in LANES)
 
 
 def _best_of(tried: list[tuple[Candidate, Metrics]], component: str) -> tuple[Candidate, Metrics]:

@@ -15,8 +15,10 @@ from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
+from xgboost import Booster
 
 from serving.errors import BundleError
+from serving.trees import opened
 
 FORMAT = 2
 MANIFEST = "manifest.json"
@@ -32,8 +34,9 @@ class Bundle:
     """What was learned on one night, for C customers, P products, R rules, M of two products, rank k,
     W trend windows.
 
-    G groups of customers tell T trends of products. Ids and texts are UTF-8 bytes; `customers`, `products`
-    and `groups` are sorted, and a row of an array belongs to the id at the same position.
+    G groups of customers tell T trends of products. The ranker knows N neighbours of a product, and traits
+    by the names in `serving.traits`. Ids and texts are UTF-8 bytes; `customers`, `products` and `groups` are
+    sorted, and a row of an array belongs to the id at the same position.
     """
 
     customers: Array  # (C,) bytes, pseudonyms
@@ -48,7 +51,6 @@ class Bundle:
     popularity: Array  # (P,) float32, distinct buyers of all time
     trend: Array  # (P,) float32, distinct buyers, recent ones weighing more
     new: Array  # (P,) bool, bought by nobody yet, with factors from its description
-    expected_trend: Array  # (P,) float32, trend; of a new product what its description lets expect
     recent: Array  # (W, P) int32, distinct buyers in each of the manifest's windows
     groups: Array  # (G,) bytes, sorted; none is of few customers
     group_start: Array  # (G + 1,) int64, where the products of a group begin
@@ -64,6 +66,16 @@ class Bundle:
     user_factors: Array  # (C, k) float32
     item_factors: Array  # (P, k) float32
     content_factors: Array  # (P, d) float32, the description, of unit length; zeros without one
+    boost: Array  # (P,) float32, recent or expected popularity, by which scores of factors are multiplied
+    history_traits: Array  # (H, a) float32
+    customer_traits: Array  # (C, b) float32
+    product_traits: Array  # (P, d) float32
+    neighbours: Array  # (P, N) int32, products with common buyers
+    neighbour_cosine: Array  # (P, N) float32
+    basket_neighbours: Array  # (P, N) int32, products of common baskets
+    basket_cosine: Array  # (P, N) float32
+    leading: Array  # (L,) int32, products that lead the trend or the season
+    ranker: Array  # (bytes,) uint8, the learned model; empty where there is none
     rule_start: Array  # (P + 1,) int64, where the rules of an antecedent begin
     rule_consequent: Array  # (R,) int32, by falling confidence
     rule_confidence: Array  # (R,) float32
@@ -78,6 +90,11 @@ class Bundle:
     triple_support: Array  # (M,) float32
     triple_count: Array  # (M,) int64
     manifest: Manifest = field(repr=False)
+
+    @cached_property
+    def trees(self) -> Booster | None:
+        """The ranker's model, None where there is none; raises BundleError where it can't be read."""
+        return opened(self.ranker)
 
     def customer(self, pseudonym: str) -> int | None:
         """The row of a customer, or None for a stranger."""
@@ -114,9 +131,13 @@ class Bundle:
 
 PER_PRODUCT = (
     *("name", "category", "brand", "price", "in_stock", "weight", "hidden", "popularity", "trend", "new"),
-    *("expected_trend", "item_factors", "content_factors"),
+    *("item_factors", "content_factors", "boost"),
+    *("product_traits", "neighbours", "neighbour_cosine", "basket_neighbours", "basket_cosine"),
 )
-PER_PURCHASE = ("history_product", "history_orders", "history_last", "history_strength", "history_weight")
+PER_PURCHASE = (
+    *("history_product", "history_orders", "history_last", "history_strength", "history_weight"),
+    "history_traits",
+)
 PER_GROUP_PRODUCT = ("group_product", "group_trend")
 PER_RULE = ("consequent", "confidence", "lift", "support", "count")
 ARRAYS = [f.name for f in fields(Bundle) if f.name != "manifest"]
@@ -168,6 +189,7 @@ def load(folder: Path) -> Bundle:
     arrays = {name: _array(folder, name, manifest) for name in ARRAYS}
     bundle = Bundle(**arrays, manifest=manifest)
     _check_shapes(bundle)
+    bundle.trees  # noqa: B018  opened now, so that a model that can't be read is refused
     return bundle
 
 
@@ -203,6 +225,7 @@ def _check_shapes(bundle: Bundle) -> None:
     customers, products = len(bundle.customers), len(bundle.products)
     expected = {"history_start": customers + 1, "user_factors": customers, "rule_start": products + 1}
     expected |= {"customer_group": customers, "group_start": len(bundle.groups) + 1}
+    expected["customer_traits"] = customers
     expected |= dict.fromkeys(PER_PRODUCT, products)
     expected |= dict.fromkeys(PER_PURCHASE, int(bundle.history_start[-1]))
     expected |= dict.fromkeys(PER_GROUP_PRODUCT, int(bundle.group_start[-1]))

@@ -16,12 +16,16 @@ ALIKE = 0.3  # the cosine from which on two descriptions are alike
 
 def reasons(bundle: Bundle, customer: int, products: Array, component: str) -> list[Reason]:
     """What speaks for each product beside an own purchase of it; for a new one its description alone."""
-    if component != "als":
+    if component not in ("als", "ranker"):
         return [("trending", ())] * len(products)
     bought, is_new = bundle.bought(customer), bundle.new[products].tolist()
     taste = _most(bought, _losses(bundle, customer, products), 0.0)
     alike = _most(bought, bundle.content_factors[products] @ bundle.content_factors[bought].T, ALIKE)
-    return [("alike", a) if new else ("taste", t) for new, t, a in zip(is_new, taste, alike, strict=True)]
+    return [("alike", a) if new else _taste(t) for new, t, a in zip(is_new, taste, alike, strict=True)]
+
+
+def _taste(because: tuple[int, ...]) -> Reason:
+    return ("taste" if because else "trending", because)
 
 
 def _most(bought: Array, speaking: Array, floor: float) -> list[tuple[int, ...]]:

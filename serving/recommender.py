@@ -6,18 +6,20 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from serving.bundle import FEW_BUYERS, Array, Bundle, entries
+from serving.bundle import FEW_BUYERS, Array, Bundle
+from serving.history import bought_mask, purchases
+from serving.ranker import ranker
 from serving.reasons import ALIKE, Kind, reasons
 from serving.rerank import POOL, Variety, capped, penalised, weighed
 from serving.rules import complements
 
 Lane = Literal["for-you", "buy-again", "discover"]
-Component = Literal["popularity", "trend", "repurchase", "als"]
+Component = Literal["popularity", "trend", "repurchase", "als", "ranker"]
 Scorer = Callable[[Bundle, Array], Array]  # (n,) rows of customers to scores of all products, (n, P)
 
 LANES: tuple[Lane, ...] = get_args(Lane)
 BASELINES: tuple[Component, ...] = ("popularity", "trend", "repurchase")
-LEARNED: tuple[Component, ...] = ("als",)  # they can tell of products without a buyer
+LEARNED: tuple[Component, ...] = ("als", "ranker")  # they can tell of products without a buyer
 BEHIND = 1e-3  # the highest trend where it only ranks what nothing else speaks for
 AS_SCORED = Variety()
 
@@ -45,14 +47,14 @@ def trend(bundle: Bundle, customers: Array) -> Array:
 def repurchase(bundle: Bundle, customers: Array) -> Array:
     """A customer's own products by decayed frequency; behind them all others by trend, (n, P)."""
     scores = np.tile(_behind(bundle), (len(customers), 1))
-    rows, places = _history(bundle, customers)
+    rows, places = purchases(bundle, customers)
     scores[rows, bundle.history_product[places]] += bundle.history_strength[places]
     return scores
 
 
 def als(bundle: Bundle, customers: Array) -> Array:
-    """Preference by the factors of customer and product, (n, P)."""
-    return bundle.user_factors[customers] @ bundle.item_factors.T
+    """Preference by the factors of customer and product, times the product's boost, (n, P)."""
+    return bundle.user_factors[customers] @ bundle.item_factors.T * bundle.boost
 
 
 SCORES: dict[str, Scorer] = {
@@ -60,7 +62,13 @@ SCORES: dict[str, Scorer] = {
     "trend": trend,
     "repurchase": repurchase,
     "als": als,
+    "ranker": ranker,
 }
+
+
+def learned(bundle: Bundle) -> tuple[Component, ...]:
+    """The components beyond the baselines that a bundle has learned."""
+    return LEARNED if len(bundle.ranker) else LEARNED[:1]
 
 
 def scores(
@@ -93,14 +101,6 @@ def scores(
 def strength(bundle: Bundle) -> float:
     """How much the products' weight counts in a bundle's lanes: weight ** strength; 0 is not at all."""
     return float(bundle.manifest.get("strength", 0))
-
-
-def bought_mask(bundle: Bundle, customers: Array) -> Array:
-    """True where a customer has bought a product, (n, P) bool."""
-    mask = np.zeros((len(customers), len(bundle.products)), dtype=bool)
-    rows, places = _history(bundle, customers)
-    mask[rows, bundle.history_product[places]] = True
-    return mask
 
 
 def best(values: Array, n: int) -> Array:
@@ -217,8 +217,3 @@ def _explained(bundle: Bundle, customer: int, products: Array, values: Array, co
         Item(p, value, "repurchase", (p,)) if p in own else Item(p, value, *reason)
         for p, value, reason in zip(products.tolist(), values.tolist(), found, strict=True)
     ]
-
-
-def _history(bundle: Bundle, customers: Array) -> tuple[Array, Array]:
-    """For each history row of the customers: its row among them, and its place in the history."""
-    return entries(bundle.history_start[customers], bundle.history_start[customers + 1])

@@ -3,6 +3,7 @@ import pytest
 from pipelines.evaluate import NDCG
 from pipelines.sweep import FILE, Candidate, candidates, choose, edges, load
 from pipelines.train.als import AlsSettings
+from pipelines.train.ranker import RankerSettings
 from serving.errors import NightshelfError
 
 
@@ -12,9 +13,9 @@ def lanes(for_you, buy_again, discover):
 
 def test_the_default_sweep_tries_twelve_different_als_settings_and_every_baseline():
     found = candidates("default")
-    settings = [candidate.als for candidate in found if candidate.als]
+    settings = [candidate.als for candidate in found if candidate.component == "als"]
     assert len(set(settings)) == len(settings) == 12
-    assert {candidate.component for candidate in found} == {"popularity", "trend", "repurchase", "als"}
+    assert {one.component for one in found} == {"popularity", "trend", "repurchase", "als", "ranker"}
     assert len({candidate.name for candidate in found}) == len(found)
     assert found == candidates("default")  # drawn with a seed
 
@@ -49,7 +50,46 @@ def test_each_lane_gets_its_best_component_and_als_the_settings_that_help_the_la
     assert (chosen.half_lives.trend, chosen.half_lives.repurchase) == (7, 30)
 
 
+SIMPLE = [
+    (Candidate(name="popularity", component="popularity"), lanes(0.1, 0.1, 0.1)),
+    (Candidate(name="trend-7d", component="trend", half_life_days=7), lanes(0.2, 0.2, 0.2)),
+    (Candidate(name="repurchase-30d", component="repurchase", half_life_days=30), lanes(0.4, 0.5, 0.0)),
+]
+FACTORS = {rank: AlsSettings(rank=rank) for rank in (32, 64)}
+ALS = [
+    (Candidate(name="als-01", component="als", als=FACTORS[32]), lanes(0.2, 0.2, 0.30)),
+    (Candidate(name="als-02", component="als", als=FACTORS[64]), lanes(0.2, 0.2, 0.25)),
+]
+
+
+@pytest.mark.parametrize(
+    ("measured", "rank", "trees", "answering"),
+    [
+        (lanes(0.46, 0.5, 0.2), 64, 9, ("ranker", "repurchase", "als")),  # over the other ALS settings
+        (lanes(0.41, 0.5, 0.2), 32, None, ("repurchase", "repurchase", "als")),  # wins less than is lost
+        (lanes(0.1, 0.1, 0.1), 32, None, ("repurchase", "repurchase", "als")),
+        (lanes(0.5, 0.6, 0.4), 64, 9, ("ranker", "ranker", "ranker")),
+    ],
+)
+def test_the_ranker_answers_the_lanes_it_wins_over_its_own_als_settings(measured, rank, trees, answering):
+    ranker = Candidate(name="r", component="ranker", als=FACTORS[64], ranker=RankerSettings(trees=9))
+    chosen = choose([*SIMPLE, *ALS, (ranker, measured)])
+    assert (chosen.als.rank, chosen.ranker and chosen.ranker.trees) == (rank, trees)
+    assert tuple(chosen.lanes.values()) == answering
+
+
+def test_rankers_are_tried_over_als_settings_that_are_tried_alone_too():
+    found = candidates("default")
+    factors = [one.als for one in found if one.component == "als"]
+    rankers = [one for one in found if one.component == "ranker"]
+    assert rankers
+    assert all(one.als in factors and one.ranker for one in rankers)
+    assert {"rank", "trend_power", "ranker_trees", "ranker_windows"} <= rankers[0].params().keys()
+
+
 def test_settings_at_the_edge_of_the_grid_are_named():
-    middle = AlsSettings(rank=64, regularisation=1, alpha=10, half_life_days=30, iterations=10)
+    middle = AlsSettings(
+        rank=64, regularisation=1, alpha=10, half_life_days=30, iterations=10, trend_power=0.5
+    )
     assert edges(middle, "default") == ["regularisation"]
     assert edges(middle.model_copy(update={"rank": 96, "regularisation": 5}), "default") == ["rank"]

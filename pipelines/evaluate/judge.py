@@ -86,9 +86,9 @@ def _questions(bundle: Bundle, window: Window, component: str | Scorer | None) -
     known = window.row[buyers] >= 0
     for lane in LANES:
         answers = partial(scores, bundle, lane=lane, component=component)
-        as_scored = component is not None or not strength(bundle)
-        by_factors = as_scored and (component or bundle.manifest["lanes"][lane]) == "als"
-        yield Question(lane, buyers[known], answers, by_factors)
+        is_preference = component is not None or not strength(bundle)
+        is_preference &= (component or bundle.manifest["lanes"][lane]) == "als"
+        yield Question(lane, buyers[known], answers, is_preference and not (bundle.boost != 1).any())
     everyone = trend_scores(bundle, bundle.popularity if component == "popularity" else bundle.trend)
     yield Question("for-you", buyers[~known], lambda rows: np.tile(everyone, (len(rows), 1)), False)
 

@@ -29,6 +29,7 @@ PRELOADED = (
     "pandas",
     "pyarrow.dataset",
     "sklearn.model_selection",
+    "xgboost",
 )
 
 

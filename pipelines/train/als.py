@@ -36,6 +36,7 @@ class AlsSettings(BaseModel):
     alpha: float = Field(10.0, gt=0)  # confidence that one fresh order adds
     half_life_days: float = Field(60.0, gt=0)  # age at which an order counts half
     iterations: int = Field(10, ge=1)
+    trend_power: float = Field(0.0, ge=0)  # exponent of recent popularity, by which scores are multiplied
 
 
 UNTUNED = AlsSettings.model_validate({})

@@ -1,6 +1,7 @@
 """The bundle of what was learned until one day."""
 
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,10 @@ from pipelines import columns as c
 from pipelines.settings import Solver
 from pipelines.split import Interactions, date_of
 from pipelines.sweep import Candidate, Chosen, HalfLives
-from pipelines.train import als, content, groups, newcomers, repurchase, trend
+from pipelines.train import als, content, groups, newcomers, ranker, repurchase, trend
+from pipelines.train.ranker import RankerSettings
 from pipelines.train.rules import Rules, none
+from serving import trees
 from serving.bundle import Array, Bundle, load, save, texts
 
 
@@ -26,22 +29,26 @@ def learn(
     described: Array | None = None,
     grouped: pa.Table = groups.NOBODY,
 ) -> Bundle:
-    """The bundle of the interactions known at a cut, with its factors fitted to them.
+    """The bundle of the interactions known at a cut, with factors and ranker fitted to them alone.
 
     described: (P, d) content vectors of the products; made from their descriptions where None.
     grouped: the table `groups`; without it the bundle has none, and strangers get the overall trend.
     """
-    strengths = known.matrix(known.orders * known.decay(chosen.als.half_life_days))
-    factors = als.fit(strengths, chosen.als, solver)
     settings = chosen.model_dump(exclude={"lanes", "strength"})
-    told = {"lanes": chosen.lanes, "strength": chosen.strength, "settings": settings}
+    told = {"lanes": chosen.lanes, "strength": chosen.strength, "settings": settings} | (manifest or {})
     vectors = content.vectors(products) if described is None else described
-    told |= manifest or {}
-    return build(known, products, factors, rules, chosen.half_lives, told, vectors, grouped)
+    bundle = _factorised(known, products, chosen, rules, solver, told, vectors, grouped)
+    if chosen.ranker is None:
+        return bundle
+    windows = [
+        _window(known, cut, products, chosen, chosen.ranker, solver)
+        for cut in ranker.cuts(known, chosen.ranker)
+    ]
+    return replace(bundle, ranker=ranker.fit(windows, chosen.ranker))
 
 
 def attempt(known: Interactions, products: pa.Table, candidate: Candidate, solver: Solver) -> Bundle:
-    """The bundle of one candidate of the sweep; only ALS needs factors.
+    """The bundle of one candidate of the sweep; only ALS and the ranker need factors.
 
     It knows no descriptions: what nobody has bought yet decides nothing between candidates.
     """
@@ -49,10 +56,51 @@ def attempt(known: Interactions, products: pa.Table, candidate: Candidate, solve
     half_lives = HalfLives(trend=days, repurchase=days)
     silent = none(len(known.products))
     if candidate.als:
-        chosen = Chosen(als=candidate.als, half_lives=half_lives, lanes={})
+        chosen = Chosen(als=candidate.als, ranker=candidate.ranker, half_lives=half_lives, lanes={})
         return learn(known, products, chosen, silent, solver, described=content.nothing(len(known.products)))
     factors = als.nothing(len(known.customers), len(known.products))
     return build(known, products, factors, silent, half_lives, {"lanes": {}})
+
+
+def _factorised(
+    known: Interactions,
+    products: pa.Table,
+    chosen: Chosen,
+    rules: Rules,
+    solver: Solver,
+    manifest: dict[str, Any],
+    described: Array | None = None,
+    grouped: pa.Table = groups.NOBODY,
+) -> Bundle:
+    strengths = known.matrix(known.orders * known.decay(chosen.als.half_life_days))
+    factors = als.fit(strengths, chosen.als, solver)
+    return build(
+        known,
+        products,
+        factors,
+        rules,
+        chosen.half_lives,
+        manifest,
+        described,
+        grouped,
+        chosen.als.trend_power,
+        ranked=chosen.ranker is not None,
+    )
+
+
+def _window(
+    known: Interactions,
+    cut: tuple[int, int],
+    products: pa.Table,
+    chosen: Chosen,
+    settings: RankerSettings,
+    solver: Solver,
+) -> ranker.Examples:
+    """What a bundle of an earlier cut was to answer in the window after it."""
+    day, end = cut
+    silent = none(len(known.products))
+    earlier = _factorised(ranker.before(known, day), products, chosen, silent, solver, {"lanes": {}})
+    return ranker.examples(earlier, known.bought(day, end), settings)
 
 
 def reopened(bundle: Bundle) -> Bundle:
@@ -86,8 +134,10 @@ def build(
     manifest: dict[str, Any],
     described: Array | None = None,
     grouped: pa.Table = groups.NOBODY,
+    trend_power: float = 0.0,
+    ranked: bool = False,
 ) -> Bundle:
-    """The bundle of the interactions known at a cut.
+    """The bundle of the interactions known at a cut; what a ranker looks at is in it, where `ranked`.
 
     products: the table `products`, sorted as the interactions' product ids. described: (P, d) their
     content vectors; none has a description where None. grouped: the table `groups`.
@@ -95,10 +145,16 @@ def build(
     last = int(known.day.max())
     history, fitted = repurchase.history(known, half_lives.repurchase), factors.settings
     buyers, trends = trend.popularity(known), trend.trend(known, half_lives.trend)
+    lately = trend.trend(known, trend.BOOST_HALF_LIFE)
     vectors = content.nothing(len(known.products)) if described is None else described
     in_stock = products[c.IN_STOCK].to_numpy()
-    new = newcomers.expected(vectors, in_stock, buyers, factors.items, trends)
+    new = newcomers.expected(vectors, in_stock, buyers, factors.items, lately)
     within = groups.trends(known, grouped, half_lives.trend)
+    looked_at = (
+        ranker.arrays(known, history)
+        if ranked
+        else ranker.nothing(len(known.customers), len(known.products), len(history.product))
+    )
     counts = {
         "customers": len(known.customers),
         "products": len(known.products),
@@ -128,7 +184,6 @@ def build(
         popularity=buyers,
         trend=trends,
         new=newcomers.among(np.zeros(len(buyers), bool), new.rows, True),
-        expected_trend=newcomers.among(trends, new.rows, new.trend),
         recent=trend.recent(known, last),
         groups=within.names,
         group_start=within.start,
@@ -144,6 +199,9 @@ def build(
         user_factors=factors.users,
         item_factors=newcomers.among(factors.items, new.rows, new.factors),
         content_factors=vectors,
+        boost=newcomers.among(lately, new.rows, new.trend) ** np.float32(trend_power),
+        **looked_at,
+        ranker=trees.none(),
         **vars(rules),
         manifest=told | manifest,
     )

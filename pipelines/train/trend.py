@@ -6,6 +6,7 @@ from pipelines.split import Interactions
 from serving.bundle import Array
 
 RECENT_DAYS = (7, 28, 90)
+BOOST_HALF_LIFE = 30.0
 
 
 def popularity(known: Interactions) -> Array:

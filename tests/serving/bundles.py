@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from serving import traits, trees
 from serving.bundle import Bundle, save, texts
 from serving.identity import pseudonym
 
@@ -46,7 +47,6 @@ def small(products: Sequence[str] = PRODUCTS) -> Bundle:
         popularity=np.array([5, 4, 3, 0, 4, 2, 1], dtype=np.float32),
         trend=np.array([3, 1, 2, 0, 5, 4, 0.5], dtype=np.float32),
         new=np.zeros(7, dtype=bool),
-        expected_trend=np.array([3, 1, 2, 0, 5, 4, 0.5], dtype=np.float32),
         recent=np.array([[0, 0, 0, 0, 1, 2, 0], [1, 0, 2, 0, 3, 2, 1]], dtype=np.int32),
         groups=texts(["France", "Ελλάδα"]),
         group_start=np.array([0, 2, 3]),
@@ -62,6 +62,16 @@ def small(products: Sequence[str] = PRODUCTS) -> Bundle:
         user_factors=np.array([row[0] for row in rows], dtype=np.float32),
         item_factors=factors,
         content_factors=np.array(CONTENT, dtype=np.float32),
+        boost=np.ones(7, dtype=np.float32),
+        history_traits=np.ones((4, len(traits.PURCHASE)), dtype=np.float32),
+        customer_traits=np.ones((2, len(traits.CUSTOMER)), dtype=np.float32),
+        product_traits=np.ones((7, len(traits.PRODUCT)), dtype=np.float32),
+        neighbours=np.array([[1], [0], [0], [0], [5], [4], [4]], dtype=np.int32),
+        neighbour_cosine=np.array([[0.5], [0.5], [0.4], [0], [0.3], [0.3], [0.2]], dtype=np.float32),
+        basket_neighbours=np.zeros((7, 1), dtype=np.int32),
+        basket_cosine=np.zeros((7, 1), dtype=np.float32),
+        leading=np.array([4, 5], dtype=np.int32),
+        ranker=trees.none(),
         rule_start=np.array([0, 3, 3, 3, 3, 4, 4, 4]),
         rule_consequent=np.array([1, 2, 4, 5], dtype=np.int32),
         rule_confidence=np.array([0.6, 0.5, 0.4, 0.9], dtype=np.float32),

@@ -99,7 +99,7 @@ def test_no_folder_is_no_bundle(tmp_path: Path) -> None:
         load(tmp_path / "nowhere")
 
 
-@pytest.mark.parametrize("name", sorted({*ARRAYS} - {"customers", "products", "recent"}))
+@pytest.mark.parametrize("name", sorted({*ARRAYS} - {"customers", "products", "recent", "leading", "ranker"}))
 def test_arrays_that_do_not_fit_together_are_refused(bundle: Bundle, tmp_path: Path, name: str) -> None:
     save(dataclasses.replace(bundle, **{name: getattr(bundle, name)[:-1]}), tmp_path / "bundle")
     with pytest.raises(BundleError, match="rows"):

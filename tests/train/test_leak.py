@@ -7,14 +7,18 @@ from shops import catalogue, random_shop
 from pipelines.sweep import Chosen, HalfLives
 from pipelines.train.als import AlsSettings
 from pipelines.train.bundle import learn
+from pipelines.train.ranker import RankerSettings
 from pipelines.train.rules import none
 from serving.bundle import ARRAYS
 
 CUT = 35  # of 50 days
 CHOSEN = Chosen(
-    als=AlsSettings(rank=4, regularisation=1.0, alpha=5.0, half_life_days=20.0, iterations=3),
+    als=AlsSettings(
+        rank=4, regularisation=1.0, alpha=5.0, half_life_days=20.0, iterations=3, trend_power=0.5
+    ),
+    ranker=RankerSettings(windows=2, trees=5, unbought=1.0),
     half_lives=HalfLives(trend=7.0, repurchase=30.0),
-    lanes={"for-you": "als", "buy-again": "repurchase", "discover": "als"},
+    lanes={"for-you": "ranker", "buy-again": "repurchase", "discover": "als"},
 )
 
 
@@ -42,5 +46,6 @@ def test_what_happened_after_the_cut_changes_nothing_that_was_learned(seed, agai
         (getattr(known, name) != getattr(other, name)).any() for name in ("customer", "product", "day")
     )
     one, two = learned(known), learned(other)
+    assert len(one.ranker)
     assert [name for name in ARRAYS if not np.array_equal(getattr(one, name), getattr(two, name))] == []
     assert one.manifest == two.manifest

@@ -18,7 +18,7 @@ from pipelines.train.bundle import learn
 from pipelines.train.rules import none
 
 CHOSEN = Chosen(
-    als=AlsSettings(rank=32, regularisation=1.0, alpha=10, half_life_days=30, iterations=10),
+    als=AlsSettings(rank=32, regularisation=1.0, alpha=10, half_life_days=30, iterations=10, trend_power=0.5),
     half_lives=HalfLives(trend=14, repurchase=60),
     lanes={},
 )
@@ -54,7 +54,7 @@ def test_hidden_products_are_found_far_more_often_than_by_chance_and_by_their_ca
     for asked in (truth, cold.first_purchases(truth, before)):
         found = cold.found(bundle, asked, hidden)
         popular = cold.found(bundle, asked, hidden, cold.popularity_within_category(bundle))
-        expected = cold.found(bundle, asked, hidden, bundle.expected_trend)
+        expected = cold.found(bundle, asked, hidden, bundle.boost)
         print(found, popular, expected, sep="\n")
         assert found.among_hidden > max(popular.among_hidden, expected.among_hidden)
         assert found.among_all > max(popular.among_all, expected.among_all)
@@ -114,5 +114,5 @@ def test_placeholders_and_what_is_out_of_stock_stay_out():
     assert np.flatnonzero(bundle.new).tolist() == [0]
     assert bundle.manifest["counts"]["new_products"] == 1
     assert bundle.item_factors[0].any()
-    assert bundle.expected_trend[0] > bundle.trend[0] == 0
+    assert bundle.boost[0] > bundle.trend[0] == 0
     assert not bundle.content_factors[2].any()

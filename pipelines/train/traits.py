@@ -1,0 +1,153 @@
+"""What the ranker's features need to know of purchases, customers and products: as known at a cut."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from pipelines.split import Interactions
+from pipelines.train.past import YEAR, Past, Visits, look_back, mean_gap, most, visits_of
+from pipelines.train.repurchase import History
+from serving.bundle import Array
+from serving.traits import CUSTOMER, PRODUCT, PURCHASE, UNKNOWN
+
+QUARTER, MONTH = 90, 28
+SEASON_MARGIN = 14  # days around the same month a year ago in which a customer's purchase is of the season
+PURCHASE_HALF_LIVES = (7, 30, 90, 365)
+BUYER_HALF_LIVES = {"buyers_3d": 3.5, "buyers_7d": 7, "buyers_14d": 14, "buyers_30d": 30, "buyers_90d": 90}
+BUYER_WINDOWS = {"week": 7, "fortnight": 14, "month": MONTH, "quarter": QUARTER, "year": 365}
+LEADING = {"buyers_30d": 150, "season_expected": 100}  # candidates for everyone
+
+
+@dataclass(frozen=True)
+class Traits:
+    """The columns named in `serving.traits` that don't depend on who is asked for what."""
+
+    purchases: Array  # (H, a) float32
+    customers: Array  # (C, b) float32
+    products: Array  # (P, d) float32
+
+    def leading(self) -> Array:
+        """The products that lead the trend or the season, (L,) int32."""
+        found = [
+            np.argsort(-self.products[:, PRODUCT.index(name)], kind="stable")[:count]
+            for name, count in LEADING.items()
+        ]
+        return np.unique(np.concatenate(found)).astype(np.int32)
+
+
+def traits(known: Interactions, history: History) -> Traits:
+    """The traits of what was known at a cut."""
+    past = look_back(known, history)
+    visits = visits_of(past)
+    return Traits(
+        _table(_purchases(past, visits), PURCHASE),
+        _table(_customers(past, visits), CUSTOMER),
+        _table(_products(past), PRODUCT),
+    )
+
+
+def _purchases(past: Past, visits: Visits) -> dict[str, Array]:
+    size = len(past.orders)
+    gap = mean_gap(past.since_first, past.since_last, past.days)
+    units = np.bincount(past.place, past.known.quantity, size)
+    season = past.a_year_ago(-SEASON_MARGIN, MONTH + SEASON_MARGIN)
+    decayed = {
+        f"orders_{days}d": np.bincount(past.place, past.known.orders * 0.5 ** (past.age / days), size)
+        for days in PURCHASE_HALF_LIVES
+    }
+    return decayed | {
+        "orders": past.orders,
+        "since_last": past.since_last,
+        "since_first": past.since_first,
+        "gap": gap,
+        "gap_in_visits": np.where(gap > 0, gap / np.maximum(visits.gap[past.owner], 1), UNKNOWN),
+        "due": _due(past.since_last, gap),
+        "share_of_visits": past.days / visits.count[past.owner],
+        "season": np.bincount(past.place[season], minlength=size),
+        "quantity": np.log1p(units / past.orders),
+        "in_last_visit": past.since_last == visits.since_last[past.owner],
+    }
+
+
+def _customers(past: Past, visits: Visits) -> dict[str, Array]:
+    customer, count = past.known.customer, len(past.known.customers)
+    lines = np.bincount(customer, minlength=count)
+    assortment = np.bincount(past.owner, minlength=count)
+    is_last = past.age == visits.since_last[customer]
+    season = past.a_year_ago(0, MONTH)
+    decayed = {
+        f"visits_{days}d": np.bincount(visits.customer, 0.5 ** (visits.age / days), count)
+        for days in (30, 90)
+    }
+    return decayed | {
+        "visits": visits.count,
+        "since_visit": visits.since_last,
+        "tenure": visits.since_first,
+        "visit_gap": visits.gap,
+        "visit_due": _due(visits.since_last, visits.gap),
+        "basket": lines / visits.count,
+        "last_basket": np.bincount(customer[is_last], minlength=count),
+        "assortment": assortment,
+        "repeats": 1 - assortment / lines,
+        "season_lines": np.bincount(customer[season], minlength=count),
+    }
+
+
+def _products(past: Past) -> dict[str, Array]:
+    known, width = past.known, len(past.known.products)
+    lines = np.bincount(known.product, minlength=width)
+    newest, quarter = past.age == past.since_first[past.place], past.age < QUARTER
+    everyone = np.bincount(past.product, minlength=width)
+    last_buyer = np.full(width, past.age.max(initial=0))
+    np.minimum.at(last_buyer, known.product, past.age)
+    new_quarter = np.bincount(known.product[newest & quarter], minlength=width)
+    return _buyers(past) | {
+        "age": most(known.product, past.age, width),
+        "since_sale": last_buyer,
+        "buys_again": np.bincount(past.product, past.days > 1, width) / np.maximum(everyone, 1),
+        "again_quarter": 1
+        - new_quarter / np.maximum(np.bincount(known.product[quarter], minlength=width), 1),
+        "new_month": np.bincount(known.product[newest & (past.age < MONTH)], minlength=width),
+        "new_quarter": new_quarter,
+        "units": np.bincount(known.product, np.log1p(known.quantity), width) / np.maximum(lines, 1),
+    }
+
+
+def _buyers(past: Past) -> dict[str, Array]:
+    """Distinct buyers of each product: decayed, in windows that end now, and around now a year ago."""
+
+    def counted(purchases: Array | slice, weight: Array | None = None) -> Array:
+        return np.bincount(past.product[purchases], weight, len(past.known.products))
+
+    def among(rows: Array) -> Array:
+        return counted(np.unique(past.place[rows]))
+
+    found = {
+        name: counted(slice(None), 0.5 ** (past.since_last / days)) for name, days in BUYER_HALF_LIVES.items()
+    }
+    found |= {name: counted(past.since_last < days) for name, days in BUYER_WINDOWS.items()}
+    before = among((past.age >= MONTH) & (past.age < 2 * MONTH))
+    ahead, now, later = (among(past.a_year_ago(day, day + MONTH)) for day in (0, -MONTH, MONTH))
+    around = among(past.a_year_ago(-YEAR // 2, YEAR // 2))
+    return found | {
+        "buyers": counted(slice(None)),
+        "month_before": before,
+        "growth": (found["month"] + 1) / (before + 1),
+        "growth_quarter": (found["month"] * QUARTER / MONTH + 1) / (found["quarter"] + 1),
+        "season_next": ahead,
+        "season_now": now,
+        "season_later": later,
+        "season_ratio": (ahead * YEAR / MONTH + 1) / (around + 1),
+        "season_growth": (ahead + 1) / (now + 1),
+        "season_expected": (found["month"] + 1) * (ahead + 1) / (now + 1),
+    }
+
+
+def _due(since_last: Array, gap: Array) -> Array:
+    """Days since the last one in mean gaps: 1 when the next is due; UNKNOWN where the gap is."""
+    return np.where(gap > 0, since_last / np.maximum(gap, 1), UNKNOWN)
+
+
+def _table(columns: Mapping[str, Array], names: tuple[str, ...]) -> Array:
+    return np.column_stack([columns[name] for name in names]).astype(np.float32)

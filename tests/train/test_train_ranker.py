@@ -1,0 +1,179 @@
+"""What the ranker learns, from which windows, and what comes of it where there is nothing to learn."""
+
+import datetime as dt
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import xgboost as xgb
+from shops import catalogue, known, random_shop
+
+from pipelines.evaluate import NDCG, evaluate, summary
+from pipelines.split import day_number
+from pipelines.sweep import Chosen, HalfLives
+from pipelines.train import ranker
+from pipelines.train.als import AlsSettings
+from pipelines.train.bundle import learn, reopened
+from pipelines.train.ranker import RankerSettings
+from pipelines.train.rules import none
+from serving import trees
+from serving.bundle import load, save
+from serving.errors import BundleError
+from serving.features import candidates
+from serving.ranker import ranker as ranked
+from serving.recommender import LANES, recommend, scores
+
+SETTINGS = RankerSettings(windows=2, window_days=7, trees=30, unbought=1.0)
+
+
+def fitted(shop, day, settings=SETTINGS):
+    chosen = Chosen(
+        als=AlsSettings(rank=4, iterations=2),
+        ranker=settings,
+        half_lives=HalfLives(trend=7, repurchase=30),
+        lanes=dict.fromkeys(LANES, "ranker"),
+    )
+    products = catalogue([one.decode() for one in shop.products])
+    return learn(shop.until(day), products, chosen, none(products.num_rows), "implicit")
+
+
+def cycles(seed, customers=60, days=120):
+    """Customers buy four products every 8, 12, 16 and 24 days: what is due is not what was just bought."""
+    rng = np.random.default_rng(seed)
+    rows = {}
+    for customer in range(customers):
+        own = rng.choice(40, 4, replace=False)
+        for product, period in zip(own, (8, 12, 16, 24), strict=True):
+            for day in range(int(rng.integers(period)), days, period):
+                rows[f"c{customer:02}", f"p{product:02}", day + 1] = (1, 0)
+    return known([(*key, *value) for key, value in rows.items()], [f"p{p:02}" for p in range(40)])
+
+
+@pytest.fixture(scope="module")
+def shop():
+    return cycles(3)
+
+
+@pytest.fixture(scope="module")
+def bundle(shop):
+    return reopened(fitted(shop, 117))
+
+
+def test_what_is_due_is_learned_though_no_baseline_knows_it(shop, bundle):
+    truth = shop.bought(117, 120)
+    found = {
+        model: summary(evaluate(bundle, truth, model, model))[model]["for-you"][NDCG]
+        for model in ("trend", "repurchase", "als", "ranker")
+    }
+    print(found)
+    assert found.pop("ranker") > 1.1 * max(found.values())
+
+
+def test_what_is_measured_is_what_is_served(bundle):
+    customers = np.arange(len(bundle.customers))
+    together = scores(bundle, customers, "discover")
+    for customer in customers[:10]:
+        np.testing.assert_array_equal(
+            scores(bundle, customers[[customer]], "discover")[0], together[customer]
+        )
+        served = recommend(bundle, int(customer), "discover", 5)
+        assert [item.score for item in served] == sorted(together[customer].tolist(), reverse=True)[:5]
+
+
+def test_candidates_stand_before_all_others_and_every_score_is_a_number(bundle, monkeypatch):
+    for name in ("BY_TASTE", "BY_BUYERS", "BY_BASKETS"):
+        monkeypatch.setattr(f"serving.features.{name}", 2)
+    bundle = replace(bundle, leading=bundle.leading[:3])
+    customers = np.arange(5)
+    values, (rows, products) = ranked(bundle, customers), candidates(bundle, customers)
+    chosen = np.zeros(values.shape, bool)
+    chosen[rows, products] = True
+    assert 0 < chosen.sum() < chosen.size
+    assert np.isfinite(values).all()
+    assert all(row[own].min() > row[~own].max() for row, own in zip(values, chosen, strict=True))
+
+
+def test_reasons_are_purchases_or_the_trend(bundle):
+    for customer in range(10):
+        own = set(bundle.bought(customer).tolist())
+        for item in recommend(bundle, customer, "for-you", 10):
+            if item.kind == "repurchase":
+                assert item.because == (item.product,)
+                assert item.product in own
+            elif item.kind == "taste":
+                assert item.because
+                assert own.issuperset(item.because)
+                pulls = bundle.item_factors[list(item.because)] @ bundle.item_factors[item.product]
+                assert (pulls > 0).all()
+            else:
+                assert (item.kind, item.because) == ("trending", ())
+
+
+def test_the_same_shop_gives_the_same_bytes(shop, bundle):
+    np.testing.assert_array_equal(fitted(shop, 117).ranker, bundle.ranker)
+
+
+def test_windows_lie_before_the_last_day_and_leave_something_to_look_back_on():
+    shop = random_shop(1, days=50).until(50)
+    first, last = int(shop.day.min()), int(shop.day.max())
+    assert ranker.cuts(shop, SETTINGS) == [(last - 7, last), (last - 14, last - 7)]
+    shorter = (last - first + 1) // 5  # a fifth of the history
+    found = ranker.cuts(shop, RankerSettings(windows=9))
+    assert found[0] == (last - shorter, last)
+    assert all(day - shorter >= first for day, _ in found)
+    assert ranker.cuts(shop.where(shop.day > last - 3), SETTINGS) == []
+
+
+def test_what_is_learned_from_was_foretold_by_who_had_not_seen_it(shop, monkeypatch):
+    seen, examples = [], ranker.examples
+
+    def noted(bundle, truth, settings):
+        seen.append((day_number(dt.date.fromisoformat(bundle.manifest["window"]["last_day"])), truth.day))
+        return examples(bundle, truth, settings)
+
+    monkeypatch.setattr(ranker, "examples", noted)
+    fitted(shop, 117)
+    assert [(last, days.min(), days.max()) for last, days in seen] == [(110, 111, 117), (103, 104, 110)]
+
+
+def test_a_shop_of_a_few_days_gets_no_ranker_and_what_is_popular_instead():
+    shop = random_shop(1, days=4)
+    bundle = reopened(fitted(shop, 4))
+    assert len(bundle.ranker) == 0
+    assert bundle.trees is None
+    everyone = np.arange(len(bundle.customers))
+    np.testing.assert_array_equal(
+        np.argsort(-scores(bundle, everyone, "for-you"), axis=1, kind="stable"),
+        np.argsort(-scores(bundle, everyone, "for-you", "popularity"), axis=1, kind="stable"),
+    )
+
+
+def test_windows_without_purchases_teach_nothing():
+    rows = [("a", "x", day, 1, 0) for day in (1, 2, 3)] + [("b", "y", 100, 1, 0)]
+    assert len(fitted(known(rows), 100).ranker) == 0
+
+
+def test_customers_learned_from_are_at_most_as_many_as_stated(shop, bundle):
+    truth = shop.bought(117, 120)
+    few = ranker.examples(bundle, truth, SETTINGS.model_copy(update={"customers": 7}))
+    assert len(np.unique(few.customer)) == 7
+    part = ranker.examples(bundle, truth, SETTINGS.model_copy(update={"unbought": 0.3}))
+    whole = ranker.examples(bundle, truth, SETTINGS)
+    assert part.bought.sum() == whole.bought.sum()
+    assert 0.2 < (~part.bought).sum() / (~whole.bought).sum() < 0.4
+
+
+@pytest.mark.parametrize("part", ["cut", "other", "fewer features"])
+def test_a_model_that_cannot_be_read_is_refused_when_the_bundle_is_opened(bundle, tmp_path, part):
+    content = {
+        "cut": bundle.ranker[: len(bundle.ranker) // 2],
+        "other": np.frombuffer(b'{"learner":{}}', np.uint8),
+        "fewer features": _of_two_features(),
+    }[part]
+    save(replace(bundle, ranker=content), tmp_path / "bundle")
+    with pytest.raises(BundleError, match="the ranker's model in the bundle"):
+        load(tmp_path / "bundle")
+
+
+def _of_two_features():
+    return trees.written(xgb.train({"objective": "rank:ndcg"}, xgb.DMatrix(np.eye(2), [1, 0], qid=[0, 0]), 1))
