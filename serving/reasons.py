@@ -21,11 +21,11 @@ def reasons(bundle: Bundle, customer: int, products: Array, component: str) -> l
     bought, is_new = bundle.bought(customer), bundle.new[products].tolist()
     taste = _most(bought, _losses(bundle, customer, products), 0.0)
     alike = _most(bought, bundle.content_factors[products] @ bundle.content_factors[bought].T, ALIKE)
-    return [("alike", a) if new else _taste(t) for new, t, a in zip(is_new, taste, alike, strict=True)]
-
-
-def _taste(because: tuple[int, ...]) -> Reason:
-    return ("taste" if because else "trending", because)
+    otherwise: Kind = "taste" if component == "als" else "trending"
+    return [
+        ("alike", a) if new else ("taste" if t else otherwise, t)
+        for new, t, a in zip(is_new, taste, alike, strict=True)
+    ]
 
 
 def _most(bought: Array, speaking: Array, floor: float) -> list[tuple[int, ...]]:

@@ -16,8 +16,8 @@ COMMAND = Path(sys.executable).with_name("nightshelf")
 SHOP = Shop(start=dt.date(2026, 9, 1), customers=300, products=200, orders_per_day=40)
 PHONE = "79165396205"
 PASSWORD = "not to be seen"
-HEADER = "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID"
-LINE = f"1,85123A,HEART,{{}},2011-12-01 10:00:00,2.55,{PHONE}"
+HEADER = "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country"
+LINE = f"1,85123A,HEART,{{}},2011-12-01 10:00:00,2.55,{PHONE},France"
 GOOD = "\n".join([HEADER, LINE.format(6), ""])
 BAD = "\n".join([HEADER, LINE.format(0), ""])
 FILES = ("retrain", "--source", "files", "--mapping", "online_retail_ii", "--path")

@@ -103,8 +103,8 @@ def test_reasons_are_purchases_or_the_trend(bundle):
             elif item.kind == "taste":
                 assert item.because
                 assert own.issuperset(item.because)
-                pulls = bundle.item_factors[list(item.because)] @ bundle.item_factors[item.product]
-                assert (pulls > 0).all()
+                lost = _losses(bundle, customer, np.array([item.product]))[0]
+                assert (lost[np.isin(bundle.bought(customer), item.because)] > 0).all()
             else:
                 assert (item.kind, item.because) == ("trending", ())
 
