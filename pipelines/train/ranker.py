@@ -40,7 +40,7 @@ class RankerSettings(BaseModel):
 
     windows: int = Field(3, ge=1)  # that it learns from, each before the next
     window_days: int = Field(28, ge=1)  # at most; a short history has shorter windows
-    trees: int = Field(150, ge=1)
+    trees: int = Field(200, ge=1)
     depth: int = Field(6, ge=1)
     learning_rate: float = Field(0.1, gt=0)
     unbought: float = Field(0.2, gt=0, le=1)  # share of the candidates not bought that it learns from
