@@ -21,6 +21,7 @@ from serving.bundle import load, save
 from serving.errors import BundleError
 from serving.features import candidates
 from serving.ranker import ranker as ranked
+from serving.reasons import _losses
 from serving.recommender import LANES, recommend, scores
 
 SETTINGS = RankerSettings(windows=2, window_days=7, trees=30, unbought=1.0)
