@@ -28,7 +28,9 @@ HELD = "held"
 LIVE_AS_OF = "live_as_of"
 MEASURED = {lane: flat_name(NDCG, lane) for lane in LANES}
 SERVING = Path(serving.__file__).parent
-REQUIREMENTS = ["mlflow-skinny", "numpy", "pandas", "pydantic", "pydantic-settings", "starlette"]
+REQUIREMENTS = [
+    *("mlflow-skinny", "numpy", "pandas", "pydantic", "pydantic-settings", "starlette", "xgboost-cpu"),
+]
 EXAMPLE = [{"customer": "+7 (905) 545-5709", "lane": "for-you", "n": 10}]  # nobody's number
 
 
