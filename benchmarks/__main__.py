@@ -16,6 +16,7 @@ from benchmarks import (
     night,
     quality,
     reranking,
+    scaling,
     solvers,
     validation,
 )
@@ -42,6 +43,7 @@ def main() -> None:
         parts.append(groups.compare(Path(folder) / "retail"))
         parts.append(reranking.compare(Path(folder) / "retail"))
         parts.append(evaluation.compare())
+        parts.append(scaling.compare())
         parts.append(extraction.compare(Path(folder) / "extraction"))
         parts.append(first_answer.demo_shop(Path(folder) / "clone"))
     FIGURES.write_text("\n".join(parts))

@@ -222,7 +222,8 @@ def _with_baselines(
         if best and found and loses(found, sweep.gate.tolerance):
             lanes[lane] = measured_as[lane] = best
             reasons.append(f"{lane}: {best} answers it, what was to answer it has NDCG@10 {found}")
-    chosen = settled.chosen.model_copy(update={"lanes": lanes})
+    ranker = settled.chosen.ranker if "ranker" in lanes.values() else None  # none is trained for nothing
+    chosen = settled.chosen.model_copy(update={"lanes": lanes, "ranker": ranker})
     return replace(settled, chosen=chosen, measured_as=measured_as, reasons=reasons)
 
 

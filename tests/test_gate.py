@@ -20,6 +20,7 @@ from pipelines.gate import (
 )
 from pipelines.sweep import Chosen, HalfLives, load
 from pipelines.train.als import AlsSettings
+from pipelines.train.ranker import RankerSettings
 from serving.recommender import LANES
 
 CUSTOMERS = 500
@@ -105,6 +106,15 @@ def test_the_challenger_is_measured_as_what_answers_each_lane(seed):
     own = challenger(table, settle(table, CHOSEN, None, load()))
     assert own[MODEL].unique().to_pylist() == [CHALLENGER]
     assert own[NDCG].to_pylist() == table.filter(pc.equal(table[MODEL], "repurchase"))[NDCG].to_pylist()
+
+
+def test_a_ranker_that_answers_no_lane_is_not_trained(seed):
+    ranked = CHOSEN.model_copy(update={"ranker": RankerSettings(), "lanes": dict.fromkeys(LANES, "ranker")})
+    settings = [
+        settle(judged(seed, **BASELINES, sweep=mean), ranked, None, load()).chosen for mean in (0.4, 0.2)
+    ]
+    assert [one.lanes["discover"] for one in settings] == ["ranker", "repurchase"]
+    assert [one.ranker for one in settings] == [RankerSettings(), None]
 
 
 def test_a_lane_that_is_surely_worse_than_a_baseline_is_answered_by_it(seed):
