@@ -43,7 +43,7 @@ class RankerSettings(BaseModel):
     trees: int = Field(200, ge=1)
     depth: int = Field(6, ge=1)
     learning_rate: float = Field(0.1, gt=0)
-    unbought: float = Field(0.2, gt=0, le=1)  # share of the candidates not bought that it learns from
+    unbought: float = Field(0.1, gt=0, le=1)  # share of the candidates not bought that it learns from
     customers: int = Field(4000, ge=1)  # drawn of a window at most
 
 
