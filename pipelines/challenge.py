@@ -35,7 +35,7 @@ from pipelines.sweep import Candidate, Chosen
 from pipelines.train import rules
 from pipelines.train.bundle import learn, reopened
 from serving import bundle as bundles
-from serving.bundle import Bundle
+from serving.bundle import Array, Bundle
 from serving.errors import BundleError, NightshelfError
 from serving.recommender import BASELINES, learned
 from serving.registry import BUNDLE
@@ -81,12 +81,13 @@ def evaluate(night: Night) -> dict[str, Any]:
             f"what is measured has seen {date_of(seen)}, a day of the test window: it can't be judged by it"
         )
     groups = evaluation.customer_groups(before)
-    judged = [evaluation.evaluate(bundle, truth, gate.SWEEP, groups=groups)]
-    models = (*BASELINES, *learned(bundle))
-    judged += [evaluation.evaluate(bundle, truth, name, name, groups) for name in models]
+    components = _components(bundle, truth, groups)
+    judged = [components, gate.composed(components, choice.lanes, gate.SWEEP)]
     if held:
-        other = _fitted(night, before, products, held)
-        judged.append(evaluation.evaluate(other, truth, gate.CHAMPION, groups=groups))
+        if held.model_copy(update={"lanes": choice.lanes}) != choice:
+            other = _fitted(night, before, products, held)
+            components = _components(other, truth, groups)
+        judged.append(gate.composed(components, held.lanes, gate.CHAMPION))
     table = pa.concat_tables(judged)
     settled = gate.settle(evaluation.known_only(table), choice, held, sweep.load())
     if strength := _strength(night, settled.chosen):
@@ -178,6 +179,12 @@ def _strength(night: Night, chosen: Chosen) -> float:
     tracking.client().log_dict(night.run_id, told, "business.json")
     tracking.log(night.run_id, metrics={"strength": strength})
     return strength
+
+
+def _components(bundle: Bundle, truth: Interactions, groups: Array) -> pa.Table:
+    """The measures of each component of a bundle, under its name."""
+    names = (*BASELINES, *learned(bundle))
+    return pa.concat_tables([evaluation.evaluate(bundle, truth, name, name, groups) for name in names])
 
 
 def _since(night: Night, served: Bundle | None) -> pa.Table | None:

@@ -95,10 +95,15 @@ def settle(judged: pa.Table, choice: Chosen, champion: Chosen | None, sweep: Swe
 
 def challenger(judged: pa.Table, settled: Settled) -> pa.Table:
     """The rows of a table of measures that are the challenger's, under its name."""
-    own = [_rows(judged, model, lane) for lane, model in settled.measured_as.items()]
+    return composed(judged, settled.measured_as, CHALLENGER)
+
+
+def composed(judged: pa.Table, measured_as: Mapping[str, str], name: str) -> pa.Table:
+    """The rows of a model under a name, each lane's being those of the model that answers it."""
+    own = [_rows(judged, model, lane) for lane, model in measured_as.items()]
     rows = pa.concat_tables(own)
     at = rows.schema.get_field_index(MODEL)
-    return rows.set_column(at, MODEL, pa.repeat(CHALLENGER, rows.num_rows))
+    return rows.set_column(at, MODEL, pa.repeat(name, rows.num_rows))
 
 
 def conditions(judged: pa.Table, live: pa.Table | None, sweep: SweepFile) -> list[Condition]:

@@ -86,16 +86,30 @@ def scores(
     that nobody has bought yet is no answer of a baseline, and of no component unless it is one of the
     bundle's new ones.
     """
-    asked = component or bundle.manifest["lanes"][lane]
-    values = (asked if callable(asked) else SCORES[asked])(bundle, customers).astype(np.float32, copy=False)
-    unknown = bundle.popularity == 0
-    values[:, (unknown & ~bundle.new if asked in LEARNED else unknown) | bundle.hidden] = -np.inf
+    values = scores_by(component or bundle.manifest["lanes"][lane], bundle, customers)
     if allowed is not None:
         values[:, ~allowed] = -np.inf
+    return in_lane(bundle, customers, lane, values, as_scored=component is not None)
+
+
+def scores_by(component: str | Scorer, bundle: Bundle, customers: Array) -> Array:
+    """The scores of a component in any lane, -inf for what it can't tell of or a rule excludes, (n, P)."""
+    scorer = component if callable(component) else SCORES[component]
+    values = scorer(bundle, customers).astype(np.float32, copy=False)
+    unknown = bundle.popularity == 0
+    values[:, (unknown & ~bundle.new if component in LEARNED else unknown) | bundle.hidden] = -np.inf
+    return values
+
+
+def in_lane(bundle: Bundle, customers: Array, lane: Lane, values: Array, as_scored: bool) -> Array:
+    """The scores, (n, P), changed in place to -inf where the lane excludes a product.
+
+    Re-ranked by the products' weight, unless they are to stay `as_scored`.
+    """
     if lane != "for-you":
         bought = bought_mask(bundle, customers)
         values[bought if lane == "discover" else ~bought] = -np.inf
-    return values if component or not strength(bundle) else _by_weight(bundle, values)
+    return values if as_scored or not strength(bundle) else _by_weight(bundle, values)
 
 
 def strength(bundle: Bundle) -> float:

@@ -1,8 +1,7 @@
 """One row per lane and judged customer: the answers of a bundle beside what was bought."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 import pyarrow as pa
@@ -15,11 +14,9 @@ from pipelines.evaluate.ranking import NOBODY, Ranking, rank, rank_metrics, rmse
 from pipelines.evaluate.traits import trait_metrics, traits
 from pipelines.split import Interactions
 from serving.bundle import Array, Bundle
-from serving.recommender import LANES, Lane, Scorer, scores, strength, trend_scores
+from serving.recommender import LANES, Lane, Scorer, in_lane, scores_by, strength, trend_scores
 
 CELLS = 2**22  # scores at once; a cell takes some 30 bytes
-
-Answers = Callable[[Array], Array]  # (n,) rows of the bundle to (n, P) scores
 
 
 @dataclass(frozen=True)
@@ -33,12 +30,12 @@ class Window:
 
 
 @dataclass(frozen=True)
-class Question:
-    """Who is answered in a lane, by which scores."""
+class Answers:
+    """What n people are answered in a lane."""
 
     lane: Lane
     people: Array  # (n,) rows of the window
-    answers: Answers
+    values: Array  # (n, P)
     preferences: bool  # whether a score says how likely 1 is, rather than 0
 
 
@@ -57,15 +54,16 @@ def evaluate(
     alone, as group `unknown`. A metric is null where a customer has nothing to measure it on.
     """
     window, known = _window(bundle, truth, groups), traits(bundle)
-    parts = [SCHEMA.empty_table()]
-    for question in _questions(bundle, window, component):
-        for people, values, ranking in _ranked(window, question, bundle.popularity > 0):
+    parts: dict[Lane, list[pa.Table]] = {lane: [SCHEMA.empty_table()] for lane in LANES}
+    sold = bundle.popularity > 0
+    for answers in (*_known(bundle, window, component), *_strangers(bundle, window, component)):
+        for people, values, ranking in _ranked(window, answers, sold):
             metrics = rank_metrics(ranking) | trait_metrics(ranking, known)
-            if question.preferences:
+            if answers.preferences:
                 metrics[RMSE] = rmse(values, ranking)
-            constant = {MODEL: model, LANE: question.lane, CATALOGUE: len(bundle.products)}
-            parts.append(_table(window, people, metrics, ranking, constant))
-    return pa.concat_tables(parts)
+            constant = {MODEL: model, LANE: answers.lane, CATALOGUE: len(bundle.products)}
+            parts[answers.lane].append(_table(window, people, metrics, ranking, constant))
+    return pa.concat_tables([table for lane in LANES for table in parts[lane]])
 
 
 def _window(bundle: Bundle, truth: Interactions, groups: Array | None) -> Window:
@@ -80,35 +78,47 @@ def _window(bundle: Bundle, truth: Interactions, groups: Array | None) -> Window
     )
 
 
-def _questions(bundle: Bundle, window: Window, component: str | Scorer | None) -> Iterator[Question]:
-    """Known customers in each lane; the others as strangers, who are answered what trends."""
-    buyers = np.flatnonzero(np.diff(window.bought.indptr) > 0)
-    known = window.row[buyers] >= 0
-    for lane in LANES:
-        answers = partial(scores, bundle, lane=lane, component=component)
-        is_preference = component is not None or not strength(bundle)
-        is_preference &= (component or bundle.manifest["lanes"][lane]) == "als"
-        yield Question(lane, buyers[known], answers, is_preference and not (bundle.boost != 1).any())
+def _known(bundle: Bundle, window: Window, component: str | Scorer | None) -> Iterator[Answers]:
+    """What known customers are answered in each lane; a component scores once for all lanes."""
+    lanes = {lane: component or bundle.manifest["lanes"][lane] for lane in LANES}
+    as_scored = component is not None
+    plain = (as_scored or not strength(bundle)) and not (bundle.boost != 1).any()
+    for people in _batches(window, window.row >= 0):
+        rows, scored = window.row[people], dict[str | Scorer, Array]()
+        for lane, asked in lanes.items():
+            if asked not in scored:
+                scored[asked] = scores_by(asked, bundle, rows)
+            values = in_lane(bundle, rows, lane, scored[asked].copy(), as_scored)
+            yield Answers(lane, people, values, plain and asked == "als")
+
+
+def _strangers(bundle: Bundle, window: Window, component: str | Scorer | None) -> Iterator[Answers]:
+    """What trends, or is popular, for who was unknown at the cut."""
     everyone = trend_scores(bundle, bundle.popularity if component == "popularity" else bundle.trend)
-    yield Question("for-you", buyers[~known], lambda rows: np.tile(everyone, (len(rows), 1)), False)
+    for people in _batches(window, window.row < 0):
+        yield Answers("for-you", people, np.tile(everyone, (len(people), 1)), False)
 
 
-def _ranked(window: Window, question: Question, sold: Array) -> Iterator[tuple[Array, Array, Ranking]]:
-    """People who bought something that the lane may answer, their scores and ranking, in batches.
+def _batches(window: Window, among: Array) -> Iterator[Array]:
+    """The buyers among the customers of a window, so many at once as memory allows."""
+    buyers = np.flatnonzero((np.diff(window.bought.indptr) > 0) & among)
+    size = max(1, CELLS // window.bought.shape[1])
+    yield from (buyers[start : start + size] for start in range(0, len(buyers), size))
+
+
+def _ranked(window: Window, answers: Answers, sold: Array) -> Iterator[tuple[Array, Array, Ranking]]:
+    """People who bought something that the lane may answer, their scores and ranking; nothing without any.
 
     sold: (P,) bool, what had a buyer at the cut. Nothing else is true, though some models may answer it:
     all are judged by the same purchases.
     """
-    size = max(1, CELLS // window.bought.shape[1])
-    for start in range(0, len(question.people), size):
-        people = question.people[start : start + size]
-        values = question.answers(window.row[people])
-        rows, products = window.bought[people].nonzero()
-        allowed = (values[rows, products] > -np.inf) & sold[products]
-        judged, row = np.unique(rows[allowed], return_inverse=True)
-        if len(judged):
-            values = values if len(judged) == len(people) else values[judged]
-            yield people[judged], values, rank(values, row, products[allowed])
+    people, values = answers.people, answers.values
+    rows, products = window.bought[people].nonzero()
+    allowed = (values[rows, products] > -np.inf) & sold[products]
+    judged, row = np.unique(rows[allowed], return_inverse=True)
+    if len(judged):
+        values = values if len(judged) == len(people) else values[judged]
+        yield people[judged], values, rank(values, row, products[allowed])
 
 
 def _table(
