@@ -36,7 +36,7 @@ def demo_shop(folder: Path) -> str:
         run.wait()
     return (
         "## The demo shop, from a clone to the first answer\n\n"
-        "`make run`, packages already downloaded, default sweep of 17 candidates, through Airflow:\n"
+        "`make run`, packages already downloaded, default sweep of 19 candidates, through Airflow:\n"
         f"**{answered:.0f} s** (allowed: 240 s), {installed:.0f} s of them for the environment.\n"
     )
 

@@ -56,7 +56,6 @@ class Bundle:
     group_start: Array  # (G + 1,) int64, where the products of a group begin
     group_product: Array  # (T,) int32, by falling trend, the first thousand of a group
     group_trend: Array  # (T,) float32, distinct buyers of the group, recent ones weighing more
-    customer_group: Array  # (C,) int32, -1 where a customer is in none of the groups
     history_start: Array  # (C + 1,) int64, where a customer's rows of the history begin
     history_product: Array  # (H,) int32
     history_orders: Array  # (H,) int32, orders that held the product
@@ -224,7 +223,7 @@ def _array(folder: Path, name: str, manifest: Manifest) -> Array:
 def _check_shapes(bundle: Bundle) -> None:
     customers, products = len(bundle.customers), len(bundle.products)
     expected = {"history_start": customers + 1, "user_factors": customers, "rule_start": products + 1}
-    expected |= {"customer_group": customers, "group_start": len(bundle.groups) + 1}
+    expected["group_start"] = len(bundle.groups) + 1
     expected["customer_traits"] = customers
     expected |= dict.fromkeys(PER_PRODUCT, products)
     expected |= dict.fromkeys(PER_PURCHASE, int(bundle.history_start[-1]))

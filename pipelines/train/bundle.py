@@ -189,7 +189,6 @@ def build(
         group_start=within.start,
         group_product=within.product,
         group_trend=within.trend,
-        customer_group=within.customer,
         history_start=history.start,
         history_product=history.product,
         history_orders=history.orders,

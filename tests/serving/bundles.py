@@ -52,7 +52,6 @@ def small(products: Sequence[str] = PRODUCTS) -> Bundle:
         group_start=np.array([0, 2, 3]),
         group_product=np.array([6, 0, 1], dtype=np.int32),
         group_trend=np.array([0.5, 0.25, 1], dtype=np.float32),
-        customer_group=np.array([0, -1], dtype=np.int32),
         history_start=np.array([0, 2, 4]),
         history_product=np.concatenate([row[1] for row in rows]).astype(np.int32),
         history_orders=np.concatenate([row[2] for row in rows]).astype(np.int32),
