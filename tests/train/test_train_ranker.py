@@ -178,3 +178,33 @@ def test_a_model_that_cannot_be_read_is_refused_when_the_bundle_is_opened(bundle
 
 def _of_two_features():
     return trees.written(xgb.train({"objective": "rank:ndcg"}, xgb.DMatrix(np.eye(2), [1, 0], qid=[0, 0]), 1))
+
+
+@pytest.mark.parametrize(("liking", "place"), [(10.0, 0), (0.0, None), (-10.0, None)])
+def test_a_new_product_stands_where_the_customers_taste_puts_it(bundle, liking, place):
+    product, customer = 39, 0
+    sold, factors = bundle.popularity.copy(), bundle.item_factors.copy()
+    sold[product], factors[product] = 0, liking * bundle.user_factors[customer]
+    new = np.arange(len(sold)) == product
+    introduced = replace(bundle, popularity=sold, new=new, item_factors=factors)
+    values = ranked(introduced, np.array([customer, 1]))[customer]
+    rows, products = candidates(introduced, np.array([customer]))
+    assert product not in products[rows == 0]
+    by_score = np.sort(values[products])[::-1]
+    assert values[product] == (by_score[place] if place is not None else 0)
+    answered = recommend(introduced, customer, "for-you", 3)
+    assert (product in [item.product for item in answered]) == (place == 0)
+
+
+def test_a_new_product_between_two_candidates_has_the_score_of_the_second(bundle):
+    product, customers = 39, np.array([0])
+    sold, factors = bundle.popularity.copy(), bundle.item_factors.copy()
+    sold[product] = 0
+    new = np.arange(len(sold)) == product
+    introduced = replace(bundle, popularity=sold, new=new)
+    _, products = candidates(introduced, customers)
+    tastes = np.sort(bundle.item_factors[products] @ bundle.user_factors[0])[::-1]
+    user = bundle.user_factors[0]
+    factors[product] = user * (tastes[2] + tastes[3]) / 2 / (user @ user)
+    values = ranked(replace(introduced, item_factors=factors), customers)[0]
+    assert values[product] == np.sort(values[products])[::-1][3]
