@@ -6,6 +6,9 @@ from serving.bundle import Array, Bundle
 from serving.features import candidates, features
 
 BEHIND = 1.0  # what lies between the last candidate and the first of the rest
+# What a taste counts that a description alone foretells. On Online Retail II, four weeks before the test
+# window, new products that are shown are then bought as often as the others, or rather more.
+DOUBT = 0.5
 
 
 def ranker(bundle: Bundle, customers: Array) -> Array:
@@ -38,7 +41,7 @@ def _place_new(bundle: Bundle, customers: Array, values: Array, rows: Array, pro
     new = np.flatnonzero(bundle.new)
     pairs = np.einsum("mk,mk->m", bundle.user_factors[customers[rows]], bundle.item_factors[products])
     tastes = pairs * bundle.boost[products]
-    of_new = bundle.user_factors[customers] @ bundle.item_factors[new].T * bundle.boost[new]
+    of_new = bundle.user_factors[customers] @ bundle.item_factors[new].T * bundle.boost[new] * DOUBT
     ends = np.searchsorted(rows, np.arange(len(customers) + 1))
     for row, pleased in enumerate(of_new):
         own = slice(ends[row], ends[row + 1])

@@ -20,6 +20,7 @@ from serving import trees
 from serving.bundle import load, save
 from serving.errors import BundleError
 from serving.features import candidates
+from serving.ranker import DOUBT
 from serving.ranker import ranker as ranked
 from serving.reasons import _losses
 from serving.recommender import LANES, recommend, scores
@@ -205,6 +206,6 @@ def test_a_new_product_between_two_candidates_has_the_score_of_the_second(bundle
     _, products = candidates(introduced, customers)
     tastes = np.sort(bundle.item_factors[products] @ bundle.user_factors[0])[::-1]
     user = bundle.user_factors[0]
-    factors[product] = user * (tastes[2] + tastes[3]) / 2 / (user @ user)
+    factors[product] = user * (tastes[2] + tastes[3]) / 2 / (user @ user) / DOUBT
     values = ranked(replace(introduced, item_factors=factors), customers)[0]
     assert values[product] == np.sort(values[products])[::-1][3]
