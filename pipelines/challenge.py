@@ -1,10 +1,8 @@
-"""From the sweep's choice to a champion: measured, registered, judged, promoted.
+"""From the sweep's choice to a challenger: measured beside others, settled, registered.
 
-The wiring of the second half of a night; what each step found is in MLflow and in the lake.
+Wiring; what each step found is in MLflow and in the lake.
 """
 
-import datetime as dt
-import json
 import logging
 import tempfile
 from dataclasses import replace
@@ -19,18 +17,15 @@ from pipelines import (
     lake,
     live,
     pinned,
-    promotion,
     publish,
     registry,
-    soundness,
     sweep,
     tracking,
 )
 from pipelines import evaluate as evaluation
-from pipelines.gate import Condition, Settled
+from pipelines.gate import Settled
 from pipelines.night import Night
-from pipelines.registry import Champion
-from pipelines.split import Interactions, date_of, day_number
+from pipelines.split import Interactions, date_of
 from pipelines.sweep import Candidate, Chosen
 from pipelines.train import rules
 from pipelines.train.bundle import learn, reopened
@@ -40,9 +35,8 @@ from serving.errors import BundleError, NightshelfError
 from serving.recommender import BASELINES, learned
 from serving.registry import BUNDLE
 
-CHOSEN, VERSION, DECISION, SETTINGS = "chosen", "version", "decision", "settings"
+CHOSEN, VERSION, SETTINGS = "chosen", "version", "settings"
 AGAINST = "against"  # the version that served when the challenger was measured
-STEADY_DAYS = 7  # after which other answers than the champion's are to be expected
 DAYS = 30  # whose measures, customer by customer, are kept in the lake
 NEW, KEPT = "the sweep's", "the champion's"
 
@@ -52,7 +46,7 @@ log = logging.getLogger(__name__)
 def check_live(night: Night) -> dict[str, Any]:
     """The champion's measures on the orders since it was fitted; nothing where it can't be asked."""
     champion = registry.champion()
-    bundle = _opened(champion.version) if champion else None
+    bundle = opened(champion.version) if champion else None
     if champion is None or bundle is None:
         return {}
     known, _, _ = pinned.known(night)
@@ -75,7 +69,7 @@ def evaluate(night: Night) -> dict[str, Any]:
     held = champion.chosen.model_copy(update={"strength": 0.0}) if champion else None
     known, products, cut = pinned.known(night)
     before, truth = known.until(cut.validation), known.bought(cut.validation, cut.test)
-    bundle = other = _fitted(night, before, products, choice)
+    bundle = other = fitted(night, before, products, choice)
     if (seen := live.last_day(bundle)) > cut.validation:
         raise NightshelfError(
             f"what is measured has seen {date_of(seen)}, a day of the test window: it can't be judged by it"
@@ -85,7 +79,7 @@ def evaluate(night: Night) -> dict[str, Any]:
     judged = [components, gate.composed(components, choice.lanes, gate.SWEEP)]
     if held:
         if held.model_copy(update={"lanes": choice.lanes}) != choice:
-            other = _fitted(night, before, products, held)
+            other = fitted(night, before, products, held)
             components = _components(other, truth, groups)
         judged.append(gate.composed(components, held.lanes, gate.CHAMPION))
     table = pa.concat_tables(judged)
@@ -104,7 +98,7 @@ def evaluate(night: Night) -> dict[str, Any]:
 
 def register(night: Night) -> dict[str, Any]:
     """Fits the challenger's settings on everything and registers that bundle as a new version."""
-    chosen = _chosen(night)
+    chosen = chosen_of(night)
     known, products, cut = pinned.known(night)
     bundle = publish.fit(night, known.until(cut.test), products, chosen)
     with tempfile.TemporaryDirectory() as beside:
@@ -114,56 +108,23 @@ def register(night: Night) -> dict[str, Any]:
     return {"version": version}
 
 
-def judge(night: Night) -> dict[str, Any]:
-    """The verdict on the registered version, written to MLflow with its reasons."""
-    version, champion = tracking.tag(night.run_id, VERSION) or "", registry.champion()
-    if (now := champion.version if champion else "") != (then := tracking.tag(night.run_id, AGAINST)):
-        raise _meanwhile(now, version, then)
-    judged = evaluation.known_only(lake.read(pinned.own(night, lake.EVALUATION)))
-    served = _opened(champion.version) if champion else None
-    since = _since(night, served)
-    found = [
-        *gate.conditions(judged, since, sweep.load()),
-        *_of_bundle(night, version, served, judged),
-        *(_of_champion(night, champion, judged, since) if champion else []),
-    ]
-    decision = gate.decide(found, champion is not None)
-    told: dict[str, Any] = {"verdict": decision.verdict, "reasons": decision.reasons, "version": version}
-    told |= {"champion": champion.version if champion else None, "lanes": _chosen(night).lanes}
-    tracking.log(night.run_id, tags={"verdict": decision.verdict, DECISION: json.dumps(told)})
-    full = told | {"conditions": [vars(one) for one in found]}
-    tracking.client().log_dict(night.run_id, full, "decision.json")
-    registry.note(version, registry.verdict_tags(decision.verdict, decision.reasons))
-    return told
-
-
-def promote(night: Night) -> dict[str, Any]:
-    """The version that serves by the gate's verdict, or None where it was refused.
-
-    Raises NightshelfError where another version serves by now than the one it was compared with.
-    """
-    decision = json.loads(tracking.tag(night.run_id, DECISION) or "{}")
-    version = decision["version"]
-    if decision["verdict"] == "REFUSED":
-        promotion.refuse(version, decision["reasons"])
-        return {"version": None}
-    serving = registry.champion()
-    if serving and serving.version not in (decision["champion"], version):
-        raise _meanwhile(serving.version, version, decision["champion"])
-    promotion.promote(version, f"{decision['verdict']} on the night of {night.as_of}", decision["verdict"])
-    return {"version": version}
-
-
-def _meanwhile(now: str, version: str, then: str | None) -> NightshelfError:
-    return NightshelfError(
-        f"version {now or 'none'} was promoted meanwhile, and version {version} was compared with"
-        f" {then or 'none'}: the next night compares anew"
-    )
-
-
-def _fitted(night: Night, before: Interactions, products: pa.Table, chosen: Chosen) -> Bundle:
+def fitted(night: Night, before: Interactions, products: pa.Table, chosen: Chosen) -> Bundle:
     """The bundle of what was known before a cut, without rules: they answer no lane."""
     return reopened(learn(before, products, chosen, rules.none(products.num_rows), night.solver))
+
+
+def opened(version: str) -> Bundle | None:
+    """The champion's bundle, or None where it can't be read: then it is no measure for others."""
+    try:
+        return registry.bundle(version)
+    except BundleError as error:
+        log.warning("the champion's bundle can't be read, nothing is compared with it: %s", error)
+        return None
+
+
+def chosen_of(night: Night) -> Chosen:
+    """The settings that the night's challenger is fitted with."""
+    return Chosen.model_validate_json(tracking.tag(night.run_id, CHOSEN) or "{}")
 
 
 def _strength(night: Night, chosen: Chosen) -> float:
@@ -171,7 +132,7 @@ def _strength(night: Night, chosen: Chosen) -> float:
     known, products, cut = pinned.known(night)
     if not business.differ(products):
         return 0.0
-    bundle = _fitted(night, known.until(cut.train), products, chosen)
+    bundle = fitted(night, known.until(cut.train), products, chosen)
     bounds = sweep.load().business
     tried = business.tried(bundle, known.bought(cut.train, cut.validation), bounds)
     strength = business.strongest(tried, bounds)
@@ -185,65 +146,6 @@ def _components(bundle: Bundle, truth: Interactions, groups: Array) -> pa.Table:
     """The measures of each component of a bundle, under its name."""
     names = (*BASELINES, *learned(bundle))
     return pa.concat_tables([evaluation.evaluate(bundle, truth, name, name, groups) for name in names])
-
-
-def _since(night: Night, served: Bundle | None) -> pa.Table | None:
-    """Champion and challenger on the orders since: settings fitted to what the champion knew, no more."""
-    if served is None or not lake.exists(table := pinned.own(night, lake.LIVE)):
-        return None
-    judged = evaluation.known_only(lake.read(table))
-    if not judged.num_rows:
-        return None
-    known, products, _ = pinned.known(night)
-    bundle = _fitted(night, known.until(live.last_day(served)), products, _chosen(night))
-    return evaluation.known_only(pa.concat_tables([judged, live.judge(bundle, known, gate.CHALLENGER)]))
-
-
-def _of_bundle(night: Night, version: str, served: Bundle | None, judged: pa.Table) -> list[Condition]:
-    """What the registered bundle, as the registry gives it, is by itself and beside the champion's."""
-    try:
-        return _asked(night, registry.bundle(version), served, judged)
-    except BundleError as error:
-        return [Condition("the bundle is whole", False, str(error))]
-    except (ArithmeticError, LookupError, TypeError, ValueError) as error:
-        return [Condition("the bundle answers", False, f"asking it fails ({type(error).__name__})")]
-
-
-def _asked(night: Night, bundle: Bundle, served: Bundle | None, judged: pa.Table) -> list[Condition]:
-    lanes = _chosen(night).lanes
-    if bundle.manifest.get("lanes") != lanes:
-        return [Condition("lanes are answered as measured", False, "the bundle's lanes are other ones")]
-    known, _, cut = pinned.known(night)
-    truth, bounds = known.bought(cut.validation, cut.test), sweep.load().gate
-    found = [*soundness.soundness(bundle, bounds), *soundness.remembers(bundle, truth, judged, bounds)]
-    if served:
-        found.append(soundness.kept(bundle, served, bounds))
-        age = day_number(night.as_of) - live.last_day(served)
-        if tracking.tag(night.run_id, SETTINGS) == KEPT and age <= STEADY_DAYS:
-            found += soundness.steady(bundle, served, bounds)
-    return found
-
-
-def _of_champion(
-    night: Night, champion: Champion, judged: pa.Table, since: pa.Table | None
-) -> list[Condition]:
-    """What the champion's own night and a rollback ask for."""
-    is_young = champion.as_of >= str(night.as_of - dt.timedelta(days=STEADY_DAYS))
-    found = gate.plausible(judged, champion.measured, sweep.load(), is_young)
-    found += gate.foretold(since, champion.measured, sweep.load())
-    if champion.held and tracking.tag(night.run_id, SETTINGS) != NEW:
-        told = f"only what surely beats version {champion.version} follows, or what a person promotes"
-        found.append(Condition("a rollback holds", False, f"{champion.held}: {told}"))
-    return found
-
-
-def _opened(version: str) -> Bundle | None:
-    """The champion's bundle, or None where it can't be read: then it is no measure for others."""
-    try:
-        return registry.bundle(version)
-    except BundleError as error:
-        log.warning("the champion's bundle can't be read, nothing is compared with it: %s", error)
-        return None
 
 
 def _tried(night: Night) -> list[tuple[Candidate, sweep.Metrics]]:
@@ -288,7 +190,3 @@ def _differences(judged: pa.Table) -> dict[str, dict[str, dict[str, float]]]:
         }
         for model in sorted(others)
     }
-
-
-def _chosen(night: Night) -> Chosen:
-    return Chosen.model_validate_json(tracking.tag(night.run_id, CHOSEN) or "{}")

@@ -156,16 +156,16 @@ def register(night: Night) -> dict[str, Any]:
 
 def gate(night: Night) -> dict[str, Any]:
     """The verdict on that version, with its reasons."""
-    from pipelines import challenge
+    from pipelines import verdict
 
-    return challenge.judge(night)
+    return verdict.judge(night)
 
 
 def publish(night: Night) -> dict[str, Any]:
     """The version that serves from now on, or None where the gate refused it."""
-    from pipelines import challenge
+    from pipelines import verdict
 
-    return challenge.promote(night)
+    return verdict.promote(night)
 
 
 def smoke(night: Night) -> dict[str, Any]:

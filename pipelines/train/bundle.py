@@ -83,7 +83,6 @@ def _factorised(
         manifest,
         described,
         grouped,
-        chosen.als.trend_power,
         ranked=chosen.ranker is not None,
     )
 
@@ -134,7 +133,6 @@ def build(
     manifest: dict[str, Any],
     described: Array | None = None,
     grouped: pa.Table = groups.NOBODY,
-    trend_power: float = 0.0,
     ranked: bool = False,
 ) -> Bundle:
     """The bundle of the interactions known at a cut; what a ranker looks at is in it, where `ranked`.
@@ -142,65 +140,83 @@ def build(
     products: the table `products`, sorted as the interactions' product ids. described: (P, d) their
     content vectors; none has a description where None. grouped: the table `groups`.
     """
-    last = int(known.day.max())
-    history, fitted = repurchase.history(known, half_lives.repurchase), factors.settings
-    buyers, trends = trend.popularity(known), trend.trend(known, half_lives.trend)
-    lately = trend.trend(known, trend.BOOST_HALF_LIFE)
-    vectors = content.nothing(len(known.products)) if described is None else described
-    in_stock = products[c.IN_STOCK].to_numpy()
-    new = newcomers.expected(vectors, in_stock, buyers, factors.items, lately)
+    history, size = repurchase.history(known, half_lives.repurchase), len(known.products)
+    vectors = content.nothing(size) if described is None else described
     within = groups.trends(known, grouped, half_lives.trend)
-    looked_at = (
-        ranker.arrays(known, history)
-        if ranked
-        else ranker.nothing(len(known.customers), len(known.products), len(history.product))
-    )
-    counts = {
-        "customers": len(known.customers),
-        "products": len(known.products),
-        "interactions": len(known.day),
-        "rules": len(rules.rule_consequent) + len(rules.triple_consequent),
-        "new_products": len(new.rows),
-        "groups": len(within.names),
-    }
-    window = {"first_day": str(date_of(known.day.min())), "last_day": str(date_of(last))}
-    told = {"recent_days": list(trend.RECENT_DAYS), "window": window, "counts": counts}
-    told["fold_in"] = {
-        "alpha": fitted.alpha,
-        "penalty": factors.penalty,
-        "penalty_per_product": factors.penalty_per_product,
-    }
-    return Bundle(
+    bundle = Bundle(
         customers=known.customers,
         products=known.products,
-        **{
-            name: texts([text or "" for text in products[name].to_pylist()])
-            for name in (c.NAME, c.CATEGORY, c.BRAND)
-        },
-        price=products[c.PRICE].to_numpy(),
-        in_stock=in_stock,
-        weight=weights(products),
-        hidden=hidden(products),
-        popularity=buyers,
-        trend=trends,
-        new=newcomers.among(np.zeros(len(buyers), bool), new.rows, True),
-        recent=trend.recent(known, last),
+        **_catalogue(products),
+        popularity=trend.popularity(known),
+        trend=trend.trend(known, half_lives.trend),
+        recent=trend.recent(known, int(known.day.max())),
         groups=within.names,
         group_start=within.start,
         group_product=within.product,
         group_trend=within.trend,
-        history_start=history.start,
-        history_product=history.product,
-        history_orders=history.orders,
-        history_last=history.last,
-        history_strength=history.strength,
-        history_weight=known.matrix(known.orders * known.decay(fitted.half_life_days)).data * fitted.alpha,
-        user_factors=factors.users,
-        item_factors=newcomers.among(factors.items, new.rows, new.factors),
-        content_factors=vectors,
-        boost=newcomers.among(lately, new.rows, new.trend) ** np.float32(trend_power),
-        **looked_at,
+        **_purchases(known, history, factors.settings),
+        **_factors(known, products, factors, vectors),
+        **(ranker.arrays(known, history) if ranked else ranker.nothing(len(known.customers), size, history)),
         ranker=trees.none(),
         **vars(rules),
-        manifest=told | manifest,
+        manifest={},
     )
+    return replace(bundle, manifest=_told(bundle, known, factors) | manifest)
+
+
+def _catalogue(products: pa.Table) -> dict[str, Array]:
+    names = {
+        name: texts([text or "" for text in products[name].to_pylist()])
+        for name in (c.NAME, c.CATEGORY, c.BRAND)
+    }
+    return names | {
+        "price": products[c.PRICE].to_numpy(),
+        "in_stock": products[c.IN_STOCK].to_numpy(),
+        "weight": weights(products),
+        "hidden": hidden(products),
+    }
+
+
+def _purchases(known: Interactions, history: repurchase.History, fitted: als.AlsSettings) -> dict[str, Array]:
+    confidence = known.matrix(known.orders * known.decay(fitted.half_life_days)).data * fitted.alpha
+    own = {f"history_{name}": array for name, array in vars(history).items()}
+    return own | {"history_weight": confidence}
+
+
+def _factors(
+    known: Interactions, products: pa.Table, factors: als.Factors, vectors: Array
+) -> dict[str, Array]:
+    """The factors, those of products without a sale as their descriptions let expect."""
+    buyers, lately = trend.popularity(known), trend.trend(known, trend.BOOST_HALF_LIFE)
+    new = newcomers.expected(vectors, products[c.IN_STOCK].to_numpy(), buyers, factors.items, lately)
+    boost = newcomers.among(lately, new.rows, new.trend) ** np.float32(factors.settings.trend_power)
+    return {
+        "user_factors": factors.users,
+        "item_factors": newcomers.among(factors.items, new.rows, new.factors),
+        "content_factors": vectors,
+        "new": newcomers.among(np.zeros(len(buyers), bool), new.rows, True),
+        "boost": boost,
+    }
+
+
+def _told(bundle: Bundle, known: Interactions, factors: als.Factors) -> dict[str, Any]:
+    """What a manifest says of a bundle, whatever it was made for."""
+    counts = {
+        "customers": len(bundle.customers),
+        "products": len(bundle.products),
+        "interactions": len(known.day),
+        "rules": len(bundle.rule_consequent) + len(bundle.triple_consequent),
+        "new_products": int(bundle.new.sum()),
+        "groups": len(bundle.groups),
+    }
+    days = {"first_day": known.day.min(), "last_day": known.day.max()}
+    return {
+        "recent_days": list(trend.RECENT_DAYS),
+        "window": {name: str(date_of(day)) for name, day in days.items()},
+        "counts": counts,
+        "fold_in": {
+            "alpha": factors.settings.alpha,
+            "penalty": factors.penalty,
+            "penalty_per_product": factors.penalty_per_product,
+        },
+    }

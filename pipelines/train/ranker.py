@@ -72,9 +72,9 @@ def arrays(known: Interactions, history: History) -> dict[str, Array]:
     }
 
 
-def nothing(customers: int, products: int, purchases: int) -> dict[str, Array]:
+def nothing(customers: int, products: int, history: History) -> dict[str, Array]:
     """The same where there is no ranker: rows without a column."""
-    rows = {"history_traits": purchases, "customer_traits": customers}
+    rows = {"history_traits": len(history.product), "customer_traits": customers}
     rows |= dict.fromkeys(("product_traits", "neighbour_cosine", "basket_cosine"), products)
     places = dict.fromkeys(("neighbours", "basket_neighbours"), np.empty((products, 0), np.int32))
     floats = {name: np.empty((count, 0), np.float32) for name, count in rows.items()}
