@@ -20,7 +20,7 @@ from pipelines.demo.shop import Shop
 from pipelines.evaluate import NDCG, summary
 from pipelines.night import Night
 from pipelines.split import interactions
-from pipelines.train import rules
+from pipelines.train import groups, rules
 from serving.errors import BundleError, NightshelfError
 from serving.recommender import LANES
 
@@ -94,7 +94,8 @@ def prepared(world, number, seed, change=lambda rows: rows):
     lake.write(lake.INTERACTIONS, rows)
     lake.write(lake.PRODUCTS, catalogue(set(rows[c.PRODUCT].to_pylist())))
     lake.write(lake.RULES, rules.SCHEMA.empty_table())
-    pinned.pin(night, lake.INTERACTIONS, lake.PRODUCTS, lake.RULES)
+    lake.write(lake.GROUPS, groups.NOBODY)
+    pinned.pin(night, lake.INTERACTIONS, lake.PRODUCTS, lake.RULES, lake.GROUPS)
     return night
 
 
