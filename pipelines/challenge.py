@@ -28,7 +28,7 @@ from pipelines.night import Night
 from pipelines.split import Interactions, date_of
 from pipelines.sweep import Candidate, Chosen
 from pipelines.train import rules
-from pipelines.train.bundle import learn, reopened
+from pipelines.train.bundle import factorised, learn, reopened
 from serving import bundle as bundles
 from serving.bundle import Array, Bundle
 from serving.errors import BundleError, NightshelfError
@@ -111,6 +111,12 @@ def register(night: Night) -> dict[str, Any]:
 def fitted(night: Night, before: Interactions, products: pa.Table, chosen: Chosen) -> Bundle:
     """The bundle of what was known before a cut, without rules: they answer no lane."""
     return reopened(learn(before, products, chosen, rules.none(products.num_rows), night.solver))
+
+
+def unranked(night: Night, before: Interactions, products: pa.Table, chosen: Chosen) -> Bundle:
+    """The same without the ranker, but with all that it looks at."""
+    silent = rules.none(products.num_rows)
+    return factorised(before, products, chosen, silent, night.solver, {"lanes": chosen.lanes})
 
 
 def opened(version: str) -> Bundle | None:

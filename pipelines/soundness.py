@@ -1,7 +1,7 @@
 """What a bundle must be to serve, whatever its measures say: quick, personal, as measured."""
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
@@ -61,26 +61,38 @@ def ask(bundle: Bundle) -> Answers:
 
 
 def kept(bundle: Bundle, champion: Bundle, bounds: Thresholds) -> Condition:
-    """Whether a bundle still knows what the champion knew customers had bought."""
-    known, before = _purchases(bundle, champion), _purchases(champion, champion)
-    share = np.isin(before, known, assume_unique=True).mean() if len(before) else 1.0
+    """Whether a bundle still knows what the champion knew customers had bought, and as lately."""
+    (known, last), (before, then) = (_purchases(one, champion) for one in (bundle, champion))
+    at, is_known = _placed(before, known)
+    lately = np.count_nonzero(last[at[is_known]] >= then[is_known])
+    share = lately / len(before) if len(before) else 1.0
     told = (
-        f"{share:.1%} of the purchases that the champion knows are known, at least {bounds.kept:.0%} must be"
+        f"{share:.1%} of the purchases that the champion knows are known, and as lately,"
+        f" at least {bounds.kept:.0%} must be"
     )
     return Condition("purchases are kept", bool(share >= bounds.kept), told)
 
 
-def remembers(bundle: Bundle, truth: Interactions, judged: pa.Table, bounds: Thresholds) -> list[Condition]:
+def remembers(
+    bundle: Bundle, earlier: Bundle, truth: Interactions, judged: pa.Table, bounds: Thresholds
+) -> list[Condition]:
     """Whether a bundle fitted on a window answers it as well as what was measured without having seen it.
 
-    judged: what was measured of each component on the same truth. Compared is the lane for-you, since what
-    was bought can't be discovered, and what knows customers: what is popular remembers nobody. The ranker
-    foretells what comes next, which is seldom what was just bought; what it builds on remembers.
+    earlier: what the ranker of the bundle looks at, as it was before the window: it foretells what comes
+    next, which is seldom what was just bought. judged: what was measured of each component on the same truth.
+    Compared is the lane for-you, since what was bought can't be discovered, and what knows customers: what is
+    popular remembers nobody.
     """
     measured, answering = summary(judged), {*bundle.manifest["lanes"].values()}
-    asked = REMEMBERING if "ranker" in answering else answering & {*REMEMBERING}
+    asked = {*PERSONAL} if "ranker" in answering else answering & {*REMEMBERING}
     return [
-        _remembers(component, bundle, truth, measured.get(component, {}).get(MAIN, {}).get(NDCG, 0.0), bounds)
+        _remembers(
+            component,
+            replace(earlier, ranker=bundle.ranker) if component == "ranker" else bundle,
+            truth,
+            measured.get(component, {}).get(MAIN, {}).get(NDCG, 0.0),
+            bounds,
+        )
         for component in sorted(asked)
     ]
 
@@ -137,14 +149,15 @@ def _timed(bundle: Bundle, customer: int | None, lane: Lane) -> tuple[list[int],
     return answer, min(seconds)
 
 
-def _purchases(bundle: Bundle, ids: Bundle) -> Array:
-    """The pairs of customer and product in a bundle's history as numbers, by the ids of another, (h,)."""
+def _purchases(bundle: Bundle, ids: Bundle) -> tuple[Array, Array]:
+    """The pairs of customer and product in a bundle's history as numbers, by the ids of another, and the
+    last day of each, (h,) each."""
     customer = np.repeat(np.arange(len(bundle.customers)), np.diff(bundle.history_start))
     rows, row_known = _placed(bundle.customers, ids.customers)
     places, place_known = _placed(bundle.products, ids.products)
     product = bundle.history_product
     both = row_known[customer] & place_known[product]
-    return rows[customer[both]] * len(ids.products) + places[product[both]]
+    return rows[customer[both]] * len(ids.products) + places[product[both]], bundle.history_last[both]
 
 
 def _placed(own: Array, others: Array) -> tuple[Array, Array]:

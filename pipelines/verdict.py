@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from pipelines import evaluate as evaluation
 from pipelines import gate, lake, live, pinned, promotion, registry, soundness, sweep, tracking
-from pipelines.challenge import AGAINST, KEPT, NEW, SETTINGS, VERSION, chosen_of, fitted, opened
+from pipelines.challenge import AGAINST, KEPT, NEW, SETTINGS, VERSION, chosen_of, fitted, opened, unranked
 from pipelines.gate import Condition
 from pipelines.night import Night
 from pipelines.registry import Champion
@@ -86,12 +86,15 @@ def _of_bundle(night: Night, version: str, served: Bundle | None, judged: pa.Tab
 
 
 def _asked(night: Night, bundle: Bundle, served: Bundle | None, judged: pa.Table) -> list[Condition]:
-    lanes = chosen_of(night).lanes
-    if bundle.manifest.get("lanes") != lanes:
+    chosen = chosen_of(night)
+    if bundle.manifest.get("lanes") != chosen.lanes:
         return [Condition("lanes are answered as measured", False, "the bundle's lanes are other ones")]
-    known, _, cut = pinned.known(night)
+    known, products, cut = pinned.known(night)
+    before = known.until(cut.validation)
+    earlier = unranked(night, before, products, chosen) if chosen.ranker else bundle
     truth, bounds = known.bought(cut.validation, cut.test), sweep.load().gate
-    found = [*soundness.soundness(bundle, bounds), *soundness.remembers(bundle, truth, judged, bounds)]
+    found = soundness.soundness(bundle, bounds)
+    found += soundness.remembers(bundle, earlier, truth, judged, bounds)
     if served:
         found.append(soundness.kept(bundle, served, bounds))
         age = day_number(night.as_of) - live.last_day(served)

@@ -9,8 +9,10 @@ from shops import catalogue, known
 from pipelines import evaluate as evaluation
 from pipelines.soundness import ask, kept, remembers, soundness, steady
 from pipelines.sweep import Chosen, HalfLives, load
+from pipelines.train import ranker
 from pipelines.train.als import AlsSettings
-from pipelines.train.bundle import learn
+from pipelines.train.bundle import factorised, learn
+from pipelines.train.ranker import RankerSettings
 from pipelines.train.rules import none
 from serving import recommender
 from serving.recommender import LANES
@@ -21,6 +23,11 @@ CHOSEN = Chosen(
     als=AlsSettings(rank=4, iterations=3, alpha=5.0),
     half_lives=HalfLives(trend=7, repurchase=30),
     lanes={"for-you": "repurchase", "buy-again": "repurchase", "discover": "als"},
+)
+
+
+RANKED = CHOSEN.model_copy(
+    update={"ranker": RankerSettings(windows=2, trees=20), "lanes": dict.fromkeys(LANES, "ranker")}
 )
 
 
@@ -36,11 +43,11 @@ def regulars(seed, customers=80, products=60, days=LAST):
 
 
 KNOWN = regulars(5)
+NAMES = [one.decode() for one in KNOWN.products]
 
 
 def fitted(day, shop=KNOWN):
-    products = catalogue([one.decode() for one in shop.products])
-    return learn(shop.until(day), products, CHOSEN, none(products.num_rows), "implicit")
+    return learn(shop.until(day), catalogue(NAMES), CHOSEN, none(len(NAMES)), "implicit")
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +76,10 @@ def test_of_few_products_everyone_may_get_the_same(bundle):
 
 def test_what_is_popular_remembers_nobody(bundle):
     popular = replace(bundle, manifest=bundle.manifest | {"lanes": dict.fromkeys(LANES, "popularity")})
-    assert remembers(popular, KNOWN.bought(CUT, LAST), evaluation.names.SCHEMA.empty_table(), BOUNDS) == []
+    assert (
+        remembers(popular, popular, KNOWN.bought(CUT, LAST), evaluation.names.SCHEMA.empty_table(), BOUNDS)
+        == []
+    )
 
 
 def test_the_same_list_for_everyone_isnt_personal(bundle):
@@ -108,7 +118,7 @@ def test_a_bundle_remembers_what_it_was_fitted_on(bundle, component):
     truth = KNOWN.bought(CUT, LAST)
     judged = evaluation.evaluate(fitted(CUT), truth, component, component)
     own = replace(bundle, manifest=bundle.manifest | {"lanes": dict.fromkeys(LANES, component)})
-    (met,) = remembers(own, truth, judged, BOUNDS)
+    (met,) = remembers(own, own, truth, judged, BOUNDS)
     assert met.met, met.told
     rng = np.random.default_rng(1)
     other = replace(
@@ -116,11 +126,30 @@ def test_a_bundle_remembers_what_it_was_fitted_on(bundle, component):
         user_factors=rng.permutation(own.user_factors),
         history_product=rng.permutation(own.history_product),
     )
-    (condition,) = remembers(other, truth, judged, BOUNDS)
+    (condition,) = remembers(other, other, truth, judged, BOUNDS)
     assert not condition.met, condition.told
 
 
-@pytest.mark.parametrize(("share", "met"), [(0.2, True), (0.7, False)])
+def test_a_ranker_answers_the_window_it_learned_from_as_well_as_measured():
+    truth, chosen = KNOWN.bought(CUT, LAST), RANKED
+    earlier = factorised(
+        KNOWN.until(CUT), catalogue(NAMES), chosen, none(len(NAMES)), "implicit", {"lanes": chosen.lanes}
+    )
+    before, own = (
+        learn(KNOWN.until(day), catalogue(NAMES), chosen, none(len(NAMES)), "implicit") for day in (CUT, LAST)
+    )
+    judged = evaluation.evaluate(before, truth, "ranker", "ranker")
+    met = {one.name: one for one in remembers(own, earlier, truth, judged, BOUNDS)}[
+        "ranker: fitted as measured"
+    ]
+    assert met.met, met.told
+    windows = [ranker.examples(earlier, truth, chosen.ranker)]
+    reversed_ = ranker.fit([replace(one, bought=~one.bought) for one in windows], chosen.ranker)
+    found = remembers(replace(own, ranker=reversed_), earlier, truth, judged, BOUNDS)
+    assert failed(found) >= {"ranker: fitted as measured"}
+
+
+@pytest.mark.parametrize(("share", "met"), [(0.05, True), (0.7, False)])
 def test_purchases_that_the_champion_knows_are_kept(bundle, seed, share, met):
     rng = np.random.default_rng(seed)
     fewer = fitted(LAST, KNOWN.where(rng.random(len(KNOWN.day)) >= share))
@@ -135,6 +164,13 @@ def test_a_customer_or_product_unknown_by_now_keeps_nothing(bundle):
     assert not condition.met
     others = replace(bundle, products=np.sort(np.char.add(b"x", bundle.products)))
     assert kept(others, bundle, BOUNDS).told.startswith("0.0%")
+
+
+def test_purchases_that_became_older_arent_kept(bundle):
+    first, last = KNOWN.day.min(), KNOWN.day.max()
+    backwards = fitted(LAST, replace(KNOWN, day=first + last - KNOWN.day))
+    condition = kept(backwards, bundle, BOUNDS)
+    assert not condition.met, condition.told
 
 
 def test_answers_that_are_nobodys_any_more_arent_steady(bundle):

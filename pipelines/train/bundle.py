@@ -37,7 +37,7 @@ def learn(
     settings = chosen.model_dump(exclude={"lanes", "strength"})
     told = {"lanes": chosen.lanes, "strength": chosen.strength, "settings": settings} | (manifest or {})
     vectors = content.vectors(products) if described is None else described
-    bundle = _factorised(known, products, chosen, rules, solver, told, vectors, grouped)
+    bundle = factorised(known, products, chosen, rules, solver, told, vectors, grouped)
     if chosen.ranker is None:
         return bundle
     windows = [
@@ -45,6 +45,32 @@ def learn(
         for cut in ranker.cuts(known, chosen.ranker)
     ]
     return replace(bundle, ranker=ranker.fit(windows, chosen.ranker))
+
+
+def factorised(
+    known: Interactions,
+    products: pa.Table,
+    chosen: Chosen,
+    rules: Rules,
+    solver: Solver,
+    manifest: dict[str, Any],
+    described: Array | None = None,
+    grouped: pa.Table = groups.NOBODY,
+) -> Bundle:
+    """The same without the ranker, but with all that it looks at."""
+    strengths = known.matrix(known.orders * known.decay(chosen.als.half_life_days))
+    factors = als.fit(strengths, chosen.als, solver)
+    return build(
+        known,
+        products,
+        factors,
+        rules,
+        chosen.half_lives,
+        manifest,
+        described,
+        grouped,
+        ranked=chosen.ranker is not None,
+    )
 
 
 def attempt(known: Interactions, products: pa.Table, candidate: Candidate, solver: Solver) -> Bundle:
@@ -62,31 +88,6 @@ def attempt(known: Interactions, products: pa.Table, candidate: Candidate, solve
     return build(known, products, factors, silent, half_lives, {"lanes": {}})
 
 
-def _factorised(
-    known: Interactions,
-    products: pa.Table,
-    chosen: Chosen,
-    rules: Rules,
-    solver: Solver,
-    manifest: dict[str, Any],
-    described: Array | None = None,
-    grouped: pa.Table = groups.NOBODY,
-) -> Bundle:
-    strengths = known.matrix(known.orders * known.decay(chosen.als.half_life_days))
-    factors = als.fit(strengths, chosen.als, solver)
-    return build(
-        known,
-        products,
-        factors,
-        rules,
-        chosen.half_lives,
-        manifest,
-        described,
-        grouped,
-        ranked=chosen.ranker is not None,
-    )
-
-
 def _window(
     known: Interactions,
     cut: tuple[int, int],
@@ -98,7 +99,7 @@ def _window(
     """What a bundle of an earlier cut was to answer in the window after it."""
     day, end = cut
     silent = none(len(known.products))
-    earlier = _factorised(ranker.before(known, day), products, chosen, silent, solver, {"lanes": {}})
+    earlier = factorised(ranker.before(known, day), products, chosen, silent, solver, {"lanes": {}})
     return ranker.examples(earlier, known.bought(day, end), settings)
 
 

@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 from pipelines import columns as c
 from pipelines import publish, registry, sweep
 from pipelines.split import Interactions
-from pipelines.train import als, repurchase
+from pipelines.train import als, ranker, repurchase
 from serving import recommender
 
 
@@ -284,6 +284,42 @@ def history_by_chance(rng, patch):
     patch.setattr(repurchase, "history", broken)
 
 
+def ranker_by_chance(rng, patch):
+    """The ranker learns that anything may be bought."""
+    fit = ranker.fit
+
+    def broken(windows, settings):
+        return fit([replace(one, bought=rng.permutation(one.bought)) for one in windows], settings)
+
+    patch.setattr(ranker, "fit", broken)
+
+
+def ranker_of_the_last_fit(change):
+    """As `ranker_by_chance` and the like, but for the bundle that is registered alone."""
+
+    def poison(rng, patch):
+        fit = publish.fit
+
+        def broken(*asked):
+            with patch.context() as only_now:
+                change(rng, only_now)
+                return fit(*asked)
+
+        patch.setattr(publish, "fit", broken)
+
+    return poison
+
+
+def ranker_upside_down(rng, patch):
+    """The ranker puts last what is bought."""
+    fit = ranker.fit
+
+    def broken(windows, settings):
+        return fit([replace(one, bought=~one.bought) for one in windows], settings)
+
+    patch.setattr(ranker, "fit", broken)
+
+
 def slow(rng, patch):
     import time
 
@@ -333,4 +369,8 @@ CODE = {
     ),
     "strengths by chance": history_by_chance,
     "answers that take too long": slow,
+    "a ranker by chance": ranker_by_chance,
+    "a ranker upside down": ranker_upside_down,
+    "the last fit's ranker by chance": ranker_of_the_last_fit(ranker_by_chance),
+    "the last fit's ranker upside down": ranker_of_the_last_fit(ranker_upside_down),
 }
