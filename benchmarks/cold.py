@@ -2,9 +2,15 @@
 
 import os
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
+
+from pipelines.evaluate import cold
+from pipelines.evaluate.cold import Found
+from pipelines.split import Interactions
+from serving.bundle import Array, Bundle
 
 SHARE, DRAWS = 0.1, 5
 ASKED = 5  # times as often as by chance
@@ -15,7 +21,6 @@ def compare(home: Path) -> str:
     os.environ["NIGHTSHELF_HOME"] = str(home)
     from pipelines import lake, split
     from pipelines import sweep as sweeps
-    from pipelines.evaluate import cold
     from pipelines.train import content
     from pipelines.train.als import AlsSettings
     from pipelines.train.bundle import learn
@@ -29,32 +34,41 @@ def compare(home: Path) -> str:
     chosen = sweeps.Chosen(
         als=AlsSettings(trend_power=0.5), half_lives=sweeps.HalfLives(trend=28, repurchase=60), lanes={}
     )
-    described, silent = content.vectors(products), none(products.num_rows)
+    fit = partial(
+        learn,
+        products=products,
+        chosen=chosen,
+        rules=none(products.num_rows),
+        solver="implicit",
+        described=content.vectors(products),
+    )
+    first = cold.first_purchases(truth, before)
     found = []
     for seed in range(DRAWS):
         hidden = cold.hidden(truth, SHARE, seed)
-        known = cold.without(shop, hidden).until(cut)
-        bundle = learn(known, products, chosen, silent, "implicit", described=described)
-        plain = replace(bundle, new=np.zeros_like(bundle.new))
-        first = cold.first_purchases(truth, before)
-        ways = {
-            "ALS, new products by their description": (bundle, None),
-            "trend of what is described alike, the same for everyone": (bundle, bundle.boost),
-            "popularity within category; no categories here, all equal": (
-                bundle,
-                cold.popularity_within_category(bundle),
-            ),
-            "plain ALS": (plain, None),
-        }
-        found.append(
-            {
-                way: [cold.found(one, asked, hidden, baseline) for asked in (truth, first)]
-                for way, (one, baseline) in ways.items()
-            }
-        )
+        bundle = fit(cold.without(shop, hidden).until(cut))
+        found.append(_found(bundle, (truth, first), hidden))
     return _table(
         {way: [cold.mean([one[way][n] for one in found]) for n in range(2)] for way in found[0]}, len(hidden)
     )
+
+
+def _found(bundle: Bundle, asked: tuple[Interactions, ...], hidden: Array) -> dict[str, list[Found]]:
+    """What each way finds of the hidden products in each set of purchases that is asked for."""
+    plain = replace(bundle, new=np.zeros_like(bundle.new))
+    ways = {
+        "ALS, new products by their description": (bundle, None),
+        "trend of what is described alike, the same for everyone": (bundle, bundle.boost),
+        "popularity within category; no categories here, all equal": (
+            bundle,
+            cold.popularity_within_category(bundle),
+        ),
+        "plain ALS": (plain, None),
+    }
+    return {
+        way: [cold.found(one, truth, hidden, baseline) for truth in asked]
+        for way, (one, baseline) in ways.items()
+    }
 
 
 def _table(ways: dict, hidden: int) -> str:

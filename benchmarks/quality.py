@@ -79,11 +79,11 @@ def _table(judged: pa.Table) -> str:
 
 
 def _gain(back: int, lanes: dict[str, str], judged: pa.Table, seconds: float) -> str:
-    from pipelines import gate
+    from pipelines import gate, paired
     from pipelines import sweep as sweeps
 
     found = {
-        lane: gate.difference(judged, gate.CHAMPION, other, lane, sweeps.load().evaluation)
+        lane: paired.difference(judged, gate.CHAMPION, other, lane, sweeps.load().evaluation)
         for lane, other in BEATEN.items()
     }
     return "".join(

@@ -16,6 +16,7 @@ from pipelines import (
     gate,
     lake,
     live,
+    paired,
     pinned,
     publish,
     registry,
@@ -76,12 +77,12 @@ def evaluate(night: Night) -> dict[str, Any]:
         )
     groups = evaluation.customer_groups(before)
     components = _components(bundle, truth, groups)
-    judged = [components, gate.composed(components, choice.lanes, gate.SWEEP)]
+    judged = [components, paired.composed(components, choice.lanes, gate.SWEEP)]
     if held:
         if held.model_copy(update={"lanes": choice.lanes}) != choice:
             other = fitted(night, before, products, held)
             components = _components(other, truth, groups)
-        judged.append(gate.composed(components, held.lanes, gate.CHAMPION))
+        judged.append(paired.composed(components, held.lanes, gate.CHAMPION))
     table = pa.concat_tables(judged)
     settled = gate.settle(evaluation.known_only(table), choice, held, sweep.load())
     if strength := _strength(night, settled.chosen):
@@ -192,7 +193,7 @@ def _differences(judged: pa.Table) -> dict[str, dict[str, dict[str, float]]]:
     return {
         model: {
             lane: vars(found)
-            for lane, found in gate.differences(known, gate.CHALLENGER, model, settings).items()
+            for lane, found in paired.differences(known, gate.CHALLENGER, model, settings).items()
         }
         for model in sorted(others)
     }

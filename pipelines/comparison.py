@@ -4,7 +4,7 @@ import pyarrow as pa
 
 from pipelines import columns as c
 from pipelines import evaluate as evaluation
-from pipelines import gate, lake, registry, split, sweep, yardsticks
+from pipelines import gate, lake, paired, registry, split, sweep, yardsticks
 from pipelines.settings import Solver, Split, settings
 from pipelines.split import Interactions
 from pipelines.sweep import Chosen
@@ -45,7 +45,7 @@ def judge(
         scorers[yardsticks.EASE] = yardsticks.ease(bundle)
     judged = [evaluation.evaluate(bundle, truth, name, one, groups) for name, one in scorers.items()]
     as_scored = gate.UNWEIGHTED if chosen.strength else gate.CHAMPION
-    judged.append(gate.composed(pa.concat_tables(judged), chosen.lanes, as_scored))
+    judged.append(paired.composed(pa.concat_tables(judged), chosen.lanes, as_scored))
     if chosen.strength:
         judged.append(evaluation.evaluate(bundle, truth, gate.CHAMPION, groups=groups))
     return pa.concat_tables([*judged, _plain(before, truth, products, chosen, solver, groups)])

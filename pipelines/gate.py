@@ -4,45 +4,20 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
-import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from pipelines import columns as c
-from pipelines.evaluate import LANE, MODEL, NDCG
-from pipelines.sweep import Chosen, Evaluation, SweepFile
-from serving.bundle import Array
+from pipelines import paired
+from pipelines.evaluate import NDCG
+from pipelines.paired import Difference
+from pipelines.sweep import Chosen, SweepFile
 from serving.recommender import BASELINES, LANES
 
 SWEEP, CHALLENGER, CHAMPION = "sweep", "challenger", "champion"
 UNWEIGHTED = "unweighted"  # what serves, but for the weight of products
 MAIN = "for-you"
 MANY = 100  # customers; the mean of fewer tells little by itself
-SEED = 11
 
 Verdict = Literal["FIRST", "PROMOTED", "REFUSED"]
-
-
-@dataclass(frozen=True)
-class Difference:
-    """How much better one model is than another: the mean over paired customers, and its interval."""
-
-    mean: float
-    low: float
-    high: float
-    reference: float  # the other model's mean
-    customers: int
-
-    def __str__(self) -> str:
-        return f"{self.mean:+.4f} [{self.low:+.4f}, {self.high:+.4f}] against {self.reference:.4f}"
-
-    def may_be_worse(self, tolerance: float) -> bool:
-        """Whether the loss may be more than tolerated: the interval reaches below the tolerance."""
-        return self.low < -tolerance * self.reference
-
-    def is_worse(self, tolerance: float) -> bool:
-        """Whether the loss is surely more than tolerated: the whole interval lies below the tolerance."""
-        return self.high < -tolerance * self.reference
 
 
 @dataclass(frozen=True)
@@ -81,9 +56,9 @@ def settle(judged: pa.Table, choice: Chosen, champion: Chosen | None, sweep: Swe
     if champion is None:
         first = Settled(choice, dict.fromkeys(LANES, SWEEP), [], is_new=True)
         return _with_baselines(judged, first, sweep, Difference.may_be_worse)
-    gains = differences(judged, SWEEP, CHAMPION, sweep.evaluation)
+    gains = paired.differences(judged, SWEEP, CHAMPION, sweep.evaluation)
     sure = sweep.evaluation.model_copy(update={"confidence": sweep.gate.sure})
-    surely = differences(judged, SWEEP, CHAMPION, sure)
+    surely = paired.differences(judged, SWEEP, CHAMPION, sure)
     told = [f"{lane}: the sweep's choice has NDCG@10 {found}" for lane, found in gains.items()]
     better = any(found.low > 0 for found in surely.values())
     is_new = better and not any(found.may_be_worse(sweep.gate.tolerance) for found in gains.values())
@@ -95,15 +70,7 @@ def settle(judged: pa.Table, choice: Chosen, champion: Chosen | None, sweep: Swe
 
 def challenger(judged: pa.Table, settled: Settled) -> pa.Table:
     """The rows of a table of measures that are the challenger's, under its name."""
-    return composed(judged, settled.measured_as, CHALLENGER)
-
-
-def composed(judged: pa.Table, measured_as: Mapping[str, str], name: str) -> pa.Table:
-    """The rows of a model under a name, each lane's being those of the model that answers it."""
-    own = [_rows(judged, model, lane) for lane, model in measured_as.items()]
-    rows = pa.concat_tables(own)
-    at = rows.schema.get_field_index(MODEL)
-    return rows.set_column(at, MODEL, pa.repeat(name, rows.num_rows))
+    return paired.composed(judged, settled.measured_as, CHALLENGER)
 
 
 def conditions(judged: pa.Table, live: pa.Table | None, sweep: SweepFile) -> list[Condition]:
@@ -115,26 +82,26 @@ def conditions(judged: pa.Table, live: pa.Table | None, sweep: SweepFile) -> lis
     without.
     """
     tolerance = sweep.gate.tolerance
-    customers = len(_by_customer(judged, CHALLENGER, MAIN))
-    costs = differences(judged, CHALLENGER, UNWEIGHTED, sweep.evaluation)
+    customers = len(paired.by_customer(judged, CHALLENGER, MAIN))
+    costs = paired.differences(judged, CHALLENGER, UNWEIGHTED, sweep.evaluation)
     own = UNWEIGHTED if costs else CHALLENGER
     found = [Condition(f"{MAIN}: measured", customers > 0, f"on {customers} customers of the test window")]
     found += [
         Condition(f"{lane}: not surely worse than {model}", not gain.is_worse(tolerance), f"NDCG@10 {gain}")
         for lane in LANES
         if (model := _best_baseline(judged, lane))
-        and (gain := difference(judged, own, model, lane, sweep.evaluation))
+        and (gain := paired.difference(judged, own, model, lane, sweep.evaluation))
     ]
     found += [
         Condition(f"{lane}: no worse than the champion", not gain.may_be_worse(tolerance), f"NDCG@10 {gain}")
-        for lane, gain in differences(judged, own, CHAMPION, sweep.evaluation).items()
+        for lane, gain in paired.differences(judged, own, CHAMPION, sweep.evaluation).items()
     ]
     most = sweep.business.most_lost
     found += [
         Condition(f"{lane}: weight costs no more than allowed", not cost.is_worse(most), f"NDCG@10 {cost}")
         for lane, cost in costs.items()
     ]
-    since = differences(live, CHALLENGER, CHAMPION, sweep.evaluation) if live else {}
+    since = paired.differences(live, CHALLENGER, CHAMPION, sweep.evaluation) if live else {}
     return found + [
         Condition(
             f"{lane}: not surely worse than the champion on the orders since",
@@ -157,10 +124,10 @@ def plausible(
     most, found = sweep.gate.measured_apart, []
     lost = sweep.gate.measured_lost if is_young else most
     for lane, then in before.items():
-        values = _rows(judged, CHALLENGER, lane)[NDCG].to_numpy()
+        values = paired.of_lane(judged, CHALLENGER, lane)[NDCG].to_numpy()
         if not then or len(values) < MANY:
             continue
-        low, high = _interval(values, sweep.evaluation)
+        low, high = paired.interval(values, sweep.evaluation)
         told = f"NDCG@10 {values.mean():.4f} [{low:.4f}, {high:.4f}], the champion's was {then:.4f}"
         met = high >= then / lost and low <= then * most
         found.append(
@@ -175,10 +142,10 @@ def plausible(
 
 def foretold(live: pa.Table | None, before: Mapping[str, float], sweep: SweepFile) -> list[Condition]:
     """Whether the orders since are such as the champion could foretell: they are learned from too."""
-    found = _by_customer(live, CHAMPION, MAIN) if live else {}
+    found = paired.by_customer(live, CHAMPION, MAIN) if live else {}
     if MAIN not in before or len(found) < sweep.gate.live_customers:
         return []
-    now, least = float(np.mean(list(found.values()))), before[MAIN] / sweep.gate.live_apart
+    now, least = sum(found.values()) / len(found), before[MAIN] / sweep.gate.live_apart
     told = f"the champion has NDCG@10 {now:.4f} on them, at least {least:.4f} is to be expected of its"
     return [Condition("orders since are like those before", now >= least, f"{told} {before[MAIN]:.4f}")]
 
@@ -192,29 +159,6 @@ def decide(found: list[Condition], has_champion: bool) -> Decision:
     return Decision("PROMOTED" if has_champion else "FIRST", told)
 
 
-def differences(judged: pa.Table, model: str, other: str, settings: Evaluation) -> dict[str, Difference]:
-    """The difference between two models in each lane in which both were judged."""
-    found = {lane: difference(judged, model, other, lane, settings) for lane in LANES}
-    return {lane: one for lane, one in found.items() if one is not None}
-
-
-def difference(
-    judged: pa.Table, model: str, other: str, lane: str, settings: Evaluation
-) -> Difference | None:
-    """NDCG@10 of a model minus another's, by customer, with a bootstrap interval; None without customers.
-
-    Efron and Tibshirani (1993), percentile interval over resampled customers.
-    """
-    own, others = (_by_customer(judged, name, lane) for name in (model, other))
-    shared = sorted(own.keys() & others.keys())
-    if not shared:
-        return None
-    gains = np.array([own[customer] - others[customer] for customer in shared])
-    low, high = _interval(gains, settings)
-    reference = float(np.mean([others[customer] for customer in shared]))
-    return Difference(float(gains.mean()), low, high, reference, len(shared))
-
-
 def _with_baselines(
     judged: pa.Table, settled: Settled, sweep: SweepFile, loses: Callable[[Difference, float], bool]
 ) -> Settled:
@@ -223,7 +167,7 @@ def _with_baselines(
     reasons = list(settled.reasons)
     for lane, model in settled.measured_as.items():
         best = _best_baseline(judged, lane)
-        found = difference(judged, model, best, lane, sweep.evaluation) if best else None
+        found = paired.difference(judged, model, best, lane, sweep.evaluation) if best else None
         if best and found and loses(found, sweep.gate.tolerance):
             lanes[lane] = measured_as[lane] = best
             reasons.append(f"{lane}: {best} answers it, what was to answer it has NDCG@10 {found}")
@@ -233,33 +177,5 @@ def _with_baselines(
 
 
 def _best_baseline(judged: pa.Table, lane: str) -> str | None:
-    means = {name: mean for name in BASELINES if (mean := _mean(judged, name, lane)) is not None}
+    means = {name: mean for name in BASELINES if (mean := paired.mean(judged, name, lane)) is not None}
     return max(means, key=lambda name: means[name]) if means else None
-
-
-def _mean(judged: pa.Table, model: str, lane: str) -> float | None:
-    found = _rows(judged, model, lane)[NDCG]
-    return float(pc.mean(found).as_py()) if len(found) else None
-
-
-def _by_customer(judged: pa.Table, model: str, lane: str) -> Mapping[str, float]:
-    rows = _rows(judged, model, lane)
-    return dict(zip(rows[c.CUSTOMER].to_pylist(), rows[NDCG].to_pylist(), strict=True))
-
-
-def _rows(judged: pa.Table, model: str, lane: str) -> pa.Table:
-    return judged.filter(pc.and_(pc.equal(judged[MODEL], model), pc.equal(judged[LANE], lane)))
-
-
-def _interval(values: Array, settings: Evaluation) -> tuple[float, float]:
-    """Between which the mean of values lies, by the bootstrap."""
-    tail = (1 - settings.confidence) / 2
-    low, high = np.quantile(_resampled_means(values, settings.resamples), [tail, 1 - tail])
-    return float(low), float(high)
-
-
-def _resampled_means(values: Array, resamples: int) -> Array:
-    """Means of resamples with replacement, (resamples,)."""
-    rng = np.random.default_rng(SEED)
-    n = len(values)
-    return np.array([values[rng.integers(0, n, n)].mean() for _ in range(resamples)])

@@ -13,11 +13,11 @@ from pipelines.gate import (
     challenger,
     conditions,
     decide,
-    difference,
     foretold,
     plausible,
     settle,
 )
+from pipelines.paired import difference
 from pipelines.sweep import Chosen, HalfLives, load
 from pipelines.train.als import AlsSettings
 from pipelines.train.ranker import RankerSettings
