@@ -17,7 +17,6 @@ from serving.traits import NAMES
 
 SEED = 28
 CELLS = 2**20  # of customers times products that are looked at at once
-THREADS = 1  # so that the trees are the same on every machine
 FIXED = {
     "objective": "rank:ndcg",
     "ndcg_exp_gain": False,
@@ -28,7 +27,6 @@ FIXED = {
     "reg_lambda": 5.0,
     "subsample": 0.7,
     "colsample_bynode": 0.5,
-    "nthread": THREADS,
     "seed": SEED,
 }
 
@@ -139,7 +137,7 @@ def fit(windows: list[Examples], settings: RankerSettings) -> Array:
     all_of_them = joined(learned)
     asked = np.repeat(np.arange(len(learned)), [len(window.bought) for window in learned])
     query = np.cumsum(np.r_[False, (np.diff(all_of_them.customer) != 0) | (np.diff(asked) != 0)])
-    data = xgb.QuantileDMatrix(all_of_them.features, all_of_them.bought, qid=query, nthread=THREADS)
+    data = xgb.QuantileDMatrix(all_of_them.features, all_of_them.bought, qid=query)
     varied = {"max_depth": settings.depth, "eta": settings.learning_rate}
     return trees.written(xgb.train(FIXED | varied, data, settings.trees))
 

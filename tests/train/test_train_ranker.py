@@ -111,8 +111,10 @@ def test_reasons_are_purchases_or_the_trend(bundle):
                 assert (item.kind, item.because) == ("trending", ())
 
 
-def test_the_same_shop_gives_the_same_bytes(shop, bundle):
-    np.testing.assert_array_equal(fitted(shop, 117).ranker, bundle.ranker)
+@pytest.mark.parametrize("threads", [1, 2, 5])
+def test_the_same_shop_gives_the_same_bytes_whatever_the_threads(shop, bundle, threads):
+    with xgb.config_context(nthread=threads):
+        assert fitted(shop, 117).ranker.tobytes() == bundle.ranker.tobytes()
 
 
 def test_windows_lie_before_the_last_day_and_leave_something_to_look_back_on():
