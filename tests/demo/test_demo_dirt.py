@@ -19,6 +19,7 @@ from pipelines.demo.dirt import (
 )
 from pipelines.demo.shop import Day, Shop
 from serving.identity import normalise
+from serving.settings import PROJECT
 
 SHAPES = (r"\+7\(\d{3}\)\d{3}-\d{4}", r"\+7 \(\d{3}\) \d{3}-\d{4}", r"7\d{10}")
 SIGMAS = 4.5
@@ -121,3 +122,11 @@ def test_missing_goods_are_few_ordered_and_no_complements(dirt: Dirt, days: list
     assert len(dirt.missing_goods) == 2  # 0.5 % of 400
     assert dirt.missing_goods & {p for day in days for p in day.products.tolist()}
     assert not dirt.missing_goods & {end for c in dirt.shop.truth.complements for end in (c.a, c.b)}
+
+
+def test_the_readme_asks_about_a_customer_who_orders_whenever_the_shop_begins():
+    phone = re.search(r"customers/([^/]+)/", (PROJECT / "README.md").read_text())[1]
+    for start in ("2026-09-23", "2027-01-05"):
+        shop = Shop(start=dt.date.fromisoformat(start))
+        customer = Dirt(shop).phones.index(normalise(phone))
+        assert any(customer in day.customers for day in islice(shop.days(), 7))
