@@ -64,7 +64,7 @@ def _window(known, products, orders, cut) -> pd.DataFrame:  # type: ignore[no-un
     grouped = pa.Table.from_pandas(past[[c.CUSTOMER, c.GROUP]], preserve_index=False)
     silent = nothing(len(before.customers), len(before.products)), none(len(before.products))
     lives = HalfLives(trend=HALF_LIFE, repurchase=HALF_LIFE)
-    bundle = build(before, products, *silent, lives, {"lanes": {}}, grouped)
+    bundle = build(before, products, *silent, lives, {"lanes": {}}, grouped=grouped)
     bought = truth.matrix(truth.quantity)
     buyers = np.flatnonzero(np.diff(bought.indptr) > 0)
     people = buyers[~np.isin(truth.customers[buyers], before.customers)]

@@ -67,8 +67,8 @@ def factorised(
         rules,
         chosen.half_lives,
         manifest,
-        described,
-        grouped,
+        described=described,
+        grouped=grouped,
         ranked=chosen.ranker is not None,
     )
 
@@ -132,6 +132,7 @@ def build(
     rules: Rules,
     half_lives: HalfLives,
     manifest: dict[str, Any],
+    *,
     described: Array | None = None,
     grouped: pa.Table = groups.NOBODY,
     ranked: bool = False,
