@@ -116,23 +116,23 @@ def _measured(bundle, truth, change: Callable):
     """What is measured by lane where every customer's scores are changed, and the time that takes for one."""
     from pipelines import evaluate
     from pipelines.evaluate import judge
-    from serving.recommender import scores
+    from serving.recommender import in_lane
 
     seconds, asked = 0.0, 0
 
     def changed(*arguments, **options):
         nonlocal seconds, asked
-        values = scores(*arguments, **options)
+        values = in_lane(*arguments, **options)
         started = time.perf_counter()
         found = np.array([change(row) for row in values]).reshape(values.shape)
         seconds, asked = seconds + time.perf_counter() - started, asked + len(values)
         return found
 
-    judge.scores = changed
+    judge.in_lane = changed
     try:
         measured = evaluate.summary(evaluate.evaluate(bundle, truth, "changed"))["changed"]
     finally:
-        judge.scores = scores
+        judge.in_lane = in_lane
     return measured, seconds / asked * 1000
 
 
