@@ -29,7 +29,7 @@ ROUTES: list[Row] = [
         questions.Recommendations,
         endpoints.recommendations,
     ),
-    ("POST", MANY, questions.Many, endpoints.many),
+    ("POST", MANY, questions.OfMany, endpoints.of_many),
     ("GET", "/v1/products/{product:path}/similar", questions.Related, endpoints.similar_products),
     ("GET", "/v1/products/{product:path}/bought-together", questions.Related, endpoints.bought_together),
     ("GET", "/v1/popular", questions.Popular, endpoints.popular),

@@ -7,7 +7,7 @@ from serving.answers import Json
 from serving.bundle import Bundle
 from serving.live import Served
 from serving.questions import (
-    Many,
+    OfMany,
     OfProduct,
     OfUser,
     Popular,
@@ -38,15 +38,15 @@ def recommendations(served: Served, asked: Recommendations) -> Annotated[Json, s
     return answers.of(served, **told, items=answers.items(bundle, found))
 
 
-def many(served: Served, asked: Many) -> Annotated[Json, shapes.Lists]:
-    """Items for many customers at once, in the order of the customers."""
-    rest = {name: getattr(asked, name) for name in Many.model_fields if name != "customers"}
+def of_many(served: Served, asked: OfMany) -> Annotated[Json, shapes.OfMany]:
+    """Items for many customers at once, in the order of the customers asked for."""
+    rest = {name: getattr(asked, name) for name in OfMany.model_fields if name != "customers"}
     found = (
         recommendations(served, Recommendations.model_construct(customer=customer, **rest))
         for customer in asked.customers
     )
-    lists = [{key: value for key, value in one.items() if key != "model"} for one in found]
-    return answers.of(served, answers=lists)
+    each = [{name: one[name] for name in ("known", "group", "items")} for one in found]
+    return answers.of(served, lane=asked.lane, customers=each)
 
 
 def similar_products(served: Served, asked: Related) -> Annotated[Json, shapes.Alternatives]:

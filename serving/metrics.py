@@ -38,7 +38,8 @@ def answered(answer: Any) -> None:
     for one in _listings(answer):
         if "lane" in one:
             ANSWERS.labels(one["lane"], str(one["known"]).lower()).inc()
-        for kind, items in Count(item["reason"]["kind"] for item in one["items"]).items():
+        kinds = Count(item["reason"]["kind"] for item in one["items"] if "reason" in item)
+        for kind, items in kinds.items():
             ITEMS.labels(kind).inc(items)
 
 
@@ -54,7 +55,5 @@ def _listings(answer: Any) -> Iterator[dict[str, Any]]:
         return
     if "items" in answer:
         yield answer
-        return
-    for value in answer.values():
-        if isinstance(value, list) and value and isinstance(value[0], dict) and "items" in value[0]:
-            yield from value
+    for one in answer.get("customers", []):
+        yield {"lane": answer["lane"]} | one

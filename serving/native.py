@@ -8,7 +8,7 @@ from pydantic import create_model
 from serving import endpoints
 from serving.errors import NightshelfError
 from serving.live import Live
-from serving.questions import Many, Problem, Question, from_fields
+from serving.questions import OfMany, Problem, Question, from_fields
 
 
 def spec(kind: type[Question]) -> type[IODescriptor]:
@@ -23,6 +23,6 @@ def answer(live: Live, asked: dict[str, Any], key: str) -> dict[str, Any]:
     if (served := live.served) is None:
         raise NightshelfError(f"no model is live: {live.reason}")
     try:
-        return endpoints.many(served, from_fields(Many, asked, key))
+        return endpoints.of_many(served, from_fields(OfMany, asked, key))
     except Problem as problem:
         raise NightshelfError(problem.body["error"]["message"]) from None

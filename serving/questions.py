@@ -17,6 +17,7 @@ from serving.identity import pseudonym
 from serving.recommender import Lane
 
 MOST = 100
+MOST_CUSTOMERS = 1000
 
 
 class Problem(Exception):  # noqa: N818 - an answer like any other, not a failure of the service
@@ -102,10 +103,10 @@ class Recommendations(Listing):
     shown: Shown = []
 
 
-class Many(Listing):
+class OfMany(Listing):
     """Items for many customers at once, by the same rules for all."""
 
-    customers: list[Customer] = Field(max_length=1000)
+    customers: list[Customer] = Field(min_length=1, max_length=MOST_CUSTOMERS)
     lane: Lane = Field("for-you", description="anything, bought before, or never bought")
     category: Category = None
     exclude: Products = []

@@ -64,7 +64,7 @@ class Nightshelf:
         except NightshelfError as missing:
             raise BentoMLException(str(missing)) from None
 
-    @bentoml.api(route=MANY, input_spec=native.spec(questions.Many))  # type: ignore[untyped-decorator]
+    @bentoml.api(route=MANY, input_spec=native.spec(questions.OfMany))  # type: ignore[untyped-decorator]
     def recommend(self, **asked: Any) -> dict[str, Any]:
         """Items for many customers at once: what POST /v1/recommendations answers, to which clients go."""
         return native.answer(live, asked, settings.customer_key.get_secret_value())

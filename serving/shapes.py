@@ -63,26 +63,27 @@ class RuleItem(Item):
     count: int = Field(description="baskets with all of them", examples=[184])
 
 
-class Answer(Shape):
+class OfCustomer(Shape):
     """Items for a customer; `known` is false for a stranger, who gets what trends."""
 
     known: bool = Field(examples=[True])
-    lane: Lane = Field(examples=["for-you"])
     group: Group
     items: list[Item]
 
 
-class Recommended(Answer):
+class Recommended(OfCustomer):
     """Items for a customer, and the version that recommends them."""
 
     model: Version
+    lane: Lane = Field(examples=["for-you"])
 
 
-class Lists(Shape):
+class OfMany(Shape):
     """Items for many customers, in their order."""
 
     model: Version
-    answers: list[Answer]
+    lane: Lane = Field(examples=["for-you"])
+    customers: list[OfCustomer]
 
 
 class Alternatives(Shape):

@@ -79,7 +79,7 @@ def test_the_document_is_served(client: Client) -> None:
 
 def test_an_answer_that_is_not_documented_would_be_found() -> None:
     async def more(_: object) -> JSONResponse:
-        return JSONResponse({"model": {"version": "1"}, "answers": [], "surprise": 1})
+        return JSONResponse({"model": {"version": "1"}, "lane": "discover", "customers": [], "surprise": 1})
 
     app = create_app(Live(), bundles.KEY)
     app.router.routes.insert(0, Route("/v1/recommendations", more, methods=["POST"]))

@@ -202,9 +202,9 @@ def assert_same_as_one_by_one(up: Service, told: dict[str, Any], secret: str) ->
         ).json()
         for customer in (bundles.ANNA, bundles.STRANGER)
     ]
-    version = single[0]["model"]
-    assert [answer | {"model": version} for answer in told["answers"]] == single
-    assert told["model"] == version
+    shared = {"model": single[0]["model"], "lane": "for-you"}
+    assert [one | shared for one in told["customers"]] == single
+    assert told == shared | {"customers": told["customers"]}
 
 
 def test_it_does_not_answer_just_anybody(tmp_path: Path) -> None:
