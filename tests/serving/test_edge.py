@@ -34,6 +34,8 @@ def test_a_body_that_is_too_large_is_refused(live: Live, file: Path) -> None:
         response = client.post("/reco", content=_parts(content))
         assert (response.status_code, response.json()["error"]["code"]) == (413, "too_large")
         assert "100 bytes" in response.json()["error"]["message"]
+    told = client.post("/reco", content=b"", headers={"Content-Length": "101"})
+    assert told.status_code == 413  # before it is read
 
 
 def _parts(content):  # type: ignore[no-untyped-def]
