@@ -8,12 +8,15 @@ import typer
 from rich import print as show
 
 from pipelines.settings import Solver, SourceName, Split, settings, write_env
+from serving import keys
 from serving.errors import NightshelfError
 from serving.recommender import Lane
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
 quarantine = typer.Typer(no_args_is_help=True, help="Order lines that were set aside, and the way back.")
 app.add_typer(quarantine, name="quarantine")
+keyring = typer.Typer(no_args_is_help=True, help="API keys of the service.")
+app.add_typer(keyring, name="keys")
 
 Reason = Annotated[str, typer.Option(help="Why; kept with the version.")]
 Rule = Annotated[str, typer.Argument(help="A rule that `nightshelf quarantine list` names.")]
@@ -185,6 +188,29 @@ def quarantine_release(
     from pipelines.quarantine import release
 
     show(release(rule, reason, night, order or []))
+
+
+@keyring.command("add")
+def keys_add(
+    name: Annotated[str, typer.Argument(help="Who will ask with it; the access log names it.")],
+    scope: Annotated[keys.Scope, typer.Option(help="What it may do; each may do what those before it may.")],
+) -> None:
+    """Makes a key, and shows it this once; a service that runs knows it within a second."""
+    print(keys.add(settings().keys_path, name, scope))
+
+
+@keyring.command("list")
+def keys_list() -> None:
+    """Names the keys and their scopes."""
+    for key in keys.known(settings().keys_path):
+        print(f"{key.name} {key.scope}")
+
+
+@keyring.command("remove")
+def keys_remove(name: str) -> None:
+    """Takes a key back; a service that runs refuses it within a second."""
+    keys.remove(settings().keys_path, name)
+    show(f"{name} is removed")
 
 
 def main() -> None:

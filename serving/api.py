@@ -1,22 +1,23 @@
-"""The HTTP side: routes, errors and the index page, over whatever is live."""
+"""The HTTP side: routes, errors and pages, over whatever is live."""
 
 import logging
 import traceback
 from collections.abc import Callable
-from html import escape
 from pathlib import Path
 from typing import Any
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from serving import endpoints, questions
+from serving import endpoints, metrics, openapi, pages, questions
 from serving.live import Live, Served
+from serving.openapi import template
 from serving.questions import Problem, Question
 
+MANY = "/v1/recommendations"
 VERSION_HEADER = "Nightshelf-Model-Version"
 
 Row = tuple[str, str, type[Question], Callable[[Served, Any], Any]]
@@ -28,6 +29,7 @@ ROUTES: list[Row] = [
         questions.Recommendations,
         endpoints.recommendations,
     ),
+    ("POST", MANY, questions.OfMany, endpoints.of_many),
     ("GET", "/v1/products/{product:path}/similar", questions.Related, endpoints.similar_products),
     ("GET", "/v1/products/{product:path}/bought-together", questions.Related, endpoints.bought_together),
     ("GET", "/v1/popular", questions.Popular, endpoints.popular),
@@ -37,34 +39,16 @@ ROUTES: list[Row] = [
     ("POST", "/reco", questions.Reco, endpoints.reco),
 ]
 
-PAGE = """<!doctype html>
-<html lang="en">
-<meta charset="utf-8">
-<title>Nightshelf</title>
-<h1>Nightshelf</h1>
-<p>{state}</p>
-<table>{rows}</table>
-<p><a href="livez">livez</a> <a href="readyz">readyz</a> <a href="metrics">metrics</a></p>
-</html>
-"""
-
 log = logging.getLogger(__name__)
 
 
 def create_app(live: Live, key: str) -> Starlette:
     """The application that answers from `live`; key: the secret behind the pseudonyms."""
     routes = [_route(live, key, *row) for row in ROUTES]
-    app = Starlette(
-        routes=[*routes, Route("/", _index(live))], exception_handlers={404: _not_found, 405: _wrong_method}
-    )
+    app = Starlette(routes=[*routes, *_pages(live)], exception_handlers={404: _not_found, 405: _wrong_method})
     # A redirect would write the path, and the customer in it, into an address.
     app.router.redirect_slashes = False
     return app
-
-
-def template(path: str) -> str:
-    """A route's path as it is shown: without the types of its parameters."""
-    return path.replace(":path}", "}")
 
 
 def _route(
@@ -75,9 +59,11 @@ def _route(
             if (served := live.served) is None:
                 raise Problem(503, "no_model", f"no model is live: {live.reason}")
             asked = await _asked(request, kind, key)
-            return JSONResponse(endpoint(served, asked), headers={VERSION_HEADER: served.version})
+            answer = endpoint(served, asked)
+            metrics.answered(answer)
+            return JSONResponse(answer, headers={VERSION_HEADER: served.version})
         except Problem as problem:
-            return JSONResponse(problem.body, problem.status)
+            return JSONResponse(problem.body, problem.status, problem.headers)
         except Exception as error:
             log.error("%s failed: %s", template(path), _cause(error))
             return JSONResponse(Problem(500, "internal", "the service failed; its log says where").body, 500)
@@ -107,11 +93,9 @@ async def _wrong_method(request: Request, error: Exception) -> Response:
     return JSONResponse(problem.body, problem.status, headers)
 
 
-def _index(live: Live) -> Callable[[Request], Any]:
-    rows = "".join(
-        f"<tr><td>{method}<td><code>{template(path)}</code><td>{escape(endpoint.__doc__ or '')}"
-        for method, path, _, endpoint in ROUTES
-    )
+def _pages(live: Live) -> list[Route]:
+    document = openapi.document(ROUTES)
+    told, docs = JSONResponse(document), pages.docs(document)
 
     async def index(request: Request) -> Response:
         served = live.served
@@ -120,6 +104,12 @@ def _index(live: Live) -> Callable[[Request], Any]:
             if served
             else f"No model is live: {live.reason}."
         )
-        return HTMLResponse(PAGE.format(state=escape(state), rows=rows))
+        return pages.index(document, state)
 
-    return index
+    async def described(request: Request) -> Response:
+        return told
+
+    async def shown(request: Request) -> Response:
+        return docs
+
+    return [Route("/", index), Route("/docs", shown), Route("/v1/openapi.json", described)]

@@ -1,10 +1,22 @@
 """One function per route: a question and what is served in, JSON out."""
 
-from serving import answers
+from typing import Annotated
+
+from serving import answers, shapes
 from serving.answers import Json
 from serving.bundle import Bundle
 from serving.live import Served
-from serving.questions import OfProduct, OfUser, Popular, Problem, Question, Reco, Recommendations, Related
+from serving.questions import (
+    OfMany,
+    OfProduct,
+    OfUser,
+    Popular,
+    Problem,
+    Question,
+    Reco,
+    Recommendations,
+    Related,
+)
 from serving.recommender import Item, recommend, similar, trend_within, trending
 from serving.rerank import Variety
 from serving.rules import starting_from
@@ -13,7 +25,7 @@ OLDER_USER_ITEMS = 3
 OLDER_RECO_ITEMS = 5
 
 
-def recommendations(served: Served, asked: Recommendations) -> Json:
+def recommendations(served: Served, asked: Recommendations) -> Annotated[Json, shapes.Recommended]:
     """Items for a customer; what trends, in the group if known, for a stranger, who is `"known": false`."""
     bundle = served.bundle
     customer = bundle.customer(asked.customer)
@@ -26,21 +38,32 @@ def recommendations(served: Served, asked: Recommendations) -> Json:
     return answers.of(served, **told, items=answers.items(bundle, found))
 
 
-def similar_products(served: Served, asked: Related) -> Json:
+def of_many(served: Served, asked: OfMany) -> Annotated[Json, shapes.OfMany]:
+    """Items for many customers at once, in the order of the customers asked for."""
+    rest = {name: getattr(asked, name) for name in OfMany.model_fields if name != "customers"}
+    found = (
+        recommendations(served, Recommendations.model_construct(customer=customer, **rest))
+        for customer in asked.customers
+    )
+    each = [{name: one[name] for name in ("known", "group", "items")} for one in found]
+    return answers.of(served, lane=asked.lane, customers=each)
+
+
+def similar_products(served: Served, asked: Related) -> Annotated[Json, shapes.Alternatives]:
     """Alternatives to a product: bought by the same customers, or described alike where few did."""
     bundle, product = served.bundle, _product(served.bundle, asked.product)
     found = similar(bundle, product, asked.n, answers.allowed(bundle, asked.in_stock))
     return answers.of(served, product=answers.named(bundle, product), items=answers.items(bundle, found))
 
 
-def bought_together(served: Served, asked: Related) -> Json:
+def bought_together(served: Served, asked: Related) -> Annotated[Json, shapes.Together]:
     """What is bought along with a product: rules with confidence, lift, support and count."""
     bundle, product = served.bundle, _product(served.bundle, asked.product)
     found = answers.bought_together(bundle, [product], asked.n, answers.allowed(bundle, asked.in_stock))
     return answers.of(served, product=answers.named(bundle, product), items=found)
 
 
-def popular(served: Served, asked: Popular) -> Json:
+def popular(served: Served, asked: Popular) -> Annotated[Json, shapes.Trending]:
     """What trends, first in a group if asked, or has most buyers within the last `days` days."""
     bundle, days = served.bundle, asked.days
     windows = bundle.manifest["recent_days"]
@@ -55,13 +78,13 @@ def popular(served: Served, asked: Popular) -> Json:
     return answers.of(served, **told, items=answers.items(bundle, found))
 
 
-def model(served: Served, asked: Question) -> Json:
+def model(served: Served, asked: Question) -> Annotated[Json, shapes.About]:
     """What the serving model is: window, counts, metrics, verdict."""
     told = {key: value for key, value in served.bundle.manifest.items() if key != "files"}
     return answers.of(served, **told | {"verdict": served.verdict})
 
 
-def user_recommendations(served: Served, asked: OfUser) -> list[Json]:
+def user_recommendations(served: Served, asked: OfUser) -> Annotated[list[Json], list[shapes.Rating]]:
     """The top three of a customer, phone numbers in any format (an older system's route)."""
     found = _best(served, asked.customer, OLDER_USER_ITEMS)
     return [
@@ -70,7 +93,7 @@ def user_recommendations(served: Served, asked: OfUser) -> list[Json]:
     ]
 
 
-def associations(served: Served, asked: OfProduct) -> list[Json]:
+def associations(served: Served, asked: OfProduct) -> Annotated[list[Json], list[shapes.Association]]:
     """All rules that start from a product, by falling confidence (an older system's route)."""
     bundle, product = served.bundle, _product(served.bundle, asked.product)
     return [
@@ -84,7 +107,7 @@ def associations(served: Served, asked: OfProduct) -> list[Json]:
     ]
 
 
-def reco(served: Served, asked: Reco) -> list[Json]:
+def reco(served: Served, asked: Reco) -> Annotated[list[Json], list[shapes.Scored]]:
     """The top five of the customer in the body's `user_id` (an older system's route)."""
     bundle = served.bundle
     return [

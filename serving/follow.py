@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from serving import registry
+from serving import metrics, registry
 from serving.bundle import Bundle, load
 from serving.errors import BundleError, NightshelfError
 from serving.live import Live, Served
@@ -109,7 +109,9 @@ class Follower:
         gc.collect()
         gc.freeze()  # or every full collection would walk through all that now stays
         gc.set_threshold(*GC_THRESHOLDS)
+        before = self.live.served.version if self.live.served else None
         self.live.served = Served(name.partition("-")[0], bundle, verdict, self.settings.per_category or None)
+        metrics.live(self.live.served.version, before)
         self._name = name
         log.info("version %s is live", self.live.served.version)
 

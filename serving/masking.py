@@ -1,7 +1,7 @@
-"""Keeps customers out of BentoML's metrics, access log and traces, all of which record paths.
+"""Keeps customers out of metrics, access log and traces: they are told templates in place of paths.
 
-BentoML sees the template of a route, `/v1/customers/{customer}/recommendations`; what was asked
-travels beside it and is put back in front of the routes.
+What records a request sees the template of its route, `/v1/customers/{customer}/recommendations`; what was
+asked travels beside it and is put back in front of the routes.
 """
 
 from collections.abc import Sequence
@@ -9,31 +9,27 @@ from collections.abc import Sequence
 from starlette.routing import BaseRoute, Match, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from serving.api import template
+from serving.openapi import template
 
 ASKED = "nightshelf.asked"
-BENTOML_OWN = ("/livez", "/readyz", "/healthz", "/metrics")
+BENTOML_OWN = ("/livez", "/readyz", "/healthz", "/metrics", "/schema.json")
 UNKNOWN = "/unknown"
 
 
 class Mask:
-    """The outermost application: everything inside it sees templates instead of paths."""
+    """An application that is told the template of a path, and gives on what it is told."""
 
     def __init__(self, app: ASGIApp, routes: Sequence[BaseRoute]) -> None:
         self.app = app
-        self.routes = [route for route in routes if isinstance(route, Route)]
+        self.routes = routes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers one request as the application inside does, which is told the template alone."""
-        if scope["type"] != "lifespan" and scope["path"] not in BENTOML_OWN:
-            shown = self._template(scope)
+        if scope["type"] == "http":
+            shown = template_of(self.routes, scope)
             asked = {key: scope.get(key) for key in ("path", "raw_path", "query_string")}
             scope = {**scope, "path": shown, "raw_path": shown.encode(), "query_string": b"", ASKED: asked}
         await self.app(scope, receive, send)
-
-    def _template(self, scope: Scope) -> str:
-        matching = (route.path for route in self.routes if route.matches(scope)[0] != Match.NONE)
-        return template(next(matching, UNKNOWN))
 
 
 class Unmask:
@@ -45,3 +41,11 @@ class Unmask:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers one request as the application inside does, which is told what was asked."""
         await self.app({**scope, **scope.get(ASKED, {})}, receive, send)
+
+
+def template_of(routes: Sequence[BaseRoute], scope: Scope) -> str:
+    """The template of the route that a request is for, whatever its method; `/unknown` for none."""
+    for route in routes:
+        if isinstance(route, Route) and route.matches(scope)[0] != Match.NONE:
+            return template(route.path)
+    return UNKNOWN

@@ -17,14 +17,23 @@ from serving.identity import pseudonym
 from serving.recommender import Lane
 
 MOST = 100
+MOST_CUSTOMERS = 1000
 
 
 class Problem(Exception):  # noqa: N818 - an answer like any other, not a failure of the service
     """A request that gets no answer: an HTTP status, a code, a sentence, and the field at fault."""
 
-    def __init__(self, status: int, code: str, message: str, field: str | None = None) -> None:
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        message: str,
+        field: str | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> None:
         super().__init__(code)
         self.status = status
+        self.headers = headers
         self.body = {"error": {"code": code, "message": message, "field": field}}
 
 
@@ -32,15 +41,37 @@ def _hidden(customer: str, info: ValidationInfo[str]) -> str:
     return pseudonym(customer, info.context)
 
 
-def _apart(value: str | list[str]) -> list[str]:
+def _apart(value: Any) -> Any:
     parts = [value] if isinstance(value, str) else value
+    if not isinstance(parts, list) or not all(isinstance(part, str) for part in parts):
+        return value  # which is refused for what it is
     return [product.strip() for part in parts for product in part.split(",") if product.strip()]
 
 
 # No code behind the reading of a request ever holds a customer's own id.
-Customer = Annotated[str, Field(coerce_numbers_to_str=True), AfterValidator(_hidden)]
-Products = Annotated[list[str], BeforeValidator(_apart)]
-Shown = Annotated[list[str], Field(max_length=MOST), BeforeValidator(_apart)]
+Customer = Annotated[
+    str,
+    Field(
+        coerce_numbers_to_str=True,
+        description="the shop's own id of a customer: a phone number in any format, or any text",
+        examples=["+79165396205"],
+        json_schema_extra=lambda schema: schema.update(type=["string", "number"]),
+    ),
+    AfterValidator(_hidden),
+]
+Product = Annotated[str, Field(description="the shop's own id of a product", examples=["10017"])]
+Group = Annotated[
+    str | None, Field(description="what is known of a stranger: a country, a region", examples=["France"])
+]
+Category = Annotated[str | None, Field(description="products of this one alone", examples=["Kitchen"])]
+Products = Annotated[
+    list[str], Field(description="products to leave out", examples=[["10003"]]), BeforeValidator(_apart)
+]
+Shown = Annotated[
+    list[str],
+    Field(max_length=MOST, description="products shown lately, to step back", examples=[["10003"]]),
+    BeforeValidator(_apart),
+]
 
 
 class Question(BaseModel):
@@ -52,34 +83,49 @@ class Question(BaseModel):
 class Listing(Question):
     """A list of items; what is out of stock is left out unless `in_stock=false` asks for it too."""
 
-    n: int = Field(10, ge=1, le=MOST)
-    in_stock: bool = True
+    n: int = Field(10, ge=1, le=MOST, description="items, at most", examples=[5])
+    in_stock: bool = Field(True, description="false: what is out of stock, too", examples=[False])
 
 
 class Recommendations(Listing):
     """Items for a customer; the group says what a shop knows of a stranger: a country, a region."""
 
     customer: Customer
-    lane: Lane = "for-you"
-    group: str | None = None
-    category: str | None = None
+    lane: Lane = Field(
+        "for-you", description="anything, bought before, or never bought", examples=["discover"]
+    )
+    group: Group = None
+    category: Category = None
     exclude: Products = []
-    per_category: int | None = Field(None, ge=1, le=MOST)
+    per_category: int | None = Field(
+        None, ge=1, le=MOST, description="products of one category, at most", examples=[2]
+    )
     shown: Shown = []
+
+
+class OfMany(Listing):
+    """Items for many customers at once, by the same rules for all."""
+
+    customers: list[Customer] = Field(min_length=1, max_length=MOST_CUSTOMERS)
+    lane: Lane = Field("for-you", description="anything, bought before, or never bought")
+    category: Category = None
+    exclude: Products = []
 
 
 class Related(Listing):
     """Items that go with a product."""
 
-    product: str
+    product: Product
 
 
 class Popular(Listing):
     """What many bought, of late or within the last `days` days; in one group or all."""
 
-    group: str | None = None
-    category: str | None = None
-    days: int | None = None
+    group: Group = None
+    category: Category = None
+    days: int | None = Field(
+        None, description="not along with a group", json_schema_extra={"enum": [7, 28, 90, None]}
+    )
 
 
 class OfUser(Question):
@@ -91,7 +137,7 @@ class OfUser(Question):
 class OfProduct(Question):
     """An older system's question about a product."""
 
-    product: str
+    product: Product
 
 
 class Reco(Question):
@@ -112,6 +158,14 @@ def from_url(kind: type[Q], path: dict[str, str], query: QueryParams, key: str) 
     for name in set(query.keys()):
         values = [*([path[name]] if name in path else []), *query.getlist(name)]
         given[name] = values[0] if len(values) == 1 else values
+    return from_fields(kind, given, key)
+
+
+def from_fields(kind: type[Q], given: dict[str, Any], key: str) -> Q:
+    """The parameters by their names; raises Problem 400 naming the first that is wrong.
+
+    key: the secret behind the pseudonyms.
+    """
     try:
         return kind.model_validate(given, context=key)
     except ValidationError as error:

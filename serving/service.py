@@ -1,4 +1,4 @@
-"""The BentoML service: the routes, the health checks and the metrics, in one process per worker."""
+"""The BentoML service: the routes, the native API, the health checks and the metrics, in each worker."""
 
 import logging
 from typing import Any
@@ -7,11 +7,13 @@ import bentoml
 from bentoml import Service
 from bentoml.exceptions import BentoMLException
 
-from serving.api import create_app
+from serving import access, keys, native, questions, tracing
+from serving.api import MANY, create_app
+from serving.edge import Edge, shared
 from serving.errors import NightshelfError
 from serving.follow import Follower
+from serving.guard import Guard, is_this_machine
 from serving.live import Live
-from serving.masking import Mask, Unmask
 from serving.settings import ServingSettings, read
 
 try:
@@ -25,21 +27,26 @@ app = create_app(live, settings.customer_key.get_secret_value())
 logging.getLogger("serving").setLevel(logging.INFO)
 
 
-class MaskedService(Service[Any]):  # type: ignore[misc] # BentoML's SDK ships no types
-    """A service whose application shows BentoML templates instead of paths."""
+class EdgedService(Service[Any]):  # type: ignore[misc] # BentoML's SDK ships no types
+    """A service whose applications stand behind the edge."""
 
     def to_asgi(self, is_main: bool = True) -> Any:
         """The ASGI application of one worker."""
-        return Mask(super().to_asgi(is_main), app.routes)
+        access.start(settings.access_log)
+        bento, guard = super().to_asgi(is_main), Guard(settings.keys_path, settings.rate_limit)
+        edge = Edge(tracing.traced(app, settings), bento, app.routes, guard, settings.body_limit)
+        return shared(edge, settings.cors_origins)
 
 
 @bentoml.service(
     name="nightshelf",
-    service_class=MaskedService,
+    service_class=EdgedService,
+    workers=settings.workers,
     http={"host": settings.host, "port": settings.serving_port},
+    logging={"access": {"enabled": False}},
+    tracing=tracing.configured(settings),
     traffic={"timeout": 10},
 )
-@bentoml.asgi_app(Unmask(app), path="/")
 class Nightshelf:
     """Recommendations from the champion of the registry, which it follows without a restart."""
 
@@ -50,11 +57,17 @@ class Nightshelf:
     @bentoml.on_deployment  # type: ignore[untyped-decorator]
     @staticmethod
     def check() -> None:
-        """Stops a start that could not tell customers apart, before a worker is started."""
+        """Stops a start that could not tell customers apart, or would answer just anybody."""
         try:
             settings.require_customer_key()
+            _require_keys()
         except NightshelfError as missing:
             raise BentoMLException(str(missing)) from None
+
+    @bentoml.api(route=MANY, input_spec=native.spec(questions.OfMany))  # type: ignore[untyped-decorator]
+    def recommend(self, **asked: Any) -> dict[str, Any]:
+        """Items for many customers at once: what POST /v1/recommendations answers, to which clients go."""
+        return native.answer(live, asked, settings.customer_key.get_secret_value())
 
     async def __is_ready__(self) -> bool:
         """Whether there is a model to answer from."""
@@ -62,5 +75,14 @@ class Nightshelf:
 
     @bentoml.on_shutdown  # type: ignore[untyped-decorator]
     def stop(self) -> None:
-        """Ends the following."""
+        """Ends the following, and the traces."""
         self.follower.stop()
+        tracing.stop(settings)
+
+
+def _require_keys() -> None:
+    if not keys.known(settings.keys_path) and not is_this_machine(settings.host):
+        raise NightshelfError(
+            f"NIGHTSHELF_HOST={settings.host} is open to other machines and there is no key: make one with "
+            "`nightshelf keys add NAME --scope read`, or listen on 127.0.0.1"
+        )

@@ -39,6 +39,22 @@ class ServingSettings(BaseSettings):
         ge=0,
         description="products of one category in an answer, at most, as long as there are others; 0: any",
     )
+    workers: int = Field(1, ge=1, description="processes that answer, sharing one bundle's memory")
+    keys_file: str = Field("", description="file of the service's API keys, as hashes; empty: HOME/keys")
+    rate_limit: float = Field(
+        0.0,
+        ge=0,
+        description="requests per second that a key may make of a worker, a second's worth at once; 0: any",
+    )
+    body_limit: int = Field(1_000_000, ge=1, description="bytes that a request's body may have")
+    cors_origins: str = Field(
+        "", description="origins whose pages a browser may let ask, separated by commas; empty: none"
+    )
+    access_log: bool = Field(True, description="whether each request is a line of JSON on standard output")
+    trace_url: str = Field(
+        "", description="address that traces are sent to by OTLP over HTTP, with its path; empty: none"
+    )
+    trace_share: float = Field(1.0, ge=0, le=1, description="share of the requests that are traced")
     customer_key: SecretStr = Field(
         SecretStr(""), description="secret that turns customer ids into pseudonyms (secret)"
     )
@@ -47,6 +63,11 @@ class ServingSettings(BaseSettings):
     def tracking_uri(self) -> str:
         """The MLflow address in use."""
         return self.mlflow_uri or f"sqlite:///{self.home / 'mlruns' / 'mlflow.db'}"
+
+    @property
+    def keys_path(self) -> Path:
+        """The file of the API keys."""
+        return Path(self.keys_file) if self.keys_file else self.home / "keys"
 
     @property
     def state(self) -> Path:

@@ -25,6 +25,8 @@ def serves(settings: Settings) -> bool:
 def ask(settings: Settings, question: str) -> Any:
     """The service's answer, once a champion is live; raises NightshelfError where it gives none."""
     wait_for(partial(serves, settings), f"the service at {_url(settings)} finds no champion: see its log")
+    if settings.keys_path.exists():
+        raise NightshelfError(f"the service asks for a key (file {settings.keys_path}), so ask it yourself")
     try:
         return httpx.get(f"{_url(settings)}{question}").raise_for_status().json()
     except httpx.HTTPError as error:
@@ -36,7 +38,7 @@ def welcome(settings: Settings) -> None:
     for name, where, login in _addresses(settings):
         console.print(f"  {name:<8} {where:<22} {login}".rstrip(), markup=False)
     if serves(settings):
-        console.print(f"Ask it: curl '{_url(settings)}{_question(settings)}'", markup=False)
+        console.print(f"Ask it: {_command(settings)}", markup=False)
     console.print("Ctrl-C ends all of it")
 
 
@@ -54,6 +56,12 @@ def _addresses(s: Settings) -> list[tuple[str, str, str]]:
         ("Data Docs", str(data_docs(s.home)), ""),
         ("shop", s.shop_url, f"user {s.shop_user}, password NIGHTSHELF_SHOP_PASSWORD of .env"),
     ]
+
+
+def _command(settings: Settings) -> str:
+    if settings.keys_path.exists():  # and whoever has one knows it alone
+        return f"curl -H 'Authorization: Bearer KEY' '{_url(settings)}/v1/popular?n=5'"
+    return f"curl '{_url(settings)}{_question(settings)}'"
 
 
 def _question(settings: Settings) -> str:

@@ -8,6 +8,7 @@ import bundles
 import mlflow
 import pytest
 from clients import Client
+from documented import Documented
 
 from serving.api import create_app
 from serving.bundle import Bundle
@@ -29,7 +30,7 @@ def live(bundle: Bundle) -> Live:
 
 @pytest.fixture
 def client(live: Live) -> Client:
-    return Client(create_app(live, bundles.KEY))
+    return Documented(create_app(live, bundles.KEY))
 
 
 @pytest.fixture

@@ -235,6 +235,12 @@ def test_a_wrong_body_is_refused(client: Client, body: str, field: str | None) -
     assert "7916539" not in response.text
 
 
+@pytest.mark.parametrize("exclude", [1252, {}, [["tea-1"]], [None]])
+def test_products_that_are_no_texts_are_refused(client: Client, exclude: object) -> None:
+    response = client.post("/v1/recommendations", json={"customers": ["1"], "exclude": exclude})
+    assert (response.status_code, response.json()["error"]["field"]) == (400, "exclude")
+
+
 @pytest.mark.parametrize("route", ["similar", "bought-together"])
 def test_an_unknown_product_is_not_found(client: Client, route: str) -> None:
     response = client.get(f"/v1/products/79165396205/{route}")

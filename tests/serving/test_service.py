@@ -57,7 +57,7 @@ def assert_nobody_is_named(up: Service) -> None:
     for text in (metrics, log):
         assert "/v1/customers/{customer}/recommendations" in text  # it was recorded
         assert [trace for trace in TRACES if trace in text] == []
-    assert 'endpoint="/unknown"' in metrics
+    assert 'route="/unknown"' in metrics
 
 
 def test_the_life_of_a_service(settings: ServingSettings, uri: str, bundle: Bundle, tmp_path: Path) -> None:

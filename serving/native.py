@@ -1,0 +1,28 @@
+"""What BentoML is told of the routes that its own clients call by name."""
+
+from typing import Any
+
+from bentoml import IODescriptor
+from pydantic import create_model
+
+from serving import endpoints
+from serving.errors import NightshelfError
+from serving.live import Live
+from serving.questions import OfMany, Problem, Question, from_fields
+
+
+def spec(kind: type[Question]) -> type[IODescriptor]:
+    """A question as BentoML describes it to its clients at /schema.json."""
+    fields: dict[str, Any] = {name: (one.annotation, one) for name, one in kind.model_fields.items()}
+    described: type[IODescriptor] = create_model(kind.__name__, __base__=IODescriptor, **fields)
+    return described
+
+
+def answer(live: Live, asked: dict[str, Any], key: str) -> dict[str, Any]:
+    """Items for many customers, asked within the process; raises NightshelfError for a wrong question."""
+    if (served := live.served) is None:
+        raise NightshelfError(f"no model is live: {live.reason}")
+    try:
+        return endpoints.of_many(served, from_fields(OfMany, asked, key))
+    except Problem as problem:
+        raise NightshelfError(problem.body["error"]["message"]) from None

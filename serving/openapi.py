@@ -1,0 +1,187 @@
+"""The OpenAPI document: the routes, what they are asked and what they answer, from the code that does it."""
+
+import re
+from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING, Any, get_type_hints
+
+from pydantic import TypeAdapter
+from pydantic.json_schema import JsonSchemaMode
+
+from serving.keys import scope_of
+from serving.shapes import Refusal
+
+if TYPE_CHECKING:
+    from serving.api import Row
+
+Json = dict[str, Any]
+
+REFS = "#/components/schemas/"
+BODIES = ("POST", "PUT", "PATCH")
+ABOUT = (
+    "What a shop asks Nightshelf. Every answer names the version of the model that gave it, in the header "
+    "Nightshelf-Model-Version too. Parameters that a route doesn't know are refused."
+)
+
+REFUSALS = {
+    400: "a parameter or the body is wrong; `field` names it",
+    401: "no key, or none that is known",
+    403: "the key's scope is too small",
+    404: "the catalogue has no such product",
+    408: "the body came too slowly",
+    413: "the body is too large",
+    429: "the key asked too often; Retry-After says for how many seconds to wait",
+    500: "the service failed",
+    503: "no model is live yet",
+}
+HEADERS = {
+    401: {"WWW-Authenticate": {"schema": {"type": "string"}}},
+    429: {"Retry-After": {"schema": {"type": "string", "pattern": "^[0-9]+$"}}},
+}
+
+
+def document(routes: Sequence["Row"]) -> Json:
+    """The OpenAPI 3.1 document of the routes, examples included."""
+    schemas, definitions = _schemas(routes)
+    paths: dict[str, Json] = {}
+    for row in routes:
+        asked, answered = schemas[_name(row), "validation"], schemas[_name(row), "serialization"]
+        operation = _operation(row, _resolved(asked, definitions), answered, definitions)
+        paths.setdefault(template(row[1]), {})[row[0].lower()] = operation
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "Nightshelf", "version": _version(), "description": ABOUT},
+        "paths": paths,
+        "components": {
+            "schemas": definitions,
+            "responses": {str(status): _refusal(status) for status in REFUSALS},
+            "securitySchemes": {"key": {"type": "http", "scheme": "bearer"}},
+        },
+    }
+
+
+def template(path: str) -> str:
+    """A route's path as it is shown: without the types of its parameters."""
+    return path.replace(":path}", "}")
+
+
+def example(schema: Json, definitions: Json) -> Any:
+    """A value of a schema, put together of the examples and defaults in it."""
+    schema = _resolved(schema, definitions)
+    if "examples" in schema:
+        return schema["examples"][0]
+    if "default" in schema:
+        return schema["default"]
+    if "anyOf" in schema:
+        return example(schema["anyOf"][0], definitions)
+    if schema.get("type") == "array":
+        return [example(schema["items"], definitions)]
+    if schema.get("type") == "object":
+        return {name: example(one, definitions) for name, one in schema.get("properties", {}).items()}
+    return schema.get("enum", ["text"])[0]
+
+
+def _schemas(routes: Sequence["Row"]) -> tuple[dict[Any, Json], Json]:
+    """The schemas of all questions and answers, by the endpoint's name and mode, and what they refer to."""
+    wanted: list[tuple[str, JsonSchemaMode, TypeAdapter[Any]]] = [
+        *((_name(row), "validation", TypeAdapter(row[2])) for row in routes),
+        *((_name(row), "serialization", TypeAdapter(_answer(row))) for row in routes),
+        ("refusal", "serialization", TypeAdapter(Refusal)),
+    ]
+    schemas, found = TypeAdapter.json_schemas(wanted, ref_template=REFS + "{model}")
+    return dict(schemas), found["$defs"]
+
+
+def _name(row: "Row") -> str:
+    return row[3].__name__
+
+
+def _answer(row: "Row") -> Any:
+    """The shape that an endpoint's return annotation names."""
+    hint = get_type_hints(row[3], include_extras=True)["return"]
+    return hint.__metadata__[0] if hasattr(hint, "__metadata__") else hint
+
+
+def _operation(row: "Row", asked: Json, answered: Json, definitions: Json) -> Json:
+    method, path, _, endpoint = row
+    in_path = re.findall(r"{(\w+)", path)
+    rest = [name for name in asked.get("properties", {}) if name not in in_path]
+    has_body = method in BODIES
+    in_url = in_path if has_body else [*in_path, *rest]
+    told = {
+        "operationId": endpoint.__name__,
+        "summary": (endpoint.__doc__ or "").strip().splitlines()[0],
+        "description": f"Asks for a key of scope `{scope_of(method, template(path))}`.",
+        "parameters": [_parameter(name, asked, name in in_path) for name in in_url],
+        "responses": _responses(answered, definitions, has_body, "product" in in_path),
+        "security": [{"key": []}],
+    }
+    return told | ({"requestBody": _body(asked, rest, definitions)} if has_body else {})
+
+
+def _parameter(name: str, asked: Json, in_path: bool) -> Json:
+    schema = _said_in_url(asked["properties"][name])
+    told = {"name": name, "in": "path" if in_path else "query", "schema": schema}
+    required = in_path or name in asked.get("required", [])
+    examples = schema.get("examples")
+    return told | {"required": required} | ({"example": examples[0]} if examples else {})
+
+
+def _said_in_url(schema: Json) -> Json:
+    """A schema without null, which no URL can say, and without numbers that stand for a text."""
+    kinds: list[Json] = [one for one in schema.get("anyOf", []) if one.get("type") != "null"]
+    if len(kinds) == 1:
+        schema = kinds[0] | {key: value for key, value in schema.items() if key not in ("anyOf", "default")}
+    if isinstance(schema.get("type"), list):
+        schema = schema | {"type": "string"}
+    if None in schema.get("enum", []):
+        schema = schema | {"enum": [one for one in schema["enum"] if one is not None]}
+    return schema
+
+
+def _body(asked: Json, names: list[str], definitions: Json) -> Json:
+    schema = (
+        asked
+        if "properties" not in asked
+        else {
+            "type": "object",
+            "properties": {name: asked["properties"][name] for name in names},
+            "required": [name for name in asked.get("required", []) if name in names],
+            "additionalProperties": False,
+        }
+    )
+    return {"required": True, "content": _content(schema, definitions)}
+
+
+def _responses(answered: Json, definitions: Json, has_body: bool, has_product: bool) -> Json:
+    left_out = set() if has_body else {408, 413}
+    refused = [status for status in REFUSALS if status not in left_out | (set() if has_product else {404})]
+    answer = {
+        "description": "the answer",
+        "content": _content(answered, definitions),
+        "headers": {"Nightshelf-Model-Version": {"schema": {"type": "string"}}},
+    }
+    return {"200": answer} | {str(s): {"$ref": f"#/components/responses/{s}"} for s in refused}
+
+
+def _refusal(status: int) -> Json:
+    content = {"application/json": {"schema": {"$ref": f"{REFS}Refusal"}}}
+    return {"description": REFUSALS[status], "content": content, "headers": HEADERS.get(status, {})}
+
+
+def _content(schema: Json, definitions: Json) -> Json:
+    return {"application/json": {"schema": schema, "example": example(schema, definitions)}}
+
+
+def _resolved(schema: Json, definitions: Json) -> Json:
+    """A schema in place of a reference to it."""
+    reference = schema.get("$ref", "")
+    found: Json = definitions[reference.removeprefix(REFS)] if reference else {}
+    return found | schema
+
+
+def _version() -> str:
+    try:
+        return version("nightshelf")
+    except PackageNotFoundError:  # in a bento, which holds the code and not the package
+        return "0"

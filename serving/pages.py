@@ -1,0 +1,136 @@
+"""The pages for people: what is live, and how each route is asked. They load nothing from anywhere."""
+
+import base64
+import hashlib
+import json
+import re
+from html import escape
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from starlette.responses import HTMLResponse
+
+from serving.openapi import REFUSALS
+
+Json = dict[str, Any]
+
+CODE = re.compile("`([^`]+)`")
+STYLE = """
+body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }
+td { padding: .2rem .8rem .2rem 0; vertical-align: top; }
+pre { background: #f4f4f4; padding: .8rem; overflow: auto; } section { margin-top: 3rem; }
+"""
+STYLE_HASH = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
+HEADERS = {
+    "Content-Security-Policy": f"default-src 'none'; style-src 'sha256-{STYLE_HASH}'; base-uri 'none'; "
+    "form-action 'none'; frame-ancestors 'none'",
+    "Referrer-Policy": "no-referrer",
+    "X-Frame-Options": "DENY",
+}
+PAGE = """<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width">
+<title>{title}</title>
+<style>{style}</style>
+<h1>{title}</h1>
+{body}
+</html>
+"""
+
+
+def index(document: Json, state: str) -> HTMLResponse:
+    """What is live, and the routes."""
+    rows = "".join(
+        f'<tr><td>{method}<td><a href="docs#{told["operationId"]}"><code>{escape(path)}</code></a>'
+        f"<td>{_text(told['summary'])}"
+        for method, path, told in operations(document)
+    )
+    links = " ".join(
+        f'<a href="{link}">{link}</a>' for link in ("docs", "v1/openapi.json", "livez", "readyz", "metrics")
+    )
+    return _page("Nightshelf", f"<p>{escape(state)}</p><table>{rows}</table><p>{links}</p>")
+
+
+def docs(document: Json) -> HTMLResponse:
+    """Every route with its parameters, an example and what it answers."""
+    about = f'<p>{escape(document["info"]["description"])} <a href="v1/openapi.json">OpenAPI document</a></p>'
+    return _page("Nightshelf: the routes", about + "".join(map(_section, operations(document))))
+
+
+def operations(document: Json) -> list[tuple[str, str, Json]]:
+    """Method, path and description of each operation of a document."""
+    return [
+        (method.upper(), path, told)
+        for path, methods in document["paths"].items()
+        for method, told in methods.items()
+    ]
+
+
+def fields(operation: Json) -> Json:
+    """The schemas of what an operation is asked, in the URL or the body, by name."""
+    in_url = {one["name"]: one["schema"] for one in operation["parameters"]}
+    body = operation.get("requestBody")
+    return in_url | (_media(body)["schema"].get("properties", {}) if body else {})
+
+
+def request(method: str, path: str, operation: Json) -> tuple[str, str, Any]:
+    """The example of an operation: method, address and body (None where it has none)."""
+    given = {one["name"]: one for one in operation["parameters"] if "example" in one}
+    query = {}
+    for name, one in given.items():
+        if one["in"] == "path":
+            path = path.replace(f"{{{name}}}", quote(str(one["example"]), safe=""))
+        else:
+            query[name] = json.dumps(value) if isinstance(value := one["example"], bool) else value
+    body = operation.get("requestBody")
+    return (
+        method,
+        path + (f"?{urlencode(query, doseq=True)}" if query else ""),
+        body and _media(body)["example"],
+    )
+
+
+def _section(operation: tuple[str, str, Json]) -> str:
+    method, path, told = operation
+    parameters = "".join(_parameter(name, schema) for name, schema in fields(told).items())
+    answers = "".join(
+        f"<tr><td>{status}<td>{_text(REFUSALS.get(int(status), 'the answer'))}"
+        for status in told["responses"]
+    )
+    answer = json.dumps(_media(told["responses"]["200"])["example"], ensure_ascii=False, indent=2)
+    return (
+        f'<section id="{told["operationId"]}"><h2><code>{method} {escape(path)}</code></h2>'
+        f"<p>{_text(told['summary'])} {_text(told['description'])}</p>"
+        f"<table>{parameters}</table><pre>{escape(_curl(*request(method, path, told)))}</pre>"
+        f"<pre>{escape(answer)}</pre><table>{answers}</table></section>"
+    )
+
+
+def _parameter(name: str, schema: Json) -> str:
+    types = [part.get("type", "") for part in schema.get("anyOf", [schema])]
+    kinds = [kind for one in types for kind in (one if isinstance(one, list) else [one])]
+    choice = f": {', '.join(map(str, schema['enum']))}" if "enum" in schema else ""
+    default = f", else {json.dumps(schema['default'])}" if schema.get("default") is not None else ""
+    told = " or ".join(kind for kind in kinds if kind != "null") + choice + default
+    return f"<tr><td><code>{name}</code><td>{escape(told)}<td>{escape(schema.get('description', ''))}"
+
+
+def _curl(method: str, address: str, body: Any) -> str:
+    data = f" -d '{json.dumps(body, ensure_ascii=False)}'" if body is not None else ""
+    verb = f" -X {method}" if method != "GET" else ""
+    return f"curl -H 'Authorization: Bearer KEY'{verb} 'http://127.0.0.1:3000{address}'{data}"
+
+
+def _text(said: str) -> str:
+    """A sentence in HTML, with its code as code."""
+    return CODE.sub(r"<code>\1</code>", escape(said, quote=False))
+
+
+def _media(told: Json) -> Json:
+    media: Json = told["content"]["application/json"]
+    return media
+
+
+def _page(title: str, body: str) -> HTMLResponse:
+    return HTMLResponse(PAGE.format(title=title, style=STYLE, body=body), headers=HEADERS)

@@ -1,0 +1,166 @@
+"""The shape of every answer, as `/v1/openapi.json` documents it; nothing is checked against it at run time.
+
+An endpoint names its own by its return annotation. Tests hold the answers to them, so that a field that
+isn't documented is found there and costs no request anything.
+"""
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from serving.reasons import Kind
+from serving.recommender import Lane
+
+ProductId = Annotated[str, Field(description="the shop's own id of a product", examples=["10017"])]
+Name = Annotated[str | None, Field(examples=["Espresso cups, set of 4"])]
+Group = Annotated[
+    str | None, Field(description="the group that the answer is of; null for none", examples=["France"])
+]
+
+
+class Shape(BaseModel):
+    """What is told, no more and no less."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class Version(Shape):
+    """Which version of the model gave an answer."""
+
+    version: str = Field(examples=["12"])
+
+
+class Product(Shape):
+    """A product's id and name; null where the catalogue has none."""
+
+    product: ProductId
+    name: Name
+
+
+class Reason(Shape):
+    """Why a product is recommended, and because of which products."""
+
+    kind: Kind = Field(examples=["taste"])
+    because: list[Product]
+
+
+class Item(Product):
+    """A recommended product, what is known of it, and why it is recommended."""
+
+    category: str | None = Field(examples=["Kitchen"])
+    brand: str | None = Field(examples=["Nordlys"])
+    price: float | None = Field(examples=[24.9])
+    score: float = Field(examples=[0.8312])
+    reason: Reason
+
+
+class RuleItem(Item):
+    """A product that goes with others, and the rule that says so."""
+
+    confidence: float = Field(description="share of the baskets with the others", examples=[0.31])
+    lift: float = Field(description="times as often as by chance", examples=[4.2])
+    support: float = Field(description="share of all baskets", examples=[0.012])
+    count: int = Field(description="baskets with all of them", examples=[184])
+
+
+class OfCustomer(Shape):
+    """Items for a customer; `known` is false for a stranger, who gets what trends."""
+
+    known: bool = Field(examples=[True])
+    group: Group
+    items: list[Item]
+
+
+class Recommended(OfCustomer):
+    """Items for a customer, and the version that recommends them."""
+
+    model: Version
+    lane: Lane = Field(examples=["for-you"])
+
+
+class OfMany(Shape):
+    """Items for many customers, in their order."""
+
+    model: Version
+    lane: Lane = Field(examples=["for-you"])
+    customers: list[OfCustomer]
+
+
+class Alternatives(Shape):
+    """Items that could take a product's place."""
+
+    model: Version
+    product: Product
+    items: list[Item]
+
+
+class Together(Shape):
+    """Items that go with a product, each with its rule."""
+
+    model: Version
+    product: Product
+    items: list[RuleItem]
+
+
+class Trending(Shape):
+    """What many bought."""
+
+    model: Version
+    category: str | None = Field(examples=["Kitchen"])
+    days: int | None = Field(examples=[None])
+    group: Group
+    items: list[Item]
+
+
+class About(BaseModel):
+    """What the serving model is; the settings of its night are told as they were."""
+
+    model_config = ConfigDict(extra="allow")
+
+    model: Version
+    verdict: dict[str, Any] = Field(description="the gate's verdict and its reasons")
+    as_of: str | None = Field(description="last day that it has seen", examples=["2026-11-21"])
+    window: dict[str, Any]
+    counts: dict[str, Any]
+    lanes: dict[str, Any]
+    metrics: dict[str, Any]
+
+
+class Rating(Shape):
+    """An older system's item."""
+
+    goodsId: str = Field(examples=["10017"])  # noqa: N815
+    rating: float = Field(examples=[0.8312])
+
+
+class Association(Shape):
+    """An older system's rule."""
+
+    antecedent: str = Field(examples=["10017"])
+    consequent: str = Field(examples=["10003"])
+    confidence: float = Field(examples=[0.31])
+
+
+class Scored(Shape):
+    """An older system's item with a name."""
+
+    score: float = Field(examples=[0.8312])
+    item_name: Name
+    item_id: str = Field(examples=["10017"])
+    brand: str | None = Field(examples=["Nordlys"])
+
+
+class Fault(Shape):
+    """What was wrong with a request."""
+
+    code: str = Field(description="for programs", examples=["bad_parameter"])
+    message: str = Field(
+        description="for people; quotes no value", examples=["n: Input should be less than or equal to 100"]
+    )
+    field: str | None = Field(description="the parameter at fault", examples=["n"])
+
+
+class Refusal(Shape):
+    """Every answer that is none."""
+
+    error: Fault

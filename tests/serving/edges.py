@@ -1,0 +1,36 @@
+"""An application behind the edge, in this process."""
+
+from pathlib import Path
+from typing import Any
+
+import bundles
+import httpx
+from clients import Client
+from starlette.responses import PlainTextResponse
+
+from serving.api import create_app
+from serving.edge import Edge, shared
+from serving.guard import Guard
+from serving.live import Live
+
+HOST = "http://127.0.0.1"
+
+
+class Edged(Client):
+    """Asks an application behind the edge, as from this machine."""
+
+    def request(self, method: str, path: str, **options: Any) -> httpx.Response:
+        return super().request(method, path if path.startswith("http") else HOST + path, **options)
+
+
+def edged(live: Live, keys: Path, rate: float = 0, body_limit: int = 1000, origins: str = "") -> Edged:
+    """The application over `live`, with a stand-in for BentoML's that says so."""
+    app = create_app(live, bundles.KEY)
+    guard = Guard(keys, rate)
+    edge = Edge(app, PlainTextResponse("BentoML"), app.routes, guard, body_limit)
+    return Edged(shared(edge, origins))
+
+
+def bearer(secret: str) -> dict[str, dict[str, str]]:
+    """The options of a request that sends a key."""
+    return {"headers": {"Authorization": f"Bearer {secret}"}}

@@ -1,0 +1,121 @@
+"""The OpenAPI document: valid, complete, and true of the running application."""
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import bundles
+import httpx
+import pytest
+from clients import Client
+from documented import DOCUMENT, Documented, check, response_schema
+from jsonschema import Draft202012Validator, ValidationError
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+
+from serving import openapi, pages
+from serving.api import ROUTES, create_app
+from serving.bundle import texts
+from serving.live import Live, Served
+
+OPERATIONS = pages.operations(DOCUMENT)
+NAMED = [str(number) for number in range(10017, 10024)]
+
+
+@pytest.fixture
+def kitchen() -> Client:
+    """An application whose catalogue has what the examples ask for."""
+    bundle = dataclasses.replace(bundles.small(products=NAMED), category=texts(["Kitchen"] * 7))
+    return Documented(create_app(Live(Served("12", bundle, {"verdict": "PROMOTED"})), bundles.KEY))
+
+
+def operation_id(operation: tuple[str, str, dict[str, Any]]) -> str:
+    return str(operation[2]["operationId"])
+
+
+@pytest.mark.parametrize("operation", OPERATIONS, ids=operation_id)
+def test_every_example_is_answered(operation: tuple[str, str, dict[str, Any]], kitchen: Client) -> None:
+    method, address, body = pages.request(*operation)
+    response = kitchen.request(method, address, json=body)  # which holds the answer to the document
+    assert response.status_code == 200, response.text
+    assert response.headers["Nightshelf-Model-Version"] == "12"
+    if isinstance(response.json(), dict) and "items" in response.json():
+        assert response.json()["items"]
+
+
+@pytest.mark.parametrize("operation", OPERATIONS, ids=operation_id)
+def test_every_example_is_of_its_schema(operation: tuple[str, str, dict[str, Any]]) -> None:
+    *_, told = operation
+    check(response_schema(told, 200), told["responses"]["200"]["content"]["application/json"]["example"])
+    for parameter in told["parameters"]:
+        if "example" in parameter:
+            check(parameter["schema"], parameter["example"])
+    if body := told.get("requestBody"):
+        check(body["content"]["application/json"]["schema"], body["content"]["application/json"]["example"])
+
+
+@pytest.mark.parametrize("operation", OPERATIONS, ids=operation_id)
+def test_every_answer_has_a_shape(operation: tuple[str, str, dict[str, Any]]) -> None:
+    schema = response_schema(operation[2], 200)
+    assert "$ref" in schema.get("items", schema), "name a shape in the endpoint's return annotation"
+
+
+def test_every_route_is_told_of() -> None:
+    told = {(method, path) for method, path, _ in OPERATIONS}
+    assert told == {(row[0], openapi.template(row[1])) for row in ROUTES}
+    assert len({operation_id(one) for one in OPERATIONS}) == len(OPERATIONS)
+
+
+def test_every_schema_is_one() -> None:
+    for schema in DOCUMENT["components"]["schemas"].values():
+        Draft202012Validator.check_schema(schema)
+
+
+def test_the_document_is_served(client: Client) -> None:
+    response = client.get("/v1/openapi.json")
+    assert response.json() == DOCUMENT
+    assert response.headers["Content-Type"] == "application/json"
+
+
+def test_an_answer_that_is_not_documented_would_be_found() -> None:
+    async def more(_: object) -> JSONResponse:
+        return JSONResponse({"model": {"version": "1"}, "lane": "discover", "customers": [], "surprise": 1})
+
+    app = create_app(Live(), bundles.KEY)
+    app.router.routes.insert(0, Route("/v1/recommendations", more, methods=["POST"]))
+    with pytest.raises(ValidationError, match="surprise"):
+        Documented(app).post("/v1/recommendations", json={})
+
+
+def test_what_a_url_cannot_say_is_no_parameter() -> None:
+    for *_, told in OPERATIONS:
+        for parameter in told["parameters"]:
+            assert "null" not in str(parameter["schema"])
+
+
+def test_the_routes_page_tells_all_and_loads_nothing(client: Client) -> None:
+    page = client.get("/docs")
+    for method, path, told in OPERATIONS:
+        assert f"<code>{method} {path}</code>" in page.text
+        assert all(f"<code>{name}</code>" in page.text for name in pages.fields(told))
+    assert_strict(page)
+    assert_strict(client.get("/"))
+
+
+def assert_strict(page: httpx.Response) -> None:
+    """Holds a page to a policy under which nothing is loaded, framed, sent or run."""
+    policy = page.headers["Content-Security-Policy"]
+    assert policy.startswith("default-src 'none'; style-src 'sha256-")
+    assert "unsafe" not in policy
+    for directive in ("base-uri 'none'", "form-action 'none'", "frame-ancestors 'none'"):
+        assert directive in policy
+    assert pages.STYLE in page.text  # of which the policy has the hash
+    outside = page.text.replace("http://127.0.0.1:3000", "")
+    assert not [word for word in ("http:", "https:", "src=", "<script", "@import", "url(") if word in outside]
+    assert page.headers["Referrer-Policy"] == "no-referrer"
+    assert page.headers["X-Frame-Options"] == "DENY"
+
+
+def test_the_docs_name_every_status() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "http.md").read_text()
+    assert [status for status in openapi.REFUSALS if f"| {status} |" not in text] == []
