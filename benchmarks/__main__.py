@@ -17,6 +17,7 @@ from benchmarks import (
     quality,
     reranking,
     scaling,
+    serving,
     solvers,
     validation,
 )
@@ -44,6 +45,7 @@ def main() -> None:
         parts.append(reranking.compare(Path(folder) / "retail"))
         parts.append(evaluation.compare())
         parts.append(scaling.compare())
+        parts.append(serving.compare(Path(folder) / "serving"))
         parts.append(extraction.compare(Path(folder) / "extraction"))
         parts.append(first_answer.demo_shop(Path(folder) / "clone"))
     FIGURES.write_text("\n".join(parts))

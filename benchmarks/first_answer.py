@@ -2,14 +2,14 @@
 
 import os
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
 from pathlib import Path
 
 import httpx
+
+from benchmarks.processes import free_ports
 
 PROJECT = Path(__file__).parents[1]
 SERVERS = ("SHOP", "MLFLOW", "AIRFLOW", "SERVING")
@@ -19,7 +19,7 @@ LONGEST = 600
 def demo_shop(folder: Path) -> str:
     """Seconds until the environment is made, and until the first answer; everything is ended again."""
     subprocess.run(["git", "clone", "--quiet", str(PROJECT), str(folder)], check=True)
-    ports = _free_ports()
+    ports = dict(zip(SERVERS, free_ports(len(SERVERS)), strict=True))
     plain = {name: value for name, value in os.environ.items() if not name.startswith("NIGHTSHELF_")}
     own = {f"NIGHTSHELF_{name}_PORT": str(port) for name, port in ports.items()}
     env = plain | own | {"NIGHTSHELF_SHOP_URL": f"http://127.0.0.1:{ports['SHOP']}"}
@@ -39,12 +39,6 @@ def demo_shop(folder: Path) -> str:
         "`make run`, packages already downloaded, default sweep of 19 candidates, through Airflow:\n"
         f"**{answered:.0f} s** (allowed: 240 s), {installed:.0f} s of them for the environment.\n"
     )
-
-
-def _free_ports() -> dict[str, int]:
-    with ExitStack() as held:
-        found = [held.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in SERVERS]
-        return {name: one.getsockname()[1] for name, one in zip(SERVERS, found, strict=True)}
 
 
 def _wait(done: Callable[[], bool], started: float) -> float:

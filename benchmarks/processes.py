@@ -1,8 +1,10 @@
 """Time and memory of a whole command, its children included."""
 
+import socket
 import subprocess
 import sys
 import time
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,6 +38,13 @@ def measure(command: list[str], env: dict[str, str]) -> Measured:
     if run.returncode:
         sys.exit(f"{' '.join(command)} failed:\n{output}")
     return Measured(time.monotonic() - started, peak / GIB, output)
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports of this machine that nothing listens on."""
+    with ExitStack() as held:
+        servers = [held.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
+        return [server.getsockname()[1] for server in servers]
 
 
 def _resident(process: psutil.Process) -> int:
