@@ -21,6 +21,7 @@ from serving.api import VERSION_HEADER
 from serving.guard import Guard
 from serving.masking import BENTOML_OWN, template_of
 from serving.questions import Problem
+from serving.settings import ServingSettings
 
 QUIET = ("/livez", "/readyz", "/healthz", "/metrics")  # machines ask them all day long
 METHODS = ("GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE")
@@ -42,13 +43,19 @@ class Edge:
     """Answers one request by BentoML or the application, if the guard lets it in."""
 
     def __init__(
-        self, app: ASGIApp, bento: ASGIApp, routes: Sequence[BaseRoute], guard: Guard, body_limit: int
+        self,
+        app: ASGIApp,
+        bento: ASGIApp,
+        routes: Sequence[BaseRoute],
+        guard: Guard,
+        settings: ServingSettings,
     ) -> None:
         self.app = app
         self.bento = bento
         self.routes = routes
         self.guard = guard
-        self.body_limit = body_limit
+        self.body_limit = settings.body_limit
+        self.access_log = settings.access_log
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers, and counts and logs the answer."""
@@ -78,7 +85,13 @@ class Edge:
         except ClientDisconnect:
             return
         if route not in QUIET:
-            _record(scope["method"], route, seen, perf_counter() - started)
+            self._record(scope["method"], route, seen, perf_counter() - started)
+
+    def _record(self, method: str, route: str, seen: Seen, seconds: float) -> None:
+        method = method if method in METHODS else "other"
+        metrics.requested(route, method, seen.status, seconds)
+        if self.access_log:
+            access.write(method, route, seen.status, seconds, seen.version, seen.key)
 
     async def _received(self, scope: Scope, receive: Receive) -> Receive:
         """What gives a request's body, which is here whole; raises Problem 408 or 413."""
@@ -140,9 +153,3 @@ def _note(seen: Seen, message: Message) -> None:
     seen.status = message["status"]
     seen.version = next((value.decode() for name, value in headers if name == VERSION), None)
     message["headers"] = [*headers, *HEADERS]
-
-
-def _record(method: str, route: str, seen: Seen, seconds: float) -> None:
-    method = method if method in METHODS else "other"
-    metrics.requested(route, method, seen.status, seconds)
-    access.write(method, route, seen.status, seconds, seen.version, seen.key)

@@ -6,9 +6,12 @@ imports this module, and whose files BentoML's /metrics adds up.
 
 from collections import Counter as Count
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, get_args
 
 from prometheus_client import Counter, Gauge, Histogram
+
+from serving.reasons import Kind
+from serving.recommender import LANES
 
 MILLISECONDS = (1, 2, 3, 5, 7.5, 10, 15, 20, 30, 50, 75, 100, 250, 500, 1000, 2500, 10_000)
 
@@ -28,6 +31,13 @@ MODEL = Gauge(
 )
 
 
+# Found by their labels once, so that a request needn't; and so that all are told from the start.
+OF_LANE = {
+    (lane, known): ANSWERS.labels(lane, str(known).lower()) for lane in LANES for known in (True, False)
+}
+OF_KIND: dict[str, Counter] = {kind: ITEMS.labels(kind) for kind in get_args(Kind)}
+
+
 def requested(route: str, method: str, status: int, seconds: float) -> None:
     """Counts a request."""
     REQUESTS.labels(route, method, status).observe(seconds)
@@ -37,10 +47,10 @@ def answered(answer: Any) -> None:
     """Counts the lists of items in an answer: those of lanes by lane, all items by their reason."""
     for one in _listings(answer):
         if "lane" in one:
-            ANSWERS.labels(one["lane"], str(one["known"]).lower()).inc()
-        kinds = Count(item["reason"]["kind"] for item in one["items"] if "reason" in item)
+            OF_LANE[one["lane"], one["known"]].inc()
+        kinds = Count([item["reason"]["kind"] for item in one["items"] if "reason" in item])
         for kind, items in kinds.items():
-            ITEMS.labels(kind).inc(items)
+            OF_KIND[kind].inc(items)
 
 
 def live(version: str, before: str | None) -> None:

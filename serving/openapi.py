@@ -74,7 +74,7 @@ def example(schema: Json, definitions: Json) -> Any:
         return schema["default"]
     if "anyOf" in schema:
         return example(schema["anyOf"][0], definitions)
-    if schema.get("type") == "array":
+    if "items" in schema:
         return [example(schema["items"], definitions)]
     if schema.get("type") == "object":
         return {name: example(one, definitions) for name, one in schema.get("properties", {}).items()}
@@ -128,12 +128,12 @@ def _parameter(name: str, asked: Json, in_path: bool) -> Json:
 
 
 def _said_in_url(schema: Json) -> Json:
-    """A schema without null, which no URL can say, and without numbers that stand for a text."""
+    """A schema as a URL can say it: without null, and of several types the first."""
     kinds: list[Json] = [one for one in schema.get("anyOf", []) if one.get("type") != "null"]
     if len(kinds) == 1:
         schema = kinds[0] | {key: value for key, value in schema.items() if key not in ("anyOf", "default")}
     if isinstance(schema.get("type"), list):
-        schema = schema | {"type": "string"}
+        schema = schema | {"type": schema["type"][0]}
     if None in schema.get("enum", []):
         schema = schema | {"enum": [one for one in schema["enum"] if one is not None]}
     return schema

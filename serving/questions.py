@@ -1,5 +1,6 @@
 """What may be asked over HTTP: the parameters of each route, their limits and their defaults."""
 
+from collections.abc import Callable
 from typing import Annotated, Any, TypeVar
 
 from pydantic import (
@@ -48,6 +49,11 @@ def _apart(value: Any) -> Any:
     return [product.strip() for part in parts for product in part.split(",") if product.strip()]
 
 
+def _or(*types: str) -> Callable[[dict[str, Any]], None]:
+    """Tells the document that a body may say a field in several types."""
+    return lambda schema: schema.update(type=list(types))
+
+
 # No code behind the reading of a request ever holds a customer's own id.
 Customer = Annotated[
     str,
@@ -55,7 +61,7 @@ Customer = Annotated[
         coerce_numbers_to_str=True,
         description="the shop's own id of a customer: a phone number in any format, or any text",
         examples=["+79165396205"],
-        json_schema_extra=lambda schema: schema.update(type=["string", "number"]),
+        json_schema_extra=_or("string", "number"),
     ),
     AfterValidator(_hidden),
 ]
@@ -65,11 +71,20 @@ Group = Annotated[
 ]
 Category = Annotated[str | None, Field(description="products of this one alone", examples=["Kitchen"])]
 Products = Annotated[
-    list[str], Field(description="products to leave out", examples=[["10003"]]), BeforeValidator(_apart)
+    list[str],
+    Field(
+        description="products to leave out", examples=[["10003"]], json_schema_extra=_or("array", "string")
+    ),
+    BeforeValidator(_apart),
 ]
 Shown = Annotated[
     list[str],
-    Field(max_length=MOST, description="products shown lately, to step back", examples=[["10003"]]),
+    Field(
+        max_length=MOST,
+        description="products shown lately, to step back",
+        examples=[["10003"]],
+        json_schema_extra=_or("array", "string"),
+    ),
     BeforeValidator(_apart),
 ]
 

@@ -7,7 +7,7 @@ import bentoml
 from bentoml import Service
 from bentoml.exceptions import BentoMLException
 
-from serving import access, keys, native, questions, tracing
+from serving import keys, native, questions, tracing
 from serving.api import MANY, create_app
 from serving.edge import Edge, shared
 from serving.errors import NightshelfError
@@ -32,9 +32,8 @@ class EdgedService(Service[Any]):  # type: ignore[misc] # BentoML's SDK ships no
 
     def to_asgi(self, is_main: bool = True) -> Any:
         """The ASGI application of one worker."""
-        access.start(settings.access_log)
         bento, guard = super().to_asgi(is_main), Guard(settings.keys_path, settings.rate_limit)
-        edge = Edge(tracing.traced(app, settings), bento, app.routes, guard, settings.body_limit)
+        edge = Edge(tracing.traced(app, settings), bento, app.routes, guard, settings)
         return shared(edge, settings.cors_origins)
 
 

