@@ -89,6 +89,7 @@ class Bundle:
     triple_support: Array  # (M,) float32
     triple_count: Array  # (M,) int64
     manifest: Manifest = field(repr=False)
+    forgotten: frozenset[str] = field(default=frozenset(), init=False, repr=False)  # who is a stranger now
 
     @cached_property
     def trees(self) -> Booster | None:
@@ -97,7 +98,7 @@ class Bundle:
 
     def customer(self, pseudonym: str) -> int | None:
         """The row of a customer, or None for a stranger."""
-        return position(self.customers, pseudonym)
+        return None if pseudonym in self.forgotten else position(self.customers, pseudonym)
 
     def product(self, product: str) -> int | None:
         """The row of a product, or None where the catalogue lacks it."""
@@ -139,7 +140,7 @@ PER_PURCHASE = (
 )
 PER_GROUP_PRODUCT = ("group_product", "group_trend")
 PER_RULE = ("consequent", "confidence", "lift", "support", "count")
-ARRAYS = [f.name for f in fields(Bundle) if f.name != "manifest"]
+ARRAYS = [f.name for f in fields(Bundle) if f.name not in ("manifest", "forgotten")]
 
 
 def position(ids: Array, wanted: str) -> int | None:

@@ -1,10 +1,20 @@
 """One function per route: a question and what is served in, JSON out."""
 
-from serving import answers
+from serving import answers, people
 from serving.answers import Json
 from serving.bundle import Bundle
 from serving.live import Served
-from serving.questions import OfProduct, OfUser, Popular, Problem, Question, Reco, Recommendations, Related
+from serving.questions import (
+    History,
+    OfProduct,
+    OfUser,
+    Popular,
+    Problem,
+    Question,
+    Reco,
+    Recommendations,
+    Related,
+)
 from serving.recommender import Item, recommend, similar, trend_within, trending
 from serving.rerank import Variety
 from serving.rules import starting_from
@@ -15,8 +25,7 @@ OLDER_RECO_ITEMS = 5
 
 def recommendations(served: Served, asked: Recommendations) -> Json:
     """Items for a customer; what trends, in the group if known, for a stranger, who is `"known": false`."""
-    bundle = served.bundle
-    customer = bundle.customer(asked.customer)
+    bundle, customer = people.now(served, asked.customer)
     group = _group(bundle, asked.group) if customer is None else None
     mask = answers.allowed(bundle, asked.in_stock, asked.category, asked.exclude)
     shown = (row for product in asked.shown if (row := bundle.product(product)) is not None)
@@ -26,16 +35,23 @@ def recommendations(served: Served, asked: Recommendations) -> Json:
     return answers.of(served, **told, items=answers.items(bundle, found))
 
 
+def history(served: Served, asked: History) -> Json:
+    """What a customer bought, the last purchase first; nothing of a stranger, who is `"known": false`."""
+    bundle, customer = people.now(served, asked.customer)
+    found = [] if customer is None else answers.purchases(bundle, customer, asked.n)
+    return answers.of(served, known=customer is not None, items=found)
+
+
 def similar_products(served: Served, asked: Related) -> Json:
     """Alternatives to a product: bought by the same customers, or described alike where few did."""
-    bundle, product = served.bundle, _product(served.bundle, asked.product)
+    bundle, product = served.bundle, product_row(served.bundle, asked.product)
     found = similar(bundle, product, asked.n, answers.allowed(bundle, asked.in_stock))
     return answers.of(served, product=answers.named(bundle, product), items=answers.items(bundle, found))
 
 
 def bought_together(served: Served, asked: Related) -> Json:
     """What is bought along with a product: rules with confidence, lift, support and count."""
-    bundle, product = served.bundle, _product(served.bundle, asked.product)
+    bundle, product = served.bundle, product_row(served.bundle, asked.product)
     found = answers.bought_together(bundle, [product], asked.n, answers.allowed(bundle, asked.in_stock))
     return answers.of(served, product=answers.named(bundle, product), items=found)
 
@@ -72,7 +88,7 @@ def user_recommendations(served: Served, asked: OfUser) -> list[Json]:
 
 def associations(served: Served, asked: OfProduct) -> list[Json]:
     """All rules that start from a product, by falling confidence (an older system's route)."""
-    bundle, product = served.bundle, _product(served.bundle, asked.product)
+    bundle, product = served.bundle, product_row(served.bundle, asked.product)
     return [
         {
             "antecedent": asked.product,
@@ -99,15 +115,17 @@ def reco(served: Served, asked: Reco) -> list[Json]:
 
 
 def _best(served: Served, customer: str, n: int) -> list[Item]:
-    bundle, variety = served.bundle, Variety(served.per_category)
-    return recommend(bundle, bundle.customer(customer), "for-you", n, answers.allowed(bundle), variety)
+    variety = Variety(served.per_category)
+    bundle, row = people.now(served, customer)
+    return recommend(bundle, row, "for-you", n, answers.allowed(bundle), variety)
 
 
 def _group(bundle: Bundle, name: str | None) -> int | None:
     return None if name is None else bundle.group(name.strip())
 
 
-def _product(bundle: Bundle, product: str) -> int:
+def product_row(bundle: Bundle, product: str) -> int:
+    """The row of a product; raises Problem 404 where the catalogue lacks it."""
     row = bundle.product(product)
     if row is None:
         raise Problem(404, "unknown_product", "product: the catalogue has no product of this id", "product")

@@ -8,6 +8,7 @@ from bentoml import Service
 from bentoml.exceptions import BentoMLException
 
 from serving.api import create_app
+from serving.changes import Changes
 from serving.errors import NightshelfError
 from serving.follow import Follower
 from serving.live import Live
@@ -16,10 +17,10 @@ from serving.settings import ServingSettings, read
 
 try:
     settings = read(ServingSettings)
+    live = Live(changes=Changes(settings))
 except NightshelfError as wrong:
     raise BentoMLException(str(wrong)) from None  # which BentoML shows as one line
 
-live = Live()
 app = create_app(live, settings.customer_key.get_secret_value())
 
 logging.getLogger("serving").setLevel(logging.INFO)
@@ -46,6 +47,8 @@ class Nightshelf:
     def __init__(self) -> None:
         self.follower = Follower(settings, live)
         self.follower.start()
+        if live.changes:
+            live.changes.start()
 
     @bentoml.on_deployment  # type: ignore[untyped-decorator]
     @staticmethod
@@ -62,5 +65,7 @@ class Nightshelf:
 
     @bentoml.on_shutdown  # type: ignore[untyped-decorator]
     def stop(self) -> None:
-        """Ends the following."""
+        """Ends the looking for champions and for changes."""
         self.follower.stop()
+        if live.changes:
+            live.changes.stop()
