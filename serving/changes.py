@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from serving.bundle import Array, Bundle
+from serving.bundle import Array, Bundle, positions
 from serving.errors import StoreError
 from serving.settings import ServingSettings
 from serving.store import News, Store
@@ -62,9 +62,10 @@ class Changes:
         self._thread.start()
 
     def stop(self) -> None:
-        """Ends the looking."""
+        """Ends the looking and the connections."""
         self._stopping.set()
         self._thread.join(timeout=1)
+        self.store.close()
 
     def look(self) -> None:
         """Looks once for what is new; raises StoreError where the store gives no answer."""
@@ -142,11 +143,9 @@ def _changed(bundle: Bundle, state: State, name: str) -> Array:
     """One of the arrays of products, as changed."""
     values = {product: row[name] for product, row in state.products.items() if row[name] is not None}
     array: Array = getattr(bundle, name)
-    if not values or not len(bundle.products):
+    if not values:
         return array
-    ids = np.array([product.encode() for product in values])
-    place = np.minimum(np.searchsorted(bundle.products, ids), len(bundle.products) - 1)
-    known = bundle.products[place] == ids
+    at = positions(bundle.products, list(values))
     changed = array.copy()
-    changed[place[known]] = np.array(list(values.values()))[known]
+    changed[at[at >= 0]] = np.array(list(values.values()))[at >= 0]
     return changed

@@ -19,7 +19,7 @@ class RegistryError(NightshelfError):
     """The registry can't be reached, or holds nothing to serve."""
 
 
-class StoreError(NightshelfError):
+class StoreError(PassingError):
     """The database of changes and events gives no answer."""
 
 

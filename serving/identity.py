@@ -5,6 +5,7 @@ import hmac
 import re
 
 PHONE = re.compile(r"\+?[\d\s().\-]+")
+HIDDEN = "pseudonym:"  # begins a customer in rows as received who came without an own id
 PHONE_DIGITS = range(10, 16)  # E.164 allows 15; ten is the shortest national number with its area
 
 
@@ -22,6 +23,13 @@ def normalise(customer: str) -> str:
 def pseudonym(customer: str, key: str) -> str:
     """The 64 hex digits that stand for a customer: HMAC-SHA256 over the normalised id."""
     return hidden(normalise(customer), key)
+
+
+def received(customer: str, key: str) -> str | None:
+    """The pseudonym of a customer in a row as received; None of who is nobody."""
+    if customer.startswith(HIDDEN):
+        return customer.removeprefix(HIDDEN)
+    return pseudonym(customer, key) if normalise(customer) else None
 
 
 def hidden(text: str, key: str) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from serving import habits
-from serving.bundle import Array, Bundle
+from serving.bundle import Array, Bundle, positions
 from serving.changes import view
 from serving.foldin import fold_in
 from serving.live import Served
@@ -54,7 +54,8 @@ def joined(
     A purchase that the bundle holds, of the same product and day or a later one, isn't counted again. What
     was dismissed is hidden; all else adds to the taste, and purchases to the history too. weights: by kind.
     """
-    known = [(event, at) for event in events if (at := bundle.product(event.product)) is not None]
+    places = positions(bundle.products, [event.product for event in events]).tolist()
+    known = [(event, at) for event, at in zip(events, places, strict=True) if at >= 0]
     dismissed = [at for event, at in known if event.kind == DISMISSED]
     hidden = bundle.hidden
     if dismissed:
@@ -86,6 +87,25 @@ def _arrays(
     bundle: Bundle, row: int | None, own: slice, customer: str, bought: Done, touched: Done
 ) -> dict[str, Any]:
     """What a view holds in place of the bundle's arrays and manifest."""
+    history, alpha = _history(bundle, own, bought), bundle.manifest["fold_in"]["alpha"]
+    product = history["history_product"]
+    arrays: dict[str, Any] = {
+        "customers": np.array([customer.encode()]),
+        "history_start": np.array([0, len(product)]),
+        **history,
+        "user_factors": _taste(bundle, product, history["history_weight"] / alpha, touched)[None],
+        **habits.after_a_visit(bundle, row, own, product, bought.product),
+    }
+    if not len(product):  # the ranker and re-purchase know only those who bought
+        arrays["manifest"] = bundle.manifest | {"lanes": dict.fromkeys(LANES, "als")}
+    if not bundle.popularity[product].all():  # else what nobody else has bought would be in no lane
+        arrays["popularity"] = bundle.popularity.copy()
+        arrays["popularity"][product] = np.maximum(bundle.popularity[product], 1)
+    return arrays
+
+
+def _history(bundle: Bundle, own: slice, bought: Done) -> dict[str, Array]:
+    """The history with what was bought since, each as an order of the bundle's last day; products ascend."""
     before, alpha = bundle.history_product[own], bundle.manifest["fold_in"]["alpha"]
     product = np.union1d(before, bought.product).astype(np.int32)
     kept, added = np.searchsorted(product, before), np.searchsorted(product, bought.product)
@@ -98,24 +118,13 @@ def _arrays(
 
     last = summed(bundle.history_last, 0)
     np.maximum.at(last, added, bought.day.astype(last.dtype))
-    weight = summed(bundle.history_weight, bought.weight * alpha)
-    arrays = {
-        "customers": np.array([customer.encode()]),
-        "history_start": np.array([0, len(product)]),
+    return {
         "history_product": product,
         "history_orders": summed(bundle.history_orders, 1),
         "history_last": last,
         "history_strength": summed(bundle.history_strength, 1),
-        "history_weight": weight,
-        "user_factors": _taste(bundle, product, weight / alpha, touched)[None],
-        **habits.after_a_visit(bundle, row, own, product, bought.product),
+        "history_weight": summed(bundle.history_weight, bought.weight * alpha),
     }
-    if not len(product):  # the ranker and re-purchase know only those who bought
-        arrays["manifest"] = bundle.manifest | {"lanes": dict.fromkeys(LANES, "als")}
-    if not bundle.popularity[product].all():  # else what nobody else has bought would be in no lane
-        arrays["popularity"] = bundle.popularity.copy()
-        arrays["popularity"][product] = np.maximum(bundle.popularity[product], 1)
-    return arrays
 
 
 def _taste(bundle: Bundle, bought: Array, orders: Array, touched: Done) -> Array:

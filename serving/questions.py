@@ -62,7 +62,7 @@ def _past(time: dt.datetime) -> dt.datetime:
 Customer = Annotated[str, Field(coerce_numbers_to_str=True), AfterValidator(_hidden)]
 Products = Annotated[list[str], BeforeValidator(_apart)]
 Shown = Annotated[list[str], Field(max_length=MOST), BeforeValidator(_apart)]
-Id = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+Id = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00]*$")]
 Quantity = Annotated[float, Field(strict=True, ge=0, allow_inf_nan=False)]
 
 

@@ -4,9 +4,9 @@ A customer is a pseudonym here. What a call has written is on disk before it ret
 carry numbers that only grow, so that every worker learns by one small query whether there are new ones.
 """
 
+import contextlib
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -14,6 +14,7 @@ from typing import Any, Literal
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy.schema import CreateIndex, CreateTable
 
 from serving.errors import NightshelfError, StoreError
 
@@ -23,6 +24,7 @@ MICROSECONDS = 1_000_000
 DAY = 86_400 * MICROSECONDS
 LATEST = 500  # events of a customer that an answer looks at
 PATIENCE = 5  # seconds that a write waits for others
+TRIES = 3
 
 tables = sa.MetaData()
 counter = sa.Table(
@@ -106,10 +108,14 @@ class Store:
 
     def prepare(self) -> None:
         """Makes the tables that aren't there yet."""
-        try:
-            self._create()
-        except StoreError:
-            self._create()  # others made them at the same moment
+        for _ in range(TRIES):  # PostgreSQL refuses what another makes at the same moment
+            with contextlib.suppress(StoreError):
+                return self._create()
+        return self._create()
+
+    def close(self) -> None:
+        """Ends the connections; another call opens new ones."""
+        self.engine.dispose()
 
     def change(self, product: str, values: dict[str, Any]) -> None:
         """Changes what is known of a product; what values don't name stays, None is what the bundle says."""
@@ -148,7 +154,8 @@ class Store:
                 .values(row | {"customer": customer})
                 .on_conflict_do_update(index_elements=["customer"], set_=row)
             )
-            return connection.execute(sa.delete(events).where(events.c.customer == customer)).rowcount
+            gone = connection.execute(sa.delete(events).where(events.c.customer == customer))
+            return int(gone.rowcount)
 
     def news(self, since: int) -> News | None:
         """What was changed after a number, None where nothing was."""
@@ -166,9 +173,43 @@ class Store:
                 {row.customer: row.at for row in gone},
             )
 
+    def pending(self) -> dict[str, int]:
+        """The times of forgetting of those whom the lake may still hold, by pseudonym."""
+        asked = sa.select(forgotten.c.customer, forgotten.c.at).where(forgotten.c.in_lake)
+        with self._connected(self.reading) as connection:
+            return {row.customer: row.at for row in connection.execute(asked)}
+
+    def scrubbed(self, gone: dict[str, int]) -> None:
+        """Notes that the lake holds nothing more of some, unless they were forgotten again since."""
+        with self._writing() as connection:
+            for customer, at in gone.items():
+                same = (forgotten.c.customer == customer) & (forgotten.c.at == at)
+                connection.execute(sa.update(forgotten).where(same).values(in_lake=False))
+
+    def purchases(self) -> Sequence[Any]:
+        """All purchases in the order in which they were told."""
+        asked = sa.select(events).where(events.c.kind == "purchase").order_by(events.c.number)
+        with self._connected(self.reading) as connection:
+            return connection.execute(asked).all()
+
+    def prune(self, before: int) -> None:
+        """Lets go of what was viewed or in a cart before a time."""
+        old = events.c.kind.in_(("view", "cart")) & (events.c.at < before)
+        with self._writing() as connection:
+            connection.execute(sa.delete(events).where(old))
+
+    def count(self, customer: str) -> int:
+        """How many events of a customer there are."""
+        asked = sa.select(sa.func.count()).where(events.c.customer == customer)
+        with self._connected(self.reading) as connection:
+            return int(connection.execute(asked).scalar_one())
+
     def _create(self) -> None:
         with self._writing() as connection:
-            tables.create_all(connection)
+            for table in tables.sorted_tables:
+                connection.execute(CreateTable(table, if_not_exists=True))
+                for index in table.indexes:
+                    connection.execute(CreateIndex(index, if_not_exists=True))
             connection.execute(
                 self.insert(counter).values(id=1, number=0).on_conflict_do_nothing(index_elements=["id"])
             )
@@ -176,7 +217,7 @@ class Store:
     def _writing(self) -> Any:
         return self._connected(self.engine, begin=True)
 
-    @contextmanager
+    @contextlib.contextmanager
     def _connected(self, engine: sa.Engine, begin: bool = False) -> Iterator[sa.Connection]:
         try:
             with engine.begin() if begin else engine.connect() as connection:

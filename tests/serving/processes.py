@@ -35,7 +35,7 @@ def free_port() -> int:
 
 def environment(home: Path, **settings: object) -> dict[str, str]:
     """The surroundings of a service with a home of its own, and none of this machine's settings."""
-    kept = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
+    kept = {name: os.environ[name] for name in ("PATH", "LANG", "PYTHONPATH") if name in os.environ}
     own = {"HOME": home, "BENTOML_HOME": home / "bentoml", "NIGHTSHELF_HOME": home}
     quiet = {"BENTOML_DO_NOT_TRACK": True, "MLFLOW_DISABLE_TELEMETRY": "true"}
     given = {f"NIGHTSHELF_{name.upper()}": value for name, value in settings.items()}

@@ -12,7 +12,7 @@ from stores import changes, shop
 
 from serving.api import create_app
 from serving.bundle import Bundle
-from serving.changes import Changes, view
+from serving.changes import LOOK_SECONDS, Changes, view
 from serving.live import Live, Served
 
 ANNA = "/v1/customers/+7(916)539-6205/recommendations"
@@ -89,6 +89,15 @@ def test_another_worker_knows_once_it_looks(bundle: Bundle, client: Client, tmp_
     assert ids(shop(bundle, other).get(ANNA).json())[0] == "coffee-1"
     other.look()
     assert ids(shop(bundle, other).get(ANNA).json())[0] == "coffee-2"
+
+
+def test_a_worker_looks_by_itself_within_a_fraction_of_a_second(known: Changes, tmp_path: Path) -> None:
+    other = changes(tmp_path)
+    other.start()
+    for product in ("coffee-1", "coffee-2"):
+        known.change(product, {"in_stock": False})
+        assert bundles.until(lambda sold=product: sold in other.state.products, 10) < 5 * LOOK_SECONDS
+    other.stop()
 
 
 def test_the_arrays_are_made_once_for_a_bundle_and_a_state(bundle: Bundle, known: Changes) -> None:

@@ -11,10 +11,11 @@ from clients import Client
 from stores import changes, shop
 
 from serving.bundle import Bundle
-from serving.changes import Changes
+from serving.changes import Changes, State
 from serving.foldin import fold_in
 from serving.identity import pseudonym
 from serving.recommender import LANES
+from serving.store import Event
 
 ANNA = f"/v1/customers/{bundles.ANNA}"
 NEWCOMER = f"/v1/customers/{bundles.STRANGER}"
@@ -186,6 +187,7 @@ SOON = (dt.datetime.now(dt.UTC) + dt.timedelta(hours=1)).isoformat()
         ({"kind": "theft"}, "kind"),
         ({"product": ""}, "product"),
         ({"product": None}, "product"),
+        ({"product": "tea-1\0"}, "product"),  # PostgreSQL keeps no such text
         ({"time": SOON}, "time"),
         ({"time": "1999-12-31T00:00:00Z"}, "time"),
         ({"time": "2026-01-31T10:00:00"}, "time"),  # of which zone?
@@ -247,3 +249,10 @@ def test_a_bundle_that_learned_after_the_forgetting_knows_the_new_person(
         later = bundles.small()
         later.manifest["forgotten_until"] = until
         assert (known.over(later).customer(anna) is not None) is is_known
+
+
+def test_an_event_from_before_a_forgetting_that_comes_late_is_none(known: Changes) -> None:
+    anna = pseudonym(bundles.ANNA, bundles.KEY)
+    known.store.add([Event(anna, "tea-1", "view", at) for at in (5, 7)])
+    known.state = State(1, forgotten={anna: 5})
+    assert [event.at for event in known.events(anna)] == [7]

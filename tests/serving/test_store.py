@@ -1,8 +1,9 @@
 """The store in SQLite and in a real PostgreSQL: what was told is there, once, for everybody."""
 
+import contextlib
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -27,17 +28,29 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'store.db'}"
     found: str = request.getfixturevalue("database")
-    with sa.create_engine(found).begin() as connection:
+    with sa.create_engine(found, poolclass=sa.NullPool).begin() as connection:
         for table in ("counter", "products", "forgotten", "events"):
             connection.execute(sa.text(f"DROP TABLE IF EXISTS nightshelf_{table}"))
     return found
 
 
 @pytest.fixture
-def store(url: str) -> Store:
-    found = Store(url)
-    found.prepare()
-    return found
+def opened(url: str) -> Iterator[Callable[[], Store]]:
+    """A function that opens the store as one more process does."""
+    with contextlib.ExitStack() as stack:
+
+        def one() -> Store:
+            found = Store(url)
+            stack.callback(found.close)
+            found.prepare()
+            return found
+
+        yield one
+
+
+@pytest.fixture
+def store(opened: Callable[[], Store]) -> Store:
+    return opened()
 
 
 def event(customer: str = ANNA, product: str = "tea-1", at: int = 5, name: str | None = None) -> Event:
@@ -48,10 +61,12 @@ def told(store: Store, customer: str = ANNA) -> list[tuple[str, int]]:
     return [(row.product, row.at) for row in store.of_customer(customer)]
 
 
-def test_what_was_told_is_there_for_another_process_the_newest_first(store: Store, url: str) -> None:
+def test_what_was_told_is_there_for_another_process_the_newest_first(
+    store: Store, opened: Callable[[], Store]
+) -> None:
     store.add([event(at=5), event(at=7, product="tea-2"), event(BORIS)])
-    assert told(Store(url)) == [("tea-2", 7), ("tea-1", 5)]
-    assert told(Store(url), BORIS) == [("tea-1", 5)]
+    assert told(opened()) == [("tea-2", 7), ("tea-1", 5)]
+    assert told(opened(), BORIS) == [("tea-1", 5)]
 
 
 def test_the_same_id_twice_is_one_event_and_without_one_there_are_two(store: Store) -> None:
@@ -92,13 +107,12 @@ def test_the_forgotten_lose_their_events_and_late_ones_from_before(store: Store)
     assert before <= news.forgotten[ANNA] <= microseconds()
 
 
-def test_workers_who_begin_and_write_at_once_lose_nothing(url: str) -> None:
+def test_workers_who_begin_and_write_at_once_lose_nothing(opened: Callable[[], Store]) -> None:
     failed: list[Exception] = []
 
     def work(number: int) -> None:
         try:
-            own = Store(url)
-            own.prepare()
+            own = opened()
             for at in range(20):
                 own.add([event(at=at + 1, name=f"{number}-{at}")])
                 own.change(f"{number}-{at}", {"in_stock": False})
@@ -111,7 +125,7 @@ def test_workers_who_begin_and_write_at_once_lose_nothing(url: str) -> None:
     for thread in threads:
         thread.join()
     assert failed == []
-    store = Store(url)
+    store = opened()
     with store.engine.connect() as connection:
         assert connection.execute(sa.select(sa.func.count()).select_from(events)).scalar() == 80
     news = store.news(0)
