@@ -51,6 +51,7 @@ class Changes:
             "view": settings.view_weight,
         }
         self.state = State()
+        self.known = False  # whether the store has answered since the start
         self._up = False
         self._seen: tuple[Bundle, State, Bundle] | None = None
         self._looking = threading.Lock()
@@ -74,7 +75,7 @@ class Changes:
                 self.store.prepare()
             if news := self.store.news(self.state.number):
                 self.state = self.state.and_then(news)
-            self._up = True
+            self._up = self.known = True
 
     def change(self, product: str, values: dict[str, Any]) -> None:
         """Changes a product, as the store does; it is known here when this returns."""

@@ -5,6 +5,7 @@ from typing import Any
 
 from serving.bundle import Bundle
 from serving.changes import Changes
+from serving.questions import Problem
 
 
 @dataclass(frozen=True)
@@ -27,8 +28,13 @@ class Live:
     changes: Changes | None = None
 
     def now(self) -> Served | None:
-        """What is served, with all changes up to now; None where no model is live."""
+        """What is served, with all changes up to now; None where no model is live.
+
+        Raises Problem 503 as long as the store has never answered: it alone knows who is forgotten.
+        """
         served = self.served
         if served is None or self.changes is None:
             return served
+        if not self.changes.known:
+            raise Problem(503, "no_store", "the store of changes has not answered yet: is it up?")
         return replace(served, bundle=self.changes.over(served.bundle), changes=self.changes)

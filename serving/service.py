@@ -17,10 +17,11 @@ from serving.settings import ServingSettings, read
 
 try:
     settings = read(ServingSettings)
-    live = Live(changes=Changes(settings))
+    changes = Changes(settings)
 except NightshelfError as wrong:
     raise BentoMLException(str(wrong)) from None  # which BentoML shows as one line
 
+live = Live(changes=changes)
 app = create_app(live, settings.customer_key.get_secret_value())
 
 logging.getLogger("serving").setLevel(logging.INFO)
@@ -47,8 +48,7 @@ class Nightshelf:
     def __init__(self) -> None:
         self.follower = Follower(settings, live)
         self.follower.start()
-        if live.changes:
-            live.changes.start()
+        changes.start()
 
     @bentoml.on_deployment  # type: ignore[untyped-decorator]
     @staticmethod
@@ -60,12 +60,11 @@ class Nightshelf:
             raise BentoMLException(str(missing)) from None
 
     async def __is_ready__(self) -> bool:
-        """Whether there is a model to answer from."""
-        return live.served is not None
+        """Whether there is a model to answer from, and who is forgotten is known."""
+        return live.served is not None and changes.known
 
     @bentoml.on_shutdown  # type: ignore[untyped-decorator]
     def stop(self) -> None:
         """Ends the looking for champions and for changes."""
         self.follower.stop()
-        if live.changes:
-            live.changes.stop()
+        changes.stop()

@@ -108,6 +108,8 @@ class Store:
 
     def prepare(self) -> None:
         """Makes the tables that aren't there yet."""
+        if self.engine.dialect.name == "sqlite":
+            Path(str(self.engine.url.database)).parent.mkdir(parents=True, exist_ok=True)
         for _ in range(TRIES):  # PostgreSQL refuses what another makes at the same moment
             with contextlib.suppress(StoreError):
                 return self._create()
@@ -261,7 +263,6 @@ def _engine(url: str) -> sa.Engine:
 def _sqlite(place: sa.URL) -> sa.Engine:
     if not place.database:
         raise ValueError
-    Path(place.database).parent.mkdir(parents=True, exist_ok=True)
     engine = sa.create_engine(place, connect_args={"timeout": PATIENCE})
 
     @sa.event.listens_for(engine, "connect")

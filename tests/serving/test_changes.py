@@ -8,12 +8,15 @@ import bundles
 import numpy as np
 import pytest
 from clients import Client
+from pydantic import SecretStr
 from stores import changes, shop
 
 from serving.api import create_app
 from serving.bundle import Bundle
 from serving.changes import LOOK_SECONDS, Changes, view
+from serving.errors import StoreError
 from serving.live import Live, Served
+from serving.settings import ServingSettings
 
 ANNA = "/v1/customers/+7(916)539-6205/recommendations"
 STRANGER = f"/v1/customers/{bundles.STRANGER}/recommendations"
@@ -171,6 +174,15 @@ def test_while_the_store_is_down_the_model_answers_and_changes_are_not_acknowled
     answer = client.put("/v1/products/coffee-2", json={"stock": 0})
     assert (answer.status_code, answer.json()["error"]["code"]) == (503, "no_store")
     assert ids(client.get(ANNA).json())[0] == "coffee-2"
+
+
+def test_a_service_that_never_reached_its_store_answers_nobody(bundle: Bundle, tmp_path: Path) -> None:
+    nowhere = SecretStr("postgresql+psycopg://shop:s3cret@127.0.0.1:1/x")
+    known = Changes(ServingSettings(home=tmp_path, store_url=nowhere))
+    with pytest.raises(StoreError):
+        known.look()
+    answer = shop(bundle, known).get(ANNA)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (503, "no_store")
 
 
 def test_a_view_is_the_bundle_with_other_arrays_alone(bundle: Bundle) -> None:

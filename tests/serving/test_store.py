@@ -136,6 +136,7 @@ def test_workers_who_begin_and_write_at_once_lose_nothing(opened: Callable[[], S
 
 def test_sqlite_waits_for_the_disk(tmp_path: Path) -> None:
     store = Store(f"sqlite:///{tmp_path / 'deep' / 'store.db'}")
+    store.prepare()
     with store.engine.connect() as connection:
         found = [
             connection.exec_driver_sql(f"PRAGMA {name}").scalar() for name in ("journal_mode", "synchronous")
