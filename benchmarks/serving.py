@@ -46,7 +46,7 @@ def compare(folder: Path) -> str:
         "## The service under load\n\n"
         f"One worker, a bundle of rank 64, {CONNECTIONS} connections of another process (autocannon)\n"
         f"that ask `/v1/customers/ID/recommendations` of {QUESTIONS:,} customers. First as fast\n"
-        "as they can, then open-loop at half of that rate: what comes late counts from when it should have been asked.\n"
+        "as they can, then open-loop at half of that rate; what comes late counts from when it was due.\n"
         "Bare is the same application under uvicorn, without BentoML, edge, metrics and access log.\n\n"
         "| products | asked | requests/s | of bare | p50 ms | p99 ms | at half: p50 ms | p99 ms | failed |\n"
         f"|---|---|---|---|---|---|---|---|---|\n{''.join(rows)}"

@@ -133,6 +133,16 @@ def evaluate(
 
 
 @app.command()
+def forget(customer: Annotated[str, typer.Argument(help="The shop's own id of the customer.")]) -> None:
+    """Forgets a person, and searches every place for what is left: the exit code is 1 if anything is."""
+    from pipelines.forget import forget as go
+
+    found = go(customer)
+    show(found.table())
+    raise typer.Exit(1 if found.rows else 0)
+
+
+@app.command()
 def export(
     to: Annotated[Path, typer.Option(help="Parquet file to write.")],
     n: Annotated[int, typer.Option(min=1, help="Products per customer.")] = 10,

@@ -11,6 +11,7 @@ from pipelines import columns as c
 from pipelines.extract import raw
 from pipelines.settings import customer_key, settings
 from serving.bundle import Bundle
+from serving.changes import Changes
 from serving.identity import normalise, pseudonym
 from serving.recommender import Lane, best, scores
 from serving.registry import opened
@@ -22,8 +23,14 @@ SCHEMA = pa.schema(
 
 
 def export(n: int, lane: Lane, to: Path) -> int:
-    """The number of customers written: per customer, by the shop's own id, at most n products by rank."""
-    _, bundle = opened(settings())
+    """The number of customers written: per customer, by the shop's own id, at most n products by rank.
+
+    What was changed or forgotten since the champion learned counts here as it does in the service.
+    """
+    changes = Changes(settings())
+    changes.look()
+    bundle = changes.over(opened(settings())[1])
+    changes.store.close()
     ids = _shop_ids(bundle)
     with pq.ParquetWriter(to, SCHEMA) as file:
         for batch in _batches(bundle, ids, n, lane):
@@ -49,7 +56,11 @@ def _batches(bundle: Bundle, ids: list[str | None], n: int, lane: Lane) -> Itera
 
 
 def _shop_ids(bundle: Bundle) -> list[str | None]:
-    """The shop's own id, in its one spelling, of each customer of the bundle; None where raw/ lacks it."""
+    """The shop's own id, in its one spelling, of each customer of the bundle.
+
+    None of who is forgotten, and where raw/ lacks it.
+    """
     key = customer_key()
     own = {pseudonym(one, key): normalise(one) for one in raw.customers()}
+    own = {hidden: one for hidden, one in own.items() if hidden not in bundle.forgotten}
     return [own.get(hidden.decode()) for hidden in bundle.customers]

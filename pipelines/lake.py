@@ -141,6 +141,15 @@ def entries(folder: str) -> list[str]:
     return sorted(name for entry in found if not (name := entry.rsplit("/", 1)[-1]).startswith("."))
 
 
+def files() -> Iterator[str]:
+    """The paths of all files of the lake, but for hidden ones."""
+    fs, root = _open("")
+    for path in fs.find(root) if fs.exists(root) else ():
+        below = path.removeprefix(root.rstrip("/")).lstrip("/")
+        if not below.rpartition("/")[2].startswith("."):
+            yield below
+
+
 def remove(path: str) -> None:
     """Removes a file or a folder of the lake; one that doesn't exist is left alone."""
     fs, root = _open(path)

@@ -11,11 +11,12 @@ import pyarrow.compute as pc
 
 from pipelines import columns as c
 from pipelines import extract as extraction
-from pipelines import lake, pinned, tracking
-from pipelines.extract import pulls
+from pipelines import forgetting, lake, pinned, tracking
+from pipelines.extract import events, pulls
 from pipelines.night import Night
 from pipelines.progress import Progress, lines
 from pipelines.settings import customer_key, settings
+from serving.changes import FORGOTTEN_UNTIL
 from serving.errors import NightshelfError
 
 Counts = dict[str, int]
@@ -62,8 +63,13 @@ def begin(
 
 
 def extract(night: Night, progress: Progress | None = None) -> Counts:
-    """Pulls what is new at the source into raw/; progress is logged unless it is given."""
-    return _counted(night, pulls.pull(_source(night), night.as_of, night.full, progress or lines()))
+    """Pulls what is new at the source and at the service into raw/; progress is logged unless it is given.
+
+    Before that the lake forgets whom the shop has forgotten.
+    """
+    tracking.log(night.run_id, tags={FORGOTTEN_UNTIL: str(forgetting.before_a_night())})
+    counts = pulls.pull(_source(night), night.as_of, night.full, progress or lines())
+    return _counted(night, counts | {"purchases_told": events.pull()})
 
 
 def validate(night: Night) -> dict[str, Any]:

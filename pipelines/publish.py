@@ -9,10 +9,11 @@ from pipelines import evaluate as evaluation
 from pipelines import lake, pinned, registry, soundness, sweep
 from pipelines.night import Night
 from pipelines.split import Interactions
-from pipelines.tracking import client
+from pipelines.tracking import client, tag
 from pipelines.train.bundle import learn
 from pipelines.train.rules import arrays
 from serving.bundle import Bundle
+from serving.changes import FORGOTTEN_UNTIL
 from serving.errors import NightshelfError
 from serving.settings import PROJECT
 
@@ -23,6 +24,7 @@ def fit(night: Night, known: Interactions, products: pa.Table, chosen: sweep.Cho
         "created_at": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
         "as_of": str(night.as_of),
         "run_id": night.run_id,
+        FORGOTTEN_UNTIL: int(tag(night.run_id, FORGOTTEN_UNTIL) or 0),
         "metrics": measured(night.run_id),
     }
     rules = arrays(pinned.read(night, lake.RULES), known.products)

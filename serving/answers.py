@@ -53,6 +53,20 @@ def bought_together(bundle: Bundle, cart: list[int], n: int, mask: Array) -> lis
     return [_by_rule(bundle, rule) for rule in rules.together(bundle, cart, n, mask)]
 
 
+def purchases(bundle: Bundle, customer: int, n: int) -> list[Json]:
+    """The products that a customer bought, with orders and the day of the last, at most n, the last first."""
+    own = bundle.history_of(customer)
+    latest = np.argsort(-bundle.history_last[own], kind="stable")[:n] + own.start
+    return [
+        card(bundle, int(bundle.history_product[place]))
+        | {
+            "orders": int(bundle.history_orders[place]),
+            "last_day": str(np.datetime64(int(bundle.history_last[place]), "D")),
+        }
+        for place in latest.tolist()
+    ]
+
+
 def number(value: float) -> float:
     """A number, cut to the six digits that float32 is sure of."""
     return float(f"{value:.6g}")
@@ -63,12 +77,18 @@ def text(texts: Array, row: int) -> str | None:
     return texts[row].decode() or None
 
 
-def _item(bundle: Bundle, item: Item) -> Json:
-    price = float(bundle.price[item.product])
-    return named(bundle, item.product) | {
-        "category": text(bundle.category, item.product),
-        "brand": text(bundle.brand, item.product),
+def card(bundle: Bundle, product: int) -> Json:
+    """What is known of a product; null where it isn't."""
+    price = float(bundle.price[product])
+    return named(bundle, product) | {
+        "category": text(bundle.category, product),
+        "brand": text(bundle.brand, product),
         "price": None if np.isnan(price) else price,
+    }
+
+
+def _item(bundle: Bundle, item: Item) -> Json:
+    return card(bundle, item.product) | {
         "score": number(item.score),
         "reason": {"kind": item.kind, "because": [named(bundle, product) for product in item.because]},
     }

@@ -1,5 +1,6 @@
 """The HTTP side: routes, errors and pages, over whatever is live."""
 
+import inspect
 import logging
 import traceback
 from collections.abc import Callable
@@ -10,9 +11,10 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
+from starlette.routing import Match, Route
+from starlette.types import Scope
 
-from serving import endpoints, metrics, openapi, pages, questions
+from serving import changing, endpoints, metrics, openapi, pages, questions
 from serving.live import Live, Served
 from serving.openapi import template
 from serving.questions import Problem, Question
@@ -30,8 +32,12 @@ ROUTES: list[Row] = [
         endpoints.recommendations,
     ),
     ("POST", MANY, questions.OfMany, endpoints.of_many),
+    ("GET", "/v1/customers/{customer:path}/history", questions.History, endpoints.history),
+    ("DELETE", "/v1/customers/{customer:path}", questions.OfCustomer, changing.forget_customer),
     ("GET", "/v1/products/{product:path}/similar", questions.Related, endpoints.similar_products),
     ("GET", "/v1/products/{product:path}/bought-together", questions.Related, endpoints.bought_together),
+    ("PUT", "/v1/products/{product:path}", questions.ProductChange, changing.change_product),
+    ("POST", "/v1/events", questions.Events, changing.add_events),
     ("GET", "/v1/popular", questions.Popular, endpoints.popular),
     ("GET", "/v1/model", questions.Question, endpoints.model),
     ("GET", "/users/{customer:path}/recommendations", questions.OfUser, endpoints.user_recommendations),
@@ -40,6 +46,15 @@ ROUTES: list[Row] = [
 ]
 
 log = logging.getLogger(__name__)
+
+
+class Greedy(Route):
+    """A route whose last parameter takes all that is left of a path: of other methods it knows nothing."""
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """Whether the route has the path and the method."""
+        found, more = super().matches(scope)
+        return (found, more) if found == Match.FULL else (Match.NONE, {})
 
 
 def create_app(live: Live, key: str) -> Starlette:
@@ -56,10 +71,12 @@ def _route(
 ) -> Route:
     async def respond(request: Request) -> Response:
         try:
-            if (served := live.served) is None:
+            if (served := live.now()) is None:
                 raise Problem(503, "no_model", f"no model is live: {live.reason}")
             asked = await _asked(request, kind, key)
             answer = endpoint(served, asked)
+            if inspect.isawaitable(answer):  # it waits for a disk or a network; others are answered meanwhile
+                answer = await answer
             metrics.answered(answer)
             return JSONResponse(answer, headers={VERSION_HEADER: served.version})
         except Problem as problem:
@@ -68,12 +85,14 @@ def _route(
             log.error("%s failed: %s", template(path), _cause(error))
             return JSONResponse(Problem(500, "internal", "the service failed; its log says where").body, 500)
 
-    return Route(path, respond, methods=[method])
+    return (Greedy if path.endswith(":path}") else Route)(path, respond, methods=[method])
 
 
 async def _asked(request: Request, kind: type[Question], key: str) -> Question:
     if request.method == "POST":
         return questions.from_body(kind, await request.body(), key)
+    if request.method == "PUT":
+        return questions.from_both(kind, request.path_params, await request.body(), key)
     return questions.from_url(kind, request.path_params, request.query_params, key)
 
 

@@ -8,6 +8,7 @@ import hashlib
 import json
 import os
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from functools import cached_property
 from pathlib import Path
@@ -89,6 +90,7 @@ class Bundle:
     triple_support: Array  # (M,) float32
     triple_count: Array  # (M,) int64
     manifest: Manifest = field(repr=False)
+    forgotten: frozenset[str] = field(default=frozenset(), init=False, repr=False)  # who is a stranger now
 
     @cached_property
     def trees(self) -> Booster | None:
@@ -97,7 +99,7 @@ class Bundle:
 
     def customer(self, pseudonym: str) -> int | None:
         """The row of a customer, or None for a stranger."""
-        return position(self.customers, pseudonym)
+        return None if pseudonym in self.forgotten else position(self.customers, pseudonym)
 
     def product(self, product: str) -> int | None:
         """The row of a product, or None where the catalogue lacks it."""
@@ -139,7 +141,16 @@ PER_PURCHASE = (
 )
 PER_GROUP_PRODUCT = ("group_product", "group_trend")
 PER_RULE = ("consequent", "confidence", "lift", "support", "count")
-ARRAYS = [f.name for f in fields(Bundle) if f.name != "manifest"]
+ARRAYS = [f.name for f in fields(Bundle) if f.name not in ("manifest", "forgotten")]
+
+
+def positions(ids: Array, wanted: Sequence[str]) -> Array:
+    """The index of each of m ids in a sorted array of ids, -1 of one that isn't there; none ends in a NUL."""
+    if not len(ids) or not wanted:
+        return np.full(len(wanted), -1)
+    keys = np.array([one.encode() for one in wanted])
+    found = np.minimum(np.searchsorted(ids, keys), len(ids) - 1)
+    return np.where(ids[found] == keys, found, -1)
 
 
 def position(ids: Array, wanted: str) -> int | None:

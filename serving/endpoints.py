@@ -2,11 +2,12 @@
 
 from typing import Annotated
 
-from serving import answers, shapes
+from serving import answers, people, shapes
 from serving.answers import Json
 from serving.bundle import Bundle
 from serving.live import Served
 from serving.questions import (
+    History,
     OfMany,
     OfProduct,
     OfUser,
@@ -27,8 +28,7 @@ OLDER_RECO_ITEMS = 5
 
 def recommendations(served: Served, asked: Recommendations) -> Annotated[Json, shapes.Recommended]:
     """Items for a customer; what trends, in the group if known, for a stranger, who is `"known": false`."""
-    bundle = served.bundle
-    customer = bundle.customer(asked.customer)
+    bundle, customer = people.now(served, asked.customer)
     group = _group(bundle, asked.group) if customer is None else None
     mask = answers.allowed(bundle, asked.in_stock, asked.category, asked.exclude)
     shown = (row for product in asked.shown if (row := bundle.product(product)) is not None)
@@ -49,16 +49,23 @@ def of_many(served: Served, asked: OfMany) -> Annotated[Json, shapes.OfMany]:
     return answers.of(served, lane=asked.lane, customers=each)
 
 
+def history(served: Served, asked: History) -> Annotated[Json, shapes.History]:
+    """What a customer bought, the last purchase first; nothing of a stranger, who is `"known": false`."""
+    bundle, customer = people.now(served, asked.customer)
+    found = [] if customer is None else answers.purchases(bundle, customer, asked.n)
+    return answers.of(served, known=customer is not None, items=found)
+
+
 def similar_products(served: Served, asked: Related) -> Annotated[Json, shapes.Alternatives]:
     """Alternatives to a product: bought by the same customers, or described alike where few did."""
-    bundle, product = served.bundle, _product(served.bundle, asked.product)
+    bundle, product = served.bundle, product_row(served.bundle, asked.product)
     found = similar(bundle, product, asked.n, answers.allowed(bundle, asked.in_stock))
     return answers.of(served, product=answers.named(bundle, product), items=answers.items(bundle, found))
 
 
 def bought_together(served: Served, asked: Related) -> Annotated[Json, shapes.Together]:
     """What is bought along with a product: rules with confidence, lift, support and count."""
-    bundle, product = served.bundle, _product(served.bundle, asked.product)
+    bundle, product = served.bundle, product_row(served.bundle, asked.product)
     found = answers.bought_together(bundle, [product], asked.n, answers.allowed(bundle, asked.in_stock))
     return answers.of(served, product=answers.named(bundle, product), items=found)
 
@@ -95,7 +102,7 @@ def user_recommendations(served: Served, asked: OfUser) -> Annotated[list[Json],
 
 def associations(served: Served, asked: OfProduct) -> Annotated[list[Json], list[shapes.Association]]:
     """All rules that start from a product, by falling confidence (an older system's route)."""
-    bundle, product = served.bundle, _product(served.bundle, asked.product)
+    bundle, product = served.bundle, product_row(served.bundle, asked.product)
     return [
         {
             "antecedent": asked.product,
@@ -122,15 +129,17 @@ def reco(served: Served, asked: Reco) -> Annotated[list[Json], list[shapes.Score
 
 
 def _best(served: Served, customer: str, n: int) -> list[Item]:
-    bundle, variety = served.bundle, Variety(served.per_category)
-    return recommend(bundle, bundle.customer(customer), "for-you", n, answers.allowed(bundle), variety)
+    variety = Variety(served.per_category)
+    bundle, row = people.now(served, customer)
+    return recommend(bundle, row, "for-you", n, answers.allowed(bundle), variety)
 
 
 def _group(bundle: Bundle, name: str | None) -> int | None:
     return None if name is None else bundle.group(name.strip())
 
 
-def _product(bundle: Bundle, product: str) -> int:
+def product_row(bundle: Bundle, product: str) -> int:
+    """The row of a product; raises Problem 404 where the catalogue lacks it."""
     row = bundle.product(product)
     if row is None:
         raise Problem(404, "unknown_product", "product: the catalogue has no product of this id", "product")

@@ -19,6 +19,10 @@ class RegistryError(NightshelfError):
     """The registry can't be reached, or holds nothing to serve."""
 
 
+class StoreError(PassingError):
+    """The database of changes and events gives no answer."""
+
+
 def wrong(error: ValidationError) -> str:
     """What a validation found wrong and where, in one line and without the values."""
     found = error.errors(include_input=False, include_url=False)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from serving import metrics, registry
 from serving.bundle import Bundle, load
+from serving.changes import view
 from serving.errors import BundleError, NightshelfError
 from serving.live import Live, Served
 from serving.recommender import LANES, recommend, similar
@@ -156,5 +157,6 @@ def _warm(bundle: Bundle) -> None:
             for customer in (known, None):
                 recommend(bundle, customer, lane, n=10)
         similar(bundle, product=0, n=10)
+        view(bundle)  # so that what all views of the bundle share is made before it answers
     except Exception as error:
         raise BundleError(f"it can't answer a first question ({type(error).__name__})") from None

@@ -1,9 +1,11 @@
 """What is being served at this moment."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from serving.bundle import Bundle
+from serving.changes import Changes
+from serving.questions import Problem
 
 
 @dataclass(frozen=True)
@@ -14,6 +16,7 @@ class Served:
     bundle: Bundle
     verdict: dict[str, Any] = field(default_factory=dict)
     per_category: int | None = None  # products of one category in an answer; a question may say other
+    changes: Changes | None = None  # what came since; laid over the bundle already
 
 
 @dataclass
@@ -22,3 +25,16 @@ class Live:
 
     served: Served | None = None
     reason: str = "the service has only just started and is looking for a model"
+    changes: Changes | None = None
+
+    def now(self) -> Served | None:
+        """What is served, with all changes up to now; None where no model is live.
+
+        Raises Problem 503 as long as the store has never answered: it alone knows who is forgotten.
+        """
+        served = self.served
+        if served is None or self.changes is None:
+            return served
+        if not self.changes.known:
+            raise Problem(503, "no_store", "the store of changes has not answered yet: is it up?")
+        return replace(served, bundle=self.changes.over(served.bundle), changes=self.changes)

@@ -20,7 +20,7 @@ def spec(kind: type[Question]) -> type[IODescriptor]:
 
 def answer(live: Live, asked: dict[str, Any], key: str) -> dict[str, Any]:
     """Items for many customers, asked within the process; raises NightshelfError for a wrong question."""
-    if (served := live.served) is None:
+    if (served := live.now()) is None:
         raise NightshelfError(f"no model is live: {live.reason}")
     try:
         return endpoints.of_many(served, from_fields(OfMany, asked, key))

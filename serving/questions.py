@@ -1,24 +1,36 @@
 """What may be asked over HTTP: the parameters of each route, their limits and their defaults."""
 
+import datetime as dt
 from collections.abc import Callable
 from typing import Annotated, Any, TypeVar
 
 from pydantic import (
     AfterValidator,
+    AwareDatetime,
     BaseModel,
     BeforeValidator,
     ConfigDict,
     Field,
+    GetJsonSchemaHandler,
+    StrictBool,
+    StringConstraints,
     ValidationError,
     ValidationInfo,
+    model_validator,
 )
+from pydantic_core import CoreSchema, from_json
 from starlette.datastructures import QueryParams
 
+from serving import identity
 from serving.identity import pseudonym
 from serving.recommender import Lane
+from serving.store import Kind
 
 MOST = 100
 MOST_CUSTOMERS = 1000
+MOST_EVENTS = 1000
+EARLIEST = dt.datetime(2000, 1, 1, tzinfo=dt.UTC)
+AHEAD = dt.timedelta(minutes=1)  # by which a shop's clock may be before ours
 
 
 class Problem(Exception):  # noqa: N818 - an answer like any other, not a failure of the service
@@ -54,6 +66,16 @@ def _or(*types: str) -> Callable[[dict[str, Any]], None]:
     return lambda schema: schema.update(type=list(types))
 
 
+def _unreadable(text: str, info: ValidationInfo[str]) -> str:
+    return identity.hidden(text, info.context)
+
+
+def _past(time: dt.datetime) -> dt.datetime:
+    if not EARLIEST <= time <= dt.datetime.now(dt.UTC) + AHEAD:
+        raise ValueError("Input should be a time that is past, and after the year 1999")
+    return time
+
+
 # No code behind the reading of a request ever holds a customer's own id.
 Customer = Annotated[
     str,
@@ -87,6 +109,8 @@ Shown = Annotated[
     ),
     BeforeValidator(_apart),
 ]
+Id = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00]*$")]
+Quantity = Annotated[float, Field(strict=True, ge=0, allow_inf_nan=False)]
 
 
 class Question(BaseModel):
@@ -161,6 +185,56 @@ class Reco(Question):
     user_id: Customer
 
 
+class OfCustomer(Question):
+    """A question about a customer."""
+
+    customer: Customer
+
+
+class History(OfCustomer):
+    """What a customer bought, the last purchase first."""
+
+    n: int = Field(MOST, ge=1, le=MOST_EVENTS)
+
+
+class ProductChange(Question):
+    """What to change of a product; what is left out stays, null is again what the model has."""
+
+    product: Product
+    stock: StrictBool | Quantity | None = Field(None, examples=[12])
+    price: Quantity | None = Field(None, examples=[24.9])
+    hidden: StrictBool | None = Field(None, examples=[False])
+
+
+class Event(Question):
+    """What a customer did with a product; an id that came before is the same event."""
+
+    customer: Customer
+    product: Annotated[Id, Field(description="the shop's own id of a product", examples=["10017"])]
+    kind: Kind
+    time: Annotated[AwareDatetime, AfterValidator(_past)] | None = None
+    id: Annotated[Id, AfterValidator(_unreadable)] | None = None
+
+
+class Events(Question):
+    """The body of `POST /v1/events`: one event or a list of them."""
+
+    events: list[Event] = Field(max_length=MOST_EVENTS)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _list(cls, body: Any) -> dict[str, Any]:
+        return {"events": body if isinstance(body, list) else [body]}
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        """One event or a list of them, as a body says it."""
+        listed = handler.resolve_ref_schema(handler(schema))["properties"]["events"]
+        return {"anyOf": [listed["items"], {key: listed[key] for key in ("type", "items", "maxItems")}]}
+
+
 Q = TypeVar("Q", bound=Question)
 
 
@@ -198,8 +272,25 @@ def from_body(kind: type[Q], body: bytes, key: str) -> Q:
         raise _problem(error) from None
 
 
+def from_both(kind: type[Q], path: dict[str, str], body: bytes, key: str) -> Q:
+    """The parameters in a path and the fields of a JSON body; raises Problem 400 as the two above."""
+    try:
+        given = from_json(body)
+    except ValueError:
+        raise Problem(400, "bad_parameter", "body: Invalid JSON") from None
+    if not isinstance(given, dict):
+        raise Problem(400, "bad_parameter", "body: Input should be an object")
+    if twice := sorted(given.keys() & path.keys()):
+        raise Problem(400, "bad_parameter", f"{twice[0]}: Extra inputs are not permitted", twice[0])
+    try:
+        return kind.model_validate(given | path, context=key)
+    except ValidationError as error:
+        raise _problem(error) from None
+
+
 def _problem(error: ValidationError) -> Problem:
     """The first error of many, without the value that caused it: it may be a person's."""
     first = error.errors()[0]
-    field = str(first["loc"][0]) if first["loc"] else None
+    place = first["loc"] if first["loc"][:1] == ("events",) else first["loc"][:1]
+    field = ".".join(map(str, place)) or None
     return Problem(400, "bad_parameter", f"{field or 'body'}: {first['msg']}", field)

@@ -9,6 +9,7 @@ from bentoml.exceptions import BentoMLException
 
 from serving import keys, native, questions, tracing
 from serving.api import MANY, create_app
+from serving.changes import Changes
 from serving.edge import Edge, shared
 from serving.errors import NightshelfError
 from serving.follow import Follower
@@ -18,10 +19,11 @@ from serving.settings import ServingSettings, read
 
 try:
     settings = read(ServingSettings)
+    changes = Changes(settings)
 except NightshelfError as wrong:
     raise BentoMLException(str(wrong)) from None  # which BentoML shows as one line
 
-live = Live()
+live = Live(changes=changes)
 app = create_app(live, settings.customer_key.get_secret_value())
 
 logging.getLogger("serving").setLevel(logging.INFO)
@@ -52,6 +54,7 @@ class Nightshelf:
     def __init__(self) -> None:
         self.follower = Follower(settings, live)
         self.follower.start()
+        changes.start()
 
     @bentoml.on_deployment  # type: ignore[untyped-decorator]
     @staticmethod
@@ -69,13 +72,14 @@ class Nightshelf:
         return native.answer(live, asked, settings.customer_key.get_secret_value())
 
     async def __is_ready__(self) -> bool:
-        """Whether there is a model to answer from."""
-        return live.served is not None
+        """Whether there is a model to answer from, and who is forgotten is known."""
+        return live.served is not None and changes.known
 
     @bentoml.on_shutdown  # type: ignore[untyped-decorator]
     def stop(self) -> None:
-        """Ends the following, and the traces."""
+        """Ends the looking for champions and for changes, and the traces."""
         self.follower.stop()
+        changes.stop()
         tracing.stop(settings)
 
 

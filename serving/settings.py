@@ -55,6 +55,15 @@ class ServingSettings(BaseSettings):
         "", description="address that traces are sent to by OTLP over HTTP, with its path; empty: none"
     )
     trace_share: float = Field(1.0, ge=0, le=1, description="share of the requests that are traced")
+    store_url: SecretStr = Field(
+        SecretStr(""),
+        description="SQLAlchemy URL of the database of changes and events; empty: a file in HOME (secret)",
+    )
+    purchase_weight: float = Field(
+        1.0, gt=0, description="what an event `purchase` adds to a taste, in orders"
+    )
+    cart_weight: float = Field(0.5, ge=0, description="what an event `cart` adds to a taste, in orders")
+    view_weight: float = Field(0.1, ge=0, description="what an event `view` adds to a taste, in orders")
     customer_key: SecretStr = Field(
         SecretStr(""), description="secret that turns customer ids into pseudonyms (secret)"
     )
@@ -73,6 +82,11 @@ class ServingSettings(BaseSettings):
     def state(self) -> Path:
         """Folder of everything that can be made anew: caches, logs, Airflow's home."""
         return self.home / ".nightshelf"
+
+    @property
+    def store_address(self) -> str:
+        """The SQLAlchemy URL of the store in use."""
+        return self.store_url.get_secret_value() or f"sqlite:///{self.state / 'store.db'}"
 
     def require_customer_key(self) -> str:
         """The secret behind the pseudonyms; raises NightshelfError where it isn't set."""

@@ -86,6 +86,49 @@ class OfMany(Shape):
     customers: list[OfCustomer]
 
 
+class Purchase(Product):
+    """What a customer bought."""
+
+    category: str | None = Field(examples=["Kitchen"])
+    brand: str | None = Field(examples=["Nordlys"])
+    price: float | None = Field(examples=[24.9])
+    orders: int = Field(description="orders that held it", examples=[3])
+    last_day: str = Field(description="day of the last of them", examples=["2026-11-02"])
+
+
+class History(Shape):
+    """What a customer bought, the last purchase first."""
+
+    model: Version
+    known: bool = Field(examples=[True])
+    items: list[Purchase]
+
+
+class Changed(Shape):
+    """What is told of a product from now on; null stands for what the shop's catalogue says."""
+
+    model: Version
+    product: ProductId
+    in_stock: bool | None = Field(examples=[True])
+    price: float | None = Field(examples=[24.9])
+    hidden: bool | None = Field(examples=[False])
+
+
+class Accepted(Shape):
+    """How many events are kept."""
+
+    model: Version
+    accepted: int = Field(examples=[1])
+
+
+class Forgotten(Shape):
+    """That a customer is forgotten, and how many events went."""
+
+    model: Version
+    forgotten: bool = Field(examples=[True])
+    events: int = Field(examples=[4])
+
+
 class Alternatives(Shape):
     """Items that could take a product's place."""
 

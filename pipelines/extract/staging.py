@@ -14,7 +14,7 @@ import pyarrow.ipc
 from pydantic import BaseModel, ValidationError
 
 from pipelines import columns as c
-from pipelines import lake
+from pipelines import forgetting, lake
 from serving.errors import PassingError
 
 RAW_ORDERS = pa.schema(
@@ -51,6 +51,7 @@ class Staging:
             left = State(id=uuid.uuid4().hex, started=dt.datetime.now(dt.UTC), plan=plan, owner="")
         self.state = left.model_copy(update={"owner": uuid.uuid4().hex})
         self.id, self.started = left.id, left.started
+        self.forgotten = forgetting.load()
         lake.put(f"{self.folder}/{STATE}", self.state.model_dump_json().encode())
 
     def _left(self) -> State | None:
@@ -67,7 +68,7 @@ class Staging:
             )
 
     def keep(self, page: int, tables: Iterable[pa.Table], note: Note) -> None:
-        """Keeps a page, in place of what it held before.
+        """Keeps a page but for those whom the shop has forgotten, in place of what it held before.
 
         tables: columns of RAW_ORDERS; those that are missing are null, page and time are stamped here.
         """
@@ -76,7 +77,7 @@ class Staging:
         with lake.whole(self._path(page)) as file, pa.ipc.new_stream(file, schema, options=packed) as stream:
             for rows in tables:
                 columns = [self._column(rows, field, page) for field in RAW_ORDERS]
-                stream.write_table(pa.table(columns, schema=schema))
+                stream.write_table(self.forgotten.without(pa.table(columns, schema=schema)))
 
     def _column(self, rows: pa.Table, field: pa.Field, page: int) -> Any:
         stamps = {c.PAGE: page, c.EXTRACTED_AT: self.started}

@@ -21,7 +21,8 @@ GOOD = (USED, RETURNED)
 LATER = "later_than_the_night"
 NOT_A_PRODUCT = "not_a_product"
 EMPTY_ORDER = "empty_order"
-DROPPED = (LATER, NOT_A_PRODUCT, EMPTY_ORDER)
+TOLD = "told_and_ordered"
+DROPPED = (LATER, NOT_A_PRODUCT, EMPTY_ORDER, TOLD)
 
 UNREADABLE = "unreadable_line"
 

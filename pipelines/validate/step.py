@@ -17,7 +17,7 @@ from expectations.suites import Rule
 from expectations.thresholds import thresholds
 from pipelines import columns as c
 from pipelines import lake, tracking
-from pipelines.extract import goods, raw
+from pipelines.extract import events, goods, raw
 from pipelines.extract.source import Source
 from pipelines.extract.staging import RAW_ORDERS
 from pipelines.night import Night
@@ -25,6 +25,7 @@ from pipelines.settings import customer_key, settings
 from pipelines.spark import at_once, session
 from pipelines.validate import continuity, history, measures, profile, rows, tables, waterfall
 from pipelines.validate.history import Passed, Verdict
+from pipelines.validate.told import once
 from serving.errors import NightshelfError
 
 JUDGED_DAYS = 7  # the latest days since the last night that passed, at most
@@ -89,9 +90,12 @@ def _write(night: Night, source: Source, received: Received, counts: dict[str, i
 def _receive(night: Night, source: Source) -> Received:
     if not (pulls := raw.pulls(source.name)):
         raise NightshelfError(f"raw/ holds nothing of {source.where}: run the step extract first")
+    pulls += (told := raw.pulls(events.NAME))
     received = lake.read_spark(session(), *pulls, schema=from_arrow_schema(RAW_ORDERS))
     before = history.last_passed(source.name, night.as_of)
     judged = rows.judge(received, source.dialect, night.as_of, thresholds().rows, _releases()).cache()
+    if told:
+        judged = once(judged, customer_key()).cache()
     tallied = waterfall.tally(judged, (before.received_until, before.as_of) if before else None)
     fetched, until = raw.extent(pulls)
     return Received(judged, tallied, fetched, until, before)

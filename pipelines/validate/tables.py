@@ -7,9 +7,10 @@ from pyspark.sql.pandas.functions import pandas_udf
 from pyspark.sql.types import StringType
 
 from pipelines import columns as c
+from pipelines.extract.events import NAME as EVENTS
 from pipelines.extract.goods import RAW_PRODUCTS
 from pipelines.validate.rows import DROPPED, FATE, GOOD, PAID, TIME, TYPICAL, UNITS, USED
-from serving.identity import normalise, pseudonym
+from serving.identity import received
 
 TYPES = {
     c.ORDER_ID: "string",
@@ -34,8 +35,8 @@ def quarantine(judged: DataFrame, run: str, key: str) -> DataFrame:
     A phone number stays in raw/ alone, where order and line find it.
     """
     broken = judged.where(~F.col(FATE).isin(*GOOD, *DROPPED)).drop(TIME, UNITS, PAID, TYPICAL)
-    hidden = broken.withColumn(c.CUSTOMER, _hidden(c.CUSTOMER, key))
-    return hidden.withColumnRenamed(FATE, c.RULE).withColumn(c.RUN, F.lit(run))
+    nameless = broken.withColumn(c.CUSTOMER, hidden(c.CUSTOMER, key))
+    return nameless.withColumnRenamed(FATE, c.RULE).withColumn(c.RUN, F.lit(run))
 
 
 def orders(judged: DataFrame, key: str) -> DataFrame:
@@ -48,7 +49,7 @@ def orders(judged: DataFrame, key: str) -> DataFrame:
     number = F.when(F.col(c.CUSTOMER).isNotNull(), F.xxhash64(c.CUSTOMER, c.GROUP)).alias(NUMBER)
     group = F.nullif(F.trim(c.GROUP), F.lit("")).alias(c.GROUP)
     each = good.select(c.CUSTOMER, c.GROUP).distinct()
-    customers = each.select(number, _hidden(c.CUSTOMER, key).alias(c.CUSTOMER), group)
+    customers = each.select(number, hidden(c.CUSTOMER, key).alias(c.CUSTOMER), group)
     return (
         good.groupBy(c.ORDER_ID, c.PRODUCT)
         .agg(
@@ -66,21 +67,21 @@ def goods(judged: DataFrame) -> DataFrame:
     """The products as their last sale tells of them, in the columns of the catalogue."""
     weight = F.col(c.WEIGHT).try_cast("double").alias(c.WEIGHT)
     told = F.struct(c.NAME, c.CATEGORY, c.BRAND, F.col(PAID).alias(c.PRICE), weight)
-    sold = judged.where(F.col(FATE) == USED)
+    sold = judged.where((F.col(FATE) == USED) & (F.col(c.SOURCE) != EVENTS))  # which tell of no name
     last = sold.groupBy(c.PRODUCT).agg(F.max_by(told, F.struct(TIME, c.ORDER_ID, c.LINE)).alias("last"))
     return last.select(c.PRODUCT, "last.*", F.lit(True).alias(c.IN_STOCK)).select(*RAW_PRODUCTS.names)
 
 
-def _hidden(column: str, key: str) -> Column:
+def hidden(column: str, key: str) -> Column:
     """The pseudonyms of a column of customers' ids."""
     hide = pandas_udf(_hider(key), StringType())  # type: ignore[call-overload]
-    hidden: Column = hide(F.col(column))
-    return hidden
+    found: Column = hide(F.col(column))
+    return found
 
 
 def _hider(key: str):  # type: ignore[no-untyped-def]  # Spark reads the hints of the inner function
     def hide(customers: pd.Series) -> pd.Series:
-        known = {one: pseudonym(one, key) for one in customers.dropna().unique() if normalise(one)}
+        known = {one: received(one, key) for one in customers.dropna().unique()}
         return pd.Series([known.get(one) for one in customers], dtype=object)  # also where all are guests
 
     return hide

@@ -1,0 +1,164 @@
+"""Whom the shop has forgotten: out of every table of the lake, and out of all that comes of sources later.
+
+A shop's own orders may tell of the person for ever, so that pseudonym and time are kept in the store. What
+was bought up to the day of the forgetting is never read again; what came after it is a new person's.
+"""
+
+import datetime as dt
+import re
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.ipc
+import pyarrow.parquet as pq
+
+from pipelines import columns as c
+from pipelines import lake
+from pipelines.settings import customer_key, settings
+from serving.identity import received
+from serving.store import DAY as MICROSECONDS_OF_A_DAY
+from serving.store import Store, microseconds
+
+DAYS_OF_LOOKING = 90  # after which what was viewed or in a cart tells nothing more
+AS_RECEIVED = ("raw/", "staging/")  # where customers have the shop's own ids
+DAY_LETTERS = len("2026-01-31")
+ISO_DAY = r"^\d{4}-\d\d-\d\d$"
+NO_PLACE = re.compile(r"(date|run|full|pull)=.*|[0-9a-f]{32}")  # of a table, but of a night, pull or version
+
+
+@dataclass(frozen=True)
+class Forgotten:
+    """The last day of each forgotten person, by pseudonym, as text."""
+
+    last_day: dict[str, str]
+
+    def among(self, customers: pa.ChunkedArray, as_received: bool) -> dict[str, str]:
+        """The last days of the forgotten among customers, by what stands for them there."""
+        if not self.last_day:
+            return {}
+        found = (one for one in customers.unique().to_pylist() if one)
+        named = {one: received(one, customer_key()) if as_received else one for one in found}
+        return {one: self.last_day[who] for one, who in named.items() if who in self.last_day}
+
+    def without(self, rows: pa.Table) -> pa.Table:
+        """Rows as received, without what the forgotten bought up to their last day, or at no readable one."""
+        return rows.filter(pc.invert(self.in_raw(rows))) if self.last_day else rows
+
+    def in_raw(self, rows: pa.Table) -> pa.Array:
+        """Whether each row as received is of a forgotten person."""
+        found = self.among(rows[c.CUSTOMER], as_received=True)
+        return _of(rows, found, until_their_day=True)
+
+
+def load() -> Forgotten:
+    """All who were ever forgotten."""
+    store = opened()
+    news = store.news(0)
+    store.close()
+    return forgotten(news.forgotten if news else {})
+
+
+def forgotten(times: dict[str, int]) -> Forgotten:
+    """The same of pseudonyms and times, in microseconds since 1970."""
+    epoch = dt.date(1970, 1, 1)
+    days = {who: epoch + dt.timedelta(days=at // MICROSECONDS_OF_A_DAY) for who, at in times.items()}
+    return Forgotten({who: str(day) for who, day in days.items()})
+
+
+def opened() -> Store:
+    """The store that the service writes to."""
+    store = Store(settings().store_address)
+    store.prepare()
+    return store
+
+
+def before_a_night() -> int:
+    """When it looked who is forgotten, in microseconds since 1970; the lake holds nothing more of these.
+
+    So whatever is learned from the lake from now on knows nothing of them.
+    """
+    store = opened()
+    at, pending = microseconds(), store.pending()
+    scrub(forgotten(pending))
+    store.scrubbed(pending)
+    store.prune(at - DAYS_OF_LOOKING * MICROSECONDS_OF_A_DAY)
+    store.close()
+    return at
+
+
+def scrub(gone: Forgotten) -> Counter[str]:
+    """How many rows went, by place: every file of the lake is written anew without the forgotten."""
+    removed: Counter[str] = Counter()
+    for path, rows, mine in _found(gone):
+        if count := pc.sum(mine).as_py():
+            removed[place(path)] += count
+            _replace(path, rows.filter(pc.invert(mine)))
+    return removed
+
+
+def left(gone: Forgotten) -> Counter[str]:
+    """How many rows of the forgotten there are, by place; places without one stand with 0."""
+    found: Counter[str] = Counter()
+    for path, _, mine in _found(gone):
+        found[place(path)] += pc.sum(mine).as_py() or 0
+    return found
+
+
+def place(path: str) -> str:
+    """The table that a file belongs to, without its day, its version and its part."""
+    return "/".join(part for part in path.split("/")[:-1] if not NO_PLACE.fullmatch(part))
+
+
+def _found(gone: Forgotten) -> Iterator[tuple[str, pa.Table, Any]]:
+    """Every file that names customers: its path, its rows, and whether each is of a forgotten person."""
+    for path in lake.files():
+        as_received = path.startswith(AS_RECEIVED)
+        customers = _customers(path)
+        if customers is None:
+            continue
+        found = gone.among(customers, as_received)
+        rows = _read(path) if found else pa.table({c.CUSTOMER: customers})
+        yield path, rows, _of(rows, found, until_their_day=as_received)
+
+
+def _of(rows: pa.Table, found: dict[str, str], until_their_day: bool) -> Any:
+    at = pc.index_in(rows[c.CUSTOMER], pa.array(found, pa.string()))
+    mine = pc.is_valid(at)
+    if not until_their_day or not found:
+        return mine
+    last = pa.array(found.values(), pa.string()).take(at.combine_chunks())
+    days = pc.utf8_slice_codeunits(rows[c.ORDERED_AT], 0, DAY_LETTERS)
+    later = pc.and_(pc.match_substring_regex(days, ISO_DAY), pc.greater(days, last))
+    return pc.and_(mine, pc.invert(pc.fill_null(later, False)))
+
+
+def _customers(path: str) -> pa.ChunkedArray | None:
+    """The customers that a file names, row by row; None where it is of something else."""
+    if path.endswith(".parquet"):
+        with lake.opened(path) as file, pq.ParquetFile(file) as found:
+            named = c.CUSTOMER in found.schema_arrow.names
+            return found.read([c.CUSTOMER])[c.CUSTOMER] if named else None
+    return _read(path)[c.CUSTOMER] if path.endswith(".arrow") else None
+
+
+def _read(path: str) -> pa.Table:
+    with lake.opened(path) as file:
+        if path.endswith(".arrow"):
+            with pa.ipc.open_stream(file) as stream:
+                return stream.read_all()
+        return pq.ParquetFile(file).read()
+
+
+def _replace(path: str, rows: pa.Table) -> None:
+    with lake.whole(path) as file:
+        if path.endswith(".arrow"):
+            with pa.ipc.new_stream(file, rows.schema) as stream:
+                stream.write_table(rows)
+        else:
+            pq.write_table(rows, file)
+    folder, _, name = path.rpartition("/")
+    lake.remove(f"{folder}/.{name}.crc")  # which Hadoop wrote of what is gone

@@ -1,0 +1,48 @@
+"""Who is forgotten is a stranger in every bundle that is opened to answer, on disk and from the registry."""
+
+from pathlib import Path
+
+import bundles
+import pytest
+from homes import fresh_home
+from stores import changes
+
+from pipelines import forget
+from serving.bundle import Bundle
+from serving.follow import Follower
+from serving.identity import pseudonym
+from serving.live import Live
+from serving.settings import ServingSettings
+
+ANNA, BORIS = (pseudonym(one, bundles.KEY) for one in (bundles.ANNA, bundles.BORIS))
+
+
+@pytest.fixture
+def live(settings: ServingSettings, uri: str, bundle: Bundle, tmp_path: Path) -> Live:
+    """What a service serves that has followed two versions."""
+    found = Live(changes=changes(settings.home))
+    for _ in range(2):
+        bundles.publish(uri, bundle, tmp_path)
+        Follower(settings, found).look()
+    return found
+
+
+def test_the_command_searches_the_bundles_and_the_service_follows(
+    live: Live, uri: str, settings: ServingSettings
+) -> None:
+    with fresh_home(settings.home, CUSTOMER_KEY=bundles.KEY):
+        found = forget.forget(bundles.ANNA)
+    searched = {place: found.before[place] for place in found.left if place.startswith("bundle")}
+    assert len(searched) == 3  # two on disk, and the champion
+    assert set(searched.values()) == {1}
+    assert found.rows == 0
+    assert live.changes is not None
+    live.changes.look()
+    for version in ("2", "1"):  # a rollback brings nobody back
+        bundles.promote(uri, version)
+        Follower(settings, live).look()
+        served = live.now()
+        assert served is not None
+        assert served.version == version
+        assert served.bundle.customer(ANNA) is None
+        assert served.bundle.customer(BORIS) is not None

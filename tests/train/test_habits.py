@@ -1,0 +1,63 @@
+"""Habits carried on by a visit while serving, beside what training makes of all purchases together."""
+
+import numpy as np
+import pytest
+from shops import catalogue, known
+
+from pipelines.sweep import HalfLives
+from pipelines.train import als
+from pipelines.train.bundle import build
+from pipelines.train.rules import none
+from serving.habits import after_a_visit
+from serving.traits import CUSTOMER, PURCHASE
+
+LAST = 400
+SHOP = [
+    ("a", "x", LAST - 20, 2, 0),
+    ("a", "x", LAST - 10, 4, 0),
+    ("a", "y", LAST - 10, 1, 0),
+    ("a", "w", LAST - 370, 1, 0),
+    ("b", "x", LAST, 1, 0),
+    ("b", "z", LAST - 9, 1, 0),
+    ("c", "y", LAST - 3, 1, 0),
+    ("c", "y", LAST - 1, 1, 0),
+]
+
+
+def learned(rows):
+    shop = known(rows)
+    products = catalogue([product.decode() for product in shop.products])
+    nobody = als.nothing(len(shop.customers), len(shop.products))
+    half_lives = HalfLives(trend=14, repurchase=30)
+    return build(shop, products, nobody, none(products.num_rows), half_lives, {}, ranked=True)
+
+
+@pytest.mark.parametrize(
+    ("customer", "bought"),
+    [("a", "x"), ("a", "z"), ("a", "wxyz"), ("c", "y"), ("c", "wz"), ("d", "x"), ("d", "wy")],
+)
+def test_a_visit_carried_on_is_what_training_would_have_made_of_it(customer, bought):
+    before = learned(SHOP)
+    after = learned([*SHOP, *((customer, product, LAST, 1, 0) for product in bought)])
+    row = None if customer == "d" else "abc".index(customer)
+    own = slice(0, 0) if row is None else before.history_of(row)
+    rows = np.array([before.product(product) for product in bought])
+    then = after.history_of("abcd".index(customer))
+    products = np.union1d(before.history_product[own], rows)
+    assert products.tolist() == after.history_product[then].tolist()
+    found = after_a_visit(before, row, own, products, rows)
+    told = dict(zip(CUSTOMER, found["customer_traits"][0].tolist(), strict=True))
+    expected = dict(zip(CUSTOMER, after.customer_traits["abcd".index(customer)].tolist(), strict=True))
+    assert told == pytest.approx(expected, abs=1e-5)
+    for place, product in enumerate(products):
+        told = dict(zip(PURCHASE, found["history_traits"][place].tolist(), strict=True))
+        expected = dict(zip(PURCHASE, after.history_traits[then][place].tolist(), strict=True))
+        assert told == pytest.approx(expected, abs=1e-5), product
+
+
+def test_nothing_bought_since_is_nothing_changed():
+    bundle = learned(SHOP)
+    own = bundle.history_of(0)
+    found = after_a_visit(bundle, 0, own, bundle.history_product[own], np.array([], np.int64))
+    assert (found["history_traits"] == bundle.history_traits[own]).all()
+    assert (found["customer_traits"][0] == bundle.customer_traits[0]).all()
