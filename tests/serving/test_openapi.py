@@ -147,6 +147,8 @@ def test_a_parameter_that_makes_no_sense_is_named(client: Client, path: str, fie
         (b'{"user_id":"\xff"}', None),
         (b'{"user_id":{"a":1}}', "user_id"),
         (b'{"user_id":true}', "user_id"),
+        (b'{"user_id":NaN}', "user_id"),
+        (b'{"user_id":1e999}', "user_id"),
         (b"", None),
     ],
 )
