@@ -46,7 +46,7 @@ def requested(route: str, method: str, status: int, seconds: float) -> None:
 def answered(answer: Any) -> None:
     """Counts the lists of items in an answer: those of lanes by lane, all items by their reason."""
     for one in _listings(answer):
-        if "lane" in one:
+        if "lane" in one and "known" in one:
             OF_LANE[one["lane"], one["known"]].inc()
         kinds = Count([item["reason"]["kind"] for item in one["items"] if "reason" in item])
         for kind, items in kinds.items():

@@ -177,7 +177,7 @@ def _resolved(schema: Json, definitions: Json) -> Json:
     """A schema in place of a reference to it."""
     reference = schema.get("$ref", "")
     found: Json = definitions[reference.removeprefix(REFS)] if reference else {}
-    return found | schema
+    return found | {key: value for key, value in schema.items() if key != "$ref"}
 
 
 def _version() -> str:

@@ -1,6 +1,7 @@
 """What may be asked over HTTP: the parameters of each route, their limits and their defaults."""
 
 import datetime as dt
+import math
 from collections.abc import Callable
 from typing import Annotated, Any, TypeVar
 
@@ -54,6 +55,12 @@ def _hidden(customer: str, info: ValidationInfo[str]) -> str:
     return pseudonym(customer, info.context)
 
 
+def _text(value: Any) -> Any:
+    """A number in a body as the id that it stands for."""
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return str(value) if is_number and math.isfinite(value) else value
+
+
 def _apart(value: Any) -> Any:
     parts = [value] if isinstance(value, str) else value
     if not isinstance(parts, list) or not all(isinstance(part, str) for part in parts):
@@ -80,11 +87,11 @@ def _past(time: dt.datetime) -> dt.datetime:
 Customer = Annotated[
     str,
     Field(
-        coerce_numbers_to_str=True,
         description="the shop's own id of a customer: a phone number in any format, or any text",
         examples=["+79165396205"],
         json_schema_extra=_or("string", "number"),
     ),
+    BeforeValidator(_text),
     AfterValidator(_hidden),
 ]
 Product = Annotated[str, Field(description="the shop's own id of a product", examples=["10017"])]
@@ -267,7 +274,7 @@ def from_body(kind: type[Q], body: bytes, key: str) -> Q:
     key: the secret behind the pseudonyms.
     """
     try:
-        return kind.model_validate_json(body, context=key)
+        return kind.model_validate_json(body, strict=True, context=key)  # JSON has types, a URL has none
     except ValidationError as error:
         raise _problem(error) from None
 

@@ -235,6 +235,12 @@ def test_a_wrong_body_is_refused(client: Client, body: str, field: str | None) -
     assert "7916539" not in response.text
 
 
+@pytest.mark.parametrize(("field", "value"), [("n", "5"), ("n", True), ("in_stock", 0), ("in_stock", "no")])
+def test_a_body_says_things_in_their_types(client: Client, field: str, value: object) -> None:
+    response = client.post("/v1/recommendations", json={"customers": ["1"], field: value})
+    assert (response.status_code, response.json()["error"]["field"]) == (400, field)
+
+
 @pytest.mark.parametrize("exclude", [1252, {}, [["tea-1"]], [None]])
 def test_products_that_are_no_texts_are_refused(client: Client, exclude: object) -> None:
     response = client.post("/v1/recommendations", json={"customers": ["1"], "exclude": exclude})

@@ -119,3 +119,46 @@ def assert_strict(page: httpx.Response) -> None:
 def test_the_docs_name_every_status() -> None:
     text = (Path(__file__).parents[2] / "docs" / "http.md").read_text()
     assert [status for status in openapi.REFUSALS if f"| {status} |" not in text] == []
+
+
+@pytest.mark.parametrize(
+    ("path", "field"),
+    [
+        ("/v1/popular?n=" + "9" * 5000, "n"),
+        ("/v1/popular?n=1e999", "n"),
+        ("/v1/popular?n=nan", "n"),
+        ("/v1/popular?n=%ff%fe", "n"),
+        ("/v1/popular?days=%00", "days"),
+        ("/v1/popular?%F0%9F%98%80=1", "😀"),
+    ],
+)
+def test_a_parameter_that_makes_no_sense_is_named(client: Client, path: str, field: str) -> None:
+    response = client.get(path)
+    assert (response.status_code, response.json()["error"]["field"]) == (400, field)
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        (b"[" * 100_000, None),
+        (b'{"user_id":' * 50_000, None),
+        (b'{"user_id":' + b"9" * 5000 + b"}", None),
+        (b'{"user_id":"\\ud800"}', None),
+        (b'{"user_id":"\xff"}', None),
+        (b'{"user_id":{"a":1}}', "user_id"),
+        (b'{"user_id":true}', "user_id"),
+        (b'{"user_id":NaN}', "user_id"),
+        (b'{"user_id":1e999}', "user_id"),
+        (b"", None),
+    ],
+)
+def test_a_body_that_makes_no_sense_is_refused(client: Client, body: bytes, field: str | None) -> None:
+    response = client.post("/reco", content=body)
+    assert (response.status_code, response.json()["error"]["field"]) == (400, field)
+
+
+@pytest.mark.parametrize(
+    "customer", ["%00", "%ff%fe", "%ed%a0%80", "😀", "a" * 50_000, "..%2f..%2fetc", "'--"]
+)
+def test_a_customer_may_be_called_anything(client: Client, customer: str) -> None:
+    assert client.get(f"/v1/customers/{customer}/recommendations").json()["known"] is False
