@@ -8,6 +8,7 @@ import tempfile
 from pathlib import Path
 
 from benchmarks import (
+    answers,
     cold,
     evaluation,
     extraction,
@@ -43,6 +44,7 @@ def main() -> None:
         parts.append(groups.compare(Path(folder) / "retail"))
         parts.append(reranking.compare(Path(folder) / "retail"))
         parts.append(evaluation.compare())
+        parts.append(answers.compare(Path(folder) / "answers"))
         parts.append(scaling.compare())
         parts.append(extraction.compare(Path(folder) / "extraction"))
         parts.append(first_answer.demo_shop(Path(folder) / "clone"))

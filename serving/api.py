@@ -28,6 +28,8 @@ ROUTES: list[Row] = [
         questions.Recommendations,
         endpoints.recommendations,
     ),
+    ("POST", "/v1/recommendations", questions.OfMany, endpoints.of_many),
+    ("POST", "/v1/cart/recommendations", questions.WithCart, endpoints.cart_recommendations),
     ("GET", "/v1/products/{product:path}/similar", questions.Related, endpoints.similar_products),
     ("GET", "/v1/products/{product:path}/bought-together", questions.Related, endpoints.bought_together),
     ("GET", "/v1/popular", questions.Popular, endpoints.popular),

@@ -17,8 +17,10 @@ from serving import registry
 from serving.bundle import Bundle, load
 from serving.errors import BundleError, NightshelfError
 from serving.live import Live, Served
-from serving.recommender import LANES, recommend, similar
+from serving.recommender import LANES, recommend
+from serving.related import similar
 from serving.settings import ServingSettings
+from serving.shop import Shop
 
 if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
@@ -40,6 +42,7 @@ class Follower:
         self.settings = settings
         self.live = live
         self.folder = settings.state / "bundles"
+        self.shop = Shop(Path(settings.shop_rules) if settings.shop_rules else None)
         self._name = ""
         self._refused: dict[str, str] = {}  # why, by the name of a bundle
         self._said = ""
@@ -109,7 +112,8 @@ class Follower:
         gc.collect()
         gc.freeze()  # or every full collection would walk through all that now stays
         gc.set_threshold(*GC_THRESHOLDS)
-        self.live.served = Served(name.partition("-")[0], bundle, verdict, self.settings.per_category or None)
+        most = self.settings.per_category or None
+        self.live.served = Served(name.partition("-")[0], bundle, verdict, most, self.shop)
         self._name = name
         log.info("version %s is live", self.live.served.version)
 
@@ -150,6 +154,7 @@ def _warm(bundle: Bundle) -> None:
     """Asks a first question of every kind; raises BundleError where one gets no answer."""
     known = 0 if len(bundle.customers) else None
     try:
+        bundle.prepare()
         for lane in LANES:
             for customer in (known, None):
                 recommend(bundle, customer, lane, n=10)

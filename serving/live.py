@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from serving.bundle import Bundle
+from serving.shop import Shop
 
 
 @dataclass(frozen=True)
@@ -14,6 +15,7 @@ class Served:
     bundle: Bundle
     verdict: dict[str, Any] = field(default_factory=dict)
     per_category: int | None = None  # products of one category in an answer; a question may say other
+    shop: Shop = field(default_factory=Shop)  # the shop's own rules
 
 
 @dataclass

@@ -1,5 +1,6 @@
 """What may be asked over HTTP: the parameters of each route, their limits and their defaults."""
 
+import datetime as dt
 from typing import Annotated, Any, TypeVar
 
 from pydantic import (
@@ -10,13 +11,16 @@ from pydantic import (
     Field,
     ValidationError,
     ValidationInfo,
+    field_validator,
 )
+from pydantic_core import PydanticCustomError
 from starlette.datastructures import QueryParams
 
 from serving.identity import pseudonym
 from serving.recommender import Lane
 
 MOST = 100
+MOST_CUSTOMERS = 1000
 
 
 class Problem(Exception):  # noqa: N818 - an answer like any other, not a failure of the service
@@ -32,15 +36,18 @@ def _hidden(customer: str, info: ValidationInfo[str]) -> str:
     return pseudonym(customer, info.context)
 
 
-def _apart(value: str | list[str]) -> list[str]:
+def _apart(value: object) -> object:
+    """The ids of a parameter given several times or with commas; anything else is left to be refused."""
     parts = [value] if isinstance(value, str) else value
+    if not isinstance(parts, list) or not all(isinstance(part, str) for part in parts):
+        return value
     return [product.strip() for part in parts for product in part.split(",") if product.strip()]
 
 
 # No code behind the reading of a request ever holds a customer's own id.
 Customer = Annotated[str, Field(coerce_numbers_to_str=True), AfterValidator(_hidden)]
 Products = Annotated[list[str], BeforeValidator(_apart)]
-Shown = Annotated[list[str], Field(max_length=MOST), BeforeValidator(_apart)]
+Some = Annotated[list[str], Field(max_length=MOST), BeforeValidator(_apart)]
 
 
 class Question(BaseModel):
@@ -50,22 +57,61 @@ class Question(BaseModel):
 
 
 class Listing(Question):
-    """A list of items; what is out of stock is left out unless `in_stock=false` asks for it too."""
+    """A list of items; what is out of stock is left out unless `in_stock=false` asks for it too.
+
+    A product whose price isn't known is in no range of prices.
+    """
 
     n: int = Field(10, ge=1, le=MOST)
     in_stock: bool = True
+    category: str | None = None
+    brand: str | None = None
+    min_price: float | None = Field(None, ge=0, allow_inf_nan=False)
+    max_price: float | None = Field(None, ge=0, allow_inf_nan=False)
+    exclude: Products = []
+
+    @field_validator("max_price")
+    @classmethod
+    def _not_below_the_other(cls, price: float | None, info: ValidationInfo) -> float | None:
+        if price is not None and price < (info.data.get("min_price") or 0):
+            raise PydanticCustomError("empty_range", "Input should be no less than min_price")
+        return price
 
 
-class Recommendations(Listing):
-    """Items for a customer; the group says what a shop knows of a stranger: a country, a region."""
+class Placed(Listing):
+    """A list in which the rules of the shop give products their places: as of a day, or not at all."""
 
-    customer: Customer
+    rules: bool = True
+    on: dt.date | None = None
+
+
+class Personal(Placed):
+    """Items for people; the group says what a shop knows of a stranger: a country, a region."""
+
     lane: Lane = "for-you"
     group: str | None = None
-    category: str | None = None
-    exclude: Products = []
     per_category: int | None = Field(None, ge=1, le=MOST)
-    shown: Shown = []
+    shown: Some = []
+
+
+class Recommendations(Personal):
+    """Items for a customer."""
+
+    customer: Customer
+
+
+class WithCart(Personal):
+    """Items that go with a cart, or with what was looked at; the customer need not be told."""
+
+    customer: Customer | None = None
+    cart: list[str] = Field([], max_length=MOST)
+    viewed: list[str] = Field([], max_length=MOST)
+
+
+class OfMany(Personal):
+    """Items for many customers at once."""
+
+    customers: list[Customer] = Field(min_length=1, max_length=MOST_CUSTOMERS)
 
 
 class Related(Listing):
@@ -74,11 +120,10 @@ class Related(Listing):
     product: str
 
 
-class Popular(Listing):
+class Popular(Placed):
     """What many bought, of late or within the last `days` days; in one group or all."""
 
     group: str | None = None
-    category: str | None = None
     days: int | None = None
 
 

@@ -39,6 +39,9 @@ class ServingSettings(BaseSettings):
         ge=0,
         description="products of one category in an answer, at most, as long as there are others; 0: any",
     )
+    shop_rules: str = Field(
+        "", description="TOML file of what is pinned, boosted, buried or excluded in answers; empty: nothing"
+    )
     customer_key: SecretStr = Field(
         SecretStr(""), description="secret that turns customer ids into pseudonyms (secret)"
     )
