@@ -8,6 +8,7 @@ import tempfile
 from pathlib import Path
 
 from benchmarks import (
+    answers,
     cold,
     evaluation,
     extraction,
@@ -44,6 +45,7 @@ def main() -> None:
         parts.append(groups.compare(Path(folder) / "retail"))
         parts.append(reranking.compare(Path(folder) / "retail"))
         parts.append(evaluation.compare())
+        parts.append(answers.compare(Path(folder) / "answers"))
         parts.append(scaling.compare())
         parts.append(serving.compare(Path(folder) / "serving"))
         parts.append(extraction.compare(Path(folder) / "extraction"))

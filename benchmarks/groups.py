@@ -57,7 +57,7 @@ def _window(known, products, orders, cut) -> pd.DataFrame:  # type: ignore[no-un
     from pipelines.train.als import nothing
     from pipelines.train.bundle import build
     from pipelines.train.rules import none
-    from serving.recommender import trend_within
+    from serving.shortlist import of_group
 
     before, truth = known.until(cut), known.bought(cut, cut + HORIZON)
     past = orders[orders[c.DAY] <= cut].drop_duplicates(c.CUSTOMER, keep="last")
@@ -71,7 +71,10 @@ def _window(known, products, orders, cut) -> pd.DataFrame:  # type: ignore[no-un
     first = orders[orders[c.DAY] > cut].drop_duplicates(c.CUSTOMER).set_index(c.CUSTOMER)[c.GROUP]
     names = [first.get(truth.customers[one].decode()) for one in people]
     rows = [None if name is None else bundle.group(name) for name in names]
-    within = np.stack([trend_within(bundle, row) for row in rows])
+    size, every = len(bundle.products), np.ones(len(bundle.products), bool)
+    within = np.stack(
+        [bundle.trend if row is None else of_group(bundle, row, size, every).values for row in rows]
+    )
     overall = np.stack([bundle.trend] * len(people))
     measured = {"overall": _ndcg(overall, bought[people]), "within": _ndcg(within, bought[people])}
     told = {"group": names, "is_grouped": [row is not None for row in rows]}

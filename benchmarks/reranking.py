@@ -68,8 +68,8 @@ def _weights(bundle, truth) -> str:
 def _caps(bundle, truth) -> str:
     from pipelines import evaluate
     from serving.bundle import texts
-    from serving.recommender import best
     from serving.rerank import capped
+    from serving.top import best
 
     words = [name.decode().partition(" ")[0] for name in bundle.name]
     band = np.searchsorted(np.nanquantile(bundle.price, np.arange(1, BANDS) / BANDS), bundle.price)
@@ -80,7 +80,7 @@ def _caps(bundle, truth) -> str:
 
             def answers(values, most=most, filed=filed):
                 order = best(values, len(values))
-                order = order if most is None else capped(order, filed.categories, most)
+                order = order if most is None else capped(order, filed.categories.number, most)
                 return _as_scores(order, len(values))
 
             lanes, milliseconds = _measured(filed, truth, answers)
@@ -91,8 +91,8 @@ def _caps(bundle, truth) -> str:
 
 def _shown(bundle, truth) -> str:
     from pipelines import evaluate
-    from serving.recommender import best
     from serving.rerank import POOL, penalised
+    from serving.top import best
 
     kept = []
 

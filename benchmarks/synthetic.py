@@ -16,7 +16,8 @@ from pipelines.train.rules import none
 from serving.bundle import Array, Bundle, texts
 
 SEED, RANK = 7, 64
-PRODUCTS_A_CUSTOMER, PURCHASES, DAYS = 5, 60, 500  # products of the shop; lines of a customer; days
+PRODUCTS_A_CUSTOMER, MOST_CUSTOMERS = 5, 40_000  # more would change no answer's cost, but learning's
+PURCHASES, DAYS = 60, 500  # lines of a customer; days
 SORTS, SORTS_A_CUSTOMER, SKEW = 60, 3, 4
 CATEGORIES, BRANDS, RULES = 200, 1000, 10
 
@@ -24,8 +25,8 @@ CATEGORIES, BRANDS, RULES = 200, 1000, 10
 def bundle(products: int) -> Bundle:
     """A bundle of rank 64 whose lane for-you is answered by the second stage, and discover by ALS.
 
-    A fifth as many customers buy 60 times each, of three sorts of products, mostly what leads a sort. Each
-    product goes with ten others.
+    A fifth as many customers, 40,000 at most, buy 60 times each, of three sorts of products, mostly what
+    leads a sort. Each product goes with those that share most baskets with it.
     """
     rng = np.random.default_rng(SEED)
     chosen = Chosen(
@@ -41,7 +42,7 @@ def bundle(products: int) -> Bundle:
 
 
 def _shop(rng: np.random.Generator, products: int) -> Interactions:
-    customers = products // PRODUCTS_A_CUSTOMER
+    customers = min(products // PRODUCTS_A_CUSTOMER, MOST_CUSTOMERS)
     n, each = customers * PURCHASES, products // SORTS
     customer = np.repeat(np.arange(customers), PURCHASES)
     liked = rng.integers(0, SORTS, (customers, SORTS_A_CUSTOMER))

@@ -13,8 +13,9 @@ from pipelines.settings import customer_key, settings
 from serving.bundle import Bundle
 from serving.changes import Changes
 from serving.identity import normalise, pseudonym
-from serving.recommender import Lane, best, scores
+from serving.recommender import Lane, scores
 from serving.registry import opened
+from serving.top import best
 
 BATCH = 512
 SCHEMA = pa.schema(

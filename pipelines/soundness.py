@@ -11,7 +11,8 @@ from pipelines.gate import MAIN, Condition
 from pipelines.split import Interactions
 from pipelines.sweep import Thresholds
 from serving.bundle import Array, Bundle
-from serving.recommender import LANES, Lane, best, recommend, scores
+from serving.recommender import LANES, Lane, recommend, scores
+from serving.top import best
 
 ASKED = 50
 COMPARED = 500  # customers whose answers are held against the champion's

@@ -1,28 +1,43 @@
 """What is answered: rows of the bundle turned into the JSON that a shop reads."""
 
+from functools import reduce
 from typing import Any
 
 import numpy as np
 
-from serving import rules
 from serving.bundle import Array, Bundle
 from serving.live import Served
+from serving.questions import Listing
 from serving.recommender import Item
+from serving.rules import Rule
 
 Json = dict[str, Any]
 
 
-def allowed(
-    bundle: Bundle, in_stock: bool = True, category: str | None = None, exclude: list[str] | None = None
-) -> Array:
-    """True where a product may be answered, (P,) bool."""
-    mask = np.array(bundle.in_stock) if in_stock else np.ones(len(bundle.products), dtype=bool)
-    if category is not None:
-        mask &= bundle.category == category.encode()
-    for product in exclude or []:
-        if (row := bundle.product(product)) is not None:
-            mask[row] = False
+def allowed(bundle: Bundle, asked: Listing) -> Array:
+    """True where a product may be answered, (P,) bool, never to be changed."""
+    masks = [
+        *([bundle.in_stock] if asked.in_stock else []),
+        *([bundle.categories.under(asked.category)] if asked.category is not None else []),
+        *([bundle.brands.under(asked.brand)] if asked.brand is not None else []),
+        # No comparison is true of a price that isn't known.
+        *([bundle.price >= asked.min_price] if asked.min_price is not None else []),
+        *([bundle.price <= asked.max_price] if asked.max_price is not None else []),
+        *([_without(bundle, asked.exclude)] if asked.exclude else []),
+    ]
+    return reduce(np.logical_and, masks) if masks else np.ones(len(bundle.products), bool)
+
+
+def _without(bundle: Bundle, excluded: list[str]) -> Array:
+    """True for all products but some, of which those that aren't known are passed over, (P,) bool."""
+    mask = np.ones(len(bundle.products), bool)
+    mask[rows_of(bundle, excluded)] = False
     return mask
+
+
+def rows_of(bundle: Bundle, products: list[str]) -> list[int]:
+    """The rows of the products that the catalogue has."""
+    return [row for product in products if (row := bundle.product(product)) is not None]
 
 
 def of(served: Served, **answer: Any) -> Json:
@@ -43,14 +58,6 @@ def group(bundle: Bundle, row: int | None) -> str | None:
 def items(bundle: Bundle, found: list[Item]) -> list[Json]:
     """Recommended products with what is known of them and why they are recommended."""
     return [_item(bundle, item) for item in found]
-
-
-def bought_together(bundle: Bundle, cart: list[int], n: int, mask: Array) -> list[Json]:
-    """At most n products that go with those of a cart, by the confidence of the rule that says so.
-
-    cart: rows of the bundle. mask: (P,) bool, the products that may be answered; applied before the cut.
-    """
-    return [_by_rule(bundle, rule) for rule in rules.together(bundle, cart, n, mask)]
 
 
 def purchases(bundle: Bundle, customer: int, n: int) -> list[Json]:
@@ -91,12 +98,13 @@ def _item(bundle: Bundle, item: Item) -> Json:
     return card(bundle, item.product) | {
         "score": number(item.score),
         "reason": {"kind": item.kind, "because": [named(bundle, product) for product in item.because]},
+        **({} if item.rule is None else _measures(item.rule)),
+        **({} if item.moved_by is None else {"rule": item.moved_by}),
     }
 
 
-def _by_rule(bundle: Bundle, rule: rules.Rule) -> Json:
-    item = Item(rule.consequent, rule.confidence, "bought-together", rule.antecedents)
-    return _item(bundle, item) | {
+def _measures(rule: Rule) -> Json:
+    return {
         "confidence": number(rule.confidence),
         "lift": number(rule.lift),
         "support": number(rule.support),

@@ -32,6 +32,7 @@ ROUTES: list[Row] = [
         endpoints.recommendations,
     ),
     ("POST", MANY, questions.OfMany, endpoints.of_many),
+    ("POST", "/v1/cart/recommendations", questions.WithCart, endpoints.cart_recommendations),
     ("GET", "/v1/customers/{customer:path}/history", questions.History, endpoints.history),
     ("DELETE", "/v1/customers/{customer:path}", questions.OfCustomer, changing.forget_customer),
     ("GET", "/v1/products/{product:path}/similar", questions.Related, endpoints.similar_products),

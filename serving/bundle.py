@@ -19,12 +19,16 @@ import numpy.typing as npt
 from xgboost import Booster
 
 from serving.errors import BundleError
+from serving.filed import Filed
+from serving.top import Products, Standing
+from serving.traits import PRODUCT
 from serving.trees import opened
 
 FORMAT = 2
 MANIFEST = "manifest.json"
+RECENT = PRODUCT.index("buyers_30d")
+BEHIND = 1e-3  # the highest trend where it only ranks what nothing else speaks for
 FEW_BUYERS = 3  # of fewer, factors tell of these people rather than of the product
-NO_CATEGORY = -1
 
 Array = npt.NDArray[Any]
 Manifest = dict[str, Any]
@@ -110,20 +114,95 @@ class Bundle:
         return position(self.groups, name)
 
     @cached_property
-    def categories(self) -> Array:
-        """A number for each product's category, NO_CATEGORY where the shop names none, (P,) int64."""
-        names, number = np.unique(self.category, return_inverse=True)
-        return np.where(names[number] == b"", NO_CATEGORY, number)
+    def categories(self) -> Filed:
+        """Which category each product is of."""
+        return Filed.of(self.category)
+
+    @cached_property
+    def brands(self) -> Filed:
+        """Which brand each product is of."""
+        return Filed.of(self.brand)
 
     def bought(self, customer: int) -> Array:
         """The rows of the products that a customer has bought, (h,) int32."""
         return self.history_product[self.history_of(customer)]
+
+    @property
+    def strength(self) -> float:
+        """How much the products' weight counts in the lanes: weight ** strength; 0 is not at all."""
+        return float(self.manifest.get("strength", 0))
 
     @cached_property
     def gram(self) -> Array:
         """Y'Y of the item factors that were learned from purchases, (k, k) float64."""
         learned = self.item_factors[self.popularity > 0]
         return (learned.T @ learned).astype(np.float64)
+
+    @cached_property
+    def most_popular(self) -> np.float32:
+        """The buyers of the product with most of them, at least one."""
+        return np.float32(max(float(self.popularity.max(initial=0)), 1.0))
+
+    @cached_property
+    def newcomers(self) -> Array:
+        """The rows of the new products, ascending."""
+        return np.flatnonzero(self.new)
+
+    @cached_property
+    def lift(self) -> Array:
+        """What the ranker multiplies a taste by, the root of the recent buyers, (P,) float32; 1 without."""
+        traits = self.product_traits
+        return np.sqrt(traits[:, RECENT]) if traits.shape[1] else np.ones(len(self.products), np.float32)
+
+    @cached_property
+    def trending_taste(self) -> Products:
+        """The factors with the lift."""
+        return Products.of(self.item_factors, self.lift)
+
+    @cached_property
+    def taste(self) -> Products:
+        """The factors with the boost."""
+        return Products.of(self.item_factors, self.boost)
+
+    @cached_property
+    def by_popularity(self) -> Standing:
+        """Products by their buyers of all time."""
+        return Standing.of(self.popularity)
+
+    @cached_property
+    def by_trend(self) -> Standing:
+        """Products by the trend."""
+        return Standing.of(self.trend)
+
+    @cached_property
+    def by_recent(self) -> list[Standing]:
+        """Products by their buyers in each of the windows."""
+        return [Standing.of(buyers) for buyers in self.recent]
+
+    @cached_property
+    def behind(self) -> float:
+        """What makes the trend so small that it stands behind all else."""
+        return BEHIND / max(float(self.trend.max(initial=0)), 1e-9)
+
+    @cached_property
+    def sold(self) -> Array:
+        """True for what has a buyer and isn't hidden, (P,) bool: what baselines may answer."""
+        return np.asarray((self.popularity > 0) & ~self.hidden)
+
+    @cached_property
+    def known(self) -> Array:
+        """True for that and what is new and isn't hidden, (P,) bool: what factors may answer."""
+        return self.sold | (self.new & ~self.hidden)
+
+    @cached_property
+    def lengths(self) -> Array:
+        """The lengths of the item factors, (P,) float32."""
+        return np.asarray(np.linalg.norm(self.item_factors, axis=1))
+
+    def prepare(self) -> None:
+        """Works out what answers ask for again and again, so that no first customer waits for it."""
+        for name in PREPARED if self.trees else PREPARED[1:]:
+            getattr(self, name)
 
     def history_of(self, customer: int) -> slice:
         """The place of a customer's rows in the history arrays."""
@@ -141,6 +220,11 @@ PER_PURCHASE = (
 )
 PER_GROUP_PRODUCT = ("group_product", "group_trend")
 PER_RULE = ("consequent", "confidence", "lift", "support", "count")
+# Worked out once for a bundle, and none of it from stock, prices or what is hidden.
+PREPARED = (
+    *("trending_taste", "taste", "by_popularity", "by_trend", "by_recent", "behind", "most_popular"),
+    *("newcomers", "lift", "lengths", "gram", "categories", "brands"),
+)
 ARRAYS = [f.name for f in fields(Bundle) if f.name not in ("manifest", "forgotten")]
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from serving.bundle import Array, Bundle, positions
+from serving.bundle import PREPARED, Array, Bundle, positions
 from serving.errors import StoreError
 from serving.settings import ServingSettings
 from serving.store import News, Store
@@ -16,7 +16,8 @@ from serving.store import News, Store
 CHANGEABLE = ("in_stock", "price", "hidden")
 FORGOTTEN_UNTIL = "forgotten_until"  # in a manifest: whom the lake had forgotten when it was learned from
 LOOK_SECONDS = 0.2  # after which a worker knows what another changed, at most
-KEPT = ("trees", "categories", "gram", "forgotten")  # of what no view replaces, made once for a bundle
+KEPT = ("trees", "forgotten", *PREPARED)  # made once for a bundle, and the same in its views
+BY_POPULARITY = ("by_popularity", "most_popular")  # but where a view has its own popularity
 
 log = logging.getLogger(__name__)
 
@@ -134,9 +135,10 @@ def laid_over(bundle: Bundle, state: State) -> Bundle:
 
 def view(bundle: Bundle, **arrays: Any) -> Bundle:
     """The same bundle with some other arrays; what was made of it once need not be made again."""
-    made = {name: getattr(bundle, name) for name in KEPT}
+    stale = BY_POPULARITY if "popularity" in arrays else ()
+    made = vars(bundle)
     found = replace(bundle, **arrays)
-    vars(found).update(made)
+    vars(found).update({name: made[name] for name in KEPT if name in made and name not in stale})
     return found
 
 

@@ -1,24 +1,31 @@
 """One function per route: a question and what is served in, JSON out."""
 
+from collections.abc import Iterator
+from functools import partial
 from typing import Annotated
 
 from serving import answers, people, shapes
 from serving.answers import Json
 from serving.bundle import Bundle
+from serving.cart import Cart, ranking_with
 from serving.live import Served
 from serving.questions import (
     History,
     OfMany,
     OfProduct,
     OfUser,
+    Personal,
+    Placed,
     Popular,
     Problem,
     Question,
     Reco,
     Recommendations,
     Related,
+    WithCart,
 )
-from serving.recommender import Item, recommend, similar, trend_within, trending
+from serving.recommender import Item, Lane, Ranking, rankings, trending
+from serving.related import goes_with, similar
 from serving.rerank import Variety
 from serving.rules import starting_from
 
@@ -30,23 +37,35 @@ def recommendations(served: Served, asked: Recommendations) -> Annotated[Json, s
     """Items for a customer; what trends, in the group if known, for a stranger, who is `"known": false`."""
     bundle, customer = people.now(served, asked.customer)
     group = _group(bundle, asked.group) if customer is None else None
-    mask = answers.allowed(bundle, asked.in_stock, asked.category, asked.exclude)
-    shown = (row for product in asked.shown if (row := bundle.product(product)) is not None)
-    variety = Variety(asked.per_category or served.per_category, tuple(shown))
-    found = recommend(bundle, customer, asked.lane, asked.n, mask, variety, group)
+    (ranking,) = rankings(bundle, [customer], asked.lane, _variety(served, asked), group)
+    found = _placed(served, asked, ranking)
     told = {"known": customer is not None, "lane": asked.lane, "group": answers.group(bundle, group)}
     return answers.of(served, **told, items=answers.items(bundle, found))
 
 
 def of_many(served: Served, asked: OfMany) -> Annotated[Json, shapes.OfMany]:
     """Items for many customers at once, in the order of the customers asked for."""
-    rest = {name: getattr(asked, name) for name in OfMany.model_fields if name != "customers"}
-    found = (
-        recommendations(served, Recommendations.model_construct(customer=customer, **rest))
-        for customer in asked.customers
-    )
-    each = [{name: one[name] for name in ("known", "group", "items")} for one in found]
-    return answers.of(served, lane=asked.lane, customers=each)
+    group, variety = _group(served.bundle, asked.group), _variety(served, asked)
+    told = []
+    for bundle, customer, ranking in _each(served, asked.customers, asked.lane, variety, group):
+        of_group = answers.group(bundle, group) if customer is None else None
+        items = answers.items(bundle, _placed(served, asked, ranking))
+        told.append({"known": customer is not None, "group": of_group, "items": items})
+    return answers.of(served, lane=asked.lane, customers=told)
+
+
+def cart_recommendations(served: Served, asked: WithCart) -> Annotated[Json, shapes.WithCart]:
+    """Items that go with a cart or with what a guest looked at; the customer may be told, too."""
+    bundle, customer = served.bundle, None
+    if asked.customer is not None:
+        bundle, customer = people.now(served, asked.customer)
+    group = _group(bundle, asked.group) if customer is None else None
+    cart = Cart.of(answers.rows_of(bundle, asked.cart), answers.rows_of(bundle, asked.viewed))
+    ranking = ranking_with(bundle, cart, customer, asked.lane, _variety(served, asked), group)
+    found = _placed(served, asked, ranking)
+    unknown = [one for one in dict.fromkeys([*asked.cart, *asked.viewed]) if bundle.product(one) is None]
+    told = {"known": customer is not None, "lane": asked.lane, "group": answers.group(bundle, group)}
+    return answers.of(served, **told, unknown=unknown, items=answers.items(bundle, found))
 
 
 def history(served: Served, asked: History) -> Annotated[Json, shapes.History]:
@@ -59,15 +78,17 @@ def history(served: Served, asked: History) -> Annotated[Json, shapes.History]:
 def similar_products(served: Served, asked: Related) -> Annotated[Json, shapes.Alternatives]:
     """Alternatives to a product: bought by the same customers, or described alike where few did."""
     bundle, product = served.bundle, product_row(served.bundle, asked.product)
-    found = similar(bundle, product, asked.n, answers.allowed(bundle, asked.in_stock))
+    mask = answers.allowed(bundle, asked) & ~served.shop.placing(bundle).excluded
+    found = similar(bundle, product, asked.n, mask)
     return answers.of(served, product=answers.named(bundle, product), items=answers.items(bundle, found))
 
 
 def bought_together(served: Served, asked: Related) -> Annotated[Json, shapes.Together]:
     """What is bought along with a product: rules with confidence, lift, support and count."""
     bundle, product = served.bundle, product_row(served.bundle, asked.product)
-    found = answers.bought_together(bundle, [product], asked.n, answers.allowed(bundle, asked.in_stock))
-    return answers.of(served, product=answers.named(bundle, product), items=found)
+    mask = answers.allowed(bundle, asked) & ~served.shop.placing(bundle).excluded
+    found = goes_with(bundle, [product], asked.n, mask)
+    return answers.of(served, product=answers.named(bundle, product), items=answers.items(bundle, found))
 
 
 def popular(served: Served, asked: Popular) -> Annotated[Json, shapes.Trending]:
@@ -79,8 +100,8 @@ def popular(served: Served, asked: Popular) -> Annotated[Json, shapes.Trending]:
     if days is not None and asked.group is not None:
         raise Problem(400, "bad_parameter", "group: Input can't be given together with days", "group")
     group = _group(bundle, asked.group)
-    strength = trend_within(bundle, group) if days is None else bundle.recent[windows.index(days)]
-    found = trending(bundle, asked.n, answers.allowed(bundle, asked.in_stock, asked.category), strength)
+    buyers = None if days is None else bundle.by_recent[windows.index(days)]
+    found = _placed(served, asked, partial(trending, bundle, group=group, buyers=buyers))
     told = {"category": asked.category, "days": days, "group": answers.group(bundle, group)}
     return answers.of(served, **told, items=answers.items(bundle, found))
 
@@ -88,7 +109,7 @@ def popular(served: Served, asked: Popular) -> Annotated[Json, shapes.Trending]:
 def model(served: Served, asked: Question) -> Annotated[Json, shapes.About]:
     """What the serving model is: window, counts, metrics, verdict."""
     told = {key: value for key, value in served.bundle.manifest.items() if key != "files"}
-    return answers.of(served, **told | {"verdict": served.verdict})
+    return answers.of(served, **told | {"verdict": served.verdict, "rules": served.shop.told(served.bundle)})
 
 
 def user_recommendations(served: Served, asked: OfUser) -> Annotated[list[Json], list[shapes.Rating]]:
@@ -129,9 +150,37 @@ def reco(served: Served, asked: Reco) -> Annotated[list[Json], list[shapes.Score
 
 
 def _best(served: Served, customer: str, n: int) -> list[Item]:
-    variety = Variety(served.per_category)
     bundle, row = people.now(served, customer)
-    return recommend(bundle, row, "for-you", n, answers.allowed(bundle), variety)
+    (ranking,) = rankings(bundle, [row], "for-you", Variety(served.per_category))
+    return _placed(served, Placed(n=n), ranking)
+
+
+def _each(
+    served: Served, customers: list[str], lane: Lane, variety: Variety, group: int | None
+) -> Iterator[tuple[Bundle, int | None, Ranking]]:
+    """Each customer's bundle, row and ranking; those without events are worked out together."""
+    found = [people.now(served, customer) for customer in customers]
+    plain = [row for bundle, row in found if bundle is served.bundle]
+    together = iter(rankings(served.bundle, plain, lane, variety, group))
+    for bundle, row in found:
+        if bundle is served.bundle:
+            yield bundle, row, next(together)
+        else:
+            (own,) = rankings(bundle, [row], lane, variety, group)
+            yield bundle, row, own
+
+
+def _placed(served: Served, asked: Placed, ranking: Ranking) -> list[Item]:
+    """The items of a ranking that are asked for, where the rules of the shop put them."""
+    mask = answers.allowed(served.bundle, asked)
+    if not asked.rules:
+        return ranking(asked.n, mask)
+    return served.shop.placing(served.bundle, asked.on).place(ranking, asked.n, mask)
+
+
+def _variety(served: Served, asked: Personal) -> Variety:
+    shown = answers.rows_of(served.bundle, asked.shown)
+    return Variety(asked.per_category or served.per_category, tuple(shown))
 
 
 def _group(bundle: Bundle, name: str | None) -> int | None:

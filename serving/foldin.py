@@ -26,7 +26,7 @@ def fold_in(bundle: Bundle, products: Array, strengths: Array | None = None) -> 
 def scores(bundle: Bundle, products: Array, strengths: Array | None = None) -> Array:
     """What a customer who bought some products would like, (P,) float32; -inf for these, as `fold_in`."""
     values = bundle.item_factors @ fold_in(bundle, products, strengths) * bundle.boost
-    values[((bundle.popularity == 0) & ~bundle.new) | bundle.hidden] = -np.inf
+    values[~bundle.known] = -np.inf
     values[products] = -np.inf
     return values
 

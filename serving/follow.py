@@ -18,8 +18,10 @@ from serving.bundle import Bundle, load
 from serving.changes import view
 from serving.errors import BundleError, NightshelfError
 from serving.live import Live, Served
-from serving.recommender import LANES, recommend, similar
+from serving.recommender import LANES, recommend
+from serving.related import similar
 from serving.settings import ServingSettings
+from serving.shop import Shop
 
 if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
@@ -41,6 +43,7 @@ class Follower:
         self.settings = settings
         self.live = live
         self.folder = settings.state / "bundles"
+        self.shop = Shop(Path(settings.shop_rules) if settings.shop_rules else None)
         self._name = ""
         self._refused: dict[str, str] = {}  # why, by the name of a bundle
         self._said = ""
@@ -110,9 +113,9 @@ class Follower:
         gc.collect()
         gc.freeze()  # or every full collection would walk through all that now stays
         gc.set_threshold(*GC_THRESHOLDS)
-        before = self.live.served.version if self.live.served else None
-        self.live.served = Served(name.partition("-")[0], bundle, verdict, self.settings.per_category or None)
-        metrics.live(self.live.served.version, before)
+        most, before = self.settings.per_category or None, self.live.served
+        self.live.served = Served(name.partition("-")[0], bundle, verdict, most, shop=self.shop)
+        metrics.live(self.live.served.version, before.version if before else None)
         self._name = name
         log.info("version %s is live", self.live.served.version)
 
@@ -153,6 +156,7 @@ def _warm(bundle: Bundle) -> None:
     """Asks a first question of every kind; raises BundleError where one gets no answer."""
     known = 0 if len(bundle.customers) else None
     try:
+        bundle.prepare()
         for lane in LANES:
             for customer in (known, None):
                 recommend(bundle, customer, lane, n=10)

@@ -6,6 +6,7 @@ from typing import Any
 from serving.bundle import Bundle
 from serving.changes import Changes
 from serving.questions import Problem
+from serving.shop import Shop
 
 
 @dataclass(frozen=True)
@@ -17,6 +18,7 @@ class Served:
     verdict: dict[str, Any] = field(default_factory=dict)
     per_category: int | None = None  # products of one category in an answer; a question may say other
     changes: Changes | None = None  # what came since; laid over the bundle already
+    shop: Shop = field(default_factory=Shop)  # the shop's own rules
 
 
 @dataclass

@@ -17,9 +17,10 @@ from pydantic import (
     StringConstraints,
     ValidationError,
     ValidationInfo,
+    field_validator,
     model_validator,
 )
-from pydantic_core import CoreSchema, from_json
+from pydantic_core import CoreSchema, PydanticCustomError, from_json
 from starlette.datastructures import QueryParams
 
 from serving import identity
@@ -61,10 +62,11 @@ def _text(value: Any) -> Any:
     return str(value) if is_number and math.isfinite(value) else value
 
 
-def _apart(value: Any) -> Any:
+def _apart(value: object) -> object:
+    """The ids of a parameter given several times or with commas; anything else is left to be refused."""
     parts = [value] if isinstance(value, str) else value
     if not isinstance(parts, list) or not all(isinstance(part, str) for part in parts):
-        return value  # which is refused for what it is
+        return value
     return [product.strip() for part in parts for product in part.split(",") if product.strip()]
 
 
@@ -106,16 +108,12 @@ Products = Annotated[
     ),
     BeforeValidator(_apart),
 ]
-Shown = Annotated[
+Some = Annotated[
     list[str],
-    Field(
-        max_length=MOST,
-        description="products shown lately, to step back",
-        examples=[["10003"]],
-        json_schema_extra=_or("array", "string"),
-    ),
+    Field(max_length=MOST, examples=[["10003"]], json_schema_extra=_or("array", "string")),
     BeforeValidator(_apart),
 ]
+Price = Annotated[float | None, Field(ge=0, allow_inf_nan=False, examples=[20.0])]
 Id = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00]*$")]
 Quantity = Annotated[float, Field(strict=True, ge=0, allow_inf_nan=False)]
 
@@ -127,35 +125,67 @@ class Question(BaseModel):
 
 
 class Listing(Question):
-    """A list of items; what is out of stock is left out unless `in_stock=false` asks for it too."""
+    """A list of items; what is out of stock is left out unless `in_stock=false` asks for it too.
+
+    A product whose price isn't known is in no range of prices.
+    """
 
     n: int = Field(10, ge=1, le=MOST, description="items, at most", examples=[5])
     in_stock: bool = Field(True, description="false: what is out of stock, too", examples=[False])
+    category: Category = None
+    brand: Annotated[str | None, Field(description="products of this one alone", examples=["Nordlys"])] = None
+    min_price: Price = None
+    max_price: Price = None
+    exclude: Products = []
+
+    @field_validator("max_price")
+    @classmethod
+    def _not_below_the_other(cls, price: float | None, info: ValidationInfo) -> float | None:
+        if price is not None and price < (info.data.get("min_price") or 0):
+            raise PydanticCustomError("empty_range", "Input should be no less than min_price")
+        return price
 
 
-class Recommendations(Listing):
-    """Items for a customer; the group says what a shop knows of a stranger: a country, a region."""
+class Placed(Listing):
+    """A list in which the rules of the shop give products their places: as of a day, or not at all."""
 
-    customer: Customer
+    rules: bool = True
+    on: dt.date | None = None
+
+
+class Personal(Placed):
+    """Items for people; the group says what a shop knows of a stranger: a country, a region."""
+
     lane: Lane = Field(
         "for-you", description="anything, bought before, or never bought", examples=["discover"]
     )
     group: Group = None
-    category: Category = None
-    exclude: Products = []
     per_category: int | None = Field(
         None, ge=1, le=MOST, description="products of one category, at most", examples=[2]
     )
-    shown: Shown = []
+    shown: Annotated[Some, Field(description="products shown lately, to step back")] = []
 
 
-class OfMany(Listing):
-    """Items for many customers at once, by the same rules for all."""
+class Recommendations(Personal):
+    """Items for a customer."""
+
+    customer: Customer
+
+
+class WithCart(Personal):
+    """Items that go with a cart, or with what was looked at; the customer need not be told."""
+
+    customer: Customer | None = None
+    cart: list[str] = Field([], max_length=MOST, description="products in the cart", examples=[["10003"]])
+    viewed: list[str] = Field(
+        [], max_length=MOST, description="products looked at lately", examples=[["10017"]]
+    )
+
+
+class OfMany(Personal):
+    """Items for many customers at once."""
 
     customers: list[Customer] = Field(min_length=1, max_length=MOST_CUSTOMERS)
-    lane: Lane = Field("for-you", description="anything, bought before, or never bought")
-    category: Category = None
-    exclude: Products = []
 
 
 class Related(Listing):
@@ -164,11 +194,10 @@ class Related(Listing):
     product: Product
 
 
-class Popular(Listing):
+class Popular(Placed):
     """What many bought, of late or within the last `days` days; in one group or all."""
 
     group: Group = None
-    category: Category = None
     days: int | None = Field(
         None, description="not along with a group", json_schema_extra={"enum": [7, 28, 90, None]}
     )
@@ -219,7 +248,7 @@ class Event(Question):
     customer: Customer
     product: Annotated[Id, Field(description="the shop's own id of a product", examples=["10017"])]
     kind: Kind
-    time: Annotated[AwareDatetime, AfterValidator(_past)] | None = None
+    time: Annotated[AwareDatetime, Field(strict=False), AfterValidator(_past)] | None = None
     id: Annotated[Id, AfterValidator(_unreadable)] | None = None
 
 

@@ -18,14 +18,20 @@ def reasons(bundle: Bundle, customer: int, products: Array, component: str) -> l
     """What speaks for each product beside an own purchase of it; for a new one its description alone."""
     if component not in ("als", "ranker"):
         return [("trending", ())] * len(products)
-    bought, is_new = bundle.bought(customer), bundle.new[products].tolist()
-    taste = _most(bought, _losses(bundle, customer, products), 0.0)
+    weight = bundle.history_weight[bundle.history_of(customer)]
+    found = tastes(bundle, bundle.bought(customer), weight, products)
+    if component == "als":
+        return found
+    return [("trending", ()) if reason == ("taste", ()) else reason for reason in found]
+
+
+def tastes(bundle: Bundle, bought: Array, weight: Array, products: Array) -> list[Reason]:
+    """What of h products, bought or wanted with a weight, (h,) each, speaks for each of n others."""
+    taste = _most(bought, losses(bundle, bought, weight, products), 0.0)
+    if not (is_new := bundle.new[products]).any():
+        return [("taste", t) for t in taste]
     alike = _most(bought, bundle.content_factors[products] @ bundle.content_factors[bought].T, ALIKE)
-    otherwise: Kind = "taste" if component == "als" else "trending"
-    return [
-        ("alike", a) if new else ("taste" if t else otherwise, t)
-        for new, t, a in zip(is_new, taste, alike, strict=True)
-    ]
+    return [("alike", a) if new else ("taste", t) for new, t, a in zip(is_new, taste, alike, strict=True)]
 
 
 def _most(bought: Array, speaking: Array, floor: float) -> list[tuple[int, ...]]:
@@ -34,16 +40,16 @@ def _most(bought: Array, speaking: Array, floor: float) -> list[tuple[int, ...]]
     return [tuple(bought[row[said[row] > floor]].tolist()) for row, said in zip(first, speaking, strict=True)]
 
 
-def _losses(bundle: Bundle, customer: int, products: Array) -> Array:
-    """By how much the score of each of n products falls without each of a customer's h purchases, (n, h).
+def losses(bundle: Bundle, rows: Array, weight: Array, products: Array) -> Array:
+    """By how much the score of each of n products falls without each of h purchases, (n, h).
 
-    A customer's factors are x = W Y'(1 + w), W = (Y'Y + Y' diag(w) Y + penalty I)^-1, with the bought
-    products' factors in the rows of Y and w their weights: Hu, Koren, Volinsky (2008), section 5. Without
+    rows, weight: (h,) the products bought and their weights. The factors of who bought them are
+    x = W Y'(1 + w), W = (Y'Y + Y' diag(w) Y + penalty I)^-1, with the bought products' factors in the rows
+    of Y and w their weights: Hu, Koren, Volinsky (2008), section 5. Without
     purchase y they are x - W y (1 + w (1 - y'x)) / (1 - w y'W y), by the formula of Sherman and Morrison.
     """
-    weight, rows = bundle.history_weight[bundle.history_of(customer)], bundle.bought(customer)
     bought = bundle.item_factors[rows]
-    solved = bought @ np.linalg.inv(system(bundle, rows, weight)).astype(np.float32)  # Y W
+    solved = np.linalg.solve(system(bundle, rows, weight), bought.T).T.astype(np.float32)  # Y W
     preference = solved @ (bought.T @ (1 + weight))
     leverage = np.einsum("hk,hk->h", solved, bought)
     share = (1 + weight * (1 - preference)) / (1 - weight * leverage)

@@ -2,16 +2,21 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal, get_args
 
 import numpy as np
 
-from serving.bundle import FEW_BUYERS, Array, Bundle
+from serving.bundle import Array, Bundle
+from serving.cut import cut, reweighed
 from serving.history import bought_mask, purchases
 from serving.ranker import ranker
-from serving.reasons import ALIKE, Kind, reasons
-from serving.rerank import POOL, Variety, capped, penalised, weighed
-from serving.rules import complements
+from serving.reasons import Kind, reasons
+from serving.rerank import POOL, Variety, weighed
+from serving.rules import Rule
+from serving.shortlist import Shortlist, Source, shortlists, standing
+from serving.shortlist import trend as trend_list
+from serving.top import Standing, best
 
 Lane = Literal["for-you", "buy-again", "discover"]
 Component = Literal["popularity", "trend", "repurchase", "als", "ranker"]
@@ -20,7 +25,6 @@ Scorer = Callable[[Bundle, Array], Array]  # (n,) rows of customers to scores of
 LANES: tuple[Lane, ...] = get_args(Lane)
 BASELINES: tuple[Component, ...] = ("popularity", "trend", "repurchase")
 LEARNED: tuple[Component, ...] = ("als", "ranker")  # they can tell of products without a buyer
-BEHIND = 1e-3  # the highest trend where it only ranks what nothing else speaks for
 AS_SCORED = Variety()
 
 
@@ -32,6 +36,11 @@ class Item:
     score: float
     kind: Kind
     because: tuple[int, ...] = ()
+    rule: Rule | None = None  # what is bought together
+    moved_by: str | None = None  # the rule of the shop that gave it its place
+
+
+Ranking = Callable[[int, Array | None], list[Item]]  # at most n items, of the allowed products, (P,) bool
 
 
 def popularity(bundle: Bundle, customers: Array) -> Array:
@@ -46,7 +55,7 @@ def trend(bundle: Bundle, customers: Array) -> Array:
 
 def repurchase(bundle: Bundle, customers: Array) -> Array:
     """A customer's own products by decayed frequency; behind them all others by trend, (n, P)."""
-    scores = np.tile(_behind(bundle), (len(customers), 1))
+    scores = np.tile(bundle.trend * bundle.behind, (len(customers), 1))
     rows, places = purchases(bundle, customers)
     scores[rows, bundle.history_product[places]] += bundle.history_strength[places]
     return scores
@@ -96,9 +105,13 @@ def scores_by(component: str | Scorer, bundle: Bundle, customers: Array) -> Arra
     """The scores of a component in any lane, -inf for what it can't tell of or a rule excludes, (n, P)."""
     scorer = component if callable(component) else SCORES[component]
     values = scorer(bundle, customers).astype(np.float32, copy=False)
-    unknown = bundle.popularity == 0
-    values[:, (unknown & ~bundle.new if component in LEARNED else unknown) | bundle.hidden] = -np.inf
+    values[:, ~answerable(bundle, component)] = -np.inf
     return values
+
+
+def answerable(bundle: Bundle, component: str | Scorer) -> Array:
+    """True for the products that a component can tell of and no rule excludes, (P,) bool."""
+    return bundle.known if component in LEARNED else bundle.sold
 
 
 def in_lane(bundle: Bundle, customers: Array, lane: Lane, values: Array, as_scored: bool) -> Array:
@@ -109,22 +122,7 @@ def in_lane(bundle: Bundle, customers: Array, lane: Lane, values: Array, as_scor
     if lane != "for-you":
         bought = bought_mask(bundle, customers)
         values[bought if lane == "discover" else ~bought] = -np.inf
-    return values if as_scored or not strength(bundle) else _by_weight(bundle, values)
-
-
-def strength(bundle: Bundle) -> float:
-    """How much the products' weight counts in a bundle's lanes: weight ** strength; 0 is not at all."""
-    return float(bundle.manifest.get("strength", 0))
-
-
-def best(values: Array, n: int) -> Array:
-    """The places of the n highest values, best first, ties by place; -inf is never among them."""
-    n = min(n, len(values))
-    if n == 0:
-        return np.empty(0, dtype=np.int64)
-    floor = np.partition(values, -n)[-n]
-    among = np.flatnonzero((values >= floor) & (values > -np.inf))
-    return among[np.argsort(-values[among], kind="stable")][:n]
+    return values if as_scored or not bundle.strength else _by_weight(bundle, values)
 
 
 def recommend(
@@ -140,36 +138,71 @@ def recommend(
 
     allowed: (P,) bool, the products that may be answered; all where None. It and the variety are applied
     before the cut, so that n items come back as long as there are as many. group: that of a stranger, a row
-    of the bundle; it changes nothing for a customer, of whom more is known.
+    of the bundle; it changes nothing for a customer, of whom more is known. These are the products that
+    `scores` puts first.
     """
-    if customer is None:
-        return trending(bundle, n, allowed, trend_within(bundle, group), variety)
-    values = scores(bundle, np.array([customer]), lane, allowed=allowed)[0]
-    products = _cut(bundle, values, n, variety)
-    return _explained(bundle, customer, products, values[products], bundle.manifest["lanes"][lane])
+    (ranking,) = rankings(bundle, [customer], lane, variety, group)
+    return ranking(n, allowed)
 
 
-def trend_within(bundle: Bundle, group: int | None) -> Array:
-    """The trend within a group, and behind it all other products by the overall trend, (P,).
+def rankings(
+    bundle: Bundle,
+    customers: list[int | None],
+    lane: Lane,
+    variety: Variety = AS_SCORED,
+    group: int | None = None,
+) -> list[Ranking]:
+    """What `recommend` answers each of many customers, worked out for all at once as far as that goes."""
+    known = np.array([customer for customer in customers if customer is not None], np.int64)
+    sources = iter(shortlists(bundle, known, bundle.manifest["lanes"][lane]))
+    to_strangers = partial(trending, bundle, group=group, variety=variety)
+    return [
+        to_strangers if customer is None else partial(_from, next(sources), bundle, customer, lane, variety)
+        for customer in customers
+    ]
 
-    The overall trend where the group is None.
-    """
-    if group is None:
-        return bundle.trend
-    buyers = _behind(bundle)
-    rows = slice(int(bundle.group_start[group]), int(bundle.group_start[group + 1]))
-    buyers[bundle.group_product[rows]] += bundle.group_trend[rows]
-    return buyers
+
+def _from(
+    source: Source,
+    bundle: Bundle,
+    customer: int,
+    lane: Lane,
+    variety: Variety,
+    n: int,
+    allowed: Array | None,
+) -> list[Item]:
+    component = bundle.manifest["lanes"][lane]
+    wanted = wanted_of(bundle, customer, lane, component, allowed)
+
+    def listing(size: int) -> Shortlist:
+        return reweighed(bundle, source(size, wanted))
+
+    found = cut(bundle, listing, n, variety, POOL if bundle.strength else 0)
+    return explained(bundle, customer, found.products, found.values, component)
 
 
 def trending(
-    bundle: Bundle, n: int, allowed: Array | None, buyers: Array, variety: Variety = AS_SCORED
+    bundle: Bundle,
+    n: int,
+    allowed: Array | None = None,
+    group: int | None = None,
+    variety: Variety = AS_SCORED,
+    buyers: Standing | None = None,
 ) -> list[Item]:
-    """At most n products by their buyers, (P,); those that nobody bought are left out."""
-    values = trend_scores(bundle, buyers)
-    if allowed is not None:
-        values[~allowed] = -np.inf
-    return [Item(int(p), float(values[p]), "trending") for p in _cut(bundle, values, n, variety)]
+    """At most n products by the trend, within a group before the overall one; what nobody bought is left out.
+
+    buyers: what counts in place of the trend.
+    """
+    wanted = ~bundle.hidden if allowed is None else allowed & ~bundle.hidden
+
+    def listing(size: int) -> Shortlist:
+        if buyers is not None:
+            return standing(buyers, size, wanted).above(0)
+        return trend_list(bundle, group, size, wanted)
+
+    found = cut(bundle, listing, n, variety)
+    pairs = zip(found.products.tolist(), found.values.tolist(), strict=True)
+    return [Item(product, value, "trending") for product, value in pairs]
 
 
 def trend_scores(bundle: Bundle, buyers: Array) -> Array:
@@ -177,54 +210,32 @@ def trend_scores(bundle: Bundle, buyers: Array) -> Array:
     return np.where((buyers > 0) & ~bundle.hidden, buyers, -np.inf).astype(np.float32)
 
 
-def similar(bundle: Bundle, product: int, n: int, allowed: Array | None = None) -> list[Item]:
-    """At most n alternatives: bought by the same customers, or described alike where few have bought it.
-
-    By the cosine of the factors, where it is above zero, among products with buyers enough; of a product
-    with fewer by the cosine of the descriptions. Complements are none: who buys the one in place of the
-    other doesn't buy both at once. allowed: (P,) bool, the products that may be answered; all where None.
-    """
-    if bundle.popularity[product] >= FEW_BUYERS:
-        cosine = _cosine(bundle.item_factors, product)
-        cosine[(cosine <= 0) | (bundle.popularity < FEW_BUYERS)] = -np.inf
-        kind: Kind = "taste"
-    else:
-        cosine, kind = _cosine(bundle.content_factors, product), "alike"
-        cosine[cosine < ALIKE] = -np.inf
-    cosine[(np.arange(len(cosine)) == product) | bundle.hidden] = -np.inf
-    cosine[complements(bundle, product)] = -np.inf
-    if allowed is not None:
-        cosine[~allowed] = -np.inf
-    return [Item(int(p), float(cosine[p]), kind, (product,)) for p in best(cosine, n)]
-
-
-def _cosine(vectors: Array, row: int) -> Array:
-    """The cosine of each vector with one of them, (P,); 0 where one of the two is zero."""
-    lengths = np.linalg.norm(vectors, axis=1)
-    return np.asarray(vectors @ vectors[row] / np.maximum(lengths * lengths[row], 1e-12))
-
-
-def _behind(bundle: Bundle) -> Array:
-    """The trend made so small that it stands behind all else, (P,)."""
-    return np.asarray(bundle.trend * (BEHIND / max(float(bundle.trend.max(initial=0)), 1e-9)))
-
-
 def _by_weight(bundle: Bundle, values: Array) -> Array:
     """The scores of n customers, re-ranked by the weight of the first POOL of each, (n, P) float64."""
-    factor = bundle.weight.astype(np.float64) ** strength(bundle)
+    factor = bundle.weight.astype(np.float64) ** bundle.strength
     return np.array([weighed(row, best(row, POOL), factor) for row in values]).reshape(values.shape)
 
 
-def _cut(bundle: Bundle, values: Array, n: int, variety: Variety) -> Array:
-    """The places of at most n products, best first, with the variety that is asked for."""
-    if variety.shown:
-        values = penalised(values, best(values, POOL), variety.shown)
-    if variety.per_category is None:
-        return best(values, n)
-    return capped(best(values, len(values)), bundle.categories, variety.per_category)[:n]
+def wanted_of(
+    bundle: Bundle, customer: int | None, lane: Lane, component: str, allowed: Array | None
+) -> Array:
+    """True for the products that may be answered in a lane, any to a stranger, (P,) bool."""
+    wanted = answerable(bundle, component)
+    wanted = wanted.copy() if allowed is None else wanted & allowed
+    if customer is None:
+        return wanted
+    own = bundle.bought(customer)
+    if lane == "discover":
+        wanted[own] = False
+    if lane == "buy-again":
+        again = own[wanted[own]]
+        wanted = np.zeros(len(wanted), bool)
+        wanted[again] = True
+    return wanted
 
 
-def _explained(bundle: Bundle, customer: int, products: Array, values: Array, component: str) -> list[Item]:
+def explained(bundle: Bundle, customer: int, products: Array, values: Array, component: str) -> list[Item]:
+    """Products with their scores for a customer, (n,) each, and why a component recommends them."""
     own = set(bundle.bought(customer).tolist())
     found = reasons(bundle, customer, products, component)
     return [

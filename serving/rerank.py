@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from serving.bundle import NO_CATEGORY, Array
+from serving.bundle import Array
+from serving.filed import NOTHING
 
 POOL = 200  # products that change places: as many as may be answered and may have been shown before
 SHOWN = 0.5  # what is left of the gain of a product that was shown: from the first place to about the third
@@ -48,12 +49,17 @@ def penalised(values: Array, ranked: Array, shown: tuple[int, ...]) -> Array:
 def capped(ranked: Array, category: Array, most: int) -> Array:
     """The same products with at most so many of a category before all that are too many, (m,).
 
-    ranked: (m,) places, best first. category: (P,) int; products of NO_CATEGORY are never too many. Both
+    ranked: (m,) places, best first. category: (P,) int; products of NOTHING are never too many. Both
     parts keep their order, so that the places freed go to the next ones, and the first n are n still.
     """
     among = category[ranked]
-    late = (_earlier(among) >= most) & (among != NO_CATEGORY)
-    return np.concatenate([ranked[~late], ranked[late]])
+    is_early = early(among, most)
+    return np.concatenate([ranked[is_early], ranked[~is_early]])
+
+
+def early(category: Array, most: int) -> Array:
+    """True for products, best first, of which no more than so many are of one category, (m,) bool."""
+    return np.asarray((_earlier(category) < most) | (category == NOTHING))
 
 
 def _earlier(category: Array) -> Array:

@@ -38,7 +38,13 @@ def together(bundle: Bundle, cart: list[int], n: int, allowed: Array | None = No
     cart: rows of the bundle. allowed: (P,) bool, the products that may be answered; all where None. Of
     rules equally sure that of one product is told.
     """
-    held = np.unique(np.array(cart, dtype=np.int64))
+    _, numbers = surest(bundle, np.array(cart, dtype=np.int64), n, allowed)
+    return [rule(bundle, number) for number in numbers.tolist()]
+
+
+def surest(bundle: Bundle, cart: Array, n: int, allowed: Array | None = None) -> tuple[Array, Array]:
+    """The same as products and the numbers of their rules, (m,) each."""
+    held = np.unique(cart)
     pairs, triples = _of_one(bundle, held), _of_two(bundle, held)
     consequent = np.r_[bundle.rule_consequent[pairs], bundle.triple_consequent[triples]]
     confidence = np.r_[bundle.rule_confidence[pairs], bundle.triple_confidence[triples]]
@@ -46,11 +52,14 @@ def together(bundle: Bundle, cart: list[int], n: int, allowed: Array | None = No
     wanted[held] = False
     order = np.argsort(-confidence, kind="stable")
     order = order[wanted[consequent[order]]]
-    surest = order[np.sort(np.unique(consequent[order], return_index=True)[1])[:n]]
-    return [
-        _pair(bundle, pairs[at]) if at < len(pairs) else _triple(bundle, triples[at - len(pairs)])
-        for at in surest.tolist()
-    ]
+    first = order[np.sort(np.unique(consequent[order], return_index=True)[1])[:n]]
+    return consequent[first], np.r_[pairs, triples + len(bundle.rule_consequent)][first]
+
+
+def rule(bundle: Bundle, number: int) -> Rule:
+    """The rule of a number: those of one product come before those of two."""
+    pairs = len(bundle.rule_consequent)
+    return _pair(bundle, number) if number < pairs else _triple(bundle, number - pairs)
 
 
 def _of_one(bundle: Bundle, cart: Array) -> Array:

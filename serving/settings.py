@@ -64,6 +64,9 @@ class ServingSettings(BaseSettings):
     )
     cart_weight: float = Field(0.5, ge=0, description="what an event `cart` adds to a taste, in orders")
     view_weight: float = Field(0.1, ge=0, description="what an event `view` adds to a taste, in orders")
+    shop_rules: str = Field(
+        "", description="TOML file of what is pinned, boosted, buried or excluded in answers; empty: nothing"
+    )
     customer_key: SecretStr = Field(
         SecretStr(""), description="secret that turns customer ids into pseudonyms (secret)"
     )

@@ -44,23 +44,24 @@ class Reason(Shape):
     because: list[Product]
 
 
-class Item(Product):
-    """A recommended product, what is known of it, and why it is recommended."""
+class Card(Product):
+    """What is known of a product."""
 
     category: str | None = Field(examples=["Kitchen"])
     brand: str | None = Field(examples=["Nordlys"])
     price: float | None = Field(examples=[24.9])
+
+
+class Item(Card):
+    """A recommended product, and why it is recommended; with the measures of a rule that says so."""
+
     score: float = Field(examples=[0.8312])
     reason: Reason
-
-
-class RuleItem(Item):
-    """A product that goes with others, and the rule that says so."""
-
-    confidence: float = Field(description="share of the baskets with the others", examples=[0.31])
-    lift: float = Field(description="times as often as by chance", examples=[4.2])
-    support: float = Field(description="share of all baskets", examples=[0.012])
-    count: int = Field(description="baskets with all of them", examples=[184])
+    confidence: float = Field(0, description="share of the baskets with the others", examples=[0.31])
+    lift: float = Field(0, description="times as often as by chance", examples=[4.2])
+    support: float = Field(0, description="share of all baskets", examples=[0.012])
+    count: int = Field(0, description="baskets with all of them", examples=[184])
+    rule: str = Field("", description="rule of the shop that gave it its place", examples=["summer sale"])
 
 
 class OfCustomer(Shape):
@@ -78,6 +79,12 @@ class Recommended(OfCustomer):
     lane: Lane = Field(examples=["for-you"])
 
 
+class WithCart(Recommended):
+    """Items that go with a cart, and the ids in it that the catalogue lacks."""
+
+    unknown: list[str] = Field(examples=[[]])
+
+
 class OfMany(Shape):
     """Items for many customers, in their order."""
 
@@ -86,12 +93,9 @@ class OfMany(Shape):
     customers: list[OfCustomer]
 
 
-class Purchase(Product):
+class Purchase(Card):
     """What a customer bought."""
 
-    category: str | None = Field(examples=["Kitchen"])
-    brand: str | None = Field(examples=["Nordlys"])
-    price: float | None = Field(examples=[24.9])
     orders: int = Field(description="orders that held it", examples=[3])
     last_day: str = Field(description="day of the last of them", examples=["2026-11-02"])
 
@@ -142,7 +146,7 @@ class Together(Shape):
 
     model: Version
     product: Product
-    items: list[RuleItem]
+    items: list[Item]
 
 
 class Trending(Shape):

@@ -10,7 +10,8 @@ import numpy as np
 
 from pipelines.split import Interactions
 from serving.bundle import Array, Bundle
-from serving.recommender import best, scores
+from serving.recommender import scores
+from serving.top import best
 
 K = 10
 

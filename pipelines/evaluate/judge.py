@@ -14,7 +14,7 @@ from pipelines.evaluate.ranking import NOBODY, Ranking, rank, rank_metrics, rmse
 from pipelines.evaluate.traits import trait_metrics, traits
 from pipelines.split import Interactions
 from serving.bundle import Array, Bundle
-from serving.recommender import LANES, Lane, Scorer, in_lane, scores_by, strength, trend_scores
+from serving.recommender import LANES, Lane, Scorer, in_lane, scores_by, trend_scores
 
 CELLS = 2**22  # scores at once; a cell takes some 30 bytes
 
@@ -82,7 +82,7 @@ def _known(bundle: Bundle, window: Window, component: str | Scorer | None) -> It
     """What known customers are answered in each lane; a component scores once for all lanes."""
     lanes = {lane: component or bundle.manifest["lanes"][lane] for lane in LANES}
     as_scored = component is not None
-    plain = (as_scored or not strength(bundle)) and not (bundle.boost != 1).any()
+    plain = (as_scored or not bundle.strength) and not (bundle.boost != 1).any()
     for people in _batches(window, window.row >= 0):
         rows, scored = window.row[people], dict[str | Scorer, Array]()
         for lane, asked in lanes.items():

@@ -6,7 +6,7 @@ import numpy as np
 
 from pipelines.evaluate.names import MAP, MPR, MRR, NDCG, PRECISION, RECALL
 from serving.bundle import Array
-from serving.recommender import best
+from serving.top import best
 
 K = 10
 NOBODY = -1  # stands in a list of ten behind its last product

@@ -15,7 +15,8 @@ from pipelines.evaluate.names import (
     WEIGHT,
 )
 from pipelines.evaluate.ranking import NOBODY, Ranking, gain_and_recall
-from serving.bundle import NO_CATEGORY, Array, Bundle
+from serving.bundle import Array, Bundle
+from serving.filed import NOTHING
 
 HEAD_SHARE = 1 / 3
 
@@ -26,7 +27,7 @@ class Traits:
 
     head: Array  # (P,) bool
     information: Array  # (P,) float64, bits
-    category: Array  # (P,) int64, NO_CATEGORY where the shop names none
+    category: Array  # (P,) int64, NOTHING where the shop names none
     weight: Array  # (P,) float64, nan where all products weigh the same
 
 
@@ -35,7 +36,7 @@ def traits(bundle: Bundle) -> Traits:
     share = np.maximum(bundle.popularity, 1) / len(bundle.customers)  # who is answered has a buyer
     differ = (bundle.weight != bundle.weight[:1]).any()
     weight = np.where(differ, bundle.weight.astype(np.float64), np.nan)
-    return Traits(head(bundle.popularity), -np.log2(share), bundle.categories, weight)
+    return Traits(head(bundle.popularity), -np.log2(share), bundle.categories.number, weight)
 
 
 def head(popularity: Array) -> Array:
@@ -89,10 +90,10 @@ def diversity(top: Array, category: Array) -> Array:
     judged by themselves, differ from model to model, and a baseline has none. Products without a
     category are in no pair.
     """
-    found = np.where(top == NOBODY, NO_CATEGORY, category[top])
+    found = np.where(top == NOBODY, NOTHING, category[top])
     pairs, different = np.zeros(len(top)), np.zeros(len(top))
     for one, other in combinations(found.T, 2):
-        both = (one != NO_CATEGORY) & (other != NO_CATEGORY)
+        both = (one != NOTHING) & (other != NOTHING)
         pairs += both
         different += both & (one != other)
     return different / np.where(pairs > 0, pairs, np.nan)

@@ -9,7 +9,7 @@ from pipelines import columns as c
 from pipelines.split import Interactions
 from pipelines.train.trend import buyers
 from serving.bundle import Array, texts
-from serving.recommender import best
+from serving.top import best
 
 MIN_CUSTOMERS = 20  # of fewer the list would tell what some few people bought; they stay in the overall trend
 MOST_GROUPS = 50

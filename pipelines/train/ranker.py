@@ -12,7 +12,7 @@ from pipelines.train.repurchase import History
 from pipelines.train.traits import traits
 from serving import trees
 from serving.bundle import Array, Bundle
-from serving.features import candidates, features
+from serving.features import Around, candidates, features
 from serving.traits import NAMES
 
 SEED = 28
@@ -109,11 +109,12 @@ def examples(bundle: Bundle, truth: Interactions, settings: RankerSettings) -> E
     parts = []
     for start in range(0, len(drawn), size):
         people = drawn[start : start + size]
-        rows, products = candidates(bundle, people)
+        around = Around(bundle, people)
+        rows, products = candidates(around)
         is_bought = np.isin(people[rows] * width + products, bought)
         kept = is_bought | (rng.random(len(rows)) < settings.unbought)
-        customer, product = people[rows[kept]], products[kept]
-        parts.append(Examples(features(bundle, customer, product), is_bought[kept], customer))
+        rows, products = rows[kept], products[kept]
+        parts.append(Examples(features(around, rows, products), is_bought[kept], people[rows]))
     return joined(parts)
 
 

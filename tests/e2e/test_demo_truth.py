@@ -14,7 +14,8 @@ from pipelines.train import rules
 from pipelines.train.als import AlsSettings
 from pipelines.train.bundle import learn, reopened
 from serving import answers
-from serving.recommender import BASELINES, LANES, recommend, similar
+from serving.recommender import BASELINES, LANES, recommend
+from serving.related import similar
 from serving.rules import starting_from, together
 
 DAYS = 45

@@ -167,6 +167,7 @@ def test_the_model_tells_about_itself(client: Client, live: Live) -> None:
     assert live.served is not None
     answer = client.get("/v1/model").json()
     own = {"model": {"version": "7"}, "verdict": live.served.verdict}
+    own |= {"rules": {"in_force": [], "error": None}}
     assert live.served.verdict
     assert answer == live.served.bundle.manifest | own
 
@@ -298,7 +299,7 @@ def test_a_failure_tells_the_log_where_and_nobody_what(
     def fails(*_: object) -> None:
         raise KeyError("79165396205")
 
-    monkeypatch.setattr(endpoints, "recommend", fails)
+    monkeypatch.setattr(endpoints, "rankings", fails)
     response = client.get(ANNA)
     assert (response.status_code, response.json()["error"]["code"]) == (500, "internal")
     assert "/v1/customers/{customer}/recommendations failed: KeyError at test_api.py" in caplog.text

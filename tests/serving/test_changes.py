@@ -104,6 +104,7 @@ def test_a_worker_looks_by_itself_within_a_fraction_of_a_second(known: Changes, 
 
 
 def test_the_arrays_are_made_once_for_a_bundle_and_a_state(bundle: Bundle, known: Changes) -> None:
+    bundle.prepare()
     made = known.over(bundle)
     assert known.over(bundle) is made
     known.look()
@@ -186,6 +187,7 @@ def test_a_service_that_never_reached_its_store_answers_nobody(bundle: Bundle, t
 
 
 def test_a_view_is_the_bundle_with_other_arrays_alone(bundle: Bundle) -> None:
+    bundle.prepare()
     found = view(bundle, price=np.zeros(7))
     assert (found.price == 0).all()
     assert found.in_stock is bundle.in_stock

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from serving.bundle import Bundle
-from serving.features import bought_with, candidates, features
+from serving.features import Around, candidates, features
 from serving.identity import pseudonym
 from serving.traits import NAMES, PRODUCT, PURCHASE, UNKNOWN
 
@@ -32,7 +32,7 @@ def anna(bundle: Bundle) -> int:
 def test_pairs_get_what_is_known_of_both(told: Bundle) -> None:
     customer = anna(told)
     start = int(told.history_start[customer])
-    found = features(told, np.array([customer, customer]), np.array([1, 4]))
+    found = features(Around(told, np.array([customer])), np.array([0, 0]), np.array([1, 4]))
     rows = [dict(zip(NAMES, row.tolist(), strict=True)) for row in found]
     assert found.dtype == np.float32
     assert [row["orders"] for row in rows] == [start + 1, UNKNOWN]  # coffee-2 is her second purchase
@@ -45,31 +45,32 @@ def test_pairs_get_what_is_known_of_both(told: Bundle) -> None:
 def test_what_is_bought_with_ones_own_weighs_by_orders_and_cosine(told: Bundle) -> None:
     customer = anna(told)
     coffee_1, coffee_2 = (int(told.history_start[customer]) + place for place in (0, 1))
-    found = bought_with(told, np.array([customer]))[0]
+    found = Around(told, np.array([customer])).bought_with
     # coffee-1 is near coffee-2 and coffee-2 near coffee-1, by 0.5 each
-    assert found.tolist() == pytest.approx([coffee_2 * 0.5, coffee_1 * 0.5, 0, 0, 0, 0, 0])
+    assert found.at(np.arange(7)).tolist() == pytest.approx([coffee_2 * 0.5, coffee_1 * 0.5, 0, 0, 0, 0, 0])
 
 
 def test_features_of_many_are_those_of_each(told: Bundle) -> None:
     customers, products = np.array([1, 0, 1, 0]), np.array([3, 6, 0, 4])
-    together = features(told, customers, products)
-    alone = [features(told, customers[[i]], products[[i]])[0] for i in range(4)]
+    together = features(Around(told, np.array([0, 1])), customers, products)
+    first = np.array([0])
+    alone = [features(Around(told, customers[[i]]), first, products[[i]])[0] for i in range(4)]
     np.testing.assert_array_equal(together, alone)
 
 
 def test_candidates_are_own_products_leading_ones_and_what_is_near(bundle: Bundle) -> None:
     near = dataclasses.replace(bundle, user_factors=np.zeros_like(bundle.user_factors))
-    rows, products = candidates(near, np.array([anna(near), 1 - anna(near)]))
+    rows, products = candidates(Around(near, np.array([anna(near), 1 - anna(near)])))
     # Anna's coffees and the leading teas; Boris's tea-1 and tea-3, and tea-2, that leads
     assert [products[rows == row].tolist() for row in (0, 1)] == [[0, 1, 4, 5], [4, 5, 6]]
     far = dataclasses.replace(near, neighbours=np.full_like(near.neighbours, 2))
-    _, products = candidates(far, np.array([anna(far)]))
+    _, products = candidates(Around(far, np.array([anna(far)])))
     assert products.tolist() == [0, 1, 2, 4, 5]  # coffee-3 is near her coffees now
 
 
 def test_nobodys_product_is_no_candidate(bundle: Bundle) -> None:
     leading = dataclasses.replace(bundle, leading=np.arange(7, dtype=np.int32))
-    assert candidates(leading, np.array([0]))[1].tolist() == [0, 1, 2, 4, 5, 6]  # all but `new`
+    assert candidates(Around(leading, np.array([0])))[1].tolist() == [0, 1, 2, 4, 5, 6]  # all but `new`
 
 
 def test_of_many_the_best_are_candidates(bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -83,4 +84,4 @@ def test_of_many_the_best_are_candidates(bundle: Bundle, monkeypatch: pytest.Mon
         bundle, product_traits=traits, history_traits=own, leading=np.empty(0, np.int32)
     )
     # coffee-1 is what she buys most; coffee-3 her taste: 1.6, before tea-2 times the root of its trend: 1.35
-    assert candidates(few, np.array([anna(few)]))[1].tolist() == [0, 2]
+    assert candidates(Around(few, np.array([anna(few)])))[1].tolist() == [0, 2]

@@ -6,12 +6,14 @@ from typing import Any
 
 import bundles
 import httpx
+import numpy as np
 import pytest
 from clients import Client
 from documented import DOCUMENT, Documented, check, response_schema
 from jsonschema import Draft202012Validator, ValidationError
 from starlette.responses import JSONResponse
 from starlette.routing import Route
+from stores import changes
 
 from serving import openapi, pages
 from serving.api import ROUTES, create_app
@@ -23,10 +25,16 @@ NAMED = [str(number) for number in range(10017, 10024)]
 
 
 @pytest.fixture
-def kitchen() -> Client:
+def kitchen(tmp_path: Path) -> Client:
     """An application whose catalogue has what the examples ask for."""
-    bundle = dataclasses.replace(bundles.small(products=NAMED), category=texts(["Kitchen"] * 7))
-    return Documented(create_app(Live(Served("12", bundle, {"verdict": "PROMOTED"})), bundles.KEY))
+    bundle = dataclasses.replace(
+        bundles.small(products=NAMED),
+        category=texts(["Kitchen"] * 7),
+        brand=texts(["Nordlys"] * 7),
+        price=np.full(7, 20.0),
+    )
+    served = Served("12", bundle, {"verdict": "PROMOTED"})
+    return Documented(create_app(Live(served, changes=changes(tmp_path)), bundles.KEY))
 
 
 def operation_id(operation: tuple[str, str, dict[str, Any]]) -> str:

@@ -6,7 +6,7 @@ import pytest
 
 from serving.bundle import Bundle
 from serving.identity import pseudonym
-from serving.reasons import _losses, reasons
+from serving.reasons import losses, reasons
 
 
 @pytest.fixture
@@ -24,8 +24,9 @@ def test_what_a_score_loses_without_a_purchase_by_hand(bundle: Bundle, anna: int
     """
     both = (4 * 1 + 2 * 0.9) / (3.45 + 3 + 0.81)
     without = np.array([2 * 0.9 / (3.45 + 0.81), 4 * 1 / (3.45 + 3)])
-    losses = _losses(bundle, anna, np.array([2, 4]))
-    np.testing.assert_allclose(losses, [0.8 * (both - without), [0, 0]], rtol=1e-5, atol=1e-9)
+    weight = bundle.history_weight[bundle.history_of(anna)]
+    found = losses(bundle, bundle.bought(anna), weight, np.array([2, 4]))
+    np.testing.assert_allclose(found, [0.8 * (both - without), [0, 0]], rtol=1e-5, atol=1e-9)
 
 
 def test_the_purchase_that_matters_most_comes_first_and_none_that_does_not(bundle: Bundle, anna: int) -> None:

@@ -13,14 +13,13 @@ from serving.recommender import (
     LANES,
     Component,
     Lane,
-    best,
     bought_mask,
     recommend,
     scores,
-    similar,
-    trend_within,
     trending,
 )
+from serving.related import similar
+from serving.shortlist import of_group
 
 
 def row(bundle: Bundle, customer: str) -> int:
@@ -82,8 +81,8 @@ def test_a_stranger_gets_the_trend_in_every_lane(bundle: Bundle) -> None:
 def test_a_stranger_of_a_group_gets_its_trend_and_behind_it_the_overall_one(bundle: Bundle) -> None:
     # Overall [3, 1, 2, 0, 5, 4, 0.5] as thousandths of its highest, and the group's on top of it.
     expected = [0.25 + 0.0006, 0.0002, 0.0004, 0, 0.001, 0.0008, 0.5 + 0.0001]
-    np.testing.assert_allclose(trend_within(bundle, bundle.group("France")), expected, rtol=1e-6)
-    np.testing.assert_array_equal(trend_within(bundle, None), bundle.trend)
+    everything = of_group(bundle, 0, 7, np.ones(7, bool))
+    np.testing.assert_allclose(everything.values, expected, rtol=1e-6)
     for lane in LANES:
         items = recommend(bundle, None, lane, 10, group=bundle.group("France"))
         assert [item.product for item in items] == [6, 0, 4, 5, 2, 1]
@@ -104,7 +103,7 @@ def test_an_unknown_group_has_no_row(bundle: Bundle) -> None:
 
 
 def test_trending_leaves_out_what_nobody_bought(bundle: Bundle) -> None:
-    items = trending(bundle, 10, None, bundle.recent[0])
+    items = trending(bundle, 10, buyers=bundle.by_recent[0])
     assert [(item.product, item.score, item.kind) for item in items] == [
         (5, 2, "trending"),
         (4, 1, "trending"),
@@ -186,19 +185,3 @@ def test_what_goes_with_a_product_is_no_alternative_to_it(bundle: Bundle) -> Non
     """There is a rule from coffee-1 to coffee-3, and one to coffee-2, which is no complement."""
     assert [item.product for item in similar(bundle, 0, 10)] == [1]
     assert [item.product for item in similar(bundle, 2, 10)] == [1]
-
-
-def test_best_breaks_ties_by_place_and_never_answers_minus_infinity() -> None:
-    values = np.array([1, 2, 2, -np.inf, 2, 0])
-    assert best(values, 2).tolist() == [1, 2]
-    assert best(values, 10).tolist() == [1, 2, 4, 0, 5]
-    assert best(np.full(3, -np.inf), 2).tolist() == []
-    assert best(np.array([]), 2).tolist() == []
-
-
-def test_best_is_what_sorting_says(seed: int) -> None:
-    rng = np.random.default_rng(seed)
-    for _ in range(200):
-        values = rng.integers(0, 6, rng.integers(1, 30)).astype(float)
-        n = int(rng.integers(1, 35))
-        assert best(values, n).tolist() == sorted(range(len(values)), key=lambda p: (-values[p], p))[:n]

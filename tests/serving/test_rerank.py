@@ -12,10 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from serving.api import create_app
-from serving.bundle import NO_CATEGORY, Array, Bundle
+from serving.bundle import Array, Bundle
+from serving.filed import NOTHING
 from serving.live import Live, Served
-from serving.recommender import LANES, Lane, best, recommend, scores
+from serving.recommender import LANES, Lane, recommend, scores
 from serving.rerank import POOL, Variety, capped, penalised, weighed
+from serving.top import best
 
 ANNA = "/v1/customers/+7(916)539-6205/recommendations"
 STRANGER = f"/v1/customers/{bundles.STRANGER}/recommendations"
@@ -142,7 +144,7 @@ def test_a_new_page_may_be_wholly_new() -> None:
 
 
 def test_places_freed_by_the_cap_go_to_the_next_ones() -> None:
-    category = np.array([1, 1, 1, 2, NO_CATEGORY, 1, NO_CATEGORY])
+    category = np.array([1, 1, 1, 2, NOTHING, 1, NOTHING])
     ranked = np.array([0, 1, 2, 5, 4, 6, 3])
     assert capped(ranked, category, 2).tolist() == [0, 1, 4, 6, 3, 2, 5]
     assert capped(ranked, category, 7).tolist() == ranked.tolist()
@@ -153,16 +155,16 @@ def test_n_come_back_and_the_cap_holds_while_there_are_others(
     found: Numbers, most: int, n: int, data: st.DataObject
 ) -> None:
     values = np.array(found, np.float32)
-    numbers = st.integers(NO_CATEGORY, 4)
+    numbers = st.integers(NOTHING, 4)
     category = np.array(data.draw(st.lists(numbers, min_size=len(values), max_size=len(values))))
     ranked = best(values, len(values))
     answered = capped(ranked, category, most)[:n]
     assert len(set(answered.tolist())) == len(answered) == min(n, len(ranked))
-    filed = category[ranked][category[ranked] != NO_CATEGORY]
-    free = np.count_nonzero(category[ranked] == NO_CATEGORY) + sum(
+    filed = category[ranked][category[ranked] != NOTHING]
+    free = np.count_nonzero(category[ranked] == NOTHING) + sum(
         min(most, count) for count in np.bincount(filed, minlength=1)
     )
-    counts = np.bincount(category[answered[:free]][category[answered[:free]] != NO_CATEGORY], minlength=1)
+    counts = np.bincount(category[answered[:free]][category[answered[:free]] != NOTHING], minlength=1)
     assert counts.max() <= most
     place = {product: rank for rank, product in enumerate(ranked.tolist())}
     for part in (answered[:free], answered[free:]):

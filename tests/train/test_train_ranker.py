@@ -19,10 +19,10 @@ from pipelines.train.rules import none
 from serving import trees
 from serving.bundle import load, save
 from serving.errors import BundleError
-from serving.features import candidates
+from serving.features import Around, candidates
 from serving.ranker import DOUBT
 from serving.ranker import ranker as ranked
-from serving.reasons import _losses
+from serving.reasons import losses
 from serving.recommender import LANES, recommend, scores
 
 SETTINGS = RankerSettings(windows=2, window_days=7, trees=30, unbought=1.0)
@@ -87,7 +87,7 @@ def test_candidates_stand_before_all_others_and_every_score_is_a_number(bundle, 
         monkeypatch.setattr(f"serving.features.{name}", 2)
     bundle = replace(bundle, leading=bundle.leading[:3])
     customers = np.arange(5)
-    values, (rows, products) = ranked(bundle, customers), candidates(bundle, customers)
+    values, (rows, products) = ranked(bundle, customers), candidates(Around(bundle, customers))
     chosen = np.zeros(values.shape, bool)
     chosen[rows, products] = True
     assert 0 < chosen.sum() < chosen.size
@@ -105,7 +105,8 @@ def test_reasons_are_purchases_or_the_trend(bundle):
             elif item.kind == "taste":
                 assert item.because
                 assert own.issuperset(item.because)
-                lost = _losses(bundle, customer, np.array([item.product]))[0]
+                weight = bundle.history_weight[bundle.history_of(customer)]
+                lost = losses(bundle, bundle.bought(customer), weight, np.array([item.product]))[0]
                 assert (lost[np.isin(bundle.bought(customer), item.because)] > 0).all()
             else:
                 assert (item.kind, item.because) == ("trending", ())
@@ -191,7 +192,7 @@ def test_a_new_product_stands_where_the_customers_taste_puts_it(bundle, liking, 
     new = np.arange(len(sold)) == product
     introduced = replace(bundle, popularity=sold, new=new, item_factors=factors)
     values = ranked(introduced, np.array([customer, 1]))[customer]
-    rows, products = candidates(introduced, np.array([customer]))
+    rows, products = candidates(Around(introduced, np.array([customer])))
     assert product not in products[rows == 0]
     by_score = np.sort(values[products])[::-1]
     assert values[product] == (by_score[place] if place is not None else 0)
@@ -205,7 +206,7 @@ def test_a_new_product_between_two_candidates_has_the_score_of_the_second(bundle
     sold[product] = 0
     new = np.arange(len(sold)) == product
     introduced = replace(bundle, popularity=sold, new=new)
-    _, products = candidates(introduced, customers)
+    _, products = candidates(Around(introduced, customers))
     tastes = np.sort(bundle.item_factors[products] @ bundle.user_factors[0])[::-1]
     user = bundle.user_factors[0]
     factors[product] = user * (tastes[2] + tastes[3]) / 2 / (user @ user) / DOUBT
