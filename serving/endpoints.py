@@ -119,6 +119,7 @@ def user_recommendations(served: Served, asked: OfUser) -> list[Json]:
 def associations(served: Served, asked: OfProduct) -> list[Json]:
     """All rules that start from a product, by falling confidence (an older system's route)."""
     bundle, product = served.bundle, _product(served.bundle, asked.product)
+    kept = ~(bundle.hidden | served.shop.placing(bundle).excluded)
     return [
         {
             "antecedent": asked.product,
@@ -126,7 +127,7 @@ def associations(served: Served, asked: OfProduct) -> list[Json]:
             "confidence": answers.number(bundle.rule_confidence[place]),
         }
         for place in starting_from(bundle, product)
-        if not bundle.hidden[bundle.rule_consequent[place]]
+        if kept[bundle.rule_consequent[place]]
     ]
 
 
