@@ -124,6 +124,7 @@ def user_recommendations(served: Served, asked: OfUser) -> Annotated[list[Json],
 def associations(served: Served, asked: OfProduct) -> Annotated[list[Json], list[shapes.Association]]:
     """All rules that start from a product, by falling confidence (an older system's route)."""
     bundle, product = served.bundle, product_row(served.bundle, asked.product)
+    kept = ~(bundle.hidden | served.shop.placing(bundle).excluded)
     return [
         {
             "antecedent": asked.product,
@@ -131,7 +132,7 @@ def associations(served: Served, asked: OfProduct) -> Annotated[list[Json], list
             "confidence": answers.number(bundle.rule_confidence[place]),
         }
         for place in starting_from(bundle, product)
-        if not bundle.hidden[bundle.rule_consequent[place]]
+        if kept[bundle.rule_consequent[place]]
     ]
 
 

@@ -10,6 +10,7 @@ from pipelines import columns as c
 from pipelines import publish, registry, sweep
 from pipelines.split import Interactions
 from pipelines.train import als, ranker, repurchase
+from serving import cut as cutting
 from serving import recommender
 
 
@@ -270,8 +271,8 @@ def strength_of_the_oldest(rng, patch):
 
 def other_answers(rng, patch):
     """What serves answers otherwise than what is measured."""
-    best = recommender.best
-    patch.setattr(recommender, "best", lambda values, n: best(-np.where(values > -np.inf, values, np.inf), n))
+    best = cutting.best
+    patch.setattr(cutting, "best", lambda values, n: best(-np.where(values > -np.inf, values, np.inf), n))
 
 
 def history_by_chance(rng, patch):
@@ -323,13 +324,13 @@ def ranker_upside_down(rng, patch):
 def slow(rng, patch):
     import time
 
-    scores = recommender.scores
+    rankings = recommender.rankings
 
     def late(*asked, **options):
         time.sleep(0.15)
-        return scores(*asked, **options)
+        return rankings(*asked, **options)
 
-    patch.setattr(recommender, "scores", late)
+    patch.setattr(recommender, "rankings", late)
 
 
 CODE = {

@@ -86,6 +86,7 @@ def test_what_is_buried_fills_up_and_what_is_excluded_does_not(client: Client, f
     assert asked(client, "/v1/products/coffee-2/similar") == []
     assert asked(client, "/v1/products/tea-1/bought-together") == []
     assert client.get("/users/79165396205/recommendations").json()[0]["goodsId"] == "tea-1"
+    assert client.get("/products/tea-1/associations").json() == []
     cart = client.post("/v1/cart/recommendations", json={"cart": ["coffee-1"]}).json()["items"]
     assert {item["product"] for item in cart} == {"tea-1", "tea-3"}
     many = client.post("/v1/recommendations", json={"customers": [bundles.ANNA]}).json()["customers"]
