@@ -49,6 +49,11 @@ def _text(value: Any) -> Any:
     return str(value) if is_number and math.isfinite(value) else value
 
 
+def _whole(value: Any) -> Any:
+    """5.0, which is an integer in JSON, as one."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
 def _apart(value: Any) -> Any:
     parts = [value] if isinstance(value, str) else value
     if not isinstance(parts, list) or not all(isinstance(part, str) for part in parts):
@@ -72,6 +77,7 @@ Customer = Annotated[
     BeforeValidator(_text),
     AfterValidator(_hidden),
 ]
+Count = Annotated[int, Field(ge=1, le=MOST), BeforeValidator(_whole)]
 Product = Annotated[str, Field(description="the shop's own id of a product", examples=["10017"])]
 Group = Annotated[
     str | None, Field(description="what is known of a stranger: a country, a region", examples=["France"])
@@ -105,7 +111,7 @@ class Question(BaseModel):
 class Listing(Question):
     """A list of items; what is out of stock is left out unless `in_stock=false` asks for it too."""
 
-    n: int = Field(10, ge=1, le=MOST, description="items, at most", examples=[5])
+    n: Count = Field(10, description="items, at most", examples=[5])
     in_stock: bool = Field(True, description="false: what is out of stock, too", examples=[False])
 
 
@@ -119,9 +125,7 @@ class Recommendations(Listing):
     group: Group = None
     category: Category = None
     exclude: Products = []
-    per_category: int | None = Field(
-        None, ge=1, le=MOST, description="products of one category, at most", examples=[2]
-    )
+    per_category: Count | None = Field(None, description="products of one category, at most", examples=[2])
     shown: Shown = []
 
 
