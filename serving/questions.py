@@ -62,6 +62,11 @@ def _text(value: Any) -> Any:
     return str(value) if is_number and math.isfinite(value) else value
 
 
+def _whole(value: Any) -> Any:
+    """5.0, which is an integer in JSON, as one."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
 def _apart(value: object) -> object:
     """The ids of a parameter given several times or with commas; anything else is left to be refused."""
     parts = [value] if isinstance(value, str) else value
@@ -96,6 +101,7 @@ Customer = Annotated[
     BeforeValidator(_text),
     AfterValidator(_hidden),
 ]
+Count = Annotated[int, Field(ge=1, le=MOST), BeforeValidator(_whole)]
 Product = Annotated[str, Field(description="the shop's own id of a product", examples=["10017"])]
 Group = Annotated[
     str | None, Field(description="what is known of a stranger: a country, a region", examples=["France"])
@@ -130,7 +136,7 @@ class Listing(Question):
     A product whose price isn't known is in no range of prices.
     """
 
-    n: int = Field(10, ge=1, le=MOST, description="items, at most", examples=[5])
+    n: Count = Field(10, description="items, at most", examples=[5])
     in_stock: bool = Field(True, description="false: what is out of stock, too", examples=[False])
     category: Category = None
     brand: Annotated[str | None, Field(description="products of this one alone", examples=["Nordlys"])] = None
@@ -160,9 +166,7 @@ class Personal(Placed):
         "for-you", description="anything, bought before, or never bought", examples=["discover"]
     )
     group: Group = None
-    per_category: int | None = Field(
-        None, ge=1, le=MOST, description="products of one category, at most", examples=[2]
-    )
+    per_category: Count | None = Field(None, description="products of one category, at most", examples=[2])
     shown: Annotated[Some, Field(description="products shown lately, to step back")] = []
 
 

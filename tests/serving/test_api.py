@@ -242,6 +242,12 @@ def test_a_body_says_things_in_their_types(client: Client, field: str, value: ob
     assert (response.status_code, response.json()["error"]["field"]) == (400, field)
 
 
+def test_a_body_may_write_a_whole_number_as_json_has_it(client: Client) -> None:
+    response = client.post("/v1/recommendations", content=b'{"customers": [7], "n": 2.0}')
+    assert len(response.json()["customers"][0]["items"]) == 2
+    assert client.post("/v1/recommendations", json={"customers": ["1"], "n": 2.5}).status_code == 400
+
+
 @pytest.mark.parametrize("exclude", [1252, {}, [["tea-1"]], [None]])
 def test_products_that_are_no_texts_are_refused(client: Client, exclude: object) -> None:
     response = client.post("/v1/recommendations", json={"customers": ["1"], "exclude": exclude})
