@@ -14,7 +14,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Match, Route
 from starlette.types import Scope
 
-from serving import changing, endpoints, metrics, openapi, pages, questions
+from serving import changing, endpoints, metrics, openapi, pages, questions, reading
 from serving.live import Live, Served
 from serving.openapi import template
 from serving.questions import Problem, Question
@@ -91,10 +91,10 @@ def _route(
 
 async def _asked(request: Request, kind: type[Question], key: str) -> Question:
     if request.method == "POST":
-        return questions.from_body(kind, await request.body(), key)
+        return reading.from_body(kind, await request.body(), key)
     if request.method == "PUT":
-        return questions.from_both(kind, request.path_params, await request.body(), key)
-    return questions.from_url(kind, request.path_params, request.query_params, key)
+        return reading.from_both(kind, request.path_params, await request.body(), key)
+    return reading.from_url(kind, request.path_params, request.query_params, key)
 
 
 def _cause(error: Exception) -> str:

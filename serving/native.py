@@ -8,7 +8,8 @@ from pydantic import create_model
 from serving import endpoints
 from serving.errors import NightshelfError
 from serving.live import Live
-from serving.questions import OfMany, Problem, Question, from_fields
+from serving.questions import OfMany, Problem, Question
+from serving.reading import from_fields
 
 
 def spec(kind: type[Question]) -> type[IODescriptor]:

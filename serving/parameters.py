@@ -1,0 +1,90 @@
+"""The kinds of values that a request may hold, with their limits; what is read wrongly quotes no value."""
+
+import datetime as dt
+import math
+from collections.abc import Callable
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, StringConstraints, ValidationInfo
+
+from serving import identity
+from serving.identity import pseudonym
+
+MOST = 100
+EARLIEST = dt.datetime(2000, 1, 1, tzinfo=dt.UTC)
+AHEAD = dt.timedelta(minutes=1)  # by which a shop's clock may be before ours
+
+
+def _hidden(customer: str, info: ValidationInfo[str]) -> str:
+    return pseudonym(customer, info.context)
+
+
+def _text(value: Any) -> Any:
+    """A number in a body as the id that it stands for."""
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return str(value) if is_number and math.isfinite(value) else value
+
+
+def _whole(value: Any) -> Any:
+    """5.0, which is an integer in JSON, as one."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _apart(value: object) -> object:
+    """The ids of a parameter given several times or with commas; anything else is left to be refused."""
+    parts = [value] if isinstance(value, str) else value
+    if not isinstance(parts, list) or not all(isinstance(part, str) for part in parts):
+        return value
+    return [product.strip() for part in parts for product in part.split(",") if product.strip()]
+
+
+def _or(*types: str) -> Callable[[dict[str, Any]], None]:
+    """Tells the document that a body may say a field in several types."""
+    return lambda schema: schema.update(type=list(types))
+
+
+def _unreadable(text: str, info: ValidationInfo[str]) -> str:
+    return identity.hidden(text, info.context)
+
+
+def _past(time: dt.datetime) -> dt.datetime:
+    if not EARLIEST <= time <= dt.datetime.now(dt.UTC) + AHEAD:
+        raise ValueError("Input should be a time that is past, and after the year 1999")
+    return time
+
+
+# No code behind the reading of a request ever holds a customer's own id.
+Customer = Annotated[
+    str,
+    Field(
+        description="the shop's own id of a customer: a phone number in any format, or any text",
+        examples=["+79165396205"],
+        json_schema_extra=_or("string", "number"),
+    ),
+    BeforeValidator(_text),
+    AfterValidator(_hidden),
+]
+Count = Annotated[int, Field(ge=1, le=MOST), BeforeValidator(_whole)]
+Product = Annotated[str, Field(description="the shop's own id of a product", examples=["10017"])]
+Group = Annotated[
+    str | None, Field(description="what is known of a stranger: a country, a region", examples=["France"])
+]
+Category = Annotated[str | None, Field(description="products of this one alone", examples=["Kitchen"])]
+Brand = Annotated[str | None, Field(description="products of this one alone", examples=["Nordlys"])]
+Products = Annotated[
+    list[str],
+    Field(
+        description="products to leave out", examples=[["10003"]], json_schema_extra=_or("array", "string")
+    ),
+    BeforeValidator(_apart),
+]
+Some = Annotated[
+    list[str],
+    Field(max_length=MOST, examples=[["10003"]], json_schema_extra=_or("array", "string")),
+    BeforeValidator(_apart),
+]
+Price = Annotated[float | None, Field(ge=0, allow_inf_nan=False, examples=[20.0])]
+Id = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00]*$")]
+Quantity = Annotated[float, Field(strict=True, ge=0, allow_inf_nan=False)]
+EventId = Annotated[Id, AfterValidator(_unreadable)]
+Past = Annotated[AwareDatetime, Field(strict=False), AfterValidator(_past)]
