@@ -56,7 +56,7 @@ def from_both(kind: type[Q], path: dict[str, str], body: bytes, key: str) -> Q:
     if twice := sorted(given.keys() & path.keys()):
         raise Problem(400, "bad_parameter", f"{twice[0]}: Extra inputs are not permitted", twice[0])
     try:
-        return kind.model_validate(given | path, context=key)
+        return kind.model_validate(given | path, strict=True, context=key)
     except ValidationError as error:
         raise _problem(error) from None
 
