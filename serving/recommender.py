@@ -154,7 +154,7 @@ def rankings(
 ) -> list[Ranking]:
     """What `recommend` answers each of many customers, worked out for all at once as far as that goes."""
     known = np.array([customer for customer in customers if customer is not None], np.int64)
-    sources = iter(shortlists(bundle, known, bundle.manifest["lanes"][lane]))
+    sources = iter(shortlists(bundle, known, bundle.manifest["lanes"][lane]) if len(known) else [])
     to_strangers = partial(trending, bundle, group=group, variety=variety)
     return [
         to_strangers if customer is None else partial(_from, next(sources), bundle, customer, lane, variety)

@@ -15,7 +15,7 @@ from pipelines.train.als import AlsSettings
 from pipelines.train.bundle import learn, reopened
 from serving import answers
 from serving.recommender import BASELINES, LANES, recommend
-from serving.related import similar
+from serving.related import goes_with, similar
 from serving.rules import starting_from, together
 
 DAYS = 45
@@ -175,7 +175,7 @@ def test_what_is_bought_together_is_so_as_often_as_is_said(bundle, known, basket
     told = 0
     for _, products in islice((one for one in baskets if len(one[1]) > 3), ASKED):
         cart = np.searchsorted(ids, products).tolist()
-        for item in answers.bought_together(bundle, cart, 10, np.ones(len(ids), bool)):
+        for item in answers.items(bundle, goes_with(bundle, cart, 10, np.ones(len(ids), bool))):
             assert item["reason"]["kind"] == "bought-together"
             antecedents = [ids.index(one["product"]) for one in item["reason"]["because"]]
             consequent = ids.index(item["product"])
