@@ -47,6 +47,14 @@ def _unreadable(text: str, info: ValidationInfo[str]) -> str:
     return identity.hidden(text, info.context)
 
 
+def _time(value: object) -> object:
+    """A time in ISO 8601; anything else is left to be refused."""
+    try:
+        return dt.datetime.fromisoformat(value) if isinstance(value, str) else value
+    except ValueError:
+        return value
+
+
 def _past(time: dt.datetime) -> dt.datetime:
     if not EARLIEST <= time <= dt.datetime.now(dt.UTC) + AHEAD:
         raise ValueError("Input should be a time that is past, and after the year 1999")
@@ -87,4 +95,4 @@ Price = Annotated[float | None, Field(ge=0, allow_inf_nan=False, examples=[20.0]
 Id = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00]*$")]
 Quantity = Annotated[float, Field(strict=True, ge=0, allow_inf_nan=False)]
 EventId = Annotated[Id, AfterValidator(_unreadable)]
-Past = Annotated[AwareDatetime, Field(strict=False), AfterValidator(_past)]
+Past = Annotated[AwareDatetime, BeforeValidator(_time), AfterValidator(_past)]
