@@ -24,7 +24,7 @@ MICROSECONDS = 1_000_000
 DAY = 86_400 * MICROSECONDS
 LATEST = 500  # events of a customer that an answer looks at
 PATIENCE = 5  # seconds that a write waits for others
-TRIES = 3
+LOCK = 7_061_952  # any number that nothing else in the database locks
 
 tables = sa.MetaData()
 counter = sa.Table(
@@ -110,9 +110,7 @@ class Store:
         """Makes the tables that aren't there yet."""
         if self.engine.dialect.name == "sqlite":
             Path(str(self.engine.url.database)).parent.mkdir(parents=True, exist_ok=True)
-        for _ in range(TRIES):  # PostgreSQL refuses what another makes at the same moment
-            with contextlib.suppress(StoreError):
-                return self._create()
+        self._create()
         return self._create()
 
     def close(self) -> None:
@@ -208,6 +206,8 @@ class Store:
 
     def _create(self) -> None:
         with self._writing() as connection:
+            if self.engine.dialect.name == "postgresql":  # which refuses what another makes at the same moment
+                connection.execute(sa.select(sa.func.pg_advisory_xact_lock(LOCK)))
             for table in tables.sorted_tables:
                 connection.execute(CreateTable(table, if_not_exists=True))
                 for index in table.indexes:
