@@ -206,7 +206,9 @@ class Store:
 
     def _create(self) -> None:
         with self._writing() as connection:
-            if self.engine.dialect.name == "postgresql":  # which refuses what another makes at the same moment
+            if (
+                self.engine.dialect.name == "postgresql"
+            ):  # which refuses what another makes at the same moment
                 connection.execute(sa.select(sa.func.pg_advisory_xact_lock(LOCK)))
             for table in tables.sorted_tables:
                 connection.execute(CreateTable(table, if_not_exists=True))
