@@ -151,8 +151,7 @@ def _timed(bundle: Bundle, customer: int | None, lane: Lane) -> tuple[list[int],
 
 
 def _purchases(bundle: Bundle, ids: Bundle) -> tuple[Array, Array]:
-    """The pairs of customer and product in a bundle's history as numbers, by the ids of another, and the
-    last day of each, (h,) each."""
+    """A bundle's pairs of customer and product as numbers by another's ids, and their last days, (h,)."""
     customer = np.repeat(np.arange(len(bundle.customers)), np.diff(bundle.history_start))
     rows, row_known = _placed(bundle.customers, ids.customers)
     places, place_known = _placed(bundle.products, ids.products)

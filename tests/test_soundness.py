@@ -147,6 +147,9 @@ def test_a_ranker_answers_the_window_it_learned_from_as_well_as_measured():
     reversed_ = ranker.fit([replace(one, bought=~one.bought) for one in windows], chosen.ranker)
     found = remembers(replace(own, ranker=reversed_), earlier, truth, judged, BOUNDS)
     assert failed(found) >= {"ranker: fitted as measured"}
+    seen = ("history_traits", "customer_traits", "product_traits", "user_factors")
+    blind = replace(earlier, **{name: np.zeros_like(getattr(earlier, name)) for name in seen})
+    assert failed(remembers(own, blind, truth, judged, BOUNDS)) == {"ranker: fitted as measured"}
 
 
 @pytest.mark.parametrize(("share", "met"), [(0.05, True), (0.7, False)])

@@ -15,7 +15,7 @@ from pipelines.settings import settings
 
 WEEK = 7
 FEWEST = 40
-SOME = int(os.environ.get("NIGHTSHELF_TEST_NIGHTS", "14"))  # of each kind, drawn by the seed
+SOME = int(os.environ.get("NIGHTSHELF_TEST_NIGHTS", "10"))  # of each kind, drawn by the seed
 TOLD = 110  # letters of a sentence
 # Tables this small are sooner read than code for them is compiled.
 SMALL = {"shuffle.partitions": "1", "codegen.wholeStage": "false", "codegen.factoryMode": "NO_CODEGEN"}

@@ -15,7 +15,7 @@ from pipelines.comparison import compare
 from pipelines.evaluate import MODEL, NDCG, summary
 from pipelines.settings import Split
 
-SOME = int(os.environ.get("NIGHTSHELF_TEST_NIGHTS", "4"))  # of each kind, drawn by the seed
+SOME = int(os.environ.get("NIGHTSHELF_TEST_NIGHTS", "3"))  # of each kind, drawn by the seed
 
 
 def test_no_poisoned_night_makes_answers_worse(seed, tmp_path, capsys):

@@ -61,7 +61,7 @@ def night(spark, tmp_path_factory):
     home = tmp_path_factory.mktemp("home")
     with fresh_home(home, EXCLUDE=folder / "exclude.toml"):
         with pytest.MonkeyPatch.context() as patch, console.capture() as printed:
-            patch.setenv("COLUMNS", "140")
+            patch.setattr(console, "width", 140)  # one that the surroundings name would stay
             told = retrain(**asked, mapping=str(folder / "mapping.toml"))
         yield told, printed.get(), registry.bundle("1")
 
