@@ -1,5 +1,6 @@
 """The `nightshelf` command."""
 
+import datetime as dt
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -152,6 +153,21 @@ def export(
     from pipelines.export import export as write
 
     show(f"{write(n, lane, to):,} customers in {to}")
+
+
+@app.command()
+def rules(
+    file: Annotated[
+        Path | None, typer.Argument(help="TOML file; else that of NIGHTSHELF_SHOP_RULES.")
+    ] = None,
+    on: Annotated[dt.datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Day; else today.")] = None,
+    customer: Annotated[str | None, typer.Option(help="Whose list; else what trends.")] = None,
+    n: Annotated[int, typer.Option(min=1, help="Products of the list.")] = 10,
+) -> None:
+    """Shows what rules of the shop would do, without changing any answer."""
+    from pipelines.rules_preview import preview
+
+    show(preview(file, on.date() if on else None, customer, n))
 
 
 @app.command()

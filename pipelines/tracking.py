@@ -18,11 +18,7 @@ from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NAME
 from pipelines.settings import settings
 from serving.errors import NightshelfError
 
-ENVIRONMENT = {
-    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "6",  # two minutes: a server that restarts ends no night
-    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
-    "MLFLOW_DISABLE_TELEMETRY": "true",
-}
+TRIES = "6"  # two minutes: a server that restarts ends no night
 EXPERIMENT = "nightly"
 FIRST_TRIES = "3"  # ten seconds: where nothing has begun yet, an error is told soon
 CANDIDATE = "candidate"
@@ -32,8 +28,7 @@ TAG_LETTERS = 8000  # MLflow takes no more
 @cache
 def client() -> MlflowClient:
     """The client of the tracking server, or of the database in HOME/mlruns."""
-    for name, value in ENVIRONMENT.items():
-        os.environ.setdefault(name, value)
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", TRIES)
     logging.getLogger("mlflow.store.db").setLevel(logging.WARNING)  # else it tells of each new table
     (settings().home / "mlruns").mkdir(parents=True, exist_ok=True)
     return MlflowClient(tracking_uri=settings().tracking_uri, registry_uri=settings().tracking_uri)

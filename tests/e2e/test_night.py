@@ -16,6 +16,7 @@ from pipelines.demo.dirt import Dirt
 from pipelines.demo.shop import Shop
 from pipelines.export import export
 from pipelines.retrain import retrain
+from pipelines.rules_preview import preview
 from pipelines.settings import customer_key, settings
 from serving import bundle as bundles
 from serving.errors import NightshelfError
@@ -28,6 +29,7 @@ DAYS = 45
 LAST = SHOP.start + dt.timedelta(days=DAYS - 1)
 USER, PASSWORD = "nightshelf", "a password for tests"
 SIGMAS = 4.5
+ADVENT = dt.date(2026, 12, 1)
 
 
 @pytest.fixture(scope="module")
@@ -171,6 +173,33 @@ def test_the_export_names_customers_as_the_shop_does(night, bundle, dirt, tmp_pa
     expected = recommend(bundle, bundle.customer(pseudonym(first[c.CUSTOMER], customer_key())), "discover", 5)
     assert [row[c.RANK] for row in own] == [1, 2, 3, 4, 5]
     assert [row[c.PRODUCT] for row in own] == [bundle.products[item.product].decode() for item in expected]
+
+
+def test_rules_of_the_shop_can_be_looked_at_before_they_count(night, bundle, dirt, tmp_path):
+    """The list of a customer without and with a rule of Christmas, on a day of it and on another."""
+    (first, last) = (bundle.products[row].decode() for row in (0, len(bundle.products) - 1))
+    file = tmp_path / "rules.toml"
+    file.write_text(
+        f'[[rule]]\nname = "advent"\nact = "pin"\nproducts = ["{first}", "{last}", "no such"]\n'
+        "from = 2026-12-01\nuntil = 2026-12-24\n"
+    )
+    phone = next(
+        phone for phone in dirt.phones if bundle.customer(pseudonym(phone, customer_key())) is not None
+    )
+    moved = {day: _told(preview(file, day, phone, n=5)) for day in (ADVENT, ADVENT - dt.timedelta(1))}
+    rules, lists = moved[ADVENT]
+    assert rules == [["advent"], ["pin"], ["2026-12-01"], ["2026-12-24"], ["yes"], ["2"]]
+    assert [name for name in lists[3] if name] == ["advent"] * bundle.in_stock[[0, -1]].sum()
+    rules, lists = moved[ADVENT - dt.timedelta(1)]
+    assert rules[4] == ["no"]
+    assert lists[1] == lists[2]
+    with pytest.raises(NightshelfError, match=r"there are no rules: name a file"):
+        preview(None, None, None, n=5)
+
+
+def _told(group):
+    """The cells of each table, column by column."""
+    return [[list(column.cells) for column in table.columns] for table in group.renderables]
 
 
 def test_the_model_loads_with_plain_mlflow(night):

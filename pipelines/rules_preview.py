@@ -1,0 +1,71 @@
+"""What the shop's own rules would do, before a customer sees it."""
+
+import datetime as dt
+from functools import partial
+from pathlib import Path
+
+from rich.console import Group
+from rich.table import Column, Table
+
+from pipelines.settings import customer_key, settings
+from serving import toml
+from serving.bundle import Bundle
+from serving.errors import NightshelfError
+from serving.identity import pseudonym
+from serving.recommender import AS_SCORED, Item, Ranking, rankings, trending
+from serving.registry import opened
+from serving.shop import Placing, ShopRules
+
+
+def preview(file: Path | None, day: dt.date | None, customer: str | None, n: int) -> Group:
+    """Each rule of a file with the products that it is about, and a list without and with the rules of a day.
+
+    file: that of NIGHTSHELF_SHOP_RULES where None. day: today where None. customer: whose list, by the shop's
+    own id; where None what trends. Raises NightshelfError where there is no such file or it can't be used.
+    """
+    rules, day = _read(file), day or dt.datetime.now(dt.UTC).date()
+    bundle = opened(settings())[1]
+    ranking = _ranking(bundle, customer)
+    moved = Placing.of(rules, bundle, day).place(ranking, n, bundle.in_stock)
+    return Group(_rules(rules, bundle, day), _lists(bundle, day, ranking(n, bundle.in_stock), moved))
+
+
+def _read(file: Path | None) -> ShopRules:
+    told = settings().shop_rules
+    if file is None and not told:
+        raise NightshelfError("there are no rules: name a file, or set NIGHTSHELF_SHOP_RULES to one")
+    file = file or Path(told)
+    return toml.read(ShopRules, file, f"the rules in {file.name}")
+
+
+def _ranking(bundle: Bundle, customer: str | None) -> Ranking:
+    if customer is None:
+        return partial(trending, bundle)
+    row = bundle.customer(pseudonym(customer, customer_key()))
+    return rankings(bundle, [row], "for-you", AS_SCORED)[0]
+
+
+def _rules(rules: ShopRules, bundle: Bundle, day: dt.date) -> Table:
+    table = Table("rule", "act", "from", "until", f"in force on {day}", Column("products", justify="right"))
+    for rule in rules.rule:
+        days = (str(one or "") for one in (rule.first, rule.last))
+        force = "yes" if rule.in_force(day) else "no"
+        table.add_row(rule.name, rule.act, *days, force, f"{rule.of(bundle).sum():,}")
+    return table
+
+
+def _lists(bundle: Bundle, day: dt.date, before: list[Item], after: list[Item]) -> Table:
+    table = Table(Column("", justify="right"), "without the rules", f"with those of {day}", "moved by")
+    for rank in range(max(len(before), len(after))):
+        one, other = (_name(bundle, items, rank) for items in (before, after))
+        by = after[rank].moved_by if rank < len(after) else None
+        table.add_row(str(rank + 1), one, other, by or "")
+    return table
+
+
+def _name(bundle: Bundle, items: list[Item], rank: int) -> str:
+    if rank >= len(items):
+        return ""
+    row = items[rank].product
+    name: bytes = bundle.name[row] or bundle.products[row]
+    return name.decode()
