@@ -37,8 +37,8 @@ test: setup  ## all that CI runs
 	$(RUN)pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 soak: setup  ## every bad, good, poisoned and ordinary night of both gates, and more faults: half an hour
-	NIGHTSHELF_TEST_NIGHTS=1000 $(RUN)pytest -s tests/e2e/test_bad_nights.py tests/e2e/test_gate_nights.py \
-	  tests/e2e/test_registry_faults.py
+	NIGHTSHELF_TEST_SOAK=1 $(RUN)pytest -s tests/e2e/test_bad_nights.py tests/e2e/test_gate_nights.py \
+	  tests/e2e/test_registry_faults.py tests/extract/test_killed.py tests/extract/test_faulty_nights.py
 
 bench: setup  ## the figures in benchmarks/
 	$(RUN)python -m benchmarks

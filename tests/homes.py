@@ -18,6 +18,8 @@ from mlflow import MlflowClient
 from pipelines import tracking
 from pipelines.settings import settings
 
+SOAK = "NIGHTSHELF_TEST_SOAK" in os.environ  # everything, as `make soak` does, not what is drawn by a seed
+
 
 @contextlib.contextmanager
 def fresh_home(path, **given):

@@ -1,21 +1,20 @@
 """No bad night reaches training, and no good one is stopped: the table of the data gate."""
 
 import datetime as dt
-import os
 import random
 import shutil
 
 import pytest
 from bad_nights import BAD
 from good_nights import GOOD
-from homes import fresh_home, served
+from homes import SOAK, fresh_home, served
 from nights import LAST, Window, generator, night, night_apart, ordinary
 
 from pipelines.settings import settings
 
 WEEK = 7
 FEWEST = 40
-SOME = int(os.environ.get("NIGHTSHELF_TEST_NIGHTS", "10"))  # of each kind, drawn by the seed
+SOME = 1000 if SOAK else 6  # of each kind, drawn by the seed
 TOLD = 110  # letters of a sentence
 # Tables this small are sooner read than code for them is compiled.
 SMALL = {"shuffle.partitions": "1", "codegen.wholeStage": "false", "codegen.factoryMode": "NO_CODEGEN"}

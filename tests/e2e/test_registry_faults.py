@@ -14,12 +14,11 @@ from pathlib import Path
 
 import pytest
 from gate_nights import judged, prepared, run, world
-from homes import fresh_home
+from homes import SOAK, fresh_home
 
 from pipelines import lake, nightly, pinned, promotion, registry, tracking
 from serving.errors import NightshelfError
 
-SOAK = "NIGHTSHELF_TEST_NIGHTS" in os.environ
 DOWN = 60 if SOAK else 15  # seconds
 KILLS = 20 if SOAK else 3
 SCRIPT = Path(__file__).with_name("one_night.py")
