@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-import numpy as np
-
 from serving.bundle import PREPARED, Array, Bundle, positions
 from serving.errors import StoreError
 from serving.settings import ServingSettings
@@ -54,8 +52,9 @@ class Changes:
         self.state = State()
         self.known = False  # whether the store has answered since the start
         self._up = False
-        self._seen: tuple[Bundle, State, Bundle] | None = None
+        self._seen: tuple[Bundle, Bundle] | None = None
         self._looking = threading.Lock()
+        self._laying = threading.Lock()  # never held while the database is waited for
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="changes", daemon=True)
 
@@ -75,7 +74,7 @@ class Changes:
             if not self._up:
                 self.store.prepare()
             if news := self.store.news(self.state.number):
-                self.state = self.state.and_then(news)
+                self._take(news)
             self._up = self.known = True
 
     def change(self, product: str, values: dict[str, Any]) -> None:
@@ -90,13 +89,12 @@ class Changes:
         return gone
 
     def over(self, bundle: Bundle) -> Bundle:
-        """The bundle with the changes laid over it, made once for the two of them."""
-        state, seen = self.state, self._seen
-        if seen and seen[0] is bundle and seen[1] is state:
-            return seen[2]
-        changed = laid_over(bundle, state)
-        self._seen = bundle, state, changed
-        return changed
+        """The bundle with the changes laid over it, made once."""
+        seen = self._seen
+        if seen is None or seen[0] is not bundle:
+            with self._laying:
+                self._seen = seen = bundle, laid_over(bundle, self.state)
+        return seen[1]
 
     def events(self, customer: str) -> Sequence[Any]:
         """The latest events of a customer since the last forgetting: product, kind and time."""
@@ -109,6 +107,13 @@ class Changes:
             return []
         since = self.state.forgotten.get(customer, 0)
         return [event for event in found if event.at > since]
+
+    def _take(self, news: News) -> None:
+        with self._laying:
+            self.state = self.state.and_then(news)
+            if self._seen:
+                bundle, changed = self._seen
+                self._seen = bundle, renewed(bundle, changed, news)
 
     def _run(self) -> None:
         while not self._stopping.is_set():
@@ -126,9 +131,14 @@ class Changes:
 
 def laid_over(bundle: Bundle, state: State) -> Bundle:
     """The bundle with products' changes in its arrays; who was forgotten since it learned is a stranger."""
+    return renewed(bundle, bundle, News(state.number, state.products, state.forgotten))
+
+
+def renewed(bundle: Bundle, changed: Bundle, news: News) -> Bundle:
+    """The bundle with some changes laid over it already, and some more; what they cost is by their number."""
     until = int(bundle.manifest.get(FORGOTTEN_UNTIL, 0))
-    forgotten = frozenset(customer for customer, at in state.forgotten.items() if at > until)
-    found = view(bundle, **{name: _changed(bundle, state, name) for name in CHANGEABLE})
+    forgotten = changed.forgotten | {customer for customer, at in news.forgotten.items() if at > until}
+    found = view(changed, **{name: _changed(bundle, changed, news, name) for name in CHANGEABLE})
     vars(found)["forgotten"] = forgotten
     return found
 
@@ -142,13 +152,15 @@ def view(bundle: Bundle, **arrays: Any) -> Bundle:
     return found
 
 
-def _changed(bundle: Bundle, state: State, name: str) -> Array:
-    """One of the arrays of products, as changed."""
-    values = {product: row[name] for product, row in state.products.items() if row[name] is not None}
-    array: Array = getattr(bundle, name)
-    if not values:
+def _changed(bundle: Bundle, changed: Bundle, news: News, name: str) -> Array:
+    """One of the arrays of products, as changed; a change that was taken back leaves the bundle's own."""
+    own: Array = getattr(bundle, name)
+    array: Array = getattr(changed, name)
+    values = {product: row[name] for product, row in news.products.items()}
+    if array is own and all(value is None for value in values.values()):
         return array
-    at = positions(bundle.products, list(values))
-    changed = array.copy()
-    changed[at[at >= 0]] = np.array(list(values.values()))[at >= 0]
-    return changed
+    at, array = positions(bundle.products, list(values)), array.copy()
+    for place, value in zip(at.tolist(), values.values(), strict=True):
+        if place >= 0:
+            array[place] = own[place] if value is None else value
+    return array

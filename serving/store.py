@@ -111,7 +111,6 @@ class Store:
         if self.engine.dialect.name == "sqlite":
             Path(str(self.engine.url.database)).parent.mkdir(parents=True, exist_ok=True)
         self._create()
-        return self._create()
 
     def close(self) -> None:
         """Ends the connections; another call opens new ones."""
@@ -206,9 +205,7 @@ class Store:
 
     def _create(self) -> None:
         with self._writing() as connection:
-            if (
-                self.engine.dialect.name == "postgresql"
-            ):  # which refuses what another makes at the same moment
+            if self.engine.dialect.name == "postgresql":  # or it refuses what another makes at once
                 connection.execute(sa.select(sa.func.pg_advisory_xact_lock(LOCK)))
             for table in tables.sorted_tables:
                 connection.execute(CreateTable(table, if_not_exists=True))

@@ -1,6 +1,7 @@
 """Products' changes: in every answer, over whatever is live, for every worker."""
 
 import dataclasses
+import random
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from stores import changes, shop
 
 from serving.api import create_app
 from serving.bundle import Bundle
-from serving.changes import LOOK_SECONDS, Changes, view
+from serving.changes import CHANGEABLE, LOOK_SECONDS, Changes, laid_over, view
 from serving.errors import StoreError
 from serving.live import Live, Served
 from serving.settings import ServingSettings
@@ -113,6 +114,20 @@ def test_the_arrays_are_made_once_for_a_bundle_and_a_state(bundle: Bundle, known
     assert known.over(bundle) is not made
     assert known.over(bundle).gram is bundle.gram
     assert bundle.in_stock[0]  # it stays as it is in its files
+
+
+def test_changes_one_after_another_leave_what_they_leave_all_at_once(
+    bundle: Bundle, known: Changes, seed: int
+) -> None:
+    rng = random.Random(seed)
+    known.over(bundle)
+    for _ in range(60):
+        name, value = rng.choice([("in_stock", False), ("price", 3.5), ("hidden", True)])
+        product = rng.choice(["coffee-1", "coffee-2", "tea-1", "no such"])
+        known.change(product, {name: rng.choice([value, None])})
+    one_by_one, at_once = known.over(bundle), laid_over(bundle, known.state)
+    for name in CHANGEABLE:
+        np.testing.assert_array_equal(getattr(one_by_one, name), getattr(at_once, name))
 
 
 def test_a_product_that_a_bundle_lacks_waits_for_one_that_has_it(bundle: Bundle, known: Changes) -> None:
