@@ -9,7 +9,6 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from itertools import cycle, islice
 from pathlib import Path
 
 import httpx
@@ -22,7 +21,8 @@ from serving.identity import pseudonym
 from serving.trees import none
 
 SIZES = (5_000, 100_000, 1_000_000)
-CONNECTIONS, SECONDS, QUESTIONS = 8, 15, 2_000
+CONNECTIONS, SECONDS, QUESTIONS = 8, 10, 2_000
+QUESTIONS_FILE = "questions.har"
 KEY = "a secret of the benchmark"
 FILTERS = "?category=Category%207&n=10"
 HALF = 0.5  # of what saturates: where a service should be run at most
@@ -63,8 +63,12 @@ def _of_size(size: int, folder: Path) -> Iterator[str]:
         ("ALS, filters", plain, FILTERS),
     ):
         home = _home(folder / name.replace(" ", "-"), one)
-        found, half = _loads(home, BENTO, query)
-        bare, _ = _loads(home, BARE, query)
+        paths = _paths(len(one.customers), query)
+        with _serving(home, BENTO) as url:
+            found = _saturated(home, url, paths)
+            half = _load(url, home, "--overallRate", str(int(found.rate * HALF)))
+        with _serving(home, BARE) as url:
+            bare = _saturated(home, url, paths)
         yield (
             f"| {size:,} | {name} | {found.rate:.0f} | {found.rate / bare.rate:.2f} | {found.median:.1f}"
             f" | {found.p99:.1f} | {half.median:.1f} | {half.p99:.1f} | {found.failed + half.failed} |\n"
@@ -92,14 +96,12 @@ def _home(folder: Path, made: Bundle) -> Path:
     return folder
 
 
-def _loads(home: Path, command: tuple[object, ...], query: str) -> tuple[Load, Load]:
-    """What the load generator sees at saturation, and at half of it."""
-    with _serving(home, command) as url:
-        questions = _questions(home, url, query)
-        _load(url, questions, "--duration", "3")
-        most = _load(url, questions, "--duration", str(SECONDS))
-        half = _load(url, questions, "--duration", str(SECONDS), "--overallRate", str(int(most.rate * HALF)))
-    return most, half
+def _saturated(home: Path, url: str, paths: list[str]) -> Load:
+    """What the load generator sees where it asks as fast as it can, after some seconds of it."""
+    entries = [{"request": {"method": "GET", "url": url + path, "headers": []}} for path in paths]
+    (home / QUESTIONS_FILE).write_text(json.dumps({"log": {"entries": entries}}))  # HTTP Archive format
+    _load(url, home, seconds=3)
+    return _load(url, home)
 
 
 @contextmanager
@@ -135,18 +137,15 @@ def _wait(url: str, server: subprocess.Popen[bytes]) -> None:
     raise RuntimeError(f"the server ended with {server.returncode}")
 
 
-def _questions(home: Path, url: str, query: str) -> Path:
-    """A file of the requests to make, in HTTP Archive format."""
-    names = islice(cycle(range(0, QUESTIONS * 7, 7)), QUESTIONS)
-    asked = [f"{url}/v1/customers/{name}/recommendations{query}" for name in names]
-    entries = [{"request": {"method": "GET", "url": one, "headers": []}} for one in asked]
-    file = home / "questions.har"
-    file.write_text(json.dumps({"log": {"entries": entries}}))
-    return file
+def _paths(customers: int, query: str) -> list[str]:
+    """What is asked: the recommendations of customers, all over the bundle."""
+    names = (number * 7 % customers for number in range(QUESTIONS))
+    return [f"/v1/customers/{name}/recommendations{query}" for name in names]
 
 
-def _load(url: str, questions: Path, *options: str) -> Load:
-    command = [*AUTOCANNON, "--connections", str(CONNECTIONS), "--har", str(questions), *options, url]
+def _load(url: str, home: Path, *options: str, seconds: int = SECONDS) -> Load:
+    asked = ("--har", str(home / QUESTIONS_FILE), "--duration", str(seconds))
+    command = [*AUTOCANNON, "--connections", str(CONNECTIONS), *asked, *options, url]
     done = subprocess.run(command, check=True, capture_output=True, text=True)
     found = json.loads(done.stdout.splitlines()[-1])
     latency, failed = found["latency"], found["errors"] + found["non2xx"]
