@@ -110,8 +110,14 @@ class Store:
         """Makes the tables that aren't there yet."""
         if self.engine.dialect.name == "sqlite":
             Path(str(self.engine.url.database)).parent.mkdir(parents=True, exist_ok=True)
-        self._create()
-        return self._create()
+        with self._writing() as connection:
+            for table in self._missing(connection):
+                connection.execute(CreateTable(table, if_not_exists=True))
+                for index in table.indexes:
+                    connection.execute(CreateIndex(index, if_not_exists=True))
+            connection.execute(
+                self.insert(counter).values(id=1, number=0).on_conflict_do_nothing(index_elements=["id"])
+            )
 
     def close(self) -> None:
         """Ends the connections; another call opens new ones."""
@@ -204,19 +210,17 @@ class Store:
         with self._connected(self.reading) as connection:
             return int(connection.execute(asked).scalar_one())
 
-    def _create(self) -> None:
-        with self._writing() as connection:
-            if (
-                self.engine.dialect.name == "postgresql"
-            ):  # which refuses what another makes at the same moment
-                connection.execute(sa.select(sa.func.pg_advisory_xact_lock(LOCK)))
-            for table in tables.sorted_tables:
-                connection.execute(CreateTable(table, if_not_exists=True))
-                for index in table.indexes:
-                    connection.execute(CreateIndex(index, if_not_exists=True))
-            connection.execute(
-                self.insert(counter).values(id=1, number=0).on_conflict_do_nothing(index_elements=["id"])
-            )
+    def _missing(self, connection: sa.Connection) -> list[sa.Table]:
+        """The tables to make; in PostgreSQL those that aren't there, and no other worker makes meanwhile.
+
+        PostgreSQL refuses what another makes at the same moment, and to make an index that is there locks
+        its table, for which writers wait who hold what is waited for.
+        """
+        if self.engine.dialect.name == "sqlite":
+            return tables.sorted_tables
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(LOCK)))
+        there = sa.inspect(connection).get_table_names()
+        return [table for table in tables.sorted_tables if table.name not in there]
 
     def _writing(self) -> Any:
         return self._connected(self.engine, begin=True)
