@@ -46,16 +46,23 @@ ROUTES: list[Row] = [
     ("POST", "/reco", questions.Reco, endpoints.reco),
 ]
 
+ENDINGS = tuple({path.rpartition("}")[2] for _, path, *_ in ROUTES if "}/" in path})
+
 log = logging.getLogger(__name__)
 
 
 class Greedy(Route):
-    """A route whose last parameter takes all that is left of a path: of other methods it knows nothing."""
+    """A route whose last parameter takes all that is left of a path, but for what are the endings of others.
+
+    Of other methods it knows nothing.
+    """
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         """Whether the route has the path and the method."""
         found, more = super().matches(scope)
-        return (found, more) if found == Match.FULL else (Match.NONE, {})
+        # Who is forgotten by DELETE .../history would be another customer than was meant.
+        is_own = found == Match.FULL and not scope["path"].endswith(ENDINGS)
+        return (found, more) if is_own else (Match.NONE, {})
 
 
 def create_app(live: Live, key: str) -> Starlette:

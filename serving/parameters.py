@@ -2,16 +2,19 @@
 
 import datetime as dt
 import math
+import re
 from collections.abc import Callable
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, StringConstraints, ValidationInfo
+from pydantic_core import PydanticCustomError
 
 from serving import identity
 from serving.identity import pseudonym
 
 MOST = 100
 EARLIEST = dt.datetime(2000, 1, 1, tzinfo=dt.UTC)
+DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 AHEAD = dt.timedelta(minutes=1)  # by which a shop's clock may be before ours
 
 
@@ -55,6 +58,13 @@ def _time(value: object) -> object:
         return value
 
 
+def _day(value: object) -> dt.date:
+    """A day; a number is none, though pydantic would take it for the seconds since 1970."""
+    if not (isinstance(value, str) and DAY.fullmatch(value)):
+        raise PydanticCustomError("day", "Input should be a date such as 2026-12-24")
+    return dt.date.fromisoformat(value)
+
+
 def _past(time: dt.datetime) -> dt.datetime:
     if not EARLIEST <= time <= dt.datetime.now(dt.UTC) + AHEAD:
         raise ValueError("Input should be a time that is past, and after the year 1999")
@@ -96,3 +106,4 @@ Id = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[
 Quantity = Annotated[float, Field(strict=True, ge=0, allow_inf_nan=False)]
 EventId = Annotated[Id, AfterValidator(_unreadable)]
 Past = Annotated[AwareDatetime, BeforeValidator(_time), AfterValidator(_past)]
+Day = Annotated[dt.date, BeforeValidator(_day)]

@@ -1,6 +1,5 @@
 """What may be asked over HTTP: the parameters of each route, their limits and their defaults."""
 
-import datetime as dt
 from typing import Annotated, Any
 
 from pydantic import (
@@ -21,6 +20,7 @@ from serving.parameters import (
     Category,
     Count,
     Customer,
+    Day,
     EventId,
     Group,
     Id,
@@ -87,7 +87,7 @@ class Placed(Listing):
     """A list in which the rules of the shop give products their places: as of a day, or not at all."""
 
     rules: bool = True
-    on: dt.date | None = None
+    on: Day | None = None
 
 
 class Personal(Placed):

@@ -207,6 +207,8 @@ def test_older_routes_answer_a_stranger_too(client: Client) -> None:
         (f"{ANNA}?colour=red", "colour"),
         (f"{ANNA}?customer=somebody-else", "customer"),
         (f"{ANNA}?group=Spain&group=France", "group"),
+        (f"{ANNA}?on=1767225600", "on"),
+        (f"{ANNA}?on=2026-02-29", "on"),
         ("/v1/popular?days=8", "days"),
         ("/v1/model?verbose=1", "verbose"),
         ("/users/79165396205/recommendations?n=3", "n"),
@@ -280,6 +282,21 @@ def test_an_unknown_route_and_a_wrong_method(client: Client) -> None:
     response = client.post("/v1/model")
     assert (response.status_code, response.json()["error"]["code"]) == (405, "method_not_allowed")
     assert "GET" in response.headers["Allow"]
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("DELETE", f"/v1/customers/{bundles.ANNA}/history"),
+        ("DELETE", f"/v1/customers/{bundles.ANNA}/recommendations"),
+        ("PUT", "/v1/products/tea-1/similar"),
+    ],
+)
+def test_who_mistakes_the_route_forgets_nobody_and_changes_nothing(
+    client: Client, method: str, path: str
+) -> None:
+    response = client.request(method, path, json={})
+    assert (response.status_code, response.json()["error"]["code"]) == (405, "method_not_allowed")
 
 
 def test_without_a_model_every_question_gets_the_reason() -> None:

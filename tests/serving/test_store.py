@@ -4,6 +4,7 @@ import contextlib
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -105,6 +106,21 @@ def test_the_forgotten_lose_their_events_and_late_ones_from_before(store: Store)
     news = store.news(0)
     assert news is not None
     assert before <= news.forgotten[ANNA] <= microseconds()
+
+
+def test_a_worker_may_begin_whatever_others_write(opened: Callable[[], Store]) -> None:
+    store = opened()
+
+    def write() -> None:
+        for number in range(100):
+            store.change(f"tea-{number}", {"hidden": True})
+            store.forget(ANNA)
+
+    with ThreadPoolExecutor() as threads:
+        writing = [threads.submit(write) for _ in range(2)]
+        while not all(one.done() for one in writing):
+            opened()
+    assert [one.exception() for one in writing] == [None, None]
 
 
 def test_workers_who_begin_and_write_at_once_lose_nothing(opened: Callable[[], Store]) -> None:
