@@ -11,6 +11,7 @@ from rich import print as show
 from pipelines.settings import Solver, SourceName, Split, settings, write_env
 from serving import keys
 from serving.errors import NightshelfError
+from serving.parameters import MOST
 from serving.recommender import Lane
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
@@ -145,14 +146,26 @@ def forget(customer: Annotated[str, typer.Argument(help="The shop's own id of th
 
 @app.command()
 def export(
-    to: Annotated[Path, typer.Option(help="Parquet file to write.")],
-    n: Annotated[int, typer.Option(min=1, help="Products per customer.")] = 10,
-    lane: Annotated[Lane, typer.Option(help="Which products.")] = "for-you",
+    to: Annotated[str, typer.Option(help="FILE.parquet, FILE.csv, here or at a URL, or a database's URL.")],
+    n: Annotated[int, typer.Option(min=1, max=MOST, help="Products of each, at most.")] = 10,
+    lane: Annotated[list[Lane] | None, typer.Option(help="Which products; repeatable. [for-you]")] = None,
+    products: Annotated[bool, typer.Option("--products", help="Alternatives to every product.")] = False,
+    pseudonyms: Annotated[bool, typer.Option("--pseudonyms", help="Customers by pseudonym.")] = False,
+    table: Annotated[
+        str | None, typer.Option(help="Table of the database. [recommendations, or alternatives]")
+    ] = None,
 ) -> None:
-    """Writes every customer's recommendations, by the shop's own customer ids."""
-    from pipelines.export import export as write
+    """Writes what the service answers every customer, by the shop's own ids, or of every product."""
+    from pipelines import export as batch
+    from pipelines.sinks import shown
 
-    show(f"{write(n, lane, to):,} customers in {to}")
+    if products and (lane or pseudonyms):
+        raise NightshelfError("--products is of no customers: leave out --lane and --pseudonyms")
+    if products:
+        show(f"{batch.products(to, n, table or 'alternatives'):,} products in {shown(to)}")
+    else:
+        count = batch.customers(to, n, lane or ["for-you"], table or "recommendations", pseudonyms)
+        show(f"{count:,} customers in {shown(to)}")
 
 
 @app.command()

@@ -52,5 +52,7 @@ ITEMS = "items"
 FREQ = "freq"
 
 # batch output
+LANE = "lane"
 RANK = "rank"
 SCORE = "score"
+SIMILAR = "similar"  # an alternative to a product

@@ -1,67 +1,117 @@
-"""The batch output: every customer's recommendations in one table."""
+"""The batch output: what the service answers every customer, or of every product, in one table."""
 
-from collections.abc import Iterator
+import logging
+import tempfile
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
+import pyarrow.compute as pc
+from rich.console import Console
+from rich.progress import Progress
 
 from pipelines import columns as c
+from pipelines import crowd, sinks
+from pipelines.crowd import Goods, People
 from pipelines.extract import raw
 from pipelines.settings import customer_key, settings
-from serving.bundle import Bundle
-from serving.changes import Changes
+from serving import people
+from serving.bundle import load, positions
 from serving.identity import normalise, pseudonym
-from serving.recommender import Lane, scores
-from serving.registry import opened
-from serving.top import best
+from serving.live import Served
+from serving.recommender import Lane
+from serving.registry import champion, download
 
-BATCH = 512
-SCHEMA = pa.schema(
-    [(c.CUSTOMER, pa.string()), (c.RANK, pa.int32()), (c.PRODUCT, pa.string()), (c.SCORE, pa.float32())]
-)
+BATCH = 512  # customers or products that are answered at once
+
+log = logging.getLogger(__name__)
 
 
-def export(n: int, lane: Lane, to: Path) -> int:
-    """The number of customers written: per customer, by the shop's own id, at most n products by rank.
+def customers(to: str, n: int, lanes: Iterable[Lane], table: str, pseudonyms: bool = False) -> int:
+    """The number of the champion's customers written: per customer and lane at most n products by rank.
 
-    What was changed or forgotten since the champion learned counts here as it does in the service.
+    to, table: as in `sinks.opened`. The customers are those of the champion and those who came since, by the
+    shop's own ids or by their pseudonyms; who has none in raw/ is left out then, and the log says how many.
     """
-    changes = Changes(settings())
-    changes.look()
-    bundle = changes.over(opened(settings())[1])
-    changes.store.close()
-    ids = _shop_ids(bundle)
-    with pq.ParquetWriter(to, SCHEMA) as file:
-        for batch in _batches(bundle, ids, n, lane):
-            file.write_table(batch)
-    return sum(one is not None for one in ids)
+    with tempfile.TemporaryDirectory() as folder:
+        bundle = download(champion(settings()), Path(folder))
+        return of_customers(bundle, to, n, lanes, table, pseudonyms)
 
 
-def _batches(bundle: Bundle, ids: list[str | None], n: int, lane: Lane) -> Iterator[pa.Table]:
-    known = np.array([row for row, one in enumerate(ids) if one is not None])
-    products = bundle.products.astype(str)
-    for start in range(0, len(known), BATCH):
-        rows = known[start : start + BATCH]
-        values = scores(bundle, rows, lane)
-        tops = [best(row, n) for row in values]
-        yield pa.table(
-            {
-                c.CUSTOMER: np.repeat([ids[row] for row in rows], [len(top) for top in tops]),
-                c.RANK: np.concatenate([np.arange(1, len(top) + 1) for top in tops]),
-                c.PRODUCT: products[np.concatenate(tops)],
-                c.SCORE: np.concatenate([row[top] for row, top in zip(values, tops, strict=True)]),
-            }
-        ).cast(SCHEMA)
+def products(to: str, n: int, table: str) -> int:
+    """The number of the champion's products written: per product at most n alternatives by rank."""
+    with tempfile.TemporaryDirectory() as folder:
+        return of_products(download(champion(settings()), Path(folder)), to, n, table)
 
 
-def _shop_ids(bundle: Bundle) -> list[str | None]:
-    """The shop's own id, in its one spelling, of each customer of the bundle.
+def of_customers(
+    bundle: Path, to: str, n: int, lanes: Iterable[Lane], table: str, pseudonyms: bool = False
+) -> int:
+    """The same as `customers` from the bundle in a folder."""
+    everyone, active = _everyone(crowd.served(bundle))
+    called = everyone if pseudonyms else _own_ids(everyone)
+    everyone, called = everyone.filter(pc.is_valid(called)), called.drop_null()
+    batches = _of_people(everyone, called, active, tuple(dict.fromkeys(lanes)), n)
+    answers = crowd.answered(bundle, crowd.to_people, batches)
+    _write(to, crowd.TO_CUSTOMERS, [c.CUSTOMER, c.LANE, c.RANK], table, answers, len(everyone))
+    return len(everyone)
 
-    None of who is forgotten, and where raw/ lacks it.
-    """
-    key = customer_key()
-    own = {pseudonym(one, key): normalise(one) for one in raw.customers()}
-    own = {hidden: one for hidden, one in own.items() if hidden not in bundle.forgotten}
-    return [own.get(hidden.decode()) for hidden in bundle.customers]
+
+def of_products(bundle: Path, to: str, n: int, table: str) -> int:
+    """The same as `products` from the bundle in a folder."""
+    count = len(load(bundle).products)
+    batches = (Goods(range(at, min(at + BATCH, count)), n) for at in range(0, count, BATCH))
+    answers = crowd.answered(bundle, crowd.to_goods, batches)
+    _write(to, crowd.OF_PRODUCTS, [c.PRODUCT, c.RANK], table, answers, count)
+    return count
+
+
+def _write(
+    to: str, schema: pa.Schema, key: list[str], table: str, answers: Iterator[pa.Table], total: int
+) -> None:
+    console = Console(stderr=True)
+    with (
+        sinks.opened(to, schema, key, table) as write,
+        Progress(console=console, transient=True, disable=not console.is_terminal) as progress,
+    ):
+        task = progress.add_task("answers", total=total)
+        for rows in answers:
+            write(rows)
+            progress.advance(task, BATCH)
+
+
+def _everyone(served: Served) -> tuple[pa.Array, set[str]]:
+    """The pseudonyms of all whom the service knows, and which of them have told it of events."""
+    bundle, active = served.bundle, set[str]()
+    if served.changes is not None:
+        active = served.changes.store.customers()
+    came = [
+        one
+        for one in sorted(active)
+        if bundle.customer(one) is None and people.now(served, one)[1] is not None
+    ]
+    gone = positions(bundle.customers, list(bundle.forgotten))
+    known = np.ones(len(bundle.customers), bool)
+    known[gone[gone >= 0]] = False
+    if served.changes is not None:
+        served.changes.store.close()
+    parts = bundle.customers[known].astype(str), came
+    return pa.concat_arrays([pa.array(part, pa.string()) for part in parts]), active
+
+
+def _own_ids(everyone: pa.Array) -> pa.Array:
+    """The shop's own id, in its one spelling, of each pseudonym; null of one that raw/ lacks."""
+    key, received = customer_key(), raw.customers()
+    places = pc.index_in(everyone, pa.array([pseudonym(one, key) for one in received], pa.string()))
+    if places.null_count:
+        log.warning("%d customers are left out: raw/ holds no id of theirs", places.null_count)
+    return pa.array([normalise(one) for one in received], pa.string()).take(places)
+
+
+def _of_people(
+    everyone: pa.Array, called: pa.Array, active: set[str], lanes: tuple[Lane, ...], n: int
+) -> Iterator[People]:
+    for at in range(0, len(everyone), BATCH):
+        some, names = (column.slice(at, BATCH).to_pylist() for column in (everyone, called))
+        yield People(some, names, frozenset(active.intersection(some)), lanes, n)

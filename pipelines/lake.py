@@ -126,7 +126,14 @@ def put(path: str, content: bytes) -> None:
 @contextmanager
 def whole(path: str) -> Iterator[IO[bytes]]:
     """A file of the lake to write into, which is there once the block ends well: none sees half of it."""
-    fs, target = _open(path)
+    with whole_at(_url(path)) as file:
+        yield file
+
+
+@contextmanager
+def whole_at(url: str) -> Iterator[IO[bytes]]:
+    """The same for a file anywhere, a local path or a URL."""
+    fs, target = url_to_fs(url)
     folder, _, name = target.rpartition("/")
     fs.makedirs(folder, exist_ok=True)
     with fs.open(f"{folder}/.{name}", "wb") as file:

@@ -11,6 +11,7 @@ from serving.cart import Cart, ranking_with
 from serving.live import Served
 from serving.questions import (
     History,
+    Listing,
     OfMany,
     OfProduct,
     OfUser,
@@ -24,7 +25,8 @@ from serving.questions import (
     Related,
     WithCart,
 )
-from serving.recommender import Item, Lane, Ranking, rankings, trending
+from serving.reasons import Tell, reasons
+from serving.recommender import Item, Ranking, rankings, trending
 from serving.related import goes_with, similar
 from serving.rerank import Variety
 from serving.rules import starting_from
@@ -45,12 +47,11 @@ def recommendations(served: Served, asked: Recommendations) -> Annotated[Json, s
 
 def of_many(served: Served, asked: OfMany) -> Annotated[Json, shapes.OfMany]:
     """Items for many customers at once, in the order of the customers asked for."""
-    group, variety = _group(served.bundle, asked.group), _variety(served, asked)
-    told = []
-    for bundle, customer, ranking in _each(served, asked.customers, asked.lane, variety, group):
+    group, told = _group(served.bundle, asked.group), []
+    found = [people.now(served, customer) for customer in asked.customers]
+    for (bundle, customer), items in zip(found, each(served, found, asked), strict=True):
         of_group = answers.group(bundle, group) if customer is None else None
-        items = answers.items(bundle, _placed(served, asked, ranking))
-        told.append({"known": customer is not None, "group": of_group, "items": items})
+        told.append({"known": customer is not None, "group": of_group, "items": answers.items(bundle, items)})
     return answers.of(served, lane=asked.lane, customers=told)
 
 
@@ -78,9 +79,14 @@ def history(served: Served, asked: History) -> Annotated[Json, shapes.History]:
 def similar_products(served: Served, asked: Related) -> Annotated[Json, shapes.Alternatives]:
     """Alternatives to a product: bought by the same customers, or described alike where few did."""
     bundle, product = served.bundle, product_row(served.bundle, asked.product)
-    mask = answers.allowed(bundle, asked) & ~served.shop.placing(bundle).excluded
-    found = similar(bundle, product, asked.n, mask)
+    found = alternatives(served, asked, product)
     return answers.of(served, product=answers.named(bundle, product), items=answers.items(bundle, found))
+
+
+def alternatives(served: Served, asked: Listing, product: int) -> list[Item]:
+    """The alternatives to a product, by its row."""
+    mask = answers.allowed(served.bundle, asked) & ~served.shop.placing(served.bundle).excluded
+    return similar(served.bundle, product, asked.n, mask)
 
 
 def bought_together(served: Served, asked: Related) -> Annotated[Json, shapes.Together]:
@@ -156,19 +162,22 @@ def _best(served: Served, customer: str, n: int) -> list[Item]:
     return _placed(served, Placed(n=n), ranking)
 
 
-def _each(
-    served: Served, customers: list[str], lane: Lane, variety: Variety, group: int | None
-) -> Iterator[tuple[Bundle, int | None, Ranking]]:
-    """Each customer's bundle, row and ranking; those without events are worked out together."""
-    found = [people.now(served, customer) for customer in customers]
+def each(
+    served: Served, found: list[tuple[Bundle, int | None]], asked: Personal, tell: Tell = reasons
+) -> Iterator[list[Item]]:
+    """The items of many customers; those without events are worked out together.
+
+    found: the bundle to answer each from and the row in it, as `people.now` tells. tell: as in `rankings`.
+    """
+    group, variety = _group(served.bundle, asked.group), _variety(served, asked)
     plain = [row for bundle, row in found if bundle is served.bundle]
-    together = iter(rankings(served.bundle, plain, lane, variety, group))
+    together = iter(rankings(served.bundle, plain, asked.lane, variety, group, tell))
     for bundle, row in found:
         if bundle is served.bundle:
-            yield bundle, row, next(together)
+            yield _placed(served, asked, next(together))
         else:
-            (own,) = rankings(bundle, [row], lane, variety, group)
-            yield bundle, row, own
+            (own,) = rankings(bundle, [row], asked.lane, variety, group, tell)
+            yield _placed(served, asked, own)
 
 
 def _placed(served: Served, asked: Placed, ranking: Ranking) -> list[Item]:

@@ -1,5 +1,6 @@
 """Why a product is recommended: the purchases without which its score would be lower, or what it is like."""
 
+from collections.abc import Callable
 from typing import Literal
 
 import numpy as np
@@ -9,6 +10,7 @@ from serving.foldin import system
 
 Kind = Literal["repurchase", "taste", "alike", "bought-together", "trending"]
 Reason = tuple[Kind, tuple[int, ...]]
+Tell = Callable[[Bundle, int, Array, str], list[Reason]]  # of a customer, products, by a component
 
 REASON_PRODUCTS = 2
 ALIKE = 0.3  # the cosine from which on two descriptions are alike
@@ -23,6 +25,20 @@ def reasons(bundle: Bundle, customer: int, products: Array, component: str) -> l
     if component == "als":
         return found
     return [("trending", ()) if reason == ("taste", ()) else reason for reason in found]
+
+
+def kinds(bundle: Bundle, customer: int, products: Array, component: str) -> list[Reason]:
+    """The same without the purchases that say so, for those who ask of many customers."""
+    told: list[Reason] = [("alike" if new else "taste", ()) for new in bundle.new[products]]
+    if component == "als":
+        return told
+    own, spoken = bundle.bought(customer), np.zeros(len(products), bool)
+    other = ~np.isin(products, own)
+    if component == "ranker" and other.any():
+        weight = bundle.history_weight[bundle.history_of(customer)]
+        spoken[other] = (losses(bundle, own, weight, products[other]) > 0).any(axis=1)
+        spoken |= bundle.new[products]
+    return [kind if said else ("trending", ()) for kind, said in zip(told, spoken, strict=True)]
 
 
 def tastes(bundle: Bundle, bought: Array, weight: Array, products: Array) -> list[Reason]:

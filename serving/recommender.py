@@ -11,7 +11,7 @@ from serving.bundle import Array, Bundle
 from serving.cut import cut, reweighed
 from serving.history import bought_mask, purchases
 from serving.ranker import ranker
-from serving.reasons import Kind, reasons
+from serving.reasons import Kind, Tell, reasons
 from serving.rerank import POOL, Variety, weighed
 from serving.rules import Rule
 from serving.shortlist import Shortlist, Source, shortlists, standing
@@ -151,13 +151,19 @@ def rankings(
     lane: Lane,
     variety: Variety = AS_SCORED,
     group: int | None = None,
+    tell: Tell = reasons,
 ) -> list[Ranking]:
-    """What `recommend` answers each of many customers, worked out for all at once as far as that goes."""
+    """What `recommend` answers each of many customers, worked out for all at once as far as that goes.
+
+    tell: what finds the reasons.
+    """
     known = np.array([customer for customer in customers if customer is not None], np.int64)
     sources = iter(shortlists(bundle, known, bundle.manifest["lanes"][lane]) if len(known) else [])
     to_strangers = partial(trending, bundle, group=group, variety=variety)
     return [
-        to_strangers if customer is None else partial(_from, next(sources), bundle, customer, lane, variety)
+        to_strangers
+        if customer is None
+        else partial(_from, next(sources), bundle, customer, lane, variety, tell)
         for customer in customers
     ]
 
@@ -168,6 +174,7 @@ def _from(
     customer: int,
     lane: Lane,
     variety: Variety,
+    tell: Tell,
     n: int,
     allowed: Array | None,
 ) -> list[Item]:
@@ -178,7 +185,7 @@ def _from(
         return reweighed(bundle, source(size, wanted))
 
     found = cut(bundle, listing, n, variety, POOL if bundle.strength else 0)
-    return explained(bundle, customer, found.products, found.values, component)
+    return explained(bundle, customer, found.products, found.values, component, tell)
 
 
 def trending(
@@ -234,10 +241,12 @@ def wanted_of(
     return wanted
 
 
-def explained(bundle: Bundle, customer: int, products: Array, values: Array, component: str) -> list[Item]:
+def explained(
+    bundle: Bundle, customer: int, products: Array, values: Array, component: str, tell: Tell = reasons
+) -> list[Item]:
     """Products with their scores for a customer, (n,) each, and why a component recommends them."""
     own = set(bundle.bought(customer).tolist())
-    found = reasons(bundle, customer, products, component)
+    found = tell(bundle, customer, products, component)
     return [
         Item(p, value, "repurchase", (p,)) if p in own else Item(p, value, *reason)
         for p, value, reason in zip(products.tolist(), values.tolist(), found, strict=True)

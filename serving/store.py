@@ -151,6 +151,11 @@ class Store:
         with self._connected(self.reading) as connection:
             return connection.execute(OF_CUSTOMER, {"customer": customer}).all()
 
+    def customers(self) -> set[str]:
+        """All customers with events."""
+        with self._connected(self.reading) as connection:
+            return set(connection.execute(sa.select(events.c.customer).distinct()).scalars())
+
     def forget(self, customer: str) -> int:
         """How many events of a customer went; from now on all that was known of the customer is forgotten."""
         with self._writing() as connection:

@@ -1,0 +1,150 @@
+"""Answers for whole crowds: the service's own, batch by batch, by one process for each core."""
+
+import itertools
+import multiprocessing
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+import pyarrow as pa
+from threadpoolctl import threadpool_limits
+
+from pipelines import columns as c
+from pipelines.settings import settings
+from serving import endpoints, people
+from serving.bundle import load, positions
+from serving.changes import Changes
+from serving.errors import NightshelfError
+from serving.live import Served
+from serving.questions import Listing, Personal
+from serving.reasons import kinds
+from serving.recommender import Item, Lane
+from serving.shop import Shop
+
+AHEAD = 2  # batches of each process that wait to be written, at most
+
+OF_ITEM = [(c.RANK, pa.int32()), (c.PRODUCT, pa.string()), (c.SCORE, pa.float32()), (c.REASON, pa.string())]
+TO_CUSTOMERS = pa.schema([(c.CUSTOMER, pa.string()), (c.LANE, pa.string()), *OF_ITEM])
+OF_PRODUCTS = pa.schema(
+    [(c.PRODUCT, pa.string()), (c.RANK, pa.int32()), (c.SIMILAR, pa.string()), *OF_ITEM[2:]]
+)
+
+Batch = TypeVar("Batch")
+
+
+@dataclass(frozen=True)
+class People:
+    """Some customers by their pseudonyms, what each is called in the rows, and who of them has events."""
+
+    customers: list[str]
+    called: list[str]
+    active: frozenset[str]
+    lanes: tuple[Lane, ...]
+    n: int
+
+
+@dataclass(frozen=True)
+class Goods:
+    """The products of some rows of the bundle."""
+
+    rows: range
+    n: int
+
+
+def served(folder: Path) -> Served:
+    """What the service serves of a bundle, with all changes up to now; raises NightshelfError if it can't."""
+    own = settings()
+    changes, shop = Changes(own), Shop(Path(own.shop_rules) if own.shop_rules else None)
+    changes.look()
+    shop.look()
+    if shop.error:
+        raise NightshelfError(shop.error)
+    bundle = load(folder)
+    bundle.prepare()
+    return Served("", changes.over(bundle), per_category=own.per_category or None, changes=changes, shop=shop)
+
+
+def answered(
+    folder: Path, answer: Callable[[Served, Batch], pa.Table], batches: Iterable[Batch]
+) -> Iterator[pa.Table]:
+    """The answers to batches, in their order, from the bundle in a folder; few are held at any time."""
+    cores = len(os.sched_getaffinity(0))
+    waiting: deque[Future[pa.Table]] = deque()
+    asked = iter(batches)
+    with ProcessPoolExecutor(cores, multiprocessing.get_context("spawn"), _begin, (folder,)) as pool:
+        try:
+            while True:
+                free = AHEAD * cores - len(waiting)
+                waiting.extend(pool.submit(_answer, answer, one) for one in itertools.islice(asked, free))
+                if not waiting:
+                    return
+                yield waiting.popleft().result()
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+def to_people(served: Served, asked: People) -> pa.Table:
+    """What each is recommended in each lane, best first, as TO_CUSTOMERS."""
+    rows = positions(served.bundle.customers, asked.customers).tolist()
+    found = [
+        people.now(served, one)
+        if one in asked.active or one in served.bundle.forgotten
+        else (served.bundle, row)
+        for one, row in zip(asked.customers, rows, strict=True)
+    ]
+    parts = []
+    for lane in asked.lanes:
+        items = list(endpoints.each(served, found, Personal(n=asked.n, lane=lane), kinds))
+        sizes = [len(one) for one in items]
+        parts.append(
+            {
+                c.CUSTOMER: np.repeat(np.array(asked.called, object), sizes),
+                c.LANE: np.full(sum(sizes), lane),
+                **_told(served, items, c.PRODUCT),
+            }
+        )
+    return _table(parts, TO_CUSTOMERS)
+
+
+def to_goods(served: Served, asked: Goods) -> pa.Table:
+    """The alternatives to each product, best first, as OF_PRODUCTS."""
+    question = Listing(n=asked.n)
+    items = [endpoints.alternatives(served, question, row) for row in asked.rows]
+    names = served.bundle.products[asked.rows.start : asked.rows.stop].astype(str)
+    of_whom = np.repeat(names, [len(one) for one in items])
+    return _table([{c.PRODUCT: of_whom, **_told(served, items, c.SIMILAR)}], OF_PRODUCTS)
+
+
+_here: Served  # what a process answers from; made when it begins
+
+
+def _begin(folder: Path) -> None:
+    global _here  # noqa: PLW0603 - the one thing that a pool's process is made with
+    threadpool_limits(1)  # or the processes would be in one another's way
+    _here = served(folder)
+
+
+def _answer(answer: Callable[[Served, Batch], pa.Table], batch: Batch) -> pa.Table:
+    return answer(_here, batch)
+
+
+def _told(served: Served, items: list[list[Item]], name: str) -> dict[str, object]:
+    """Ranks, products, scores and reasons of lists of items, one after the other."""
+    all_of_them = [item for one in items for item in one]
+    products = served.bundle.products[[item.product for item in all_of_them]]
+    return {
+        c.RANK: [rank for one in items for rank in range(1, len(one) + 1)],
+        name: products.astype(str),
+        c.SCORE: np.array([item.score for item in all_of_them], np.float32),
+        c.REASON: [item.kind for item in all_of_them],
+    }
+
+
+def _table(parts: list[dict[str, object]], schema: pa.Schema) -> pa.Table:
+    arrays = (pa.table([pa.array(part[one.name], one.type) for one in schema], schema) for part in parts)
+    return pa.concat_tables(arrays)
