@@ -1,10 +1,14 @@
 """The service's own application over the bundle of a home, for uvicorn to serve without BentoML around it."""
 
 from serving.api import create_app
+from serving.changes import Changes
 from serving.follow import Follower
 from serving.live import Live
 from serving.settings import ServingSettings, read
 
-settings, live = read(ServingSettings), Live()
-Follower(settings, live).look()
+settings = read(ServingSettings)
+changes = Changes(settings)
+live = Live(changes=changes)
 app = create_app(live, settings.customer_key.get_secret_value())
+changes.start()
+Follower(settings, live).start()

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -22,11 +23,19 @@ from serving.trees import none
 
 SIZES = (5_000, 100_000, 1_000_000)
 CONNECTIONS, SECONDS, QUESTIONS = 8, 10, 2_000
-QUESTIONS_FILE = "questions.har"
+GENERATOR = "questions.cjs"
 KEY = "a secret of the benchmark"
 FILTERS = "?category=Category%207&n=10"
 HALF = 0.5  # of what saturates: where a service should be run at most
-AUTOCANNON = ("npx", "--yes", "autocannon@8", "--json", "--no-progress")
+LOADTEST = ("npx", "--yes", "loadtest@8")
+GENERATE = """
+let asked = 0
+const paths = {paths}
+module.exports = (options, params, request, callback) => {{
+  params.path = paths[asked++ % paths.length]
+  return request(params, callback)
+}}
+"""
 
 
 @dataclass(frozen=True)
@@ -44,9 +53,10 @@ def compare(folder: Path) -> str:
     rows = [row for size in SIZES for row in _of_size(size, folder / str(size))]
     return (
         "## The service under load\n\n"
-        f"One worker, a bundle of rank 64, {CONNECTIONS} connections of another process (autocannon)\n"
+        f"One worker, a bundle of rank 64, {CONNECTIONS} connections of another process (loadtest)\n"
         f"that ask `/v1/customers/ID/recommendations` of {QUESTIONS:,} customers. First as fast\n"
-        "as they can, then open-loop at half of that rate; what comes late counts from when it was due.\n"
+        "as they can, then open-loop at half of that rate; one after the other in even\n"
+        "steps, whether or not the one before was answered; milliseconds are rounded up.\n"
         "Bare is the same application under uvicorn, without BentoML, edge, metrics and access log.\n\n"
         "| products | asked | requests/s | of bare | p50 ms | p99 ms | at half: p50 ms | p99 ms | failed |\n"
         f"|---|---|---|---|---|---|---|---|---|\n{''.join(rows)}"
@@ -63,12 +73,12 @@ def _of_size(size: int, folder: Path) -> Iterator[str]:
         ("ALS, filters", plain, FILTERS),
     ):
         home = _home(folder / name.replace(" ", "-"), one)
-        paths = _paths(len(one.customers), query)
+        (home / GENERATOR).write_text(GENERATE.format(paths=_paths(len(one.customers), query)))
         with _serving(home, BENTO) as url:
-            found = _saturated(home, url, paths)
-            half = _load(url, home, "--overallRate", str(int(found.rate * HALF)))
+            found = _saturated(home, url)
+            half = _load(url, home, "--rps", str(int(found.rate * HALF)))
         with _serving(home, BARE) as url:
-            bare = _saturated(home, url, paths)
+            bare = _saturated(home, url)
         yield (
             f"| {size:,} | {name} | {found.rate:.0f} | {found.rate / bare.rate:.2f} | {found.median:.1f}"
             f" | {found.p99:.1f} | {half.median:.1f} | {half.p99:.1f} | {found.failed + half.failed} |\n"
@@ -96,10 +106,8 @@ def _home(folder: Path, made: Bundle) -> Path:
     return folder
 
 
-def _saturated(home: Path, url: str, paths: list[str]) -> Load:
+def _saturated(home: Path, url: str) -> Load:
     """What the load generator sees where it asks as fast as it can, after some seconds of it."""
-    entries = [{"request": {"method": "GET", "url": url + path, "headers": []}} for path in paths]
-    (home / QUESTIONS_FILE).write_text(json.dumps({"log": {"entries": entries}}))  # HTTP Archive format
     _load(url, home, seconds=3)
     return _load(url, home)
 
@@ -144,9 +152,14 @@ def _paths(customers: int, query: str) -> list[str]:
 
 
 def _load(url: str, home: Path, *options: str, seconds: int = SECONDS) -> Load:
-    asked = ("--har", str(home / QUESTIONS_FILE), "--duration", str(seconds))
-    command = [*AUTOCANNON, "--connections", str(CONNECTIONS), *asked, *options, url]
+    asked = ("--concurrency", str(CONNECTIONS), "-R", str(home / GENERATOR), "--maxSeconds", str(seconds))
+    command = [*LOADTEST, *asked, "--keepalive", *options, url]
     done = subprocess.run(command, check=True, capture_output=True, text=True)
-    found = json.loads(done.stdout.splitlines()[-1])
-    latency, failed = found["latency"], found["errors"] + found["non2xx"]
-    return Load(found["requests"]["average"], latency["p50"], latency["p99"], failed)
+
+    def told(pattern: str) -> float:
+        found = re.findall(pattern, done.stdout)
+        return float(found[-1]) if found else 0
+
+    # It rounds milliseconds down.
+    half, most = told(r"50% +(\d+) ms") + 1, told(r"99% +(\d+) ms") + 1
+    return Load(told(r"Effective rps: +(\d+)"), half, most, int(told(r"Total errors: +(\d+)")))
