@@ -19,11 +19,11 @@ def spec(kind: type[Question]) -> type[IODescriptor]:
     return described
 
 
-def answer(live: Live, asked: dict[str, Any], key: str) -> dict[str, Any]:
+async def answer(live: Live, asked: dict[str, Any], key: str) -> dict[str, Any]:
     """Items for many customers, asked within the process; raises NightshelfError for a wrong question."""
     if (served := live.now()) is None:
         raise NightshelfError(f"no model is live: {live.reason}")
     try:
-        return endpoints.of_many(served, from_fields(OfMany, asked, key))
+        return await endpoints.of_many(served, from_fields(OfMany, asked, key))
     except Problem as problem:
         raise NightshelfError(problem.body["error"]["message"]) from None

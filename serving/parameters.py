@@ -1,8 +1,8 @@
 """The kinds of values that a request may hold, with their limits; what is read wrongly quotes no value."""
 
 import datetime as dt
-import math
 import re
+import sys
 from collections.abc import Callable
 from typing import Annotated, Any
 
@@ -25,7 +25,7 @@ def _hidden(customer: str, info: ValidationInfo[str]) -> str:
 def _text(value: Any) -> Any:
     """A number in a body as the id that it stands for."""
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return str(value) if is_number and math.isfinite(value) else value
+    return str(value) if is_number and abs(value) <= sys.float_info.max else value
 
 
 def _whole(value: Any) -> Any:

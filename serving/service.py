@@ -67,9 +67,9 @@ class Nightshelf:
             raise BentoMLException(str(missing)) from None
 
     @bentoml.api(route=MANY, input_spec=native.spec(questions.OfMany))  # type: ignore[untyped-decorator]
-    def recommend(self, **asked: Any) -> dict[str, Any]:
+    async def recommend(self, **asked: Any) -> dict[str, Any]:
         """Items for many customers at once: what POST /v1/recommendations answers, to which clients go."""
-        return native.answer(live, asked, settings.customer_key.get_secret_value())
+        return await native.answer(live, asked, settings.customer_key.get_secret_value())
 
     async def __is_ready__(self) -> bool:
         """Whether there is a model to answer from, and who is forgotten is known."""

@@ -1,16 +1,19 @@
 """What goes with a cart, over the small bundle by arithmetic; many customers at once."""
 
+import asyncio
+from dataclasses import replace
 from math import log2
 from typing import Any
 
 import bundles
 import drawn
+import httpx
 import numpy as np
 import pytest
 from clients import Client
 
 from serving.api import create_app
-from serving.bundle import Bundle
+from serving.bundle import Bundle, texts
 from serving.cart import Cart, ranking_with
 from serving.live import Live, Served
 
@@ -154,3 +157,28 @@ def test_many_drawn_customers_get_what_each_gets(seed: int) -> None:
 def test_too_many_or_none_are_refused(client: Client, customers: Any) -> None:
     response = client.post(MANY, json={"customers": customers})
     assert (response.status_code, response.json()["error"]["field"]) == (400, "customers")
+
+
+def test_others_are_answered_while_many_are_worked_out_for_one_version(seed: int) -> None:
+    before = drawn.bundle(np.random.default_rng(seed))
+    after = replace(before, name=texts(["Another"] * len(before.products)))
+    live = Live(Served("1", before))
+    transport = httpx.ASGITransport(create_app(live, ""))
+
+    async def answered() -> tuple[httpx.Response, list[str]]:
+        async with httpx.AsyncClient(transport=transport, base_url="http://shelf") as client:
+            many = asyncio.create_task(client.post(MANY, json={"customers": ["1", "2", "3"] * 100}))
+            versions = []
+            while not many.done():
+                await asyncio.sleep(0)  # in one process nothing else lets it begin
+                answer = await client.get("/v1/popular")
+                versions.append(answer.json()["model"]["version"])
+                live.served = Served("2", after)
+            return await many, versions
+
+    many, versions = asyncio.run(answered())
+    assert versions[0] == "1"
+    assert versions.count("2") >= 5
+    assert many.json()["model"] == {"version": "1"}
+    assert len(many.json()["customers"]) == 300
+    assert "Another" not in many.text
