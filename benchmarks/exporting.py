@@ -28,9 +28,10 @@ def compare(folder: Path) -> str:
     rows += [_measured(places[1], "discover", "")]
     return (
         "## The batch export\n\n"
-        f"All customers of a shop of {PRODUCTS:,} products, {N} products for each, by `nightshelf export`'s own\n"
-        "code, the start of its processes included. The bundle is drawn; its customers are repeated to their\n"
-        "number. Memory is the sum over all processes of what is theirs alone, without the mapped bundle.\n\n"
+        f"All customers of a shop of {PRODUCTS:,} products, {N} products for each, by the code of\n"
+        "`nightshelf export`, the start of its processes included. The bundle is drawn; its customers are\n"
+        "repeated to their number. Memory is the sum over all processes of what is theirs alone, without\n"
+        "the mapped bundle.\n\n"
         "| customers | lane by | to | customers/s | peak MB |\n|---|---|---|---|---|\n" + "".join(rows)
     )
 
