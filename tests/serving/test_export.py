@@ -88,7 +88,8 @@ def world() -> Iterator[World]:
             names = [f"c-{one}" for one in range(CUSTOMERS)]
             bundle = drawn.bundle(np.random.default_rng(11), PRODUCTS, CUSTOMERS, strength=0.3)
             hidden = sorted(pseudonym(one, bundles.KEY) for one in names)
-            bundle = replace(bundle, customers=texts(hidden))
+            products = [f"{one:05}-é" for one in range(PRODUCTS)]
+            bundle = replace(bundle, customers=texts(hidden), products=texts(products))
             known = Changes(settings())
             _change(known, bundle)
             _receive([one for one in names if one != NAMELESS])
@@ -102,7 +103,7 @@ def world() -> Iterator[World]:
 def _change(known: Changes, bundle: Bundle) -> None:
     """Some products are hidden or sold out, some customers buy, look and dismiss, one is forgotten."""
     known.look()
-    products = bundle.products.astype(str).tolist()
+    products = [one.decode() for one in bundle.products]
     most = np.argsort(-bundle.popularity)
     known.change(products[most[0]], {"hidden": True})
     known.change(products[most[1]], {"in_stock": False})
@@ -181,7 +182,7 @@ def test_products_get_the_alternatives_that_the_service_answers(world: World, tm
     found: dict[str, list[dict[str, Any]]] = {}
     for row in pq.read_table(to).to_pylist():
         found.setdefault(row[c.PRODUCT], []).append(row)
-    for product in world.bundle.products.astype(str).tolist():
+    for product in [one.decode() for one in world.bundle.products]:
         items = world.client.get(f"/v1/products/{product}/similar", params={"n": 4}).json()["items"]
         same(found.get(product, []), items, c.SIMILAR)
 
@@ -299,7 +300,8 @@ def test_a_file_appears_whole_or_not_at_all_wherever_it_is() -> None:
     [
         ("out.xlsx", "t", "--to says neither a file nor a database"),
         ("mysql://shop:a-secret@localhost/db", "t", "--to says neither a file nor a database"),
-        ("nowhere://x/out.csv", "t", "the file of --to can't be written"),
+        ("nowhere://x/out.csv", "t", "--to names a place of a kind that isn't known"),
+        ("/proc/out.csv", "t", "the file of --to can't be written"),
         ("sqlite:///out.db", "t; DROP TABLE x", "--table is no plain name"),
         ("postgresql+psycopg://shop:a-secret@127.0.0.1:1/db", "t", "the database of --to can't be written"),
     ],
