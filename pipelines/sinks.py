@@ -75,13 +75,22 @@ def _into_file(to: str, schema: pa.Schema, writer: Callable[[Any, pa.Schema], An
 def _into_table(url: sa.URL, schema: pa.Schema, key: list[str], name: str) -> Iterator[Write]:
     if not TABLE_NAME.fullmatch(name):
         raise NightshelfError("--table is no plain name: use up to 50 letters, digits and underscores")
-    try:
-        engine = sa.create_engine(url)
+    with _connecting(url) as engine:
         _refuse_other(engine, schema, name)
         beside = _made(engine, schema, key, name + BESIDE)
         yield lambda rows: _insert(engine, beside, rows)
         _swap(engine, beside, name)
-        engine.dispose()
+
+
+@contextmanager
+def _connecting(url: sa.URL) -> Iterator[sa.Engine]:
+    """What connects to a database until the block ends; turns what that raises into one NightshelfError."""
+    try:
+        engine = sa.create_engine(url)
+        try:
+            yield engine
+        finally:
+            engine.dispose()
     except (SQLAlchemyError, ImportError, OSError) as error:
         # What the driver says may quote a row, or the address and a password in it.
         kind = type(getattr(error, "orig", None) or error).__name__
