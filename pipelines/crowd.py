@@ -78,7 +78,7 @@ def answered(
 
     Raises NightshelfError where one of the processes is ended from outside.
     """
-    cores = len(os.sched_getaffinity(0))
+    cores = os.cpu_count() or 1
     waiting: deque[Future[pa.Table]] = deque()
     asked = iter(batches)
     with ProcessPoolExecutor(cores, multiprocessing.get_context("spawn"), _begin, (folder,)) as pool:
