@@ -11,6 +11,7 @@ from benchmarks import (
     answers,
     cold,
     evaluation,
+    exporting,
     extraction,
     first_answer,
     groups,
@@ -48,6 +49,7 @@ def main() -> None:
         parts.append(answers.compare(Path(folder) / "answers"))
         parts.append(scaling.compare())
         parts.append(serving.compare(Path(folder) / "serving"))
+        parts.append(exporting.compare(Path(folder) / "exporting"))
         parts.append(extraction.compare(Path(folder) / "extraction"))
         parts.append(first_answer.demo_shop(Path(folder) / "clone"))
     FIGURES.write_text("\n".join(parts))

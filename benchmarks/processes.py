@@ -4,6 +4,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,15 +25,22 @@ class Measured:
     output: str
 
 
-def measure(command: list[str], env: dict[str, str]) -> Measured:
-    """Runs a command; its peak is the sum of the resident memory of it and all its children."""
+def resident(process: psutil.Process) -> int:
+    """The bytes of a process in memory, with what it shares."""
+    return int(process.memory_info().rss)
+
+
+def measure(
+    command: list[str], env: dict[str, str], memory: Callable[[psutil.Process], int] = resident
+) -> Measured:
+    """Runs a command; its peak is the sum of the memory of it and all its children."""
     started, peak = time.monotonic(), 0
     with subprocess.Popen(
         command, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     ) as run:
         process = psutil.Process(run.pid)
         while run.poll() is None:
-            peak = max(peak, _resident(process))
+            peak = max(peak, _of_all(process, memory))
             time.sleep(EVERY)
         output = run.stdout.read() if run.stdout else ""
     if run.returncode:
@@ -47,8 +55,8 @@ def free_ports(count: int) -> list[int]:
         return [server.getsockname()[1] for server in servers]
 
 
-def _resident(process: psutil.Process) -> int:
+def _of_all(process: psutil.Process, memory: Callable[[psutil.Process], int]) -> int:
     try:
-        return sum(one.memory_info().rss for one in (process, *process.children(recursive=True)))
+        return sum(memory(one) for one in (process, *process.children(recursive=True)))
     except psutil.Error:
         return 0

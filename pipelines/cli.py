@@ -148,11 +148,11 @@ def forget(customer: Annotated[str, typer.Argument(help="The shop's own id of th
 def export(
     to: Annotated[str, typer.Option(help="FILE.parquet, FILE.csv, here or at a URL, or a database's URL.")],
     n: Annotated[int, typer.Option(min=1, max=MOST, help="Products of each, at most.")] = 10,
-    lane: Annotated[list[Lane] | None, typer.Option(help="Which products; repeatable. [for-you]")] = None,
+    lane: Annotated[list[Lane] | None, typer.Option(help="Which products, else for-you; repeatable.")] = None,
     products: Annotated[bool, typer.Option("--products", help="Alternatives to every product.")] = False,
     pseudonyms: Annotated[bool, typer.Option("--pseudonyms", help="Customers by pseudonym.")] = False,
     table: Annotated[
-        str | None, typer.Option(help="Table of the database. [recommendations, or alternatives]")
+        str | None, typer.Option(help="Table of the database, else recommendations or alternatives.")
     ] = None,
 ) -> None:
     """Writes what the service answers every customer, by the shop's own ids, or of every product."""

@@ -3,9 +3,11 @@
 import itertools
 import multiprocessing
 import os
+import signal
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -17,7 +19,7 @@ from threadpoolctl import threadpool_limits
 from pipelines import columns as c
 from pipelines.settings import settings
 from serving import endpoints, people
-from serving.bundle import load, positions
+from serving.bundle import Array, load, positions
 from serving.changes import Changes
 from serving.errors import NightshelfError
 from serving.live import Served
@@ -72,8 +74,11 @@ def served(folder: Path) -> Served:
 def answered(
     folder: Path, answer: Callable[[Served, Batch], pa.Table], batches: Iterable[Batch]
 ) -> Iterator[pa.Table]:
-    """The answers to batches, in their order, from the bundle in a folder; few are held at any time."""
-    cores = len(os.sched_getaffinity(0))
+    """The answers to batches, in their order, from the bundle in a folder; few are held at any time.
+
+    Raises NightshelfError where one of the processes is ended from outside.
+    """
+    cores = os.cpu_count() or 1
     waiting: deque[Future[pa.Table]] = deque()
     asked = iter(batches)
     with ProcessPoolExecutor(cores, multiprocessing.get_context("spawn"), _begin, (folder,)) as pool:
@@ -84,6 +89,8 @@ def answered(
                 if not waiting:
                     return
                 yield waiting.popleft().result()
+        except BrokenProcessPool:
+            raise NightshelfError("a process of the export was ended: is there memory enough?") from None
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
 
@@ -115,9 +122,8 @@ def to_goods(served: Served, asked: Goods) -> pa.Table:
     """The alternatives to each product, best first, as OF_PRODUCTS."""
     question = Listing(n=asked.n)
     items = [endpoints.alternatives(served, question, row) for row in asked.rows]
-    names = served.bundle.products[asked.rows.start : asked.rows.stop].astype(str)
-    of_whom = np.repeat(names, [len(one) for one in items])
-    return _table([{c.PRODUCT: of_whom, **_told(served, items, c.SIMILAR)}], OF_PRODUCTS)
+    of_whom = np.repeat(asked.rows, [len(one) for one in items])
+    return _table([{c.PRODUCT: _ids(served, of_whom), **_told(served, items, c.SIMILAR)}], OF_PRODUCTS)
 
 
 _here: Served  # what a process answers from; made when it begins
@@ -125,6 +131,7 @@ _here: Served  # what a process answers from; made when it begins
 
 def _begin(folder: Path) -> None:
     global _here  # noqa: PLW0603 - the one thing that a pool's process is made with
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is heard by the process that waits for this one
     threadpool_limits(1)  # or the processes would be in one another's way
     _here = served(folder)
 
@@ -136,13 +143,18 @@ def _answer(answer: Callable[[Served, Batch], pa.Table], batch: Batch) -> pa.Tab
 def _told(served: Served, items: list[list[Item]], name: str) -> dict[str, object]:
     """Ranks, products, scores and reasons of lists of items, one after the other."""
     all_of_them = [item for one in items for item in one]
-    products = served.bundle.products[[item.product for item in all_of_them]]
+    products = np.array([item.product for item in all_of_them], np.int64)
     return {
         c.RANK: [rank for one in items for rank in range(1, len(one) + 1)],
-        name: products.astype(str),
+        name: _ids(served, products),
         c.SCORE: np.array([item.score for item in all_of_them], np.float32),
         c.REASON: [item.kind for item in all_of_them],
     }
+
+
+def _ids(served: Served, products: Array) -> pa.Array:
+    """The shop's own ids of products by their rows."""
+    return pa.array(served.bundle.products[products], pa.binary()).cast(pa.string())
 
 
 def _table(parts: list[dict[str, object]], schema: pa.Schema) -> pa.Table:

@@ -136,8 +136,12 @@ def whole_at(url: str) -> Iterator[IO[bytes]]:
     fs, target = url_to_fs(url)
     folder, _, name = target.rpartition("/")
     fs.makedirs(folder, exist_ok=True)
-    with fs.open(f"{folder}/.{name}", "wb") as file:
-        yield file
+    try:
+        with fs.open(f"{folder}/.{name}", "wb") as file:
+            yield file
+    except BaseException:
+        fs.rm(f"{folder}/.{name}")
+        raise
     fs.mv(f"{folder}/.{name}", target)
 
 

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.csv as csv
 import pyarrow.parquet as pq
 import sqlalchemy as sa
+from fsspec.core import url_to_fs
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from pipelines import lake
@@ -38,6 +39,10 @@ def opened(to: str, schema: pa.Schema, key: list[str], table: str) -> AbstractCo
             "--to says neither a file nor a database: write FILE.parquet, FILE.csv, sqlite:///FILE or"
             " postgresql+psycopg://user:password@host/database"
         )
+    try:
+        url_to_fs(to)
+    except (ValueError, ImportError) as error:
+        raise NightshelfError(f"--to names a place of a kind that isn't known here: {error}") from None
     return _into_file(to, schema, writer)
 
 
@@ -60,7 +65,7 @@ def _into_file(to: str, schema: pa.Schema, writer: Callable[[Any, pa.Schema], An
     try:
         with lake.whole_at(to) as file, writer(file, schema) as rows:
             yield rows.write_table
-    except (OSError, ValueError, ImportError) as error:
+    except OSError as error:
         raise NightshelfError(
             f"the file of --to can't be written ({type(error).__name__}): may its folder be written?"
         ) from None
@@ -70,13 +75,22 @@ def _into_file(to: str, schema: pa.Schema, writer: Callable[[Any, pa.Schema], An
 def _into_table(url: sa.URL, schema: pa.Schema, key: list[str], name: str) -> Iterator[Write]:
     if not TABLE_NAME.fullmatch(name):
         raise NightshelfError("--table is no plain name: use up to 50 letters, digits and underscores")
-    try:
-        engine = sa.create_engine(url)
+    with _connecting(url) as engine:
         _refuse_other(engine, schema, name)
         beside = _made(engine, schema, key, name + BESIDE)
         yield lambda rows: _insert(engine, beside, rows)
         _swap(engine, beside, name)
-        engine.dispose()
+
+
+@contextmanager
+def _connecting(url: sa.URL) -> Iterator[sa.Engine]:
+    """What connects to a database until the block ends; turns what that raises into one NightshelfError."""
+    try:
+        engine = sa.create_engine(url)
+        try:
+            yield engine
+        finally:
+            engine.dispose()
     except (SQLAlchemyError, ImportError, OSError) as error:
         # What the driver says may quote a row, or the address and a password in it.
         kind = type(getattr(error, "orig", None) or error).__name__

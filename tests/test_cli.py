@@ -132,3 +132,10 @@ def test_nothing_is_to_be_measured_gone_back_to_or_promoted_before_a_first_night
     assert "no model serves yet" in nightshelf("evaluate")
     assert "no version served before this one" in nightshelf("rollback", "--reason", "none")
     assert "the registry has no version '1'" in nightshelf("promote", "1", "--reason", "none")
+
+
+def test_an_export_without_a_model_or_of_what_is_not_there(nightshelf):
+    assert "the registry has no" in nightshelf("export", "--to", "out.csv")
+    asked = ("export", "--to", "out.csv", "--products")
+    assert "--products is of no customers" in nightshelf(*asked, "--lane", "discover")
+    assert "--products is of no customers" in nightshelf(*asked, "--pseudonyms")

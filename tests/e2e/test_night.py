@@ -10,11 +10,10 @@ import pytest
 from homes import fresh_home, served
 
 from pipelines import columns as c
-from pipelines import lake, promotion, registry, tracking
+from pipelines import export, lake, promotion, registry, tracking
 from pipelines.demo.api import app
 from pipelines.demo.dirt import Dirt
 from pipelines.demo.shop import Shop
-from pipelines.export import export
 from pipelines.retrain import retrain
 from pipelines.rules_preview import preview
 from pipelines.settings import customer_key, settings
@@ -165,7 +164,7 @@ def test_three_shapes_of_a_phone_are_one_customer_and_the_phone_stays_in_raw(nig
 
 def test_the_export_names_customers_as_the_shop_does(night, bundle, dirt, tmp_path):
     to = tmp_path / "out.parquet"
-    assert export(5, "discover", to) == len(bundle.customers)
+    assert export.customers(str(to), 5, ["discover"], "") == len(bundle.customers)
     rows = pq.read_table(to).to_pylist()
     first = rows[0]
     assert first[c.CUSTOMER] in {normalise(phone) for phone in dirt.phones}

@@ -1,12 +1,13 @@
 """Which purchases speak for a product, by arithmetic."""
 
 import bundles
+import drawn
 import numpy as np
 import pytest
 
 from serving.bundle import Bundle
 from serving.identity import pseudonym
-from serving.reasons import losses, reasons
+from serving.reasons import kinds, losses, reasons
 
 
 @pytest.fixture
@@ -32,3 +33,16 @@ def test_what_a_score_loses_without_a_purchase_by_hand(bundle: Bundle, anna: int
 def test_the_purchase_that_matters_most_comes_first_and_none_that_does_not(bundle: Bundle, anna: int) -> None:
     assert reasons(bundle, anna, np.array([2, 4]), "als") == [("taste", (0, 1)), ("taste", ())]
     assert reasons(bundle, anna, np.array([], dtype=int), "als") == []
+
+
+def test_kinds_are_those_of_the_reasons(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    told = drawn.bundle(rng)
+    found = set()
+    for customer in range(len(told.customers)):
+        others = np.setdiff1d(np.arange(len(told.products)), told.bought(customer))
+        for component in ("als", "ranker", "trend"):
+            expected = [(kind, ()) for kind, _ in reasons(told, customer, others, component)]
+            assert kinds(told, customer, others, component) == expected
+            found |= {(component, kind) for kind, _ in expected}
+    assert {("ranker", "trending"), ("ranker", "taste"), ("ranker", "alike"), ("als", "taste")} <= found
