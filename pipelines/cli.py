@@ -12,7 +12,7 @@ from pipelines.settings import Solver, SourceName, Split, settings, write_env
 from serving import keys
 from serving.errors import NightshelfError
 from serving.parameters import MOST
-from serving.recommender import Lane
+from serving.recommender import LANES
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
 quarantine = typer.Typer(no_args_is_help=True, help="Order lines that were set aside, and the way back.")
@@ -23,6 +23,12 @@ app.add_typer(keyring, name="keys")
 Reason = Annotated[str, typer.Option(help="Why; kept with the version.")]
 Rule = Annotated[str, typer.Argument(help="A rule that `nightshelf quarantine list` names.")]
 Night = Annotated[str | None, typer.Option(help="Day of a night, as 2026-01-31; else the newest.")]
+
+
+def _lane(told: str) -> str:
+    if told not in LANES:
+        raise typer.BadParameter(f"it is one of {', '.join(LANES)}")
+    return told
 
 
 @app.callback()
@@ -148,7 +154,10 @@ def forget(customer: Annotated[str, typer.Argument(help="The shop's own id of th
 def export(
     to: Annotated[str, typer.Option(help="FILE.parquet, FILE.csv, here or at a URL, or a database's URL.")],
     n: Annotated[int, typer.Option(min=1, max=MOST, help="Products of each, at most.")] = 10,
-    lane: Annotated[list[Lane] | None, typer.Option(help="Which products, else for-you; repeatable.")] = None,
+    lane: Annotated[
+        list[str] | None,
+        typer.Option(parser=_lane, metavar="LANE", help=f"{', '.join(LANES)}; else for-you; repeatable."),
+    ] = None,
     products: Annotated[bool, typer.Option("--products", help="Alternatives to every product.")] = False,
     pseudonyms: Annotated[bool, typer.Option("--pseudonyms", help="Customers by pseudonym.")] = False,
     table: Annotated[
@@ -164,7 +173,8 @@ def export(
     if products:
         show(f"{batch.products(to, n, table or 'alternatives'):,} products in {shown(to)}")
     else:
-        count = batch.customers(to, n, lane or ["for-you"], table or "recommendations", pseudonyms)
+        lanes = [one for one in LANES if one in (lane or LANES[:1])]
+        count = batch.customers(to, n, lanes, table or "recommendations", pseudonyms)
         show(f"{count:,} customers in {shown(to)}")
 
 
