@@ -20,6 +20,7 @@ from pipelines import (
     pinned,
     publish,
     registry,
+    shoppers,
     sweep,
     tracking,
 )
@@ -33,6 +34,7 @@ from pipelines.train.bundle import factorised, learn, reopened
 from serving import bundle as bundles
 from serving.bundle import Array, Bundle
 from serving.errors import BundleError, NightshelfError
+from serving.overview import SHOPPERS
 from serving.recommender import BASELINES, learned
 from serving.registry import BUNDLE
 
@@ -102,6 +104,9 @@ def register(night: Night) -> dict[str, Any]:
     chosen = chosen_of(night)
     known, products, cut = pinned.known(night)
     bundle = publish.fit(night, known.until(cut.test), products, chosen)
+    judged = lake.read(pinned.own(night, lake.EVALUATION))
+    shown = {SHOPPERS: shoppers.telling(judged, known, products, cut)}
+    bundle = replace(bundle, manifest=bundle.manifest | shown)
     with tempfile.TemporaryDirectory() as beside:
         folder = bundles.save(bundle, Path(beside) / BUNDLE.name)
         version = registry.register(folder, night.run_id, publish.tags(night, chosen, bundle))
