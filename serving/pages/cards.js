@@ -16,9 +16,9 @@ const ICONS = {
 export const seen = new Map();
 
 /** Shows a list in a place once it is there; a later one in the same place takes its turn. */
-export async function show(place, coming, { empty, actions = null, hits = null, retry }) {
-  place.turn = (place.turn ?? 0) + 1;
-  const turn = place.turn;
+export async function show(place, coming, { empty, actions = null, retry }) {
+  const turn = (place.turn = (place.turn ?? 0) + 1);
+  const focused = [...place.querySelectorAll("a, button")].indexOf(document.activeElement);
   place.setAttribute("aria-busy", "true");
   const waiting = setTimeout(() => place.turn === turn && place.replaceChildren(...skeletons()), PATIENCE);
   const asked = await coming;
@@ -26,7 +26,8 @@ export async function show(place, coming, { empty, actions = null, hits = null, 
   if (place.turn !== turn) return;
   place.removeAttribute("aria-busy");
   if (failed(asked)) place.replaceChildren(fault(asked, retry), request(asked));
-  else place.replaceChildren(list(asked.answer.items, { empty, actions, hits }), request(asked));
+  else place.replaceChildren(list(asked.answer.items, { empty, actions }), request(asked));
+  if (focused >= 0) place.querySelectorAll("a, button")[focused]?.focus();
 }
 
 /** Shows what is known already. */
@@ -36,16 +37,15 @@ export function place(where, items, options) {
   where.replaceChildren(list(items, options));
 }
 
-function list(items, { empty, actions = null, hits = null }) {
+function list(items, { empty, actions = null, hits = null, ticked = "" }) {
   if (!items.length) return element("p", { class: "empty" }, empty);
   const most = Math.max(...items.map((item) => item.score ?? 0), 1e-9);
-  return element("ol", { class: "cards" }, ...items.map((item) => card(item, most, actions, hits)));
+  return element("ol", { class: "cards" }, ...items.map((item) => card(item, most, actions, hits?.has(item.product) ? ticked : "")));
 }
 
-function card(item, most, actions, hits) {
+function card(item, most, actions, ticked) {
   seen.set(item.product, item);
-  const hit = hits?.has(item.product);
-  return element("li", { class: hit ? "card hit" : "card", "data-product": item.product },
+  return element("li", { class: ticked ? "card hit" : "card", "data-product": item.product },
     drawing(item.category),
     element("div", {},
       element("p", { class: "head" },
@@ -54,7 +54,7 @@ function card(item, most, actions, hits) {
       element("p", { class: "faint" }, ...about(item)),
       "score" in item ? score(item, most) : null,
       item.reason ? element("p", { class: "reason" }, reason(item)) : null,
-      hit ? element("p", { class: "ticked" }, "✓ bought afterwards") : null,
+      ticked ? element("p", { class: "ticked" }, `✓ ${ticked}`) : null,
       actions && buttons(item, actions)));
 }
 

@@ -14,7 +14,12 @@ export function element(tag, properties = {}, ...children) {
 
 export const find = (selector) => document.querySelector(selector);
 
+const STAYS = 5000; // ms
+let saying = 0;
+
 /** Says something to everybody, screen readers too. */
 export function say(text) {
   find("#notice").textContent = text;
+  clearTimeout(saying);
+  saying = setTimeout(() => (find("#notice").textContent = ""), STAYS);
 }

@@ -7,8 +7,8 @@ import { element } from "./dom.js";
 import { name, price } from "./words.js";
 
 const LISTS = {
-  similar: ["Alternatives", "Could take its place", "Not enough data: hardly anybody has bought it, and nothing is described like it."],
-  "bought-together": ["Goes with it", "In one basket with it, more often than chance has it", "Not enough data: nothing was in one basket with it often enough to tell."],
+  similar: ["Alternatives", "Could take its place", "hardly anybody has bought it, and nothing is described like it"],
+  "bought-together": ["Goes with it", "In one basket with it, more often than chance has it", "nothing was in one basket with it often enough to tell"],
 };
 const ROOT = "#/p/";
 
@@ -26,7 +26,8 @@ export function product(where, way, { add, inStock }) {
   where.querySelector("h2").focus();
 }
 
-function listing(id, way, route, [title, about, empty], inStock) {
+function listing(id, way, route, [title, about, why], inStock) {
+  const empty = `Not enough data: ${why}${inStock ? ", of what is in stock" : ""}.`;
   const list = element("div", { class: "list" });
   const section = element("section", { "aria-label": title }, element("h3", {}, title), element("p", { class: "faint" }, about), list);
   const fill = async () => {

@@ -4,16 +4,17 @@ import { ask, failed } from "./ask.js";
 import { place, show } from "./cards.js";
 import { element, find, say } from "./dom.js";
 import { product, trail } from "./product.js";
-import { status } from "./status.js";
-import { count, date, days, name } from "./words.js";
 import { about, title } from "./people.js";
+import { status } from "./status.js";
+import { count, date, name } from "./words.js";
 
+const NOBODY = { cut: null, until: null, popular: [], shoppers: [] };
 const GUEST = { kind: "guest", customer: "", bought: null };
 const AGAIN = 15_000; // ms between looks at the status
 
 const cart = new Map(); // cards by product
 const liked = new Map(), dismissed = new Set(); // a guest's, whom the service can't know
-let shopper = GUEST, then = false, told = null;
+let shopper = GUEST, then = false, told = NOBODY;
 
 async function begin() {
   find("#toggles").addEventListener("change", front);
@@ -25,24 +26,29 @@ async function begin() {
   status();
   setInterval(() => document.hidden || status(), AGAIN);
   const [people, departments] = await Promise.all([ask("GET", "v1/shoppers"), ask("GET", "v1/categories")]);
-  told = failed(people) ? null : people.answer;
-  if (told) chips();
+  told = failed(people) ? NOBODY : people.answer;
+  chips();
   if (!failed(departments)) options(departments.answer.items);
 }
 
 /** What the address names: a product, or the front. */
 function view() {
-  const products = trail();
-  find("#front").hidden = products.length > 0;
-  find("#product").hidden = products.length === 0;
-  if (products.length) product(find("#product"), products, { add, inStock: find("[name=in_stock]").checked });
+  const way = trail();
+  find("#front").hidden = way.length > 0;
+  find("#product").hidden = way.length === 0;
+  if (way.length) product(find("#product"), way, { add, inStock: find("[name=in_stock]").checked });
   else front();
 }
 
 function chips() {
   const all = [GUEST, ...told.shoppers];
   find("#shoppers").replaceChildren(...all.map((one) =>
-    element("button", { type: "button", "aria-pressed": String(one.customer === shopper.customer), onclick: () => choose(one) }, title(one))));
+    element("button", { type: "button", value: one.customer, onclick: () => choose(one) }, title(one))));
+  press();
+}
+
+function press() {
+  for (const chip of find("#shoppers").children) chip.setAttribute("aria-pressed", String(chip.value === shopper.customer));
 }
 
 function options(departments) {
@@ -55,7 +61,7 @@ function choose(one) {
   then = Boolean(one.bought);
   liked.clear();
   dismissed.clear();
-  if (told) chips();
+  press();
   if (one.kind !== "named") find("#entry").reset();
   if (location.hash) location.hash = "";
   else front();
@@ -85,28 +91,29 @@ function front() {
 
 function clock() {
   find("#time").hidden = !shopper.bought;
-  if (told?.cut) find("#then").textContent = `As of ${date(told.cut)}`;
+  if (told.cut) find("#then").textContent = `As of ${date(told.cut)}`;
   find("#then").setAttribute("aria-pressed", String(then));
   find("#now").setAttribute("aria-pressed", String(!then));
   for (const field of find("#toggles").elements) field.disabled = then;
-  find("#cart").hidden = then;
 }
 
 /** What was foretold before the test window, beside what was bought in it. */
 function asOfThen() {
-  const bought = new Set(shopper.bought.map((card) => card.product));
+  const bought = products(shopper.bought);
   const empty = "Nothing is kept of it.";
   column("for-you", `Recommended on ${date(told.cut)}, by a model that had seen nothing later`);
   column("popular", `Most bought lately on ${date(told.cut)}`);
-  column("bought", days(told.cut, told.until));
-  place(list("for-you"), shopper.recommended, { empty, hits: bought });
-  place(list("popular"), told.popular, { empty, hits: bought });
-  place(list("bought"), shopper.bought, { empty, hits: new Set(shopper.recommended.map((card) => card.product)) });
+  column("bought", `After ${date(told.cut)}, up to ${date(told.until)}`);
+  place(list("for-you"), shopper.recommended, { empty, hits: bought, ticked: "bought afterwards" });
+  place(list("popular"), told.popular, { empty, hits: bought, ticked: "bought afterwards" });
+  place(list("bought"), shopper.bought, { empty, hits: products(shopper.recommended), ticked: "was recommended" });
   find("#summary").hidden = false;
   find("#summary").textContent = `Of ${shopper.recommended.length} recommended on ${date(told.cut)}, ` +
     `${hits(shopper.recommended, bought)} bought by ${date(told.until)}; of the ${told.popular.length} most popular, ` +
     `${told.popular.filter((card) => bought.has(card.product)).length}.`;
 }
+
+const products = (cards) => new Set(cards.map((card) => card.product));
 
 function hits(cards, bought) {
   const found = cards.filter((card) => bought.has(card.product)).length;
@@ -148,7 +155,7 @@ function wording() {
 
 function afterwards() {
   if (shopper.bought) {
-    column("bought", `${days(told.cut, told.until)}. Today's model has learned from these, so none is ticked.`);
+    column("bought", `After ${date(told.cut)}. Today's model has learned from these, so none is ticked.`);
     place(list("bought"), shopper.bought, { empty: "Nothing." });
     return;
   }
@@ -177,10 +184,11 @@ function add(card) {
 function remove(card) {
   cart.delete(card.product);
   changed(`${name(card)} is out of the cart`);
-  find("#person").focus();
+  find("#cart-title").focus();
 }
 
 function changed(text) {
+  then = false;
   basket();
   if (!trail().length) front();
   say(text);
