@@ -15,6 +15,7 @@ from benchmarks import (
     first_answer,
     groups,
     night,
+    pages,
     quality,
     reranking,
     scaling,
@@ -48,6 +49,7 @@ def main() -> None:
         parts.append(answers.compare(Path(folder) / "answers"))
         parts.append(scaling.compare())
         parts.append(serving.compare(Path(folder) / "serving"))
+        parts.append(pages.compare(Path(folder) / "pages"))
         parts.append(extraction.compare(Path(folder) / "extraction"))
         parts.append(first_answer.demo_shop(Path(folder) / "clone"))
     FIGURES.write_text("\n".join(parts))

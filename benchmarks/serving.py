@@ -62,9 +62,9 @@ def _of_size(size: int, folder: Path) -> Iterator[str]:
         ("ALS", plain, ""),
         ("ALS, filters", plain, FILTERS),
     ):
-        home = _home(folder / name.replace(" ", "-"), one)
-        found, half = _loads(home, BENTO, query)
-        bare, _ = _loads(home, BARE, query)
+        place = home(folder / name.replace(" ", "-"), one)
+        found, half = _loads(place, BENTO, query)
+        bare, _ = _loads(place, BARE, query)
         yield (
             f"| {size:,} | {name} | {found.rate:.0f} | {found.rate / bare.rate:.2f} | {found.median:.1f}"
             f" | {found.p99:.1f} | {half.median:.1f} | {half.p99:.1f} | {found.failed + half.failed} |\n"
@@ -83,7 +83,7 @@ def _asked_by_name(made: Bundle) -> Bundle:
     return replace(made, customers=texts(names))
 
 
-def _home(folder: Path, made: Bundle) -> Path:
+def home(folder: Path, made: Bundle) -> Path:
     """A home whose service goes on with a bundle though its registry holds none."""
     kept = folder / ".nightshelf" / "bundles"
     kept.mkdir(parents=True)
@@ -94,7 +94,7 @@ def _home(folder: Path, made: Bundle) -> Path:
 
 def _loads(home: Path, command: tuple[object, ...], query: str) -> tuple[Load, Load]:
     """What the load generator sees at saturation, and at half of it."""
-    with _serving(home, command) as url:
+    with served(home, command) as url:
         questions = _questions(home, url, query)
         _load(url, questions, "--duration", "3")
         most = _load(url, questions, "--duration", str(SECONDS))
@@ -103,7 +103,8 @@ def _loads(home: Path, command: tuple[object, ...], query: str) -> tuple[Load, L
 
 
 @contextmanager
-def _serving(home: Path, command: tuple[object, ...]) -> Iterator[str]:
+def served(home: Path, command: tuple[object, ...]) -> Iterator[str]:
+    """The address of a service of a home, once it answers."""
     (port,) = free_ports(1)
     env = os.environ | {
         "NIGHTSHELF_HOME": str(home),

@@ -9,8 +9,12 @@ import bundles
 import httpx
 import pytest
 from browsing import looking, names
+from homes import served
 from playwright.sync_api import Browser, Page, expect
 from processes import Service
+
+from serving.api import create_app
+from serving.live import Live
 
 FOR_YOU, POPULAR, BOUGHT = "#for-you", "#popular", "#bought"
 
@@ -235,6 +239,15 @@ def test_what_fails_is_said_and_may_be_tried_again(page: Page) -> None:
     expect(page.locator(POPULAR).get_by_role("link", name="Tea one")).to_be_visible()
     page.goto("/#/p/nothing-of-ours")
     expect(page.get_by_role("alert").first).to_contain_text("the catalogue has no product of this id")
+
+
+def test_without_a_model_the_page_says_why(browser: Browser) -> None:
+    app = create_app(Live(None, "the night has not come"), bundles.KEY)
+    with served(app) as url, looking(browser, url) as page:
+        page.goto("/")
+        expect(page.locator("#status")).to_contain_text("No model is live yet")
+        expect(page.locator("#status")).to_contain_text("the night has not come")
+        expect(page.locator(FOR_YOU).get_by_role("alert")).to_contain_text("(503)")
 
 
 def test_what_takes_long_is_shown_as_loading(page: Page) -> None:
