@@ -3,7 +3,9 @@
 They are chosen by what was known before the test window alone, never by how well they were served.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -22,6 +24,7 @@ from serving.recommender import BASELINES
 SOME_DAYS = 3  # of purchases, from which on a habit can be told
 PAUSE_DAYS = 28
 TREND = BASELINES[1]
+NOTHING: Mapping[str, list[str]] = MappingProxyType({})
 MOST = 30  # of the products that one of them bought, so that the page stays small
 
 
@@ -36,10 +39,17 @@ class Past:
     share: Array  # of the purchases that are of it
 
 
-def telling(judged: pa.Table, known: Interactions, products: pa.Table, cut: Windows) -> dict[str, Any]:
+def telling(
+    judged: pa.Table,
+    known: Interactions,
+    products: pa.Table,
+    cut: Windows,
+    planted: Mapping[str, list[str]] = NOTHING,
+) -> dict[str, Any]:
     """One customer of each kind, with products recommended at the cut and bought after it, as plain JSON.
 
-    judged: the table `evaluation` of a night. known: all its interactions, over `products`.
+    judged: the table `evaluation` of a night. known: all its interactions, over `products`. planted: what a
+    simulated shop made its customers like, by pseudonym.
     """
     answered = evaluation.known_only(_rows(judged, gate.CHALLENGER)).sort_by(c.CUSTOMER)
     customers = np.array(answered[c.CUSTOMER].to_pylist(), dtype=np.bytes_)
@@ -55,6 +65,7 @@ def telling(judged: pa.Table, known: Interactions, products: pa.Table, cut: Wind
                 "kind": kind,
                 "customer": customers[row].decode(),
                 **_told(past, row),
+                "planted": planted.get(customers[row].decode(), []),
                 "recommended": _ids(known, top.slice(row, 1).to_pylist()),
                 "bought": _ids(known, [_bought(truth, customers[row])]),
             }

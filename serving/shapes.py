@@ -217,6 +217,7 @@ class Shopper(Shape):
     last_day: str = Field(description="of a purchase before the cut", examples=["2026-10-20"])
     category: str | None = Field(description="most bought", examples=["Kitchen"])
     share: float = Field(description="of the purchases that are of it", examples=[0.82])
+    planted: list[str] = Field(description="what a simulated shop made it like", examples=[["Kitchen"]])
     recommended: list[Card]
     bought: list[Card]
 

@@ -104,3 +104,9 @@ def test_who_is_of_no_kind_is_not_told_of_and_nobody_twice() -> None:
         "loyal": "bulk",
         "bulk": "returning",
     }
+
+
+def test_what_a_simulated_shop_planted_is_told_of_its_customers() -> None:
+    found = shoppers.telling(judged("loyal"), orders(), PRODUCTS, CUT, {"loyal": ["Tea (sencha)"]})
+    assert [one["planted"] for one in found["shoppers"]] == [["Tea (sencha)"]]
+    assert told("loyal")["loyal"]["planted"] == []

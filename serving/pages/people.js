@@ -19,5 +19,6 @@ export function about(shopper) {
   if (shopper.kind === "named") return "By the shop's own id, which is turned into a pseudonym before anything else sees it.";
   const bought = `Bought on ${count(shopper.days, "day")} before the test, ${count(shopper.units, "unit")} at a time, the last on ${date(shopper.last_day)}`;
   const mostly = shopper.category ? `; ${percent(shopper.share)} of it ${shopper.category}` : "";
-  return `${bought}${mostly}. Known by a pseudonym alone: ${shopper.customer.slice(10, 18)}…`;
+  const planted = shopper.planted.length ? ` The demo shop planted a taste for ${shopper.planted.join(" and ")}.` : "";
+  return `${bought}${mostly}.${planted} Known by a pseudonym alone: ${shopper.customer.slice(10, 18)}…`;
 }

@@ -7,7 +7,7 @@ import bundles
 from serving.bundle import Bundle
 from serving.identity import pseudonym
 
-PAST = {"units": 2.5, "last_day": "2026-10-20"}
+PAST = {"units": 2.5, "last_day": "2026-10-20", "planted": ["Coffee (espresso beans)"]}
 # Anna was recommended two coffees and a tea, and bought one of them and another tea afterwards.
 SHOPPERS = {
     "cut": "2026-10-23",
