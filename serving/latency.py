@@ -40,6 +40,8 @@ class Latency:
     def recent(self) -> Recent:
         """The answers of the last minute, or since the last question before it."""
         now, total = monotonic(), counted()
+        if (total < self._seen[-1][1]).any():  # the workers' files were begun anew
+            self._seen = deque([(now, total)])
         while len(self._seen) > 1 and now - self._seen[1][0] >= LATELY:
             self._seen.popleft()
         since, before = self._seen[0]

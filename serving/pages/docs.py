@@ -75,9 +75,14 @@ def _section(operation: tuple[str, str, Json]) -> str:
     return (
         f'<section id="{told["operationId"]}"><h2><code>{method} {escape(path)}</code></h2>'
         f"<p>{_text(told['summary'])} {_text(told['description'])}</p>"
-        f"<table>{parameters}</table><pre>{escape(_curl(*request(method, path, told)))}</pre>"
-        f"<pre>{escape(answer)}</pre><table>{answers}</table></section>"
+        f"<table>{parameters}</table>{_code('curl', _curl(*request(method, path, told)))}"
+        f"{_code('Answer', answer)}<table>{answers}</table></section>"
     )
+
+
+def _code(label: str, text: str) -> str:
+    """A text as it is, which a keyboard can scroll."""
+    return f'<pre tabindex="0" role="group" aria-label="{label}">{escape(text)}</pre>'
 
 
 def _parameter(name: str, schema: Json) -> str:

@@ -23,6 +23,13 @@ def test_the_percentile_lies_evenly_within_its_bucket() -> None:
     assert percentile(np.zeros(BUCKETS, int)) is None
 
 
+def test_counts_that_begin_anew_are_no_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    metrics.requested("/v1/popular", "GET", 200, 0.0025)
+    late = Latency()
+    monkeypatch.setattr(latency, "counted", lambda: np.zeros(BUCKETS, int))
+    assert (late.recent().answers, late.recent().p99) == (0, None)
+
+
 def test_only_what_came_lately_counts(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [1000.0]
     monkeypatch.setattr(latency, "monotonic", lambda: now[0])

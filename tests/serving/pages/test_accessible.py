@@ -25,7 +25,7 @@ def shopper(page: Page) -> None:
 def entered(page: Page) -> None:
     page.goto("/")
     page.get_by_label("Customer id").fill(bundles.BORIS)
-    page.get_by_role("button", name="Show").click()
+    page.get_by_role("button", name="Show", exact=True).click()
     page.get_by_label("In stock only").uncheck()
     page.wait_for_selector("#for-you .out")
 

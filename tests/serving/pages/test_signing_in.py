@@ -64,7 +64,7 @@ def test_with_a_key_all_is_shown_until_sign_out(page: Page, writer: str) -> None
     assert cookie["expires"] == -1  # it ends with the browser
     assert page.evaluate("document.cookie") == ""
     page.get_by_label("Customer id").fill("C-1")
-    page.get_by_role("button", name="Show").click()
+    page.get_by_role("button", name="Show", exact=True).click()
     page.locator("#for-you").get_by_role("button", name="Never show Tea one again").click()
     expect(page.locator("#for-you").get_by_role("link", name="Tea one")).to_have_count(0)
     page.get_by_role("button", name="Sign out").click()
@@ -77,7 +77,7 @@ def test_with_a_key_all_is_shown_until_sign_out(page: Page, writer: str) -> None
 def test_a_key_that_may_only_read_is_told_so(page: Page, reader: str) -> None:
     sign_in(page, reader)
     page.get_by_label("Customer id").fill("C-2")
-    page.get_by_role("button", name="Show").click()
+    page.get_by_role("button", name="Show", exact=True).click()
     page.locator("#for-you").get_by_role("button", name="More like Coffee one").click()
     expect(page.get_by_role("status")).to_contain_text("This key may only look")
     fold = page.locator("#for-you details")

@@ -10,7 +10,7 @@ import httpx
 import pytest
 from browsing import looking, names
 from homes import served
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 from processes import Service
 
 from serving.api import create_app
@@ -21,7 +21,7 @@ FOR_YOU, POPULAR, BOUGHT = "#for-you", "#popular", "#bought"
 
 def enter(page: Page, customer: str) -> None:
     page.get_by_label("Customer id").fill(customer)
-    page.get_by_role("button", name="Show").click()
+    page.get_by_role("button", name="Show", exact=True).click()
     expect(page.get_by_role("heading", level=2, name="One customer")).to_be_visible()
 
 
@@ -252,8 +252,12 @@ def test_without_a_model_the_page_says_why(browser: Browser) -> None:
 
 
 def test_what_takes_long_is_shown_as_loading(page: Page) -> None:
-    held = []
-    page.route("**/v1/popular*", held.append)
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    page.route("**/v1/popular*", hold)
     page.goto("/")
     expect(page.locator(f"{POPULAR} .skeleton")).to_have_count(4)
     held[0].continue_()
