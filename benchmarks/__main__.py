@@ -16,6 +16,7 @@ from benchmarks import (
     first_answer,
     groups,
     night,
+    pages,
     quality,
     reranking,
     scaling,
@@ -50,6 +51,7 @@ def main() -> None:
         parts.append(scaling.compare())
         parts.append(serving.compare(Path(folder) / "serving"))
         parts.append(exporting.compare(Path(folder) / "exporting"))
+        parts.append(pages.compare(Path(folder) / "pages"))
         parts.append(extraction.compare(Path(folder) / "extraction"))
         parts.append(first_answer.demo_shop(Path(folder) / "clone"))
     FIGURES.write_text("\n".join(parts))

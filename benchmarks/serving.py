@@ -72,13 +72,13 @@ def _of_size(size: int, folder: Path) -> Iterator[str]:
         ("ALS", plain, ""),
         ("ALS, filters", plain, FILTERS),
     ):
-        home = _home(folder / name.replace(" ", "-"), one)
-        (home / GENERATOR).write_text(GENERATE.format(paths=_paths(len(one.customers), query)))
-        with _serving(home, BENTO) as url:
-            found = _saturated(home, url)
-            half = _load(url, home, "--rps", str(int(found.rate * HALF)))
-        with _serving(home, BARE) as url:
-            bare = _saturated(home, url)
+        place = home(folder / name.replace(" ", "-"), one)
+        (place / GENERATOR).write_text(GENERATE.format(paths=_paths(len(one.customers), query)))
+        with served(place, BENTO) as url:
+            found = _saturated(place, url)
+            half = _load(url, place, "--rps", str(int(found.rate * HALF)))
+        with served(place, BARE) as url:
+            bare = _saturated(place, url)
         yield (
             f"| {size:,} | {name} | {found.rate:.0f} | {found.rate / bare.rate:.2f} | {found.median:.1f}"
             f" | {found.p99:.1f} | {half.median:.1f} | {half.p99:.1f} | {found.failed + half.failed} |\n"
@@ -97,7 +97,7 @@ def _asked_by_name(made: Bundle) -> Bundle:
     return replace(made, customers=texts(names))
 
 
-def _home(folder: Path, made: Bundle) -> Path:
+def home(folder: Path, made: Bundle) -> Path:
     """A home whose service goes on with a bundle though its registry holds none."""
     kept = folder / ".nightshelf" / "bundles"
     kept.mkdir(parents=True)
@@ -113,7 +113,8 @@ def _saturated(home: Path, url: str) -> Load:
 
 
 @contextmanager
-def _serving(home: Path, command: tuple[object, ...]) -> Iterator[str]:
+def served(home: Path, command: tuple[object, ...]) -> Iterator[str]:
+    """The address of a service of a home, once it answers."""
     (port,) = free_ports(1)
     env = os.environ | {
         "NIGHTSHELF_HOME": str(home),

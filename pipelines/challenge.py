@@ -20,12 +20,15 @@ from pipelines import (
     pinned,
     publish,
     registry,
+    shoppers,
     sweep,
     tracking,
 )
 from pipelines import evaluate as evaluation
+from pipelines.demo.planted import tastes
 from pipelines.gate import Settled
 from pipelines.night import Night
+from pipelines.settings import customer_key, settings
 from pipelines.split import Interactions, date_of
 from pipelines.sweep import Candidate, Chosen
 from pipelines.train import rules
@@ -33,6 +36,7 @@ from pipelines.train.bundle import factorised, learn, reopened
 from serving import bundle as bundles
 from serving.bundle import Array, Bundle
 from serving.errors import BundleError, NightshelfError
+from serving.overview import SHOPPERS
 from serving.recommender import BASELINES, learned
 from serving.registry import BUNDLE
 
@@ -102,6 +106,9 @@ def register(night: Night) -> dict[str, Any]:
     chosen = chosen_of(night)
     known, products, cut = pinned.known(night)
     bundle = publish.fit(night, known.until(cut.test), products, chosen)
+    judged = lake.read(pinned.own(night, lake.EVALUATION))
+    shown = {SHOPPERS: shoppers.telling(judged, known, products, cut, _planted(night))}
+    bundle = replace(bundle, manifest=bundle.manifest | shown)
     with tempfile.TemporaryDirectory() as beside:
         folder = bundles.save(bundle, Path(beside) / BUNDLE.name)
         version = registry.register(folder, night.run_id, publish.tags(night, chosen, bundle))
@@ -147,6 +154,12 @@ def _strength(night: Night, chosen: Chosen) -> float:
     tracking.client().log_dict(night.run_id, told, "business.json")
     tracking.log(night.run_id, metrics={"strength": strength})
     return strength
+
+
+def _planted(night: Night) -> dict[str, list[str]]:
+    """What the demo shop made its customers like; nothing of another shop's."""
+    demo = f"http://127.0.0.1:{settings().shop_port}"
+    return tastes(customer_key()) if night.source == "shop-api" and settings().shop_url == demo else {}
 
 
 def _components(bundle: Bundle, truth: Interactions, groups: Array) -> pa.Table:

@@ -91,6 +91,7 @@ def card(bundle: Bundle, product: int) -> Json:
         "category": text(bundle.category, product),
         "brand": text(bundle.brand, product),
         "price": None if np.isnan(price) else price,
+        "in_stock": bool(bundle.in_stock[product]),
     }
 
 

@@ -14,7 +14,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Match, Route
 from starlette.types import Scope
 
-from serving import changing, endpoints, metrics, openapi, pages, questions, reading
+from serving import changing, endpoints, metrics, openapi, overview, pages, questions, reading
+from serving.guard import Ring
 from serving.live import Live, Served
 from serving.openapi import template
 from serving.questions import Problem, Question
@@ -41,6 +42,9 @@ ROUTES: list[Row] = [
     ("POST", "/v1/events", questions.Events, changing.add_events),
     ("GET", "/v1/popular", questions.Popular, endpoints.popular),
     ("GET", "/v1/model", questions.Question, endpoints.model),
+    ("GET", "/v1/status", questions.Question, overview.status),
+    ("GET", "/v1/categories", questions.Categories, overview.categories),
+    ("GET", "/v1/shoppers", questions.Question, overview.shoppers),
     ("GET", "/users/{customer:path}/recommendations", questions.OfUser, endpoints.user_recommendations),
     ("GET", "/products/{product:path}/associations", questions.OfProduct, endpoints.associations),
     ("POST", "/reco", questions.Reco, endpoints.reco),
@@ -65,10 +69,10 @@ class Greedy(Route):
         return (found, more) if is_own else (Match.NONE, {})
 
 
-def create_app(live: Live, key: str) -> Starlette:
-    """The application that answers from `live`; key: the secret behind the pseudonyms."""
-    routes = [_route(live, key, *row) for row in ROUTES]
-    app = Starlette(routes=[*routes, *_pages(live)], exception_handlers={404: _not_found, 405: _wrong_method})
+def create_app(live: Live, key: str, ring: Ring | None = None) -> Starlette:
+    """The application that answers from `live`; key: the secret behind the pseudonyms; ring: of sign-in."""
+    routes = [_route(live, key, *row) for row in ROUTES] + pages.routes(openapi.document(ROUTES), ring)
+    app = Starlette(routes=routes, exception_handlers={404: _not_found, 405: _wrong_method})
     # A redirect would write the path, and the customer in it, into an address.
     app.router.redirect_slashes = False
     return app
@@ -111,32 +115,10 @@ def _cause(error: Exception) -> str:
 
 
 async def _not_found(request: Request, error: Exception) -> Response:
-    return JSONResponse(Problem(404, "not_found", "there is no such route; GET / lists them").body, 404)
+    return JSONResponse(Problem(404, "not_found", "there is no such route; GET /docs lists them").body, 404)
 
 
 async def _wrong_method(request: Request, error: Exception) -> Response:
     headers = error.headers if isinstance(error, HTTPException) else None
-    problem = Problem(405, "method_not_allowed", "the route has another method; GET / lists them")
+    problem = Problem(405, "method_not_allowed", "the route has another method; GET /docs lists them")
     return JSONResponse(problem.body, problem.status, headers)
-
-
-def _pages(live: Live) -> list[Route]:
-    document = openapi.document(ROUTES)
-    told, docs = JSONResponse(document), pages.docs(document)
-
-    async def index(request: Request) -> Response:
-        served = live.served
-        state = (
-            f"Version {served.version} of the model is live."
-            if served
-            else f"No model is live: {live.reason}."
-        )
-        return pages.index(document, state)
-
-    async def described(request: Request) -> Response:
-        return told
-
-    async def shown(request: Request) -> Response:
-        return docs
-
-    return [Route("/", index), Route("/docs", shown), Route("/v1/openapi.json", described)]

@@ -10,6 +10,7 @@ from serving.answers import Json
 from serving.bundle import Bundle
 from serving.cart import Cart, ranking_with
 from serving.live import Served
+from serving.overview import SHOPPERS
 from serving.questions import (
     History,
     Listing,
@@ -35,6 +36,7 @@ from serving.rules import starting_from
 OLDER_USER_ITEMS = 3
 OLDER_RECO_ITEMS = 5
 AT_ONCE = 8  # customers of a long answer between two looks at who else waits: some 20 ms
+UNTOLD = ("files", SHOPPERS)  # the latter has a route of its own
 
 
 def recommendations(served: Served, asked: Recommendations) -> Annotated[Json, shapes.Recommended]:
@@ -115,7 +117,7 @@ def popular(served: Served, asked: Popular) -> Annotated[Json, shapes.Trending]:
 
 def model(served: Served, asked: Question) -> Annotated[Json, shapes.About]:
     """What the serving model is: window, counts, metrics, verdict."""
-    told = {key: value for key, value in served.bundle.manifest.items() if key != "files"}
+    told = {key: value for key, value in served.bundle.manifest.items() if key not in UNTOLD}
     return answers.of(served, **told | {"verdict": served.verdict, "rules": served.shop.told(served.bundle)})
 
 

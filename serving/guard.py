@@ -9,13 +9,15 @@ from time import monotonic
 
 from starlette.types import Scope
 
-from serving import keys
+from serving import keys, session
 from serving.errors import NightshelfError
 from serving.keys import Key
 from serving.questions import Problem
 from serving.rate import Rate
 
-OPEN = ("/livez", "/readyz", "/healthz", "/", "/docs", "/v1/openapi.json")  # they tell nothing of the shop
+# They tell nothing of the shop.
+PAGES = ("/", "/docs", "/v1/openapi.json", "/pages/{file}", "/sign-in", "/sign-out")
+OPEN = ("/livez", "/readyz", "/healthz", *PAGES)
 LOOKS = 1.0  # seconds between looks at the file
 
 log = logging.getLogger(__name__)
@@ -103,11 +105,16 @@ def _entitled(known: list[Key], scope: Scope, route: str) -> Key:
 
 
 def _secret(scope: Scope) -> str | None:
+    """The key of a request, in its header or in the cookie of who signed in; raises Problem 403."""
     for name, value in scope["headers"]:
         if name == b"authorization":
             scheme, _, secret = value.decode("latin-1").partition(" ")
             return secret.strip() if scheme.lower() == "bearer" else None
-    return None
+    found = session.secret(scope)
+    if found is not None and not session.is_own(scope):
+        message = "a cookie counts on the service's own pages alone: send the key in a header"
+        raise Problem(403, "other_site", message)
+    return found
 
 
 def _stamp(file: Path) -> tuple[int, int] | None:

@@ -6,6 +6,7 @@ import re
 
 PHONE = re.compile(r"\+?[\d\s().\-]+")
 HIDDEN = "pseudonym:"  # begins a customer in rows as received who came without an own id
+TOLD = re.compile(rf"{HIDDEN}([0-9a-f]{{64}})")
 PHONE_DIGITS = range(10, 16)  # E.164 allows 15; ten is the shortest national number with its area
 
 
@@ -23,6 +24,12 @@ def normalise(customer: str) -> str:
 def pseudonym(customer: str, key: str) -> str:
     """The 64 hex digits that stand for a customer: HMAC-SHA256 over the normalised id."""
     return hidden(normalise(customer), key)
+
+
+def asked(customer: str, key: str) -> str:
+    """The pseudonym of a customer in a question, who may be named by it: `pseudonym:` and its 64 digits."""
+    found = TOLD.fullmatch(customer)
+    return found[1] if found else pseudonym(customer, key)
 
 
 def received(customer: str, key: str) -> str | None:

@@ -10,7 +10,6 @@ from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, Stri
 from pydantic_core import PydanticCustomError
 
 from serving import identity
-from serving.identity import pseudonym
 
 MOST = 100
 EARLIEST = dt.datetime(2000, 1, 1, tzinfo=dt.UTC)
@@ -19,7 +18,7 @@ AHEAD = dt.timedelta(minutes=1)  # by which a shop's clock may be before ours
 
 
 def _hidden(customer: str, info: ValidationInfo[str]) -> str:
-    return pseudonym(customer, info.context)
+    return identity.asked(customer, info.context)
 
 
 def _text(value: Any) -> Any:
@@ -75,7 +74,8 @@ def _past(time: dt.datetime) -> dt.datetime:
 Customer = Annotated[
     str,
     Field(
-        description="the shop's own id of a customer: a phone number in any format, or any text",
+        description="the shop's own id of a customer: a phone number in any format, or any text; or "
+        "`pseudonym:` and the 64 hex digits that stand for it",
         examples=["+79165396205"],
         json_schema_extra=_or("string", "number"),
     ),

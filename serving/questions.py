@@ -138,6 +138,12 @@ class Popular(Placed):
     )
 
 
+class Categories(Question):
+    """The categories of the catalogue."""
+
+    n: int = Field(MOST, ge=1, le=MOST_EVENTS)
+
+
 class OfUser(Question):
     """An older system's question about a customer."""
 

@@ -24,7 +24,8 @@ except NightshelfError as wrong:
     raise BentoMLException(str(wrong)) from None  # which BentoML shows as one line
 
 live = Live(changes=changes)
-app = create_app(live, settings.customer_key.get_secret_value())
+guard = Guard(settings.keys_path, settings.rate_limit)
+app = create_app(live, settings.customer_key.get_secret_value(), guard.ring)
 
 logging.getLogger("serving").setLevel(logging.INFO)
 
@@ -34,7 +35,7 @@ class EdgedService(Service[Any]):  # type: ignore[misc] # BentoML's SDK ships no
 
     def to_asgi(self, is_main: bool = True) -> Any:
         """The ASGI application of one worker."""
-        bento, guard = super().to_asgi(is_main), Guard(settings.keys_path, settings.rate_limit)
+        bento = super().to_asgi(is_main)
         edge = Edge(tracing.traced(app, settings), bento, app.routes, guard, settings)
         return shared(edge, settings.cors_origins)
 

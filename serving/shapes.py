@@ -50,6 +50,7 @@ class Card(Product):
     category: str | None = Field(examples=["Kitchen"])
     brand: str | None = Field(examples=["Nordlys"])
     price: float | None = Field(examples=[24.9])
+    in_stock: bool = Field(examples=[True])
 
 
 class Item(Card):
@@ -171,6 +172,64 @@ class About(BaseModel):
     counts: dict[str, Any]
     lanes: dict[str, Any]
     metrics: dict[str, Any]
+
+
+class Speed(Shape):
+    """How long answers took lately."""
+
+    seconds: float = Field(description="over how many", examples=[60.2])
+    answers: int = Field(description="how many, of all workers", examples=[1840])
+    p99_ms: float | None = Field(description="in which 99 % of them came; null of none", examples=[3.12])
+
+
+class Status(Shape):
+    """Who serves, and how fast."""
+
+    model: Version
+    as_of: str | None = Field(description="last day that it has seen", examples=["2026-11-21"])
+    window: dict[str, Any]
+    counts: dict[str, Any]
+    verdict: dict[str, Any] = Field(description="the gate's verdict and its reasons")
+    latency: Speed
+
+
+class Department(Shape):
+    """A category and how many products it has."""
+
+    category: str = Field(examples=["Kitchen"])
+    products: int = Field(examples=[120])
+
+
+class Categories(Shape):
+    """The categories of the catalogue."""
+
+    model: Version
+    items: list[Department]
+
+
+class Shopper(Shape):
+    """A telling customer; what was recommended at the cut, and what was bought from then on."""
+
+    kind: str = Field(examples=["loyal"])
+    customer: str = Field(description="may be asked about in place of an id", examples=["pseudonym:00ff"])
+    days: int = Field(description="with purchases, before the cut", examples=[11])
+    units: float = Field(description="bought on such a day, in the mean", examples=[4.5])
+    last_day: str = Field(description="of a purchase before the cut", examples=["2026-10-20"])
+    category: str | None = Field(description="most bought", examples=["Kitchen"])
+    share: float = Field(description="of the purchases that are of it", examples=[0.82])
+    planted: list[str] = Field(description="what a simulated shop made it like", examples=[["Kitchen"]])
+    recommended: list[Card]
+    bought: list[Card]
+
+
+class Shoppers(Shape):
+    """Customers on whom the settings of the model were tried, and the days between which they were."""
+
+    model: Version
+    cut: str | None = Field(description="last day that was learned from", examples=["2026-10-24"])
+    until: str | None = Field(description="last day of the purchases", examples=["2026-11-21"])
+    popular: list[Card] = Field(description="most bought lately, at the cut")
+    shoppers: list[Shopper]
 
 
 class Rating(Shape):

@@ -20,6 +20,7 @@ from pipelines.settings import customer_key, settings
 from serving import bundle as bundles
 from serving.errors import NightshelfError
 from serving.identity import normalise, pseudonym
+from serving.overview import SHOPPERS
 from serving.recommender import recommend
 from serving.registry import champion, download
 
@@ -145,6 +146,23 @@ def test_tastes_are_found(night, bundle, dirt):
     print(f"{len(shares)} places: {np.mean(shares):.3f} in the taste, by chance {np.mean(chance):.3f}")
     assert np.mean(chance) < 0.04
     assert np.mean(shares) > 0.4
+
+
+def test_shoppers_are_told_with_what_they_bought_after_the_cut(night, bundle, dirt, days):
+    told = bundle.manifest[SHOPPERS]
+    names = {pseudonym(phone, customer_key()): customer for customer, phone in enumerate(dirt.phones)}
+    cut, until = (dt.date.fromisoformat(told[name]) - SHOP.start for name in ("cut", "until"))
+    window = days[cut.days + 1 : until.days + 1]
+    assert {"once", "loyal", "bulk"} <= {one["kind"] for one in told[SHOPPERS]}
+    assert len(told["popular"]) == 10
+    for one in told[SHOPPERS]:
+        who = names[one["customer"]]
+        bought = {
+            SHOP.catalogue[p].id for day in window for p in day.products[day.customers[day.order] == who]
+        }
+        assert set() < {*one["bought"]} <= bought  # dirt takes some of them away
+        assert len(one["recommended"]) == 10
+        assert one["last_day"] <= told["cut"]
 
 
 def test_three_shapes_of_a_phone_are_one_customer_and_the_phone_stays_in_raw(night, bundle, dirt):

@@ -52,7 +52,9 @@ def core(bento: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_bento_holds_serving_and_nothing_else(bento: Path) -> None:
     inside = {path.relative_to(bento / "src") for path in (bento / "src").rglob("*") if path.is_file()}
-    own = {path.relative_to(PROJECT) for path in (PROJECT / "serving").rglob("*.py")}
+    files = [path for path in (PROJECT / "serving").rglob("*") if path.is_file() and path.suffix != ".pyc"]
+    own = {path.relative_to(PROJECT) for path in files}
+    assert {Path("serving/pages/style.css"), Path("serving/pages/storefront.js")} <= own
     assert inside - {Path("bentofile.yaml")} == own
 
 
@@ -84,6 +86,7 @@ def test_the_bento_serves_what_a_registry_over_http_holds(
             answer = httpx.get(f"{up.url}/v1/customers/{bundles.BORIS}/recommendations").json()
             assert answer["model"] == {"version": version}
             assert [item["product"] for item in answer["items"]][:2] == ["tea-1", "tea-2"]
+            assert status(f"{up.url}/pages/storefront.js") == 200
             registry.terminate()
             bundles.until(lambda: status(f"{uri}/health") == 0, 30)
             assert status(f"{up.url}/readyz") == 200

@@ -2,7 +2,7 @@
 
 import pytest
 
-from serving.identity import normalise, pseudonym
+from serving.identity import asked, normalise, pseudonym
 
 
 @pytest.mark.parametrize(
@@ -31,3 +31,10 @@ def test_a_pseudonym_is_the_hmac_of_rfc_2104() -> None:
     assert (
         pseudonym("79165396205", "key") == "6c703200a1be345915a5e8cb55e975a35092ee24fd706e9d34f39d532dc29f51"
     )
+
+
+def test_who_is_asked_about_may_be_named_by_the_pseudonym() -> None:
+    hidden = pseudonym("C-17", "key")
+    assert asked("C-17", "key") == asked(f"pseudonym:{hidden}", "key") == hidden
+    for other in (hidden, f"pseudonym:{hidden[:-1]}", f"pseudonym:{hidden.upper()}", f" pseudonym:{hidden}"):
+        assert asked(other, "key") not in (hidden, hidden[:-1])  # a customer of that name, whoever that is

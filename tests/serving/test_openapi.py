@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import bundles
-import httpx
 import numpy as np
 import pytest
 from clients import Client
@@ -15,12 +14,13 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 from stores import changes
 
-from serving import openapi, pages
+from serving import openapi
 from serving.api import ROUTES, create_app
 from serving.bundle import texts
 from serving.live import Live, Served
+from serving.pages import docs
 
-OPERATIONS = pages.operations(DOCUMENT)
+OPERATIONS = docs.operations(DOCUMENT)
 NAMED = [str(number) for number in range(10017, 10024)]
 
 
@@ -43,7 +43,7 @@ def operation_id(operation: tuple[str, str, dict[str, Any]]) -> str:
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=operation_id)
 def test_every_example_is_answered(operation: tuple[str, str, dict[str, Any]], kitchen: Client) -> None:
-    method, address, body = pages.request(*operation)
+    method, address, body = docs.request(*operation)
     response = kitchen.request(method, address, json=body)  # which holds the answer to the document
     assert response.status_code == 200, response.text
     assert response.headers["Nightshelf-Model-Version"] == "12"
@@ -99,29 +99,6 @@ def test_what_a_url_cannot_say_is_no_parameter() -> None:
     for *_, told in OPERATIONS:
         for parameter in told["parameters"]:
             assert "null" not in str(parameter["schema"])
-
-
-def test_the_routes_page_tells_all_and_loads_nothing(client: Client) -> None:
-    page = client.get("/docs")
-    for method, path, told in OPERATIONS:
-        assert f"<code>{method} {path}</code>" in page.text
-        assert all(f"<code>{name}</code>" in page.text for name in pages.fields(told))
-    assert_strict(page)
-    assert_strict(client.get("/"))
-
-
-def assert_strict(page: httpx.Response) -> None:
-    """Holds a page to a policy under which nothing is loaded, framed, sent or run."""
-    policy = page.headers["Content-Security-Policy"]
-    assert policy.startswith("default-src 'none'; style-src 'sha256-")
-    assert "unsafe" not in policy
-    for directive in ("base-uri 'none'", "form-action 'none'", "frame-ancestors 'none'"):
-        assert directive in policy
-    assert pages.STYLE in page.text  # of which the policy has the hash
-    outside = page.text.replace("http://127.0.0.1:3000", "")
-    assert not [word for word in ("http:", "https:", "src=", "<script", "@import", "url(") if word in outside]
-    assert page.headers["Referrer-Policy"] == "no-referrer"
-    assert page.headers["X-Frame-Options"] == "DENY"
 
 
 def test_the_docs_name_every_status() -> None:

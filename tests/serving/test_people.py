@@ -70,6 +70,7 @@ def test_a_history_tells_the_products(client: Client) -> None:
                 "category": "coffee",
                 "brand": "Acme",
                 "price": 9.5,
+                "in_stock": True,
                 "orders": 3,
                 "last_day": str(LAST_DAY),
             }

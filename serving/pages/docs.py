@@ -1,7 +1,5 @@
-"""The pages for people: what is live, and how each route is asked. They load nothing from anywhere."""
+"""The page that tells how each route is asked."""
 
-import base64
-import hashlib
 import json
 import re
 from html import escape
@@ -11,51 +9,20 @@ from urllib.parse import quote, urlencode
 from starlette.responses import HTMLResponse
 
 from serving.openapi import REFUSALS
+from serving.pages.frame import page
 
 Json = dict[str, Any]
 
 CODE = re.compile("`([^`]+)`")
-STYLE = """
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }
-td { padding: .2rem .8rem .2rem 0; vertical-align: top; }
-pre { background: #f4f4f4; padding: .8rem; overflow: auto; } section { margin-top: 3rem; }
-"""
-STYLE_HASH = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
-HEADERS = {
-    "Content-Security-Policy": f"default-src 'none'; style-src 'sha256-{STYLE_HASH}'; base-uri 'none'; "
-    "form-action 'none'; frame-ancestors 'none'",
-    "Referrer-Policy": "no-referrer",
-    "X-Frame-Options": "DENY",
-}
-PAGE = """<!doctype html>
-<html lang="en">
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width">
-<title>{title}</title>
-<style>{style}</style>
-<h1>{title}</h1>
-{body}
-</html>
-"""
-
-
-def index(document: Json, state: str) -> HTMLResponse:
-    """What is live, and the routes."""
-    rows = "".join(
-        f'<tr><td>{method}<td><a href="docs#{told["operationId"]}"><code>{escape(path)}</code></a>'
-        f"<td>{_text(told['summary'])}"
-        for method, path, told in operations(document)
-    )
-    links = " ".join(
-        f'<a href="{link}">{link}</a>' for link in ("docs", "v1/openapi.json", "livez", "readyz", "metrics")
-    )
-    return _page("Nightshelf", f"<p>{escape(state)}</p><table>{rows}</table><p>{links}</p>")
 
 
 def docs(document: Json) -> HTMLResponse:
-    """Every route with its parameters, an example and what it answers."""
+    """Every route in one table, then each with its parameters, an example and what it answers."""
     about = f'<p>{escape(document["info"]["description"])} <a href="v1/openapi.json">OpenAPI document</a></p>'
-    return _page("Nightshelf: the routes", about + "".join(map(_section, operations(document))))
+    rows = "".join(map(_row, operations(document)))
+    sections = "".join(map(_section, operations(document)))
+    body = f'<main id="content" class="docs"><h1>The routes</h1>{about}<table>{rows}</table>{sections}</main>'
+    return page("Nightshelf: the routes", body)
 
 
 def operations(document: Json) -> list[tuple[str, str, Json]]:
@@ -91,6 +58,12 @@ def request(method: str, path: str, operation: Json) -> tuple[str, str, Any]:
     )
 
 
+def _row(operation: tuple[str, str, Json]) -> str:
+    method, path, told = operation
+    link = f'<a href="#{told["operationId"]}"><code>{escape(path)}</code></a>'
+    return f"<tr><td>{method}<td>{link}<td>{_text(told['summary'])}"
+
+
 def _section(operation: tuple[str, str, Json]) -> str:
     method, path, told = operation
     parameters = "".join(_parameter(name, schema) for name, schema in fields(told).items())
@@ -102,9 +75,14 @@ def _section(operation: tuple[str, str, Json]) -> str:
     return (
         f'<section id="{told["operationId"]}"><h2><code>{method} {escape(path)}</code></h2>'
         f"<p>{_text(told['summary'])} {_text(told['description'])}</p>"
-        f"<table>{parameters}</table><pre>{escape(_curl(*request(method, path, told)))}</pre>"
-        f"<pre>{escape(answer)}</pre><table>{answers}</table></section>"
+        f"<table>{parameters}</table>{_code('curl', _curl(*request(method, path, told)))}"
+        f"{_code('Answer', answer)}<table>{answers}</table></section>"
     )
+
+
+def _code(label: str, text: str) -> str:
+    """A text as it is, which a keyboard can scroll."""
+    return f'<pre tabindex="0" role="group" aria-label="{label}">{escape(text)}</pre>'
 
 
 def _parameter(name: str, schema: Json) -> str:
@@ -130,7 +108,3 @@ def _text(said: str) -> str:
 def _media(told: Json) -> Json:
     media: Json = told["content"]["application/json"]
     return media
-
-
-def _page(title: str, body: str) -> HTMLResponse:
-    return HTMLResponse(PAGE.format(title=title, style=STYLE, body=body), headers=HEADERS)

@@ -1,0 +1,28 @@
+"""What the demo shop planted in its customers, for a night that shows some of them."""
+
+import datetime as dt
+
+from pipelines.demo.catalogue import STYLES
+from pipelines.demo.dirt import Dirt
+from pipelines.demo.shop import Shop
+from pipelines.demo.words import CATEGORIES
+from serving.identity import pseudonym
+
+Tastes = dict[str, list[str]]
+
+
+def tastes(key: str) -> Tastes:
+    """The favourite departments of every customer, by pseudonym; key: the secret behind those.
+
+    They are the same whenever the shop began.
+    """
+    shop = Shop(start=dt.date.min)
+    return {
+        pseudonym(phone, key): [_department(cluster) for cluster in favourites if cluster >= 0]
+        for phone, favourites in zip(Dirt(shop).phones, shop.truth.favourites.tolist(), strict=True)
+    }
+
+
+def _department(cluster: int) -> str:
+    category = CATEGORIES[cluster // STYLES]
+    return f"{category.name} ({category.styles[cluster % STYLES].nouns[0]})"

@@ -1,0 +1,58 @@
+"""What axe-core finds wrong with the pages: nothing, in the light and in the dark."""
+
+import bundles
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from browsing import looking, names
+from playwright.sync_api import Browser, Page, expect
+from processes import Service
+
+
+def guest(page: Page) -> None:
+    page.goto("/")
+    names(page, "#popular")
+    page.locator("#popular").get_by_role("button", name="Add Coffee one to the cart").click()
+    expect(page.locator("#for-you")).to_contain_text("With 1 product in the cart")
+    page.locator("#for-you summary").click()
+
+
+def shopper(page: Page) -> None:
+    page.goto("/")
+    page.get_by_role("button", name="Loyal to coffee").click()
+    page.locator("#status summary").click()
+
+
+def entered(page: Page) -> None:
+    page.goto("/")
+    page.get_by_label("Customer id").fill(bundles.BORIS)
+    page.get_by_role("button", name="Show", exact=True).click()
+    page.get_by_label("In stock only").uncheck()
+    page.wait_for_selector("#for-you .out")
+
+
+def product(page: Page) -> None:
+    page.goto("/#/p/coffee-1")
+    page.wait_for_selector(".columns.two .reason")
+
+
+def failing(page: Page) -> None:
+    page.route("**/v1/**", lambda route: route.abort())
+    page.goto("/")
+    page.wait_for_selector("#popular [role=alert]")
+
+
+def routes(page: Page) -> None:
+    page.goto("/docs")
+
+
+def sign_in(page: Page) -> None:
+    page.goto("/sign-in")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("state", [guest, shopper, entered, product, failing, routes, sign_in])
+def test_axe_finds_nothing(browser: Browser, up: Service, scheme: str, state: object) -> None:
+    with looking(browser, up.url, color_scheme=scheme, reduced_motion="reduce") as page:
+        state(page)
+        found = Axe().run(page).response["violations"]
+        assert [(one["id"], [node["html"] for node in one["nodes"]]) for one in found] == []

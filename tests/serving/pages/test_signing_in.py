@@ -1,0 +1,99 @@
+"""Sign-in in a browser, on a real service that asks for keys."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from browsing import looking, names, serving
+from playwright.sync_api import Browser, Page, expect
+from processes import Service
+from shoppers import telling
+
+from serving import keys
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("home")
+
+
+@pytest.fixture(scope="module")
+def reader(home: Path) -> str:
+    return keys.add(home / "keys", "reader", "read")
+
+
+@pytest.fixture(scope="module")
+def writer(home: Path, reader: str) -> str:
+    return keys.add(home / "keys", "writer", "write")
+
+
+@pytest.fixture(scope="module")
+def up(browser: Browser, home: Path, writer: str) -> Iterator[Service]:
+    with serving(home, telling()) as found:
+        yield found
+
+
+def sign_in(page: Page, key: str) -> None:
+    page.goto("/sign-in")
+    page.get_by_label("Key").fill(key)
+    page.get_by_role("button", name="Sign in").click()
+
+
+def test_without_a_key_the_storefront_shows_nobody_and_leads_to_sign_in(page: Page) -> None:
+    seen = []
+    page.on("response", lambda response: seen.append((response.status, "/v1/" in response.url)))
+    page.goto("/")
+    page.wait_for_url("**/sign-in")
+    assert {status for status, asks in seen if asks} == {401}
+    assert page.locator(".card, #shoppers").count() == 0
+
+
+def test_a_wrong_key_is_said_to_be_wrong(page: Page) -> None:
+    sign_in(page, "no such key")
+    expect(page.get_by_role("alert")).to_contain_text("No such key is known")
+    expect(page.get_by_label("Key")).to_have_value("")
+    assert page.context.cookies() == []
+
+
+def test_with_a_key_all_is_shown_until_sign_out(page: Page, writer: str) -> None:
+    sign_in(page, writer)
+    names(page, "#for-you")
+    expect(page.locator("#status")).to_contain_text("Version 7")
+    (cookie,) = page.context.cookies()
+    assert (cookie["value"], cookie["httpOnly"], cookie["sameSite"]) == (writer, True, "Strict")
+    assert cookie["expires"] == -1  # it ends with the browser
+    assert page.evaluate("document.cookie") == ""
+    page.get_by_label("Customer id").fill("C-1")
+    page.get_by_role("button", name="Show", exact=True).click()
+    page.locator("#for-you").get_by_role("button", name="Never show Tea one again").click()
+    expect(page.locator("#for-you").get_by_role("link", name="Tea one")).to_have_count(0)
+    page.get_by_role("button", name="Sign out").click()
+    page.wait_for_url("**/sign-in")
+    assert page.context.cookies() == []
+    page.goto("/")
+    page.wait_for_url("**/sign-in")
+
+
+def test_a_key_that_may_only_read_is_told_so(page: Page, reader: str) -> None:
+    sign_in(page, reader)
+    page.get_by_label("Customer id").fill("C-2")
+    page.get_by_role("button", name="Show", exact=True).click()
+    page.locator("#for-you").get_by_role("button", name="More like Coffee one").click()
+    expect(page.get_by_role("status")).to_contain_text("This key may only look")
+    fold = page.locator("#for-you details")
+    fold.locator("summary").click()
+    expect(fold).to_contain_text("-H 'Authorization: Bearer KEY'")
+    assert reader not in page.content()
+
+
+def test_another_site_can_do_nothing_with_the_cookie(browser: Browser, up: Service, writer: str) -> None:
+    with looking(browser, up.url) as page:
+        sign_in(page, writer)
+        names(page, "#for-you")
+        event = {"customer": "C-3", "product": "tea-1", "kind": "view"}
+        own = page.request.post("/v1/events", data=event, headers={"Origin": up.url})
+        other = page.request.post("/v1/events", data=event, headers={"Origin": "http://elsewhere.example"})
+        nowhere = page.request.post("/v1/events", data=event)
+        assert [own.status, other.status, nowhere.status] == [200, 403, 403]
+        forged = page.request.post("/sign-out", headers={"Origin": "http://elsewhere.example"})
+        assert forged.status == 403
