@@ -35,7 +35,7 @@ from serving.rules import starting_from
 
 OLDER_USER_ITEMS = 3
 OLDER_RECO_ITEMS = 5
-AT_ONCE = 8  # customers of a long answer between two looks at who else waits: some 20 ms
+AT_ONCE = 8  # customers of a long answer between two looks at who else waits
 UNTOLD = ("files", SHOPPERS)  # the latter has a route of its own
 
 

@@ -64,6 +64,16 @@ def test_the_bento_asks_for_the_core_packages(bento: Path) -> None:
     assert {*wanted} == {*project["dependencies"], f"bentoml=={metadata.version('bentoml')}"}
 
 
+def test_a_container_of_the_bento_runs_as_nobody_special(store: Path, tmp_path: Path) -> None:
+    file = tmp_path / "Dockerfile"
+    code = "import bentoml, sys; bentoml.container.get_containerfile('nightshelf:latest', sys.argv[1])"
+    run(BIN / "python", "-c", code, file, **environment(store))
+    lines = file.read_text().splitlines()
+    assert [line for line in lines if line.startswith("USER ")][-1] == "USER bentoml"
+    (uid,) = (line.partition("=")[2] for line in lines if line.startswith("ARG BENTO_USER_UID="))
+    assert int(uid) >= 1000
+
+
 def test_the_core_packages_hold_no_spark_and_no_airflow(core: Path) -> None:
     listed = run(BIN / "uv", "pip", "list", "--quiet", "--python", core / "python").splitlines()
     names = {line.split()[0] for line in listed}
