@@ -78,7 +78,8 @@ def begin(
     found = _source(night)
     if not as_of:
         night = night.model_copy(update={"as_of": found.last_day(pulls.since(found))})
-    run = tracking.begin(f"{tracking.NIGHT}{night.as_of}", night.model_dump(mode="json", exclude={"run_id", "path"}))
+    told = night.model_dump(mode="json", exclude={"run_id", "path"})
+    run = tracking.begin(f"{tracking.NIGHT}{night.as_of}", told)
     return night.model_copy(update={"run_id": run})
 
 
@@ -220,7 +221,7 @@ def report(night: Night) -> dict[str, str]:
     """Where the night's report is shown; it is written of a night that was stopped, too."""
     from pipelines.nightreport import step
 
-    return {"page": step.write(night, _source(night).name)}
+    return {"page": step.write(night)}
 
 
 def fail(night: Night, reason: str) -> None:

@@ -83,7 +83,8 @@ class Settings(ServingSettings):
         "", description="address of the service that the night report asks; empty: HOST and SERVING_PORT"
     )
     service_key: SecretStr = Field(
-        SecretStr(""), description="key of the service that the night report asks with, if it has keys (secret)"
+        SecretStr(""),
+        description="key of the service, if it has keys, that the night report asks with (secret)",
     )
     demo_start: dt.date | None = Field(None, description="first day of the demo shop; empty: 60 days ago")
 

@@ -3,7 +3,7 @@
 import inspect
 import logging
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -58,10 +58,11 @@ class Greedy(Route):
         return (found, more) if found == Match.FULL else (Match.NONE, {})
 
 
-def create_app(live: Live, key: str) -> Starlette:
-    """The application that answers from `live`; key: the secret behind the pseudonyms."""
+def create_app(live: Live, key: str, others: Sequence[Route] = ()) -> Starlette:
+    """The application that answers from `live`; key: the secret behind the pseudonyms; others: more pages."""
     routes = [_route(live, key, *row) for row in ROUTES]
-    app = Starlette(routes=[*routes, *_pages(live)], exception_handlers={404: _not_found, 405: _wrong_method})
+    routes += [*_pages(live), *others]
+    app = Starlette(routes=routes, exception_handlers={404: _not_found, 405: _wrong_method})
     # A redirect would write the path, and the customer in it, into an address.
     app.router.redirect_slashes = False
     return app

@@ -7,7 +7,7 @@ import bentoml
 from bentoml import Service
 from bentoml.exceptions import BentoMLException
 
-from serving import keys, native, questions, tracing
+from serving import keys, native, nights, questions, tracing
 from serving.api import MANY, create_app
 from serving.changes import Changes
 from serving.edge import Edge, shared
@@ -24,7 +24,7 @@ except NightshelfError as wrong:
     raise BentoMLException(str(wrong)) from None  # which BentoML shows as one line
 
 live = Live(changes=changes)
-app = create_app(live, settings.customer_key.get_secret_value())
+app = create_app(live, settings.customer_key.get_secret_value(), nights.routes(settings.nights))
 
 logging.getLogger("serving").setLevel(logging.INFO)
 

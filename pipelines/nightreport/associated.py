@@ -21,7 +21,7 @@ Pair = tuple[str, str]
 
 @dataclass(frozen=True)
 class Rule:
-    """Who has the first product in a basket has the second in it too; before: how often at the last version."""
+    """Who has the first product in a basket has the second too; before: the confidence that was served."""
 
     first: str
     second: str
@@ -33,7 +33,9 @@ class Rule:
     @property
     def told(self) -> str:
         """The rule in words."""
-        return f"in {self.confidence:.0%} of baskets with it, lift {self.lift:,.1f}, seen {self.baskets:,} times"
+        before = "" if self.before is None else f", before in {100 * self.before:.0f} %"
+        share = f"in {100 * self.confidence:.0f} % of baskets with it{before}"
+        return f"{share}, lift {self.lift:,.1f}, seen {self.baskets:,} times"
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,7 @@ class Associations:
 
     sentence: str
     counts: list[tuple[str, Figure]]
+    against: str
     top: list[Rule]
     new: list[Rule]
     gone: list[Rule]
@@ -64,13 +67,20 @@ def associations(record: Record) -> Associations:
     top = sorted(_each_once(found).values(), key=lambda rule: (-rule.lift, -rule.baskets))[:MOST]
     new = _most(rule for pair, rule in found.items() if pair not in then) if then else []
     gone = _most(rule for pair, rule in then.items() if pair not in found)
-    counted = {"rules": "rules", "of_two_products": "of two products", "baskets_too_large": "baskets too large"}
+    moved = _moved(found, then)
+    counted = {
+        "rules": "rules",
+        "of_two_products": "of two products",
+        "baskets_too_large": "baskets too large",
+    }
     counts = [(said, figure) for name, said in counted.items() if (figure := count(record.metrics, name))]
-    return Associations(_sentence(found, then, against), counts, top, new, gone, _moved(found, then))
+    return Associations(
+        _sentence(found, then, against), counts, against if then else "", top, new, gone, moved
+    )
 
 
 def _nothing(why: str) -> Associations:
-    return Associations(why, [], [], [], [], [])
+    return Associations(why, [], "", [], [], [], [])
 
 
 def _complements(rows: pa.Table, names: dict[str, str]) -> dict[Pair, Rule]:
@@ -133,9 +143,10 @@ def _sentence(found: dict[Pair, Rule], then: dict[Pair, Rule], against: str) -> 
     if not found:
         return "No two products were found to go together."
     best = max(found.values(), key=lambda rule: (rule.lift, rule.baskets))
-    told = f"{many(len(found), 'rule')} say what goes with a product; the strongest joins {best.first} and {best.second}"
+    told = f"{many(len(found), 'rule')} tell what goes with a product beyond what the same customers like"
+    told += f"; the strongest joins {best.first} and {best.second}"
     if not against:
-        return f"{told}, and no version served before."
+        return f"{told}, and no version served before to compare them with."
     if not then:
         return f"{told}; version {against}, which served before, tells of none."
     new, gone = len(found.keys() - then.keys()), len(then.keys() - found.keys())

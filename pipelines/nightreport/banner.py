@@ -5,8 +5,8 @@ from typing import Any
 
 from mlflow.entities import Run
 
+from pipelines import evaluate as evaluation
 from pipelines.nightreport import records
-from pipelines.nightreport.figures import many
 from pipelines.nightreport.records import SERVES
 
 ICONS = {"FIRST": "◆", "PROMOTED": "▲", "REFUSED": "○", "STOPPED": "✕", "UNFINISHED": "…"}
@@ -45,13 +45,19 @@ def banner(run: Run, serving: str = "") -> Banner:
 def _decided(run: Run, word: str) -> str:
     version, before = run.data.tags.get("version", "?"), run.data.tags.get("against", "")
     reasons = records.reasons(run)
+    met = f"it met all {len(reasons)} conditions{_worth(run)}"
     if word == "FIRST":
-        return f"Version {version} is the first model and serves: it met {many(len(reasons), 'condition')}."
+        return f"Version {version} is the first model and serves: {met}."
     if word == "PROMOTED":
-        return f"Version {version} took the place of version {before}: it met all {len(reasons)} conditions."
+        return f"Version {version} took the place of version {before}: {met}."
     others = f", and {len(reasons) - 1} more" if len(reasons) > 1 else ""
     serves = f"version {before} serves on" if before else "none serves yet"
     return f"Version {version} was refused and {serves}: {''.join(reasons[:1])}{others}."
+
+
+def _worth(run: Run) -> str:
+    found = run.data.metrics.get(evaluation.flat_name(evaluation.NDCG, "for-you"))
+    return "" if found is None else f", with NDCG@10 {found:.3f} in for-you"
 
 
 def _stopped(run: Run, serving: str) -> Banner:

@@ -50,9 +50,10 @@ class Expectations:
     severities: list[Severity]
 
 
-def expectations(record: Record, source: str) -> Expectations:
+def expectations(record: Record) -> Expectations:
     """The expectations of a night, from what validation kept of it and of the nights before."""
-    found = list(islice(history.nights(source, record.night.as_of), NIGHTS))
+    source = record.tags.get(history.SOURCE, "")
+    found = list(islice(history.nights(source, record.night.as_of), NIGHTS)) if source else []
     if not found or found[0]["run"][0].as_py() != record.night.run_id:
         return Expectations("Nothing was held against its bounds: the night did not come that far.", [])
     nights = [_by_severity(one) for one in reversed(found)]

@@ -61,7 +61,7 @@ def percent(part: float, whole: float) -> str:
     found = 100 * part / whole
     if 0 < found < 0.1:
         return "under 0.1 %"
-    return f"{found:.1f} %" if found < 10 or found > 99 and part < whole else f"{found:.0f} %"
+    return f"{found:.1f} %" if found < 10 or (found > 99 and part < whole) else f"{found:.0f} %"
 
 
 def listed(said: list[str]) -> str:

@@ -1,6 +1,6 @@
 """How good challenger, champion and baselines are, with intervals, by lane and by group of customers."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
@@ -29,12 +29,12 @@ class Measured:
     low: float
     high: float
     mean: float
-    bar: Markup = Markup("")
+    bar: Markup | str = ""
 
     @property
     def between(self) -> str:
         """The interval in words."""
-        return f"{self.low:.3f} to {self.high:.3f}"
+        return f"{self.low:.3f} – {self.high:.3f}"
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,9 @@ def _group(record: Record, rows: pa.Table, lane: str, name: str) -> Group:
     return Group(name, max(map(len, values.values()), default=0), measured)
 
 
-def _measured(record: Record, model: str, lane: str, group: str, values: "np.typing.NDArray[np.float64]") -> Measured:
+def _measured(
+    record: Record, model: str, lane: str, group: str, values: "np.typing.NDArray[np.float64]"
+) -> Measured:
     settings = sweep.load().evaluation.model_copy(update={"resamples": RESAMPLES})
     low, high = paired.interval(values, settings)
     mean = float(values.mean())
@@ -126,10 +128,12 @@ def _with_bar(one: Measured, scale: svg.Scale) -> Measured:
     parts = [
         svg.line((scale(0), middle), (scale(scale.high), middle), "guide"),
         svg.rect(low, middle - 3, high - low, 6, f"interval {kind}"),
-        svg.mark(SHAPES[one.model], (scale(one.mean), middle), kind, f"{one.model}: {one.mean:.4f}, {one.between}"),
+        svg.mark(
+            SHAPES[one.model], (scale(one.mean), middle), kind, f"{one.model}: {one.mean:.4f}, {one.between}"
+        ),
     ]
-    label = f"{one.model}: NDCG@10 {one.mean:.3f}, between {one.between}"
-    return Measured(one.model, one.figure, one.low, one.high, one.mean, svg.drawing(HEIGHT, label, parts))
+    label = f"{one.model}: NDCG@10 {one.mean:.3f}, {one.between}"
+    return replace(one, bar=svg.drawing(HEIGHT, label, parts))
 
 
 def _legend(model: str) -> Markup:
@@ -142,18 +146,27 @@ def _legend(model: str) -> Markup:
 def _sentence(record: Record) -> str:
     days = sweep.load().evaluation.horizon_days
     window = f"the last {days} days, which no model had seen"
-    kept = {"the sweep's": "the sweep's choice", "the champion's": "the champion's settings on tonight's data"}
+    kept = {
+        "the sweep's": "the sweep's choice",
+        "the champion's": "the champion's settings on tonight's data",
+    }
     challenger = kept.get(record.tags.get("settings", ""), "what the sweep chose")
     return f"All models were asked about {window}; the challenger is {challenger}."
 
 
 def _lane_sentence(record: Record, lane: str, everyone: Group) -> str:
     own = next(one for one in everyone.models if one.model == gate.CHALLENGER)
-    best = max((one for one in everyone.models if one.model in BASELINES), key=lambda one: one.mean, default=None)
+    best = max(
+        (one for one in everyone.models if one.model in BASELINES), key=lambda one: one.mean, default=None
+    )
     told = f"The challenger has NDCG@10 {own.figure} over {many(everyone.customers, 'customer')}"
     others = [(name, _against(record, name, lane)) for name in (best.model if best else "", gate.CHAMPION)]
-    words = [f"{found} {name}" for name, found in others if found]
+    words = [f"{found} {_the(name)}" for name, found in others if found]
     return f"{told}: {' and '.join(words)}." if words else f"{told}."
+
+
+def _the(model: str) -> str:
+    return "the champion's settings" if model == gate.CHAMPION else model
 
 
 def _against(record: Record, model: str, lane: str) -> str:
@@ -162,6 +175,8 @@ def _against(record: Record, model: str, lane: str) -> str:
     if not found:
         return ""
     gain, low, high = (found[name] for name in ("mean", "low", "high"))
+    if low == high == 0:
+        return "the same as"
     if low <= 0 <= high:
-        return f"neither surely better nor worse ({gain:+.3f}, {low:+.3f} to {high:+.3f}) than"
+        return f"neither surely better nor surely worse ({gain:+.3f}, {low:+.3f} to {high:+.3f}) than"
     return f"surely {'better' if gain > 0 else 'worse'} ({gain:+.3f}, {low:+.3f} to {high:+.3f}) than"

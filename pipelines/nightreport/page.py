@@ -50,26 +50,32 @@ class Listed:
     written: bool
 
 
-def night(
-    record: Record, source: str, nights: list[Run], asked: served.Answers | str, serving: str, mlflow: str
-) -> str:
-    """The report of a night. nights: the last ones; serving: the version that serves; mlflow: the run's page."""
-    return _templates().get_template("night.html").render(
-        night=record.night,
-        started=dt.datetime.fromtimestamp(record.run.info.start_time / 1000, dt.UTC),
-        mlflow=mlflow,
-        contents=CONTENTS,
-        lanes=LANES,
-        banner=banner.banner(record.run, serving),
-        conditions=banner.conditions(record.decision),
-        stages=stages.stages(record),
-        waterfall=waterfall.waterfall(record),
-        expectations=expected.expectations(record, source),
-        models_found=models.models(record),
-        sweep=tried.sweep(record),
-        associations=associated.associations(record),
-        served=served.served(record, asked),
-        trend=trends.trend(nights),
+def night(record: Record, nights: list[Run], asked: served.Answers | str, serving: str, mlflow: str) -> str:
+    """The report of a night.
+
+    nights: the last ones; asked: as `served.ask` tells; serving: the version that serves by now; mlflow:
+    where the run is shown.
+    """
+    return (
+        _templates()
+        .get_template("night.html")
+        .render(
+            night=record.night,
+            started=dt.datetime.fromtimestamp(record.run.info.start_time / 1000, dt.UTC),
+            mlflow=mlflow,
+            contents=CONTENTS,
+            lanes=LANES,
+            banner=banner.banner(record.run, serving),
+            conditions=banner.conditions(record.decision),
+            stages=stages.stages(record),
+            waterfall=waterfall.waterfall(record),
+            expectations=expected.expectations(record),
+            models_found=models.models(record),
+            sweep=tried.sweep(record),
+            associations=associated.associations(record),
+            served=served.served(record, asked),
+            trend=trends.trend(nights),
+        )
     )
 
 

@@ -50,7 +50,8 @@ def read(night: Night) -> Record:
     run = client().get_run(night.run_id)
     there = {one.path for one in client().list_artifacts(night.run_id)}
     decision, evaluation = (
-        _artifact(night.run_id, name) if name in there else {} for name in ("decision.json", "evaluation.json")
+        _artifact(night.run_id, name) if name in there else {}
+        for name in ("decision.json", "evaluation.json")
     )
     return Record(night, run, tracking.children(night.run_id), decision, evaluation)
 

@@ -108,7 +108,8 @@ def _live(record: Record) -> str:
     worth = record.metrics.get("live_ndcg_at_10_for_you")
     if customers is None or worth is None:
         return "."
-    return f"; on the orders since it was fitted the champion had NDCG@10 {worth:.3f} over {customers} customers."
+    told = f"NDCG@10 {worth:.3f} over {customers} customers"
+    return f"; on the orders since it was fitted the champion had {told}."
 
 
 def _said(lane: str) -> str:

@@ -1,13 +1,14 @@
 """The steps of the night: how long each took, and how much came out of it."""
 
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 
 from markupsafe import Markup
 
 from pipelines import tracking
 from pipelines.nightreport import records, svg
 from pipelines.nightreport.figures import Figure, count, duration, many, took
-from pipelines.nightreport.records import STEPS, Record
+from pipelines.nightreport.records import SERVES, STEPS, Record
 
 # What a step made, and the metric that counts it.
 MADE = {
@@ -17,8 +18,14 @@ MADE = {
     "live": ("customers asked", "live_customers_for_you"),
     "rules": ("rules", "rules"),
     "evaluate": ("customers judged", "customers_for_you"),
-    "publish": ("", ""),
     "smoke": ("answers", "smoke_answers"),
+}
+
+# And of those that count nothing, what they came to.
+SAYS: dict[str, Callable[[Mapping[str, str]], str]] = {
+    "register": lambda tags: f"version {tags.get('version', '')}",
+    "gate": lambda tags: tags.get("verdict", "").lower(),
+    "publish": lambda tags: "nothing moved" if tags.get("verdict") not in SERVES else "the champion moved",
 }
 
 
@@ -32,7 +39,7 @@ class Stage:
     took: Figure | str = ""
     made: Figure | str = ""
     unit: str = ""
-    bar: Markup = Markup("")
+    bar: Markup | str = ""
 
 
 @dataclass(frozen=True)
@@ -58,8 +65,8 @@ def _stage(record: Record, name: str) -> Stage:
     made = count(record.metrics, metric)
     if spent is None:
         return Stage(name, "stopped" if records.stopped_at(record.run) == name else "not reached")
-    if name in ("register", "gate"):
-        return Stage(name, "done", spent.value, spent, *_told(record, name))
+    if name in SAYS:
+        return Stage(name, "done", spent.value, spent, SAYS[name](record.tags))
     return Stage(name, "done", spent.value, spent, made or "", unit if made else "")
 
 
@@ -67,22 +74,16 @@ def _sweep(record: Record) -> Stage:
     runs = record.candidates
     seconds = sum(run.data.metrics.get(tracking.CANDIDATE_SECONDS, 0.0) for run in runs)
     if records.stopped_at(record.run) == "sweep":
-        return Stage("sweep", "stopped", seconds, duration(seconds), str(len(runs)), "candidates")
+        return Stage("sweep", "stopped")
     if not runs:
         return Stage("sweep", "not reached")
     return Stage("sweep", "done", seconds, duration(seconds), str(len(runs)), "candidates")
 
 
-def _told(record: Record, name: str) -> tuple[str, str]:
-    if name == "gate":
-        return record.tags.get("verdict", "").lower(), ""
-    return f"version {record.tags.get('version', '')}", ""
-
-
 def _with_bar(stage: Stage, longest: float) -> Stage:
     width = 100 * stage.seconds / longest if longest else 0.0
     bar = svg.drawing(6, f"{stage.name} took {duration(stage.seconds)}", [svg.rect(0, 0, width, 6, "bar")])
-    return Stage(stage.name, stage.state, stage.seconds, stage.took, stage.made, stage.unit, bar)
+    return replace(stage, bar=bar)
 
 
 def _sentence(found: list[Stage]) -> str:

@@ -1,6 +1,5 @@
 """The wiring of the report: what MLflow and the lake hold of the night, in; pages and an artifact, out."""
 
-import os
 from pathlib import Path
 
 from mlflow.entities import Run
@@ -15,18 +14,17 @@ from serving.registry import ALIAS
 ARTIFACT = "report.html"
 
 
-def write(night: Night, source: str) -> str:
-    """The address of the night's report, which is in MLflow and in HOME/nights; the list there is new, too.
-
-    source: the name by which validation keeps its results.
-    """
+def write(night: Night) -> str:
+    """The address of the night's report, which is in MLflow and in HOME/nights; the list there is new, too."""
     asked = served.ask()
     if not isinstance(asked, str):
         tracking.log(night.run_id, metrics=asked)
     record, runs = records.read(night), tracking.nights()
     champion = registry.aliased(ALIAS)
     nights = trend.latest(runs, str(night.as_of))
-    html = page.night(record, source, nights, asked, str(champion.version) if champion else "", _mlflow(record.run))
+    html = page.night(
+        record, source, nights, asked, str(champion.version) if champion else "", _mlflow(record.run)
+    )
     tracking.client().log_text(night.run_id, html, ARTIFACT)
     _put(settings().nights / f"{night.as_of}.html", html)
     _put(settings().nights / "index.html", page.index(runs, _written()))
@@ -43,7 +41,7 @@ def _put(file: Path, html: str) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
     beside = file.with_name(f".{file.name}")
     beside.write_text(html, encoding="utf-8")
-    os.replace(beside, file)
+    beside.replace(file)
 
 
 def _mlflow(run: Run) -> str:

@@ -1,6 +1,6 @@
 """Drawings as wide as their place: x in percent of it, y in pixels, so that texts and marks keep their size.
 
-Kinds are classes of `style.css`; what differs by kind differs in shape, hatch or dash too, never in colour alone.
+Kinds are classes of `style.css`; what differs by kind differs in shape, hatch or dash, not in colour alone.
 """
 
 from collections.abc import Iterable, Sequence

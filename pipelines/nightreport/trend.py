@@ -14,7 +14,13 @@ from serving.recommender import LANES
 
 NIGHTS = 30
 HEIGHT, LEAST, MOST = 96.0, 74.0, 14.0
-SHAPES = {"FIRST": "diamond", "PROMOTED": "triangle", "REFUSED": "circle", "STOPPED": "cross", "UNFINISHED": "bar"}
+SHAPES = {
+    "FIRST": "diamond",
+    "PROMOTED": "triangle",
+    "REFUSED": "circle",
+    "STOPPED": "cross",
+    "UNFINISHED": "bar",
+}
 WORDS = {"FIRST": "first", "PROMOTED": "promoted", "REFUSED": "refused", "STOPPED": "stopped"}
 
 
@@ -59,7 +65,10 @@ def _panel(nights: list[Run], lane: str) -> Panel:
     across = svg.Scale(0, len(nights) - 1, 3, 97)
     down = svg.Scale(min(values), max(values), LEAST, MOST)
     points = [(across(place), down(one.value)) for place, one in enumerate(found) if one]
-    marks = [_mark(run, one, across(place), down) for place, (run, one) in enumerate(zip(nights, found, strict=True))]
+    marks = [
+        _mark(run, one, across(place), down)
+        for place, (run, one) in enumerate(zip(nights, found, strict=True))
+    ]
     ends = [records.as_of(nights[0]), records.as_of(nights[-1])]
     label = f"{lane}: NDCG@10 of {many(len(points), 'night')}, from {min(values):.3f} to {max(values):.3f}"
     parts = [

@@ -10,14 +10,16 @@ from mlflow.entities import Run
 from pipelines import evaluate as evaluation
 from pipelines.nightreport import svg
 from pipelines.nightreport.figures import Figure, listed, many, share, took
-from pipelines.nightreport.records import Record
+from pipelines.nightreport.records import Json, Record
 from pipelines.sweep import Candidate
 from pipelines.tracking import CANDIDATE, CANDIDATE_SECONDS
+from pipelines.train.als import AlsSettings
 from serving.recommender import LANES
 
 MAIN = evaluation.flat_name(evaluation.NDCG, "for-you")
 SPACE, TOP = 58.0, 26.0  # pixels from axis to axis, and above the first
-FIRST, LAST = 4.0, 96.0
+FIRST, LAST = 1.0, 99.0
+DRAWN = ("als", "ranker")  # a ranker is tried over ALS settings that are tried by themselves, too
 
 
 @dataclass(frozen=True)
@@ -46,13 +48,13 @@ def sweep(record: Record) -> Sweep:
     runs = sorted(record.candidates, key=lambda run: -run.data.metrics.get(MAIN, 0.0))
     if not runs:
         return Sweep("Nothing was tried: the night did not come that far.", "", Markup(""), [])
-    chosen = json.loads(record.tags.get("chosen", "{}")).get("als")
+    chosen: Json = json.loads(record.tags.get("chosen", "{}"))
     found = [_tried(run, chosen) for run in runs]
-    factors = [run for run in runs if run.data.params.get("component") == "als"]
-    return Sweep(_sentence(record, runs, factors), _warning(record), _coordinates(factors, chosen), found)
+    factors = [run for run in runs if run.data.params.get("component") in DRAWN]
+    return Sweep(_sentence(record, runs), _warning(record), _coordinates(factors, chosen), found)
 
 
-def _tried(run: Run, chosen: dict[str, Any] | None) -> Tried:
+def _tried(run: Run, chosen: Json) -> Tried:
     metrics, candidate = run.data.metrics, Candidate.model_validate_json(run.data.tags[CANDIDATE])
     settings = {
         name: value
@@ -62,52 +64,56 @@ def _tried(run: Run, chosen: dict[str, Any] | None) -> Tried:
     told = ", ".join(f"{name.replace('_', ' ')} {_plain(value)}" for name, value in settings.items())
     run_id = str(run.info.run_id)
     measures = [share(metrics, evaluation.flat_name(evaluation.NDCG, lane), run_id) for lane in LANES]
-    is_chosen = candidate.component == "als" and candidate.als is not None and candidate.als.model_dump() == chosen
-    return Tried(candidate.name, told, measures, took(metrics, CANDIDATE_SECONDS, run_id), is_chosen)
+    seconds = took(metrics, CANDIDATE_SECONDS, run_id)
+    return Tried(candidate.name, told, measures, seconds, _is(candidate, chosen))
+
+
+def _is(candidate: Candidate, chosen: Json) -> bool:
+    """Whether a candidate is of the chosen settings."""
+    if candidate.als is None or candidate.als.model_dump() != chosen.get("als"):
+        return False
+    return candidate.ranker is None or candidate.ranker.model_dump() == chosen.get("ranker")
 
 
 def _plain(value: Any) -> str:
     return f"{float(value):g}" if str(value).replace(".", "", 1).isdigit() else str(value)
 
 
-def _coordinates(runs: list[Run], chosen: dict[str, Any] | None) -> Markup:
-    """A line per ALS candidate through its settings, one below the other, down to its NDCG@10 in for-you."""
+def _coordinates(runs: list[Run], chosen: Json) -> Markup:
+    """A line per candidate through its ALS settings, axis below axis, down to its NDCG@10 in for-you."""
     names = _varied(runs)
     if len(runs) < 2 or not names:
         return Markup("")
     axes = {name: sorted({float(run.data.params[name]) for run in runs}) for name in names}
     scores = [run.data.metrics.get(MAIN, 0.0) for run in runs]
     scale = svg.Scale(min(scores), max(scores), FIRST, LAST)
-    parts = [_axis(name, TOP + row * SPACE, values) for row, (name, values) in enumerate(axes.items())]
-    bottom = TOP + len(axes) * SPACE
-    parts.append(_result_axis(bottom, min(scores), max(scores)))
+    bottom, parts = TOP + len(axes) * SPACE, []
     for run in reversed(runs):  # the best is drawn last, above the others
         points = [
             (_place(values, float(run.data.params[name])), TOP + row * SPACE)
             for row, (name, values) in enumerate(axes.items())
         ]
         parts.append(_path(run, [*points, (scale(run.data.metrics.get(MAIN, 0.0)), bottom)], chosen))
-    best = f"{max(scores):.4f}"
-    label = f"{len(runs)} ALS candidates by {listed([_said(name) for name in names])}; the best has NDCG@10 {best}"
-    return svg.drawing(bottom + 24, label, parts)
+    parts += [_axis(name, TOP + row * SPACE, values) for row, (name, values) in enumerate(axes.items())]
+    parts.append(_result_axis(bottom, min(scores), max(scores)))
+    told = f"{len(runs)} candidates by {listed([_said(name) for name in names])}"
+    return svg.drawing(bottom + 24, f"{told}; the best has NDCG@10 {max(scores):.4f}", parts)
 
 
 def _varied(runs: list[Run]) -> list[str]:
     """The settings that differ between candidates."""
-    first = runs[0].data.params if runs else {}
-    return [name for name in first if len({run.data.params.get(name) for run in runs}) > 1]
+    return [name for name in AlsSettings.model_fields if len({run.data.params.get(name) for run in runs}) > 1]
 
 
-def _path(run: Run, points: list[svg.Point], chosen: dict[str, Any] | None) -> Markup:
-    candidate = Candidate.model_validate_json(run.data.tags[CANDIDATE])
-    is_chosen = candidate.als is not None and candidate.als.model_dump() == chosen
+def _path(run: Run, points: list[svg.Point], chosen: Json) -> Markup:
+    is_chosen = _is(Candidate.model_validate_json(run.data.tags[CANDIDATE]), chosen)
     kind = "chosen" if is_chosen else "candidate"
-    score = share(run.data.metrics, MAIN, str(run.info.run_id))
+    score, component = share(run.data.metrics, MAIN, str(run.info.run_id)), run.data.params["component"]
     shape = "diamond" if is_chosen else "dot"
     title = f"{run.info.run_name}: NDCG@10 {score}"
     ends = [svg.mark(shape, at, kind) for at in points[:-1]]
     ends.append(svg.mark(shape, points[-1], kind, title, score.data if score else Markup("")))
-    return svg.lines(points, f"path {kind}") + Markup("").join(ends)
+    return svg.lines(points, f"path {kind} {component}") + Markup("").join(ends)
 
 
 def _place(values: list[float], value: float) -> float:
@@ -120,21 +126,21 @@ def _axis(name: str, y: float, values: list[float]) -> Markup:
 
 
 def _result_axis(y: float, low: float, high: float) -> Markup:
-    ends = svg.text((FIRST, y + 16), f"{low:.3f}", "tick") + svg.text((LAST, y + 16), f"{high:.3f}", "tick", "end")
+    ends = svg.text((0, y + 16), f"{low:.3f}", "tick") + svg.text((100, y + 16), f"{high:.3f}", "tick", "end")
     return _line(y) + svg.text((0, y - 10), "NDCG@10, for-you", "axis strong") + ends
 
 
 def _line(y: float) -> Markup:
-    return svg.line((FIRST, y), (LAST, y), "axis-line")
+    return svg.line((0, y), (100, y), "axis-line")
 
 
 def _said(name: str) -> str:
     return name.replace("_", " ")
 
 
-def _sentence(record: Record, runs: list[Run], factors: list[Run]) -> str:
-    best = runs[0]
-    told = f"Of {many(len(runs), 'candidate')} ({len(factors)} of them ALS settings), {best.info.run_name}"
+def _sentence(record: Record, runs: list[Run]) -> str:
+    best, factors = runs[0], sum(run.data.params.get("component") == "als" for run in runs)
+    told = f"Of {many(len(runs), 'candidate')}, {factors} of them ALS settings, {best.info.run_name}"
     score = share(best.data.metrics, MAIN, str(best.info.run_id))
     end = f"{told} was best in for-you on the validation days, with NDCG@10 {score}"
     return f"{end}; the night stopped before one was chosen." if "chosen" not in record.tags else f"{end}."

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from pipelines.nightreport import svg
-from pipelines.nightreport.figures import Figure, count, listed, percent
+from pipelines.nightreport.figures import Figure, count, listed, many, percent
 from pipelines.nightreport.records import Record
 from pipelines.validate.rows import DROPPED, GOOD, RETURNED, USED
 from pipelines.validate.waterfall import DUPLICATE, FETCHED
@@ -60,7 +60,8 @@ def _in_order(lines: dict[str, Figure]) -> list[str]:
     """Fetched, duplicates, what was dropped, what rules set aside (the most first), returned, used."""
     fixed = (FETCHED, DUPLICATE, *DROPPED)
     rules = sorted(lines.keys() - {*fixed, *GOOD}, key=lambda fate: -lines[fate].value)
-    return [fate for fate in (*fixed, *rules, *reversed(GOOD)) if fate in lines]
+    told = (*fixed, *rules, *reversed(GOOD))
+    return [fate for fate in told if fate in lines and (lines[fate].value or fate in (FETCHED, USED))]
 
 
 def _kind(fate: str) -> str:
@@ -81,10 +82,10 @@ def _fall(fate: str, kind: str, lines: Figure, start: float, end: float) -> Fall
 
 def _sentence(lines: dict[str, Figure]) -> str:
     fetched, used = lines[FETCHED].value, lines.get(USED)
-    aside = {fate: one.value for fate, one in lines.items() if _kind(fate) == "set-aside"}
+    aside = {fate: one.value for fate, one in lines.items() if _kind(fate) == "set-aside" and one.value}
     told = [f"{lines[DUPLICATE]} repeat others"] if lines[DUPLICATE].value else []
     if aside:
-        told.append(f"{sum(aside.values()):,.0f} were set aside by {len(aside)} row rules")
+        told.append(f"{sum(aside.values()):,.0f} were set aside by {many(len(aside), 'row rule')}")
     if RETURNED in lines and lines[RETURNED].value:
         told.append(f"{lines[RETURNED]} take back purchases")
     rest = f"; {listed(told)}" if told else ""
