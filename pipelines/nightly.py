@@ -32,7 +32,7 @@ def timed(step: Callable[Concatenate[Night, P], R]) -> Callable[Concatenate[Nigh
     name = step.__name__
 
     @wraps(step)
-    def run(night: Night, *arguments: P.args, **named: P.kwargs) -> R:
+    def run(night: Night, /, *arguments: P.args, **named: P.kwargs) -> R:
         with tracking.stopping(night.run_id, name):
             started = time.monotonic()
             done = step(night, *arguments, **named)

@@ -55,13 +55,13 @@ def duration(seconds: float) -> str:
 
 
 def percent(part: float, whole: float) -> str:
-    """A share as people say it; one that isn't nothing is not said to be 0."""
-    if not whole:
-        return "0 %"
-    found = 100 * part / whole
+    """A share as people say it: what isn't nothing is not said to be 0, nor what isn't all to be 100."""
+    found = 100 * part / whole if whole else 0.0
     if 0 < found < 0.1:
         return "under 0.1 %"
-    return f"{found:.1f} %" if found < 10 or (found > 99 and part < whole) else f"{found:.0f} %"
+    if 99.9 < found < 100:
+        return "over 99.9 %"
+    return f"{found:.0f} %" if found == 0 or 10 <= found <= 99 or found == 100 else f"{found:.1f} %"
 
 
 def listed(said: list[str]) -> str:

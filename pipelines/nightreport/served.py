@@ -41,7 +41,7 @@ def ask() -> Answers | str:
     except httpx.HTTPError as error:
         return f"the service does not answer at {where} ({type(error).__name__})"
     if answer.status_code in (401, 403):
-        return "the service asks for another key: see NIGHTSHELF_SERVICE_KEY"
+        return "the service asks for another key than NIGHTSHELF_SERVICE_KEY"
     return told(answer.text) if answer.is_success else f"the service answers {answer.status_code} to /metrics"
 
 

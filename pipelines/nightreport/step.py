@@ -1,6 +1,7 @@
 """The wiring of the report: what MLflow and the lake hold of the night, in; pages and an artifact, out."""
 
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from mlflow.entities import Run
 
@@ -15,16 +16,14 @@ ARTIFACT = "report.html"
 
 
 def write(night: Night) -> str:
-    """The address of the night's report, which is in MLflow and in HOME/nights; the list there is new, too."""
+    """The address of the night's report, which is in MLflow and in HOME/nights beside a new list of all."""
     asked = served.ask()
     if not isinstance(asked, str):
         tracking.log(night.run_id, metrics=asked)
     record, runs = records.read(night), tracking.nights()
     champion = registry.aliased(ALIAS)
-    nights = trend.latest(runs, str(night.as_of))
-    html = page.night(
-        record, source, nights, asked, str(champion.version) if champion else "", _mlflow(record.run)
-    )
+    serving, nights = str(champion.version) if champion else "", trend.latest(runs, str(night.as_of))
+    html = page.night(record, nights, asked, serving, _mlflow(record.run))
     tracking.client().log_text(night.run_id, html, ARTIFACT)
     _put(settings().nights / f"{night.as_of}.html", html)
     _put(settings().nights / "index.html", page.index(runs, _written()))
@@ -46,6 +45,8 @@ def _put(file: Path, html: str) -> None:
 
 def _mlflow(run: Run) -> str:
     """Where the run is seen in MLflow."""
-    where = settings().mlflow_uri or address(settings(), settings().mlflow_port)
-    is_server = where.startswith("http")
-    return f"{where}/#/experiments/{run.info.experiment_id}/runs/{run.info.run_id}" if is_server else ""
+    where = urlsplit(settings().mlflow_uri or address(settings(), settings().mlflow_port))
+    if not where.scheme.startswith("http"):
+        return ""
+    server = where.netloc.rpartition("@")[2]  # a user and a password are nobody's business
+    return f"{where.scheme}://{server}/#/experiments/{run.info.experiment_id}/runs/{run.info.run_id}"

@@ -101,8 +101,13 @@ def _sign(verdict: str) -> Markup:
 
 def _sentence(nights: list[Run], verdicts: Counter[str]) -> str:
     promoted = sum(verdicts[one] for one in SERVES)
-    words = [f"{promoted} went live", f"{verdicts['REFUSED']} were refused", f"{verdicts['STOPPED']} stopped"]
-    told = f"Of the last {many(len(nights), 'night')} {listed(words)}"
+    ends = (
+        (promoted, "put a model live"),
+        (verdicts["REFUSED"], "had it refused"),
+        (verdicts["STOPPED"], "stopped"),
+    )
+    words = [f"{count} {what}" for count, what in ends if count]
+    told = f"Of the last {many(len(nights), 'night')} {listed(words) or 'none has ended'}"
     name = evaluation.flat_name(evaluation.NDCG, "for-you")
     found = [run.data.metrics[name] for run in nights if name in run.data.metrics]
     if len(found) < 2:
