@@ -14,11 +14,18 @@ from serving.questions import Problem
 LIST = "index"
 NAME = re.compile(r"index|\d{4}-\d\d-\d\d", re.ASCII)
 STYLE = re.compile(rb"<style>(.*?)</style>", re.DOTALL)
-NONE_YET = HTMLResponse(
-    '<!doctype html>\n<html lang="en">\n<meta charset="utf-8">\n<title>Nights</title>\n'
-    "<h1>Nights</h1>\n<p>No night has left a report yet: run <code>nightshelf retrain</code>, or trigger the"
-    " DAG <code>nightly</code>.</p>\n</html>\n"
-)
+NONE_YET = b"""<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width">
+<title>Nights</title>
+<style>body { font: 16px/1.5 system-ui, sans-serif; max-width: 40rem; margin: 2rem auto; padding: 0 1rem; }
+:root { color-scheme: light dark; }</style>
+<h1>Nights</h1>
+<p>No night has left a report yet: run <code>nightshelf retrain</code>, or trigger <code>nightly</code> in
+Airflow.</p>
+</html>
+"""
 
 
 def routes(folder: Path) -> list[Route]:
@@ -28,7 +35,7 @@ def routes(folder: Path) -> list[Route]:
         return RedirectResponse("nights/")  # so that what the list links to lies beside it
 
     async def listed(request: Request) -> Response:
-        return _page(folder / f"{LIST}.html") or NONE_YET
+        return _page(folder / f"{LIST}.html") or _answer(NONE_YET)
 
     async def shown(request: Request) -> Response:
         name = request.path_params["night"].removesuffix(".html")
@@ -38,23 +45,24 @@ def routes(folder: Path) -> list[Route]:
 
 
 def _page(file: Path) -> Response | None:
-    """A report that may load and run nothing, with its own style sheet alone; None where none is."""
+    """A report as an answer; None where there is none."""
     try:
-        content = file.read_bytes()
+        return _answer(file.read_bytes())
     except FileNotFoundError:
         return None
-    return HTMLResponse(content, headers=_headers(content))
 
 
-def _headers(content: bytes) -> dict[str, str]:
+def _answer(content: bytes) -> Response:
+    """A page that may load and run nothing, and is styled by the sheet in it alone."""
     style = STYLE.search(content)
     digest = base64.b64encode(hashlib.sha256(style[1] if style else b"").digest()).decode()
     policy = f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
-    return {
+    headers = {
         "Content-Security-Policy": f"{policy}; frame-ancestors 'none'",
         "Referrer-Policy": "no-referrer",
         "X-Frame-Options": "DENY",
     }
+    return HTMLResponse(content, headers=headers)
 
 
 def _absent() -> Response:

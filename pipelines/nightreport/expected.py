@@ -80,16 +80,20 @@ def _severity(name: str, nights: list[dict[Key, Row]]) -> Severity:
 
 def _expectation(key: Key, rows: list[Row | None]) -> Expectation:
     tonight = rows[-1] or {}
-    sides = (("at least", tonight["low"]), ("at most", tonight["high"]))
-    allowed = " and ".join(f"{side} {limit:.4g}" for side, limit in sides if limit is not None)
     return Expectation(
         key[1].replace("_", " "),
         key[0],
         tonight["met"],
         tonight["told"],
-        f"{tonight['value']:.4g}, {allowed}",
+        f"{tonight['value']:.4g} ({_allowed(tonight['low'], tonight['high'])})",
         _sparkline(key[1], rows),
     )
+
+
+def _allowed(low: float | None, high: float | None) -> str:
+    if low is not None and high is not None:
+        return f"{low:.4g} to {high:.4g}"
+    return f"at most {high:.4g}" if low is None else f"at least {low:.4g}"
 
 
 def _sparkline(measure: str, rows: list[Row | None]) -> Markup:
@@ -115,19 +119,26 @@ def _sparkline(measure: str, rows: list[Row | None]) -> Markup:
     return svg.drawing(HEIGHT, label, [*bounds, svg.lines(points, "spark"), *crosses, last])
 
 
+def _held(severity: Severity) -> str:
+    held, all_ = len(severity.held), len(severity.held) + len(severity.broken)
+    return (
+        f"{held} of {all_} {severity.name} expectations held"
+        if held < all_
+        else (f"all {all_} {severity.name} expectations held")
+    )
+
+
 def _said(row: Row) -> str:
     return f"{row['as_of']}: {row['told']}"
 
 
 def _sentence(severities: list[Severity], nights: int, tonight: pa.Table) -> str:
-    told = [
-        f"{len(one.held)} of {len(one.held) + len(one.broken)} {one.name} expectations held"
-        for one in severities
-    ]
+    told = [_held(one) for one in severities]
     outcome, why = (tonight[name][0].as_py() for name in ("outcome", "reason"))
     passed = {
         "passed": "the night passed",
-        "stopped": "so the night was stopped",
+        "stopped": "the night was stopped for it",
         "let pass": f"a person let the night pass ({why})",
     }
-    return f"{' and '.join(told)}, and {passed[outcome]}; the lines show {many(nights, 'night')}."
+    said = " and ".join(told)
+    return f"{said[0].upper()}{said[1:]}, and {passed[outcome]}; the lines show {many(nights, 'night')}."

@@ -95,8 +95,8 @@ def _sentence(found: list[Stage]) -> str:
     stopped = [one.name for one in found if one.state == "stopped"]
     missed = sum(one.state == "not reached" for one in found)
     if stopped:
-        left = f"; {many(missed, 'step was', 'steps were')} not reached" if missed else ""
-        return f"The night broke off in {stopped[0]} after {duration(total)} of work{left}."
+        left = f", and {many(missed, 'step was', 'steps were')} not reached" if missed else ""
+        return f"The night broke off in {stopped[0]}; what was done before took {duration(total)}{left}."
     if missed:
         return f"{many(len(done), 'step')} took {duration(total)}, {most}; {missed} were not reached."
     return f"The steps took {duration(total)}, {most}."

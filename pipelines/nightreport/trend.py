@@ -84,7 +84,7 @@ def _panel(nights: list[Run], lane: str) -> Panel:
 def _mark(run: Run, figure: Figure | None, x: float, down: svg.Scale) -> Markup:
     """A night's mark; one without a measure stands at the foot."""
     verdict, day = records.verdict(run), records.as_of(run)
-    y = down(figure.value) if figure else HEIGHT - 14
+    y = down(figure.value) if figure else LEAST
     title = f"{day}: {verdict.lower()}" + (f", NDCG@10 {figure}" if figure else "")
     return svg.mark(SHAPES[verdict], (x, y), _kind(verdict), title, figure.data if figure else Markup(""))
 

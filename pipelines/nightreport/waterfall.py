@@ -1,4 +1,4 @@
-"""What became of the order lines fetched, down to those that are learned from."""
+"""What became of the order lines fetched, down to those that can be learned from."""
 
 from dataclasses import dataclass
 
@@ -16,7 +16,7 @@ WHY = {
     "fetched": "as received",
     DUPLICATE: "repeat others, or were replaced by a newer version",
     RETURNED: "take back a purchase",
-    USED: "are learned from",
+    USED: "are good",
     **dict.fromkeys(DROPPED, "left out"),
 }
 
@@ -90,4 +90,4 @@ def _sentence(lines: dict[str, Figure]) -> str:
         told.append(f"{lines[RETURNED]} take back purchases")
     rest = f"; {listed(told)}" if told else ""
     share = percent(used.value if used else 0, fetched)
-    return f"Of {lines[FETCHED]} order lines {used or 0} ({share}) are learned from{rest}."
+    return f"Of {lines[FETCHED]} order lines {used or 0} ({share}) are good{rest}."

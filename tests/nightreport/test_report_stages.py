@@ -14,7 +14,9 @@ def test_a_night_that_broke_off_shows_what_was_done_and_what_was_not_reached():
     found = stages(night)
     assert [one.state for one in found.steps] == ["done", "stopped"] + ["not reached"] * 9
     assert (str(found.steps[0].took), str(found.steps[0].made)) == ("4.0 s", "1,200")
-    assert found.sentence == "The night broke off in validate after 4.0 s of work; 9 steps were not reached."
+    assert found.sentence == (
+        "The night broke off in validate; what was done before took 4.0 s, and 9 steps were not reached."
+    )
 
 
 def test_a_sweep_takes_what_its_candidates_take():

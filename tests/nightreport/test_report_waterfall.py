@@ -30,7 +30,7 @@ def test_each_bar_hangs_where_the_one_before_left_off():
         "used": [0, 78],
     }
     assert found.sentence == (
-        "Of 1,000 order lines 780 (78 %) are learned from; 100 repeat others,"
+        "Of 1,000 order lines 780 (78 %) are good; 100 repeat others,"
         " 50 were set aside by 2 row rules and 20 take back purchases."
     )
 
