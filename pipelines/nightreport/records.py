@@ -85,7 +85,7 @@ def reasons(run: Run) -> list[str]:
 
 def as_of(run: Run) -> str:
     """The day that a night closed."""
-    return str(run.data.params.get("as_of", ""))
+    return str(run.info.run_name).removeprefix(tracking.NIGHT)
 
 
 def _artifact(run_id: str, name: str) -> Json:

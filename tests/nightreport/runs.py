@@ -20,13 +20,12 @@ NIGHT = Night(
 
 
 def run(status="FINISHED", run_id="night", as_of="2026-01-31", metrics=None, tags=None, params=None):
-    info = RunInfo(run_id, "1", "me", status, 0, 1, "active", run_name=run_id)
-    told = {"as_of": as_of} | (params or {})
+    info = RunInfo(run_id, "1", "me", status, 0, 1, "active", run_name=f"night-{as_of}")
     return Run(
         info,
         RunData(
             metrics=[Metric(name, value, 0, 0) for name, value in (metrics or {}).items()],
-            params=[Param(name, str(value)) for name, value in told.items()],
+            params=[Param(name, str(value)) for name, value in (params or {}).items()],
             tags=[RunTag(name, value) for name, value in (tags or {}).items()],
         ),
     )

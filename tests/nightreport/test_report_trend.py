@@ -3,6 +3,7 @@ import re
 from runs import decided, run
 
 from pipelines.nightreport import svg
+from pipelines.nightreport.records import as_of
 from pipelines.nightreport.trend import NIGHTS, latest, trend
 
 
@@ -20,7 +21,7 @@ def test_a_night_that_was_run_again_is_told_by_its_last_run_and_later_ones_not_a
 def test_the_last_thirty_nights_are_told():
     days = [f"2026-{month:02}-{day:02}" for month in (1, 2) for day in range(1, 29)]
     found = latest([night(day) for day in reversed(days)], "2026-12-31")
-    assert [one.data.params["as_of"] for one in found] == days[-NIGHTS:]
+    assert [as_of(one) for one in found] == days[-NIGHTS:]
 
 
 def test_each_night_has_the_mark_of_its_verdict():
