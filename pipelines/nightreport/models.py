@@ -9,6 +9,7 @@ from markupsafe import Markup
 
 from pipelines import evaluate as evaluation
 from pipelines import gate, lake, paired, pinned, sweep
+from pipelines.challenge import KEPT, SETTINGS
 from pipelines.nightreport import svg
 from pipelines.nightreport.figures import Figure, many, share
 from pipelines.nightreport.records import Record
@@ -146,11 +147,8 @@ def _legend(model: str) -> Markup:
 def _sentence(record: Record) -> str:
     days = sweep.load().evaluation.horizon_days
     window = f"the last {days} days, which no model had seen"
-    kept = {
-        "the sweep's": "the sweep's choice",
-        "the champion's": "the champion's settings on tonight's data",
-    }
-    challenger = kept.get(record.tags.get("settings", ""), "what the sweep chose")
+    is_kept = record.tags.get(SETTINGS) == KEPT
+    challenger = "the champion's settings on tonight's data" if is_kept else "the sweep's choice"
     return f"All models were asked about {window}; the challenger is {challenger}."
 
 

@@ -8,6 +8,7 @@ from markupsafe import Markup
 from mlflow.entities import Run
 
 from pipelines import evaluate as evaluation
+from pipelines.challenge import KEPT, SETTINGS
 from pipelines.nightreport import svg
 from pipelines.nightreport.figures import Figure, listed, many, share, took
 from pipelines.nightreport.records import Json, Record
@@ -143,7 +144,9 @@ def _sentence(record: Record, runs: list[Run]) -> str:
     told = f"Of {many(len(runs), 'candidate')}, {factors} of them ALS settings, {best.info.run_name}"
     score = share(best.data.metrics, MAIN, str(best.info.run_id))
     end = f"{told} was best in for-you on the validation days, with NDCG@10 {score}"
-    return f"{end}; the night stopped before one was chosen." if "chosen" not in record.tags else f"{end}."
+    if "chosen" not in record.tags:
+        return f"{end}; the night stopped before one was chosen."
+    return f"{end}; the champion's settings were kept." if record.tags.get(SETTINGS) == KEPT else f"{end}."
 
 
 def _warning(record: Record) -> str:
