@@ -8,17 +8,18 @@ import httpx
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 
+from pipelines.evaluate import NDCG, flat_name
 from pipelines.nightreport.figures import Figure, count, many, percent
 from pipelines.nightreport.records import Record
 from pipelines.settings import settings
 from pipelines.stack.programs import address
+from serving.recommender import LANES
 
 ROUTES = "/recommendations"  # how the routes end that answer with a list for somebody
 SECONDS = "nightshelf_request_seconds_bucket"
 LISTS = "nightshelf_answers_total"
 P99 = 0.99
 PATIENCE = 5.0
-LANES = ("for_you", "buy_again", "discover")
 
 Answers = dict[str, float]
 
@@ -79,7 +80,7 @@ def served(record: Record, asked: Answers | str) -> Served:
         "served_p99_ms": ("p99, milliseconds", ",.1f", 1),
         "served_lists": ("lists answered", ",.0f", 1),
         "served_fallback_share": ("for strangers, %", ".1f", 100),
-        **{f"live_ndcg_at_10_{lane}": (f"NDCG@10 since, {_said(lane)}", ".4f", 1) for lane in LANES},
+        **{f"live_{flat_name(NDCG, lane)}": (f"NDCG@10 since, {lane}", ".4f", 1) for lane in LANES},
     }
     found = [
         (said, Figure(name, value, format(value * factor, form)))
@@ -110,10 +111,6 @@ def _live(record: Record) -> str:
         return "."
     told = f"NDCG@10 {worth:.3f} over {customers} customers"
     return f"; on the orders since it was fitted the champion had {told}."
-
-
-def _said(lane: str) -> str:
-    return lane.replace("_", "-")
 
 
 def _buckets(samples: Iterable[Sample]) -> list[tuple[float, float]]:

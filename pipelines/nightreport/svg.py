@@ -11,6 +11,8 @@ from markupsafe import Markup
 
 Point = tuple[float, float]
 
+NOTHING = Markup("")
+
 # Around (0, 0), in pixels.
 SHAPES = {
     "triangle": "M0-6 6 5-6 5z",
@@ -65,7 +67,7 @@ def rect(x: float, y: float, width: float, height: float, kind: str) -> Markup:
     )
 
 
-def mark(shape: str, at: Point, kind: str, title: str = "", data: Markup = Markup("")) -> Markup:  # noqa: B008
+def mark(shape: str, at: Point, kind: str, title: str = "", data: Markup = NOTHING) -> Markup:
     """A shape of SHAPES at a point; title: what a pointer over it is told; data: attributes."""
     told = Markup("<title>{}</title>").format(title) if title else ""
     return Markup('<svg x="{:.2f}%" y="{:.1f}" class="mark"{}>{}<path d="{}" class="{}"/></svg>').format(
