@@ -14,6 +14,8 @@
 10. **gate** decides whether that version may serve; verdict and reasons are in the MLflow run.
 11. **publish** moves the alias `champion`; a refused model leaves it skipped, and the champion serves on.
 12. **smoke** asks the champion a few questions, and ends the MLflow run.
+13. **report** writes the night report, of a night that was stopped too: the button *Night report* leads
+    there, the service lists all of them at `/nights`, and MLflow keeps each as `report.html`.
 
 XCom carries names and counts only; the tables are in the lake, the models in MLflow. The shop's address,
 user and password may be in a connection `nightshelf_shop`, a database's in `nightshelf_sql`; else they are
@@ -27,12 +29,14 @@ from typing import Any
 
 from airflow.sdk import (
     Asset,
+    BaseOperatorLink,
     Context,
     CronTriggerTimetable,
     Param,
     dag,
     get_current_context,
     task,
+    teardown,
 )
 from airflow.sdk.exceptions import (
     AirflowException,
@@ -133,6 +137,17 @@ def close_failed(context: Context) -> None:
         # Only our own sentences are sure to hold nothing about a customer.
         reason = str(error) if isinstance(error, AirflowException) else type(error).__name__
         nightly.fail(Night(**night), f"{context['ti'].task_id}: {reason}")
+
+
+class NightReport(BaseOperatorLink):
+    """The button of a task that answered where its page is."""
+
+    name = "Night report"
+
+    def get_link(self, operator: Any, *, ti_key: Any) -> str:
+        """The page's address; nothing where the task failed."""
+        answered = ti_key.xcom_pull(task_ids=operator.task_id)
+        return str(answered["page"]) if answered else ""
 
 
 def step(**options: Any) -> Callable[[Callable[..., Any]], Any]:
@@ -242,11 +257,20 @@ def nightly() -> None:
         """Asks the champion a few questions within its budget of time, and ends the MLflow run."""
         return run("smoke", night)
 
+    # A teardown: it runs however the night ended, and doesn't hide from Airflow that it failed.
+    @teardown
+    @step(execution_timeout=dt.timedelta(minutes=10))
+    def report(night: Json | None) -> Json | None:
+        """Writes the night report, however the night ended; answers where it is."""
+        return run("report", night) if night else None
+
     night = begin()
     tried, mined, measured = candidates(night), rules(night), evaluate(night)
     extract(night) >> validate(night) >> prepare(night) >> live(night) >> [tried, mined]
     [sweep.partial(night=night).expand(candidate=tried), mined] >> measured
-    measured >> register(night) >> gate(night) >> publish(night) >> smoke(night)
+    written = report(night)
+    written.operator.operator_extra_links = (NightReport(),)
+    measured >> register(night) >> gate(night) >> publish(night) >> smoke(night) >> written
 
 
 nightly()

@@ -5,7 +5,10 @@ MLflow. So the steps run in one process (`nightshelf retrain`) or each in its ow
 """
 
 import datetime as dt
-from typing import Any
+import time
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import pyarrow.compute as pc
 
@@ -20,6 +23,23 @@ from serving.changes import FORGOTTEN_UNTIL
 from serving.errors import NightshelfError
 
 Counts = dict[str, int]
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def timed(step: Callable[Concatenate[Night, P], R]) -> Callable[Concatenate[Night, P], R]:
+    """The step whose seconds are a metric of the night's run; where it fails, its name is a tag."""
+    name = step.__name__
+
+    @wraps(step)
+    def run(night: Night, /, *arguments: P.args, **named: P.kwargs) -> R:
+        with tracking.stopping(night.run_id, name):
+            started = time.monotonic()
+            done = step(night, *arguments, **named)
+            tracking.log(night.run_id, metrics={f"{tracking.SECONDS}{name}": time.monotonic() - started})
+            return done
+
+    return run
 
 
 def begin(
@@ -58,10 +78,12 @@ def begin(
     found = _source(night)
     if not as_of:
         night = night.model_copy(update={"as_of": found.last_day(pulls.since(found))})
-    run = tracking.begin(f"night-{night.as_of}", night.model_dump(mode="json", exclude={"run_id", "path"}))
+    told = night.model_dump(mode="json", exclude={"run_id", "path"})
+    run = tracking.begin(f"{tracking.NIGHT}{night.as_of}", told)
     return night.model_copy(update={"run_id": run})
 
 
+@timed
 def extract(night: Night, progress: Progress | None = None) -> Counts:
     """Pulls what is new at the source and at the service into raw/; progress is logged unless it is given.
 
@@ -72,6 +94,7 @@ def extract(night: Night, progress: Progress | None = None) -> Counts:
     return _counted(night, counts | {"purchases_told": events.pull()})
 
 
+@timed
 def validate(night: Night) -> dict[str, Any]:
     """Judges lines and night, and writes `orders` and `goods`; raises where the night is bad."""
     from pipelines.validate import step
@@ -79,6 +102,7 @@ def validate(night: Night) -> dict[str, Any]:
     return step.validate(night, _source(night))
 
 
+@timed
 def prepare(night: Night) -> Counts:
     """Makes `interactions`, `baskets`, `groups` and `products` of the orders."""
     from pipelines import exclude
@@ -110,6 +134,7 @@ def candidates(night: Night) -> list[dict[str, Any]]:
     return [candidate.model_dump(mode="json") for candidate in sweeps.candidates(night.sweep)]
 
 
+@timed
 def live(night: Night) -> dict[str, Any]:
     """How the champion's answers fared on the orders that came since it was fitted."""
     from pipelines import challenge
@@ -123,13 +148,16 @@ def sweep(night: Night, candidate: dict[str, Any]) -> dict[str, Any]:
     from pipelines import sweep as sweeps
     from pipelines import trial
 
-    tried = sweeps.Candidate.model_validate(candidate)
-    found = trial.run(*pinned.known(night), tried, sweeps.load().evaluation.folds, night.solver)
+    started, tried = time.monotonic(), sweeps.Candidate.model_validate(candidate)
+    with tracking.stopping(night.run_id, "sweep"):
+        found = trial.run(*pinned.known(night), tried, sweeps.load().evaluation.folds, night.solver)
     metrics = evaluation.flat(found.metrics, evaluation.FEW) | {"fit_seconds": found.seconds}
+    metrics |= {tracking.CANDIDATE_SECONDS: time.monotonic() - started}
     tracking.log_child(night.run_id, tried.name, tried.model_dump_json(), tried.params(), metrics)
     return {"name": tried.name} | {name: round(value, 4) for name, value in metrics.items() if "ndcg" in name}
 
 
+@timed
 def rules(night: Night) -> Counts:
     """Mines association rules from the baskets."""
     from pipelines import sweep as sweeps
@@ -146,6 +174,7 @@ def rules(night: Night) -> Counts:
     )
 
 
+@timed
 def evaluate(night: Night) -> dict[str, Any]:
     """Judges the sweep's choice, the baselines and the champion's settings on the test window."""
     from pipelines import challenge
@@ -153,6 +182,7 @@ def evaluate(night: Night) -> dict[str, Any]:
     return challenge.evaluate(night)
 
 
+@timed
 def register(night: Night) -> dict[str, Any]:
     """Fits the challenger on everything and registers it as a new version."""
     from pipelines import challenge
@@ -160,6 +190,7 @@ def register(night: Night) -> dict[str, Any]:
     return challenge.register(night)
 
 
+@timed
 def gate(night: Night) -> dict[str, Any]:
     """The verdict on that version, with its reasons."""
     from pipelines import verdict
@@ -167,6 +198,7 @@ def gate(night: Night) -> dict[str, Any]:
     return verdict.judge(night)
 
 
+@timed
 def publish(night: Night) -> dict[str, Any]:
     """The version that serves from now on, or None where the gate refused it."""
     from pipelines import verdict
@@ -174,6 +206,7 @@ def publish(night: Night) -> dict[str, Any]:
     return verdict.promote(night)
 
 
+@timed
 def smoke(night: Night) -> dict[str, Any]:
     """Asks what was published a few questions, and ends the night's run."""
     from pipelines import publish as publishing
@@ -182,6 +215,13 @@ def smoke(night: Night) -> dict[str, Any]:
     tracking.log(night.run_id, metrics=answered)
     tracking.end(night.run_id)
     return answered
+
+
+def report(night: Night) -> dict[str, str]:
+    """Where the night's report is shown; it is written of a night that was stopped, too."""
+    from pipelines.nightreport import step
+
+    return {"page": step.write(night)}
 
 
 def fail(night: Night, reason: str) -> None:

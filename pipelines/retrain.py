@@ -29,9 +29,12 @@ def retrain(full: bool = False, **asked: str | None) -> dict[str, Any]:
     )
     try:
         with _bars() as bars:
-            return _steps(night, bars)
+            done = _steps(night, bars)
+        _report(night)
+        return done
     except NightshelfError as error:
         _close(night, str(error))
+        _report(night)
         raise
     except (MlflowException, RequestException) as error:  # the latter where it takes no artifact
         cause = getattr(error, "error_code", type(error).__name__)
@@ -41,12 +44,22 @@ def retrain(full: bool = False, **asked: str | None) -> dict[str, Any]:
         ) from None
     except BaseException as error:
         _close(night, type(error).__name__)
+        if isinstance(error, Exception):  # who ends the night by Ctrl-C waits for nothing more
+            _report(night)
         raise
 
 
 def _close(night: Night, reason: str) -> None:
     with contextlib.suppress(MlflowException):  # what ended the night is told, not that MLflow is down too
         nightly.fail(night, reason)
+
+
+def _report(night: Night) -> None:
+    """Writes the report of a night, also of one that failed; that it can't be written fails no night."""
+    try:
+        console.print(f"the night's report: {nightly.report(night)['page']}", soft_wrap=True)
+    except Exception as error:
+        console.print(f"the night's report could not be written ({type(error).__name__})", soft_wrap=True)
 
 
 def _steps(night: Night, bars: Progress) -> dict[str, Any]:

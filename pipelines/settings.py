@@ -79,6 +79,13 @@ class Settings(ServingSettings):
     airflow_jwt_secret: SecretStr = Field(
         SecretStr(""), description="secret shared by Airflow's components (secret)"
     )
+    service_url: str = Field(
+        "", description="address of the service that the night report asks; empty: HOST and SERVING_PORT"
+    )
+    service_key: SecretStr = Field(
+        SecretStr(""),
+        description="key of the service, if it has keys, that the night report asks with (secret)",
+    )
     demo_start: dt.date | None = Field(None, description="first day of the demo shop; empty: 60 days ago")
 
     @field_validator("shop_url")

@@ -5,7 +5,7 @@ import logging
 import os
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from typing import Any
 
@@ -21,7 +21,11 @@ from serving.errors import NightshelfError
 TRIES = "6"  # two minutes: a server that restarts ends no night
 EXPERIMENT = "nightly"
 FIRST_TRIES = "3"  # ten seconds: where nothing has begun yet, an error is told soon
+NIGHT = "night-"  # then its day: the name of a run
 CANDIDATE = "candidate"
+CANDIDATE_SECONDS = "seconds"  # that a candidate took in all, of a child run
+SECONDS = "seconds_"  # of each step, in a night's run
+STOPPED_AT, FAILED = "stopped_at", "failed"  # the step that broke off, and why the night failed
 TAG_LETTERS = 8000  # MLflow takes no more
 
 
@@ -94,15 +98,37 @@ def children(run_id: str) -> list[Run]:
     return list({run.info.run_name: run for run in found}.values())
 
 
+def nights() -> list[Run]:
+    """The runs of all nights, the newest first."""
+    found = client().search_runs(
+        [experiment(EXPERIMENT)],
+        f"attributes.run_name LIKE '{NIGHT}%'",
+        order_by=["start_time DESC"],
+        max_results=1000,
+    )
+    return list(found)
+
+
 def tag(run_id: str, name: str) -> str | None:
     """A tag of a run, or None."""
     return client().get_run(run_id).data.tags.get(name)
 
 
+@contextmanager
+def stopping(run_id: str, step: str) -> Iterator[None]:
+    """A block at whose failure the run is told which step it was."""
+    try:
+        yield
+    except Exception:
+        with suppress(MlflowException):  # which may be what fails
+            client().set_tag(run_id, STOPPED_AT, step)
+        raise
+
+
 def end(run_id: str, failed: str = "") -> None:
     """Ends a night's run; with a reason where it failed."""
     if failed:
-        client().set_tag(run_id, "failed", failed)
+        client().set_tag(run_id, FAILED, failed)
     client().set_terminated(run_id, "FAILED" if failed else "FINISHED")
 
 

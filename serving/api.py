@@ -3,7 +3,7 @@
 import inspect
 import logging
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -69,9 +69,13 @@ class Greedy(Route):
         return (found, more) if is_own else (Match.NONE, {})
 
 
-def create_app(live: Live, key: str, ring: Ring | None = None) -> Starlette:
-    """The application that answers from `live`; key: the secret behind the pseudonyms; ring: of sign-in."""
-    routes = [_route(live, key, *row) for row in ROUTES] + pages.routes(openapi.document(ROUTES), ring)
+def create_app(live: Live, key: str, ring: Ring | None = None, others: Sequence[Route] = ()) -> Starlette:
+    """The application that answers from `live`.
+
+    key: the secret behind the pseudonyms. ring: of sign-in. others: more pages.
+    """
+    routes = [_route(live, key, *row) for row in ROUTES]
+    routes += [*pages.routes(openapi.document(ROUTES), ring), *others]
     app = Starlette(routes=routes, exception_handlers={404: _not_found, 405: _wrong_method})
     # A redirect would write the path, and the customer in it, into an address.
     app.router.redirect_slashes = False

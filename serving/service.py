@@ -7,7 +7,7 @@ import bentoml
 from bentoml import Service
 from bentoml.exceptions import BentoMLException
 
-from serving import keys, native, questions, tracing
+from serving import keys, native, nights, questions, tracing
 from serving.api import MANY, create_app
 from serving.changes import Changes
 from serving.edge import Edge, shared
@@ -25,7 +25,8 @@ except NightshelfError as wrong:
 
 live = Live(changes=changes)
 guard = Guard(settings.keys_path, settings.rate_limit)
-app = create_app(live, settings.customer_key.get_secret_value(), guard.ring)
+more = nights.routes(settings.nights)
+app = create_app(live, settings.customer_key.get_secret_value(), guard.ring, more)
 
 logging.getLogger("serving").setLevel(logging.INFO)
 

@@ -82,6 +82,11 @@ class ServingSettings(BaseSettings):
         return Path(self.keys_file) if self.keys_file else self.home / "keys"
 
     @property
+    def nights(self) -> Path:
+        """Folder of the night reports."""
+        return self.home / "nights"
+
+    @property
     def state(self) -> Path:
         """Folder of everything that can be made anew: caches, logs, Airflow's home."""
         return self.home / ".nightshelf"

@@ -18,6 +18,8 @@ from pipelines.validate.profile import SAMPLE
 
 Outcome = Literal["passed", "let pass", "stopped"]
 
+SOURCE = "validated_source"  # the tag of a night that says under which name its results are kept
+
 TEXTS = ("run", "outcome", "reason", "suite", "measure", "severity", "told")
 RESULTS = pa.schema(
     [("as_of", pa.date32()), ("received_until", pa.timestamp("us", "UTC")), ("day", pa.date32())]

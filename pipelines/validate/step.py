@@ -54,7 +54,8 @@ def validate(night: Night, source: Source) -> dict[str, Any]:
     received = _receive(night, source)
     try:
         counts = waterfall.waterfall(received.tallied, received.fetched)
-        tracking.log(night.run_id, metrics={f"rows_{name}": count for name, count in counts.items()})
+        metrics = {f"rows_{name}": count for name, count in counts.items()}
+        tracking.log(night.run_id, metrics, tags={history.SOURCE: source.name})
         warnings = _write(night, source, received, counts)
     finally:
         received.judged.unpersist()

@@ -19,6 +19,9 @@ def described(task):
         "doc": task.doc_md,
         "outlets": sorted(asset.name for asset in task.outlets),
         "rule": task.trigger_rule,
+        "teardown": task.is_teardown,
+        "fails_the_run": task.on_failure_fail_dagrun,
+        "links": [link.name for link in task.operator_extra_links],
     }
 
 

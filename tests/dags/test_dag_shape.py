@@ -42,6 +42,7 @@ def test_the_steps_follow_one_another(dag):
         "gate": {"register"},
         "publish": {"gate"},
         "smoke": {"publish"},
+        "report": {"smoke"},
     }
 
 
@@ -80,6 +81,16 @@ def test_tables_and_model_are_assets(dag):
 
 def test_the_champion_is_asked_also_where_nothing_was_published(dag):
     assert dag["tasks"]["smoke"]["rule"] == "none_failed"
+
+
+def test_the_report_is_written_however_the_night_ends_and_hides_no_failure(dag):
+    report = dag["tasks"]["report"]
+    assert (report["rule"], report["teardown"], report["fails_the_run"]) == (
+        "all_done_setup_success",
+        True,
+        False,
+    )
+    assert report["links"] == ["Night report"]
 
 
 def test_midnight_closes_the_day_before_and_a_run_by_hand_leaves_the_day_to_the_source(dag):

@@ -1,5 +1,7 @@
+import html
 import json
 import os
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -59,3 +61,17 @@ def test_the_run_in_mlflow_ends_failed_by_the_sentence_of_the_task(night, logged
     assert (task, logged.info.status) == ("extract", "FAILED")
     assert "orders.csv" in sentence
     assert f"AirflowFailException: {sentence}" in night.stdout
+
+
+def test_its_report_says_where_and_why_it_stopped(night, logged, home):
+    report = (home / "nights" / "2011-12-09.html").read_text()
+    _, _, sentence = logged.data.tags["failed"].partition(": ")
+    assert "The night stopped in the step extract." in report
+    assert sentence in html.unescape(report)
+    assert "No order line was judged" in report
+
+
+def test_the_button_of_the_task_leads_to_the_report(night, home):
+    with sqlite3.connect(home / "airflow" / "airflow.db") as database:
+        ((link,),) = database.execute("SELECT value FROM xcom WHERE key = '_link_NightReport'").fetchall()
+    assert json.loads(link) == "http://127.0.0.1:3000/nights/2011-12-09"

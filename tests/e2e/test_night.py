@@ -8,12 +8,14 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from homes import fresh_home, served
+from reports import read, wrong
 
 from pipelines import columns as c
 from pipelines import export, lake, promotion, registry, tracking
 from pipelines.demo.api import app
 from pipelines.demo.dirt import Dirt
 from pipelines.demo.shop import Shop
+from pipelines.nightreport.records import STEPS
 from pipelines.retrain import retrain
 from pipelines.rules_preview import preview
 from pipelines.settings import customer_key, settings
@@ -219,6 +221,17 @@ def _told(group):
     return [[list(column.cells) for column in table.columns] for table in group.renderables]
 
 
+def test_the_report_shows_the_figures_of_the_run(night):
+    run = registry.find("1").run_id
+    page = read((settings().nights / f"{LAST}.html").read_text())
+    assert wrong(page, tracking.client(), run) == []
+    shown = {figure.metric for figure in page.figures}
+    assert shown >= {"rows_fetched", "rows_bad_quantity", "rules", "interactions", "ndcg_at_10_for_you_loyal"}
+    assert shown >= {f"seconds_{step}" for step in STEPS if step != "sweep"}
+    assert "Version 1 is the first model and serves" in page.text
+    assert "critical expectations held" in page.text
+
+
 def test_the_model_loads_with_plain_mlflow(night):
     import mlflow
 
@@ -237,6 +250,8 @@ def test_the_next_night_is_promoted_and_a_bad_one_leaves_the_champion(night, mon
     with pytest.raises(NightshelfError, match=r"validation stopped the night: .* break a row rule"):
         retrain(as_of=str(LAST))
     assert registry.champion().version == serving
+    stopped = read((settings().nights / f"{LAST}.html").read_text()).text
+    assert f"The night stopped in the step validate; version {serving} serves on." in stopped
     if serving == "2":
         assert promotion.rollback(None, "a test") == "1"
         assert registry.champion().version == "1"

@@ -1,0 +1,52 @@
+"""The wiring of the report: what MLflow and the lake hold of the night, in; pages and an artifact, out."""
+
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from mlflow.entities import Run
+
+from pipelines import registry, tracking
+from pipelines.night import Night
+from pipelines.nightreport import page, records, served, trend
+from pipelines.settings import settings
+from pipelines.stack.programs import address
+from serving.registry import ALIAS
+
+ARTIFACT = "report.html"
+
+
+def write(night: Night) -> str:
+    """The address of the night's report, which is in MLflow and in HOME/nights beside a new list of all."""
+    asked = served.ask()
+    if not isinstance(asked, str):
+        tracking.log(night.run_id, metrics=asked)
+    record, runs = records.read(night), tracking.nights()
+    champion = registry.aliased(ALIAS)
+    serving, nights = str(champion.version) if champion else "", trend.latest(runs, str(night.as_of))
+    html = page.night(record, nights, asked, serving, _mlflow(record.run))
+    tracking.client().log_text(night.run_id, html, ARTIFACT)
+    _put(settings().nights / f"{night.as_of}.html", html)
+    _put(settings().nights / "index.html", page.index(runs, _written()))
+    return f"{address(settings(), settings().serving_port)}/nights/{night.as_of}"
+
+
+def _written() -> set[str]:
+    """The days that have a report."""
+    return {file.stem for file in settings().nights.glob("????-??-??.html")}
+
+
+def _put(file: Path, html: str) -> None:
+    """Writes a page whole: nobody reads half of it."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    beside = file.with_name(f".{file.name}")
+    beside.write_text(html, encoding="utf-8")
+    beside.replace(file)
+
+
+def _mlflow(run: Run) -> str:
+    """Where the run is seen in MLflow."""
+    where = urlsplit(settings().mlflow_uri or address(settings(), settings().mlflow_port))
+    if not where.scheme.startswith("http"):
+        return ""
+    server = where.netloc.rpartition("@")[2]  # a user and a password are nobody's business
+    return f"{where.scheme}://{server}/#/experiments/{run.info.experiment_id}/runs/{run.info.run_id}"
