@@ -34,7 +34,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def client(live: Live, folder: Path) -> Client:
-    return Client(create_app(live, bundles.KEY, nights.routes(folder)))
+    return Client(create_app(live, bundles.KEY, others=nights.routes(folder)))
 
 
 def test_the_list_leads_to_each_night(live: Live, folder: Path) -> None:
@@ -81,7 +81,7 @@ def test_before_the_first_night_the_list_says_so(live: Live, tmp_path: Path) -> 
 def test_reports_want_a_key_where_there_are_keys(live: Live, folder: Path, tmp_path: Path) -> None:
     file = tmp_path / "keys"
     secret = keys.add(file, "merchandiser", "read")
-    app = create_app(live, bundles.KEY, nights.routes(folder))
+    app = create_app(live, bundles.KEY, others=nights.routes(folder))
     edge = Edge(app, PlainTextResponse(""), app.routes, Guard(file, 0), ServingSettings())
     for path in ("/nights", "/nights/", "/nights/2026-01-31"):
         assert Client(edge).get(path).status_code == 401
@@ -89,6 +89,6 @@ def test_reports_want_a_key_where_there_are_keys(live: Live, folder: Path, tmp_p
 
 
 def test_metrics_and_log_see_the_template(live: Live, folder: Path) -> None:
-    routes = create_app(live, bundles.KEY, nights.routes(folder)).routes
+    routes = create_app(live, bundles.KEY, others=nights.routes(folder)).routes
     scope = {"type": "http", "method": "GET", "path": "/nights/2026-01-31"}
     assert template_of(routes, scope) == "/nights/{night}"
