@@ -22,6 +22,7 @@ from benchmarks import (
     scaling,
     serving,
     solvers,
+    swapping,
     validation,
 )
 
@@ -50,6 +51,7 @@ def main() -> None:
         parts.append(answers.compare(Path(folder) / "answers"))
         parts.append(scaling.compare())
         parts.append(serving.compare(Path(folder) / "serving"))
+        parts.append(swapping.compare(Path(folder) / "swapping"))
         parts.append(exporting.compare(Path(folder) / "exporting"))
         parts.append(pages.compare(Path(folder) / "pages"))
         parts.append(extraction.compare(Path(folder) / "extraction"))

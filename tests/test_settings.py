@@ -83,7 +83,9 @@ def test_the_env_file_is_written_once_for_its_owner_alone(home, monkeypatch):
     assert not write_env()
     assert file.read_text() == text
     found = settings()
-    fresh = [name for name in SECRETS if name not in ("sql_url", "store_url", "service_key")]  # the shop's own
+    fresh = [
+        name for name in SECRETS if name not in ("sql_url", "store_url", "service_key")
+    ]  # the shop's own
     values = [getattr(found, name).get_secret_value() for name in fresh]
     assert len(set(values)) == len(values)
     assert min(map(len, values)) >= 12
