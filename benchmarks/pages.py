@@ -44,7 +44,11 @@ def compare(folder: Path) -> str:
 
 def _visit(browser: Browser, url: str) -> Visit:
     page, got = browser.new_context().new_page(), list[Response]()
-    page.on("response", got.append)
+
+    def note(response: Response) -> None:
+        got.append(response)
+
+    page.on("response", note)
     page.goto(url)
     cards = page.wait_for_function(CARDS, polling="raf").json_value()
     page.wait_for_load_state("networkidle")

@@ -7,6 +7,7 @@ import numpy as np
 from serving import answers, shapes
 from serving.answers import Json
 from serving.bundle import Bundle
+from serving.filed import NOTHING
 from serving.identity import HIDDEN
 from serving.latency import Latency
 from serving.live import Served
@@ -36,10 +37,9 @@ def status(served: Served, asked: Question) -> Annotated[Json, shapes.Status]:
 def categories(served: Served, asked: Categories) -> Annotated[Json, shapes.Categories]:
     """The categories of the catalogue, those with most products first."""
     filed = served.bundle.categories
-    counts = np.bincount(filed.number[filed.number >= 0], minlength=len(filed.numbers))
-    names = list(filed.numbers)
-    first = np.argsort(-counts, kind="stable")[: asked.n]
-    items = [{"category": names[place].decode(), "products": int(counts[place])} for place in first.tolist()]
+    counts = np.bincount(filed.number[filed.number != NOTHING]).tolist()
+    told = [{"category": name.decode(), "products": counts[at]} for name, at in filed.numbers.items()]
+    items = sorted(told, key=lambda one: -one["products"])[: asked.n]
     return answers.of(served, items=items)
 
 

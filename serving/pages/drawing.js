@@ -19,8 +19,10 @@ const ACCENTS = [
   (p) => p("circle", { cx: 35, cy: 13, r: 5 }),
 ];
 
+const PARCEL = 0x201; // a box with a band, where no category is known
+
 export function drawing(category) {
-  const code = hash(category ?? "");
+  const code = category ? hash(category) : PARCEL;
   const svg = part("svg", { viewBox: "0 0 48 48", "aria-hidden": "true", class: "drawing" });
   // The golden angle keeps neighbours in the hash apart in hue.
   svg.style.setProperty("--hue", category ? String(Math.round((code % 997) * 137.508) % 360) : "0");

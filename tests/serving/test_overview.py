@@ -9,7 +9,7 @@ from documented import Documented
 from shoppers import telling
 
 from serving.api import create_app
-from serving.bundle import Bundle
+from serving.bundle import Bundle, texts
 from serving.live import Live, Served
 
 PSEUDONYM = telling().manifest["shoppers"]["shoppers"][0]["customer"]
@@ -32,6 +32,12 @@ def test_categories_are_told_with_their_products_the_largest_first(client: Clien
     tea, coffee = {"category": "tea", "products": 4}, {"category": "coffee", "products": 3}
     assert client.get("/v1/categories").json()["items"] == [tea, coffee]
     assert client.get("/v1/categories", params={"n": 1}).json()["items"] == [tea]
+
+
+def test_a_product_without_a_category_is_in_none(bundle: Bundle) -> None:
+    some = replace(bundle, category=texts(["", "coffee", "", "tea", "tea", "tea", ""]))
+    told = of(some).get("/v1/categories").json()["items"]
+    assert told == [{"category": "tea", "products": 3}, {"category": "coffee", "products": 1}]
 
 
 def test_shoppers_are_told_with_cards_and_no_id_of_the_shop() -> None:

@@ -176,15 +176,15 @@ def test_the_toggles_narrow_what_is_shown(page: Page) -> None:
     expect(own).to_have_count(2)
     page.get_by_text("Discover").click()
     expect(own).to_have_count(4)
-    page.locator("select[name=category]").select_option("tea")
+    page.get_by_role("combobox", name="Category", exact=True).select_option("tea")
     expect(own).to_have_count(3)
     assert names(page, POPULAR) == ["Tea one", "Tea two", "Product tea-3"]
-    page.locator("select[name=category]").select_option("")
-    page.get_by_text("Anything", exact=True).click()
+    page.get_by_role("combobox", name="Category", exact=True).select_option("")
+    page.get_by_text("Anything").click()
     expect(own).to_have_count(6)
-    page.get_by_label("Variety").select_option("1")
+    page.get_by_role("combobox", name="Variety", exact=True).select_option("1")
     expect(own.nth(1)).to_contain_text("tea ·")
-    page.locator("select[name=category]").select_option("coffee")
+    page.get_by_role("combobox", name="Category", exact=True).select_option("coffee")
     page.get_by_text("Buy again").click()
     expect(own).to_have_count(2)
 
@@ -193,7 +193,7 @@ def test_nothing_that_fits_is_said(page: Page) -> None:
     page.goto("/")
     enter(page, bundles.ANNA)
     page.get_by_text("Buy again").click()
-    page.locator("select[name=category]").select_option("tea")
+    page.get_by_role("combobox", name="Category", exact=True).select_option("tea")
     expect(page.locator(FOR_YOU)).to_contain_text("Nothing fits. Ease what is to be shown.")
 
 
