@@ -20,7 +20,7 @@ define debian
   fi; }
 endef
 
-.PHONY: help run setup test soak bench lock
+.PHONY: help run setup test soak bench pictures lock
 help:  ## what there is
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## */  make \1\t/' | expand -t 16
 
@@ -43,6 +43,9 @@ soak: setup  ## every bad, good, poisoned and ordinary night of both gates, more
 
 bench: setup  ## the figures in benchmarks/
 	$(RUN)python -m benchmarks
+
+pictures: setup  ## the README's pictures, taken of two nights of the demo shop
+	$(RUN)python -m docs.pictures
 
 lock:  ## resolves requirements.lock anew from pyproject.toml
 	$(RUN)uv pip compile --universal --generate-hashes --no-emit-index-url --all-extras --upgrade --quiet \

@@ -1,0 +1,116 @@
+"""The README's pictures, of a demo shop's pages after two real nights: `make pictures` makes them anew."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+from mlflow import MlflowClient
+from playwright.sync_api import Page, sync_playwright
+
+from benchmarks.processes import free_ports
+from pipelines.stack.nights import Nights
+
+PICTURES = Path(__file__).with_name("pictures")
+NIGHTSHELF = Path(sys.executable).with_name("nightshelf")
+CHROMIUM = "/usr/bin/chromium"
+PASSWORD = "of-a-shop-for-pictures"
+SIZE = {"width": 1280, "height": 860}
+PATIENCE = 1200  # seconds for the servers and a night
+COMPARED = 6  # candidates
+
+
+def main() -> None:
+    """Writes storefront.png, night.png, airflow.png and mlflow.png."""
+    PICTURES.mkdir(exist_ok=True)
+    shop, mlflow, airflow, service = free_ports(4)
+    ports = {"SHOP": shop, "MLFLOW": mlflow, "AIRFLOW": airflow, "SERVING": service}
+    with running(ports), httpx.Client(base_url=f"http://127.0.0.1:{airflow}") as http:
+        until(lambda: answers(f"http://127.0.0.1:{service}/v1/model"))
+        nights = Nights(http, PASSWORD)
+        until(lambda: nights.under_way() is None)
+        nights.trigger()
+        until(lambda: nights.under_way() is None)
+        with sync_playwright() as playwright:
+            browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+            page = browser.new_page(viewport=SIZE)
+            take_service(page, f"http://127.0.0.1:{service}")
+            take_mlflow(page, f"http://127.0.0.1:{mlflow}")
+            take_airflow(page, f"http://127.0.0.1:{airflow}")
+
+
+@contextmanager
+def running(ports: dict[str, int]) -> Iterator[None]:
+    """All of Nightshelf in a home of its own, up to the end of the block."""
+    with tempfile.TemporaryDirectory() as home:
+        told = {f"NIGHTSHELF_{name}_PORT": str(port) for name, port in ports.items()}
+        told |= {"NIGHTSHELF_HOME": home, "NIGHTSHELF_AIRFLOW_PASSWORD": PASSWORD}
+        up = subprocess.Popen([NIGHTSHELF, "up"], env=os.environ | told)
+        try:
+            yield
+        finally:
+            up.send_signal(signal.SIGINT)
+            up.wait()
+
+
+def until(true: Callable[[], bool]) -> None:
+    """Waits for something to be true; raises TimeoutError if it doesn't come about."""
+    ends = time.monotonic() + PATIENCE
+    while not true():
+        if time.monotonic() > ends:
+            raise TimeoutError("the night takes too long")
+        time.sleep(2)
+
+
+def answers(url: str) -> bool:
+    """Whether a page is there."""
+    try:
+        return httpx.get(url).is_success
+    except httpx.TransportError:
+        return False
+
+
+def take_service(page: Page, url: str) -> None:
+    """The storefront for a shopper who comes back, and the report of the last night."""
+    page.goto(url)
+    page.get_by_role("button", name="Back after a pause").click()
+    page.wait_for_load_state("networkidle")
+    page.screenshot(path=PICTURES / "storefront.png")
+    page.goto(f"{url}/nights/")
+    page.locator("main a").first.click()
+    page.screenshot(path=PICTURES / "night.png")
+
+
+def take_mlflow(page: Page, url: str) -> None:
+    """Some candidates of the sweep beside one another."""
+    client = MlflowClient(url)
+    (nightly,) = [one.experiment_id for one in client.search_experiments() if one.name == "nightly"]
+    candidates = client.search_runs([nightly], "tags.mlflow.parentRunId LIKE '%'", max_results=COMPARED)
+    runs = json.dumps([run.info.run_id for run in candidates])
+    page.goto(f"{url}/#/compare-runs?runs={runs}&experiments={json.dumps([nightly])}")
+    page.wait_for_load_state("networkidle")
+    page.wait_for_timeout(3000)  # the plot draws itself
+    page.screenshot(path=PICTURES / "mlflow.png")
+
+
+def take_airflow(page: Page, url: str) -> None:
+    """The grid of the DAG."""
+    page.goto(url)
+    page.fill("input[name=username]", "admin")
+    page.fill("input[name=password]", PASSWORD)
+    page.keyboard.press("Enter")
+    page.wait_for_load_state("networkidle")
+    page.goto(f"{url}/dags/nightly")
+    page.wait_for_load_state("networkidle")
+    page.wait_for_timeout(3000)  # the grid draws itself
+    page.screenshot(path=PICTURES / "airflow.png")
+
+
+main()
