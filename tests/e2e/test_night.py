@@ -46,7 +46,7 @@ def night(shop_url, spark, tmp_path_factory):
     """A first night: its verdict and counts."""
     home = tmp_path_factory.mktemp("home")
     with fresh_home(home, SHOP_URL=shop_url, SHOP_PASSWORD=PASSWORD):
-        yield retrain(as_of=str(LAST))
+        yield retrain(as_of=str(LAST), sweep="quick")
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +77,7 @@ def test_the_first_model_goes_live_and_beats_popularity(night):
 def test_every_candidate_is_a_child_run_with_parameters_metrics_and_duration(night):
     children = tracking.children(registry.find("1").run_id)
     factorised = [run for run in children if run.data.params["component"] == "als"]
-    assert len(factorised) == 12
+    assert len(factorised) == 2
     for run in factorised:
         assert {"rank", "regularisation", "alpha", "half_life_days", "iterations"} <= run.data.params.keys()
         assert {"ndcg_at_10_for_you", "ndcg_at_10_discover", "fit_seconds"} <= run.data.metrics.keys()
