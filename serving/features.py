@@ -179,4 +179,4 @@ def _first(keys: Array, values: Array, n: int, width: int, count: int) -> Array:
     keys, values, rows = keys[among], values[among], rows[among]
     order = np.lexsort((-values, rows))
     rank = np.arange(len(rows)) - np.searchsorted(rows, rows)
-    return keys[order[rank < count]]
+    return np.asarray(keys[order[rank < count]])
