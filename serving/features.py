@@ -153,7 +153,7 @@ def _by_taste(around: Around) -> Sums:
         own = bundle.history_of(customer)
         count = BY_TASTE + own.stop - own.start
         products, tastes = bundle.trending_taste.highest(bundle.user_factors[customer], count)
-        keys.append(products[tastes > 0] + row * width)
+        keys.append(products[tastes > 0].astype(np.int64) + row * width)
         values.append(tastes[tastes > 0])
     return Sums(width, np.concatenate(keys), np.concatenate(values))
 
