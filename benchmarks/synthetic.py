@@ -15,7 +15,7 @@ from pipelines.train.ranker import RankerSettings
 from pipelines.train.rules import none
 from serving.bundle import Array, Bundle, texts
 
-SEED, RANK = 7, 64
+SEED, RANK, TREES = 7, 64, 130  # as many trees as the product's own sweep fits
 PRODUCTS_A_CUSTOMER, MOST_CUSTOMERS = 5, 40_000  # more would change no answer's cost, but learning's
 PURCHASES, DAYS = 60, 500  # lines of a customer; days
 SORTS, SORTS_A_CUSTOMER, SKEW = 60, 3, 4
@@ -31,7 +31,7 @@ def bundle(products: int) -> Bundle:
     rng = np.random.default_rng(SEED)
     chosen = Chosen(
         als=AlsSettings(rank=RANK, regularisation=10.0, iterations=5),
-        ranker=RankerSettings(windows=1, customers=1000),
+        ranker=RankerSettings(windows=1, customers=1000, trees=TREES),
         half_lives=HalfLives(trend=28.0, repurchase=120.0),
         lanes={"for-you": "ranker", "buy-again": "repurchase", "discover": "als"},
     )

@@ -7,7 +7,6 @@ import numpy as np
 
 from serving.bundle import Array, Bundle
 from serving.history import purchases
-from serving.top import best
 from serving.traits import PURCHASE, UNKNOWN
 
 DECAYED = PURCHASE.index("orders_90d")
@@ -29,7 +28,7 @@ class Sums:
         if n * width <= DENSE * len(keys):
             values = np.bincount(keys, weights, n * width).astype(np.float32)
             return cls(width, found := np.flatnonzero(values), values[found])
-        order = np.argsort(keys, kind="stable")
+        order = _ascending(keys)
         ascending = keys[order]
         first = np.flatnonzero(np.diff(ascending, prepend=-1))
         values = np.add.reduceat(weights[order].astype(np.float64), first) if len(first) else weights
@@ -41,11 +40,6 @@ class Sums:
         place = np.searchsorted(self.keys, keys)
         found = np.append(self.keys, -1)[place] == keys
         return np.where(found, np.append(self.values, np.float32(0))[place], np.float32(0))
-
-    def row(self, row: int) -> tuple[Array, Array]:
-        """The products of one customer and their sums, (m,) each."""
-        start, end = np.searchsorted(self.keys, (row * self.width, (row + 1) * self.width))
-        return self.keys[start:end] - row * self.width, self.values[start:end]
 
 
 @dataclass(frozen=True)
@@ -67,20 +61,25 @@ class Around:
 
     def places(self, keys: Array) -> Array:
         """Where in the history the purchases of pairs stand, -1 for none, (m,); keys: as in `Sums`."""
-        rows, places = self._purchases
-        own = rows * len(self.bundle.products) + self.bundle.history_product[places]
-        order = np.argsort(own, kind="stable")
-        at = np.searchsorted(own[order], keys)
-        found = np.append(own[order], -1)[at] == keys
-        return np.where(found, np.append(places[order], -1)[at], -1)
+        order = np.argsort(self.own, kind="stable")
+        ascending, places = self.own[order], self.purchases[1][order]
+        at = np.searchsorted(ascending, keys)
+        return np.where(np.append(ascending, -1)[at] == keys, np.append(places, -1)[at], -1)
 
     @cached_property
-    def _purchases(self) -> tuple[Array, Array]:
+    def purchases(self) -> tuple[Array, Array]:
+        """The history rows of the customers, as `history.purchases`."""
         return purchases(self.bundle, self.customers)
+
+    @cached_property
+    def own(self) -> Array:
+        """The pairs of a customer and a product bought, by ascending customer, (h,); as in `Sums`."""
+        rows, places = self.purchases
+        return rows * len(self.bundle.products) + self.bundle.history_product[places]
 
     def _near(self, neighbours: Array, cosine: Array) -> Sums:
         """The cosines of the neighbours of all own products, weighing by their decayed orders."""
-        rows, places = self._purchases
+        rows, places = self.purchases
         own, width = self.bundle.history_product[places], len(self.bundle.products)
         weights = self.bundle.history_traits[places, DECAYED][:, None] * cosine[own]
         keys = rows[:, None] * width + neighbours[own]
@@ -95,9 +94,12 @@ def features(around: Around, rows: Array, products: Array) -> Array:
     bundle, customers = around.bundle, around.customers[rows]
     keys = rows * len(bundle.products) + products
     place = around.places(keys)
-    purchase = np.where((place >= 0)[:, None], bundle.history_traits[place], np.float32(UNKNOWN))
-    customer, product = bundle.customer_traits[customers], bundle.product_traits[products]
-    taste = np.einsum("mk,mk->m", bundle.user_factors[customers], bundle.item_factors[products])
+    purchase = bundle.history_traits.take(place, axis=0)
+    purchase[place < 0] = UNKNOWN
+    customer = bundle.customer_traits.take(customers, axis=0)
+    product = bundle.product_traits.take(products, axis=0)
+    tastes = bundle.user_factors.take(customers, axis=0), bundle.item_factors.take(products, axis=0)
+    taste = np.einsum("mk,mk->m", *tastes)
     lift = bundle.lift[products]
     with_bought, with_basket = around.bought_with.at(keys), around.basket_with.at(keys)
     pair = (taste, taste * lift, with_bought, with_basket, with_bought * lift)
@@ -110,34 +112,71 @@ def candidates(around: Around) -> tuple[Array, Array]:
     They are the customer's own products, what leads the trend and the season, and the best others by
     taste and by what is bought with the own ones.
     """
-    found = [_candidates(around, row) for row in range(len(around.customers))]
-    rows = np.repeat(np.arange(len(found)), [len(products) for products in found])
-    return rows, np.concatenate([np.empty(0, np.int64), *found])
-
-
-def _candidates(around: Around, row: int) -> Array:
-    """The products worth ranking for one customer, ascending, (m,)."""
-    bundle, customer = around.bundle, int(around.customers[row])
-    own = bundle.bought(customer)
-    strength = bundle.history_traits[bundle.history_of(customer), DECAYED]
-    wanted, is_own = np.zeros((2, len(bundle.products)), bool)
-    is_own[own] = True
-    wanted[bundle.leading] = True
-    taste = bundle.trending_taste.highest(bundle.user_factors[customer], BY_TASTE + len(own))
+    bundle, n = around.bundle, len(around.customers)
+    width = len(bundle.products)
+    own, strength = around.own, bundle.history_traits[around.purchases[1], DECAYED]
+    leading = np.arange(n)[:, None] * width + bundle.leading
+    parts = [leading.ravel()]
     for near, count in (
-        (taste, BY_TASTE),
-        (around.bought_with.row(row), BY_BUYERS),
-        (around.basket_with.row(row), BY_BASKETS),
+        (_by_taste(around), BY_TASTE),
+        (around.bought_with, BY_BUYERS),
+        (around.basket_with, BY_BASKETS),
     ):
-        wanted[_first(*near, is_own, count)] = True
-    wanted[own] = False
-    wanted[own[strength > 0][best(strength[strength > 0], BY_PURCHASE)]] = True
-    found = np.flatnonzero(wanted)
-    return found[bundle.popularity[found] > 0]
+        other = _others(near.keys, own)
+        parts.append(_first(near.keys[other], near.values[other], n, width, count))
+    found = np.concatenate(parts)
+    found = found[_ascending(found)]
+    found = found[(np.diff(found, prepend=-1) > 0) & _others(found, own)]
+    again = _first(own[strength > 0], strength[strength > 0], n, width, BY_PURCHASE)
+    found = np.concatenate([found, again])
+    rows, products = np.divmod(found[_ascending(found)], width)
+    sold = bundle.popularity[products] > 0
+    return rows[sold], products[sold]
 
 
-def _first(products: Array, values: Array, is_own: Array, count: int) -> Array:
-    """Of m products those with the highest values above zero, but for own ones."""
-    other = (values > 0) & ~is_own[products]
-    products, values = products[other], values[other]
-    return products[best(values, count)]
+def _ascending(keys: Array) -> Array:
+    """The order of numbers from 0 on, equal ones by place, (m,).
+
+    16 bits at a time, of which numpy makes a radix sort: faster than its sorts of longer numbers.
+    """
+    order = np.argsort(keys.astype(np.uint16), kind="stable")
+    for shift in range(16, int(keys.max(initial=0)).bit_length(), 16):
+        order = order[np.argsort((keys[order] >> shift).astype(np.uint16), kind="stable")]
+    return order
+
+
+def _by_taste(around: Around) -> Sums:
+    """The highest tastes above zero of each customer, so many that those of own products can be spared."""
+    bundle, width = around.bundle, len(around.bundle.products)
+    keys, values = [np.empty(0, np.int64)], [np.empty(0, np.float32)]
+    for row, customer in enumerate(around.customers.tolist()):
+        own = bundle.history_of(customer)
+        count = BY_TASTE + own.stop - own.start
+        products, tastes = bundle.trending_taste.highest(bundle.user_factors[customer], count)
+        keys.append(products[tastes > 0].astype(np.int64) + row * width)
+        values.append(tastes[tastes > 0])
+    return Sums(width, np.concatenate(keys), np.concatenate(values))
+
+
+def _others(keys: Array, own: Array) -> Array:
+    """True for the keys, ascending, that are no own ones, (m,) bool."""
+    place = np.searchsorted(keys, own)
+    found = np.ones(len(keys) + 1, bool)
+    found[place[np.append(keys, -1)[place] == own]] = False
+    return found[:-1]
+
+
+def _first(keys: Array, values: Array, n: int, width: int, count: int) -> Array:
+    """The keys of each of n customers' highest values, so many at most, ties by place.
+
+    keys, values: (m,) by ascending customer; values above zero.
+    """
+    rows = keys // width
+    ends = np.searchsorted(rows, np.arange(n + 1))
+    table = np.zeros((n, np.diff(ends).max(initial=count)), np.float32)
+    table[rows, np.arange(len(rows)) - ends[rows]] = values
+    among = values >= np.partition(table, -count, axis=1)[rows, -count]
+    keys, values, rows = keys[among], values[among], rows[among]
+    order = np.lexsort((-values, rows))
+    rank = np.arange(len(rows)) - np.searchsorted(rows, rows)
+    return np.asarray(keys[order[rank < count]])

@@ -33,10 +33,10 @@ def kinds(bundle: Bundle, customer: int, products: Array, component: str) -> lis
     if component == "als":
         return told
     own, spoken = bundle.bought(customer), np.zeros(len(products), bool)
-    other = ~np.isin(products, own)
+    other = ~(products[:, None] == own).any(axis=1)
     if component == "ranker" and other.any():
         weight = bundle.history_weight[bundle.history_of(customer)]
-        spoken[other] = (losses(bundle, own, weight, products[other]) > 0).any(axis=1)
+        spoken[other] = spoken_for(bundle, own, weight, products[other])
         spoken |= bundle.new[products]
     return [kind if said else ("trending", ()) for kind, said in zip(told, spoken, strict=True)]
 
@@ -70,3 +70,16 @@ def losses(bundle: Bundle, rows: Array, weight: Array, products: Array) -> Array
     leverage = np.einsum("hk,hk->h", solved, bought)
     share = (1 + weight * (1 - preference)) / (1 - weight * leverage)
     return np.asarray(bundle.item_factors[products] @ solved.T * share)
+
+
+def spoken_for(bundle: Bundle, rows: Array, weight: Array, products: Array) -> Array:
+    """True for each of n products that would lose by missing any of h purchases, (n,) bool.
+
+    rows, weight: as in `losses`, of which the signs are looked at alone: 1 - w y'W y is always above zero,
+    so that what is solved is as much as there are products and not as there are purchases.
+    """
+    bought = bundle.item_factors[rows]
+    wanted = np.vstack([bundle.item_factors[products], (1 + weight) @ bought])
+    solved = np.linalg.solve(system(bundle, rows, weight), wanted.T).T.astype(np.float32)
+    share = 1 + weight * (1 - bought @ solved[-1])
+    return np.asarray((solved[:-1] @ bought.T * share > 0).any(axis=1))

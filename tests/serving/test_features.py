@@ -3,11 +3,12 @@
 import dataclasses
 
 import bundles
+import drawn
 import numpy as np
 import pytest
 
 from serving.bundle import Bundle
-from serving.features import Around, candidates, features
+from serving.features import Around, Sums, candidates, features
 from serving.identity import pseudonym
 from serving.traits import NAMES, PRODUCT, PURCHASE, UNKNOWN
 
@@ -85,3 +86,40 @@ def test_of_many_the_best_are_candidates(bundle: Bundle, monkeypatch: pytest.Mon
     )
     # coffee-1 is what she buys most; coffee-3 her taste: 1.6, before tea-2 times the root of its trend: 1.35
     assert candidates(Around(few, np.array([anna(few)])))[1].tolist() == [0, 2]
+
+
+def test_of_each_of_many_the_best_others_are_candidates_and_of_equals_the_first(
+    seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("BY_TASTE", "BY_BUYERS", "BY_BASKETS", "BY_PURCHASE"):
+        monkeypatch.setattr(f"serving.features.{name}", 7)
+    told = drawn.bundle(np.random.default_rng(seed))
+    coarse = {name: np.ceil(getattr(told, name) * 3) for name in ("neighbour_cosine", "basket_cosine")}
+    told = dataclasses.replace(told, history_traits=np.ceil(told.history_traits * 3), **coarse)
+    customers = np.random.default_rng(seed).permutation(len(told.customers))
+    rows, products = candidates(Around(told, customers))
+    for row, customer in enumerate(customers.tolist()):
+        assert products[rows == row].tolist() == by_sorting(told, customer, 7)
+
+
+def by_sorting(bundle: Bundle, customer: int, count: int) -> list[int]:
+    """The candidates of a customer by sorting all products."""
+    around, everything = Around(bundle, np.array([customer])), np.arange(len(bundle.products))
+    own, others = bundle.bought(customer), set(bundle.leading.tolist())
+    strength = np.zeros(len(everything))
+    strength[own] = bundle.history_traits[bundle.history_of(customer), PURCHASE.index("orders_90d")]
+    taste = bundle.item_factors @ bundle.user_factors[customer] * bundle.lift
+    for near in (taste, around.bought_with.at(everything), around.basket_with.at(everything)):
+        near[own] = 0
+        others |= {one for one in np.argsort(-near, kind="stable")[:count].tolist() if near[one] > 0}
+    again = {one for one in np.argsort(-strength, kind="stable")[:count].tolist() if strength[one] > 0}
+    found = (others - set(own.tolist())) | again
+    return sorted(one for one in found if bundle.popularity[one] > 0)
+
+
+def test_weights_are_summed_by_keys_of_any_size(seed: int) -> None:
+    rng, sizes = np.random.default_rng(seed), np.array([0, 1, 2**16, 2**16 + 1, 2**33, 2**33 + 2**16])
+    keys, weights = rng.choice(sizes, 100), rng.integers(1, 9, 100).astype(np.float32)
+    found = Sums.of(keys, weights, 2**20, 2**20)
+    assert found.keys.tolist() == sizes.tolist()
+    assert found.values.tolist() == [weights[keys == one].sum() for one in sizes]
