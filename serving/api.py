@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from starlette.applications import Starlette
+from starlette.convertors import PathConvertor, register_url_convertor
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -23,30 +24,39 @@ from serving.questions import Problem, Question
 MANY = "/v1/recommendations"
 VERSION_HEADER = "Nightshelf-Model-Version"
 
+
+class Anything(PathConvertor):
+    """An id in a path, of any characters: Starlette's own takes no newline."""
+
+    regex = r"[\s\S]*"
+
+
+register_url_convertor("id", Anything())
+
 Row = tuple[str, str, type[Question], Callable[[Served, Any], Any]]
 
 ROUTES: list[Row] = [
     (
         "GET",
-        "/v1/customers/{customer:path}/recommendations",
+        "/v1/customers/{customer:id}/recommendations",
         questions.Recommendations,
         endpoints.recommendations,
     ),
     ("POST", MANY, questions.OfMany, endpoints.of_many),
     ("POST", "/v1/cart/recommendations", questions.WithCart, endpoints.cart_recommendations),
-    ("GET", "/v1/customers/{customer:path}/history", questions.History, endpoints.history),
-    ("DELETE", "/v1/customers/{customer:path}", questions.OfCustomer, changing.forget_customer),
-    ("GET", "/v1/products/{product:path}/similar", questions.Related, endpoints.similar_products),
-    ("GET", "/v1/products/{product:path}/bought-together", questions.Related, endpoints.bought_together),
-    ("PUT", "/v1/products/{product:path}", questions.ProductChange, changing.change_product),
+    ("GET", "/v1/customers/{customer:id}/history", questions.History, endpoints.history),
+    ("DELETE", "/v1/customers/{customer:id}", questions.OfCustomer, changing.forget_customer),
+    ("GET", "/v1/products/{product:id}/similar", questions.Related, endpoints.similar_products),
+    ("GET", "/v1/products/{product:id}/bought-together", questions.Related, endpoints.bought_together),
+    ("PUT", "/v1/products/{product:id}", questions.ProductChange, changing.change_product),
     ("POST", "/v1/events", questions.Events, changing.add_events),
     ("GET", "/v1/popular", questions.Popular, endpoints.popular),
     ("GET", "/v1/model", questions.Question, endpoints.model),
     ("GET", "/v1/status", questions.Question, overview.status),
     ("GET", "/v1/categories", questions.Categories, overview.categories),
     ("GET", "/v1/shoppers", questions.Question, overview.shoppers),
-    ("GET", "/users/{customer:path}/recommendations", questions.OfUser, endpoints.user_recommendations),
-    ("GET", "/products/{product:path}/associations", questions.OfProduct, endpoints.associations),
+    ("GET", "/users/{customer:id}/recommendations", questions.OfUser, endpoints.user_recommendations),
+    ("GET", "/products/{product:id}/associations", questions.OfProduct, endpoints.associations),
     ("POST", "/reco", questions.Reco, endpoints.reco),
 ]
 
@@ -101,7 +111,7 @@ def _route(
             log.error("%s failed: %s", template(path), _cause(error))
             return JSONResponse(Problem(500, "internal", "the service failed; its log says where").body, 500)
 
-    return (Greedy if path.endswith(":path}") else Route)(path, respond, methods=[method])
+    return (Greedy if path.endswith(":id}") else Route)(path, respond, methods=[method])
 
 
 async def _asked(request: Request, kind: type[Question], key: str) -> Question:

@@ -62,7 +62,7 @@ def document(routes: Sequence["Row"]) -> Json:
 
 def template(path: str) -> str:
     """A route's path as it is shown: without the types of its parameters."""
-    return path.replace(":path}", "}")
+    return path.replace(":id}", "}")
 
 
 def example(schema: Json, definitions: Json) -> Any:

@@ -14,10 +14,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from stores import changes
 
-from serving import pages
 from serving.api import create_app
 from serving.bundle import Bundle
 from serving.live import Live, Served
+from serving.pages import docs
 
 DEPTH = 10_000
 TAKEN = ("-1", "[1.5]", '"\\u0000"')  # as the text of an id, or the name of a category
@@ -75,7 +75,7 @@ def send(client: Client, path: str, body: bytes, **options: Any) -> tuple[int, d
 
 def fields() -> list[tuple[str, str]]:
     """Each field of each body, with its route."""
-    operations = [(path.replace("{product}", "tea-1"), told) for _, path, told in pages.operations(DOCUMENT)]
+    operations = [(path.replace("{product}", "tea-1"), told) for _, path, told in docs.operations(DOCUMENT)]
     bodies = [(path, told) for path, told in operations if "requestBody" in told and path != "/v1/events"]
     found = [(path, name) for path, told in bodies for name in _properties(told)]
     return [*found, *(("/v1/events", name) for name in ("customer", "product", "kind", "time", "id"))]
