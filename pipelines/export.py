@@ -96,8 +96,7 @@ def _everyone(served: Served) -> tuple[pa.Array, set[str]]:
     known[gone[gone >= 0]] = False
     if served.changes is not None:
         served.changes.store.close()
-    parts = bundle.customers[known].astype(str), came
-    return pa.concat_arrays([pa.array(part, pa.string()) for part in parts]), active
+    return pa.array([*bundle.customers[known].astype(str).tolist(), *came], pa.string()), active
 
 
 def _own_ids(everyone: pa.Array) -> pa.Array:
