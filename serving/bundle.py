@@ -26,6 +26,7 @@ from serving.trees import opened
 
 FORMAT = 2
 MANIFEST = "manifest.json"
+ROWS = 100_000  # of an array that are checked at once
 RECENT = PRODUCT.index("buyers_30d")
 BEHIND = 1e-3  # the highest trend where it only ranks what nothing else speaks for
 FEW_BUYERS = 3  # of fewer, factors tell of these people rather than of the product
@@ -309,10 +310,15 @@ def _array(folder: Path, name: str, manifest: Manifest) -> Array:
         )
     # A plain view of the mapped file: numpy's memmap class slows every look at a value.
     array = np.asarray(np.load(file, mmap_mode="r", allow_pickle=False))
-    unknown = np.isnan(array) if name == "price" else False
-    if array.dtype.kind == "f" and not (np.isfinite(array) | unknown).all():
+    if array.dtype.kind == "f" and not _is_finite(array, or_unknown=name == "price"):
         raise BundleError(f"{file.name} of bundle {folder.name} holds values that are no finite numbers")
     return array
+
+
+def _is_finite(array: Array, or_unknown: bool) -> bool:
+    """Whether all values are numbers that end, or unknown; some rows at a time, for the array may be large."""
+    parts = (array[at : at + ROWS] for at in range(0, len(array), ROWS))
+    return all((np.isfinite(part) | (or_unknown & np.isnan(part))).all() for part in parts)
 
 
 def _check_shapes(bundle: Bundle) -> None:
