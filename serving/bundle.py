@@ -316,7 +316,7 @@ def _array(folder: Path, name: str, manifest: Manifest) -> Array:
 
 
 def _is_finite(array: Array, or_unknown: bool) -> bool:
-    """Whether all values are numbers that end, or unknown; some rows at a time, for the array may be large."""
+    """Whether all values are finite or may be unknown; some rows at a time, for an array may be large."""
     parts = (array[at : at + ROWS] for at in range(0, len(array), ROWS))
     return all((np.isfinite(part) | (or_unknown & np.isnan(part))).all() for part in parts)
 
