@@ -20,7 +20,11 @@ define debian
   fi; }
 endef
 
-.PHONY: help run setup test soak bench pictures lock
+# $(call image,NAME,OF WHAT): what of requirements.lock, which has the hashes, an image has.
+image = $(RUN)uv pip compile --universal --no-emit-index-url --quiet --no-annotate --no-header \
+  --constraint requirements.lock $(2) -o docker/$(1).txt
+
+.PHONY: help run setup test soak bench pictures images lock
 help:  ## what there is
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## */  make \1\t/' | expand -t 16
 
@@ -47,9 +51,17 @@ bench: setup  ## the figures in benchmarks/
 pictures: setup  ## the README's pictures, taken of two nights of the demo shop
 	$(RUN)python -m docs.pictures
 
+images:  ## builds the container images without Docker, and runs the health check of each
+	$(call debian,buildah --version,buildah,what builds images)
+	$(call debian,debootstrap --version,debootstrap,what makes a base image)
+	@docker/images.sh
+
 lock:  ## resolves requirements.lock anew from pyproject.toml
 	$(RUN)uv pip compile --universal --generate-hashes --no-emit-index-url --all-extras --upgrade --quiet \
 	  --custom-compile-command "make lock" pyproject.toml -o requirements.lock
+	$(call image,mlflow,--group mlflow)
+	$(call image,pipelines,pyproject.toml --extra airflow --extra pipelines --group pipelines)
+	$(call image,serving,pyproject.toml)
 
 $(INSTALLED): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "nightshelf: python3 >= 3.11 is needed" >&2; exit 1; }
