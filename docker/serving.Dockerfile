@@ -14,7 +14,7 @@ COPY requirements.lock docker/packages.sh docker/serving.txt ./
 RUN sh packages.sh serving.txt
 COPY pyproject.toml ./
 COPY serving serving
-RUN BENTOML_HOME=/bentoml BENTOML_DO_NOT_TRACK=True /opt/venv/bin/bentoml build --version image
+RUN PATH=/opt/uv/bin:$PATH BENTOML_HOME=/bentoml BENTOML_DO_NOT_TRACK=True /opt/venv/bin/bentoml build --version image
 
 FROM ${BASE}
 RUN apt-get update \

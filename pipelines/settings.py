@@ -72,6 +72,10 @@ class Settings(ServingSettings):
 
     shop_port: int = Field(8090, description="port of the demo shop")
     mlflow_port: int = Field(5000, description="port of the MLflow server")
+    mlflow_page: str = Field(
+        "",
+        description="address where a browser finds MLflow, for links to it; empty: MLFLOW_URI, or its port",
+    )
     airflow_port: int = Field(8080, description="port of Airflow's API server and UI")
     airflow_password: SecretStr = Field(
         SecretStr(""), description="password of Airflow's user admin (secret)"
