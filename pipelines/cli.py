@@ -59,6 +59,16 @@ def up(
     start(once)
 
 
+@app.command()
+def cluster(
+    once: Annotated[bool, typer.Option(help="Stop after the first night and one answered question.")] = False,
+) -> None:
+    """The same as `up` with the servers of a cluster: PostgreSQL, Spark's, two replicas behind a proxy."""
+    from pipelines.up import up_as_cluster as start
+
+    start(once)
+
+
 @app.command("demo-shop")
 def demo_shop(
     faults: Annotated[Path | None, typer.Option(help="TOML file of faults to commit on purpose.")] = None,
