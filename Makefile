@@ -24,12 +24,17 @@ endef
 image = $(RUN)uv pip compile --universal --no-emit-index-url --quiet --no-annotate --no-header \
   --constraint requirements.lock $(2) -o docker/$(1).txt
 
-.PHONY: help run setup test soak bench pictures images lock
+.PHONY: help run cluster setup test soak bench pictures images lock
 help:  ## what there is
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## */  make \1\t/' | expand -t 16
 
 run: setup  ## everything on this machine: shop, Airflow, MLflow, service, a first night
 	@exec $(RUN)nightshelf up
+
+cluster: setup  ## the same with the servers of a cluster: PostgreSQL, Spark's master and workers, two replicas
+	$(call debian,ls /usr/lib/postgresql/*/bin/postgres,postgresql,PostgreSQL)
+	$(call debian,PATH="$$PATH:/usr/sbin" haproxy -v,haproxy,HAProxy)
+	@exec $(RUN)nightshelf cluster
 
 setup: $(INSTALLED)  ## the environment alone; afterwards .venv/bin/nightshelf is the command
 

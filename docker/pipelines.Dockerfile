@@ -33,6 +33,7 @@ ENV PATH=/opt/venv/bin:$PATH \
     GX_ANALYTICS_ENABLED=false \
     MLFLOW_DISABLE_TELEMETRY=true \
     NIGHTSHELF_HOME=/data \
+    PYSPARK_PYTHON=/opt/venv/bin/python \
     AIRFLOW_HOME=/data/.nightshelf/airflow \
     AIRFLOW__API__PORT=8080
 USER 10001

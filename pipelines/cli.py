@@ -60,6 +60,16 @@ def up(
 
 
 @app.command()
+def cluster(
+    once: Annotated[bool, typer.Option(help="Stop after the first night and one answered question.")] = False,
+) -> None:
+    """The same as `up` with the servers of a cluster: PostgreSQL, Spark's, two replicas behind a proxy."""
+    from pipelines.up import up_as_cluster as start
+
+    start(once)
+
+
+@app.command()
 def prepare() -> None:
     """Prepares Airflow's database, its password and the service's key, before containers start."""
     from pipelines.stack.containers import prepare as ready
