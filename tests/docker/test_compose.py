@@ -117,15 +117,19 @@ def test_the_service_is_told_its_own_settings_and_no_other_secret(services):
 
 
 def test_a_night_is_told_every_setting(services):
-    secrets = {"AIRFLOW_PASSWORD", "AIRFLOW_JWT_SECRET"}  # which the components have by Airflow's own names
-    elsewhere = secrets | {"SHOP_PORT", "DEMO_START"} | {"HOME"}
+    of_servers = {"AIRFLOW_PASSWORD", "AIRFLOW_JWT_SECRET", "DATABASE_PASSWORD", "SHOP_PORT", "DEMO_START"}
+    elsewhere = of_servers | {"HOME"} | of_processes()
     wanted = {name.upper() for name in Settings.model_fields} - elsewhere
     assert named(services["airflow-scheduler"]["environment"]) == wanted
 
 
+def of_processes():
+    """The settings of servers that run without containers."""
+    return set(re.findall(r"NIGHTSHELF_(\w+)", EXAMPLE.partition("# Without a meaning in containers:")[2]))
+
+
 def test_the_example_names_every_setting_with_its_default():
-    said = EXAMPLE[EXAMPLE.index("# Set by compose.yaml itself") :]
-    fixed = set(re.findall(r"NIGHTSHELF_(\w+)", said))
+    fixed = set(re.findall(r"NIGHTSHELF_(\w+)", EXAMPLE.partition("# Set by compose.yaml itself:")[2]))
     listed = told(r"^#?NIGHTSHELF_(\w+)=(.*)$")
     assert fixed | set(listed) == {name.upper() for name in Settings.model_fields}
     assert not fixed & set(listed)
