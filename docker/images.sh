@@ -5,7 +5,8 @@ set -eu
 cd "$(dirname "$0")/.."
 export BUILDAH_ISOLATION=chroot STORAGE_DRIVER=vfs BUILDAH_FORMAT=docker
 BASE=docker.io/library/debian:bookworm-slim
-TRUSTED=/run/certificates.crt
+TRUSTED=${SSL_CERT_FILE:-/etc/ssl/certs/ca-certificates.crt}
+VERSION=$(sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 
 main() {
   [ "$(id -u)" = 0 ] || { echo "nightshelf: make images has to be run as root" >&2; exit 1; }
@@ -27,21 +28,23 @@ make_base() {
   rm -rf "$root"
 }
 
-# The certificates that this machine trusts are mounted meanwhile, so that they are in no image.
+# The certificates that this machine trusts are mounted meanwhile, so that they are in no image; at a folder that
+# is there, so that none is left behind.
 build() {
+  inside=/mnt/$(basename "$TRUSTED")
   echo "nightshelf: building nightshelf/$1"
-  buildah build --quiet --pull-never --file "docker/$1.Dockerfile" --tag "nightshelf/$1" \
-    --volume "${SSL_CERT_FILE:-/etc/ssl/certs/ca-certificates.crt}:$TRUSTED:ro" \
-    --build-arg "PIP_CERT=$TRUSTED" --build-arg "SSL_CERT_FILE=$TRUSTED" . >/dev/null
+  buildah build --quiet --pull-never --file "docker/$1.Dockerfile" --tag "nightshelf/$1:$VERSION" \
+    --volume "$(dirname "$TRUSTED"):/mnt:ro" \
+    --build-arg "PIP_CERT=$inside" --build-arg "SSL_CERT_FILE=$inside" . >/dev/null
 }
 
 # check NAME VARIABLE...: the image's own command comes up, by its own health check.
 check() {
   name=$1; shift
-  container=$(buildah from --pull-never "nightshelf/$name")
+  container=$(buildah from --pull-never "nightshelf/$name:$VERSION")
   root=$(buildah mount "$container")
-  echo "nightshelf: nightshelf/$name is $(env -i $(of '{{join .Docker.Config.Env "\n"}}') "$@" \
-    ROOT="$root" ID="$(of '{{.Docker.Config.User}}')" COMMAND="$(of '{{join .Docker.Config.Cmd " "}}')" \
+  echo "nightshelf: nightshelf/$name is $(env -i $(of '{{range .Docker.Config.Env}}{{.}} {{end}}') "$@" \
+    ROOT="$root" ID="$(of '{{.Docker.Config.User}}')" COMMAND="$(of '{{range .Docker.Config.Cmd}}{{.}} {{end}}')" \
     HEALTHY="$(of '{{index .Docker.Config.Healthcheck.Test 1}}')" UP="$UP" \
     /usr/bin/unshare --mount --net --pid --fork --kill-child /bin/sh -euc "$CONTAINED")"
   buildah rm "$container" >/dev/null
