@@ -42,11 +42,12 @@ build() {
 check() {
   name=$1; shift
   container=$(buildah from --pull-never "nightshelf/$name:$VERSION")
-  root=$(buildah mount "$container")
-  echo "nightshelf: nightshelf/$name is $(env -i $(of '{{range .Docker.Config.Env}}{{.}} {{end}}') "$@" \
-    ROOT="$root" ID="$(of '{{.Docker.Config.User}}')" COMMAND="$(of '{{range .Docker.Config.Cmd}}{{.}} {{end}}')" \
+  printf 'nightshelf: nightshelf/%s is ' "$name"
+  env -i $(of '{{range .Docker.Config.Env}}{{.}} {{end}}') "$@" \
+    ROOT="$(buildah mount "$container")" ID="$(of '{{.Docker.Config.User}}')" \
+    COMMAND="$(of '{{range .Docker.Config.Cmd}}{{.}} {{end}}')" \
     HEALTHY="$(of '{{index .Docker.Config.Healthcheck.Test 1}}')" UP="$UP" \
-    /usr/bin/unshare --mount --net --pid --fork --kill-child /bin/sh -euc "$CONTAINED")"
+    /usr/bin/unshare --mount --net --pid --fork --kill-child /bin/sh -euc "$CONTAINED"
   buildah rm "$container" >/dev/null
 }
 
@@ -56,6 +57,7 @@ of() { buildah inspect --format "$1" "$container"; }
 CONTAINED='
   PATH=/usr/sbin:/usr/bin:/sbin:/bin:$PATH
   ip link set lo up
+  echo "127.0.0.1 localhost" >"$ROOT/etc/hosts"
   mount --bind "$ROOT" "$ROOT"
   mount -o remount,bind,ro "$ROOT"
   mount -t proc proc "$ROOT/proc"
@@ -71,8 +73,10 @@ UP='
   for second in $(seq 180); do
     sleep 1
     if sh -c "$HEALTHY" 2>/tmp/why; then echo "healthy after $second s"; exit; fi
+    kill -0 $! || break
   done
-  tail -n 20 /tmp/log /tmp/why >&2
+  echo "not healthy"
+  tail -n 20 /tmp/log /tmp/why
   exit 1'
 
 main
