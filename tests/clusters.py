@@ -98,7 +98,7 @@ def parts(home: Path, patch, *names: str, **given: str) -> Iterator[Settings]:
     """
     skip_where_something_is_missing()
     secrets = {f"NIGHTSHELF_{name}": "a secret" for name in SECRETS}
-    for name, value in environment(home, **secrets, **given).items():
+    for name, value in environment(home, **(secrets | given)).items():
         patch.setenv(name, value)
     settings = stack.of_cluster(Settings())
     variables = stack.variables(settings)

@@ -11,7 +11,7 @@ from clusters import free_ports, kill, parts
 from homes import SOAK
 
 SCRIPT = Path(__file__).with_name("on_spark.py")
-ITERATIONS = 30  # of ALS, long enough to lose a worker meanwhile
+ITERATIONS = 10  # of ALS, as a night has; a worker is lost meanwhile
 PROGRAMS = ("spark-master", "spark-worker-1", "spark-worker-2", "spark-connect")
 CONNECT = pytest.param(
     "sc://127.0.0.1:{}", id="connect", marks=pytest.mark.skipif(not SOAK, reason="make soak")
