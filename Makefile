@@ -22,12 +22,21 @@ endef
 
 chromium = $(call debian,command -v chromium,chromium fonts-liberation,a browser to look at the pages with)
 
-.PHONY: help run setup test soak bench pictures lock
+# $(call image,NAME,OF WHAT): what of requirements.lock, which has the hashes, an image has.
+image = $(RUN)uv pip compile --universal --no-emit-index-url --quiet --no-annotate --no-header \
+  --constraint requirements.lock $(2) -o docker/$(1).txt
+
+.PHONY: help run cluster setup test soak bench pictures images lock
 help:  ## what there is
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## */  make \1\t/' | expand -t 16
 
 run: setup  ## everything on this machine: shop, Airflow, MLflow, service, a first night
 	@exec $(RUN)nightshelf up
+
+cluster: setup  ## the same with the servers of a cluster: PostgreSQL, Spark's master and workers, two replicas
+	$(call debian,ls /usr/lib/postgresql/*/bin/postgres,postgresql,PostgreSQL)
+	$(call debian,PATH="$$PATH:/usr/sbin" haproxy -v,haproxy,HAProxy)
+	@exec $(RUN)nightshelf cluster
 
 setup: $(INSTALLED)  ## the environment alone; afterwards .venv/bin/nightshelf is the command
 
@@ -40,10 +49,10 @@ test: setup  ## all that CI runs
 	$(RUN)lint-imports
 	$(RUN)pytest -n 2 --dist loadfile --no-loadscope-reorder
 
-soak: setup  ## every bad, good, poisoned and ordinary night of both gates, more faults, a loaded service: 40 minutes
+soak: setup  ## every bad, good, poisoned and ordinary night of both gates, more faults, a loaded service, a cluster: an hour
 	NIGHTSHELF_TEST_SOAK=1 $(RUN)pytest -s tests/e2e/test_bad_nights.py tests/e2e/test_gate_nights.py \
 	  tests/e2e/test_registry_faults.py tests/extract/test_killed.py tests/extract/test_faulty_nights.py \
-	  tests/serving/test_soak.py
+	  tests/serving/test_soak.py tests/cluster
 
 bench: setup  ## the figures in benchmarks/
 	$(RUN)python -m benchmarks
@@ -52,9 +61,17 @@ pictures: setup  ## the README's pictures, taken of two nights of the demo shop
 	$(chromium)
 	$(RUN)python -m docs.pictures
 
+images:  ## builds the container images without Docker, and runs the health check of each
+	$(call debian,buildah --version,buildah,what builds images)
+	$(call debian,debootstrap --version,debootstrap,what makes a base image)
+	@docker/images.sh
+
 lock:  ## resolves requirements.lock anew from pyproject.toml
 	$(RUN)uv pip compile --universal --generate-hashes --no-emit-index-url --all-extras --upgrade --quiet \
 	  --custom-compile-command "make lock" pyproject.toml -o requirements.lock
+	$(call image,mlflow,--group mlflow)
+	$(call image,pipelines,pyproject.toml --extra airflow --extra pipelines --group pipelines)
+	$(call image,serving,pyproject.toml)
 
 $(INSTALLED): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "nightshelf: python3 >= 3.11 is needed" >&2; exit 1; }

@@ -59,6 +59,32 @@ def up(
     start(once)
 
 
+@app.command()
+def cluster(
+    once: Annotated[bool, typer.Option(help="Stop after the first night and one answered question.")] = False,
+) -> None:
+    """The same as `up` with the servers of a cluster: PostgreSQL, Spark's, two replicas behind a proxy."""
+    from pipelines.up import up_as_cluster as start
+
+    start(once)
+
+
+@app.command()
+def prepare() -> None:
+    """Prepares Airflow's database, its password and the service's key, before containers start."""
+    from pipelines.stack.containers import prepare as ready
+
+    ready(settings())
+
+
+@app.command()
+def tonight() -> None:
+    """Has Airflow begin a night, unless one is under way or succeeded since midnight."""
+    from pipelines.stack.tonight import start_night
+
+    show("a night has begun" if start_night(settings()) else "there is a night already")
+
+
 @app.command("demo-shop")
 def demo_shop(
     faults: Annotated[Path | None, typer.Option(help="TOML file of faults to commit on purpose.")] = None,

@@ -66,6 +66,8 @@ class Settings(ServingSettings):
         "local[*]", description="Spark master, or a Spark Connect address (sc://host:15002)"
     )
     spark_memory: str = Field("2g", description="memory of Spark's driver")
+    spark_executor_memory: str = Field("1g", description="memory of each executor of a Spark cluster")
+    spark_cores: int = Field(2, ge=1, description="cores of a Spark cluster that a step takes, at most")
     quarantine_share: float = Field(
         0.05,
         ge=0,
@@ -75,6 +77,10 @@ class Settings(ServingSettings):
 
     shop_port: int = Field(8090, description="port of the demo shop")
     mlflow_port: int = Field(5000, description="port of the MLflow server")
+    mlflow_page: str = Field(
+        "",
+        description="address where a browser finds MLflow, for links to it; empty: MLFLOW_URI, or its port",
+    )
     airflow_port: int = Field(8080, description="port of Airflow's API server and UI")
     airflow_password: SecretStr = Field(
         SecretStr(""), description="password of Airflow's user admin (secret)"
@@ -89,6 +95,15 @@ class Settings(ServingSettings):
         SecretStr(""),
         description="key of the service, if it has keys, that the night report asks with (secret)",
     )
+    database_port: int = Field(5433, description="port of the cluster's PostgreSQL")
+    database_password: SecretStr = Field(
+        SecretStr(""), description="password of the cluster's PostgreSQL (secret)"
+    )
+    spark_port: int = Field(7077, description="port of the cluster's Spark master")
+    spark_ui_port: int = Field(8081, description="port of the Spark master's page")
+    replica_1_port: int = Field(3001, description="port of the cluster's first replica of the service")
+    replica_2_port: int = Field(3002, description="port of the second")
+    proxy_stats_port: int = Field(8404, description="port of the page of the proxy before the replicas")
     demo_start: dt.date | None = Field(None, description="first day of the demo shop; empty: 60 days ago")
 
     @field_validator("shop_url")
@@ -145,6 +160,7 @@ def write_env() -> bool:
     if path.exists():
         return False
     lines = {name: secrets.token_urlsafe(48) for name in ("CUSTOMER_KEY", "AIRFLOW_JWT_SECRET")}
+    lines["DATABASE_PASSWORD"] = secrets.token_urlsafe(24)
     lines |= {name: secrets.token_urlsafe(9) for name in ("SHOP_PASSWORD", "AIRFLOW_PASSWORD")}
     lines["DEMO_START"] = str(dt.datetime.now(dt.UTC).date() - dt.timedelta(days=DEMO_DAYS))
     text = "# Written once; keep it: a new CUSTOMER_KEY makes every customer a stranger.\n"

@@ -13,7 +13,7 @@ from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
 from pipelines.java import CONNECT, check_java
-from pipelines.settings import settings
+from pipelines.settings import EVERYWHERE, settings
 from serving.errors import NightshelfError
 
 Result = TypeVar("Result")
@@ -27,9 +27,9 @@ def session() -> SparkSession:
 
     Raises NightshelfError where a local Spark finds no Java 17 or newer, or Spark can't be started.
     """
-    os.environ["PYSPARK_PYTHON"] = sys.executable  # else the workers take the system's python
     check_java()
     master = settings().spark_master
+    _name_python(master)
     try:
         return _started(master)
     except (PySparkException, Py4JError) as error:
@@ -45,13 +45,19 @@ def at_once(*jobs: Callable[[], Result]) -> list[Result]:
         return list(pool.map(lambda job: job(), jobs))
 
 
+def _name_python(master: str) -> None:
+    """Says which python Spark's workers take, else the system's; elsewhere it may have another place."""
+    if master.startswith("local") or "PYSPARK_PYTHON" not in os.environ:
+        os.environ["PYSPARK_PYTHON"] = sys.executable
+
+
 def _started(master: str) -> SparkSession:
     builder = SparkSession.builder.appName("nightshelf").config("spark.sql.session.timeZone", "UTC")
     builder = builder.config("spark.sql.execution.arrow.pyspark.enabled", "true")
     if master.startswith(CONNECT):
         return builder.remote(master).getOrCreate()
     with _stderr_in(settings().state / "spark.log"):
-        return _local(builder.master(master)).getOrCreate()
+        return _driver(builder.master(master)).getOrCreate()
 
 
 @contextmanager
@@ -68,11 +74,14 @@ def _stderr_in(file: Path) -> Iterator[None]:
         os.close(kept)
 
 
-def _local(builder: SparkSession.Builder) -> SparkSession.Builder:
+def _driver(builder: SparkSession.Builder) -> SparkSession.Builder:
+    if settings().host not in EVERYWHERE:  # where executors find it; else it is this machine's name
+        builder = builder.config("spark.driver.host", settings().host)
     return (
         builder.config("spark.driver.memory", settings().spark_memory)
         .config("spark.driver.bindAddress", settings().host)
-        .config("spark.driver.host", settings().host)
+        .config("spark.executor.memory", settings().spark_executor_memory)
+        .config("spark.cores.max", settings().spark_cores)
         .config("spark.ui.enabled", "false")  # its plans and its tables would show what is in the lake
         .config("spark.ui.showConsoleProgress", "false")
         .config("spark.sql.shuffle.partitions", "8")

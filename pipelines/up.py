@@ -1,4 +1,4 @@
-"""`nightshelf up`: the whole of Nightshelf on one machine, in the foreground, by one command."""
+"""`nightshelf up` and `nightshelf cluster`: the whole of Nightshelf in the foreground, by one command."""
 
 import json
 import signal
@@ -8,10 +8,11 @@ from types import FrameType
 
 from pipelines.java import check_java
 from pipelines.settings import Settings, settings, write_env
-from pipelines.stack.airflow_home import prepare_home
+from pipelines.stack import cluster, database
+from pipelines.stack.airflow_home import prepare_home, write_passwords
 from pipelines.stack.board import console
 from pipelines.stack.environment import environment
-from pipelines.stack.programs import check_ports, programs
+from pipelines.stack.programs import Program, check_ports, programs
 from pipelines.stack.service import ask, serves, welcome
 from pipelines.stack.start import start
 from pipelines.stack.supervisor import Supervisor, supervised
@@ -35,12 +36,29 @@ def up(once: bool = False) -> None:
     check_ports(chosen, stack)
     with until_interrupted(once):
         prepare_home(chosen, variables)
-        with supervised(chosen.state, stack, variables) as supervisor:
-            start(supervisor)
-            if once:
-                _answer(supervisor, chosen)
-            else:
-                _stay(supervisor, chosen)
+        _run(chosen, stack, variables, once)
+
+
+def up_as_cluster(once: bool = False) -> None:
+    """The same with the servers of a cluster, as processes of this machine."""
+    write_env()
+    chosen = cluster.of_cluster(settings())
+    check_java()
+    stack, variables = cluster.programs(chosen), cluster.variables(chosen)
+    check_ports(chosen, stack)
+    with until_interrupted(once):
+        database.prepare(chosen)
+        write_passwords(chosen, variables)
+        _run(chosen, stack, variables, once)
+
+
+def _run(chosen: Settings, stack: list[Program], variables: dict[str, str], once: bool) -> None:
+    with supervised(chosen.state, stack, variables) as supervisor:
+        start(supervisor)
+        if once:
+            _answer(supervisor, chosen)
+        else:
+            _stay(supervisor, chosen)
 
 
 def _answer(supervisor: Supervisor, chosen: Settings) -> None:

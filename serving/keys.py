@@ -82,6 +82,17 @@ def add(file: Path, name: str, scope: Scope) -> str:
     return secret
 
 
+def put(file: Path, name: str, scope: Scope, secret: str) -> None:
+    """Has the file hold a key of a secret made elsewhere, in place of one of that name.
+
+    Raises NightshelfError for a secret that could be guessed by its hash.
+    """
+    if len(secret) < BYTES:
+        raise NightshelfError(f"the secret of the key {name} has to have {BYTES} random letters at least")
+    others = [key for key in known(file) if key.name != name]
+    _write(file, [*others, Key(name, scope, _digest(secret))])
+
+
 def remove(file: Path, name: str) -> None:
     """Leaves a file without a key; one without any keeps all out. Raises NightshelfError where none is."""
     keys = known(file)

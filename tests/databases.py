@@ -22,7 +22,7 @@ def postgresql(folder):
     data.mkdir()
     if os.geteuid() == 0:
         for path in (data, *data.parents[:4]):
-            path.chmod(0o755)
+            path.chmod(path.stat().st_mode | 0o055)  # the folder of temporary files stays open to all
         shutil.chown(data, SERVER_USER)
     _run("initdb", "--pgdata", data, "--username", "shop", "--auth", "trust", "--no-sync")
     options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories= -c fsync=off"

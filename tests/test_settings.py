@@ -68,7 +68,7 @@ def test_config_prints_every_setting_and_no_secret(given):
     told = {name: f"hidden {name}" for name in SECRETS}
     given(**{name.upper(): value for name, value in told.items()})
     output = CliRunner().invoke(app, ["config"]).output
-    assert len(SECRETS) == 7
+    assert len(SECRETS) == 8
     assert [name for name in Settings.model_fields if f"NIGHTSHELF_{name.upper()}=" not in output] == []
     assert [value for value in told.values() if value in output] == []
     assert "NIGHTSHELF_SHOP_TRIES=5\n" in output

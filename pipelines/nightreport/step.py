@@ -22,7 +22,7 @@ def write(night: Night) -> str:
     record, runs = records.read(night), tracking.nights()
     champion = registry.aliased(ALIAS)
     serving, nights = str(champion.version) if champion else "", trend.latest(runs, str(night.as_of))
-    html = page.night(record, nights, asked, serving, _mlflow(record.run))
+    html = page.night(record, nights, asked, serving, in_mlflow(record.run))
     tracking.client().log_text(night.run_id, html, ARTIFACT)
     _put(settings().nights / f"{night.as_of}.html", html)
     _put(settings().nights / "index.html", page.index(runs, _written()))
@@ -42,9 +42,10 @@ def _put(file: Path, html: str) -> None:
     beside.replace(file)
 
 
-def _mlflow(run: Run) -> str:
-    """Where the run is seen in MLflow."""
-    where = urlsplit(settings().mlflow_uri or address(settings(), settings().mlflow_port))
+def in_mlflow(run: Run) -> str:
+    """Where a browser finds the run in MLflow; nothing where there is no server."""
+    found = settings().mlflow_page or settings().mlflow_uri or address(settings(), settings().mlflow_port)
+    where = urlsplit(found)
     if not where.scheme.startswith("http"):
         return ""
     server = where.netloc.rpartition("@")[2]  # a user and a password are nobody's business

@@ -17,15 +17,20 @@ def prepare_home(settings: Settings, environment: Mapping[str, str]) -> None:
 
     Raises NightshelfError naming the log where the migration failed.
     """
-    home = Path(environment["AIRFLOW_HOME"])
-    home.mkdir(parents=True, exist_ok=True)
-    passwords = Path(environment["AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE"])
-    passwords.touch(mode=0o600)
-    passwords.write_text(json.dumps({"admin": settings.airflow_password.get_secret_value()}))
-    migrated, installed = home / "migrated-to", version("apache-airflow-core")
+    write_passwords(settings, environment)
+    migrated = Path(environment["AIRFLOW_HOME"], "migrated-to")
+    installed = version("apache-airflow-core")
     if not migrated.exists() or migrated.read_text() != installed:
         _migrate(environment, settings.state / "logs" / "airflow-migration.log")
         migrated.write_text(installed)
+
+
+def write_passwords(settings: Settings, environment: Mapping[str, str]) -> None:
+    """Writes the password file, which others can't read, into Airflow's home."""
+    passwords = Path(environment["AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE"])
+    passwords.parent.mkdir(parents=True, exist_ok=True)
+    passwords.touch(mode=0o600)
+    passwords.write_text(json.dumps({"admin": settings.airflow_password.get_secret_value()}))
 
 
 def _migrate(environment: Mapping[str, str], log: Path) -> None:

@@ -1,6 +1,7 @@
 """What the programs of the stack find in their environment: settings, secrets, and no telemetry."""
 
 import os
+from collections.abc import Mapping
 
 from pydantic import SecretStr
 
@@ -32,6 +33,15 @@ PRELOADED = (
 )
 
 
+# Where nothing else is set, by Airflow's own variables.
+AIRFLOW = {
+    "CORE__EXECUTOR": "LocalExecutor",
+    "CORE__PARALLELISM": 4,  # its workers are there all the time, at 140 MB each
+    "DAG_PROCESSOR__PARSING_PROCESSES": 1,
+    "SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": 30,  # how soon a run goes on after a crash
+}
+
+
 def environment(settings: Settings) -> dict[str, str]:
     """The variables of every program: secrets travel in them alone, never in a command or a file.
 
@@ -41,7 +51,8 @@ def environment(settings: Settings) -> dict[str, str]:
     # Without its bytecode each of Airflow's short-lived processes compiles its imports anew.
     inherited.pop("PYTHONDONTWRITEBYTECODE", None)
     return (
-        inherited
+        _named(AIRFLOW)
+        | inherited
         | QUIET
         | _own(settings)
         | _airflow(settings)
@@ -72,8 +83,6 @@ def _airflow(settings: Settings) -> dict[str, str]:
     options = {
         "CORE__DAGS_FOLDER": PROJECT / "dags",
         "CORE__LOAD_EXAMPLES": False,
-        "CORE__EXECUTOR": "LocalExecutor",
-        "CORE__PARALLELISM": 4,  # its workers are there all the time, at 140 MB each
         "CORE__EXECUTION_API_SERVER_URL": f"{url}/execution/",
         "CORE__HOSTNAME_CALLABLE": "socket.gethostname",  # a laptop's full name may take DNS seconds
         "CORE__SIMPLE_AUTH_MANAGER_USERS": "admin:admin",
@@ -83,9 +92,11 @@ def _airflow(settings: Settings) -> dict[str, str]:
         "API__PORT": settings.airflow_port,
         "API__BASE_URL": url,
         "API_AUTH__JWT_SECRET": settings.airflow_jwt_secret.get_secret_value(),
-        "DAG_PROCESSOR__PARSING_PROCESSES": 1,
         "SCHEDULER__MP_START_METHOD": "forkserver",
         "SCHEDULER__MP_FORKSERVER_PRELOAD": ",".join(PRELOADED),
-        "SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": 30,  # how soon a run goes on after a crash
     }
-    return {"AIRFLOW_HOME": str(home)} | {f"AIRFLOW__{name}": str(value) for name, value in options.items()}
+    return {"AIRFLOW_HOME": str(home)} | _named(options)
+
+
+def _named(options: Mapping[str, object]) -> dict[str, str]:
+    return {f"AIRFLOW__{name}": str(value) for name, value in options.items()}

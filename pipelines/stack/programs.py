@@ -24,16 +24,12 @@ class Program:
     up: Check
     port_setting: str | None = None
     after: str | None = None
+    ends_by: str = "TERM"  # the signal
 
 
 def programs(settings: Settings) -> list[Program]:
     """The stack of these settings; a shop or an MLflow that runs elsewhere already isn't started."""
-    found = [*_airflow(settings), _service(settings)]
-    if not settings.mlflow_uri:
-        found.insert(0, _mlflow(settings))
-    if settings.source == "shop-api" and settings.is_demo_shop:
-        found.insert(0, _shop(settings))
-    return found
+    return [*shop(settings), *mlflow(settings), *airflow(settings), service(settings)]
 
 
 def check_ports(settings: Settings, programs: Iterable[Program]) -> None:
@@ -56,12 +52,18 @@ def _listen(host: str, port: int, program: Program) -> socket.socket:
         ) from None
 
 
-def _shop(s: Settings) -> Program:
-    up = _answers(f"{address(s, s.shop_port)}/health")
-    return Program("demo-shop", script("nightshelf", "demo-shop"), up, "shop_port")
+def shop(s: Settings) -> list[Program]:
+    """The demo shop, unless orders come from elsewhere."""
+    if s.source != "shop-api" or not s.is_demo_shop:
+        return []
+    up = answers(f"{address(s, s.shop_port)}/health")
+    return [Program("demo-shop", script("nightshelf", "demo-shop"), up, "shop_port")]
 
 
-def _mlflow(s: Settings) -> Program:
+def mlflow(s: Settings) -> list[Program]:
+    """MLflow's server, unless one runs elsewhere."""
+    if s.mlflow_uri:
+        return []
     home = (s.home / "mlruns").resolve()
     command = script(
         "mlflow",
@@ -71,26 +73,27 @@ def _mlflow(s: Settings) -> Program:
         *("--default-artifact-root", str(home / "artifacts"), "--no-serve-artifacts"),
         *("--host", s.host, "--port", str(s.mlflow_port), "--workers", "1"),
     )
-    return Program("mlflow", command, _answers(f"{address(s, s.mlflow_port)}/health"), "mlflow_port")
+    return [Program("mlflow", command, answers(f"{address(s, s.mlflow_port)}/health"), "mlflow_port")]
 
 
-def _airflow(s: Settings) -> list[Program]:
+def airflow(s: Settings) -> list[Program]:
+    """Airflow's API server, its scheduler with the executor, and what reads the DAG."""
     health = f"{address(s, s.airflow_port)}/api/v2/monitor/health"
     # The API server reads the logs from the disk; a log server would listen on every address.
     scheduler = script("airflow", "scheduler", "--skip-serve-logs")
     return [
-        Program("airflow", script("airflow", "api-server"), _answers(health), "airflow_port"),
+        Program("airflow", script("airflow", "api-server"), answers(health), "airflow_port"),
         # It goes on with an interrupted run at once, and tasks fail where the API server isn't up.
         Program("airflow-scheduler", scheduler, _beats(health, "scheduler"), after="airflow"),
         Program("airflow-dag-processor", script("airflow", "dag-processor"), _beats(health, "dag_processor")),
     ]
 
 
-def _service(s: Settings) -> Program:
-    command = script(
-        "bentoml", "serve", "serving.service:Nightshelf", "--host", s.host, "--port", str(s.serving_port)
-    )
-    return Program("service", command, _answers(f"{address(s, s.serving_port)}/livez"), "serving_port")
+def service(s: Settings, name: str = "service", port_setting: str = "serving_port") -> Program:
+    """The BentoML service at the port of a setting."""
+    port = getattr(s, port_setting)
+    command = script("bentoml", "serve", "serving.service:Nightshelf", "--host", s.host, "--port", str(port))
+    return Program(name, command, answers(f"{address(s, port)}/livez"), port_setting)
 
 
 def script(name: str, *arguments: str) -> tuple[str, ...]:
@@ -98,7 +101,8 @@ def script(name: str, *arguments: str) -> tuple[str, ...]:
     return (str(Path(sys.executable).with_name(name)), *arguments)
 
 
-def _answers(url: str) -> Check:
+def answers(url: str) -> Check:
+    """Whether a URL is answered, and not by an error of the server."""
     return lambda http: http.get(url).status_code < httpx.codes.INTERNAL_SERVER_ERROR
 
 

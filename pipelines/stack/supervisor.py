@@ -54,6 +54,7 @@ redirect_stderr=true
 autostart=false
 autorestart=true
 startsecs={first_seconds}
+stopsignal={ends_by}
 stopwaitsecs={stop_seconds}
 stopasgroup=true
 killasgroup=true
@@ -144,6 +145,7 @@ def _config(programs: Iterable[Program], home: Path, socket: Path) -> str:
             command=_plain(shlex.join(program.command)),
             log=_plain(_plain(home / "logs" / f"{program.name}.log")),  # expanded twice
             first_seconds=FIRST_SECONDS,
+            ends_by=program.ends_by,
             stop_seconds=STOP_SECONDS,
         )
         for program in programs

@@ -46,6 +46,21 @@ def run_night(settings: Settings, supervisor: Supervisor) -> None:
             raise NightshelfError(failure(nights.tasks(run), task_logs(settings)))
 
 
+def start_night(settings: Settings) -> bool:
+    """Whether a night was begun: not where one is under way, or succeeded since midnight.
+
+    It isn't waited for. Raises NightshelfError where Airflow doesn't answer.
+    """
+    if not is_due(settings):
+        return False
+    with _nights(settings) as nights:
+        begun = not nights.under_way()
+        if begun:
+            nights.trigger()
+        nights.unpause()
+        return begun
+
+
 @contextmanager
 def _nights(settings: Settings) -> Iterator[Nights]:
     with httpx.Client(base_url=address(settings, settings.airflow_port), timeout=30) as http:

@@ -74,7 +74,7 @@ def test_no_secret_is_told(first, env):
     done, _ = first
     lines = Path(env["NIGHTSHELF_HOME"], ".env").read_text().splitlines()
     secrets = [line.partition("=")[2] for line in lines if "=" in line and "DEMO_START" not in line]
-    assert len(secrets) == 4
+    assert len(secrets) == 5
     logs = [file.read_text(errors="replace") for file in Path(env["NIGHTSHELF_HOME"]).rglob("*.log")]
     assert not [secret for secret in secrets for text in (done.stdout, done.stderr, *logs) if secret in text]
 

@@ -8,8 +8,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
+from pipelines.settings import Settings
 from pipelines.stack.nights import Nights
-from pipelines.stack.tonight import failure, summary
+from pipelines.stack.tonight import failure, start_night, summary
 from serving.errors import NightshelfError
 
 RUN = {"dag_id": "nightly", "dag_run_id": "manual__1"}
@@ -127,3 +128,25 @@ def test_a_dag_that_can_not_be_read_is_told(airflow):
     nights = airflow([lambda _: JSONResponse({"import_errors": [wrong]})])
     with pytest.raises(NightshelfError, match=r"Airflow can't read nightly.py: SyntaxError: invalid syntax"):
         nights.known()
+
+
+@pytest.mark.parametrize(
+    ("succeeded", "running", "begun"), [(True, False, False), (False, True, False), (False, False, True)]
+)
+def test_a_night_is_begun_where_there_is_none(home, serve, succeeded, running, begun):
+    asked = []
+
+    async def answer(request: Request) -> JSONResponse:
+        asked.append((request.method, request.url.path))
+        if request.method == "GET" and request.url.path.endswith("/dagRuns"):
+            there = succeeded if request.query_params["state"] == "success" else running
+            return JSONResponse({"dag_runs": [{"dag_run_id": "manual__1"}] if there else []})
+        return JSONResponse(
+            {"import_errors": [], "dags": [{}], "dag_run_id": "manual__2", "access_token": "t"}
+        )
+
+    methods = ["GET", "POST", "PATCH"]
+    port = int(serve(Starlette(routes=[Route("/{path:path}", answer, methods=methods)])).rpartition(":")[2])
+    assert start_night(Settings(airflow_port=port, airflow_password="password")) == begun
+    assert (("POST", "/api/v2/dags/nightly/dagRuns") in asked) == begun
+    assert (("PATCH", "/api/v2/dags/nightly") in asked) == (not succeeded)

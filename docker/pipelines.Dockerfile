@@ -1,0 +1,44 @@
+# The nightly run: Airflow's components, the steps and Spark, whose master and workers are of this image too.
+# The context is the project's folder.
+ARG BASE=docker.io/library/debian:bookworm-slim
+
+FROM ${BASE} AS built
+# Files with the certificates to trust, for who builds behind a proxy that has its own.
+ARG PIP_CERT
+ARG SSL_CERT_FILE
+RUN apt-get update \
+ && apt-get install --yes --no-install-recommends ca-certificates python3-venv \
+ && rm -rf /var/lib/apt/lists/*
+WORKDIR /src
+COPY requirements.lock docker/packages.sh docker/pipelines.txt ./
+RUN sh packages.sh pipelines.txt
+COPY LICENSE README.md pyproject.toml ./
+COPY dags dags
+COPY expectations expectations
+COPY pipelines pipelines
+COPY serving serving
+RUN /opt/uv/bin/uv pip install --python /opt/venv/bin/python --no-deps --no-build-isolation --compile-bytecode .
+
+FROM ${BASE}
+RUN apt-get update \
+ && apt-get install --yes --no-install-recommends libgomp1 openjdk-17-jre-headless python3 \
+ && rm -rf /var/lib/apt/lists/* \
+ && useradd --uid 10001 --home-dir /data --create-home nightshelf \
+ && install --directory --owner 10001 --group 10001 \
+      /data/.nightshelf /data/expectations /data/keys /data/lake /data/nights
+COPY --from=built /opt/venv /opt/venv
+COPY docker/healthy.py /usr/local/bin/healthy
+ENV PATH=/opt/venv/bin:$PATH \
+    PYTHONDONTWRITEBYTECODE=1 \
+    GX_ANALYTICS_ENABLED=false \
+    MLFLOW_DISABLE_TELEMETRY=true \
+    NIGHTSHELF_HOME=/data \
+    PYSPARK_PYTHON=/opt/venv/bin/python \
+    AIRFLOW_HOME=/data/.nightshelf/airflow \
+    AIRFLOW__API__PORT=8080
+USER 10001
+WORKDIR /data
+EXPOSE 8080
+# Of the API server; the compose file tells of the others.
+HEALTHCHECK --interval=10s --timeout=5s --start-period=120s CMD healthy http://127.0.0.1:$AIRFLOW__API__PORT/api/v2/monitor/health metadatabase
+CMD ["airflow", "api-server"]
