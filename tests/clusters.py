@@ -49,6 +49,7 @@ def environment(home: Path, **given: str) -> dict[str, str]:
         folder.chmod(0o755)
     plain = {name: value for name, value in os.environ.items() if not name.startswith("NIGHTSHELF_")}
     own = {"NIGHTSHELF_HOME": str(home), "NIGHTSHELF_SWEEP": "quick"}
+    own["AIRFLOW__CORE__PARALLELISM"] = "2"  # drivers and executors on two cores
     return plain | free_ports() | own | given
 
 
