@@ -41,6 +41,7 @@ LIVE = "live/date={day}/run={run}"  # what the champion's answers were worth on 
 EVALUATION = "evaluation/date={day}/run={run}"
 
 POINTER = "CURRENT"
+FULL = "No space left on device"
 
 
 def current(table: str) -> str:
@@ -107,12 +108,20 @@ def write_spark(table: str, rows: "DataFrame") -> None:
 
 
 def replace(table: str, save: Callable[[str], Any]) -> None:
-    """Replaces a table by what `save` writes to the path it is given."""
+    """Replaces a table by what `save` writes to the path it is given.
+
+    Raises NightshelfError where the disk is full.
+    """
     fs, root = _open(table)
     before = fs.cat_file(f"{root}/{POINTER}").decode() if fs.exists(f"{root}/{POINTER}") else ""
     version = uuid.uuid4().hex
-    fs.makedirs(root, exist_ok=True)
-    save(f"{_url(table)}/{version}")
+    try:
+        with _room(table):
+            fs.makedirs(root, exist_ok=True)
+            save(f"{_url(table)}/{version}")
+    except Exception:
+        remove(f"{table}/{version}")  # half of it would take the room of the next try
+        raise
     put(f"{table}/{POINTER}", version.encode())
     _remove_others(fs, root, {POINTER, version, before})  # the one before may still be being read
 
@@ -126,7 +135,7 @@ def put(path: str, content: bytes) -> None:
 @contextmanager
 def whole(path: str) -> Iterator[IO[bytes]]:
     """A file of the lake to write into, which is there once the block ends well: none sees half of it."""
-    with whole_at(_url(path)) as file:
+    with _room(path), whole_at(_url(path)) as file:
         yield file
 
 
@@ -192,6 +201,20 @@ def opened(path: str) -> Iterator[IO[bytes]]:
     fs, root = _open(path)
     with fs.open(root, "rb") as file:
         yield file
+
+
+@contextmanager
+def _room(place: str) -> Iterator[None]:
+    """A block of writing; raises NightshelfError where Python, Arrow or Spark tell that the disk is full."""
+    try:
+        yield
+    except Exception as error:
+        if FULL not in str(error):
+            raise
+        raise NightshelfError(
+            f"{place} can't be written to the lake {settings().lake_url}: {FULL};"
+            " make room and run the night again"
+        ) from None
 
 
 def _remove_others(fs: fsspec.AbstractFileSystem, root: str, keep: set[str]) -> None:

@@ -29,6 +29,7 @@ BIN = Path(sys.executable).parent
 OVER = ("success", "failed")
 SECRETS = ("CUSTOMER_KEY", "DATABASE_PASSWORD", "AIRFLOW_PASSWORD", "AIRFLOW_JWT_SECRET")
 PATIENCE = 900
+EVERY = 2  # seconds that Airflow is asked
 
 
 def free_ports() -> dict[str, str]:
@@ -48,15 +49,16 @@ def environment(home: Path, **given: str) -> dict[str, str]:
         folder.chmod(0o755)
     plain = {name: value for name, value in os.environ.items() if not name.startswith("NIGHTSHELF_")}
     own = {"NIGHTSHELF_HOME": str(home), "NIGHTSHELF_SWEEP": "quick"}
+    own["AIRFLOW__CORE__PARALLELISM"] = "2"  # drivers and executors on two cores
     return plain | free_ports() | own | given
 
 
-def until(true, seconds: float = 60) -> float:
+def until(true, seconds: float = 60, every: float = 0.1) -> float:
     """How many seconds it took until it was true; fails where they are over."""
     started = time.monotonic()
     while not true():
         assert time.monotonic() - started < seconds, "it didn't come to be"
-        time.sleep(0.1)
+        time.sleep(every)
     return time.monotonic() - started
 
 
@@ -134,24 +136,21 @@ class Cluster:
         with httpx.Client(base_url=self.url("AIRFLOW"), timeout=30) as http:
             yield Nights(http, self.secret("AIRFLOW_PASSWORD"))
 
-    def follow(self, run: str, seconds: float = PATIENCE) -> str:
+    def follow(self, run: str) -> str:
         """The state in which a night ends."""
-        until(lambda: self._state(run) in OVER, seconds)
-        return self._state(run)
-
-    def _state(self, run: str) -> str:
         with self.nights() as nights:
+            until(lambda: nights.state(run) in OVER, PATIENCE, EVERY)
             return nights.state(run)
 
-    def started(self, task: str, run: str, seconds: float = PATIENCE) -> None:
+    def started(self, task: str, run: str) -> None:
         """Waits until an instance of a task of a night runs."""
 
         def runs() -> bool:
-            with self.nights() as nights:
-                assert nights.state(run) not in OVER
-                return any(t["task_id"] == task and t["state"] == "running" for t in nights.tasks(run))
+            assert nights.state(run) not in OVER
+            return any(one["task_id"] == task and one["state"] == "running" for one in nights.tasks(run))
 
-        until(runs, seconds)
+        with self.nights() as nights:
+            until(runs, PATIENCE, EVERY)
 
 
 @contextlib.contextmanager
