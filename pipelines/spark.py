@@ -12,6 +12,7 @@ from py4j.protocol import Py4JError
 from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
+from pipelines import s3a
 from pipelines.java import CONNECT, check_java
 from pipelines.settings import settings
 from serving.errors import NightshelfError
@@ -69,6 +70,8 @@ def _stderr_in(file: Path) -> Iterator[None]:
 
 
 def _local(builder: SparkSession.Builder) -> SparkSession.Builder:
+    for name, value in s3a.options().items():
+        builder = builder.config(name, value)
     return (
         builder.config("spark.driver.memory", settings().spark_memory)
         .config("spark.driver.bindAddress", settings().host)
