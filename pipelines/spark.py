@@ -36,7 +36,7 @@ def session() -> SparkSession:
     except (PySparkException, Py4JError) as error:
         raise NightshelfError(
             f"Spark can't be started at {master} ({type(error).__name__}): check NIGHTSHELF_SPARK_MASTER and"
-            f" NIGHTSHELF_SPARK_MEMORY, and see {settings().state / 'spark.log'}"
+            f" NIGHTSHELF_SPARK_MEMORY{_jars()}, and see {settings().state / 'spark.log'}"
         ) from None
 
 
@@ -44,6 +44,10 @@ def at_once(*jobs: Callable[[], Result]) -> list[Result]:
     """The results of jobs that Spark works at together; a short one waits more than it computes."""
     with ThreadPoolExecutor(len(jobs)) as pool:
         return list(pool.map(lambda job: job(), jobs))
+
+
+def _jars() -> str:
+    return ", whether Maven's repository gives the jars for a lake in a bucket" if s3a.options() else ""
 
 
 def _started(master: str) -> SparkSession:

@@ -218,7 +218,7 @@ class Store:
                 connection.execute(
                     self.insert(forgotten)
                     .values(row | {"customer": customer})
-                    .on_conflict_do_update(["customer"], set_=row, where=forgotten.c.at < at)
+                    .on_conflict_do_update(index_elements=["customer"], set_=row, where=forgotten.c.at < at)
                 )
                 old = (events.c.customer == customer) & (events.c.at <= at)
                 connection.execute(sa.delete(events).where(old))

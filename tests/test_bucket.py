@@ -3,16 +3,18 @@
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pyspark
 import pytest
 import s3fs
 from buckets import bucket, keys, uploads
 from homes import fresh_home
 
 from pipelines import columns as c
-from pipelines import lake, place, sinks
+from pipelines import lake, place, s3a, sinks
 from pipelines.forgetting import Forgotten, left, scrub
 from pipelines.settings import settings
 from serving.errors import NightshelfError
@@ -58,9 +60,10 @@ def url(buckets, request, tmp_path):
         yield found
 
 
-def run(script):
+def run(script, *arguments):
     """The output of a script in a process of its own, which has the settings of the test."""
-    return subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    command = [sys.executable, "-c", script, *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
 def versions(url):
@@ -121,6 +124,8 @@ def test_files_and_folders_are_listed_and_removed_as_on_disk(url):
     assert lake.entries("live") == ["date=2026-01-02", "date=2026-01-03"]
     lake.put("live/note.json", b"{}")
     assert lake.load("live/note.json") == b"{}"
+    lake.put("live/empty", b"")
+    assert lake.load("live/empty") == b""
     lake.remove("live")
     lake.remove("live")
     assert keys(url) == {lake.STAMP}
@@ -176,6 +181,18 @@ def test_a_lake_out_of_reach_is_one_line(url, variables, told, monkeypatch):
         lake.exists(TABLE)
     assert "secret" not in str(caught.value)
     s3fs.S3FileSystem.clear_instance_cache()
+
+
+def test_without_its_packages_a_bucket_is_one_line(url):
+    done = run(
+        "import sys; sys.modules['s3fs'] = None; from pipelines.cli import main; main()", "quarantine", "list"
+    )
+    told = f"nightshelf: the lake in {url} needs packages that aren't installed: pip install 'nightshelf[s3]'"
+    assert (done.returncode, done.stderr.strip()) == (1, told)
+
+
+def test_the_jars_are_those_of_sparks_own_hadoop():
+    assert list(Path(pyspark.__file__).parent.glob(f"jars/hadoop-client-api-{s3a.HADOOP}.jar"))
 
 
 def test_spark_reads_and_writes_the_bucket(url):

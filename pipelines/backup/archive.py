@@ -30,7 +30,7 @@ class Writer:
         """Adds a file that can be read twice."""
         self.sums[name] = hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]
         info = tarfile.TarInfo(name)
-        info.size, info.mode = file.tell(), 0o600
+        info.size, info.mode = file.seek(0, os.SEEK_END), 0o600
         file.seek(0)
         self.tar.addfile(info, file)
 
