@@ -88,7 +88,8 @@ def _verify(source: str, folder: Path) -> None:
     sums = folder / SUMS
     if not sums.is_file():
         raise NightshelfError(f"{source} is no whole backup (its end is missing): take another")
-    told = dict(reversed(line.split("  ", 1)) for line in sums.read_text().splitlines())
+    lines = (line.split("  ", 1) for line in sums.read_text().splitlines())
+    told = {name: digest for digest, name in lines}
     found = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()} - {SUMS}
     wrong = (found ^ told.keys()) | {
         name for name in found & told.keys() if _digest(folder / name) != told[name]

@@ -68,6 +68,7 @@ def restore(source: str, replace: bool = False) -> str:
     with tempfile.TemporaryDirectory(dir=settings().home, prefix=".restore-") as folder:
         archive.unpack(source, Path(folder))
         head = _head(Path(folder))
+        registry.upgrade(Path(folder))
         tables.restore(Path(folder))
         registry.restore(Path(folder), head.roots)
         store.restore(Path(folder))

@@ -1,7 +1,8 @@
 """Rows from one database to another with the same tables, SQLite or PostgreSQL, at one moment of each."""
 
+import sqlite3
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,13 @@ def copy(source: str, target: str, tables: sa.MetaData, change: Change = unchang
                 changed = [{name: change(value) for name, value in row.items()} for row in part]
                 write.execute(sa.insert(table), changed)
         _go_on_counting(write, ordered)
+
+
+def clone(source: str, target: str) -> None:
+    """Makes a database of SQLite as another is at this moment, whoever writes to it."""
+    files = (str(sa.make_url(url).database) for url in (source, target))
+    with closing(sqlite3.connect(next(files))) as read, closing(sqlite3.connect(next(files))) as write:
+        read.backup(write)
 
 
 def tables_of(url: str) -> sa.MetaData:

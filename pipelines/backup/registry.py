@@ -42,6 +42,7 @@ def home() -> Home:
     """
     if not settings().mlflow_uri:
         folder = (settings().home / "mlruns" / "artifacts").resolve()
+        folder.parent.mkdir(parents=True, exist_ok=True)
         return Home(settings().tracking_uri, str(folder), (folder.as_uri(), str(folder)))
     database, artifacts = (os.environ.get(name, "") for name in OF_THE_SERVER)
     if not (database.startswith(DATABASES) and artifacts):
@@ -56,36 +57,71 @@ def save(archive: Writer) -> int:
     """How many artifacts were added, after the database as it is now: all that it names are among them."""
     found = home()
     with tempfile.TemporaryDirectory() as folder:
-        url = _made(f"sqlite:///{folder}/{DATABASE}")
-        _check_schema(found.database, url)
-        databases.copy(found.database, url, databases.tables_of(url))
+        _save_database(found.database, _saved(Path(folder)))
         with Path(folder, DATABASE).open("rb") as file:
             archive.add(DATABASE, file)
     return _save_artifacts(archive, found.artifacts)
 
 
 def restore(folder: Path, roots: tuple[str, ...]) -> None:
-    """Puts artifacts and database of an unpacked archive back.
+    """Puts artifacts and database of an unpacked and upgraded archive back.
 
     roots: how its database names the place of the artifacts.
     """
-    found, saved = home(), f"sqlite:///{folder / DATABASE}"
-    _upgrade(saved)
+    found, saved = home(), _saved(folder)
     for path in (path for path in (folder / ARTIFACTS).rglob("*") if path.is_file()):
         to = f"{found.artifacts.rstrip('/')}/{path.relative_to(folder / ARTIFACTS)}"
         with place.whole_at(to) as file, path.open("rb") as opened:
             shutil.copyfileobj(opened, file)
 
     def moved(value: Any) -> Any:
-        root = next((one for one in roots if isinstance(value, str) and value.startswith(f"{one}/")), None)
-        return value if root is None else f"{found.roots[0]}{value.removeprefix(root)}"
+        return _moved(value, roots, found.roots[0]) if isinstance(value, str) else value
 
     databases.copy(saved, _made(found.database), databases.tables_of(saved), moved)
+
+
+def upgrade(folder: Path) -> None:
+    """Lets the database of an unpacked archive be this MLflow's; raises where it is a later one's."""
+    if databases.values(_saved(folder), SCHEMA) == databases.values(_made(home().database), SCHEMA):
+        return
+    done = subprocess.run(  # noqa: S603 - ours
+        [Path(sys.executable).with_name("mlflow"), "db", "upgrade", _saved(folder)],
+        capture_output=True,
+        check=False,
+    )
+    if done.returncode:
+        raise NightshelfError(
+            "the backup's registry is of a later release of MLflow: restore it with the release of Nightshelf"
+            " that made it"
+        )
 
 
 def any_there() -> bool:
     """Whether there are runs or versions."""
     return databases.holds(home().database, FILLED)
+
+
+def _save_database(source: str, to: str) -> None:
+    if not databases.values(source, SCHEMA):  # there was no night yet
+        _made(source)
+    if source.startswith("sqlite"):
+        databases.clone(source, to)
+        return
+    _check_schema(source, _made(to))
+    databases.copy(source, to, databases.tables_of(to))
+
+
+def _saved(folder: Path) -> str:
+    return f"sqlite:///{folder / DATABASE}"
+
+
+def _moved(text: str, roots: tuple[str, ...], new: str) -> str:
+    """A place below one of some roots, below another now; every other text as it is."""
+    root = next((one for one in roots if f"{text}/".startswith(f"{one}/")), None)
+    if root is None:
+        return text
+    below = text.removeprefix(root)
+    return f"{new}/" if new == PROXIED and not below else f"{new}{below}"
 
 
 def _save_artifacts(archive: Writer, place_of_them: str) -> int:
@@ -110,16 +146,4 @@ def _check_schema(source: str, fresh: str) -> None:
         raise NightshelfError(
             "MLflow's database is of another release of MLflow: run `mlflow db upgrade` on it, or back it up"
             " with the release of Nightshelf that used it"
-        )
-
-
-def _upgrade(url: str) -> None:
-    """Lets an older MLflow's database have the tables of this one."""
-    done = subprocess.run(  # noqa: S603 - ours
-        [Path(sys.executable).with_name("mlflow"), "db", "upgrade", url], capture_output=True, check=False
-    )
-    if done.returncode:
-        raise NightshelfError(
-            "the backup's registry is of a later release of MLflow: restore it with the release of Nightshelf"
-            " that made it"
         )
