@@ -3,14 +3,13 @@
 import logging
 import os
 import shutil
-import subprocess
-import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mlflow import MlflowClient
+from alembic.util import CommandError
+from mlflow import MlflowClient, db
 
 from pipelines import place
 from pipelines.backup import databases
@@ -84,16 +83,13 @@ def upgrade(folder: Path) -> None:
     """Lets the database of an unpacked archive be this MLflow's; raises where it is a later one's."""
     if databases.values(_saved(folder), SCHEMA) == databases.values(_made(home().database), SCHEMA):
         return
-    done = subprocess.run(  # noqa: S603 - ours
-        [Path(sys.executable).with_name("mlflow"), "db", "upgrade", _saved(folder)],
-        capture_output=True,
-        check=False,
-    )
-    if done.returncode:
+    try:
+        db.commands.main(["upgrade", _saved(folder)], standalone_mode=False)  # `mlflow db upgrade`
+    except CommandError:
         raise NightshelfError(
             "the backup's registry is of a later release of MLflow: restore it with the release of Nightshelf"
             " that made it"
-        )
+        ) from None
 
 
 def any_there() -> bool:
