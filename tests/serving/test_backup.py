@@ -11,10 +11,12 @@ import numpy as np
 import pyarrow as pa
 import pytest
 import sqlalchemy as sa
+from alembic import command
 from buckets import bucket, keys
 from databases import postgresql
 from homes import fresh_home
 from mlflow import MlflowClient
+from mlflow.store.db.utils import _get_alembic_config
 
 from pipelines import challenge, forgetting, lake
 from pipelines.backup import both_ways, registry
@@ -259,25 +261,28 @@ def test_a_server_of_mlflow_is_asked_for_by_its_own_variables(tmp_path):
         back_up(f"{tmp_path}/backup.tar")
 
 
-def stamped(database, revision):
+def with_registry(found, database, to):
+    """The archive of the same files with another database of MLflow, and with right sums."""
+    found = found | {registry.DATABASE: database.read_bytes()}
+    sums = {name: hashlib.sha256(content).hexdigest() for name, content in found.items() if name != SUMS}
+    found[SUMS] = "".join(f"{digest}  {name}\n" for name, digest in sums.items()).encode()
+    return packed(found, to)
+
+
+def test_a_registry_of_an_older_mlflow_is_upgraded_and_a_later_one_refused(template, home, tmp_path):
+    found, database = members(template), tmp_path / "other.db"
+    database.write_bytes(found[registry.DATABASE])
     engine = sa.create_engine(f"sqlite:///{database}")
     with engine.begin() as connection:
-        connection.execute(sa.text("UPDATE alembic_version SET version_num = :one"), {"one": revision})
+        connection.execute(sa.text("UPDATE alembic_version SET version_num = 'ffffffffffff'"))
+    with pytest.raises(NightshelfError, match="is of a later release of MLflow: restore it with the release"):
+        restore(with_registry(found, database, tmp_path / "later.tar"))
+    assert not lake.exists("orders")
     engine.dispose()
-
-
-def test_a_registry_of_another_mlflow_is_told(template, home, tmp_path):
-    found = members(template)
-    (tmp_path / "later.db").write_bytes(found["registry.db"])
-    stamped(tmp_path / "later.db", "ffffffffffff")
-    found["registry.db"] = (tmp_path / "later.db").read_bytes()
-    found[SUMS] = "".join(
-        f"{hashlib.sha256(content).hexdigest()}  {name}\n" for name, content in found.items() if name != SUMS
-    ).encode()
-    with pytest.raises(
-        NightshelfError, match="is of a later release of MLflow: restore it with the release of"
-    ):
-        restore(packed(found, tmp_path / "later.tar"))
+    database.write_bytes(found[registry.DATABASE])
+    command.downgrade(_get_alembic_config(f"sqlite:///{database}"), "-1")  # MLflow's own step back
+    restore(with_registry(found, database, tmp_path / "older.tar"))
+    check()
 
 
 def test_postgresql_and_buckets_give_and_take_it(template, tmp_path, monkeypatch):
