@@ -20,6 +20,8 @@ define debian
   fi; }
 endef
 
+chromium = $(call debian,command -v chromium,chromium fonts-liberation,a browser to look at the pages with)
+
 .PHONY: help run setup test soak bench pictures lock
 help:  ## what there is
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## */  make \1\t/' | expand -t 16
@@ -30,6 +32,8 @@ run: setup  ## everything on this machine: shop, Airflow, MLflow, service, a fir
 setup: $(INSTALLED)  ## the environment alone; afterwards .venv/bin/nightshelf is the command
 
 test: setup  ## all that CI runs
+	$(chromium)
+	$(call debian,ls /usr/lib/postgresql/*/bin/initdb,postgresql,a database server to test with)
 	$(RUN)ruff check .
 	$(RUN)ruff format --check .
 	$(RUN)mypy
@@ -45,6 +49,7 @@ bench: setup  ## the figures in benchmarks/
 	$(RUN)python -m benchmarks
 
 pictures: setup  ## the README's pictures, taken of two nights of the demo shop
+	$(chromium)
 	$(RUN)python -m docs.pictures
 
 lock:  ## resolves requirements.lock anew from pyproject.toml

@@ -22,7 +22,7 @@ def demo_shop(folder: Path) -> str:
     ports = dict(zip(SERVERS, free_ports(len(SERVERS)), strict=True))
     plain = {name: value for name, value in os.environ.items() if not name.startswith("NIGHTSHELF_")}
     own = {f"NIGHTSHELF_{name}_PORT": str(port) for name, port in ports.items()}
-    env = plain | own | {"NIGHTSHELF_SHOP_URL": f"http://127.0.0.1:{ports['SHOP']}"}
+    env = plain | own
     started = time.monotonic()
     run = subprocess.Popen(
         ["make", "run"], cwd=folder, env=env, stdout=subprocess.DEVNULL, start_new_session=True

@@ -25,6 +25,7 @@ PASSWORD = "of-a-shop-for-pictures"
 SIZE = {"width": 1280, "height": 860}
 PATIENCE = 1200  # seconds for the servers and a night
 COMPARED = 6  # candidates
+SETTLED = 8000  # milliseconds until a page has drawn itself; MLflow and Airflow never stop asking
 
 
 def main() -> None:
@@ -81,7 +82,7 @@ def take_service(page: Page, url: str) -> None:
     """The storefront for a shopper who comes back, and the report of the last night."""
     page.goto(url)
     page.get_by_role("button", name="Back after a pause").click()
-    page.wait_for_load_state("networkidle")
+    page.wait_for_timeout(SETTLED)
     page.screenshot(path=PICTURES / "storefront.png")
     page.goto(f"{url}/nights/")
     page.locator("main a").first.click()
@@ -95,8 +96,7 @@ def take_mlflow(page: Page, url: str) -> None:
     candidates = client.search_runs([nightly], "tags.mlflow.parentRunId LIKE '%'", max_results=COMPARED)
     runs = json.dumps([run.info.run_id for run in candidates])
     page.goto(f"{url}/#/compare-runs?runs={runs}&experiments={json.dumps([nightly])}")
-    page.wait_for_load_state("networkidle")
-    page.wait_for_timeout(3000)  # the plot draws itself
+    page.wait_for_timeout(SETTLED)
     page.screenshot(path=PICTURES / "mlflow.png")
 
 
@@ -106,10 +106,9 @@ def take_airflow(page: Page, url: str) -> None:
     page.fill("input[name=username]", "admin")
     page.fill("input[name=password]", PASSWORD)
     page.keyboard.press("Enter")
-    page.wait_for_load_state("networkidle")
+    page.wait_for_timeout(SETTLED)
     page.goto(f"{url}/dags/nightly")
-    page.wait_for_load_state("networkidle")
-    page.wait_for_timeout(3000)  # the grid draws itself
+    page.wait_for_timeout(SETTLED)
     page.screenshot(path=PICTURES / "airflow.png")
 
 

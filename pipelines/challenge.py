@@ -158,8 +158,7 @@ def _strength(night: Night, chosen: Chosen) -> float:
 
 def _planted(night: Night) -> dict[str, list[str]]:
     """What the demo shop made its customers like; nothing of another shop's."""
-    demo = f"http://127.0.0.1:{settings().shop_port}"
-    return tastes(customer_key()) if night.source == "shop-api" and settings().shop_url == demo else {}
+    return tastes(customer_key()) if night.source == "shop-api" and settings().is_demo_shop else {}
 
 
 def _components(bundle: Bundle, truth: Interactions, groups: Array) -> pa.Table:

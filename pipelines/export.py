@@ -17,7 +17,7 @@ from pipelines.crowd import Goods, People
 from pipelines.extract import raw
 from pipelines.settings import customer_key, settings
 from serving import people
-from serving.bundle import load, positions
+from serving.bundle import load, positions, texts
 from serving.identity import normalise, pseudonym
 from serving.live import Served
 from serving.recommender import Lane
@@ -96,8 +96,8 @@ def _everyone(served: Served) -> tuple[pa.Array, set[str]]:
     known[gone[gone >= 0]] = False
     if served.changes is not None:
         served.changes.store.close()
-    parts = bundle.customers[known].astype(str), came
-    return pa.concat_arrays([pa.array(part, pa.string()) for part in parts]), active
+    names = np.concatenate([bundle.customers[known], texts(came)])
+    return pa.array(names, pa.binary()).cast(pa.string()), active
 
 
 def _own_ids(everyone: pa.Array) -> pa.Array:

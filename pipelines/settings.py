@@ -11,6 +11,7 @@ from pydantic import Field, SecretStr, field_validator
 from serving.settings import ServingSettings, home, read
 
 DEMO_DAYS = 60
+EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104 - compared with, never bound
 
 Split = Literal["time", "random", "leave-last-out"]  # how what is to be foretold is held out
 Solver = Literal["auto", "implicit", "spark"]
@@ -33,7 +34,9 @@ class Settings(ServingSettings):
         "", description="TOML file of products that are never recommended; empty: pipelines/exclude.toml"
     )
 
-    shop_url: str = Field("http://127.0.0.1:8090", description="address of the shop's API")
+    shop_url: str = Field(
+        "", description="address of the shop's API; empty: the demo shop at HOST and SHOP_PORT"
+    )
     shop_user: str = Field("nightshelf", pattern="^[^:]*$", description="user of the shop's API")
     shop_password: SecretStr = Field(SecretStr(""), description="password of the shop's API (secret)")
     shop_since: str = Field(
@@ -92,6 +95,8 @@ class Settings(ServingSettings):
     @classmethod
     def _plain_address(cls, url: str) -> str:
         """Without a user and a password, as messages quote it."""
+        if not url:
+            return url
         parts = urlsplit(url)
         extra = "@" in parts.netloc or parts.query or parts.fragment  # no place for secrets
         good_host = parts.hostname and ".." not in parts.hostname and parts.port != 0
@@ -113,6 +118,22 @@ class Settings(ServingSettings):
     def lake_url(self) -> str:
         """Where the tables live."""
         return self.lake or str(self.home / "lake")
+
+    @property
+    def shop_address(self) -> str:
+        """The address of the shop's API."""
+        return self.shop_url or address(self, self.shop_port)
+
+    @property
+    def is_demo_shop(self) -> bool:
+        """Whether the shop is the demo shop of these settings."""
+        return self.shop_address == address(self, self.shop_port)
+
+
+def address(settings: Settings, port: int) -> str:
+    """The URL under which this machine reaches one of its own ports."""
+    host = "127.0.0.1" if settings.host in EVERYWHERE else settings.host
+    return f"http://{host}:{port}"
 
 
 @cache

@@ -109,9 +109,10 @@ class Store:
 
     def __init__(self, url: str) -> None:
         self.engine = _engine(url)
+        # A single statement is a transaction by itself, without the round trips of BEGIN and COMMIT: to
+        # switch a connection to that and back for each takes longer than the statement.
+        self.reading = _engine(url, isolation_level="AUTOCOMMIT", skip_autocommit_rollback=True)
         self.insert = sqlite.insert if self.engine.dialect.name == "sqlite" else postgresql.insert
-        # A single statement is a transaction by itself, without the round trips of BEGIN and COMMIT.
-        self.reading = self.engine.execution_options(isolation_level="AUTOCOMMIT")
 
     def prepare(self) -> None:
         """Makes the tables that aren't there yet; raises StoreError where they are a later release's."""
@@ -134,6 +135,7 @@ class Store:
     def close(self) -> None:
         """Ends the connections; another call opens new ones."""
         self.engine.dispose()
+        self.reading.dispose()
 
     def change(self, product: str, values: dict[str, Any]) -> None:
         """Changes what is known of a product; what values don't name stays, None is what the bundle says."""
@@ -281,15 +283,18 @@ def _next(connection: sa.Connection) -> int:
     return int(connection.execute(sa.select(counter.c.number)).scalar_one())
 
 
-def _engine(url: str) -> sa.Engine:
+def _engine(url: str, **options: Any) -> sa.Engine:
     try:
         place = sa.make_url(url)
         if place.get_backend_name() == "sqlite":
-            return _sqlite(place)
+            return _sqlite(place, options)
         if place.get_backend_name() != "postgresql":
             raise ValueError
-        patience = f"-c statement_timeout={PATIENCE * 1000}"
-        return sa.create_engine(place, connect_args={"connect_timeout": PATIENCE, "options": patience})
+        patience = {
+            "connect_timeout": PATIENCE,
+            "options": f"-c statement_timeout={PATIENCE * 1000}",
+        }
+        return sa.create_engine(place, connect_args=patience, **options)
     except (ArgumentError, ImportError, ValueError, TypeError):
         # What SQLAlchemy says may quote the URL, and with it the password.
         raise NightshelfError(
@@ -298,10 +303,10 @@ def _engine(url: str) -> sa.Engine:
         ) from None
 
 
-def _sqlite(place: sa.URL) -> sa.Engine:
+def _sqlite(place: sa.URL, options: dict[str, Any]) -> sa.Engine:
     if not place.database:
         raise ValueError
-    engine = sa.create_engine(place, connect_args={"timeout": PATIENCE})
+    engine = sa.create_engine(place, connect_args={"timeout": PATIENCE}, **options)
 
     @sa.event.listens_for(engine, "connect")
     def _durable(connection: Any, _: Any) -> None:

@@ -60,7 +60,7 @@ class Shop:
             headers={"Authorization": aiohttp.encode_basic_auth(s.shop_user, password)},
             connector=aiohttp.TCPConnector(limit=s.shop_concurrency),
             timeout=aiohttp.ClientTimeout(total=s.shop_timeout),
-            proxy=_proxy(s.shop_url),  # by trust_env a .netrc would speak against the settings
+            proxy=_proxy(s.shop_address),  # by trust_env a .netrc would speak against the settings
         )
         return self
 
@@ -87,7 +87,7 @@ class Shop:
             ) from None
         except (aiohttp.ClientError, TimeoutError) as error:
             raise PassingError(
-                f"the shop at {self.settings.shop_url} can't be reached for {path} page {number}"
+                f"the shop at {self.settings.shop_address} can't be reached for {path} page {number}"
                 f" ({type(error).__name__}, {self.settings.shop_tries} tries): is it up, is"
                 " NIGHTSHELF_SHOP_URL right?"
             ) from None
@@ -103,7 +103,7 @@ class Shop:
             await self.limiter.acquire()
             while (left := self.resume_at - time.monotonic()) > 0:
                 await asyncio.sleep(left)
-            body = await self._body(f"{self.settings.shop_url.rstrip('/')}{path}", query)
+            body = await self._body(f"{self.settings.shop_address.rstrip('/')}{path}", query)
         try:
             return shape.validate_json(body)
         except ValidationError as error:
@@ -117,7 +117,7 @@ class Shop:
                 return await answer.read()
             if (seconds := _retry_after(answer.headers)) > LONGEST_WAIT:
                 raise PassingError(
-                    f"the shop at {self.settings.shop_url} asks to be left alone for {seconds:.0f} s"
+                    f"the shop at {self.settings.shop_address} asks to be left alone for {seconds:.0f} s"
                 )
             self.resume_at = max(self.resume_at, time.monotonic() + seconds)
             raise StatusError(answer.status)

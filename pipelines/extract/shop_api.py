@@ -27,8 +27,8 @@ class ShopApi:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.name = named("shop-api", settings.shop_url)
-        self.where = f"the shop at {settings.shop_url}"
+        self.name = named("shop-api", settings.shop_address)
+        self.where = f"the shop at {settings.shop_address}"
         self.plan = {"page_size": settings.shop_page_size, "since": settings.shop_since}
 
     def last_day(self, since: Since | None) -> dt.date:

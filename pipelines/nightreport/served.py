@@ -11,8 +11,7 @@ from prometheus_client.samples import Sample
 from pipelines.evaluate import NDCG, flat_name
 from pipelines.nightreport.figures import Figure, count, many, percent
 from pipelines.nightreport.records import Record
-from pipelines.settings import settings
-from pipelines.stack.programs import address
+from pipelines.settings import address, settings
 from serving.recommender import LANES
 
 ROUTES = "/recommendations"  # how the routes end that answer with a list for somebody

@@ -8,8 +8,7 @@ from mlflow.entities import Run
 from pipelines import registry, tracking
 from pipelines.night import Night
 from pipelines.nightreport import page, records, served, trend
-from pipelines.settings import settings
-from pipelines.stack.programs import address
+from pipelines.settings import address, settings
 from serving.registry import ALIAS
 
 ARTIFACT = "report.html"

@@ -4,8 +4,7 @@ import os
 
 from pydantic import SecretStr
 
-from pipelines.settings import Settings
-from pipelines.stack.programs import address
+from pipelines.settings import Settings, address
 from serving.errors import NightshelfError
 from serving.settings import PROJECT
 

@@ -9,12 +9,10 @@ from pathlib import Path
 
 import httpx
 
-from pipelines.settings import Settings
+from pipelines.settings import Settings, address
 from serving.errors import NightshelfError
 
 Check = Callable[[httpx.Client], bool]
-
-EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104 - compared with, never bound
 
 
 @dataclass(frozen=True)
@@ -28,18 +26,12 @@ class Program:
     after: str | None = None
 
 
-def address(settings: Settings, port: int) -> str:
-    """The URL under which this machine reaches one of its own ports."""
-    host = "127.0.0.1" if settings.host in EVERYWHERE else settings.host
-    return f"http://{host}:{port}"
-
-
 def programs(settings: Settings) -> list[Program]:
     """The stack of these settings; a shop or an MLflow that runs elsewhere already isn't started."""
     found = [*_airflow(settings), _service(settings)]
     if not settings.mlflow_uri:
         found.insert(0, _mlflow(settings))
-    if settings.source == "shop-api" and settings.shop_url == address(settings, settings.shop_port):
+    if settings.source == "shop-api" and settings.is_demo_shop:
         found.insert(0, _shop(settings))
     return found
 

@@ -7,9 +7,8 @@ from urllib.parse import quote
 import httpx
 
 from expectations import data_docs
-from pipelines.settings import Settings
+from pipelines.settings import Settings, address
 from pipelines.stack.board import console
-from pipelines.stack.programs import address
 from pipelines.stack.waiting import wait_for
 from serving.errors import NightshelfError
 
@@ -54,7 +53,7 @@ def _addresses(s: Settings) -> list[tuple[str, str, str]]:
         ("Airflow", address(s, s.airflow_port), f"user admin, password {password}"),
         ("MLflow", s.mlflow_uri or address(s, s.mlflow_port), ""),
         ("Data Docs", str(data_docs(s.home)), ""),
-        ("shop", s.shop_url, f"user {s.shop_user}, password NIGHTSHELF_SHOP_PASSWORD of .env"),
+        ("shop", s.shop_address, f"user {s.shop_user}, password NIGHTSHELF_SHOP_PASSWORD of .env"),
     ]
 
 

@@ -11,11 +11,10 @@ from typing import Any
 
 import httpx
 
-from pipelines.settings import Settings
+from pipelines.settings import Settings, address
 from pipelines.stack.airflow_home import task_logs
 from pipelines.stack.board import board
 from pipelines.stack.nights import Nights
-from pipelines.stack.programs import address
 from pipelines.stack.supervisor import Supervisor
 from pipelines.stack.waiting import wait_for
 from serving.errors import NightshelfError

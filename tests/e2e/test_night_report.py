@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
+from axe_playwright_python.sync_playwright import Axe
+from browsers import chromium, looking
 from gate_nights import day_of, judged, prepared, world
 from homes import fresh_home
 from reports import read, wrong
@@ -193,3 +195,17 @@ def test_the_list_leads_to_every_report(nights):
     ]
     assert wrong(found, tracking.client(), "") == []
     assert found.loads == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_browser_shows_every_report_whole_on_a_narrow_screen_and_axe_finds_nothing(nights, scheme):
+    folder, narrow = settings().nights, {"width": 360, "height": 780}
+    with (
+        chromium() as browser,
+        looking(browser, folder.as_uri(), color_scheme=scheme, viewport=narrow) as page,
+    ):
+        for name in ("index", *(str(night.as_of) for night in nights)):
+            page.goto(f"{folder.as_uri()}/{name}.html")
+            assert page.evaluate("document.documentElement.scrollWidth") == 360, name
+            found = Axe().run(page).response["violations"]
+            assert [(one["id"], [node["html"] for node in one["nodes"]]) for one in found] == [], name

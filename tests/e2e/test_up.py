@@ -23,9 +23,8 @@ def env(tmp_path_factory):
         one.close()
     plain = {name: value for name, value in os.environ.items() if not name.startswith("NIGHTSHELF_")}
     ours = {f"NIGHTSHELF_{server}_PORT": str(port) for server, port in ports.items()}
-    shop = {"NIGHTSHELF_SHOP_URL": f"http://127.0.0.1:{ports['SHOP']}"}
     home = {"NIGHTSHELF_HOME": str(tmp_path_factory.mktemp("home")), "NIGHTSHELF_SWEEP": "quick"}
-    return plain | ours | shop | home
+    return plain | ours | home
 
 
 def once(env):

@@ -40,6 +40,7 @@ from serving.shop import Shop
 from serving.store import Event, microseconds
 
 CUSTOMERS, PRODUCTS, MOST = 600, 300, 2
+MANY = 270_000  # of 64 characters each: more than PyArrow keeps in one piece of its own accord
 CAME, FORGOTTEN, NAMELESS = "c-9000", "c-7", "c-8"  # by events alone; not answered; not in raw/
 RULES = """
 [[rule]]
@@ -174,6 +175,15 @@ def test_customers_are_called_as_the_shop_does_and_others_left_out(
     for name, answer in world.answers("discover", sorted(expected), 3).items():
         same(found[normalise(name), "discover"], answer["items"])
     assert not [one for one in tmp_path.iterdir() if one != to]
+
+
+def test_a_large_shop_has_all_its_customers() -> None:
+    names = texts([f"{one:064x}" for one in range(MANY)])
+    history = np.zeros(MANY + 1, np.int64)
+    large = replace(drawn.bundle(np.random.default_rng(0)), customers=names, history_start=history)
+    everyone, active = export._everyone(Served("1", large))
+    assert everyone.to_pylist() == names.astype(str).tolist()
+    assert not active
 
 
 def test_products_get_the_alternatives_that_the_service_answers(world: World, tmp_path: Path) -> None:

@@ -20,7 +20,6 @@ def ports(home):
 
 
 def of(ports, **chosen):
-    chosen = {"shop_url": f"http://127.0.0.1:{ports['shop_port']}"} | chosen
     return Settings(**ports, **chosen)
 
 

@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 
 import pytest
-from browsing import chromium, looking, serving
+from browsers import chromium, looking
+from browsing import serving
 from playwright.sync_api import Browser, Page
 from processes import Service
 from shoppers import telling

@@ -3,7 +3,8 @@
 import bundles
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from browsing import looking, names
+from browsers import looking
+from browsing import names
 from playwright.sync_api import Browser, Page, expect
 from processes import Service
 

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from browsing import looking, names, serving
+from browsers import looking
+from browsing import names, serving
 from playwright.sync_api import Browser, Page, expect
 from processes import Service
 from shoppers import telling

@@ -8,7 +8,8 @@ import subprocess
 import bundles
 import httpx
 import pytest
-from browsing import looking, names
+from browsers import looking
+from browsing import names
 from homes import served
 from playwright.sync_api import Browser, Page, Route, expect
 from processes import Service
