@@ -205,6 +205,25 @@ def export(
 
 
 @app.command()
+def backup(to: Annotated[str, typer.Option(help="File to write, FILE.tar, here or at a URL.")]) -> None:
+    """Writes lake, registry, store, keys and night reports into one file, while all may go on."""
+    from pipelines.backup.both_ways import back_up
+
+    show(back_up(to))
+
+
+@app.command()
+def restore(
+    source: Annotated[str, typer.Argument(metavar="FILE", help="What `backup` wrote, a path or a URL.")],
+    replace: Annotated[bool, typer.Option("--replace", help="Replace what is there.")] = False,
+) -> None:
+    """Puts a backup back, where nothing is yet; all that runs is to be stopped before."""
+    from pipelines.backup.both_ways import restore as put_back
+
+    show(put_back(source, replace))
+
+
+@app.command()
 def rules(
     file: Annotated[
         Path | None, typer.Argument(help="TOML file; else that of NIGHTSHELF_SHOP_RULES.")
@@ -295,9 +314,11 @@ def main() -> None:
     except NightshelfError as error:
         _end(str(error))
     except Exception as error:
-        if type(error).__name__ not in ("MlflowException", "RestException"):
+        if type(error).__name__ in ("MlflowException", "RestException"):
+            _end("MLflow gives no answer: is it up, is NIGHTSHELF_MLFLOW_URI right?")
+        if not type(error).__module__.startswith("botocore"):
             raise
-        _end("MLflow gives no answer: is it up, is NIGHTSHELF_MLFLOW_URI right?")
+        _end(f"the lake's bucket gives no answer ({type(error).__name__}): is AWS_ENDPOINT_URL right?")
 
 
 def _end(told: str) -> None:

@@ -3,18 +3,21 @@
 A table is a folder of versions and one small file, CURRENT, that names the version to read. A
 version is written beside the others and CURRENT replaced last, so that whoever reads sees the old
 table or the new one and never a half; a run that is killed leaves only a version nobody reads.
+Nothing is asked of the place but that a file appears whole, which those of a bucket do as well.
+The file FORMAT says in which way all this lies there.
 """
 
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import IO, TYPE_CHECKING, Any
 
 import fsspec
 import pyarrow as pa
 import pyarrow.parquet as pq
-from fsspec.core import url_to_fs
 
+from pipelines import place
 from pipelines.settings import settings
 from serving.errors import NightshelfError
 
@@ -42,6 +45,8 @@ EVALUATION = "evaluation/date={day}/run={run}"
 
 POINTER = "CURRENT"
 FULL = "No space left on device"
+STAMP = "FORMAT"
+FORMAT = 1  # that of a lake without a stamp, too
 
 
 def current(table: str) -> str:
@@ -77,7 +82,7 @@ def read(table: str, columns: list[str] | None = None) -> pa.Table:
 
 def read_path(path: str, columns: list[str] | None = None) -> pa.Table:
     """The version of a table at a path, in memory."""
-    fs, root = url_to_fs(path)
+    fs, root = place.at(path)
     return pq.read_table(root, filesystem=fs, columns=columns)
 
 
@@ -94,8 +99,7 @@ def write(table: str, rows: pa.Table) -> int:
     """The number of rows written; they replace what the table held."""
 
     def save(url: str) -> None:
-        fs, path = url_to_fs(url)
-        fs.makedirs(path, exist_ok=True)
+        fs, path = place.folder_at(url)
         pq.write_table(rows, f"{path}/part-0.parquet", filesystem=fs)
 
     replace(table, save)
@@ -117,11 +121,12 @@ def replace(table: str, save: Callable[[str], Any]) -> None:
     version = uuid.uuid4().hex
     try:
         with _room(table):
-            fs.makedirs(root, exist_ok=True)
+            place.folder_at(_url(table))
             save(f"{_url(table)}/{version}")
     except Exception:
         remove(f"{table}/{version}")  # half of it would take the room of the next try
         raise
+    _stamp(settings().lake_url)
     put(f"{table}/{POINTER}", version.encode())
     _remove_others(fs, root, {POINTER, version, before})  # the one before may still be being read
 
@@ -135,23 +140,8 @@ def put(path: str, content: bytes) -> None:
 @contextmanager
 def whole(path: str) -> Iterator[IO[bytes]]:
     """A file of the lake to write into, which is there once the block ends well: none sees half of it."""
-    with _room(path), whole_at(_url(path)) as file:
+    with _room(path), place.whole_at(_url(path)) as file:
         yield file
-
-
-@contextmanager
-def whole_at(url: str) -> Iterator[IO[bytes]]:
-    """The same for a file anywhere, a local path or a URL."""
-    fs, target = url_to_fs(url)
-    folder, _, name = target.rpartition("/")
-    fs.makedirs(folder, exist_ok=True)
-    try:
-        with fs.open(f"{folder}/.{name}", "wb") as file:
-            yield file
-    except BaseException:
-        fs.rm(f"{folder}/.{name}")
-        raise
-    fs.mv(f"{folder}/.{name}", target)
 
 
 def entries(folder: str) -> list[str]:
@@ -161,10 +151,10 @@ def entries(folder: str) -> list[str]:
     return sorted(name for entry in found if not (name := entry.rsplit("/", 1)[-1]).startswith("."))
 
 
-def files() -> Iterator[str]:
-    """The paths of all files of the lake, but for hidden ones."""
-    fs, root = _open("")
-    for path in fs.find(root) if fs.exists(root) else ():
+def files(folder: str = "") -> Iterator[str]:
+    """The paths of all files of the lake, or of a folder of it, but for hidden ones."""
+    (fs, root), (_, inside) = _open(""), _open(folder)
+    for path in fs.find(inside) if fs.exists(inside) else ():
         below = path.removeprefix(root.rstrip("/")).lstrip("/")
         if not below.rpartition("/")[2].startswith("."):
             yield below
@@ -204,7 +194,7 @@ def opened(path: str) -> Iterator[IO[bytes]]:
 
 
 @contextmanager
-def _room(place: str) -> Iterator[None]:
+def _room(path: str) -> Iterator[None]:
     """A block of writing; raises NightshelfError where Python, Arrow or Spark tell that the disk is full."""
     try:
         yield
@@ -212,7 +202,7 @@ def _room(place: str) -> Iterator[None]:
         if FULL not in str(error):
             raise
         raise NightshelfError(
-            f"{place} can't be written to the lake {settings().lake_url}: {FULL};"
+            f"{path} can't be written to the lake {settings().lake_url}: {FULL};"
             " make room and run the night again"
         ) from None
 
@@ -224,8 +214,50 @@ def _remove_others(fs: fsspec.AbstractFileSystem, root: str, keep: set[str]) -> 
 
 
 def _open(table: str) -> tuple[fsspec.AbstractFileSystem, str]:
-    return url_to_fs(_url(table))  # type: ignore[no-any-return]
+    return place.at(_url(table))
 
 
 def _url(table: str) -> str:
+    _check(settings().lake_url)
     return f"{settings().lake_url.rstrip('/')}/{table}"
+
+
+@cache
+def _check(lake: str) -> None:
+    """Nothing where a lake is, or can be; raises NightshelfError where this release can't read it."""
+    try:
+        found = _format(lake)
+    except ImportError:
+        raise NightshelfError(
+            f"the lake in {lake} needs packages that aren't installed: pip install 'nightshelf[s3]'"
+        ) from None
+    except FileNotFoundError:
+        raise NightshelfError(f"there is no bucket for the lake in {lake}: make it") from None
+    except Exception as error:
+        raise NightshelfError(
+            f"the lake in {lake} can't be reached ({type(error).__name__}): check NIGHTSHELF_LAKE, for a"
+            " bucket also AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_ENDPOINT_URL and the key's rights"
+        ) from None
+    if found > FORMAT:
+        raise NightshelfError(
+            f"the lake in {lake} has format {found} of a later release, and this one reads {FORMAT}: run that"
+            " release, or restore a backup that this one made"
+        )
+
+
+def _format(lake: str) -> int:
+    fs, root = place.at(lake)
+    try:
+        return int(fs.cat_file(f"{root}/{STAMP}"))
+    except FileNotFoundError:
+        if place.in_bucket(fs):
+            fs.info(root.partition("/")[0])  # raises where there is no such bucket
+        return FORMAT
+
+
+@cache
+def _stamp(lake: str) -> None:
+    """Writes the format of a lake that doesn't say it yet."""
+    fs, root = place.at(f"{lake.rstrip('/')}/{STAMP}")
+    if not fs.exists(root):
+        put(STAMP, str(FORMAT).encode())

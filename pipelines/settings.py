@@ -21,7 +21,7 @@ SourceName = Literal["shop-api", "files", "sql"]
 class Settings(ServingSettings):
     """All that can be set; `nightshelf config` prints it, the README lists it."""
 
-    lake: str = Field("", description="folder or URL of the tables; empty: HOME/lake")
+    lake: str = Field("", description="folder or URL (s3://bucket/folder) of the tables; empty: HOME/lake")
     source: SourceName = Field("shop-api", description="where orders come from: shop-api, files or sql")
     overlap_days: int = Field(
         7,
@@ -119,6 +119,14 @@ class Settings(ServingSettings):
             raise ValueError(
                 "write it as http://shop.example:8090; user and password are settings of their own"
             )
+        return url
+
+    @field_validator("lake")
+    @classmethod
+    def _plain_lake(cls, url: str) -> str:
+        """Without credentials, as messages and MLflow quote it."""
+        if "@" in urlsplit(url).netloc:
+            raise ValueError("write it as s3://bucket/folder; credentials are AWS_* variables")
         return url
 
     @property

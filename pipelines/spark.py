@@ -12,6 +12,7 @@ from py4j.protocol import Py4JError
 from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
+from pipelines import s3a
 from pipelines.java import CONNECT, check_java
 from pipelines.settings import EVERYWHERE, settings
 from serving.errors import NightshelfError
@@ -35,7 +36,7 @@ def session() -> SparkSession:
     except (PySparkException, Py4JError) as error:
         raise NightshelfError(
             f"Spark can't be started at {master} ({type(error).__name__}): check NIGHTSHELF_SPARK_MASTER and"
-            f" NIGHTSHELF_SPARK_MEMORY, and see {settings().state / 'spark.log'}"
+            f" NIGHTSHELF_SPARK_MEMORY{_jars()}, and see {settings().state / 'spark.log'}"
         ) from None
 
 
@@ -49,6 +50,10 @@ def _name_python(master: str) -> None:
     """Says which python Spark's workers take, else the system's; elsewhere it may have another place."""
     if master.startswith("local") or "PYSPARK_PYTHON" not in os.environ:
         os.environ["PYSPARK_PYTHON"] = sys.executable
+
+
+def _jars() -> str:
+    return ", whether Maven's repository gives the jars for a lake in a bucket" if s3a.options() else ""
 
 
 def _started(master: str) -> SparkSession:
@@ -77,6 +82,8 @@ def _stderr_in(file: Path) -> Iterator[None]:
 def _driver(builder: SparkSession.Builder) -> SparkSession.Builder:
     if settings().host not in EVERYWHERE:  # where executors find it; else it is this machine's name
         builder = builder.config("spark.driver.host", settings().host)
+    for name, value in s3a.options().items():
+        builder = builder.config(name, value)
     return (
         builder.config("spark.driver.memory", settings().spark_memory)
         .config("spark.driver.bindAddress", settings().host)

@@ -295,11 +295,17 @@ def _manifest(folder: Path) -> Manifest:
             raise ValueError("not the JSON of a manifest")
     except (OSError, ValueError) as error:
         raise BundleError(f"no readable {MANIFEST} in bundle {folder.name}: {type(error).__name__}") from None
-    if manifest.get("format") != FORMAT:
-        raise BundleError(
-            f"bundle {folder.name} has format {manifest.get('format')}, this release reads {FORMAT}: retrain"
-        )
+    _check_format(folder, manifest.get("format"))
     return manifest
+
+
+def _check_format(folder: Path, found: Any) -> None:
+    if found == FORMAT:
+        return
+    what = "run a night, `nightshelf retrain`; until it ends, the release that made it serves it"
+    if isinstance(found, int) and found > FORMAT:
+        what = "it is a later release's: install that, or promote an older version"
+    raise BundleError(f"bundle {folder.name} has format {found}, this release reads {FORMAT}: {what}")
 
 
 def _array(folder: Path, name: str, manifest: Manifest) -> Array:

@@ -24,11 +24,18 @@ MICROSECONDS = 1_000_000
 DAY = 86_400 * MICROSECONDS
 LATEST = 500  # events of a customer that an answer looks at
 PATIENCE = 5  # seconds that a write waits for others
+FORMAT = 1  # of the tables; a store that doesn't say it has it, too
 LOCK = 7_061_952  # any number that nothing else in the database locks
 
 tables = sa.MetaData()
 counter = sa.Table(
     "nightshelf_counter",
+    tables,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("number", sa.BigInteger, nullable=False),
+)
+schema = sa.Table(
+    "nightshelf_format",
     tables,
     sa.Column("id", sa.Integer, primary_key=True),
     sa.Column("number", sa.BigInteger, nullable=False),
@@ -108,7 +115,7 @@ class Store:
         self.insert = sqlite.insert if self.engine.dialect.name == "sqlite" else postgresql.insert
 
     def prepare(self) -> None:
-        """Makes the tables that aren't there yet."""
+        """Makes the tables that aren't there yet; raises StoreError where they are a later release's."""
         if self.engine.dialect.name == "sqlite":
             Path(str(self.engine.url.database)).parent.mkdir(parents=True, exist_ok=True)
         with self._writing() as connection:
@@ -116,8 +123,13 @@ class Store:
                 connection.execute(CreateTable(table, if_not_exists=True))
                 for index in table.indexes:
                     connection.execute(CreateIndex(index, if_not_exists=True))
-            connection.execute(
-                self.insert(counter).values(id=1, number=0).on_conflict_do_nothing(index_elements=["id"])
+            for table, number in ((counter, 0), (schema, FORMAT)):
+                connection.execute(self.insert(table).values(id=1, number=number).on_conflict_do_nothing())
+            found = connection.execute(sa.select(schema.c.number)).scalar_one()
+        if found > FORMAT:
+            raise StoreError(
+                f"the store of changes and events has format {found} of a later release, and this one knows"
+                f" {FORMAT}: run that release, or restore a backup that this one made"
             )
 
     def close(self) -> None:
@@ -198,6 +210,21 @@ class Store:
             for customer, at in gone.items():
                 same = (forgotten.c.customer == customer) & (forgotten.c.at == at)
                 connection.execute(sa.update(forgotten).where(same).values(in_lake=False))
+
+    def remind(self, gone: dict[str, int]) -> None:
+        """Lets all forgotten, and some more as of their times, be looked for in the lake once more."""
+        with self._writing() as connection:
+            number = _next(connection)
+            for customer, at in gone.items():
+                row = {"at": at, "in_lake": True, "number": number}
+                connection.execute(
+                    self.insert(forgotten)
+                    .values(row | {"customer": customer})
+                    .on_conflict_do_update(index_elements=["customer"], set_=row, where=forgotten.c.at < at)
+                )
+                old = (events.c.customer == customer) & (events.c.at <= at)
+                connection.execute(sa.delete(events).where(old))
+            connection.execute(sa.update(forgotten).values(in_lake=True))
 
     def purchases(self) -> Sequence[Any]:
         """All purchases in the order in which they were told."""

@@ -126,6 +126,43 @@ def test_a_table_never_written_is_one_clear_error(home):
         lake.read("baskets")
 
 
+def test_a_lake_says_its_format_once_it_is_written_to(home):
+    assert not lake.exists(TABLE)
+    assert not (home / "lake").exists()
+    lake.write(TABLE, OLD)
+    assert (home / "lake" / lake.STAMP).read_text() == str(lake.FORMAT)
+
+
+def test_a_lake_of_a_later_format_is_refused(home):
+    (home / "lake").mkdir()
+    (home / "lake" / lake.STAMP).write_text("2")
+    for asked in (lambda: lake.read(TABLE), lambda: lake.write(TABLE, OLD), lambda: list(lake.files())):
+        with pytest.raises(
+            NightshelfError, match=r"format 2 of a later release, and this one reads 1: run that"
+        ):
+            asked()
+    assert [path.name for path in (home / "lake").iterdir()] == [lake.STAMP]
+
+
+def test_a_lake_from_before_there_were_formats_is_read_and_stamped(home):
+    folder = home / "lake" / TABLE / "0123456789abcdef0123456789abcdef"
+    folder.mkdir(parents=True)
+    pq.write_table(OLD, folder / "part-0.parquet")
+    (home / "lake" / TABLE / lake.POINTER).write_text(folder.name)
+    assert lake.read(TABLE) == OLD
+    assert not (home / "lake" / lake.STAMP).exists()
+    lake.write(TABLE, NEW)
+    assert lake.load(lake.STAMP) == str(lake.FORMAT).encode()
+
+
+def test_a_lake_that_is_no_folder_is_one_line(home):
+    (home / "lake").write_text("")
+    with pytest.raises(
+        NightshelfError, match=r"lake can't be reached \(NotADirectoryError\): check NIGHTSHELF_L"
+    ):
+        lake.exists(TABLE)
+
+
 def test_of_a_folder_the_latest_entries_are_kept(home):
     for day in (3, 1, 2):
         lake.write(f"live/date=2026-01-0{day}/run=a", OLD)

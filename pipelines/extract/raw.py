@@ -16,11 +16,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
-from fsspec.core import url_to_fs
 from pydantic import BaseModel
 
 from pipelines import columns as c
-from pipelines import lake
+from pipelines import lake, place
 from pipelines.extract.source import Reached
 from pipelines.extract.staging import RAW_ORDERS
 
@@ -77,8 +76,7 @@ def append(source: str, left: Mark, pages: Iterable[pa.Table]) -> int:
 
     def save(url: str) -> None:
         nonlocal written
-        fs, path = url_to_fs(url)
-        fs.makedirs(path, exist_ok=True)
+        fs, path = place.folder_at(url)
         with (
             fs.open(f"{path}/part-0.parquet", "wb") as file,
             pq.ParquetWriter(file, RAW_ORDERS) as parquet,
@@ -172,10 +170,10 @@ def _lines(rows: pd.DataFrame) -> "pd.Series[Any]":
 
 
 def _dataset(table: str) -> ds.Dataset:
-    fs, path = url_to_fs(lake.current(table))
+    fs, path = place.at(lake.current(table))
     return ds.dataset(path, schema=RAW_ORDERS, filesystem=fs, format="parquet")
 
 
 def _mark(table: str) -> Mark:
-    fs, path = url_to_fs(lake.current(table))
+    fs, path = place.at(lake.current(table))
     return Mark.model_validate(json.loads(fs.cat_file(f"{path}/{MARK}")))

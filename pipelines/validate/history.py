@@ -81,7 +81,7 @@ def nights(source: str, until: dt.date) -> Iterable[pa.Table]:
     """The results of the nights up to a day, the latest first."""
     for name in reversed(lake.entries(lake.VALIDATION.format(source=source))):
         day = dt.date.fromisoformat(name.partition("=")[2])
-        if day <= until:
+        if day <= until and lake.exists(_table(source, day)):  # a killed night leaves a folder without
             yield lake.read(_table(source, day))
 
 

@@ -4,6 +4,8 @@ Two tastes, coffee and tea. The factors say anna = (2, 0.5) and boris = (0.5, 2)
 and a tea (0, f) with f = 1, 0.9, 0.8. So anna's coffees score 2, 1.8, 1.6 and her teas 0.5, 0.45, 0.4.
 """
 
+import hashlib
+import json
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -98,6 +100,26 @@ def small(products: Sequence[str] = PRODUCTS) -> Bundle:
             "run_id": "0123456789abcdef",
         },
     )
+
+
+FORMAT_1 = (
+    *("customers", "products", "name", "category", "brand", "price", "in_stock", "popularity", "trend"),
+    *("recent", "history_start", "history_product", "history_orders", "history_last", "history_strength"),
+    *("user_factors", "item_factors"),
+    *("rule_start", "rule_consequent", "rule_confidence", "rule_lift", "rule_support", "rule_count"),
+)
+
+
+def of_format_1(folder: Path) -> Path:
+    """A folder as the first releases left it."""
+    bundle = small()
+    folder.mkdir()
+    for name in FORMAT_1:
+        np.save(folder / f"{name}.npy", getattr(bundle, name), allow_pickle=False)
+    files = {name: hashlib.sha256((folder / f"{name}.npy").read_bytes()).hexdigest() for name in FORMAT_1}
+    manifest = bundle.manifest | {"format": 1, "files": files}
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    return folder
 
 
 def empty_registry(uri: str, artifacts: Path) -> None:

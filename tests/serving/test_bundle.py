@@ -80,11 +80,24 @@ def test_a_number_that_is_none_is_refused(bundle: Bundle, tmp_path: Path, name: 
         load(tmp_path / "bundle")
 
 
-def test_another_format_is_refused(saved: Path) -> None:
+@pytest.mark.parametrize(
+    ("number", "what"),
+    [
+        (1, "run a night, `nightshelf retrain`; until it ends, the release that made it serves it"),
+        (None, "run a night"),
+        (3, "it is a later release's: install that, or promote an older version"),
+    ],
+)
+def test_another_format_is_refused_with_what_to_do(saved: Path, number: int | None, what: str) -> None:
     manifest = json.loads((saved / MANIFEST).read_text())
-    (saved / MANIFEST).write_text(json.dumps(manifest | {"format": 0}))
-    with pytest.raises(BundleError, match="has format 0, this release reads 2"):
+    (saved / MANIFEST).write_text(json.dumps(manifest | {"format": number}))
+    with pytest.raises(BundleError, match=f"bundle bundle has format {number}, this release reads 2: {what}"):
         load(saved)
+
+
+def test_a_bundle_of_the_first_format_is_refused_by_its_number(bundle: Bundle, tmp_path: Path) -> None:
+    with pytest.raises(BundleError, match="has format 1, this release reads 2: run a night"):
+        load(bundles.of_format_1(tmp_path / "bundle"))
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", "null", '{"format": 2}', '{"format": 2, "files": 3}'])

@@ -135,6 +135,14 @@ def test_a_bundle_that_cannot_answer_is_left_alone(
     assert "version 2 is refused: it can't answer a first question (KeyError)" in follower.live.reason
 
 
+def test_a_champion_of_an_older_format_says_what_to_do(follower: Follower, uri: str, tmp_path: Path) -> None:
+    bundles.promote(uri, bundles.register(uri, bundles.of_format_1(tmp_path / "bundle")))
+    follower.look()
+    assert version(follower) is None
+    assert follower.live.reason.startswith("version 1 is refused: bundle 1-")
+    assert "has format 1, this release reads 2: run a night, `nightshelf retrain`" in follower.live.reason
+
+
 def test_a_refused_bundle_is_not_fetched_again(
     follower: Follower, published: str, uri: str, bundle: Bundle, tmp_path: Path
 ) -> None:

@@ -13,7 +13,7 @@ from databases import postgresql
 from stores import BACKENDS
 
 from serving.errors import NightshelfError, StoreError
-from serving.store import LATEST, Event, Store, events, microseconds
+from serving.store import FORMAT, LATEST, Event, Store, events, microseconds, schema
 
 ANNA, BORIS = "a" * 64, "b" * 64
 
@@ -30,7 +30,7 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
         return f"sqlite:///{tmp_path / 'store.db'}"
     found: str = request.getfixturevalue("database")
     with sa.create_engine(found, poolclass=sa.NullPool).begin() as connection:
-        for table in ("counter", "products", "forgotten", "events"):
+        for table in ("counter", "format", "products", "forgotten", "events"):
             connection.execute(sa.text(f"DROP TABLE IF EXISTS nightshelf_{table}"))
     return found
 
@@ -52,6 +52,42 @@ def opened(url: str) -> Iterator[Callable[[], Store]]:
 @pytest.fixture
 def store(opened: Callable[[], Store]) -> Store:
     return opened()
+
+
+def stamp(url: str, number: int | None) -> None:
+    engine = sa.create_engine(url)
+    with engine.begin() as connection:
+        connection.execute(
+            sa.update(schema).values(number=number) if number else sa.text(f"DROP TABLE {schema.name}")
+        )
+    engine.dispose()
+
+
+def test_a_store_without_a_format_goes_on_and_a_later_one_is_refused(
+    opened: Callable[[], Store], url: str
+) -> None:
+    opened().add([event()])
+    stamp(url, None)  # as releases left it that said none
+    assert told(opened()) == [("tea-1", 5)]
+    stamp(url, FORMAT + 1)
+    with pytest.raises(
+        StoreError, match=f"has format {FORMAT + 1} of a later release, and this one knows 1: run"
+    ):
+        opened()
+    stamp(url, FORMAT)
+    assert told(opened()) == [("tea-1", 5)]
+
+
+def test_the_forgotten_are_reminded_of_and_some_more(store: Store) -> None:
+    store.add([event(ANNA, at=5), event(BORIS, at=5), event(BORIS, at=9, name="later")])
+    store.forget(ANNA)
+    store.scrubbed(store.pending())
+    at = store.news(0).forgotten[ANNA]  # type: ignore[union-attr]
+    store.remind({BORIS: 7, ANNA: at - 1})
+    assert store.pending() == {ANNA: at, BORIS: 7}
+    assert told(store, BORIS) == [("tea-1", 9)]
+    store.remind({ANNA: at + 1})
+    assert store.pending()[ANNA] == at + 1
 
 
 def event(customer: str = ANNA, product: str = "tea-1", at: int = 5, name: str | None = None) -> Event:

@@ -1,0 +1,130 @@
+"""Nights by the command with the lake and MLflow's artifacts in buckets, and a service that knows of none."""
+
+import contextlib
+import datetime as dt
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import pytest
+from buckets import bucket, keys, uploads
+from homes import SOAK, fresh_home, served
+
+from pipelines import columns as c
+from pipelines import lake
+from pipelines.demo.api import app
+from pipelines.demo.dirt import Dirt
+from pipelines.demo.shop import Shop
+
+pytestmark = pytest.mark.skipif(not SOAK, reason="it takes minutes: `make soak` runs it")
+
+SHOP = Shop(start=dt.date(2026, 9, 1), customers=1500, products=400, orders_per_day=400)
+DAYS = 45
+LAST = SHOP.start + dt.timedelta(days=DAYS - 1)
+PASSWORD = "a password for tests"
+
+# A service has neither the packages nor a key, and gets its bundle from MLflow's server.
+SERVICE = """
+import sys
+for name in ("boto3", "botocore", "s3fs", "pyarrow", "pandas", "pyspark"):
+    sys.modules[name] = None
+from serving import registry
+from serving.settings import ServingSettings
+version, bundle = registry.opened(ServingSettings())
+print(version, len(bundle.customers))
+"""
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory):
+    """The bucket's URL and a function that runs a command of Nightshelf, where one night has been."""
+    home = tmp_path_factory.mktemp("home")
+    two_days_on = LAST + dt.timedelta(days=2)
+    with (
+        bucket() as url,
+        served(app(SHOP, "nightshelf", PASSWORD, lambda: two_days_on)) as shop,
+        mlflow_server(home, f"{url}/mlflow") as mlflow,
+        fresh_home(home, LAKE=f"{url}/lake", MLFLOW_URI=mlflow, SHOP_URL=shop, SHOP_PASSWORD=PASSWORD),
+    ):
+        yield url, command
+
+
+def command(*arguments):
+    started = time.monotonic()
+    script = Path(sys.executable).with_name("nightshelf")
+    done = subprocess.run([script, *arguments], capture_output=True, text=True, check=False)
+    print(done.stdout, f"{arguments[0]} took {time.monotonic() - started:.1f} s", sep="\n")
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@contextlib.contextmanager
+def mlflow_server(home, artifacts):
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    server = [Path(sys.executable).with_name("mlflow"), "server", "--host", "127.0.0.1", "--port", str(port)]
+    server += ["--workers", "1", "--backend-store-uri", f"sqlite:///{home}/server.db"]
+    with (home / "mlflow.log").open("wb") as log:
+        process = subprocess.Popen(
+            [*server, "--artifacts-destination", artifacts], stdout=log, stderr=log, start_new_session=True
+        )
+    try:
+        while not healthy(port):
+            assert process.poll() is None
+            time.sleep(0.2)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("MLFLOW_BACKEND_STORE_URI", f"sqlite:///{home}/server.db")
+            patch.setenv("MLFLOW_ARTIFACTS_DESTINATION", artifacts)
+            yield f"http://127.0.0.1:{port}"
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def healthy(port):
+    with contextlib.suppress(OSError):
+        return urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=5).status == 200
+    return False
+
+
+def test_nights_are_promoted_or_refused_and_nothing_of_the_lake_is_at_home(world):
+    url, run = world
+    assert "FIRST: version 1 serves" in run("retrain", "--sweep", "quick", "--as-of", str(LAST))
+    told = run("retrain", "--sweep", "quick", "--as-of", str(LAST + dt.timedelta(days=1)))
+    assert "PROMOTED" in told or "REFUSED" in told
+    found = keys(url)
+    assert {key.partition("/")[0] for key in found} == {"lake", "mlflow"}
+    assert not [key for key in found if "_temporary" in key]
+    assert uploads(url) == []
+    home = Path(os.environ["NIGHTSHELF_HOME"])
+    assert not (home / "lake").exists()
+    assert lake.read(lake.ORDERS).num_rows > 10_000
+
+
+def test_a_service_without_keys_of_the_bucket_opens_the_champion(world):
+    plain = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    done = subprocess.run(
+        [sys.executable, "-c", SERVICE], env=plain, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    version, customers = done.stdout.split()
+    assert version in ("1", "2")
+    assert int(customers) > 1000
+
+
+def test_an_export_and_a_backup_go_to_the_bucket_and_a_person_out_of_it(world):
+    url, run = world
+    run("export", "--to", f"{url}/out.parquet", "--n", "3")
+    run("backup", "--to", f"{url}/backup.tar")
+    assert {"out.parquet", "backup.tar"} <= keys(url)
+    run("forget", Dirt(SHOP).phones[0])  # its exit code says that nothing is left
+    before = lake.read(lake.ORDERS)[c.CUSTOMER].to_pylist()
+    run("restore", f"{url}/backup.tar", "--replace")
+    assert len(lake.read(lake.ORDERS)) > len(before)
+    assert json.dumps(sorted(lake.entries("live"))) != "[]"

@@ -1,0 +1,321 @@
+"""A backup holds all that can't be made anew, whatever goes on meanwhile; only a whole one comes back."""
+
+import hashlib
+import io
+import subprocess
+import sys
+import tarfile
+
+import bundles
+import numpy as np
+import pyarrow as pa
+import pytest
+import sqlalchemy as sa
+from alembic import command
+from buckets import bucket, keys
+from databases import postgresql
+from homes import fresh_home
+from mlflow import MlflowClient
+from mlflow.store.db.utils import _get_alembic_config
+
+from pipelines import challenge, forgetting, lake
+from pipelines.backup import both_ways, registry
+from pipelines.backup.archive import SUMS
+from pipelines.backup.both_ways import back_up, restore
+from pipelines.settings import settings
+from serving import keys as keyring
+from serving.bundle import load
+from serving.errors import NightshelfError
+from serving.registry import champion, download
+from serving.store import Event
+
+ANNA, BORIS = "a" * 64, "b" * 64
+TABLES = ("orders", "raw/orders/source=shop/pull=1", "validation/source=shop/date=2026-01-31")
+ROWS = pa.table({"customer": [ANNA, BORIS, None], "n": [1, 2, 3]})
+OTHER_ROWS = pa.table({"customer": [BORIS], "n": [4]})
+
+# Replaces a table without an end; every row of a version says which version it is.
+WRITER = """
+import itertools, pyarrow as pa
+from pipelines import lake
+for number in itertools.count():
+    lake.write("orders", pa.table({"customer": [None] * 1000, "n": [number] * 1000}))
+    print(number, flush=True)
+"""
+
+
+@pytest.fixture(scope="module")
+def template(tmp_path_factory):
+    """A home with a lake, a champion, a store, keys and a report; and its backup."""
+    home = tmp_path_factory.mktemp("template")
+    with fresh_home(home):
+        fill()
+        (home / ".env").write_text("NIGHTSHELF_SHOP_PASSWORD=told nobody\n")
+        to = home / "backup.tar"
+        back_up(str(to))
+        yield to
+
+
+def fill():
+    for table in TABLES:
+        lake.write(table, OTHER_ROWS)
+        lake.write(table, ROWS)
+    lake.put("staging/source=shop/pull.json", b"{}")
+    home = settings().home
+    bundles.empty_registry(settings().tracking_uri, home / "mlruns" / "artifacts")
+    bundles.publish(settings().tracking_uri, bundles.small(), home / "night")
+    store = forgetting.opened()
+    store.add([Event(ANNA, "tea-1", "purchase", 5, "one", 9.5), Event(BORIS, "tea-2", "view", 6)])
+    store.change("tea-1", {"price": 7.25, "in_stock": False})
+    store.forget("c" * 64)
+    store.scrubbed(store.pending())
+    store.close()
+    keyring.add(settings().keys_path, "shop", "read")
+    settings().nights.mkdir()
+    (settings().nights / "2026-01-31.html").write_text("<h1>a night</h1>")
+
+
+def check(gone=frozenset()):
+    """All that `fill` made is there, and some more are forgotten."""
+    for table in TABLES:
+        assert lake.read(table) == ROWS
+    assert {path.partition("/")[0] for path in lake.files()} == {lake.STAMP, "orders", "raw", "validation"}
+    found = champion(settings())
+    assert str(found.version) == "1"
+    loaded = load(download(found, settings().home / "downloaded"))
+    np.testing.assert_array_equal(loaded.customers, bundles.small().customers)
+    store = forgetting.opened()
+    assert [(row.product, row.price) for row in store.purchases()] == [("tea-1", 9.5)]
+    assert [row.kind for row in store.of_customer(BORIS)] == ["view"]
+    news = store.news(0)
+    assert (news.products["tea-1"]["price"], news.products["tea-1"]["in_stock"]) == (7.25, False)
+    assert (
+        news.forgotten.keys() == store.pending().keys() == {"c" * 64, *gone}
+    )  # the lake is of then: once more
+    store.add([Event(ANNA, "tea-3", "cart", 7)])
+    assert len(store.of_customer(ANNA)) == 2
+    store.close()
+    assert [key.name for key in keyring.known(settings().keys_path)] == ["shop"]
+    assert (settings().nights / "2026-01-31.html").read_text() == "<h1>a night</h1>"
+
+
+def members(archive):
+    with tarfile.open(archive) as tar:
+        return {member.name: tar.extractfile(member).read() for member in tar}
+
+
+def packed(found, to):
+    with tarfile.open(to, "w") as tar:
+        for name, content in found.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(content)
+            tar.addfile(info, io.BytesIO(content))
+    return str(to)
+
+
+def test_all_comes_back_in_another_home(template, home):
+    restore(str(template))
+    check()
+    assert settings().keys_path.stat().st_mode & 0o777 == 0o600
+    assert [path.name for path in home.iterdir() if path.name.startswith(".restore")] == []
+
+
+def test_an_archive_is_its_owners_and_holds_no_secret(template):
+    assert template.stat().st_mode & 0o777 == 0o600
+    content = template.read_bytes()
+    assert b"a key for tests" not in content
+    assert b"told nobody" not in content
+
+
+def test_a_backup_while_tables_are_replaced_has_a_whole_version(home, tmp_path):
+    with subprocess.Popen([sys.executable, "-c", WRITER], stdout=subprocess.PIPE, text=True) as writer:
+        first = int(writer.stdout.readline())
+        back_up(f"{tmp_path}/backup.tar")
+        writer.kill()
+        last = max(map(int, writer.stdout.read().split()), default=first)
+    restore(f"{tmp_path}/backup.tar", replace=True)
+    found = lake.read("orders")["n"]
+    assert (len(found), len(found.unique())) == (1000, 1)
+    assert first <= found[0].as_py() <= last + 1
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3, 0.9, 0.9999])
+def test_a_backup_that_was_cut_off_touches_nothing(template, home, tmp_path, share):
+    content = template.read_bytes()
+    cut = tmp_path / "cut.tar"
+    end = content.rindex(SUMS.encode())  # behind it there is only padding
+    cut.write_bytes(content[: int(end * share)])
+    with pytest.raises(NightshelfError, match=r"cut.tar is no whole backup .*: take another"):
+        restore(str(cut))
+    assert not (home / "lake").exists()
+
+
+def test_one_altered_byte_touches_nothing(template, home, tmp_path):
+    found = members(template)
+    kinds = {name.partition("/")[0]: name for name in found if name != SUMS and found[name]}
+    assert kinds.keys() == {"backup.json", "lake", "registry.db", "artifacts", "store.db", "keys", "nights"}
+    for name in kinds.values():
+        altered = found | {name: found[name][:-1] + bytes([found[name][-1] ^ 1])}
+        with pytest.raises(NightshelfError, match=r"altered.tar is missing or altered: take another"):
+            restore(packed(altered, tmp_path / "altered.tar"))
+    less = {name: content for name, content in found.items() if "CURRENT" not in name}
+    with pytest.raises(NightshelfError, match=r"CURRENT in .*less.tar is missing or altered"):
+        restore(packed(less, tmp_path / "less.tar"))
+    assert not (home / "lake").exists()
+
+
+def test_nothing_is_written_outside_of_the_home(template, home, tmp_path):
+    found = members(template) | {"../../outside": b"x"}
+    with pytest.raises(NightshelfError, match="is no whole backup"):
+        restore(packed(found, tmp_path / "evil.tar"))
+    assert not list(tmp_path.parent.glob("outside*"))
+
+
+def test_what_is_there_is_replaced_only_when_told(template, home):
+    lake.write("orders", OTHER_ROWS)
+    lake.write("more", OTHER_ROWS)
+    store = forgetting.opened()
+    store.forget(ANNA)
+    store.add([Event("d" * 64, "tea-1", "purchase", 5)])
+    store.close()
+    with pytest.raises(
+        NightshelfError, match=r"there is a lake in .* and a store that was told of something"
+    ):
+        restore(str(template))
+    assert lake.read("orders") == OTHER_ROWS
+    restore(str(template), replace=True)
+    assert lake.read("orders") == ROWS
+    assert not lake.exists("more")
+    store = forgetting.opened()
+    assert set(store.pending()) == {
+        ANNA,
+        "c" * 64,
+    }  # who was forgotten since stays so, and the lake is searched
+    assert store.customers() == {BORIS}
+    store.close()
+    assert forgetting.before_a_night()
+    assert lake.read("orders")["customer"].to_pylist() == [BORIS, None]
+
+
+def test_a_home_in_which_nothing_ran_yet_is_backed_up(tmp_path):
+    with fresh_home(tmp_path):
+        (tmp_path / "mlruns" / "mlflow.db").unlink()
+        (tmp_path / "mlruns").rmdir()
+        back_up(f"{tmp_path}/backup.tar")
+        restore(f"{tmp_path}/backup.tar")
+        assert not lake.exists("orders")
+
+
+@pytest.mark.parametrize(
+    ("text", "moved"),
+    [
+        ("file:///a/artifacts", "mlflow-artifacts:/"),
+        ("file:///a/artifacts/1/run", "mlflow-artifacts:/1/run"),
+        ("/a/artifacts/1", "mlflow-artifacts:/1"),
+        ("/a/artifacts-of-others/1", "/a/artifacts-of-others/1"),
+        ("in /a/artifacts/1", "in /a/artifacts/1"),
+    ],
+)
+def test_places_below_a_root_move_with_it(text, moved):
+    assert registry._moved(text, ("file:///a/artifacts", "/a/artifacts"), "mlflow-artifacts:") == moved
+
+
+def test_another_customer_key_is_refused(template, tmp_path):
+    with (
+        fresh_home(tmp_path, CUSTOMER_KEY="another key"),
+        pytest.raises(
+            NightshelfError, match=r"named by another NIGHTSHELF_CUSTOMER_KEY: set the one of then"
+        ),
+    ):
+        restore(str(template))
+
+
+@pytest.mark.parametrize("newer", ["format", "lake"])
+def test_a_later_format_is_refused_by_the_release_that_made_it(template, home, tmp_path, newer, monkeypatch):
+    made = both_ways.Head.model_validate_json(members(template)[both_ways.HEAD])
+    later = made.model_copy(update={newer: 99, "release": "9.9.0"})
+    monkeypatch.setattr(both_ways, "Head", lambda **_: later)
+    back_up(f"{tmp_path}/later.tar")
+    monkeypatch.undo()
+    with pytest.raises(
+        NightshelfError, match=r"by a later release, 9\.9\.0, .* restore it with that release"
+    ):
+        restore(f"{tmp_path}/later.tar")
+
+
+def test_what_is_no_backup_is_told(home, tmp_path):
+    with pytest.raises(NightshelfError, match=r"there is no backup nowhere\.tar"):
+        restore("nowhere.tar")
+    (tmp_path / "text").write_text("no tar " * 1000)
+    with pytest.raises(NightshelfError, match="text is no whole backup"):
+        restore(str(tmp_path / "text"))
+    with pytest.raises(NightshelfError, match=r"the archive of --to can't be written \(\w+Error\)"):
+        back_up("/proc/nowhere/backup.tar")
+
+
+def test_a_server_of_mlflow_is_asked_for_by_its_own_variables(tmp_path):
+    with (
+        fresh_home(tmp_path, MLFLOW_URI="http://127.0.0.1:9"),
+        pytest.raises(NightshelfError, match="set MLFLOW_BACKEND_STORE_URI and MLFLOW_ARTIFACTS_DESTINATION"),
+    ):
+        back_up(f"{tmp_path}/backup.tar")
+
+
+def with_registry(found, database, to):
+    """The archive of the same files with another database of MLflow, and with right sums."""
+    found = found | {registry.DATABASE: database.read_bytes()}
+    sums = {name: hashlib.sha256(content).hexdigest() for name, content in found.items() if name != SUMS}
+    found[SUMS] = "".join(f"{digest}  {name}\n" for name, digest in sums.items()).encode()
+    return packed(found, to)
+
+
+def test_a_registry_of_an_older_mlflow_is_upgraded_and_a_later_one_refused(template, home, tmp_path):
+    found, database = members(template), tmp_path / "other.db"
+    database.write_bytes(found[registry.DATABASE])
+    engine = sa.create_engine(f"sqlite:///{database}")
+    with engine.begin() as connection:
+        connection.execute(sa.text("UPDATE alembic_version SET version_num = 'ffffffffffff'"))
+    with pytest.raises(NightshelfError, match="is of a later release of MLflow: restore it with the release"):
+        restore(with_registry(found, database, tmp_path / "later.tar"))
+    assert not lake.exists("orders")
+    engine.dispose()
+    database.write_bytes(found[registry.DATABASE])
+    command.downgrade(_get_alembic_config(f"sqlite:///{database}"), "-1")  # MLflow's own step back
+    restore(with_registry(found, database, tmp_path / "older.tar"))
+    check()
+
+
+def test_postgresql_and_buckets_give_and_take_it(template, tmp_path, monkeypatch):
+    """From SQLite and a folder to PostgreSQL and a bucket, and from there to a folder again."""
+    with bucket() as url, postgresql(tmp_path) as database:
+        monkeypatch.setenv("MLFLOW_BACKEND_STORE_URI", database)
+        monkeypatch.setenv("MLFLOW_ARTIFACTS_DESTINATION", f"{url}/artifacts")
+        there = {"LAKE": f"{url}/lake", "STORE_URL": database, "MLFLOW_URI": "http://127.0.0.1:9"}
+        with fresh_home(tmp_path / "there", **there):
+            restore(str(template))
+            assert lake.read("orders") == ROWS
+            version = MlflowClient(database, database).get_model_version_by_alias("nightshelf", "champion")
+            run = MlflowClient(database, database).get_run(version.run_id)
+            assert run.info.artifact_uri.startswith("mlflow-artifacts:/")
+            assert any(key.endswith("bundle/manifest.json") for key in keys(f"{url}/artifacts"))
+            with pytest.raises(
+                NightshelfError, match=r"a lake in s3://.* and a registry with runs and a store"
+            ):
+                restore(str(template))
+            store = forgetting.opened()
+            store.add([Event("d" * 64, "tea-1", "view", 5)])  # its number follows on those that were restored
+            store.forget("d" * 64)
+            store.close()
+            back_up(f"{url}/backups/one.tar")
+        with fresh_home(tmp_path / "back"):
+            restore(f"{url}/backups/one.tar")
+            assert "d" * 64 in forgetting.load().last_day
+            check({"d" * 64})
+
+
+def test_a_champion_of_an_older_format_ends_no_night(home, tmp_path, caplog):
+    bundles.empty_registry(settings().tracking_uri, home / "mlruns" / "artifacts")
+    version = bundles.register(settings().tracking_uri, bundles.of_format_1(tmp_path / "bundle"))
+    bundles.promote(settings().tracking_uri, version)
+    assert challenge.opened(version) is None
+    assert "has format 1, this release reads 2: run a night" in caplog.text

@@ -1,0 +1,205 @@
+"""The lake in a bucket of a real S3 server: what holds in a folder holds there, too."""
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pyspark
+import pytest
+import s3fs
+from buckets import bucket, keys, uploads
+from homes import fresh_home
+
+from pipelines import columns as c
+from pipelines import lake, place, s3a, sinks
+from pipelines.forgetting import Forgotten, left, scrub
+from pipelines.settings import settings
+from serving.errors import NightshelfError
+
+TABLE = "raw/orders/date=2026-01-31"
+OLD, NEW = pa.table({"n": [1, 2, 3], "name": ["a", "b", None]}), pa.table({"n": [4], "name": ["d"]})
+ROWS = 20_000
+
+# Replaces the table without an end; every row of a version says which version it is.
+WRITER = f"""
+import itertools, pyarrow as pa
+from pipelines import lake
+for number in itertools.count():
+    lake.write("{TABLE}", pa.table({{"n": [number] * {ROWS}}}))
+    print(number, flush=True)
+"""
+
+# Spark writes from the very table that it replaces, and reads what Arrow wrote, in a process with its jars.
+SPARK = f"""
+import pyarrow as pa
+from pipelines import lake
+from pipelines.spark import session
+spark = session()
+lake.write("{TABLE}", pa.table({{"n": [1, 2, 3]}}))
+rows = lake.read_spark(spark, "{TABLE}")
+lake.write_spark("{TABLE}", rows.where("n > 1"))
+lake.write_spark("{TABLE}", lake.read_spark(spark, "{TABLE}").repartition(2))
+print(sorted(lake.read("{TABLE}")["n"].to_pylist()))
+"""
+
+
+@pytest.fixture(scope="module")
+def buckets():
+    with bucket() as url:
+        yield url
+
+
+@pytest.fixture
+def url(buckets, request, tmp_path):
+    """The lake of one test, in a folder of the bucket."""
+    found = f"{buckets}/{request.node.name.partition('[')[0]}"
+    with fresh_home(tmp_path, LAKE=found):
+        yield found
+
+
+def run(script, *arguments):
+    """The output of a script in a process of its own, which has the settings of the test."""
+    command = [sys.executable, "-c", script, *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def versions(url):
+    return {key.partition("/")[0] for key in keys(f"{url}/{TABLE}")} - {lake.POINTER}
+
+
+def test_a_table_is_replaced_whole_and_the_one_before_is_kept(url):
+    for rows in (OLD, NEW, OLD):
+        assert lake.write(TABLE, rows) == rows.num_rows
+        assert lake.read(TABLE) == rows
+    held = lake.current(TABLE)
+    lake.write(TABLE, NEW)
+    assert lake.read_path(held) == OLD
+    assert lake.read(TABLE, ["name"]) == NEW.select(["name"])
+    assert versions(url) == {held.rpartition("/")[2], lake.version(TABLE)}
+    assert uploads(url) == []
+
+
+def test_what_fails_leaves_the_table_before_and_no_half(url):
+    def fail(path):
+        pq.write_table(NEW, f"{path}/part-0.parquet", filesystem=place.at(path)[0])
+        raise OSError("the network is gone")
+
+    lake.write(TABLE, OLD)
+    with pytest.raises(OSError, match="network is gone"):
+        lake.replace(TABLE, fail)
+    assert lake.read(TABLE) == OLD
+    before = keys(url)
+    with pytest.raises(RuntimeError, match="in between"), lake.whole("a/file") as file:
+        file.write(b"x" * 6_000_000)  # more than what is uploaded at once
+        raise RuntimeError("in between")
+    assert (keys(url), uploads(url)) == (before, [])
+    lake.write(TABLE, NEW)
+    assert len(versions(url)) == 2
+
+
+def test_who_reads_beside_a_writer_that_is_killed_sees_whole_tables(url):
+    with subprocess.Popen([sys.executable, "-c", WRITER], stdout=subprocess.PIPE, text=True) as writer:
+        seen = [int(writer.stdout.readline())]
+        until = time.monotonic() + 3
+        while time.monotonic() < until:
+            found = lake.read(TABLE)["n"]
+            assert (len(found), len(found.unique())) == (ROWS, 1)
+            seen.append(found[0].as_py())
+        writer.kill()
+    assert seen == sorted(seen)
+    assert seen[-1] > seen[0]  # what another process writes is seen: no listing is remembered
+    lake.write(TABLE, NEW)
+    assert lake.read(TABLE) == NEW
+    assert len(versions(url)) == 2
+
+
+def test_files_and_folders_are_listed_and_removed_as_on_disk(url):
+    assert (lake.entries("live"), list(lake.files())) == ([], [])
+    for day in (3, 1, 2):
+        lake.write(f"live/date=2026-01-0{day}/run=a", OLD)
+    lake.keep_latest("live", 2)
+    assert lake.entries("live") == ["date=2026-01-02", "date=2026-01-03"]
+    lake.put("live/note.json", b"{}")
+    assert lake.load("live/note.json") == b"{}"
+    lake.put("live/empty", b"")
+    assert lake.load("live/empty") == b""
+    lake.remove("live")
+    lake.remove("live")
+    assert keys(url) == {lake.STAMP}
+    with pytest.raises(FileNotFoundError):
+        lake.load("live/note.json")
+    with pytest.raises(NightshelfError, match=rf"no table 'baskets' in {url}: run a night first"):
+        lake.read("baskets")
+
+
+def test_a_person_is_forgotten_in_a_bucket(url):
+    who, other = "a" * 64, "b" * 64
+    lake.write(lake.ORDERS, pa.table({c.CUSTOMER: [who, other, who, None], "n": [1, 2, 3, 4]}))
+    gone = Forgotten({who: "2026-01-31"})
+    assert scrub(gone) == {"orders": 2}
+    assert left(gone) == {"orders": 0}
+    assert lake.read(lake.ORDERS)["n"].to_pylist() == [2, 4]
+
+
+@pytest.mark.parametrize("name", ["out.parquet", "out.csv", "odd [1]*?.csv"])
+def test_an_export_goes_to_a_bucket(url, name):
+    to, schema = f"{url}/{name}", pa.schema([("n", pa.int32())])
+    for numbers in ([1, 2], [3]):
+        with sinks.opened(to, schema, ["n"], "") as write:
+            write(pa.table({"n": numbers}, schema=schema))
+    fs, path = place.at(to)
+    content = fs.cat_file(path)
+    read = pq.read_table(pa.BufferReader(content)).to_pydict() if "parquet" in name else content
+    assert read in ({"n": [3]}, b'"n"\n3\n')
+
+
+@pytest.mark.parametrize(
+    ("variables", "told"),
+    [
+        (
+            {"NIGHTSHELF_LAKE": "s3://nobodys-bucket/lake"},
+            r"no bucket for the lake in s3://nobodys-bucket/lake",
+        ),
+        ({"NIGHTSHELF_LAKE": "s4://bucket/lake"}, r"s4://bucket/lake can't be reached \(ValueError\)"),
+        ({"AWS_ENDPOINT_URL": "http://127.0.0.1:9"}, r"can't be reached \(EndpointConnectionError\)"),
+        (
+            {"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": "", "HOME": "/"},
+            r"\(NoCredentialsError\): check",
+        ),
+        ({"NIGHTSHELF_LAKE": "s3://me:secret@bucket/lake"}, r"NIGHTSHELF_LAKE: .* are AWS_\* variables"),
+    ],
+)
+def test_a_lake_out_of_reach_is_one_line(url, variables, told, monkeypatch):
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value) if value else monkeypatch.delenv(name)
+    settings.cache_clear()
+    s3fs.S3FileSystem.clear_instance_cache()
+    with pytest.raises(NightshelfError, match=told) as caught:
+        lake.exists(TABLE)
+    assert "secret" not in str(caught.value)
+    s3fs.S3FileSystem.clear_instance_cache()
+
+
+def test_without_its_packages_a_bucket_is_one_line(url):
+    done = run(
+        "import sys; sys.modules['s3fs'] = None; from pipelines.cli import main; main()", "quarantine", "list"
+    )
+    told = f"nightshelf: the lake in {url} needs packages that aren't installed: pip install 'nightshelf[s3]'"
+    assert (done.returncode, done.stderr.strip()) == (1, told)
+
+
+def test_the_jars_are_those_of_sparks_own_hadoop():
+    assert list(Path(pyspark.__file__).parent.glob(f"jars/hadoop-client-api-{s3a.HADOOP}.jar"))
+
+
+def test_spark_reads_and_writes_the_bucket(url):
+    done = run(SPARK)
+    log = settings().state / "spark.log"
+    if log.exists() and "unresolved dependency" in log.read_text():
+        pytest.skip("Maven's repository can't be reached for the jars of S3A")
+    assert done.stdout == "[2, 3]\n", done.stderr
+    assert len(versions(url)) == 2
+    assert not [key for key in keys(url) if "_temporary" in key]
