@@ -169,9 +169,11 @@ def _netted(rows: Interactions) -> Interactions:
 
     Oldest first, so that what was bought after a return stays.
     """
-    order = np.lexsort((rows.day, rows.product, rows.customer))
-    r = rows.where(order)
-    first = np.r_[True, (np.diff(r.customer) != 0) | (np.diff(r.product) != 0)][: len(order)]
+    span = int(rows.day.max(initial=0)) + 1
+    pair = rows.customer * len(rows.products) + rows.product
+    # By one number: sorting by its three parts takes three times as long.
+    r = rows.where(np.argsort(pair * span + rows.day, kind="stable"))
+    first = np.r_[True, (np.diff(r.customer) != 0) | (np.diff(r.product) != 0)][: len(r.day)]
     group = np.cumsum(first) - 1
     bought = _running(r.quantity, first)
     returned = np.bincount(group, r.returned)[group] if len(group) else r.returned
