@@ -58,6 +58,7 @@ def _evaluated(customers: int, products: int, way: str) -> float:
     shop = _shop(customers, products)
     before, truth = shop.until(DAYS - HORIZON - 1), shop.bought(DAYS - HORIZON - 1, DAYS)
     bundle = _bundle(before)
+    judge.JUDGED = customers
     started = time.monotonic()
     if way == "argsort":
         _by_argsort(bundle, truth)

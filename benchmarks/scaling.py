@@ -7,6 +7,7 @@ import time
 import numpy as np
 import pyarrow as pa
 
+from benchmarks.growth import exponent
 from benchmarks.processes import Measured, measure
 from pipelines import columns as c
 from pipelines.split import Interactions
@@ -37,8 +38,8 @@ def compare() -> str:
         f"| {size},000,000 | {_customers(size):,} | {_seconds(one):.1f} | {one.peak_gib:.1f} |\n"
         for size, one in found.items()
     )
-    times = _exponent([_seconds(one) for one in found.values()])
-    memory = _exponent([one.peak_gib for one in found.values()])
+    times = exponent(MILLIONS, [_seconds(one) for one in found.values()])
+    memory = exponent(MILLIONS, [one.peak_gib for one in found.values()])
     return (
         "## Fitting, by the number of interactions\n\n"
         f"Everything a bundle holds but its rules: ALS of rank {CHOSEN.als.rank}, and a ranker over three\n"
@@ -59,11 +60,6 @@ def _run(millions: int) -> Measured:
 
 def _seconds(found: Measured) -> float:
     return float(found.output.splitlines()[-1])
-
-
-def _exponent(values: list[float]) -> float:
-    """The slope of the logarithms: Goldsmith, Aiken, Wilkerson (2007)."""
-    return float(np.polyfit(np.log(MILLIONS), np.log(values), 1)[0])
 
 
 def _fitted(millions: int) -> float:

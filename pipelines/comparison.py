@@ -28,7 +28,8 @@ def compare(how: Split) -> pa.Table:
     if champion is None:
         raise NightshelfError("no model serves yet, so there are no settings to measure: run a night first")
     products = lake.read(lake.PRODUCTS)
-    known = split.interactions(lake.read(lake.INTERACTIONS), products[c.PRODUCT].to_pylist())
+    rows = lake.read_path(lake.current(lake.INTERACTIONS), coded=split.IDS)
+    known = split.interactions(rows, products[c.PRODUCT].to_pylist())
     before, truth = _parts(known, how)
     return judge(before, truth, products, champion.chosen, settings().solver)
 

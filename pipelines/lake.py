@@ -15,6 +15,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 import fsspec
 import pyarrow as pa
+import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
 from pipelines import place
@@ -80,10 +81,25 @@ def read(table: str, columns: list[str] | None = None) -> pa.Table:
     return read_path(current(table), columns)
 
 
-def read_path(path: str, columns: list[str] | None = None) -> pa.Table:
-    """The version of a table at a path, in memory."""
+def read_path(path: str, columns: list[str] | None = None, coded: list[str] | None = None) -> pa.Table:
+    """The version of a table at a path, in memory.
+
+    coded: columns of texts that come again and again, to be held as numbers into a dictionary.
+    """
     fs, root = place.at(path)
-    return pq.read_table(root, filesystem=fs, columns=columns)
+    return pq.read_table(root, filesystem=fs, columns=columns, read_dictionary=coded)
+
+
+def dataset(table: str) -> ds.Dataset:
+    """A table of the lake, whose rows can be counted without reading them."""
+    fs, root = place.at(current(table))
+    return ds.dataset(root, filesystem=fs, format="parquet")
+
+
+def distinct(table: str, column: str) -> list[str]:
+    """The different texts of a column."""
+    found: list[str] = read_path(current(table), [column], [column])[column].unique().to_pylist()
+    return found
 
 
 def read_spark(spark: "SparkSession", *tables: str, schema: "StructType | None" = None) -> "DataFrame":

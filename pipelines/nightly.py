@@ -114,14 +114,15 @@ def prepare(night: Night) -> Counts:
     lake.write_spark(lake.INTERACTIONS, preparation.interactions(orders))
     lake.write_spark(lake.BASKETS, preparation.baskets(orders))
     lake.write_spark(lake.GROUPS, preparation.groups(orders))
-    sold = lake.read(lake.ORDERS, [c.PRODUCT])[c.PRODUCT].unique().to_pylist()
+    sold = lake.distinct(lake.ORDERS, c.PRODUCT)
     products = exclude.marked(preparation.products(lake.read(lake.GOODS), sold), exclude.load())
     lake.write(lake.PRODUCTS, products)
-    rows = lake.read(lake.INTERACTIONS)
+    rows = lake.dataset(lake.INTERACTIONS)
     tracking.log_table(night.run_id, "interactions", rows, lake.current(lake.INTERACTIONS))
     pinned.pin(night, lake.INTERACTIONS, lake.BASKETS, lake.GROUPS, lake.PRODUCTS)
-    found = {"interactions": rows.num_rows, "customers": len(rows[c.CUSTOMER].unique())}
-    baskets = lake.read(lake.BASKETS, [c.ORDER_ID]).num_rows
+    customers = lake.distinct(lake.INTERACTIONS, c.CUSTOMER)
+    found = {"interactions": rows.count_rows(), "customers": len(customers)}
+    baskets = lake.dataset(lake.BASKETS).count_rows()
     placeholders = pc.sum(products[c.PLACEHOLDER]).as_py()
     found |= {"baskets": baskets, "catalogue": products.num_rows, "placeholders": placeholders}
     return _counted(night, found | {"excluded": pc.sum(products[c.HIDDEN]).as_py()})

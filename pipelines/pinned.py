@@ -40,5 +40,6 @@ def known(night: Night) -> "tuple[Interactions, pa.Table, Windows]":
     from pipelines import sweep as sweeps
 
     products = read(night, lake.PRODUCTS)
-    found = split.interactions(read(night, lake.INTERACTIONS), products[c.PRODUCT].to_pylist())
+    rows = lake.read_path(path(night, lake.INTERACTIONS), coded=split.IDS)
+    found = split.interactions(rows, products[c.PRODUCT].to_pylist())
     return found, products, split.windows(found, night.as_of, sweeps.load().evaluation.horizon_days)

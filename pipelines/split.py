@@ -14,6 +14,7 @@ from serving.errors import NightshelfError
 
 SHARE_OF_HISTORY = 5  # a window takes at most a fifth of the days, so that training keeps three
 EPOCH = dt.date(1970, 1, 1)
+IDS = [c.CUSTOMER, c.PRODUCT]  # worth reading as numbers into a dictionary
 
 
 @dataclass(frozen=True)
@@ -66,10 +67,9 @@ class Interactions:
 
 def interactions(rows: pa.Table, products: list[str]) -> Interactions:
     """The table `interactions` over all its customers and the given products."""
-    customers = rows[c.CUSTOMER].combine_chunks().dictionary_encode()
+    customers, product = _coded(rows[c.CUSTOMER]), _coded(rows[c.PRODUCT])
     ids, place = np.unique(texts(customers.dictionary.to_pylist()), return_inverse=True)
     catalogue = np.sort(texts(products))
-    product = rows[c.PRODUCT].combine_chunks().dictionary_encode()
     product_place = np.searchsorted(catalogue, texts(product.dictionary.to_pylist()))
     return Interactions(
         ids,
@@ -81,6 +81,11 @@ def interactions(rows: pa.Table, products: list[str]) -> Interactions:
         rows[c.RETURNED].to_numpy(),
         rows[c.ORDERS].to_numpy().astype(np.int64),
     )
+
+
+def _coded(ids: pa.ChunkedArray) -> pa.DictionaryArray:
+    """Ids as numbers into a dictionary; the texts themselves fill no array, which holds 2 GiB at most."""
+    return ids.dictionary_encode().unify_dictionaries().combine_chunks()
 
 
 def windows(known: Interactions, as_of: dt.date, horizon_days: int) -> Windows:
@@ -164,9 +169,11 @@ def _netted(rows: Interactions) -> Interactions:
 
     Oldest first, so that what was bought after a return stays.
     """
-    order = np.lexsort((rows.day, rows.product, rows.customer))
-    r = rows.where(order)
-    first = np.r_[True, (np.diff(r.customer) != 0) | (np.diff(r.product) != 0)][: len(order)]
+    span = int(rows.day.max(initial=0)) + 1
+    pair = rows.customer * len(rows.products) + rows.product
+    # By one number: sorting by its three parts takes three times as long.
+    r = rows.where(np.argsort(pair * span + rows.day, kind="stable"))
+    first = np.r_[True, (np.diff(r.customer) != 0) | (np.diff(r.product) != 0)][: len(r.day)]
     group = np.cumsum(first) - 1
     bought = _running(r.quantity, first)
     returned = np.bincount(group, r.returned)[group] if len(group) else r.returned

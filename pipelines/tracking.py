@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from functools import cache
 from typing import Any
 
-import pyarrow as pa
+import pyarrow.dataset as ds
 from mlflow import MlflowClient
 from mlflow.entities import Dataset, DatasetInput, Metric, Param, Run, RunTag
 from mlflow.exceptions import MlflowException
@@ -68,10 +68,10 @@ def log(
     )
 
 
-def log_table(run_id: str, name: str, table: pa.Table, source: str) -> None:
+def log_table(run_id: str, name: str, table: ds.Dataset, source: str) -> None:
     """Notes that a run learned from a table: its place, columns and rows, never its content."""
     schema = json.dumps({"columns": {field.name: str(field.type) for field in table.schema}})
-    profile = json.dumps({"rows": table.num_rows})
+    profile = json.dumps({"rows": table.count_rows()})
     digest = source.rsplit("/", 1)[-1][:32]  # the lake names each version of a table anew
     dataset = Dataset(name, digest, "local", json.dumps({"uri": source}), schema, profile)
     client().log_inputs(run_id, [DatasetInput(dataset, tags=[])])

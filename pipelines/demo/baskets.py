@@ -20,12 +20,14 @@ class Baskets:
     def __init__(self, truth: Truth) -> None:
         """Starts with customers who need nothing yet."""
         self.truth = truth
-        self.due = np.full((len(truth.activity), len(truth.cluster)), NEVER, np.int32)
+        # Of all customers times products few are due, so that a large shop fits into memory.
+        self._due = np.empty(0, np.int64)  # customer * products + product, ascending
+        self._due_on = np.empty(0, np.int64)  # the day of each
 
     def fill(self, rng: Random, day: int, date: dt.date, orders: int) -> tuple[Ints, Ints, Ints]:
         """The customer of every order of the next day; then place of the order and product of every line."""
         weight = self.truth.popularity * season(date)[self.truth.cluster] * self.truth.on_sale(day)
-        again = np.argwhere(self.due == day)
+        again = np.stack(np.divmod(self._due[self._due_on == day], len(weight)), axis=1)
         again = again[weight[again[:, 1]] > 0]
         customers = _visitors(rng, self.truth.activity, again[:, 0], orders)
         repeats = _repeats(again, customers, len(self.truth.activity))
@@ -40,7 +42,12 @@ class Baskets:
         cycle = self.truth.cycles[products]
         again = (cycle > 0) & (rng.random(len(products)) < LOYALTY)
         off = rng.integers(-JITTER, JITTER, len(products), endpoint=True)
-        self.due[customers, products] = np.where(again, day + cycle + off, NEVER)
+        bought = customers * len(self.truth.cluster) + products
+        still = (self._due_on > day) & ~np.isin(self._due, bought)
+        due = np.concatenate([self._due[still], bought[again]])
+        due_on = np.concatenate([self._due_on[still], (day + cycle + off)[again]])
+        order = np.argsort(due)
+        self._due, self._due_on = due[order], due_on[order]
 
 
 def _visitors(rng: Random, activity: Floats, awaited: Ints, orders: int) -> Ints:

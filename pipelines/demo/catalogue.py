@@ -29,7 +29,7 @@ class Product:
 def catalogue(count: int, seed: int) -> tuple[Product, ...]:
     """The products, ordered by cluster, spread evenly over the clusters.
 
-    `count` is 200 to 1,700; beyond that a cluster may run out of names (ValueError).
+    `count` is 200 at least. Where a cluster runs out of names, they come again in further editions.
     """
     rng = generator(seed, Stream.CATALOGUE)
     brands = _brands(rng)
@@ -55,7 +55,9 @@ def _cluster(
     rng: np.random.Generator, cluster: int, category: Category, brands: list[str], indices: np.ndarray
 ) -> list[Product]:
     style = category.styles[cluster % STYLES]
-    articles = list(product(brands, style.nouns, range(len(style.sizes))))
+    names = len(brands) * len(style.nouns) * len(style.sizes)
+    editions = range(-(-len(indices) // names))
+    articles = list(product(brands, style.nouns, range(len(style.sizes)), editions))
     chosen = rng.choice(len(articles), len(indices), replace=False)
     return [
         _product(rng, int(index), cluster, category, style, *articles[article])
@@ -72,9 +74,10 @@ def _product(
     brand: str,
     noun: str,
     size: int,
+    edition: int,
 ) -> Product:
     price = _price(category.prices, rng.random(), SIZE_PRICE[size])
-    name = f"{brand} {noun}{style.sizes[size]}"
+    name = f"{brand} {noun}{style.sizes[size]}" + (f", no. {edition + 1}" if edition else "")
     return Product(str(FIRST_ID + index), name, category.name, brand, price, cluster)
 
 

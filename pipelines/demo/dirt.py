@@ -45,6 +45,15 @@ class Order(TypedDict):
 
 
 @dataclass(frozen=True)
+class Spoiled:
+    """What of a day's orders and lines is spoiled; no order is both a placeholder's and anonymous."""
+
+    placeholder: Mask  # one per order
+    anonymous: Mask  # one per order
+    empty: Mask  # one per line
+
+
+@dataclass(frozen=True)
 class Listing:
     """A day's orders as listed, ascending by time but for the repetitions, and the dirt among them.
 
@@ -90,29 +99,33 @@ class Dirt:
     def listing(self, day: Day) -> Listing:
         """The day as the API lists it; the same for the same day."""
         rng = generator(self.shop.seed, Stream.DIRT, day.number)
-        placeholder, anonymous = _exclusive(rng, len(day.ids), PLACEHOLDERS, ANONYMOUS)
-        empty = rng.random(len(day.order)) < EMPTY_LINES
-        phones = self._phones(rng, day, placeholder, anonymous)
+        spoiled = self.spoiled(rng, day)
+        phones = self._phones(rng, day, spoiled)
         regions = [self.regions[customer] for customer in day.customers]
-        orders = _orders(day, phones, regions, self._lines(day, empty))
+        orders = _orders(day, phones, regions, self._lines(day, spoiled.empty))
         sequence = _with_repetitions(rng, len(orders))
         return Listing(
             orders=[orders[index] for index in sequence],
             duplicates=len(sequence) - len(orders),
-            placeholders=int(placeholder.sum()),
-            anonymous=int(anonymous.sum()),
-            empty_lines=int(empty.sum()),
+            placeholders=int(spoiled.placeholder.sum()),
+            anonymous=int(spoiled.anonymous.sum()),
+            empty_lines=int(spoiled.empty.sum()),
         )
 
-    def _phones(self, rng: Random, day: Day, placeholder: Mask, anonymous: Mask) -> list[str | None]:
+    def spoiled(self, rng: Random, day: Day) -> Spoiled:
+        """What is spoiled of a day, by the first numbers of its stream DIRT."""
+        masks = _exclusive(rng, len(day.ids), PLACEHOLDERS, ANONYMOUS)
+        return Spoiled(*masks, empty=rng.random(len(day.order)) < EMPTY_LINES)
+
+    def _phones(self, rng: Random, day: Day, spoiled: Spoiled) -> list[str | None]:
         shapes = rng.choice(len(PHONE_SHAPES), len(day.ids), p=SHAPE_SHARES)
         phones: list[str | None] = [
             _shaped(self.phones[customer], PHONE_SHAPES[shape])
             for customer, shape in zip(day.customers.tolist(), shapes.tolist(), strict=True)
         ]
-        for index in np.flatnonzero(placeholder):
+        for index in np.flatnonzero(spoiled.placeholder):
             phones[index] = str(rng.choice(PLACEHOLDER_PHONES))
-        for index in np.flatnonzero(anonymous):
+        for index in np.flatnonzero(spoiled.anonymous):
             phones[index] = None
         return phones
 

@@ -40,7 +40,7 @@ class Day:
 
 @dataclass(frozen=True)
 class Shop:
-    """The shop's settings, its catalogue and its truth; `products` is 200 to 1,700."""
+    """The shop's settings, its catalogue and its truth; `products` is 200 at least."""
 
     start: dt.date
     seed: int = 7

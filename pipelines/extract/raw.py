@@ -100,8 +100,12 @@ def read(tables: list[str], columns: list[str], rows: pc.Expression | None = Non
 
 def extent(tables: list[str]) -> tuple[int, dt.datetime]:
     """How many rows pulls hold, and when the newest was extracted."""
-    times = read(tables, [c.EXTRACTED_AT])[c.EXTRACTED_AT]
-    return len(times), pc.max(times).as_py()
+    rows, newest = 0, []
+    for table in tables:
+        for batch in _dataset(table).to_batches(columns=[c.EXTRACTED_AT]):
+            rows += batch.num_rows
+            newest += [pc.max(batch[c.EXTRACTED_AT]).as_py()] if batch.num_rows else []
+    return rows, max(newest)
 
 
 def customers() -> list[str]:

@@ -150,4 +150,7 @@ def _due(since_last: Array, gap: Array) -> Array:
 
 
 def _table(columns: Mapping[str, Array], names: tuple[str, ...]) -> Array:
-    return np.column_stack([columns[name] for name in names]).astype(np.float32)
+    table = np.empty((len(columns[names[0]]), len(names)), np.float32)
+    for place, name in enumerate(names):
+        table[:, place] = columns[name]
+    return table

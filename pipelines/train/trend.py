@@ -29,7 +29,8 @@ def recent(known: Interactions, as_of: int) -> Array:
 
 def buyers(known: Interactions, weight: Array) -> Array:
     """Per product the sum over customers of their highest weight, (P,) float32."""
-    pair = known.customer * len(known.products) + known.product
-    order = np.lexsort((-weight, pair))
-    best = order[np.unique(pair[order], return_index=True)[1]]
-    return np.bincount(known.product[best], weight[best], len(known.products)).astype(np.float32)
+    width = len(known.products)
+    pairs, place = np.unique(known.customer * width + known.product, return_inverse=True)
+    highest = np.zeros(len(pairs))
+    np.maximum.at(highest, place, weight)
+    return np.bincount(pairs % width, highest, width).astype(np.float32)

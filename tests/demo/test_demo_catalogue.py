@@ -8,7 +8,7 @@ from pipelines.demo.words import BRANDS, CATEGORIES
 SEED = 7
 
 
-@pytest.mark.parametrize("count", [200, 1000, 1700])
+@pytest.mark.parametrize("count", [200, 1000, 1700, 20_000])
 def test_has_so_many_distinct_products(count: int) -> None:
     products = catalogue(count, SEED)
     assert len(products) == count

@@ -171,3 +171,12 @@ def test_a_window_without_purchases_gives_an_empty_table_of_the_same_columns(sho
     assert table.schema == SCHEMA
     assert (summary(table), by_group(table)) == ({}, {})
     assert set(METRICS) < set(pa.Table.to_pydict(table))
+
+
+def test_of_many_buyers_those_who_sort_first_are_judged(shop, monkeypatch):
+    before, truth = shop.until(1), replace(shop, product=np.zeros_like(shop.product)).bought(1, 5)
+    everyone = evaluate(bundle_of(before), truth, "popularity", "popularity").to_pylist()
+    assert {row["customer"] for row in everyone} == {"a", "b", "c"}
+    monkeypatch.setattr(judge, "JUDGED", 1)
+    first = evaluate(bundle_of(before), truth, "popularity", "popularity").to_pylist()
+    assert first == [row for row in everyone if row["customer"] in ("a", "c")]  # c is the first stranger
