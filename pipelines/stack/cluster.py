@@ -15,10 +15,10 @@ import httpx
 from pydantic import SecretStr
 
 from pipelines.java import CONNECT
-from pipelines.settings import Settings
+from pipelines.settings import Settings, address
 from pipelines.stack import database
 from pipelines.stack.environment import environment
-from pipelines.stack.programs import Check, Program, address, airflow, answers, script, service, shop
+from pipelines.stack.programs import Check, Program, airflow, answers, script, service, shop
 from serving.errors import NightshelfError
 from serving.settings import PROJECT
 
