@@ -46,6 +46,7 @@ def wanted(image):
             core,
             extras["pipelines"],
             extras["airflow"],
+            extras["s3"],
             project["dependency-groups"]["pipelines"],
         ],
         "serving": [core],
