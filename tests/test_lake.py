@@ -85,7 +85,7 @@ def small_disk(tmp_path, monkeypatch):
     monkeypatch.setenv("NIGHTSHELF_LAKE", str(folder))
     settings.cache_clear()
     yield folder
-    subprocess.run(["umount", folder], check=True)
+    subprocess.run(["umount", "--lazy", folder], check=True)  # Spark may still hold a file
 
 
 def test_a_full_disk_is_told_and_leaves_the_old_table_and_its_room(home, spark, small_disk):
