@@ -13,28 +13,24 @@ from homes import SOAK
 SCRIPT = Path(__file__).with_name("on_spark.py")
 ITERATIONS = 10  # of ALS, as a night has; a worker is lost meanwhile
 PROGRAMS = ("spark-master", "spark-worker-1", "spark-worker-2", "spark-connect")
-CONNECT = pytest.param(
-    "sc://127.0.0.1:{}", id="connect", marks=pytest.mark.skipif(not SOAK, reason="make soak")
-)
+pytestmark = pytest.mark.skipif(not SOAK, reason="make soak")
 
 
-@pytest.mark.parametrize("address", [pytest.param("", id="spark"), CONNECT])
+@pytest.mark.parametrize("address", ["", "sc://127.0.0.1:{}"], ids=["spark", "connect"])
 def test_steps_on_the_cluster_outlive_a_worker(address, tmp_path, monkeypatch):
     given = (
         {"NIGHTSHELF_SPARK_MASTER": address.format(free_ports()["NIGHTSHELF_SHOP_PORT"])} if address else {}
     )
     with parts(tmp_path, monkeypatch, *PROGRAMS, **given):
-        process = subprocess.Popen(
-            [sys.executable, SCRIPT, str(ITERATIONS)], stdout=subprocess.PIPE, text=True
-        )
-        told = []
-        for line in process.stdout:
-            if line == "again\n":
-                time.sleep(2)
-                kill(tmp_path, "spark-worker-1")
-            else:
-                told.append(json.loads(line))
-        assert process.wait() == 0
+        command, told = [sys.executable, SCRIPT, str(ITERATIONS)], []
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+            for line in process.stdout:
+                if line == "again\n":
+                    time.sleep(2)
+                    kill(tmp_path, "spark-worker-1")
+                else:
+                    told.append(json.loads(line))
+        assert process.returncode == 0
     prepared, mined, fitted, both = told
     assert prepared == {"customers": 500, "letters": [64]}
     assert mined["rules"] == [["p0", "p1"], ["p1", "p0"]]
