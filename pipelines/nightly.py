@@ -107,9 +107,10 @@ def prepare(night: Night) -> Counts:
     """Makes `interactions`, `baskets`, `groups` and `products` of the orders."""
     from pipelines import exclude
     from pipelines import prepare as preparation
-    from pipelines.spark import session
+    from pipelines.spark import session, spread
 
     spark = session()
+    spread(spark, lake.dataset(lake.ORDERS).count_rows())
     orders = lake.read_spark(spark, lake.ORDERS)
     lake.write_spark(lake.INTERACTIONS, preparation.interactions(orders))
     lake.write_spark(lake.BASKETS, preparation.baskets(orders))
@@ -162,9 +163,10 @@ def sweep(night: Night, candidate: dict[str, Any]) -> dict[str, Any]:
 def rules(night: Night) -> Counts:
     """Mines association rules from the baskets."""
     from pipelines import sweep as sweeps
-    from pipelines.spark import session
+    from pipelines.spark import session, spread
     from pipelines.train import rules as association
 
+    spread(session(), lake.dataset(lake.ORDERS).count_rows())
     baskets = session().read.parquet(pinned.path(night, lake.BASKETS))
     mined = association.mine(baskets, sweeps.load().rules)
     lake.write(lake.RULES, mined)
