@@ -163,10 +163,9 @@ def sweep(night: Night, candidate: dict[str, Any]) -> dict[str, Any]:
 def rules(night: Night) -> Counts:
     """Mines association rules from the baskets."""
     from pipelines import sweep as sweeps
-    from pipelines.spark import session, spread
+    from pipelines.spark import session
     from pipelines.train import rules as association
 
-    spread(session(), lake.dataset(lake.ORDERS).count_rows())
     baskets = session().read.parquet(pinned.path(night, lake.BASKETS))
     mined = association.mine(baskets, sweeps.load().rules)
     lake.write(lake.RULES, mined)
