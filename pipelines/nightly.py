@@ -107,9 +107,10 @@ def prepare(night: Night) -> Counts:
     """Makes `interactions`, `baskets`, `groups` and `products` of the orders."""
     from pipelines import exclude
     from pipelines import prepare as preparation
-    from pipelines.spark import session
+    from pipelines.spark import session, spread
 
     spark = session()
+    spread(spark, lake.dataset(lake.ORDERS).count_rows())
     orders = lake.read_spark(spark, lake.ORDERS)
     lake.write_spark(lake.INTERACTIONS, preparation.interactions(orders))
     lake.write_spark(lake.BASKETS, preparation.baskets(orders))

@@ -20,6 +20,8 @@ from serving.errors import NightshelfError
 Result = TypeVar("Result")
 
 STDERR = 2
+PARTS = 8  # of a shuffle, at least
+PART_ROWS = 500_000
 LOGGING = Path(__file__).with_name("log4j2.properties")
 
 
@@ -38,6 +40,11 @@ def session() -> SparkSession:
             f"Spark can't be started at {master} ({type(error).__name__}): check NIGHTSHELF_SPARK_MASTER and"
             f" NIGHTSHELF_SPARK_MEMORY{_jars()}, and see {settings().state / 'spark.log'}"
         ) from None
+
+
+def spread(spark: SparkSession, rows: int) -> None:
+    """Lets Spark work on this many rows in parts that fit the memory of one core each."""
+    spark.conf.set("spark.sql.shuffle.partitions", str(max(PARTS, -(-rows // PART_ROWS))))
 
 
 def at_once(*jobs: Callable[[], Result]) -> list[Result]:
@@ -91,7 +98,7 @@ def _driver(builder: SparkSession.Builder) -> SparkSession.Builder:
         .config("spark.cores.max", settings().spark_cores)
         .config("spark.ui.enabled", "false")  # its plans and its tables would show what is in the lake
         .config("spark.ui.showConsoleProgress", "false")
-        .config("spark.sql.shuffle.partitions", "8")
+        .config("spark.sql.shuffle.partitions", str(PARTS))
         .config("spark.sql.inMemoryColumnarStorage.compressed", "false")  # texts that differ gain little
         .config("spark.sql.warehouse.dir", str(settings().state / "spark-warehouse"))
         .config("spark.driver.extraJavaOptions", f"-Dlog4j2.configurationFile={LOGGING.as_uri()}")

@@ -22,7 +22,7 @@ from pipelines.extract.source import Source
 from pipelines.extract.staging import RAW_ORDERS
 from pipelines.night import Night
 from pipelines.settings import customer_key, settings
-from pipelines.spark import at_once, session
+from pipelines.spark import at_once, session, spread
 from pipelines.validate import continuity, history, measures, profile, rows, tables, waterfall
 from pipelines.validate.history import Passed, Verdict
 from pipelines.validate.told import once
@@ -92,13 +92,14 @@ def _receive(night: Night, source: Source) -> Received:
     if not (pulls := raw.pulls(source.name)):
         raise NightshelfError(f"raw/ holds nothing of {source.where}: run the step extract first")
     pulls += (told := raw.pulls(events.NAME))
+    fetched, until = raw.extent(pulls)
+    spread(session(), fetched)
     received = lake.read_spark(session(), *pulls, schema=from_arrow_schema(RAW_ORDERS))
     before = history.last_passed(source.name, night.as_of)
     judged = rows.judge(received, source.dialect, night.as_of, thresholds().rows, _releases()).cache()
     if told:
         judged = once(judged, customer_key()).cache()
     tallied = waterfall.tally(judged, (before.received_until, before.as_of) if before else None)
-    fetched, until = raw.extent(pulls)
     return Received(judged, tallied, fetched, until, before)
 
 
