@@ -21,6 +21,7 @@ class Measured:
     """What a command took, and what it printed."""
 
     seconds: float
+    cpu_seconds: float  # of all its processes: what else runs on the machine changes it little
     peak_gib: float
     output: str
 
@@ -34,18 +35,20 @@ def measure(
     command: list[str], env: dict[str, str], memory: Callable[[psutil.Process], int] = resident
 ) -> Measured:
     """Runs a command; its peak is the sum of the memory of it and all its children."""
-    started, peak = time.monotonic(), 0
+    started, peak, cpu = time.monotonic(), 0, dict[int, float]()
     with subprocess.Popen(
         command, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     ) as run:
         process = psutil.Process(run.pid)
         while run.poll() is None:
-            peak = max(peak, _of_all(process, memory))
+            family = _family(process, memory)
+            peak = max(peak, sum(taken for taken, _ in family.values()))
+            cpu |= {pid: seconds for pid, (_, seconds) in family.items()}
             time.sleep(EVERY)
         output = run.stdout.read() if run.stdout else ""
     if run.returncode:
         sys.exit(f"{' '.join(command)} failed:\n{output}")
-    return Measured(time.monotonic() - started, peak / GIB, output)
+    return Measured(time.monotonic() - started, sum(cpu.values()), peak / GIB, output)
 
 
 def free_ports(count: int) -> list[int]:
@@ -55,8 +58,12 @@ def free_ports(count: int) -> list[int]:
         return [server.getsockname()[1] for server in servers]
 
 
-def _of_all(process: psutil.Process, memory: Callable[[psutil.Process], int]) -> int:
+def _family(process: psutil.Process, memory: Callable[[psutil.Process], int]) -> dict[int, tuple[int, float]]:
+    """Memory in bytes and processor seconds of a process and all its children, by their number."""
     try:
-        return sum(memory(one) for one in (process, *process.children(recursive=True)))
+        return {
+            one.pid: (memory(one), one.cpu_times().user + one.cpu_times().system)
+            for one in (process, *process.children(recursive=True))
+        }
     except psutil.Error:
-        return 0
+        return {}

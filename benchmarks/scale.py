@@ -19,7 +19,7 @@ from pipelines.settings import settings
 MILLIONS = (1, 4, 16)
 STEPS = ("extract", "validate", "prepare", "live", "sweep", "rules", "evaluate", "register")
 STEPS += ("gate", "publish", "smoke")
-LEAST_SECONDS = 5.0  # of the largest shop; what takes less shows no growth but noise
+LEAST_SECONDS = 5.0  # of CPU, of the largest shop; what takes less shows no growth but noise
 ALLOWED_GIB = 12
 
 
@@ -28,6 +28,7 @@ class Cost:
     """What a step took."""
 
     seconds: float
+    cpu_seconds: float
     peak_gib: float  # of its process and all its children, Spark's Java among them
 
 
@@ -44,9 +45,9 @@ def compare(folder: Path, millions: tuple[int, ...] = MILLIONS) -> str:
     return (
         "## A night, by the number of order lines\n\n"
         f"Demo shops of a year, written as a file a day ({sizes}),\n"
-        "solver `auto`, the default sweep, each step in a process of its own. The memory is that of all its\n"
-        f"processes together, Spark's Java, which may take {settings().spark_memory}, included (allowed:\n"
-        f"{ALLOWED_GIB} GB in all). A cost grows as the number of lines to the power of its exponent.\n\n"
+        f"solver `auto`, the {settings().sweep} sweep, each step in a process of its own. CPU and\n"
+        f"memory are those of all its processes, Spark's Java, which may take {settings().spark_memory},\n"
+        f"included (allowed: {ALLOWED_GIB} GB in all). A cost grows as the number of lines to the power of its exponent.\n\n"
         f"{_table(found)}"
     )
 
@@ -65,29 +66,34 @@ def _night(folder: Path, millions: int) -> Costs:
 def _run(env: dict[str, str], millions: int, *asked: str) -> tuple[Cost, dict[str, Any]]:
     measured = measure([sys.executable, "-m", "benchmarks.one_step", *asked], env)
     told = json.loads(measured.output.splitlines()[-1])
-    cost, answer = Cost(told["seconds"], measured.peak_gib), told["answer"]
-    print(f"{millions:>3} million {asked[0]:>9} {cost.seconds:8.1f} s {cost.peak_gib:6.2f} GiB  {answer}")
+    cost, answer = Cost(told["seconds"], measured.cpu_seconds, measured.peak_gib), told["answer"]
+    figures = f"{cost.seconds:8.1f} s {cost.cpu_seconds:8.1f} s of CPU {cost.peak_gib:6.2f} GiB"
+    print(f"{millions:>3} million {asked[0]:>9} {figures}  {answer}")
     sys.stdout.flush()
     return cost, answer
 
 
 def _table(found: dict[int, Costs]) -> str:
-    heads = [f"{size} million: seconds | peak GiB" for size in found]
+    heads = [f"{size} million: seconds | of CPU | peak GiB" for size in found]
     rows = [_row(step, [costs[step] for costs in found.values()], [*found]) for step in ("write", *STEPS)]
     whole = [
-        Cost(sum(cost.seconds for cost in costs.values()), max(cost.peak_gib for cost in costs.values()))
+        Cost(
+            sum(cost.seconds for cost in costs.values()),
+            sum(cost.cpu_seconds for cost in costs.values()),
+            max(cost.peak_gib for cost in costs.values()),
+        )
         for costs in found.values()
     ]
-    head = f"| step | {' | '.join(heads)} | exponent of seconds | of memory |\n"
-    return head + "|---" * (2 * len(found) + 3) + "|\n" + "".join(rows) + _row("**all**", whole, [*found])
+    head = f"| step | {' | '.join(heads)} | exponent of CPU | of memory |\n"
+    return head + "|---" * (3 * len(found) + 3) + "|\n" + "".join(rows) + _row("**all**", whole, [*found])
 
 
 def _row(name: str, costs: list[Cost], sizes: list[int]) -> str:
-    cells = [f"{cost.seconds:,.1f} | {cost.peak_gib:.2f}" for cost in costs]
-    tells = len(sizes) > 1 and costs[-1].seconds >= LEAST_SECONDS
+    cells = [f"{cost.seconds:,.1f} | {cost.cpu_seconds:,.1f} | {cost.peak_gib:.2f}" for cost in costs]
+    tells = len(sizes) > 1 and costs[-1].cpu_seconds >= LEAST_SECONDS
     grows = [
         f"{exponent(sizes, values):.2f}" if tells else ""
-        for values in ([cost.seconds for cost in costs], [cost.peak_gib for cost in costs])
+        for values in ([cost.cpu_seconds for cost in costs], [cost.peak_gib for cost in costs])
     ]
     return f"| {name} | {' | '.join([*cells, *grows])} |\n"
 
