@@ -47,7 +47,8 @@ def compare(folder: Path, millions: tuple[int, ...] = MILLIONS) -> str:
         f"Demo shops of a year, written as a file a day ({sizes}),\n"
         f"solver `auto`, the {settings().sweep} sweep, each step in a process of its own. CPU and\n"
         f"memory are those of all its processes, Spark's Java, which may take {settings().spark_memory},\n"
-        f"included (allowed: {ALLOWED_GIB} GB in all). A cost grows as the number of lines to the power of its exponent.\n\n"
+        f"included (allowed: {ALLOWED_GIB} GB in all). A cost grows as the number of lines to the power of\n"
+        "its exponent.\n\n"
         f"{_table(found)}"
     )
 
