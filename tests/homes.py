@@ -19,6 +19,7 @@ from pipelines import tracking
 from pipelines.settings import settings
 
 SOAK = "NIGHTSHELF_TEST_SOAK" in os.environ  # everything, as `make soak` does, not what is drawn by a seed
+in_soak = pytest.mark.skipif(not SOAK, reason="it takes minutes: `make soak` runs it")
 
 
 @contextlib.contextmanager

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from clusters import BIN, cluster, kill, until
-from homes import SOAK
+from homes import in_soak
 
 from pipelines import columns as c
 from pipelines import lake, sweep
@@ -23,7 +23,7 @@ from pipelines.evaluate import MODEL
 from pipelines.gate import CHALLENGER
 from pipelines.paired import differences
 
-pytestmark = pytest.mark.skipif(not SOAK, reason="make soak")
+pytestmark = in_soak
 
 DISK = "size=256m"
 BALLAST = "ballast"

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 from clusters import free_ports, kill, parts
-from homes import SOAK
+from homes import in_soak
 
 SCRIPT = Path(__file__).with_name("on_spark.py")
 ITERATIONS = 10  # of ALS, as a night has; a worker is lost meanwhile
 PROGRAMS = ("spark-master", "spark-worker-1", "spark-worker-2", "spark-connect")
-pytestmark = pytest.mark.skipif(not SOAK, reason="make soak")
+pytestmark = in_soak
 
 
 @pytest.mark.parametrize("address", ["", "sc://127.0.0.1:{}"], ids=["spark", "connect"])

@@ -14,7 +14,7 @@ from pipelines.settings import settings
 
 WEEK = 7
 FEWEST = 40
-SOME = 1000 if SOAK else 4  # of each kind, drawn by the seed
+SOME = 1000 if SOAK else 2  # of each kind, drawn by the seed
 TOLD = 110  # letters of a sentence
 # Tables this small are sooner read than code for them is compiled.
 SMALL = {"shuffle.partitions": "1", "codegen.wholeStage": "false", "codegen.factoryMode": "NO_CODEGEN"}

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 from buckets import bucket, keys, uploads
-from homes import SOAK, fresh_home, served
+from homes import fresh_home, in_soak, served
 
 from pipelines import columns as c
 from pipelines import lake
@@ -22,7 +22,7 @@ from pipelines.demo.api import app
 from pipelines.demo.dirt import Dirt
 from pipelines.demo.shop import Shop
 
-pytestmark = pytest.mark.skipif(not SOAK, reason="it takes minutes: `make soak` runs it")
+pytestmark = in_soak
 
 SHOP = Shop(start=dt.date(2026, 9, 1), customers=1500, products=400, orders_per_day=400)
 DAYS = 45

@@ -14,12 +14,12 @@ from pathlib import Path
 
 import pytest
 from gate_nights import judged, prepared, run, world
-from homes import SOAK, fresh_home
+from homes import SOAK, fresh_home, in_soak
 
 from pipelines import lake, nightly, pinned, promotion, registry, tracking
 from serving.errors import NightshelfError
 
-DOWN = 60 if SOAK else 15  # seconds
+DOWN = 60  # seconds
 KILLS = 20 if SOAK else 3
 SCRIPT = Path(__file__).with_name("one_night.py")
 SOONEST, LATEST = 1.0, 9.0  # seconds after its beginning that a night is killed
@@ -76,6 +76,7 @@ def valid():
     return str(champion.version)
 
 
+@in_soak
 def test_a_server_that_is_down_for_a_while_ends_no_night(shop, server, tmp_path):
     url, serve = server
     with fresh_home(tmp_path / "home", MLFLOW_URI=url):
@@ -110,6 +111,7 @@ def test_a_server_that_isnt_there_is_told_soon(shop, tmp_path):
         assert time.monotonic() - started < 60
 
 
+@in_soak
 def test_two_nights_at_once_read_their_own_tables_and_one_is_promoted(shop, home):
     run(shop, 0, 7)
     one = prepared(shop, 1, 7)

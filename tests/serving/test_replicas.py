@@ -14,6 +14,7 @@ import psutil
 import pytest
 import sqlalchemy as sa
 from clusters import kill, parts, process_of, until
+from homes import in_soak
 
 from pipelines.settings import Settings
 from serving.bundle import Bundle
@@ -75,6 +76,7 @@ def asking(url: str) -> Iterator[Counter[str]]:
         thread.join()
 
 
+@in_soak
 def test_nobody_notices_a_killed_replica_or_a_killed_database(replicated: Settings) -> None:
     url = f"http://127.0.0.1:{replicated.serving_port}"
     with asking(url) as seen:

@@ -11,8 +11,7 @@ import drawn
 import httpx
 import numpy as np
 import psutil
-import pytest
-from homes import SOAK
+from homes import in_soak
 from processes import Service
 from test_killed_service import two_workers
 
@@ -81,7 +80,7 @@ def drawn_request(rng: np.random.Generator) -> tuple[str, str, Any]:
     return asked[rng.choice(len(asked), p=[share for share, *_ in asked])][1:]
 
 
-@pytest.mark.skipif(not SOAK, reason="it takes ten minutes: `make soak` runs it")
+@in_soak
 def test_memory_stays_flat_and_nothing_fails(
     settings: ServingSettings, uri: str, tmp_path: Path, seed: int
 ) -> None:
