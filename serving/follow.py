@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
 
 KEPT = 3  # bundles on disk: the one that serves and those that a rollback goes back to
-GC_THRESHOLDS = (50_000, 20, 100)
+GC_THRESHOLDS = (2_000, 20, 100)  # often, and each time in a millisecond, not seldom and in thirty
 
 log = logging.getLogger(__name__)
 
