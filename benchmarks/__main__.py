@@ -19,7 +19,6 @@ from benchmarks import (
     pages,
     quality,
     reranking,
-    scale,
     scaling,
     serving,
     solvers,
@@ -51,7 +50,6 @@ def main() -> None:
         parts.append(evaluation.compare())
         parts.append(answers.compare(Path(folder) / "answers"))
         parts.append(scaling.compare())
-        parts.append(scale.compare(Path(folder) / "scale"))
         parts.append(serving.compare(Path(folder) / "serving"))
         parts.append(swapping.compare(Path(folder) / "swapping"))
         parts.append(exporting.compare(Path(folder) / "exporting"))

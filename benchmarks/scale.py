@@ -1,6 +1,7 @@
 """Whole nights on demo shops of 1, 4 and 16 million order lines: seconds and memory of each step.
 
-`python -m benchmarks.scale 1 4` runs some of them alone, and tells each step as it is done.
+They take hours: `make bench` leaves them to `python -m benchmarks.scale > benchmarks/scale.md`, which tells
+each step as it is done. `python -m benchmarks.scale 1 4` runs some of them alone.
 """
 
 import json
@@ -69,8 +70,7 @@ def _run(env: dict[str, str], millions: int, *asked: str) -> tuple[Cost, dict[st
     told = json.loads(measured.output.splitlines()[-1])
     cost, answer = Cost(told["seconds"], measured.cpu_seconds, measured.peak_gib), told["answer"]
     figures = f"{cost.seconds:8.1f} s {cost.cpu_seconds:8.1f} s of CPU {cost.peak_gib:6.2f} GiB"
-    print(f"{millions:>3} million {asked[0]:>9} {figures}  {answer}")
-    sys.stdout.flush()
+    print(f"{millions:>3} million {asked[0]:>9} {figures}  {answer}", file=sys.stderr, flush=True)
     return cost, answer
 
 

@@ -92,6 +92,7 @@ def _fit_implicit(strengths: sp.csr_matrix, settings: AlsSettings) -> Factors:
 def _fit_spark(strengths: sp.csr_matrix, settings: AlsSettings) -> Factors:
     from pyspark.ml.recommendation import ALS
 
+    spark = session()  # before ALS is made, which asks for one that runs
     entries = strengths.tocoo()
     rows = pd.DataFrame(
         {"user": entries.row.astype(np.int32), "item": entries.col.astype(np.int32), "strength": entries.data}
@@ -107,7 +108,7 @@ def _fit_spark(strengths: sp.csr_matrix, settings: AlsSettings) -> Factors:
         alpha=settings.alpha,
         maxIter=settings.iterations,
         seed=SEED,
-    ).fit(session().createDataFrame(rows))
+    ).fit(spark.createDataFrame(rows))
     users, items = strengths.shape
     return Factors(
         _dense(model.userFactors.toPandas(), users, settings.rank),

@@ -1,3 +1,6 @@
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from shops import catalogue, checkerboard, demo, known
@@ -34,6 +37,16 @@ def test_who_has_no_strength_has_no_factors(solver, request):
     assert factors.users.dtype == factors.items.dtype == np.float32
     assert not factors.items[1].any()
     assert factors.items[0].any()
+
+
+def test_a_task_that_begins_with_als_on_spark_starts_it(home):
+    script = (
+        "import scipy.sparse as sp; from pipelines.train import als;"
+        "found = als.fit(sp.eye(3, format='csr', dtype='f4'), als.AlsSettings(rank=2, iterations=1), 'spark');"
+        "print(found.users.shape)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert done.stdout == "(3, 2)\n", done.stderr
 
 
 def test_both_solvers_are_equally_good_on_the_same_shop(spark):
