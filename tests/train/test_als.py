@@ -42,8 +42,8 @@ def test_who_has_no_strength_has_no_factors(solver, request):
 def test_a_task_that_begins_with_als_on_spark_starts_it(home):
     script = (
         "import scipy.sparse as sp; from pipelines.train import als;"
-        "found = als.fit(sp.eye(3, format='csr', dtype='f4'), als.AlsSettings(rank=2, iterations=1), 'spark');"
-        "print(found.users.shape)"
+        "few = als.AlsSettings(rank=2, iterations=1);"
+        "print(als.fit(sp.eye(3, format='csr', dtype='f4'), few, 'spark').users.shape)"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
     assert done.stdout == "(3, 2)\n", done.stderr
