@@ -165,7 +165,8 @@ def step(**options: Any) -> Callable[[Callable[..., Any]], Any]:
     catchup=False,
     max_active_runs=1,
     params=PARAMS,
-    default_args={"execution_timeout": dt.timedelta(hours=1), "on_failure_callback": close_failed},
+    # A list, for Airflow makes one of what a mapped task has only once its arguments are there.
+    default_args={"execution_timeout": dt.timedelta(hours=1), "on_failure_callback": [close_failed]},
     doc_md=__doc__,
     tags=["nightshelf"],
 )

@@ -30,6 +30,7 @@ CONNECT_SERVER = "org.apache.spark.sql.connect.service.SparkConnectServer"
 SPARK = {"SPARK_WORKER_CORES": "4", "SPARK_WORKER_MEMORY": "4g", "SPARK_DAEMON_MEMORY": "512m"}
 PROXY = PROJECT / "docker" / "haproxy.cfg"
 CELERY_TASKS = 4  # at once
+TRIES = "10"  # of a task that asks Airflow: minutes, in which a database has restarted
 SBIN = "/usr/sbin"  # where Debian has HAProxy, and not everybody's PATH
 MIGRATED = '"$0" db migrate && exec "$0" api-server'
 
@@ -68,6 +69,7 @@ def variables(settings: Settings) -> dict[str, str]:
     own = SPARK | {
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": airflow,
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN_ASYNC": airflow,  # else Airflow asks for one more driver
+        "AIRFLOW__WORKERS__EXECUTION_API_RETRIES": TRIES,
         "MLFLOW_BACKEND_STORE_URI": database.url(settings, database.MLFLOW),
         "PYSPARK_PYTHON": sys.executable,
         "SPARK_LOCAL_IP": settings.host,  # which their pages listen on, too

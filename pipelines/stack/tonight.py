@@ -22,7 +22,8 @@ from serving.errors import NightshelfError
 OVER = ("success", "failed")
 ENDED = {"success": "done", "skipped": "skipped"}
 BUSY = ("queued", "scheduled", "running", "restarting")
-OURS = ("AirflowException", "AirflowFailException")
+# Nor does what Airflow tells of itself hold anything of a customer.
+TOLD = ("AirflowException", "AirflowFailException", "AirflowRuntimeError")
 
 Tasks = list[dict[str, Any]]
 
@@ -127,9 +128,9 @@ def failure(tasks: Tasks, logs: Path) -> str:
 
 
 def _reason(log: Path) -> str:
-    """The sentence of an error of ours; of another only its kind, which holds nothing of a customer."""
+    """The sentence of an error of ours or Airflow's; of another only its kind, which tells of no customer."""
     lines = log.read_text().splitlines() if log.exists() else []
     errors = [error for line in lines for error in json.loads(line).get("error_detail") or []]
     if not errors:
         return "no reason was written"
-    return str(errors[-1]["exc_value" if errors[-1]["exc_type"] in OURS else "exc_type"])
+    return str(errors[-1]["exc_value" if errors[-1]["exc_type"] in TOLD else "exc_type"])
