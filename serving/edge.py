@@ -12,7 +12,7 @@ from time import perf_counter
 from starlette.datastructures import Headers
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import ClientDisconnect
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -25,6 +25,7 @@ from serving.settings import ServingSettings
 
 QUIET = ("/livez", "/readyz", "/healthz", "/metrics")  # machines ask them all day long
 METHODS = ("GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE")
+NIGHTS = "/nights"
 PATIENCE = 10.0  # seconds that a body may take
 HEADERS = [(b"x-content-type-options", b"nosniff"), (b"cache-control", b"no-store")]
 VERSION = VERSION_HEADER.lower().encode()
@@ -81,7 +82,7 @@ class Edge:
             received = await self._received(scope, receive)
             await (self.bento if own else self.app)(scope, received, tell)
         except Problem as problem:
-            await JSONResponse(problem.body, problem.status, problem.headers)(scope, receive, tell)
+            await _told(problem, scope, route)(scope, receive, tell)
         except ClientDisconnect:
             return
         if route not in QUIET:
@@ -142,6 +143,14 @@ def _again(body: bytes, receive: Receive) -> Receive:
         return messages.pop() if messages else await receive()
 
     return received
+
+
+def _told(problem: Problem, scope: Scope, route: str) -> Response:
+    """What a problem is answered with; who opens a page without a key is led to where one is asked for."""
+    asks_for_page = "text/html" in Headers(scope=scope).get("accept", "")
+    if problem.status == 401 and asks_for_page and route.startswith(NIGHTS):
+        return RedirectResponse("sign-in" if scope["path"] == NIGHTS else "../sign-in", 303)
+    return JSONResponse(problem.body, problem.status, problem.headers)
 
 
 def _too_large(limit: int) -> Problem:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 from browsers import looking
 from browsing import names, serving
@@ -47,6 +48,13 @@ def test_without_a_key_the_storefront_shows_nobody_and_leads_to_sign_in(page: Pa
     page.wait_for_url("**/sign-in")
     assert {status for status, asks in seen if asks} == {401}
     assert page.locator(".card, #shoppers").count() == 0
+
+
+@pytest.mark.parametrize("path", ["/nights", "/nights/", "/nights/2026-01-31"])
+def test_without_a_key_the_nights_lead_to_sign_in(page: Page, up: Service, path: str) -> None:
+    page.goto(path)
+    expect(page).to_have_url(f"{up.url}/sign-in")
+    assert httpx.get(f"{up.url}{path}").status_code == 401  # who isn't a browser is told
 
 
 def test_a_wrong_key_is_said_to_be_wrong(page: Page) -> None:
