@@ -19,6 +19,7 @@ FILE = DOCKER / "compose.yaml"
 EXAMPLE = (DOCKER / ".env.example").read_text()
 VARIABLE = re.compile(r"\$\{(\w+)")
 OWN_PLACE = {"HOME", "HOST", "SERVING_PORT"}  # which the image of the service says itself
+OF_A_CLUSTER = {"AIRFLOW__DATABASE__SQL_ALCHEMY_CONN_ASYNC", "AIRFLOW__WORKERS__EXECUTION_API_RETRIES"}
 OURS = re.compile(r"nightshelf/(\w+):(.+)")
 OTHERS = re.compile(r"docker\.io/library/\w+:\d+\.\d+[\w.-]*")
 
@@ -174,7 +175,7 @@ def test_airflow_is_set_as_on_one_machine(home, services):
     here = {n: v for n, v in environment(Settings(**secrets)).items() if n.startswith("AIRFLOW__")}
     for name in ("airflow", "airflow-scheduler", "airflow-dag-processor", "prepare"):
         there = {n: v for n, v in services[name]["environment"].items() if n.startswith("AIRFLOW__")}
-        assert set(there) == set(here) | {"AIRFLOW__DATABASE__SQL_ALCHEMY_CONN_ASYNC"}
+        assert set(there) == set(here) | OF_A_CLUSTER
         differs = {n.partition("__")[2] for n in here if there[n] != here[n]}
         assert differs == {
             "API__BASE_URL",
