@@ -21,6 +21,8 @@ def described(task):
         "rule": task.trigger_rule,
         "teardown": task.is_teardown,
         "fails_the_run": task.on_failure_fail_dagrun,
+        # As Airflow goes through them where a task failed before it had its arguments.
+        "failure": [callback.__name__ for callback in task.on_failure_callback],
         "links": [link.name for link in task.operator_extra_links],
     }
 

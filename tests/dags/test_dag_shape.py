@@ -74,6 +74,10 @@ def test_every_task_has_an_end_and_a_doc(dag):
     assert all(f"**{name}**" in dag["doc"] for name in dag["tasks"])
 
 
+def test_every_task_that_fails_ends_the_run_in_mlflow(dag):
+    assert {tuple(task["failure"]) for task in dag["tasks"].values()} == {("close_failed",)}
+
+
 def test_tables_and_model_are_assets(dag):
     outlets = {name: task["outlets"] for name, task in dag["tasks"].items() if task["outlets"]}
     assert outlets == {"validate": ["orders"], "prepare": ["baskets", "interactions"], "publish": ["model"]}

@@ -53,7 +53,7 @@ def logged(tmp_path):
     return write
 
 
-@pytest.mark.parametrize("kind", ["AirflowFailException", "AirflowException"])
+@pytest.mark.parametrize("kind", ["AirflowFailException", "AirflowException", "AirflowRuntimeError"])
 def test_a_failure_is_told_by_its_sentence_and_its_log(logged, tmp_path, kind):
     log = logged(kind, "the day is too small: look at the shop")
     told = failure([instance("extract", "success"), instance("validate", "failed")], tmp_path)
