@@ -5,7 +5,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from select import select
+from select import POLLIN, poll
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -108,9 +108,11 @@ def test_who_reads_beside_a_writer_that_is_killed_sees_whole_tables(url, seed):
     lake.write(TABLE, pa.table({"n": [-1] * ROWS}))
     command = [sys.executable, "-c", WRITER]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as writer:
+        written = poll()  # select() refuses the numbers of a process that holds a thousand files
+        written.register(writer.stdout, POLLIN)
         for number in range(REPLACED):
             print(file=writer.stdin, flush=True)
-            while not select([writer.stdout], [], [], 0)[0]:  # as often as it can be read meanwhile
+            while not written.poll(0):  # as often as it can be read meanwhile
                 assert seen() in (number - 1, number)
             assert int(writer.stdout.readline()) == number
             assert seen() == number  # what another process writes is seen: no listing is remembered
