@@ -3,9 +3,9 @@
 import datetime as dt
 from dataclasses import replace
 
-import numpy as np
 import pyarrow as pa
 
+from pipelines.ascending import placed
 from pipelines.evaluate import evaluate
 from pipelines.split import Interactions, day_number
 from serving.bundle import Array, Bundle
@@ -28,7 +28,6 @@ def since(known: Interactions, day: int) -> Interactions:
 
 def over(truth: Interactions, products: Array) -> Interactions:
     """The same purchases over other sorted product ids, (P,) bytes; those of other products are left out."""
-    place = np.minimum(np.searchsorted(products, truth.products), len(products) - 1)
-    is_known = products[place] == truth.products
+    place, is_known = placed(products, truth.products)
     rows = truth.where(is_known[truth.product])
     return replace(rows, products=products, product=place[rows.product])

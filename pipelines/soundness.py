@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pyarrow as pa
 
+from pipelines.ascending import placed
 from pipelines.evaluate import NDCG, evaluate, summary
 from pipelines.gate import MAIN, Condition
 from pipelines.split import Interactions
@@ -64,7 +65,7 @@ def ask(bundle: Bundle) -> Answers:
 def kept(bundle: Bundle, champion: Bundle, bounds: Thresholds) -> Condition:
     """Whether a bundle still knows what the champion knew customers had bought, and as lately."""
     (known, last), (before, then) = (_purchases(one, champion) for one in (bundle, champion))
-    at, is_known = _placed(before, known)
+    at, is_known = placed(known, before)
     lately = np.count_nonzero(last[at[is_known]] >= then[is_known])
     share = lately / len(before) if len(before) else 1.0
     told = (
@@ -153,17 +154,11 @@ def _timed(bundle: Bundle, customer: int | None, lane: Lane) -> tuple[list[int],
 def _purchases(bundle: Bundle, ids: Bundle) -> tuple[Array, Array]:
     """A bundle's pairs of customer and product as numbers by another's ids, and their last days, (h,)."""
     customer = np.repeat(np.arange(len(bundle.customers)), np.diff(bundle.history_start))
-    rows, row_known = _placed(bundle.customers, ids.customers)
-    places, place_known = _placed(bundle.products, ids.products)
+    rows, row_known = placed(ids.customers, bundle.customers)
+    places, place_known = placed(ids.products, bundle.products)
     product = bundle.history_product
     both = row_known[customer] & place_known[product]
     return rows[customer[both]] * len(ids.products) + places[product[both]], bundle.history_last[both]
-
-
-def _placed(own: Array, others: Array) -> tuple[Array, Array]:
-    """Where ids stand among other sorted ids, and whether they do, (n,) each."""
-    at = np.minimum(np.searchsorted(others, own), max(len(others) - 1, 0))
-    return at.astype(np.int64), others[at] == own if len(others) else np.zeros(len(own), bool)
 
 
 def _same(values: Array, answer: list[int]) -> bool:

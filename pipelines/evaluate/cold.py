@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pipelines.ascending import placed
 from pipelines.split import Interactions
 from serving.bundle import Array, Bundle
 from serving.recommender import scores
@@ -86,9 +87,8 @@ def mean(several: list[Found]) -> Found:
 
 def _pairs(bundle: Bundle, truth: Interactions, products: Array) -> tuple[Array, Array]:
     """The distinct pairs of a known customer's row and one of the products, (m,) each."""
-    at = np.minimum(np.searchsorted(bundle.customers, truth.customers), len(bundle.customers) - 1)
-    known = (bundle.customers[at] == truth.customers)[truth.customer]
-    asked = known & np.isin(truth.product, products)
+    at, known = placed(bundle.customers, truth.customers)
+    asked = known[truth.customer] & np.isin(truth.product, products)
     customer, product = np.unique(np.c_[at[truth.customer], truth.product][asked], axis=0).T
     return customer, product
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from pipelines.ascending import distinct
 from pipelines.split import Interactions
 from serving.bundle import Array
 
@@ -17,7 +18,7 @@ def customer_groups(known: Interactions) -> Array:
     known: what the bundle was learned from, so that a row is the same customer in both.
     """
     span = int(known.day.max(initial=0)) + 1
-    customer_days = np.unique(known.customer * span + known.day)
+    customer_days = distinct(known.customer * span + known.day)
     days = np.bincount(customer_days // span, minlength=len(known.customers))
     names = np.array([NEW, OCCASIONAL, LOYAL])
     return names[np.searchsorted([OCCASIONAL_FROM, LOYAL_FROM], days, side="right")]

@@ -2,12 +2,14 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 import pyarrow as pa
 import scipy.sparse as sp
 
 from pipelines import columns as c
+from pipelines.ascending import placed
 from pipelines.evaluate.groups import UNKNOWN
 from pipelines.evaluate.names import CATALOGUE, GROUP, LANE, MODEL, PER_CUSTOMER, RMSE, SCHEMA, TOP
 from pipelines.evaluate.ranking import NOBODY, Ranking, rank, rank_metrics, rmse
@@ -60,7 +62,7 @@ def evaluate(
     window, known = _window(bundle, truth, groups), traits(bundle)
     parts: dict[Lane, list[pa.Table]] = {lane: [SCHEMA.empty_table()] for lane in LANES}
     sold = bundle.popularity > 0
-    for answers in (*_known(bundle, window, component), *_strangers(bundle, window, component)):
+    for answers in chain(_known(bundle, window, component), _strangers(bundle, window, component)):
         for people, values, ranking in _ranked(window, answers, sold):
             metrics = rank_metrics(ranking) | trait_metrics(ranking, known)
             if answers.preferences:
@@ -71,8 +73,7 @@ def evaluate(
 
 
 def _window(bundle: Bundle, truth: Interactions, groups: Array | None) -> Window:
-    at = np.minimum(np.searchsorted(bundle.customers, truth.customers), len(bundle.customers) - 1)
-    known = bundle.customers[at] == truth.customers
+    at, known = placed(bundle.customers, truth.customers)
     group = np.full(len(bundle.customers), None) if groups is None else groups.astype(object)
     return Window(
         truth.customers,

@@ -6,6 +6,7 @@ import numpy as np
 import pyarrow as pa
 
 from pipelines import columns as c
+from pipelines.ascending import placed
 from pipelines.split import Interactions
 from pipelines.train.trend import buyers
 from serving.bundle import Array, texts
@@ -52,8 +53,7 @@ def _assigned(known: Interactions, grouped: pa.Table) -> tuple[Array, Array]:
     named = grouped[c.GROUP].combine_chunks().dictionary_encode()
     names, place = np.unique(texts(named.dictionary.to_pylist()), return_inverse=True)
     ids = texts(grouped[c.CUSTOMER].to_pylist())
-    at = np.minimum(np.searchsorted(known.customers, ids), len(known.customers) - 1)
-    is_known = known.customers[at] == ids
+    at, is_known = placed(known.customers, ids)
     customer = np.full(len(known.customers), NONE)
     customer[at[is_known]] = place[named.indices.to_numpy()][is_known]
     return names, customer

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pipelines.ascending import distinct
 from pipelines.split import Interactions
 from pipelines.train.repurchase import History, places
 from serving.bundle import Array
@@ -70,7 +71,7 @@ def look_back(known: Interactions, history: History) -> Past:
 def visits_of(past: Past) -> Visits:
     """The days on which customers bought."""
     span, count = int(past.age.max(initial=0)) + 1, len(past.known.customers)
-    customer, age = np.divmod(np.unique(past.known.customer * span + past.age), span)
+    customer, age = np.divmod(distinct(past.known.customer * span + past.age), span)
     first_of_each = np.searchsorted(customer, np.arange(count))
     return Visits(
         customer, age, np.bincount(customer, minlength=count), most(customer, age, count), age[first_of_each]

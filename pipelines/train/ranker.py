@@ -6,6 +6,7 @@ import numpy as np
 import xgboost as xgb
 from pydantic import BaseModel, ConfigDict, Field
 
+from pipelines.ascending import distinct, placed
 from pipelines.split import SHARE_OF_HISTORY, Interactions
 from pipelines.train import neighbours
 from pipelines.train.repurchase import History
@@ -103,7 +104,7 @@ def examples(bundle: Bundle, truth: Interactions, settings: RankerSettings) -> E
     """
     rng, width = np.random.default_rng(SEED), len(bundle.products)
     bought = _pairs_of(bundle, truth)
-    customers = np.unique(bought // width)
+    customers = distinct(bought // width)
     drawn = np.sort(rng.permutation(customers)[: settings.customers])
     size = max(1, CELLS // width)
     parts = []
@@ -111,7 +112,7 @@ def examples(bundle: Bundle, truth: Interactions, settings: RankerSettings) -> E
         people = drawn[start : start + size]
         around = Around(bundle, people)
         rows, products = candidates(around)
-        is_bought = np.isin(people[rows] * width + products, bought)
+        _, is_bought = placed(bought, people[rows] * width + products)
         kept = is_bought | (rng.random(len(rows)) < settings.unbought)
         rows, products = rows[kept], products[kept]
         parts.append(Examples(features(around, rows, products), is_bought[kept], people[rows]))
@@ -145,6 +146,6 @@ def fit(windows: list[Examples], settings: RankerSettings) -> Array:
 
 def _pairs_of(bundle: Bundle, truth: Interactions) -> Array:
     """What known customers bought, as customer times P plus product, sorted."""
-    at = np.minimum(np.searchsorted(bundle.customers, truth.customers), len(bundle.customers) - 1)
-    known = (bundle.customers[at] == truth.customers)[truth.customer]
-    return np.unique(at[truth.customer[known]] * len(bundle.products) + truth.product[known])
+    at, is_known = placed(bundle.customers, truth.customers)
+    known = is_known[truth.customer]
+    return distinct(at[truth.customer[known]] * len(bundle.products) + truth.product[known])

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pipelines.ascending import distinct
 from pipelines.split import Interactions
 from pipelines.train.past import YEAR, Past, Visits, look_back, mean_gap, most, visits_of
 from pipelines.train.repurchase import History
@@ -121,7 +122,7 @@ def _buyers(past: Past) -> dict[str, Array]:
         return np.bincount(past.product[purchases], weight, len(past.known.products))
 
     def among(rows: Array) -> Array:
-        return counted(np.unique(past.place[rows]))
+        return counted(distinct(past.place[rows]))
 
     found = {
         name: counted(slice(None), 0.5 ** (past.since_last / days)) for name, days in BUYER_HALF_LIVES.items()

@@ -1,3 +1,4 @@
+import tracemalloc
 from dataclasses import replace
 
 import numpy as np
@@ -163,6 +164,18 @@ def test_batches_change_nothing(seed, monkeypatch):
     whole = evaluate(bundle, truth, "m")
     monkeypatch.setattr(judge, "CELLS", 3 * len(shop.products))
     assert evaluate(bundle, truth, "m").equals(whole)
+
+
+def test_scores_of_one_batch_are_held_at_once_however_many_are_judged(seed, monkeypatch):
+    shop = random_shop(seed, rows=4000, customers=400, products=500)
+    bundle, truth = bundle_of(shop.until(30)), shop.bought(30, 50)
+    monkeypatch.setattr(judge, "CELLS", 10 * len(shop.products))
+    tracemalloc.start()
+    table = evaluate(bundle, truth, "m")
+    (_, peak), scores = tracemalloc.get_traced_memory(), table.num_rows * len(shop.products) * 4
+    tracemalloc.stop()
+    assert table.num_rows > 500
+    assert peak < scores / 2
 
 
 def test_a_window_without_purchases_gives_an_empty_table_of_the_same_columns(shop):

@@ -50,6 +50,21 @@ def test_ideal_gain_is_over_at_most_ten_products():
     assert found[MAP] == pytest.approx(1)
 
 
+@pytest.mark.parametrize("share", [0, 0.5, 0.999, 1])
+def test_the_first_ten_and_the_ranks_of_a_large_catalogue_are_those_of_a_full_sort(seed, share):
+    """share: of the products that the lane excludes."""
+    rng = np.random.default_rng(seed)
+    values = rng.integers(0, 400, (20, 3001)).astype(np.float32)  # with many ties
+    values[rng.random(values.shape) < share] = -np.inf
+    relevant = (rng.random(values.shape) < 0.01) & (values > -np.inf)
+    found = ranked(values, relevant)
+    order = np.argsort(-values, axis=1, kind="stable")
+    place = np.argsort(order, axis=1)
+    assert found.rank.tolist() == place[relevant].tolist()
+    for row, excluded, top in zip(order, values == -np.inf, found.top, strict=True):
+        assert top[top >= 0].tolist() == row[~excluded[row]][:10].tolist()
+
+
 def test_percentile_rank_leaves_out_what_the_lane_excludes():
     assert measured([3, -np.inf, 2, 1], [False, False, True, False])[MPR] == pytest.approx(1 / 2)
 
