@@ -7,10 +7,11 @@ import numpy as np
 import pyarrow as pa
 
 from pipelines.ascending import placed
-from pipelines.evaluate import NDCG, evaluate, summary
+from pipelines.evaluate import evaluate
 from pipelines.gate import MAIN, Condition
+from pipelines.paired import difference
 from pipelines.split import Interactions
-from pipelines.sweep import Thresholds
+from pipelines.sweep import SweepFile, Thresholds
 from serving.bundle import Array, Bundle
 from serving.recommender import LANES, Lane, recommend, scores
 from serving.top import best
@@ -21,6 +22,7 @@ ANSWERS = 10
 SEED = 5
 REMEMBERING = ("repurchase", "als")  # components that put first what was just bought
 PERSONAL = (*REMEMBERING, "ranker")  # components that know who asks
+FITTED = "fitted"
 
 
 @dataclass(frozen=True)
@@ -76,7 +78,7 @@ def kept(bundle: Bundle, champion: Bundle, bounds: Thresholds) -> Condition:
 
 
 def remembers(
-    bundle: Bundle, earlier: Bundle, truth: Interactions, judged: pa.Table, bounds: Thresholds
+    bundle: Bundle, earlier: Bundle, truth: Interactions, judged: pa.Table, sweep: SweepFile
 ) -> list[Condition]:
     """Whether a bundle fitted on a window answers it as well as what was measured without having seen it.
 
@@ -85,18 +87,18 @@ def remembers(
     Compared is the lane for-you, since what was bought can't be discovered, and what knows customers: what is
     popular remembers nobody.
     """
-    measured, answering = summary(judged), {*bundle.manifest["lanes"].values()}
+    answering = {*bundle.manifest["lanes"].values()}
     asked = {*PERSONAL} if "ranker" in answering else answering & {*REMEMBERING}
-    return [
-        _remembers(
-            component,
-            replace(earlier, ranker=bundle.ranker) if component == "ranker" else bundle,
-            truth,
-            measured.get(component, {}).get(MAIN, {}).get(NDCG, 0.0),
-            bounds,
-        )
-        for component in sorted(asked)
-    ]
+    found = []
+    for component in sorted(asked):
+        fitted = replace(earlier, ranker=bundle.ranker) if component == "ranker" else bundle
+        both = pa.concat_tables([judged, evaluate(fitted, truth, FITTED, component)])
+        gain = difference(both, FITTED, component, MAIN, sweep.evaluation)
+        if gain is not None:
+            met = not gain.is_worse(sweep.gate.tolerance)
+            told = f"NDCG@10 on days it was fitted on is {gain} measured without them"
+            found.append(Condition(f"{component}: fitted as measured", met, told))
+    return found
 
 
 def steady(bundle: Bundle, champion: Bundle, bounds: Thresholds) -> list[Condition]:
@@ -114,15 +116,6 @@ def steady(bundle: Bundle, champion: Bundle, bounds: Thresholds) -> list[Conditi
         told = f"{share:.0%} of the champion's answers stay, at least {bounds.steady:.0%} must"
         found.append(Condition(f"{lane}: steady", share >= bounds.steady, told))
     return found
-
-
-def _remembers(
-    component: str, bundle: Bundle, truth: Interactions, measured: float, bounds: Thresholds
-) -> Condition:
-    answered = summary(evaluate(bundle, truth, component, component))
-    found = answered.get(component, {}).get(MAIN, {}).get(NDCG, 0.0)
-    told = f"NDCG@10 is {found:.4f} on days it was fitted on, {measured:.4f} was measured without them"
-    return Condition(f"{component}: fitted as measured", found >= measured * (1 - bounds.tolerance), told)
 
 
 def _answered(bundle: Bundle, values: Array) -> set[bytes]:

@@ -92,9 +92,10 @@ def _asked(night: Night, bundle: Bundle, served: Bundle | None, judged: pa.Table
     known, products, cut = pinned.known(night)
     before = known.until(cut.validation)
     earlier = unranked(night, before, products, chosen) if chosen.ranker else bundle
-    truth, bounds = known.bought(cut.validation, cut.test), sweep.load().gate
+    truth, settings = known.bought(cut.validation, cut.test), sweep.load()
+    bounds = settings.gate
     found = soundness.soundness(bundle, bounds)
-    found += soundness.remembers(bundle, earlier, truth, judged, bounds)
+    found += soundness.remembers(bundle, earlier, truth, judged, settings)
     if served:
         found.append(soundness.kept(bundle, served, bounds))
         age = day_number(night.as_of) - live.last_day(served)

@@ -7,6 +7,7 @@ import pytest
 from shops import catalogue, known
 
 from pipelines import evaluate as evaluation
+from pipelines.paired import of_lane
 from pipelines.soundness import ask, kept, remembers, soundness, steady
 from pipelines.sweep import Chosen, HalfLives, load
 from pipelines.train import ranker
@@ -18,7 +19,8 @@ from serving import cut, recommender
 from serving.recommender import LANES
 
 CUT, LAST = 40, 50
-BOUNDS = load().gate
+SWEEP = load()
+BOUNDS = SWEEP.gate
 CHOSEN = Chosen(
     als=AlsSettings(rank=4, iterations=3, alpha=5.0),
     half_lives=HalfLives(trend=7, repurchase=30),
@@ -77,7 +79,7 @@ def test_of_few_products_everyone_may_get_the_same(bundle):
 def test_what_is_popular_remembers_nobody(bundle):
     popular = replace(bundle, manifest=bundle.manifest | {"lanes": dict.fromkeys(LANES, "popularity")})
     assert (
-        remembers(popular, popular, KNOWN.bought(CUT, LAST), evaluation.names.SCHEMA.empty_table(), BOUNDS)
+        remembers(popular, popular, KNOWN.bought(CUT, LAST), evaluation.names.SCHEMA.empty_table(), SWEEP)
         == []
     )
 
@@ -118,7 +120,7 @@ def test_a_bundle_remembers_what_it_was_fitted_on(bundle, component):
     truth = KNOWN.bought(CUT, LAST)
     judged = evaluation.evaluate(fitted(CUT), truth, component, component)
     own = replace(bundle, manifest=bundle.manifest | {"lanes": dict.fromkeys(LANES, component)})
-    (met,) = remembers(own, own, truth, judged, BOUNDS)
+    (met,) = remembers(own, own, truth, judged, SWEEP)
     assert met.met, met.told
     rng = np.random.default_rng(1)
     other = replace(
@@ -126,8 +128,21 @@ def test_a_bundle_remembers_what_it_was_fitted_on(bundle, component):
         user_factors=rng.permutation(own.user_factors),
         history_product=rng.permutation(own.history_product),
     )
-    (condition,) = remembers(other, other, truth, judged, BOUNDS)
+    (condition,) = remembers(other, other, truth, judged, SWEEP)
     assert not condition.met, condition.told
+
+
+def test_one_customer_worse_than_measured_is_chance(bundle):
+    own = replace(bundle, manifest=bundle.manifest | {"lanes": dict.fromkeys(LANES, "als")})
+    truth = KNOWN.bought(CUT, LAST)
+    judged = of_lane(evaluation.evaluate(own, truth, "als", "als"), "als", "for-you")[:10]
+    measured = judged[evaluation.NDCG].to_numpy().copy()
+    measured[measured.argmin()] = 1.0
+    better = judged.set_column(judged.schema.get_field_index(evaluation.NDCG), evaluation.NDCG, [measured])
+    lost = 1 - judged[evaluation.NDCG].to_numpy().mean() / measured.mean()
+    assert lost > BOUNDS.tolerance
+    (condition,) = remembers(own, own, truth, better, SWEEP)
+    assert condition.met, condition.told
 
 
 def test_a_ranker_answers_the_window_it_learned_from_as_well_as_measured():
@@ -139,17 +154,17 @@ def test_a_ranker_answers_the_window_it_learned_from_as_well_as_measured():
         learn(KNOWN.until(day), catalogue(NAMES), chosen, none(len(NAMES)), "implicit") for day in (CUT, LAST)
     )
     judged = evaluation.evaluate(before, truth, "ranker", "ranker")
-    met = {one.name: one for one in remembers(own, earlier, truth, judged, BOUNDS)}[
+    met = {one.name: one for one in remembers(own, earlier, truth, judged, SWEEP)}[
         "ranker: fitted as measured"
     ]
     assert met.met, met.told
     windows = [ranker.examples(earlier, truth, chosen.ranker)]
     reversed_ = ranker.fit([replace(one, bought=~one.bought) for one in windows], chosen.ranker)
-    found = remembers(replace(own, ranker=reversed_), earlier, truth, judged, BOUNDS)
+    found = remembers(replace(own, ranker=reversed_), earlier, truth, judged, SWEEP)
     assert failed(found) >= {"ranker: fitted as measured"}
     seen = ("history_traits", "customer_traits", "product_traits", "user_factors")
     blind = replace(earlier, **{name: np.zeros_like(getattr(earlier, name)) for name in seen})
-    assert failed(remembers(own, blind, truth, judged, BOUNDS)) == {"ranker: fitted as measured"}
+    assert failed(remembers(own, blind, truth, judged, SWEEP)) == {"ranker: fitted as measured"}
 
 
 @pytest.mark.parametrize(("share", "met"), [(0.05, True), (0.7, False)])
