@@ -70,7 +70,7 @@ lock:  ## resolves requirements.lock anew from pyproject.toml
 	$(RUN)uv pip compile --universal --generate-hashes --no-emit-index-url --all-extras --upgrade --quiet \
 	  --custom-compile-command "make lock" pyproject.toml -o requirements.lock
 	$(call image,mlflow,--group mlflow)
-	$(call image,pipelines,pyproject.toml --extra airflow --extra pipelines --extra s3 --group pipelines)
+	$(call image,pipelines,pyproject.toml --extra airflow --extra executors --extra pipelines --extra s3 --group pipelines)
 	$(call image,serving,pyproject.toml)
 
 $(INSTALLED): requirements.lock pyproject.toml
