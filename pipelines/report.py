@@ -14,6 +14,7 @@ from rich.text import Text
 
 from pipelines import evaluate, gate, lake, pinned, promotion, registry, yardsticks
 from pipelines.night import Night
+from pipelines.settings import settings
 from serving.recommender import BASELINES, LANES, LEARNED
 from serving.registry import ALIAS
 
@@ -76,7 +77,7 @@ def status() -> RenderableType:
     """Who serves, since when and why, what its answers are worth; and the last versions."""
     serving = registry.aliased(ALIAS)
     if serving is None:
-        return "no model yet: run `nightshelf retrain`"
+        return Text(f"no model yet in the registry at {settings().tracking_uri}: run `nightshelf retrain`")
     version, tags = str(serving.version), serving.tags
     acts = (act for act in promotion.acts() if act.data.tags[promotion.VERSION] == version)
     told = [f"version {version} serves{_since(next(acts, None))}: {tags.get(promotion.REASON, '')}"]

@@ -42,6 +42,7 @@ def up(once: bool = False) -> None:
 def up_as_cluster(once: bool = False) -> None:
     """The same with the servers of a cluster, as processes of this machine."""
     write_env()
+    console.print("Commands beside it have to be told where its servers are: docs/cluster.md, *Commands*")
     chosen = cluster.of_cluster(settings())
     check_java()
     stack, variables = cluster.programs(chosen), cluster.variables(chosen)

@@ -55,6 +55,10 @@ def acts():
     ]
 
 
+def test_a_status_without_a_model_says_which_registry_was_asked(home):
+    assert f"no model yet in the registry at sqlite:///{home}/mlruns/mlflow.db" in told(report.status())
+
+
 def test_a_version_is_the_challenger_until_it_is_promoted(register):
     assert registry.champion() is None
     version = register()
