@@ -76,12 +76,28 @@ def unpack(source: str, folder: Path) -> None:
         fs, path = place.at(source)
         with fs.open(path, "rb") as file, tarfile.open(fileobj=file, mode="r|") as tar:
             for member in tar:
-                tar.extract(member, folder, filter="data")
+                _extract(tar, member, folder)
     except FileNotFoundError:
         raise NightshelfError(f"there is no backup {source}") from None
     except tarfile.TarError as error:
         raise NightshelfError(f"{source} is no whole backup ({type(error).__name__}): take another") from None
+    except (OSError, ValueError, ImportError) as error:
+        raise NightshelfError(
+            f"the backup {source} can't be unpacked into {folder.parent} ({type(error).__name__}): may it be"
+            " read, and is there room?"
+        ) from None
     _verify(source, folder)
+
+
+def _extract(tar: tarfile.TarFile, member: tarfile.TarInfo, folder: Path) -> None:
+    """Puts a file below a folder; not by tarfile's own filters, which Python has from 3.11.4 on alone."""
+    to = folder / member.name
+    if not member.isfile() or not to.resolve().is_relative_to(folder.resolve()):
+        raise tarfile.ExtractError("a name that isn't of a file below its folder")
+    to.parent.mkdir(parents=True, exist_ok=True)
+    to.touch(mode=member.mode)
+    with to.open("wb") as file:
+        shutil.copyfileobj(tar.extractfile(member), file)  # type: ignore[arg-type]
 
 
 def _verify(source: str, folder: Path) -> None:

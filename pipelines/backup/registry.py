@@ -15,11 +15,13 @@ from pipelines import place
 from pipelines.backup import databases
 from pipelines.backup.archive import Writer
 from pipelines.settings import settings
+from serving.bundle import MANIFEST
 from serving.errors import NightshelfError
 
 DATABASE, ARTIFACTS = "registry.db", "artifacts"
 SCHEMA = "alembic_version"  # MLflow's table of it
-FILLED = ("runs", "model_versions")
+VERSIONS = ("model_versions",)
+FILLED = ("runs", *VERSIONS)
 DATABASES = ("sqlite", "postgresql")
 OF_THE_SERVER = ("MLFLOW_BACKEND_STORE_URI", "MLFLOW_ARTIFACTS_DESTINATION")
 PROXIED = "mlflow-artifacts:"  # what a database says of artifacts that the server hands out
@@ -53,13 +55,23 @@ def home() -> Home:
 
 
 def save(archive: Writer) -> int:
-    """How many artifacts were added, after the database as it is now: all that it names are among them."""
+    """How many artifacts were added, after the database as it is now: all that it names are among them.
+
+    Raises NightshelfError where versions are registered, and no bundle is among the artifacts.
+    """
     found = home()
     with tempfile.TemporaryDirectory() as folder:
         _save_database(found.database, _saved(Path(folder)))
         with Path(folder, DATABASE).open("rb") as file:
             archive.add(DATABASE, file)
-    return _save_artifacts(archive, found.artifacts)
+        versions = databases.holds(_saved(Path(folder)), VERSIONS)
+    added = _save_artifacts(archive, found.artifacts)
+    if versions and not any(path.endswith(f"/{MANIFEST}") for path in added):
+        raise NightshelfError(
+            f"{found.artifacts} has none of the bundles that MLflow's database names:"
+            " MLFLOW_ARTIFACTS_DESTINATION has to say what its server was started with"
+        )
+    return len(added)
 
 
 def restore(folder: Path, roots: tuple[str, ...]) -> None:
@@ -81,7 +93,9 @@ def restore(folder: Path, roots: tuple[str, ...]) -> None:
 
 def upgrade(folder: Path) -> None:
     """Lets the database of an unpacked archive be this MLflow's; raises where it is a later one's."""
-    if databases.values(_saved(folder), SCHEMA) == databases.values(_made(home().database), SCHEMA):
+    here = home().database
+    databases.holds(here, FILLED)  # says that it is down at once, where MLflow tries for minutes
+    if databases.values(_saved(folder), SCHEMA) == databases.values(_made(here), SCHEMA):
         return
     try:
         db.commands.main(["upgrade", _saved(folder)], standalone_mode=False)  # `mlflow db upgrade`
@@ -120,13 +134,13 @@ def _moved(text: str, roots: tuple[str, ...], new: str) -> str:
     return f"{new}/" if new == PROXIED and not below else f"{new}{below}"
 
 
-def _save_artifacts(archive: Writer, place_of_them: str) -> int:
+def _save_artifacts(archive: Writer, place_of_them: str) -> list[str]:
     fs, root = place.at(place_of_them)
     found = fs.find(root) if fs.exists(root) else []
     for path in found:
         with fs.open(path, "rb") as file:
             archive.add_copy(f"{ARTIFACTS}/{path.removeprefix(root).lstrip('/')}", file)
-    return len(found)
+    return found
 
 
 def _made(url: str) -> str:

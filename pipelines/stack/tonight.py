@@ -130,7 +130,16 @@ def failure(tasks: Tasks, logs: Path) -> str:
 def _reason(log: Path) -> str:
     """The sentence of an error of ours or Airflow's; of another only its kind, which tells of no customer."""
     lines = log.read_text().splitlines() if log.exists() else []
-    errors = [error for line in lines for error in json.loads(line).get("error_detail") or []]
+    errors = [error for line in lines for error in _entry(line).get("error_detail") or []]
     if not errors:
         return "no reason was written"
     return str(errors[-1]["exc_value" if errors[-1]["exc_type"] in TOLD else "exc_type"])
+
+
+def _entry(line: str) -> dict[str, Any]:
+    """What a line of a log says; nothing where it isn't whole, as of a task that was killed."""
+    try:
+        found = json.loads(line)
+    except json.JSONDecodeError:
+        return {}
+    return found if isinstance(found, dict) else {}

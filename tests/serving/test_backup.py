@@ -171,6 +171,15 @@ def test_nothing_is_written_outside_of_the_home(template, home, tmp_path):
     assert not list(tmp_path.parent.glob("outside*"))
 
 
+def test_a_link_in_an_archive_is_not_made(home, tmp_path):
+    with tarfile.open(tmp_path / "linked.tar", "w") as tar:
+        link = tarfile.TarInfo("lake")
+        link.type, link.linkname = tarfile.SYMTYPE, "/"
+        tar.addfile(link)
+    with pytest.raises(NightshelfError, match="is no whole backup"):
+        restore(str(tmp_path / "linked.tar"))
+
+
 def test_what_is_there_is_replaced_only_when_told(template, home):
     lake.write("orders", OTHER_ROWS)
     lake.write("more", OTHER_ROWS)
@@ -249,6 +258,9 @@ def test_what_is_no_backup_is_told(home, tmp_path):
     (tmp_path / "text").write_text("no tar " * 1000)
     with pytest.raises(NightshelfError, match="text is no whole backup"):
         restore(str(tmp_path / "text"))
+    for odd in (str(tmp_path), "s4://bucket/backup.tar"):
+        with pytest.raises(NightshelfError, match=r"can't be unpacked into .* \(\w+Error\): may it be read"):
+            restore(odd)
     with pytest.raises(NightshelfError, match=r"the archive of --to can't be written \(\w+Error\)"):
         back_up("/proc/nowhere/backup.tar")
 
@@ -259,6 +271,28 @@ def test_a_server_of_mlflow_is_asked_for_by_its_own_variables(tmp_path):
         pytest.raises(NightshelfError, match="set MLFLOW_BACKEND_STORE_URI and MLFLOW_ARTIFACTS_DESTINATION"),
     ):
         back_up(f"{tmp_path}/backup.tar")
+
+
+def test_a_backup_without_the_bundles_that_are_registered_is_none(template, tmp_path, monkeypatch):
+    monkeypatch.setenv("MLFLOW_BACKEND_STORE_URI", f"sqlite:///{template.parent}/mlruns/mlflow.db")
+    monkeypatch.setenv("MLFLOW_ARTIFACTS_DESTINATION", f"{tmp_path}/elsewhere")
+    with (
+        fresh_home(tmp_path, MLFLOW_URI="http://127.0.0.1:9"),
+        pytest.raises(NightshelfError, match="none of the bundles that MLflow's database names"),
+    ):
+        back_up(f"{tmp_path}/backup.tar")
+    assert not (tmp_path / "backup.tar").exists()
+
+
+def test_a_database_that_is_down_is_told_at_once(template, tmp_path, monkeypatch):
+    monkeypatch.setenv("MLFLOW_BACKEND_STORE_URI", "postgresql+psycopg://me:secret@127.0.0.1:9/mlflow")
+    monkeypatch.setenv("MLFLOW_ARTIFACTS_DESTINATION", f"{tmp_path}/artifacts")
+    with (
+        fresh_home(tmp_path, MLFLOW_URI="http://127.0.0.1:9"),
+        pytest.raises(NightshelfError, match=r"127\.0\.0\.1:9/mlflow gives no answer") as caught,
+    ):
+        restore(str(template), replace=True)
+    assert "secret" not in str(caught.value)
 
 
 def with_registry(found, database, to):

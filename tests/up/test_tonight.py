@@ -67,6 +67,13 @@ def test_of_an_unforeseen_error_only_the_kind_is_told(logged, tmp_path):
     assert "916" not in told
 
 
+def test_a_line_that_a_killed_task_did_not_end_hides_nothing(logged, tmp_path):
+    log = logged("AirflowFailException", "the day is too small")
+    with log.open("a") as file:
+        file.write('3\n{"event": "half a li')
+    assert "validate failed: the day is too small" in failure([instance("validate", "failed")], tmp_path)
+
+
 def test_the_log_of_a_mapped_task(logged, tmp_path):
     log = logged("AirflowFailException", "too large", "sweep", "map_index=3")
     assert str(log) in failure([instance("sweep", "success", 1), instance("sweep", "failed", 3)], tmp_path)
