@@ -129,6 +129,14 @@ class Settings(ServingSettings):
             raise ValueError("write it as s3://bucket/folder; credentials are AWS_* variables")
         return url
 
+    @field_validator("spark_master")
+    @classmethod
+    def _plain_master(cls, url: str) -> str:
+        """Without a token, as messages quote it."""
+        if "token=" in url:
+            raise ValueError("write it without its token, which is SPARK_CONNECT_AUTHENTICATE_TOKEN")
+        return url
+
     @property
     def lake_url(self) -> str:
         """Where the tables live."""

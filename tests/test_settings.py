@@ -74,6 +74,12 @@ def test_config_prints_every_setting_and_no_secret(given):
     assert "NIGHTSHELF_SHOP_TRIES=5\n" in output
 
 
+def test_a_token_of_spark_connect_is_no_part_of_its_address(given):
+    with pytest.raises(NightshelfError, match="SPARK_CONNECT_AUTHENTICATE_TOKEN") as caught:
+        given(SPARK_MASTER="sc://spark.example:15002/;token=hidden")
+    assert "hidden" not in str(caught.value)
+
+
 def test_the_env_file_is_written_once_for_its_owner_alone(home, monkeypatch):
     monkeypatch.delenv("NIGHTSHELF_CUSTOMER_KEY")
     file = home / ".env"

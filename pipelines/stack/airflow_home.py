@@ -21,7 +21,7 @@ def prepare_home(settings: Settings, environment: Mapping[str, str]) -> None:
     migrated = Path(environment["AIRFLOW_HOME"], "migrated-to")
     installed = version("apache-airflow-core")
     if not migrated.exists() or migrated.read_text() != installed:
-        _migrate(environment, settings.state / "logs" / "airflow-migration.log")
+        migrate(settings, environment)
         migrated.write_text(installed)
 
 
@@ -33,8 +33,10 @@ def write_passwords(settings: Settings, environment: Mapping[str, str]) -> None:
     passwords.write_text(json.dumps({"admin": settings.airflow_password.get_secret_value()}))
 
 
-def _migrate(environment: Mapping[str, str], log: Path) -> None:
+def migrate(settings: Settings, environment: Mapping[str, str]) -> None:
+    """Brings the database to this version of Airflow; raises NightshelfError naming the log of a failure."""
     console.print("Preparing Airflow's database")
+    log = settings.state / "logs" / "airflow-migration.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("w") as output:
         done = subprocess.run(  # noqa: S603 - our own

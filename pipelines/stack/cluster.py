@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 import httpx
 from pydantic import SecretStr
 
+from pipelines import s3a
 from pipelines.java import CONNECT
 from pipelines.settings import Settings, address
 from pipelines.stack import database
@@ -26,8 +27,15 @@ WORKERS = 2
 MASTER = "org.apache.spark.deploy.master.Master"
 WORKER = "org.apache.spark.deploy.worker.Worker"
 CONNECT_SERVER = "org.apache.spark.sql.connect.service.SparkConnectServer"
+CONNECT_PORT = 15002  # where an address names none
+HERE = ("127.0.0.1", "localhost")
 # Where nothing else is set, by Spark's own variables: room for all that Airflow runs at once.
-SPARK = {"SPARK_WORKER_CORES": "4", "SPARK_WORKER_MEMORY": "4g", "SPARK_DAEMON_MEMORY": "512m"}
+SPARK = {
+    "SPARK_WORKER_CORES": "4",
+    "SPARK_WORKER_MEMORY": "4g",
+    "SPARK_WORKER_OPTS": "-Dspark.worker.cleanup.enabled=true",  # of the logs of a week ago
+    "SPARK_DAEMON_MEMORY": "512m",
+}
 PROXY = PROJECT / "docker" / "haproxy.cfg"
 CELERY_TASKS = 4  # at once
 TRIES = "10"  # of a task that asks Airflow: minutes, in which a database has restarted
@@ -71,11 +79,11 @@ def variables(settings: Settings) -> dict[str, str]:
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN_ASYNC": airflow,  # else Airflow asks for one more driver
         "AIRFLOW__WORKERS__EXECUTION_API_RETRIES": TRIES,
         "MLFLOW_BACKEND_STORE_URI": database.url(settings, database.MLFLOW),
+        "MLFLOW_ARTIFACTS_DESTINATION": str((settings.home / "mlruns" / "artifacts").resolve()),
         "PYSPARK_PYTHON": sys.executable,
         "SPARK_LOCAL_IP": settings.host,  # which their pages listen on, too
         "SPARK_LOCAL_DIRS": str(state / "spark" / "local"),
         "SPARK_WORKER_DIR": str(state / "spark" / "work"),
-        "SPARK_WORKER_OPTS": "-Dspark.worker.cleanup.enabled=true",  # of the logs of a week ago
     }
     places = {
         "PROXY_BIND": settings.serving_port,
@@ -96,7 +104,7 @@ def _master_url(s: Settings) -> str:
 
 def _spark(s: Settings) -> list[Program]:
     """Spark's master and workers, and where Spark Connect is asked for at this machine its server, too."""
-    connect = s.spark_master.startswith(CONNECT)
+    connect = s.spark_master.startswith(CONNECT) and urlsplit(s.spark_master).hostname in (s.host, *HERE)
     if not connect and s.spark_master != _master_url(s):
         return []
     place = ("--host", s.host, "--port", str(s.spark_port), "--webui-port", str(s.spark_ui_port))
@@ -118,9 +126,10 @@ def _worker(s: Settings, number: int) -> Program:
 def _connect(s: Settings) -> Program:
     """The Spark Connect server: one application, in whose executors all steps compute."""
     place = urlsplit(s.spark_master)
-    options = {
+    port = place.port or CONNECT_PORT
+    options = s3a.options() | {
         "spark.connect.grpc.binding.address": place.hostname,
-        "spark.connect.grpc.binding.port": place.port,
+        "spark.connect.grpc.binding.port": port,
         "spark.driver.host": s.host,
         "spark.driver.memory": s.spark_memory,
         "spark.executor.memory": s.spark_executor_memory,
@@ -130,21 +139,15 @@ def _connect(s: Settings) -> Program:
     command = script(
         "spark-submit", "--class", CONNECT_SERVER, "--master", _master_url(s), *told, "spark-internal"
     )
-    return Program("spark-connect", command, _accepts(place.hostname, place.port), after="spark-worker-1")
+    return Program("spark-connect", command, _accepts(place.hostname, port), after="spark-worker-1")
 
 
 def _mlflow(s: Settings) -> list[Program]:
     """MLflow's server, through which artifacts go, so that its clients share no disk."""
     if s.mlflow_uri:
         return []
-    home = (s.home / "mlruns").resolve()
-    place = urlsplit(address(s, s.mlflow_port)).netloc
-    command = script(
-        "mlflow",
-        "server",
-        *("--serve-artifacts", "--artifacts-destination", str(home / "artifacts")),
-        *("--host", s.host, "--port", str(s.mlflow_port), "--workers", "2", "--allowed-hosts", place),
-    )
+    place = ("--host", s.host, "--port", str(s.mlflow_port))
+    command = script("mlflow", "server", "--serve-artifacts", *place, "--workers", "2")
     up = answers(f"{address(s, s.mlflow_port)}/health")
     return [Program("mlflow", command, up, "mlflow_port", after="postgresql")]
 
@@ -186,7 +189,7 @@ def _proxy(s: Settings) -> Program:
     return Program("proxy", (binary, "-db", "-f", str(PROXY)), up, "serving_port")
 
 
-def _accepts(host: str | None, port: int | None) -> Check:
+def _accepts(host: str | None, port: int) -> Check:
     """Whether something listens at a port."""
 
     def up(_: httpx.Client) -> bool:

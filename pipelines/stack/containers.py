@@ -3,7 +3,7 @@
 import os
 
 from pipelines.settings import Settings
-from pipelines.stack.airflow_home import prepare_home
+from pipelines.stack.airflow_home import migrate, write_passwords
 from serving import keys
 
 OWN_KEY = "nightshelf"  # the name of the key that the night report asks with
@@ -14,5 +14,6 @@ def prepare(settings: Settings) -> None:
 
     Raises NightshelfError where the migration fails, or the key could be guessed.
     """
-    prepare_home(settings, os.environ)
+    write_passwords(settings, os.environ)
     keys.put(settings.keys_path, OWN_KEY, "read", settings.service_key.get_secret_value())
+    migrate(settings, os.environ)  # each time: the database is in a volume of its own, which may be new

@@ -11,6 +11,7 @@ import yaml
 from pydantic import SecretStr
 
 from pipelines.settings import Settings
+from pipelines.stack import cluster
 from pipelines.stack.environment import environment
 from serving.settings import PROJECT, ServingSettings
 
@@ -53,7 +54,10 @@ def test_it_is_valid_by_the_compose_specification():
 def test_what_it_builds_and_mounts_is_there(compose, services):
     places = [place.partition(":")[0] for one in services.values() for place in one.get("volumes", [])]
     assert {place for place in places if not place.startswith(".")} == set(compose["volumes"])
-    files = {place for place in places if place.startswith(".")} - {"./shop"}  # made at the first start
+    files = {place for place in places if place.startswith(".")} - {
+        "./shop",
+        "./backups",
+    }  # made by whoever needs them
     assert [file for file in files if not (DOCKER / file).exists()] == []
     builds = [one["build"] for one in services.values() if "build" in one]
     assert [one for one in builds if not (DOCKER / one["context"] / one["dockerfile"]).exists()] == []
@@ -143,8 +147,8 @@ def default_of(field):
     return "" if field.default is None or field.annotation is SecretStr else str(field.default)
 
 
-def test_the_example_names_all_that_the_compose_file_asks_for():
-    asked = set(VARIABLE.findall(FILE.read_text()))
+def test_the_example_names_all_that_the_compose_file_asks_for(compose):
+    asked = set(VARIABLE.findall(FILE.read_text())) | set(compose["x-bucket"])
     listed = set(told(r"^#?([A-Z_0-9]+)=(.*)$")) - {"COMPOSE_PROFILES"}
     assert asked <= listed
     assert {name for name in listed if not name.startswith("NIGHTSHELF_")} <= asked
@@ -186,6 +190,32 @@ def test_airflow_is_set_as_on_one_machine(home, services):
             "CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE",
             "DATABASE__SQL_ALCHEMY_CONN",
         }
+
+
+def test_spark_is_set_as_on_one_machine(services):
+    worker = services["spark-worker"]["environment"]
+    assert worker["SPARK_WORKER_OPTS"].split() == cluster.SPARK["SPARK_WORKER_OPTS"].split()
+    for name in ("SPARK_WORKER_CORES", "SPARK_WORKER_MEMORY"):
+        assert worker[name] == f"${{{name}:-{cluster.SPARK[name]}}}"
+
+
+def test_a_backup_is_told_where_all_is_that_it_holds(services):
+    backup, night = services["backup"], services["airflow-scheduler"]
+    assert backup["environment"].items() >= services["mlflow"]["environment"].items()
+    for name in ("CUSTOMER_KEY", "LAKE", "MLFLOW_URI", "STORE_URL", "KEYS_FILE"):
+        assert backup["environment"][f"NIGHTSHELF_{name}"] == night["environment"][f"NIGHTSHELF_{name}"]
+    kept = {place for name in ("mlflow", "airflow-scheduler") for place in services[name]["volumes"]}
+    assert set(backup["volumes"]) - {"./backups:/backups"} == kept - {
+        "state:/data/.nightshelf",
+        "data-docs:/data/expectations",
+        "./shop:/shop:ro",
+    }
+
+
+def test_a_bucket_is_told_to_whom_reads_and_writes_it(compose, services):
+    for name in ("airflow-scheduler", "mlflow", "backup"):
+        assert set(compose["x-bucket"]) <= set(services[name]["environment"])
+    assert not set(compose["x-bucket"]) & set(services["serving-1"]["environment"])
 
 
 def test_airflows_components_share_one_secret(services):

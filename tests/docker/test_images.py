@@ -47,6 +47,7 @@ def wanted(image):
             extras["pipelines"],
             extras["airflow"],
             extras["s3"],
+            extras["executors"],
             project["dependency-groups"]["pipelines"],
         ],
         "serving": [core],

@@ -24,7 +24,13 @@ from serving.store import Store, events
 
 PROGRAMS = ("postgresql", "replica-1", "replica-2", "proxy")
 CART = ("POST", "/v1/cart/recommendations", {"cart": ["coffee-1"]})
-ASKED = (("GET", f"/v1/customers/{bundles.ANNA}/recommendations", None), ("GET", "/v1/popular", None), CART)
+MANY = ("POST", "/v1/recommendations", {"customers": [hidden(bundles.ANNA, bundles.KEY)] * 1000})
+ASKED = (
+    ("GET", f"/v1/customers/{bundles.ANNA}/recommendations", None),
+    ("GET", "/v1/popular", None),
+    CART,
+    MANY,
+)
 ASKING = 6  # connections
 
 
@@ -70,10 +76,12 @@ def asking(url: str) -> Iterator[Counter[str]]:
     threads = [threading.Thread(target=ask) for _ in range(ASKING)]
     for thread in threads:
         thread.start()
-    yield seen
-    over.set()
-    for thread in threads:
-        thread.join()
+    try:
+        yield seen
+    finally:
+        over.set()
+        for thread in threads:
+            thread.join()
 
 
 @in_soak

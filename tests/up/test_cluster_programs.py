@@ -1,7 +1,7 @@
 import pytest
 from clusters import free_ports
 
-from pipelines.settings import Settings
+from pipelines.settings import Settings, settings
 from pipelines.stack import cluster
 from pipelines.stack.programs import check_ports
 from serving.errors import NightshelfError
@@ -49,6 +49,7 @@ def test_its_programs_use_its_own_servers(of):
 def test_what_is_set_otherwise_is_taken_as_set(of, monkeypatch):
     monkeypatch.setenv("AIRFLOW__CORE__EXECUTOR", "KubernetesExecutor")
     monkeypatch.setenv("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN", "postgresql+psycopg://elsewhere/airflow")
+    monkeypatch.setenv("MLFLOW_ARTIFACTS_DESTINATION", "s3://bucket/mlflow")
     settings = of(SPARK_MASTER="spark://elsewhere:7077", SOLVER="auto", MLFLOW_URI="http://mlflow.example")
     found = cluster.variables(settings)
     assert names(settings) == AIRFLOW | OTHERS - {"mlflow"}
@@ -56,10 +57,33 @@ def test_what_is_set_otherwise_is_taken_as_set(of, monkeypatch):
     assert found["NIGHTSHELF_SOLVER"] == "auto"
     assert found["AIRFLOW__CORE__EXECUTOR"] == "KubernetesExecutor"
     assert found["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"] == "postgresql+psycopg://elsewhere/airflow"
+    assert found["MLFLOW_ARTIFACTS_DESTINATION"] == "s3://bucket/mlflow"
 
 
-def test_spark_connect_is_one_program_more_before_the_same_spark(of):
-    assert names(of(SPARK_MASTER="sc://127.0.0.1:15002")) == AIRFLOW | SPARK | OTHERS | {"spark-connect"}
+@pytest.mark.parametrize("url", ["sc://127.0.0.1:15003", "sc://127.0.0.1", "sc://localhost:15003"])
+def test_spark_connect_is_one_program_more_before_the_same_spark(of, url):
+    settings = of(SPARK_MASTER=url)
+    assert names(settings) == AIRFLOW | SPARK | OTHERS | {"spark-connect"}
+    (connect,) = [one for one in cluster.programs(settings) if one.name == "spark-connect"]
+    port = 15003 if url.endswith("3") else 15002
+    assert f"spark.connect.grpc.binding.port={port}" in connect.command
+
+
+def test_spark_connect_elsewhere_is_taken_as_set(of):
+    assert names(of(SPARK_MASTER="sc://spark.example:15002")) == AIRFLOW | OTHERS
+
+
+def test_spark_connect_here_finds_a_lake_in_a_bucket(of, monkeypatch):
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    settings.cache_clear()
+    given = of(SPARK_MASTER="sc://127.0.0.1", LAKE="s3://bucket/lake")
+    (connect,) = [one for one in cluster.programs(given) if one.name == "spark-connect"]
+    assert "spark.hadoop.fs.s3a.endpoint=http://127.0.0.1:9" in connect.command
+
+
+def test_celery_is_one_program_more(of, monkeypatch):
+    monkeypatch.setenv("AIRFLOW__CORE__EXECUTOR", "CeleryExecutor")
+    assert names(of()) == AIRFLOW | SPARK | OTHERS | {"airflow-worker"}
 
 
 def test_no_command_holds_a_secret(of):

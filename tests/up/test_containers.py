@@ -1,7 +1,8 @@
 """`nightshelf prepare`: what the containers of the servers find done."""
 
 import json
-from importlib.metadata import version
+import sqlite3
+from contextlib import closing
 
 import pytest
 
@@ -15,13 +16,12 @@ KEY = "the secret of a key, long enough to be no guess"
 
 @pytest.fixture
 def airflow(home, monkeypatch):
-    """Airflow's home, whose database is of this version already."""
+    """Airflow's home, with its database."""
     folder = home / "airflow"
     monkeypatch.setenv("AIRFLOW_HOME", str(folder))
     monkeypatch.setenv("AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE", str(folder / "passwords.json"))
     monkeypatch.setenv("NIGHTSHELF_AIRFLOW_PASSWORD", "a password")
-    folder.mkdir()
-    (folder / "migrated-to").write_text(version("apache-airflow-core"))
+    monkeypatch.setenv("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN", f"sqlite:///{folder}/airflow.db")
     return folder
 
 
@@ -32,8 +32,12 @@ def prepared(monkeypatch, secret):
     return keys.load(settings().keys_path)
 
 
-def test_airflow_knows_its_user(airflow, monkeypatch):
-    prepared(monkeypatch, KEY)
+def test_airflow_knows_its_user_and_a_database_that_is_new_gets_its_tables(airflow, monkeypatch):
+    for _ in range(2):  # the second time the home is known, and the database isn't
+        prepared(monkeypatch, KEY)
+        with closing(sqlite3.connect(airflow / "airflow.db")) as database:
+            assert database.execute("SELECT count(*) FROM dag_run").fetchone() == (0,)
+        (airflow / "airflow.db").unlink()
     assert json.loads((airflow / "passwords.json").read_text()) == {"admin": "a password"}
 
 
