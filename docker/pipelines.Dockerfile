@@ -25,7 +25,7 @@ RUN apt-get update \
  && rm -rf /var/lib/apt/lists/* \
  && useradd --uid 10001 --home-dir /data --create-home nightshelf \
  && install --directory --owner 10001 --group 10001 \
-      /data/.nightshelf /data/expectations /data/keys /data/lake /data/nights
+      /data/.nightshelf /data/artifacts /data/expectations /data/keys /data/lake /data/nights
 COPY --from=built /opt/venv /opt/venv
 COPY docker/healthy.py /usr/local/bin/healthy
 ENV PATH=/opt/venv/bin:$PATH \
