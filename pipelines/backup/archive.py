@@ -16,6 +16,7 @@ from serving.errors import NightshelfError
 
 SUMS = "SHA256SUMS"
 FOR_ITS_OWNER = 0o077
+PRIVATE = 0o600
 IN_MEMORY = 1 << 20  # bytes; more of a copy are in a file
 
 
@@ -30,7 +31,7 @@ class Writer:
         """Adds a file that can be read twice."""
         self.sums[name] = hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]
         info = tarfile.TarInfo(name)
-        info.size, info.mode = file.seek(0, os.SEEK_END), 0o600
+        info.size, info.mode = file.seek(0, os.SEEK_END), PRIVATE
         file.seek(0)
         self.tar.addfile(info, file)
 
@@ -95,7 +96,7 @@ def _extract(tar: tarfile.TarFile, member: tarfile.TarInfo, folder: Path) -> Non
     if not member.isfile() or not to.resolve().is_relative_to(folder.resolve()):
         raise tarfile.ExtractError("a name that isn't of a file below its folder")
     to.parent.mkdir(parents=True, exist_ok=True)
-    to.touch(mode=member.mode)
+    to.touch(mode=PRIVATE)  # the keys come back with it
     with to.open("wb") as file:
         shutil.copyfileobj(tar.extractfile(member), file)  # type: ignore[arg-type]
 

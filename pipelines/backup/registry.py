@@ -68,8 +68,8 @@ def save(archive: Writer) -> int:
     added = _save_artifacts(archive, found.artifacts)
     if versions and not any(path.endswith(f"/{MANIFEST}") for path in added):
         raise NightshelfError(
-            f"{found.artifacts} has none of the bundles that MLflow's database names:"
-            " MLFLOW_ARTIFACTS_DESTINATION has to say what its server was started with"
+            f"{found.artifacts} has none of the bundles that MLflow's database names: they were deleted, or"
+            " its server was started with another MLFLOW_ARTIFACTS_DESTINATION"
         )
     return len(added)
 

@@ -21,6 +21,7 @@ EXAMPLE = (DOCKER / ".env.example").read_text()
 VARIABLE = re.compile(r"\$\{(\w+)")
 OWN_PLACE = {"HOME", "HOST", "SERVING_PORT"}  # which the image of the service says itself
 OF_A_CLUSTER = {"AIRFLOW__DATABASE__SQL_ALCHEMY_CONN_ASYNC", "AIRFLOW__WORKERS__EXECUTION_API_RETRIES"}
+OF_THE_SHOP = {"./backups", "./shop"}  # made by whoever needs them
 OURS = re.compile(r"nightshelf/(\w+):(.+)")
 OTHERS = re.compile(r"docker\.io/library/\w+:\d+\.\d+[\w.-]*")
 
@@ -54,13 +55,16 @@ def test_it_is_valid_by_the_compose_specification():
 def test_what_it_builds_and_mounts_is_there(compose, services):
     places = [place.partition(":")[0] for one in services.values() for place in one.get("volumes", [])]
     assert {place for place in places if not place.startswith(".")} == set(compose["volumes"])
-    files = {place for place in places if place.startswith(".")} - {
-        "./shop",
-        "./backups",
-    }  # made by whoever needs them
+    files = {place for place in places if place.startswith(".")} - OF_THE_SHOP
     assert [file for file in files if not (DOCKER / file).exists()] == []
     builds = [one["build"] for one in services.values() if "build" in one]
     assert [one for one in builds if not (DOCKER / one["context"] / one["dockerfile"]).exists()] == []
+
+
+@pytest.mark.parametrize("name", [".gitignore", ".dockerignore"])
+def test_what_holds_data_of_the_shop_goes_nowhere(name):
+    ignored = {line.rstrip("/") for line in (PROJECT / name).read_text().splitlines()}
+    assert {f"docker/{place.removeprefix('./')}" for place in OF_THE_SHOP} <= ignored
 
 
 def test_versions_are_pinned(services):
