@@ -12,7 +12,7 @@ import numpy as np
 from benchmarks import synthetic
 from benchmarks.processes import measure
 from serving import answers
-from serving.bundle import Bundle, load, save
+from serving.bundle.format import Bundle, load, save
 from serving.cart import Cart, ranking_with
 from serving.foldin import fold_in
 from serving.questions import Listing

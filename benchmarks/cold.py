@@ -10,7 +10,7 @@ import numpy as np
 from pipelines.evaluate import cold
 from pipelines.evaluate.cold import Found
 from pipelines.split import Interactions
-from serving.bundle import Array, Bundle
+from serving.bundle.format import Array, Bundle
 
 SHARE, DRAWS = 0.1, 5
 ASKED = 5  # times as often as by chance

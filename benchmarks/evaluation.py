@@ -15,7 +15,7 @@ from pipelines.sweep import HalfLives
 from pipelines.train.als import Factors
 from pipelines.train.bundle import build
 from pipelines.train.rules import none
-from serving.bundle import Bundle, texts
+from serving.bundle.format import Bundle, texts
 from serving.recommender import LANES, scores
 
 RANK, SEED, BATCH = 64, 20, 1024

@@ -67,9 +67,9 @@ def _weights(bundle, truth) -> str:
 
 def _caps(bundle, truth) -> str:
     from pipelines import evaluate
-    from serving.bundle import texts
+    from serving.bundle.format import texts
+    from serving.bundle.highest import best
     from serving.rerank import capped
-    from serving.top import best
 
     words = [name.decode().partition(" ")[0] for name in bundle.name]
     band = np.searchsorted(np.nanquantile(bundle.price, np.arange(1, BANDS) / BANDS), bundle.price)
@@ -91,8 +91,8 @@ def _caps(bundle, truth) -> str:
 
 def _shown(bundle, truth) -> str:
     from pipelines import evaluate
+    from serving.bundle.highest import best
     from serving.rerank import POOL, penalised
-    from serving.top import best
 
     kept = []
 

@@ -16,7 +16,7 @@ from pipelines.train.als import AlsSettings
 from pipelines.train.bundle import learn
 from pipelines.train.ranker import RankerSettings
 from pipelines.train.rules import none
-from serving.bundle import Array, texts
+from serving.bundle.format import Array, texts
 
 MILLIONS = (1, 2, 4, 8)
 PER_CUSTOMER, PRODUCTS, DAYS, FAVOURITES = 20, 20_000, 365, 15

@@ -16,10 +16,10 @@ import httpx
 
 from benchmarks.processes import free_ports
 from benchmarks.synthetic import bundle
-from serving import bundle as bundles
-from serving.bundle import Bundle, texts
+from serving.bundle import format as bundle_format
+from serving.bundle.format import Bundle, texts
+from serving.bundle.trees import none
 from serving.identity import pseudonym
-from serving.trees import none
 
 SIZES = (5_000, 100_000, 1_000_000)
 CONNECTIONS, SECONDS, QUESTIONS = 8, 10, 2_000
@@ -101,7 +101,7 @@ def home(folder: Path, made: Bundle) -> Path:
     """A home whose service goes on with a bundle though its registry holds none."""
     kept = folder / ".nightshelf" / "bundles"
     kept.mkdir(parents=True)
-    bundles.save(made, kept / "1-0")
+    bundle_format.save(made, kept / "1-0")
     (kept / "served").write_text(json.dumps({"name": "1-0", "verdict": {}}))
     return folder
 

@@ -12,7 +12,7 @@ import psutil
 
 from benchmarks import synthetic
 from benchmarks.processes import measure
-from serving.bundle import Bundle, load, save
+from serving.bundle.format import Bundle, load, save
 from serving.changes import view
 
 PRODUCTS = 100_000

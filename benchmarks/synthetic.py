@@ -13,7 +13,7 @@ from pipelines.train.als import AlsSettings
 from pipelines.train.bundle import learn
 from pipelines.train.ranker import RankerSettings
 from pipelines.train.rules import none
-from serving.bundle import Array, Bundle, texts
+from serving.bundle.format import Array, Bundle, texts
 
 SEED, RANK, TREES = 7, 64, 130  # as many trees as the product's own sweep fits
 PRODUCTS_A_CUSTOMER, MOST_CUSTOMERS = 5, 40_000  # more would change no answer's cost, but learning's

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from serving.bundle import Array
+from serving.bundle.format import Array
 
 
 def distinct(numbers: Array) -> Array:

@@ -10,7 +10,7 @@ from pipelines.gate import CHALLENGER, UNWEIGHTED
 from pipelines.split import Interactions
 from pipelines.sweep import Business, Chosen, Metrics
 from pipelines.train.bundle import weights
-from serving.bundle import Array, Bundle
+from serving.bundle.format import Array, Bundle
 
 
 def differ(products: pa.Table) -> bool:

@@ -33,8 +33,8 @@ from pipelines.split import Interactions, date_of
 from pipelines.sweep import Candidate, Chosen
 from pipelines.train import rules
 from pipelines.train.bundle import factorised, learn, reopened
-from serving import bundle as bundles
-from serving.bundle import Array, Bundle
+from serving.bundle import format as bundle_format
+from serving.bundle.format import Array, Bundle
 from serving.errors import BundleError, NightshelfError
 from serving.overview import SHOPPERS
 from serving.recommender import BASELINES, learned
@@ -110,7 +110,7 @@ def register(night: Night) -> dict[str, Any]:
     shown = {SHOPPERS: shoppers.telling(judged, known, products, cut, _planted(night))}
     bundle = replace(bundle, manifest=bundle.manifest | shown)
     with tempfile.TemporaryDirectory() as beside:
-        folder = bundles.save(bundle, Path(beside) / BUNDLE.name)
+        folder = bundle_format.save(bundle, Path(beside) / BUNDLE.name)
         version = registry.register(folder, night.run_id, publish.tags(night, chosen, bundle))
     tracking.log(night.run_id, tags={VERSION: version})
     return {"version": version}

@@ -10,7 +10,7 @@ from pipelines.split import Interactions
 from pipelines.sweep import Chosen
 from pipelines.train import rules
 from pipelines.train.bundle import learn, reopened
-from serving.bundle import Array, Bundle
+from serving.bundle.format import Array, Bundle
 from serving.errors import NightshelfError
 from serving.recommender import BASELINES, Scorer, learned
 

@@ -19,7 +19,7 @@ from threadpoolctl import threadpool_limits
 from pipelines import columns as c
 from pipelines.settings import settings
 from serving import endpoints, people
-from serving.bundle import Array, load, positions
+from serving.bundle.format import Array, load, positions
 from serving.changes import Changes
 from serving.errors import NightshelfError
 from serving.live import Served

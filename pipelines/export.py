@@ -17,7 +17,7 @@ from pipelines.crowd import Goods, People
 from pipelines.extract import raw
 from pipelines.settings import customer_key, settings
 from serving import people
-from serving.bundle import load, positions, texts
+from serving.bundle.format import load, positions, texts
 from serving.identity import normalise, pseudonym
 from serving.live import Served
 from serving.recommender import Lane

@@ -9,7 +9,7 @@ from rich.table import Table
 from pipelines import forgetting
 from pipelines.settings import customer_key, settings
 from serving import registry
-from serving.bundle import Bundle, load
+from serving.bundle.format import Bundle, load
 from serving.changes import State, laid_over
 from serving.errors import BundleError, NightshelfError, RegistryError
 from serving.identity import normalise, pseudonym

@@ -8,7 +8,7 @@ import pyarrow as pa
 from pipelines.ascending import placed
 from pipelines.evaluate import evaluate
 from pipelines.split import Interactions, day_number
-from serving.bundle import Array, Bundle
+from serving.bundle.format import Array, Bundle
 
 
 def judge(bundle: Bundle, known: Interactions, model: str) -> pa.Table:

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 from pipelines import columns as c
 from pipelines.evaluate import LANE, MODEL, NDCG
 from pipelines.sweep import Evaluation
-from serving.bundle import Array
+from serving.bundle.format import Array
 from serving.recommender import LANES
 
 SEED = 11

@@ -12,7 +12,7 @@ from pipelines.split import Interactions
 from pipelines.tracking import client, tag
 from pipelines.train.bundle import learn
 from pipelines.train.rules import arrays
-from serving.bundle import Bundle
+from serving.bundle.format import Bundle
 from serving.changes import FORGOTTEN_UNTIL
 from serving.errors import NightshelfError
 from serving.settings import PROJECT

@@ -17,7 +17,7 @@ from pipelines.evaluate import NDCG, flat_name
 from pipelines.settings import settings
 from pipelines.sweep import Chosen
 from pipelines.tracking import client
-from serving.bundle import Bundle
+from serving.bundle.format import Bundle
 from serving.errors import NightshelfError
 from serving.recommender import LANES
 from serving.registry import ABSENT, ALIAS, opened_version

@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 import scipy.sparse as sp
 
 from pipelines import columns as c
-from serving.bundle import Array
+from serving.bundle.format import Array
 
 DRAWS = 1000  # the draw itself and 999 random ones
 BATCH = 50  # draws at a time: 100,000 customers and 50,000 products then take under 100 MB

@@ -9,7 +9,7 @@ from rich.table import Column, Table
 
 from pipelines.settings import customer_key, settings
 from serving import toml
-from serving.bundle import Bundle
+from serving.bundle.format import Bundle
 from serving.errors import NightshelfError
 from serving.identity import pseudonym
 from serving.recommender import AS_SCORED, Item, Ranking, rankings, trending

@@ -18,7 +18,7 @@ from rich.table import Table
 from pipelines import columns as c
 from pipelines import lake
 from pipelines.representative import Comparison, compare, distributions, verdict
-from serving.bundle import Array
+from serving.bundle.format import Array
 from serving.errors import NightshelfError
 
 

@@ -17,7 +17,7 @@ from pipelines import columns as c
 from pipelines import evaluate as evaluation
 from pipelines import gate
 from pipelines.split import Interactions, Windows, date_of
-from serving.bundle import Array
+from serving.bundle.format import Array
 from serving.overview import SHOPPERS
 from serving.recommender import BASELINES
 

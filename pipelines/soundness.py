@@ -12,9 +12,9 @@ from pipelines.gate import MAIN, Condition
 from pipelines.paired import difference
 from pipelines.split import Interactions
 from pipelines.sweep import SweepFile, Thresholds
-from serving.bundle import Array, Bundle
+from serving.bundle.format import Array, Bundle
+from serving.bundle.highest import best
 from serving.recommender import LANES, Lane, recommend, scores
-from serving.top import best
 
 ASKED = 50
 COMPARED = 500  # customers whose answers are held against the champion's

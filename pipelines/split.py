@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 import scipy.sparse as sp
 
 from pipelines import columns as c
-from serving.bundle import Array, texts
+from serving.bundle.format import Array, texts
 from serving.errors import NightshelfError
 
 SHARE_OF_HISTORY = 5  # a window takes at most a fifth of the days, so that training keeps three

@@ -16,7 +16,7 @@ from pipelines.gate import Condition
 from pipelines.night import Night
 from pipelines.registry import Champion
 from pipelines.split import day_number
-from serving.bundle import Bundle
+from serving.bundle.format import Bundle
 from serving.errors import BundleError, NightshelfError
 
 DECISION = "decision"

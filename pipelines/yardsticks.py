@@ -4,7 +4,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from pipelines.train.als import AlsSettings
-from serving.bundle import Array, Bundle
+from serving.bundle.format import Array, Bundle
 from serving.recommender import Scorer
 
 LATELY, PLAIN, EASE = "popularity-28d", "als-plain", "ease"

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from serving.bundle import Array, Bundle
+from serving.bundle.format import Array, Bundle
 from serving.live import Served
 from serving.questions import Listing
 from serving.recommender import Item

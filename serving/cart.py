@@ -9,7 +9,8 @@ from functools import partial
 
 import numpy as np
 
-from serving.bundle import BEHIND, Array, Bundle
+from serving.bundle.format import BEHIND, Array, Bundle
+from serving.bundle.highest import TINY, best
 from serving.cut import cut
 from serving.foldin import fold_in
 from serving.reasons import tastes
@@ -17,7 +18,6 @@ from serving.recommender import AS_SCORED, Item, Lane, Ranking, explained, ranki
 from serving.rerank import POOL, Variety
 from serving.rules import rule, surest
 from serving.shortlist import Shortlist, shortlists, trend
-from serving.top import TINY, best
 
 VIEWED = 0.5  # what a look at a product counts as, of an order
 

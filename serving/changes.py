@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from serving.bundle import PREPARED, Array, Bundle, positions
+from serving.bundle.format import PREPARED, Array, Bundle, positions
 from serving.errors import StoreError
 from serving.settings import ServingSettings
 from serving.store import News, Store

@@ -4,10 +4,10 @@ from collections.abc import Callable
 
 import numpy as np
 
-from serving.bundle import Bundle
+from serving.bundle.format import Bundle
+from serving.bundle.highest import best
 from serving.rerank import POOL, Variety, capped, early, penalised, weighed
 from serving.shortlist import Shortlist
-from serving.top import best
 
 Listing = Callable[[int], Shortlist]  # the products that score highest, so many of them at least
 

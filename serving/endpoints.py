@@ -7,7 +7,7 @@ from typing import Annotated
 
 from serving import answers, people, shapes
 from serving.answers import Json
-from serving.bundle import Bundle
+from serving.bundle.format import Bundle
 from serving.cart import Cart, ranking_with
 from serving.live import Served
 from serving.overview import SHOPPERS

@@ -5,9 +5,9 @@ from functools import cached_property
 
 import numpy as np
 
-from serving.bundle import Array, Bundle
+from serving.bundle.format import Array, Bundle
+from serving.bundle.traits import PURCHASE, UNKNOWN
 from serving.history import purchases
-from serving.traits import PURCHASE, UNKNOWN
 
 DECAYED = PURCHASE.index("orders_90d")
 BY_PURCHASE, BY_TASTE, BY_BUYERS, BY_BASKETS = 200, 100, 100, 50  # candidates of each kind

@@ -6,7 +6,7 @@ x = (Y'Y + Y'(C - I)Y + penalty I)^-1 Y'C p, with Y'Y made once for a bundle.
 
 import numpy as np
 
-from serving.bundle import Array, Bundle
+from serving.bundle.format import Array, Bundle
 
 LEAST_PENALTY = 1e-9  # keeps the equation solvable where a shop has fewer products than factors
 

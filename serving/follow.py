@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from serving import metrics, registry
-from serving.bundle import Bundle, load
+from serving.bundle.format import Bundle, load
 from serving.changes import view
 from serving.errors import BundleError, NightshelfError
 from serving.live import Live, Served

@@ -6,8 +6,8 @@ since: as if that were one visit, on the bundle's last day.
 
 import numpy as np
 
-from serving.bundle import Array, Bundle
-from serving.traits import CUSTOMER, PURCHASE, UNKNOWN
+from serving.bundle.format import Array, Bundle
+from serving.bundle.traits import CUSTOMER, PURCHASE, UNKNOWN
 
 DECAYED = ("orders_7d", "orders_30d", "orders_90d", "orders_365d")
 VISITS = ("visits", "visits_30d", "visits_90d")

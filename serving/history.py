@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from serving.bundle import Array, Bundle, entries
+from serving.bundle.format import Array, Bundle, entries
 
 
 def purchases(bundle: Bundle, customers: Array) -> tuple[Array, Array]:

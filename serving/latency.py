@@ -10,7 +10,7 @@ import numpy as np
 from prometheus_client import CollectorRegistry, Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 
-from serving.bundle import Array
+from serving.bundle.format import Array
 from serving.metrics import MILLISECONDS, REQUESTS
 
 LATELY = 60.0  # seconds

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from serving.bundle import Bundle
+from serving.bundle.format import Bundle
 from serving.changes import Changes
 from serving.questions import Problem
 from serving.shop import Shop

@@ -6,8 +6,8 @@ import numpy as np
 
 from serving import answers, shapes
 from serving.answers import Json
-from serving.bundle import Bundle
-from serving.filed import NOTHING
+from serving.bundle.format import Bundle
+from serving.bundle.labels import NOTHING
 from serving.identity import HIDDEN
 from serving.latency import Latency
 from serving.live import Served

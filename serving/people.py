@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from serving import habits
-from serving.bundle import Array, Bundle, positions
+from serving.bundle.format import Array, Bundle, positions
 from serving.changes import view
 from serving.foldin import fold_in
 from serving.live import Served

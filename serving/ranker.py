@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from serving.bundle import Array, Bundle
+from serving.bundle.format import Array, Bundle
 from serving.features import Around, candidates, features
 
 BEHIND = 1.0  # what lies between the last candidate and the first of the rest

@@ -5,7 +5,7 @@ from typing import Literal
 
 import numpy as np
 
-from serving.bundle import Array, Bundle
+from serving.bundle.format import Array, Bundle
 from serving.foldin import system
 
 Kind = Literal["repurchase", "taste", "alike", "bought-together", "trending"]

@@ -7,7 +7,8 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from serving.bundle import Array, Bundle
+from serving.bundle.format import Array, Bundle
+from serving.bundle.highest import Standing, best
 from serving.cut import cut, reweighed
 from serving.history import bought_mask, purchases
 from serving.ranker import ranker
@@ -16,7 +17,6 @@ from serving.rerank import POOL, Variety, weighed
 from serving.rules import Rule
 from serving.shortlist import Shortlist, Source, shortlists, standing
 from serving.shortlist import trend as trend_list
-from serving.top import Standing, best
 
 Lane = Literal["for-you", "buy-again", "discover"]
 Component = Literal["popularity", "trend", "repurchase", "als", "ranker"]

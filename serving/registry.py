@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from serving.bundle import Bundle, load
+from serving.bundle.format import Bundle, load
 from serving.errors import RegistryError
 from serving.settings import ServingSettings
 

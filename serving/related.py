@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from serving.bundle import FEW_BUYERS, Array, Bundle
+from serving.bundle.format import FEW_BUYERS, Array, Bundle
+from serving.bundle.highest import best
 from serving.reasons import ALIKE, Kind
 from serving.recommender import Item
 from serving.rules import complements, together
-from serving.top import best
 
 
 def similar(bundle: Bundle, product: int, n: int, allowed: Array | None = None) -> list[Item]:

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from serving.bundle import Array
-from serving.filed import NOTHING
+from serving.bundle.format import Array
+from serving.bundle.labels import NOTHING
 
 POOL = 200  # products that change places: as many as may be answered and may have been shown before
 SHOWN = 0.5  # what is left of the gain of a product that was shown: from the first place to about the third

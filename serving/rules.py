@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from serving.bundle import Array, Bundle, entries
+from serving.bundle.format import Array, Bundle, entries
 
 
 @dataclass(frozen=True)

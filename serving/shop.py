@@ -13,7 +13,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from serving import toml
-from serving.bundle import Array, Bundle
+from serving.bundle.format import Array, Bundle
 from serving.errors import NightshelfError
 from serving.recommender import Item, Ranking
 from serving.rerank import POOL

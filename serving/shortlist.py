@@ -9,9 +9,9 @@ from functools import partial
 
 import numpy as np
 
-from serving.bundle import Array, Bundle
+from serving.bundle.format import Array, Bundle
+from serving.bundle.highest import Standing
 from serving.ranker import behind, ranked_each
-from serving.top import Standing
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from documented import Documented
 from homes import fresh_home, served
 
 from serving.api import create_app
-from serving.bundle import Bundle
+from serving.bundle.format import Bundle
 from serving.live import Live, Served
 from serving.settings import ServingSettings
 

@@ -14,8 +14,8 @@ from pipelines.sweep import Business, Chosen, HalfLives, load
 from pipelines.train.als import AlsSettings
 from pipelines.train.bundle import learn, weights
 from pipelines.train.rules import none
+from serving.bundle.highest import best
 from serving.recommender import LANES, scores
-from serving.top import best
 
 CUT, LAST = 40, 50
 CHOSEN = Chosen(

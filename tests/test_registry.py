@@ -10,7 +10,7 @@ from pipelines.sweep import Chosen, HalfLives
 from pipelines.train.als import AlsSettings
 from pipelines.train.bundle import learn
 from pipelines.train.rules import none
-from serving import bundle as bundles
+from serving.bundle import format as bundle_format
 from serving.errors import NightshelfError
 from serving.recommender import LANES
 
@@ -28,7 +28,7 @@ def register(home, tmp_path):
     known = random_shop(1)
     products = catalogue([one.decode() for one in known.products])
     bundle = learn(known, products, CHOSEN, none(products.num_rows), "implicit")
-    folder = bundles.save(bundle, tmp_path / "bundle")
+    folder = bundle_format.save(bundle, tmp_path / "bundle")
 
     def registered(**tags):
         run = tracking.begin("a night", {})

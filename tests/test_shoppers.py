@@ -7,7 +7,7 @@ from pipelines import columns as c
 from pipelines import gate, shoppers
 from pipelines.evaluate import GROUP, LANE, MODEL, TOP, UNKNOWN
 from pipelines.split import Interactions, Windows, date_of
-from serving.bundle import texts
+from serving.bundle.format import texts
 
 CUT = Windows(train=88, validation=100, test=112)
 PRODUCTS = pa.table(

@@ -15,7 +15,7 @@ from pipelines import place
 from pipelines.backup import databases
 from pipelines.backup.archive import Writer
 from pipelines.settings import settings
-from serving.bundle import MANIFEST
+from serving.bundle.format import MANIFEST
 from serving.errors import NightshelfError
 
 DATABASE, ARTIFACTS = "registry.db", "artifacts"

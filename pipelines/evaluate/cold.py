@@ -10,9 +10,9 @@ import numpy as np
 
 from pipelines.ascending import placed
 from pipelines.split import Interactions
-from serving.bundle import Array, Bundle
+from serving.bundle.format import Array, Bundle
+from serving.bundle.highest import best
 from serving.recommender import scores
-from serving.top import best
 
 K = 10
 

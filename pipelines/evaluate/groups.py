@@ -4,7 +4,7 @@ import numpy as np
 
 from pipelines.ascending import distinct
 from pipelines.split import Interactions
-from serving.bundle import Array
+from serving.bundle.format import Array
 
 NEW, OCCASIONAL, LOYAL = "new", "occasional", "loyal"
 UNKNOWN = "unknown"  # bought in the window and was not known at the cut

@@ -15,7 +15,7 @@ from pipelines.evaluate.names import CATALOGUE, GROUP, LANE, MODEL, PER_CUSTOMER
 from pipelines.evaluate.ranking import NOBODY, Ranking, rank, rank_metrics, rmse
 from pipelines.evaluate.traits import trait_metrics, traits
 from pipelines.split import Interactions
-from serving.bundle import Array, Bundle
+from serving.bundle.format import Array, Bundle
 from serving.recommender import LANES, Lane, Scorer, in_lane, scores_by, trend_scores
 
 CELLS = 2**22  # scores at once; a cell takes some 30 bytes

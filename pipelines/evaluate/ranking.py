@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from pipelines.evaluate.names import MAP, MPR, MRR, NDCG, PRECISION, RECALL
-from serving.bundle import Array
-from serving.top import best
+from serving.bundle.format import Array
+from serving.bundle.highest import best
 
 K = 10
 BLOCKS = 64 * K  # of products, of which few reach into the first K

@@ -15,8 +15,8 @@ from pipelines.evaluate.names import (
     WEIGHT,
 )
 from pipelines.evaluate.ranking import NOBODY, Ranking, gain_and_recall
-from serving.bundle import Array, Bundle
-from serving.filed import NOTHING
+from serving.bundle.format import Array, Bundle
+from serving.bundle.labels import NOTHING
 
 HEAD_SHARE = 1 / 3
 

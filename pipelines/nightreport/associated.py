@@ -11,7 +11,7 @@ from pipelines import challenge, lake, pinned
 from pipelines import columns as c
 from pipelines.nightreport.figures import Figure, count, many
 from pipelines.nightreport.records import Record
-from serving.bundle import Bundle
+from serving.bundle.format import Bundle
 from serving.errors import NightshelfError
 
 MOST = 8

@@ -19,7 +19,7 @@ from threadpoolctl import threadpool_limits
 
 from pipelines.settings import Solver
 from pipelines.spark import session
-from serving.bundle import Array
+from serving.bundle.format import Array
 
 SEED = 20260
 BYTES_PER_VALUE = 40  # both orientations of the matrix, with room for copies

@@ -15,8 +15,8 @@ from pipelines.sweep import Candidate, Chosen, HalfLives
 from pipelines.train import als, content, groups, newcomers, ranker, repurchase, trend
 from pipelines.train.ranker import RankerSettings
 from pipelines.train.rules import Rules, none
-from serving import trees
-from serving.bundle import Array, Bundle, load, save, texts
+from serving.bundle import trees
+from serving.bundle.format import Array, Bundle, load, save, texts
 
 
 def learn(

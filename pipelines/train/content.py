@@ -9,7 +9,7 @@ from sklearn.preprocessing import normalize
 from sklearn.utils.extmath import randomized_svd
 
 from pipelines import columns as c
-from serving.bundle import Array
+from serving.bundle.format import Array
 
 DIMENSION = 192
 HASHES = 2**16  # hashed, so that any alphabet and any number of words take the same memory

@@ -9,8 +9,8 @@ from pipelines import columns as c
 from pipelines.ascending import placed
 from pipelines.split import Interactions
 from pipelines.train.trend import buyers
-from serving.bundle import Array, texts
-from serving.top import best
+from serving.bundle.format import Array, texts
+from serving.bundle.highest import best
 
 MIN_CUSTOMERS = 20  # of fewer the list would tell what some few people bought; they stay in the overall trend
 MOST_GROUPS = 50

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines import columns as c
-from serving.bundle import Array
+from serving.bundle.format import Array
 
 TRIPLE = 3
 

@@ -8,7 +8,7 @@ from implicit.nearest_neighbours import ItemItemRecommender
 from threadpoolctl import threadpool_limits
 
 from pipelines.split import Interactions
-from serving.bundle import Array
+from serving.bundle.format import Array
 
 COUNT = 50
 BUYER_HALF_LIFE, BASKET_HALF_LIFE = 180.0, 365.0

@@ -6,7 +6,7 @@ import numpy as np
 import scipy.sparse as sp
 from sklearn.neighbors import NearestNeighbors
 
-from serving.bundle import FEW_BUYERS, Array
+from serving.bundle.format import FEW_BUYERS, Array
 from serving.reasons import ALIKE
 
 NEIGHBOURS = 20

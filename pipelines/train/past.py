@@ -10,8 +10,8 @@ import numpy as np
 from pipelines.ascending import distinct
 from pipelines.split import Interactions
 from pipelines.train.repurchase import History, places
-from serving.bundle import Array
-from serving.traits import UNKNOWN
+from serving.bundle.format import Array
+from serving.bundle.traits import UNKNOWN
 
 YEAR = 364
 

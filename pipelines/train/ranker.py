@@ -11,10 +11,10 @@ from pipelines.split import SHARE_OF_HISTORY, Interactions
 from pipelines.train import neighbours
 from pipelines.train.repurchase import History
 from pipelines.train.traits import traits
-from serving import trees
-from serving.bundle import Array, Bundle
+from serving.bundle import trees
+from serving.bundle.format import Array, Bundle
+from serving.bundle.traits import NAMES
 from serving.features import Around, candidates, features
-from serving.traits import NAMES
 
 SEED = 28
 CELLS = 2**20  # of customers times products that are looked at at once

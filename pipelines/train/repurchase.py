@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pipelines.split import Interactions
-from serving.bundle import Array
+from serving.bundle.format import Array
 
 
 @dataclass(frozen=True)

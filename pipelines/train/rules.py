@@ -13,7 +13,7 @@ from pyspark.sql import functions as F
 from pipelines import columns as c
 from pipelines.train import together
 from pipelines.train.itemsets import TRIPLE, Itemsets, counted
-from serving.bundle import Array, position
+from serving.bundle.format import Array, position
 
 LARGEST_BASKET = 100
 NONE = -1  # in place of a second antecedent

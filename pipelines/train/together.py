@@ -16,7 +16,7 @@ import scipy.sparse as sp
 
 from pipelines import columns as c
 from pipelines.train.itemsets import Itemsets
-from serving.bundle import Array
+from serving.bundle.format import Array
 
 AT_ONCE = 10_000  # pairs whose customers are held in memory
 

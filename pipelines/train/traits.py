@@ -9,8 +9,8 @@ from pipelines.ascending import distinct
 from pipelines.split import Interactions
 from pipelines.train.past import YEAR, Past, Visits, look_back, mean_gap, most, visits_of
 from pipelines.train.repurchase import History
-from serving.bundle import Array
-from serving.traits import CUSTOMER, PRODUCT, PURCHASE, UNKNOWN
+from serving.bundle.format import Array
+from serving.bundle.traits import CUSTOMER, PRODUCT, PURCHASE, UNKNOWN
 
 QUARTER, MONTH = 90, 28
 SEASON_MARGIN = 14  # days around the same month a year ago in which a customer's purchase is of the season
@@ -22,7 +22,7 @@ LEADING = {"buyers_30d": 150, "season_expected": 100}  # candidates for everyone
 
 @dataclass(frozen=True)
 class Traits:
-    """The columns named in `serving.traits` that don't depend on who is asked for what."""
+    """The columns named in `serving.bundle.traits` that don't depend on who is asked for what."""
 
     purchases: Array  # (H, a) float32
     customers: Array  # (C, b) float32

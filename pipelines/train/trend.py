@@ -3,7 +3,7 @@
 import numpy as np
 
 from pipelines.split import Interactions
-from serving.bundle import Array
+from serving.bundle.format import Array
 
 RECENT_DAYS = (7, 28, 90)
 BOOST_HALF_LIFE = 30.0

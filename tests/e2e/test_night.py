@@ -19,7 +19,7 @@ from pipelines.nightreport.records import STEPS
 from pipelines.retrain import retrain
 from pipelines.rules_preview import preview
 from pipelines.settings import customer_key, settings
-from serving import bundle as bundles
+from serving.bundle import format as bundle_format
 from serving.errors import NightshelfError
 from serving.identity import normalise, pseudonym
 from serving.overview import SHOPPERS
@@ -52,7 +52,7 @@ def night(shop_url, spark, tmp_path_factory):
 @pytest.fixture(scope="module")
 def bundle(night, tmp_path_factory):
     """The bundle of the champion, as the service gets it."""
-    return bundles.load(download(champion(settings()), tmp_path_factory.mktemp("bundle")))
+    return bundle_format.load(download(champion(settings()), tmp_path_factory.mktemp("bundle")))
 
 
 @pytest.fixture(scope="module")

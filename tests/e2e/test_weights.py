@@ -18,8 +18,8 @@ from pipelines.demo.shop import Shop
 from pipelines.evaluate import NDCG, WEIGHT, summary
 from pipelines.retrain import console, retrain
 from pipelines.sweep import load
+from serving.bundle.highest import best
 from serving.recommender import LANES, scores
-from serving.top import best
 
 SHOP = Shop(start=dt.date(2026, 9, 1), customers=800, products=200, orders_per_day=250)
 DAYS = 40

@@ -24,7 +24,7 @@ from pipelines.backup.archive import SUMS
 from pipelines.backup.both_ways import back_up, restore
 from pipelines.settings import settings
 from serving import keys as keyring
-from serving.bundle import load
+from serving.bundle.format import load
 from serving.errors import NightshelfError
 from serving.registry import champion, download
 from serving.store import Event

@@ -10,7 +10,7 @@ import httpx
 import pytest
 from processes import BIN, environment, free_port, running, service, status, wait_for
 
-from serving.bundle import Bundle
+from serving.bundle.format import Bundle
 from serving.settings import PROJECT
 
 NEVER = {"pyspark", "apache-airflow", "great-expectations", "pandas", "pyarrow", "implicit", "mlflow"}

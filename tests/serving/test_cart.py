@@ -13,7 +13,7 @@ import pytest
 from clients import Client
 
 from serving.api import create_app
-from serving.bundle import Bundle, texts
+from serving.bundle.format import Bundle, texts
 from serving.cart import Cart, ranking_with
 from serving.live import Live, Served
 

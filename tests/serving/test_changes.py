@@ -13,7 +13,7 @@ from pydantic import SecretStr
 from stores import changes, shop
 
 from serving.api import create_app
-from serving.bundle import Bundle
+from serving.bundle.format import Bundle
 from serving.changes import CHANGEABLE, LOOK_SECONDS, Changes, laid_over, view
 from serving.errors import StoreError
 from serving.live import Live, Served

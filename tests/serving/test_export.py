@@ -30,7 +30,7 @@ from pipelines.extract import raw
 from pipelines.extract.staging import RAW_ORDERS
 from pipelines.settings import settings
 from serving.api import create_app
-from serving.bundle import Bundle, save, texts
+from serving.bundle.format import Bundle, save, texts
 from serving.changes import Changes
 from serving.errors import NightshelfError
 from serving.identity import normalise, pseudonym

@@ -7,10 +7,10 @@ import drawn
 import numpy as np
 import pytest
 
-from serving.bundle import Bundle
+from serving.bundle.format import Bundle
+from serving.bundle.traits import NAMES, PRODUCT, PURCHASE, UNKNOWN
 from serving.features import Around, Sums, candidates, features
 from serving.identity import pseudonym
-from serving.traits import NAMES, PRODUCT, PURCHASE, UNKNOWN
 
 
 @pytest.fixture

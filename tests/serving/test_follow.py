@@ -12,7 +12,7 @@ import bundles
 import numpy as np
 import pytest
 
-from serving.bundle import Bundle, save
+from serving.bundle.format import Bundle, save
 from serving.follow import KEPT, Follower
 from serving.live import Live
 from serving.settings import ServingSettings

@@ -8,7 +8,7 @@ from homes import fresh_home
 from stores import changes
 
 from pipelines import forget
-from serving.bundle import Bundle
+from serving.bundle.format import Bundle
 from serving.follow import Follower
 from serving.identity import pseudonym
 from serving.live import Live

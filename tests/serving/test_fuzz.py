@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from stores import changes
 
 from serving.api import create_app
-from serving.bundle import Bundle
+from serving.bundle.format import Bundle
 from serving.live import Live, Served
 from serving.pages import docs
 

@@ -12,7 +12,7 @@ import pytest
 import sqlalchemy as sa
 from processes import SERVE, Service, service
 
-from serving.bundle import Bundle
+from serving.bundle.format import Bundle
 from serving.identity import hidden
 from serving.settings import ServingSettings
 from serving.store import Store, events

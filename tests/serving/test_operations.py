@@ -22,7 +22,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from processes import SERVE, Service, environment, service, wait_for
 
 from serving import keys
-from serving.bundle import Bundle
+from serving.bundle.format import Bundle
 from serving.settings import ServingSettings
 
 CUSTOMER = "/v1/customers/+7(916)539-6205/recommendations"

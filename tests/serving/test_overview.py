@@ -9,7 +9,7 @@ from documented import Documented
 from shoppers import telling
 
 from serving.api import create_app
-from serving.bundle import Bundle, texts
+from serving.bundle.format import Bundle, texts
 from serving.live import Live, Served
 
 PSEUDONYM = telling().manifest["shoppers"]["shoppers"][0]["customer"]

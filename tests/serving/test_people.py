@@ -10,7 +10,7 @@ import pytest
 from clients import Client
 from stores import changes, shop
 
-from serving.bundle import Bundle
+from serving.bundle.format import Bundle
 from serving.changes import Changes, State
 from serving.foldin import fold_in
 from serving.identity import pseudonym

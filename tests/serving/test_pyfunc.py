@@ -8,7 +8,7 @@ import mlflow
 import pandas as pd
 import pytest
 
-from serving.bundle import Bundle
+from serving.bundle.format import Bundle
 from serving.errors import NightshelfError
 
 

@@ -5,7 +5,7 @@ import drawn
 import numpy as np
 import pytest
 
-from serving.bundle import Bundle
+from serving.bundle.format import Bundle
 from serving.identity import pseudonym
 from serving.reasons import kinds, losses, reasons
 

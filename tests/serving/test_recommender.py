@@ -6,7 +6,7 @@ import bundles
 import numpy as np
 import pytest
 
-from serving.bundle import Bundle
+from serving.bundle.format import Bundle
 from serving.identity import pseudonym
 from serving.recommender import (
     BASELINES,

@@ -17,7 +17,7 @@ from clusters import kill, parts, process_of, until
 from homes import in_soak
 
 from pipelines.settings import Settings
-from serving.bundle import Bundle
+from serving.bundle.format import Bundle
 from serving.identity import hidden
 from serving.settings import ServingSettings
 from serving.store import Store, events

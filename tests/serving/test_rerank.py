@@ -12,12 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from serving.api import create_app
-from serving.bundle import Array, Bundle
-from serving.filed import NOTHING
+from serving.bundle.format import Array, Bundle
+from serving.bundle.highest import best
+from serving.bundle.labels import NOTHING
 from serving.live import Live, Served
 from serving.recommender import LANES, Lane, recommend, scores
 from serving.rerank import POOL, Variety, capped, penalised, weighed
-from serving.top import best
 
 ANNA = "/v1/customers/+7(916)539-6205/recommendations"
 STRANGER = f"/v1/customers/{bundles.STRANGER}/recommendations"

@@ -12,7 +12,7 @@ from processes import BIN, service, wait_for
 
 from serving import keys
 from serving.api import ROUTES
-from serving.bundle import Bundle
+from serving.bundle.format import Bundle
 from serving.settings import ServingSettings
 
 PROGRAM = shutil.which("schemathesis", path=os.pathsep.join([str(BIN), os.environ["PATH"]]))

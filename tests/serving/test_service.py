@@ -11,7 +11,7 @@ import httpx
 import pytest
 from processes import SERVE, Service, environment, service, status, wait_for
 
-from serving.bundle import Bundle
+from serving.bundle.format import Bundle
 from serving.settings import ServingSettings
 
 CUSTOMERS = ["+7(916)539-6205", "79153706507", "%2B7%20%28905%29%20545-5709", "C-17-of-the-shop"]

@@ -12,7 +12,7 @@ from clients import Client
 
 from serving import recommender
 from serving.api import create_app
-from serving.bundle import Bundle
+from serving.bundle.format import Bundle
 from serving.live import Live, Served
 from serving.shop import Shop, ShopRules
 

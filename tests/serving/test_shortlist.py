@@ -4,11 +4,12 @@ import drawn
 import numpy as np
 import pytest
 
-from serving import features, top
-from serving.bundle import Array, Bundle
+from serving import features
+from serving.bundle import highest
+from serving.bundle.format import Array, Bundle
+from serving.bundle.highest import best
 from serving.recommender import LANES, Lane, Variety, recommend, scores, trend_scores, trending
 from serving.rerank import POOL, capped, penalised
-from serving.top import best
 
 COMPONENTS = ("popularity", "trend", "repurchase", "als", "ranker")
 
@@ -16,8 +17,8 @@ COMPONENTS = ("popularity", "trend", "repurchase", "als", "ranker")
 @pytest.fixture(autouse=True)
 def few_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """So that a few hundred products are as a hundred thousand: most are never looked at."""
-    monkeypatch.setattr(top, "BLOCK", 8)
-    monkeypatch.setattr(top, "HEAD", 20)
+    monkeypatch.setattr(highest, "BLOCK", 8)
+    monkeypatch.setattr(highest, "HEAD", 20)
     for name in ("BY_TASTE", "BY_BUYERS", "BY_BASKETS", "BY_PURCHASE"):
         monkeypatch.setattr(features, name, 9)
 

@@ -15,7 +15,7 @@ from homes import in_soak
 from processes import Service
 from test_killed_service import two_workers
 
-from serving.bundle import Bundle, save, texts
+from serving.bundle.format import Bundle, save, texts
 from serving.identity import pseudonym
 from serving.settings import ServingSettings
 

@@ -10,7 +10,7 @@ import httpx
 from processes import Service
 from test_killed_service import two_workers
 
-from serving.bundle import Bundle, save, texts
+from serving.bundle.format import Bundle, save, texts
 from serving.settings import ServingSettings
 
 MOVES, LIVE_WITHIN = 20, 5

@@ -8,7 +8,7 @@ from pathlib import Path
 from playwright.sync_api import Page
 from processes import Service, service, wait_for
 
-from serving.bundle import Bundle, save
+from serving.bundle.format import Bundle, save
 
 VERDICT = {"verdict": "PROMOTED", "reasons": ["for-you: no worse than the champion"]}
 

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
-from serving import traits, trees
-from serving.bundle import Bundle, save, texts
+from serving.bundle import traits, trees
+from serving.bundle.format import Bundle, save, texts
 from serving.identity import pseudonym
 
 EXPERIMENT = "nightly"

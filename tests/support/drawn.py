@@ -6,8 +6,8 @@ import bundles
 import numpy as np
 import xgboost as xgb
 
-from serving import traits, trees
-from serving.bundle import Array, Bundle, texts
+from serving.bundle import traits, trees
+from serving.bundle.format import Array, Bundle, texts
 
 RANK, NEIGHBOURS, DAYS = 4, 6, (7, 28)
 LANES = {"for-you": "ranker", "buy-again": "repurchase", "discover": "als"}

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import bundles
 
-from serving.bundle import Bundle
+from serving.bundle.format import Bundle
 from serving.identity import pseudonym
 
 PAST = {"units": 2.5, "last_day": "2026-10-20", "planted": ["Coffee (espresso beans)"]}

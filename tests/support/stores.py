@@ -8,7 +8,7 @@ from clients import Client
 from pydantic import SecretStr
 
 from serving.api import create_app
-from serving.bundle import Bundle
+from serving.bundle.format import Bundle
 from serving.changes import Changes
 from serving.live import Live, Served
 from serving.settings import ServingSettings

@@ -10,8 +10,8 @@ from pipelines.sweep import Chosen, HalfLives
 from pipelines.train.als import AlsSettings
 from pipelines.train.bundle import learn
 from pipelines.train.rules import none
+from serving.bundle.highest import best
 from serving.foldin import fold_in, scores
-from serving.top import best
 
 HALF_LIFE = 30.0
 CHOSEN = Chosen(

@@ -8,8 +8,8 @@ from pipelines.sweep import HalfLives
 from pipelines.train import als
 from pipelines.train.bundle import build
 from pipelines.train.rules import none
+from serving.bundle.traits import CUSTOMER, PURCHASE
 from serving.habits import after_a_visit
-from serving.traits import CUSTOMER, PURCHASE
 
 LAST = 400
 SHOP = [

@@ -9,7 +9,7 @@ from pipelines.train.als import AlsSettings
 from pipelines.train.bundle import learn
 from pipelines.train.ranker import RankerSettings
 from pipelines.train.rules import none
-from serving.bundle import ARRAYS
+from serving.bundle.format import ARRAYS
 
 CUT = 35  # of 50 days
 CHOSEN = Chosen(

@@ -8,7 +8,7 @@ from pyspark.sql import functions as F
 from pipelines import columns as c
 from pipelines.train import rules
 from pipelines.train.rules import RuleSettings
-from serving.bundle import texts
+from serving.bundle.format import texts
 
 ALL = RuleSettings(support_per_product=1e-9, min_count=1, min_confidence=0, sure=0.999)
 SCHEMA = f"{c.CUSTOMER} string, {c.PRODUCTS} array<string>"

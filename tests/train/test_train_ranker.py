@@ -16,8 +16,8 @@ from pipelines.train.als import AlsSettings
 from pipelines.train.bundle import learn, reopened
 from pipelines.train.ranker import RankerSettings
 from pipelines.train.rules import none
-from serving import trees
-from serving.bundle import load, save
+from serving.bundle import trees
+from serving.bundle.format import load, save
 from serving.errors import BundleError
 from serving.features import Around, candidates
 from serving.ranker import DOUBT

@@ -6,7 +6,7 @@ from shops import known
 
 from pipelines.train import neighbours, repurchase
 from pipelines.train.traits import traits
-from serving.traits import CUSTOMER, PRODUCT, PURCHASE
+from serving.bundle.traits import CUSTOMER, PRODUCT, PURCHASE
 
 LAST = 400
 A_YEAR_AGO = LAST - 364

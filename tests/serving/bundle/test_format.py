@@ -8,7 +8,7 @@ import bundles
 import numpy as np
 import pytest
 
-from serving.bundle import ARRAYS, MANIFEST, Bundle, load, position, save, texts
+from serving.bundle.format import ARRAYS, MANIFEST, Bundle, load, position, save, texts
 from serving.errors import BundleError
 
 

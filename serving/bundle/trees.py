@@ -7,8 +7,8 @@ import numpy.typing as npt
 from xgboost import Booster
 from xgboost.core import XGBoostError
 
+from serving.bundle.traits import NAMES
 from serving.errors import BundleError
-from serving.traits import NAMES
 
 Bytes = npt.NDArray[Any]
 

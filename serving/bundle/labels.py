@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from serving.top import Array
+from serving.bundle.highest import Array
 
 NOTHING = -1
 

@@ -18,11 +18,11 @@ import numpy as np
 import numpy.typing as npt
 from xgboost import Booster
 
+from serving.bundle.highest import Products, Standing
+from serving.bundle.labels import Filed
+from serving.bundle.traits import PRODUCT
+from serving.bundle.trees import opened
 from serving.errors import BundleError
-from serving.filed import Filed
-from serving.top import Products, Standing
-from serving.traits import PRODUCT
-from serving.trees import opened
 
 FORMAT = 2
 MANIFEST = "manifest.json"

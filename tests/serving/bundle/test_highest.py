@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from serving import top
-from serving.top import Products, Standing, best
+from serving.bundle import highest
+from serving.bundle.highest import Products, Standing, best
 
 
 def test_best_breaks_ties_by_place_and_never_answers_minus_infinity() -> None:
@@ -26,8 +26,8 @@ def test_best_is_what_sorting_says(seed: int) -> None:
 @pytest.fixture
 def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     """So that a few hundred products are looked at in several steps."""
-    monkeypatch.setattr(top, "BLOCK", 8)
-    monkeypatch.setattr(top, "HEAD", 20)
+    monkeypatch.setattr(highest, "BLOCK", 8)
+    monkeypatch.setattr(highest, "HEAD", 20)
 
 
 @pytest.mark.usefixtures("small_blocks")

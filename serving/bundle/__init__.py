@@ -1,0 +1,1 @@
+"""The bundle: everything that answers a request, as one directory of plain arrays."""
