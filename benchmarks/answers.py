@@ -13,10 +13,10 @@ from benchmarks import synthetic
 from benchmarks.processes import measure
 from serving import answers
 from serving.bundle.format import Bundle, load, save
-from serving.cart import Cart, ranking_with
-from serving.foldin import fold_in
 from serving.questions import Listing
-from serving.recommender import Lane, rankings
+from serving.recommend.cart import Cart, ranking_with
+from serving.recommend.fold_in import fold_in
+from serving.recommend.recommender import Lane, rankings
 
 SIZES = (5_000, 100_000, 1_000_000)
 ASKED, CART = 300, 40

@@ -16,7 +16,7 @@ from pipelines.train.als import Factors
 from pipelines.train.bundle import build
 from pipelines.train.rules import none
 from serving.bundle.format import Bundle, texts
-from serving.recommender import LANES, scores
+from serving.recommend.recommender import LANES, scores
 
 RANK, SEED, BATCH = 64, 20, 1024
 PURCHASES, DAYS, HORIZON = 20, 100, 28

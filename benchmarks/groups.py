@@ -57,7 +57,7 @@ def _window(known, products, orders, cut) -> pd.DataFrame:  # type: ignore[no-un
     from pipelines.train.als import nothing
     from pipelines.train.bundle import build
     from pipelines.train.rules import none
-    from serving.shortlist import of_group
+    from serving.recommend.shortlist import of_group
 
     before, truth = known.until(cut), known.bought(cut, cut + HORIZON)
     past = orders[orders[c.DAY] <= cut].drop_duplicates(c.CUSTOMER, keep="last")

@@ -69,7 +69,7 @@ def _caps(bundle, truth) -> str:
     from pipelines import evaluate
     from serving.bundle.format import texts
     from serving.bundle.highest import best
-    from serving.rerank import capped
+    from serving.recommend.rerank import capped
 
     words = [name.decode().partition(" ")[0] for name in bundle.name]
     band = np.searchsorted(np.nanquantile(bundle.price, np.arange(1, BANDS) / BANDS), bundle.price)
@@ -92,7 +92,7 @@ def _caps(bundle, truth) -> str:
 def _shown(bundle, truth) -> str:
     from pipelines import evaluate
     from serving.bundle.highest import best
-    from serving.rerank import POOL, penalised
+    from serving.recommend.rerank import POOL, penalised
 
     kept = []
 
@@ -116,7 +116,7 @@ def _measured(bundle, truth, change: Callable):
     """What is measured by lane where every customer's scores are changed, and the time that takes for one."""
     from pipelines import evaluate
     from pipelines.evaluate import judge
-    from serving.recommender import in_lane
+    from serving.recommend.recommender import in_lane
 
     seconds, asked = 0.0, 0
 

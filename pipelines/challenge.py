@@ -37,7 +37,7 @@ from serving.bundle import format as bundle_format
 from serving.bundle.format import Array, Bundle
 from serving.errors import BundleError, NightshelfError
 from serving.overview import SHOPPERS
-from serving.recommender import BASELINES, learned
+from serving.recommend.recommender import BASELINES, learned
 from serving.registry import BUNDLE
 
 CHOSEN, VERSION, SETTINGS = "chosen", "version", "settings"

@@ -12,7 +12,7 @@ from pipelines.settings import Solver, SourceName, Split, settings, write_env
 from serving import keys
 from serving.errors import NightshelfError
 from serving.parameters import MOST
-from serving.recommender import LANES
+from serving.recommend.recommender import LANES
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
 quarantine = typer.Typer(no_args_is_help=True, help="Order lines that were set aside, and the way back.")

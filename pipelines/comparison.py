@@ -12,7 +12,7 @@ from pipelines.train import rules
 from pipelines.train.bundle import learn, reopened
 from serving.bundle.format import Array, Bundle
 from serving.errors import NightshelfError
-from serving.recommender import BASELINES, Scorer, learned
+from serving.recommend.recommender import BASELINES, Scorer, learned
 
 HELD_OUT = 0.2  # share of the purchases of a random split
 SEED = 3

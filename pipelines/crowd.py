@@ -24,8 +24,8 @@ from serving.changes import Changes
 from serving.errors import NightshelfError
 from serving.live import Served
 from serving.questions import Listing, Personal
-from serving.reasons import kinds
-from serving.recommender import Item, Lane
+from serving.recommend.reasons import kinds
+from serving.recommend.recommender import Item, Lane
 from serving.shop import Shop
 
 AHEAD = 2  # batches of each process that wait to be written, at most

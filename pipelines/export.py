@@ -20,7 +20,7 @@ from serving import people
 from serving.bundle.format import load, positions, texts
 from serving.identity import normalise, pseudonym
 from serving.live import Served
-from serving.recommender import Lane
+from serving.recommend.recommender import Lane
 from serving.registry import champion, download
 
 BATCH = 512  # customers or products that are answered at once

@@ -10,7 +10,7 @@ from pipelines import paired
 from pipelines.evaluate import NDCG
 from pipelines.paired import Difference
 from pipelines.sweep import Chosen, SweepFile
-from serving.recommender import BASELINES, LANES
+from serving.recommend.recommender import BASELINES, LANES
 
 SWEEP, CHALLENGER, CHAMPION = "sweep", "challenger", "champion"
 UNWEIGHTED = "unweighted"  # what serves, but for the weight of products

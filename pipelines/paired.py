@@ -11,7 +11,7 @@ from pipelines import columns as c
 from pipelines.evaluate import LANE, MODEL, NDCG
 from pipelines.sweep import Evaluation
 from serving.bundle.format import Array
-from serving.recommender import LANES
+from serving.recommend.recommender import LANES
 
 SEED = 11
 

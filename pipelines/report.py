@@ -15,7 +15,7 @@ from rich.text import Text
 from pipelines import evaluate, gate, lake, pinned, promotion, registry, yardsticks
 from pipelines.night import Night
 from pipelines.settings import settings
-from serving.recommender import BASELINES, LANES, LEARNED
+from serving.recommend.recommender import BASELINES, LANES, LEARNED
 from serving.registry import ALIAS
 
 HEADINGS = {

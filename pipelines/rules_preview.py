@@ -12,7 +12,7 @@ from serving import toml
 from serving.bundle.format import Bundle
 from serving.errors import NightshelfError
 from serving.identity import pseudonym
-from serving.recommender import AS_SCORED, Item, Ranking, rankings, trending
+from serving.recommend.recommender import AS_SCORED, Item, Ranking, rankings, trending
 from serving.registry import opened
 from serving.shop import Placing, ShopRules
 

@@ -14,7 +14,7 @@ from pipelines.split import Interactions
 from pipelines.sweep import SweepFile, Thresholds
 from serving.bundle.format import Array, Bundle
 from serving.bundle.highest import best
-from serving.recommender import LANES, Lane, recommend, scores
+from serving.recommend.recommender import LANES, Lane, recommend, scores
 
 ASKED = 50
 COMPARED = 500  # customers whose answers are held against the champion's

@@ -14,7 +14,7 @@ from pipelines.train.ranker import RankerSettings
 from pipelines.train.rules import RuleSettings
 from serving import toml
 from serving.errors import NightshelfError
-from serving.recommender import BASELINES, LANES
+from serving.recommend.recommender import BASELINES, LANES
 
 FILE = Path(__file__).with_name("sweep.toml")
 SEED = 7

@@ -5,7 +5,7 @@ import scipy.sparse as sp
 
 from pipelines.train.als import AlsSettings
 from serving.bundle.format import Array, Bundle
-from serving.recommender import Scorer
+from serving.recommend.recommender import Scorer
 
 LATELY, PLAIN, EASE = "popularity-28d", "als-plain", "ease"
 WINDOW = 28  # days

@@ -8,8 +8,8 @@ import numpy as np
 from serving.bundle.format import Array, Bundle
 from serving.live import Served
 from serving.questions import Listing
-from serving.recommender import Item
-from serving.rules import Rule
+from serving.recommend.association_rules import Rule
+from serving.recommend.recommender import Item
 
 Json = dict[str, Any]
 

@@ -8,7 +8,6 @@ from typing import Annotated
 from serving import answers, people, shapes
 from serving.answers import Json
 from serving.bundle.format import Bundle
-from serving.cart import Cart, ranking_with
 from serving.live import Served
 from serving.overview import SHOPPERS
 from serving.questions import (
@@ -27,11 +26,12 @@ from serving.questions import (
     Related,
     WithCart,
 )
-from serving.reasons import Tell, reasons
-from serving.recommender import Item, Ranking, rankings, trending
-from serving.related import goes_with, similar
-from serving.rerank import Variety
-from serving.rules import starting_from
+from serving.recommend.association_rules import starting_from
+from serving.recommend.cart import Cart, ranking_with
+from serving.recommend.reasons import Tell, reasons
+from serving.recommend.recommender import Item, Ranking, rankings, trending
+from serving.recommend.related import goes_with, similar
+from serving.recommend.rerank import Variety
 
 OLDER_USER_ITEMS = 3
 OLDER_RECO_ITEMS = 5

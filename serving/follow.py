@@ -18,8 +18,8 @@ from serving.bundle.format import Bundle, load
 from serving.changes import view
 from serving.errors import BundleError, NightshelfError
 from serving.live import Live, Served
-from serving.recommender import LANES, recommend
-from serving.related import similar
+from serving.recommend.recommender import LANES, recommend
+from serving.recommend.related import similar
 from serving.settings import ServingSettings
 from serving.shop import Shop
 

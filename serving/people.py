@@ -10,12 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from serving import habits
 from serving.bundle.format import Array, Bundle, positions
 from serving.changes import view
-from serving.foldin import fold_in
 from serving.live import Served
-from serving.recommender import LANES
+from serving.recommend import habits
+from serving.recommend.fold_in import fold_in
+from serving.recommend.recommender import LANES
 from serving.store import DAY
 
 ONLY = 0  # the row of the one customer of a view

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict
 from serving.bundle.format import load
 from serving.errors import NightshelfError
 from serving.identity import pseudonym
-from serving.recommender import LANES, Lane, recommend
+from serving.recommend.recommender import LANES, Lane, recommend
 from serving.settings import ServingSettings, read
 
 

@@ -31,7 +31,7 @@ from serving.parameters import (
     Quantity,
     Some,
 )
-from serving.recommender import Lane
+from serving.recommend.recommender import Lane
 from serving.store import Kind
 
 MOST_CUSTOMERS = 1000

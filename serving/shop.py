@@ -15,8 +15,8 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from serving import toml
 from serving.bundle.format import Array, Bundle
 from serving.errors import NightshelfError
-from serving.recommender import Item, Ranking
-from serving.rerank import POOL
+from serving.recommend.recommender import Item, Ranking
+from serving.recommend.rerank import POOL
 
 DAYS_KEPT = 8  # days that are kept worked out: today, and those that are looked ahead to
 

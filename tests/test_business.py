@@ -15,7 +15,7 @@ from pipelines.train.als import AlsSettings
 from pipelines.train.bundle import learn, weights
 from pipelines.train.rules import none
 from serving.bundle.highest import best
-from serving.recommender import LANES, scores
+from serving.recommend.recommender import LANES, scores
 
 CUT, LAST = 40, 50
 CHOSEN = Chosen(

@@ -21,7 +21,7 @@ from pipelines.paired import difference
 from pipelines.sweep import Chosen, HalfLives, load
 from pipelines.train.als import AlsSettings
 from pipelines.train.ranker import RankerSettings
-from serving.recommender import LANES
+from serving.recommend.recommender import LANES
 
 CUSTOMERS = 500
 CHOSEN, OTHER = (

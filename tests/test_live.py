@@ -8,7 +8,7 @@ from pipelines.sweep import Chosen, HalfLives
 from pipelines.train.als import AlsSettings
 from pipelines.train.bundle import learn
 from pipelines.train.rules import none
-from serving.recommender import LANES
+from serving.recommend.recommender import LANES
 
 CHOSEN = Chosen(
     als=AlsSettings(rank=2, iterations=1),

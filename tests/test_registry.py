@@ -12,7 +12,7 @@ from pipelines.train.bundle import learn
 from pipelines.train.rules import none
 from serving.bundle import format as bundle_format
 from serving.errors import NightshelfError
-from serving.recommender import LANES
+from serving.recommend.recommender import LANES
 
 CHOSEN = Chosen(
     als=AlsSettings(rank=4, iterations=2),

@@ -15,8 +15,8 @@ from pipelines.train.als import AlsSettings
 from pipelines.train.bundle import factorised, learn
 from pipelines.train.ranker import RankerSettings
 from pipelines.train.rules import none
-from serving import cut, recommender
-from serving.recommender import LANES
+from serving.recommend import recommender, selection
+from serving.recommend.recommender import LANES
 
 CUT, LAST = 40, 50
 SWEEP = load()
@@ -96,8 +96,8 @@ def test_what_trends_is_the_same_for_everyone_by_its_nature(bundle):
 
 
 def test_answers_that_score_less_than_the_best_arent_what_was_measured(bundle, monkeypatch):
-    best = cut.best
-    monkeypatch.setattr(cut, "best", lambda values, n: best(values, n + 1)[1:])
+    best = selection.best
+    monkeypatch.setattr(selection, "best", lambda values, n: best(values, n + 1)[1:])
     assert "answers are what was measured" in failed(soundness(bundle, BOUNDS))
     assert ask(bundle).apart > 0
 

@@ -9,7 +9,7 @@ from pipelines.sweep import Chosen, HalfLives
 from pipelines.train import rules
 from pipelines.train.als import AlsSettings
 from pipelines.train.bundle import learn
-from serving.recommender import LANES
+from serving.recommend.recommender import LANES
 
 CHOSEN = Chosen(
     als=AlsSettings(rank=4, iterations=2),

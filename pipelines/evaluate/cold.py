@@ -12,7 +12,7 @@ from pipelines.ascending import placed
 from pipelines.split import Interactions
 from serving.bundle.format import Array, Bundle
 from serving.bundle.highest import best
-from serving.recommender import scores
+from serving.recommend.recommender import scores
 
 K = 10
 

@@ -16,7 +16,7 @@ from pipelines.evaluate.ranking import NOBODY, Ranking, rank, rank_metrics, rmse
 from pipelines.evaluate.traits import trait_metrics, traits
 from pipelines.split import Interactions
 from serving.bundle.format import Array, Bundle
-from serving.recommender import LANES, Lane, Scorer, in_lane, scores_by, trend_scores
+from serving.recommend.recommender import LANES, Lane, Scorer, in_lane, scores_by, trend_scores
 
 CELLS = 2**22  # scores at once; a cell takes some 30 bytes
 JUDGED = 20_000  # known customers of a window at most, and strangers: more narrow no interval that decides

@@ -26,7 +26,7 @@ from pipelines.evaluate.names import (
     TOP,
     WEIGHT,
 )
-from serving.recommender import LANES
+from serving.recommend.recommender import LANES
 
 Summary = dict[str, dict[str, dict[str, float]]]  # model -> lane -> metric
 

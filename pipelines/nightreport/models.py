@@ -13,7 +13,7 @@ from pipelines.challenge import KEPT, SETTINGS
 from pipelines.nightreport import svg
 from pipelines.nightreport.figures import Figure, many, share
 from pipelines.nightreport.records import Record
-from serving.recommender import BASELINES, LANES
+from serving.recommend.recommender import BASELINES, LANES
 
 MODELS = (gate.CHALLENGER, gate.CHAMPION, *BASELINES)
 SHAPES = dict(zip(MODELS, ("diamond", "square", "circle", "triangle", "bar"), strict=True))

@@ -25,7 +25,7 @@ from pipelines.nightreport import trend as trends
 from pipelines.nightreport.banner import Banner
 from pipelines.nightreport.figures import Figure, many, share
 from pipelines.nightreport.records import Record
-from serving.recommender import LANES
+from serving.recommend.recommender import LANES
 
 HERE = Path(__file__).parent
 CONTENTS = (

@@ -12,7 +12,7 @@ from pipelines.evaluate import NDCG, flat_name
 from pipelines.nightreport.figures import Figure, count, many, percent
 from pipelines.nightreport.records import Record
 from pipelines.settings import address, settings
-from serving.recommender import LANES
+from serving.recommend.recommender import LANES
 
 ROUTES = "/recommendations"  # how the routes end that answer with a list for somebody
 SECONDS = "nightshelf_request_seconds_bucket"

@@ -10,7 +10,7 @@ from pipelines import evaluate as evaluation
 from pipelines.nightreport import records, svg
 from pipelines.nightreport.figures import Figure, listed, many, share
 from pipelines.nightreport.records import SERVES
-from serving.recommender import LANES
+from serving.recommend.recommender import LANES
 
 NIGHTS = 30
 HEIGHT, LEAST, MOST = 96.0, 74.0, 14.0

@@ -15,7 +15,7 @@ from pipelines.nightreport.records import Json, Record
 from pipelines.sweep import Candidate
 from pipelines.tracking import CANDIDATE, CANDIDATE_SECONDS
 from pipelines.train.als import AlsSettings
-from serving.recommender import LANES
+from serving.recommend.recommender import LANES
 
 MAIN = evaluation.flat_name(evaluation.NDCG, "for-you")
 SPACE, TOP = 58.0, 26.0  # pixels from axis to axis, and above the first

@@ -7,7 +7,7 @@ import scipy.sparse as sp
 from sklearn.neighbors import NearestNeighbors
 
 from serving.bundle.format import FEW_BUYERS, Array
-from serving.reasons import ALIKE
+from serving.recommend.reasons import ALIKE
 
 NEIGHBOURS = 20
 SHARPNESS = 4  # power of the cosine by which a neighbour weighs

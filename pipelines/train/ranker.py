@@ -14,7 +14,7 @@ from pipelines.train.traits import traits
 from serving.bundle import trees
 from serving.bundle.format import Array, Bundle
 from serving.bundle.traits import NAMES
-from serving.features import Around, candidates, features
+from serving.recommend.features import Around, candidates, features
 
 SEED = 28
 CELLS = 2**20  # of customers times products that are looked at at once

@@ -22,7 +22,7 @@ from pipelines.night import Night
 from pipelines.split import interactions
 from pipelines.train import groups, rules
 from serving.errors import BundleError, NightshelfError
-from serving.recommender import LANES
+from serving.recommend.recommender import LANES
 
 FIRST = dt.date(2026, 9, 1)
 HISTORY = 70  # days before the first night

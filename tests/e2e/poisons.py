@@ -10,8 +10,7 @@ from pipelines import columns as c
 from pipelines import publish, registry, sweep
 from pipelines.split import Interactions
 from pipelines.train import als, ranker, repurchase
-from serving import cut as cutting
-from serving import recommender
+from serving.recommend import recommender, selection
 
 
 def column(rows, name, values):
@@ -271,8 +270,8 @@ def strength_of_the_oldest(rng, patch):
 
 def other_answers(rng, patch):
     """What serves answers otherwise than what is measured."""
-    best = cutting.best
-    patch.setattr(cutting, "best", lambda values, n: best(-np.where(values > -np.inf, values, np.inf), n))
+    best = selection.best
+    patch.setattr(selection, "best", lambda values, n: best(-np.where(values > -np.inf, values, np.inf), n))
 
 
 def history_by_chance(rng, patch):

@@ -14,9 +14,9 @@ from pipelines.train import rules
 from pipelines.train.als import AlsSettings
 from pipelines.train.bundle import learn, reopened
 from serving import answers
-from serving.recommender import BASELINES, LANES, recommend
-from serving.related import goes_with, similar
-from serving.rules import starting_from, together
+from serving.recommend.association_rules import starting_from, together
+from serving.recommend.recommender import BASELINES, LANES, recommend
+from serving.recommend.related import goes_with, similar
 
 DAYS = 45
 SETTINGS = AlsSettings(rank=32, regularisation=1.0, alpha=10.0, half_life_days=30.0)

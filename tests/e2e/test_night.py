@@ -23,7 +23,7 @@ from serving.bundle import format as bundle_format
 from serving.errors import NightshelfError
 from serving.identity import normalise, pseudonym
 from serving.overview import SHOPPERS
-from serving.recommender import recommend
+from serving.recommend.recommender import recommend
 from serving.registry import champion, download
 
 SHOP = Shop(start=dt.date(2026, 9, 1), customers=1500, products=400, orders_per_day=400)

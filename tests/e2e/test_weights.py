@@ -19,7 +19,7 @@ from pipelines.evaluate import NDCG, WEIGHT, summary
 from pipelines.retrain import console, retrain
 from pipelines.sweep import load
 from serving.bundle.highest import best
-from serving.recommender import LANES, scores
+from serving.recommend.recommender import LANES, scores
 
 SHOP = Shop(start=dt.date(2026, 9, 1), customers=800, products=200, orders_per_day=250)
 DAYS = 40

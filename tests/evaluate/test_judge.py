@@ -29,7 +29,7 @@ from pipelines.sweep import HalfLives
 from pipelines.train import als
 from pipelines.train.bundle import build
 from pipelines.train.rules import none
-from serving.recommender import recommend
+from serving.recommend.recommender import recommend
 
 LANES = {"for-you": "repurchase", "buy-again": "repurchase", "discover": "trend"}
 

@@ -35,7 +35,7 @@ from serving.changes import Changes
 from serving.errors import NightshelfError
 from serving.identity import normalise, pseudonym
 from serving.live import Live, Served
-from serving.recommender import LANES
+from serving.recommend.recommender import LANES
 from serving.shop import Shop
 from serving.store import Event, microseconds
 

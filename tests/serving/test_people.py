@@ -12,9 +12,9 @@ from stores import changes, shop
 
 from serving.bundle.format import Bundle
 from serving.changes import Changes, State
-from serving.foldin import fold_in
 from serving.identity import pseudonym
-from serving.recommender import LANES
+from serving.recommend.fold_in import fold_in
+from serving.recommend.recommender import LANES
 from serving.store import Event
 
 ANNA = f"/v1/customers/{bundles.ANNA}"

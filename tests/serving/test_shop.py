@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from clients import Client
 
-from serving import recommender
 from serving.api import create_app
 from serving.bundle.format import Bundle
 from serving.live import Live, Served
+from serving.recommend import recommender
 from serving.shop import Shop, ShopRules
 
 ANNA = "/v1/customers/+7(916)539-6205/recommendations"

@@ -11,7 +11,7 @@ from pipelines.train.als import AlsSettings
 from pipelines.train.bundle import learn
 from pipelines.train.rules import none
 from serving.bundle.highest import best
-from serving.foldin import fold_in, scores
+from serving.recommend.fold_in import fold_in, scores
 
 HALF_LIFE = 30.0
 CHOSEN = Chosen(

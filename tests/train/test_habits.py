@@ -9,7 +9,7 @@ from pipelines.train import als
 from pipelines.train.bundle import build
 from pipelines.train.rules import none
 from serving.bundle.traits import CUSTOMER, PURCHASE
-from serving.habits import after_a_visit
+from serving.recommend.habits import after_a_visit
 
 LAST = 400
 SHOP = [

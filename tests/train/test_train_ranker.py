@@ -19,11 +19,11 @@ from pipelines.train.rules import none
 from serving.bundle import trees
 from serving.bundle.format import load, save
 from serving.errors import BundleError
-from serving.features import Around, candidates
-from serving.ranker import DOUBT
-from serving.ranker import ranker as ranked
-from serving.reasons import losses
-from serving.recommender import LANES, recommend, scores
+from serving.recommend.features import Around, candidates
+from serving.recommend.ranker import DOUBT
+from serving.recommend.ranker import ranker as ranked
+from serving.recommend.reasons import losses
+from serving.recommend.recommender import LANES, recommend, scores
 
 SETTINGS = RankerSettings(windows=2, window_days=7, trees=30, unbought=1.0)
 
@@ -84,7 +84,7 @@ def test_what_is_measured_is_what_is_served(bundle):
 
 def test_candidates_stand_before_all_others_and_every_score_is_a_number(bundle, monkeypatch):
     for name in ("BY_TASTE", "BY_BUYERS", "BY_BASKETS"):
-        monkeypatch.setattr(f"serving.features.{name}", 2)
+        monkeypatch.setattr(f"serving.recommend.features.{name}", 2)
     bundle = replace(bundle, leading=bundle.leading[:3])
     customers = np.arange(5)
     values, (rows, products) = ranked(bundle, customers), candidates(Around(bundle, customers))

@@ -7,7 +7,7 @@ import numpy as np
 
 from serving.bundle.format import Array, Bundle
 from serving.bundle.traits import PURCHASE, UNKNOWN
-from serving.history import purchases
+from serving.recommend.history import purchases
 
 DECAYED = PURCHASE.index("orders_90d")
 BY_PURCHASE, BY_TASTE, BY_BUYERS, BY_BASKETS = 200, 100, 100, 50  # candidates of each kind

@@ -6,8 +6,8 @@ import numpy as np
 
 from serving.bundle.format import Bundle
 from serving.bundle.highest import best
-from serving.rerank import POOL, Variety, capped, early, penalised, weighed
-from serving.shortlist import Shortlist
+from serving.recommend.rerank import POOL, Variety, capped, early, penalised, weighed
+from serving.recommend.shortlist import Shortlist
 
 Listing = Callable[[int], Shortlist]  # the products that score highest, so many of them at least
 

@@ -7,7 +7,7 @@ import pytest
 
 from serving.bundle.format import Bundle
 from serving.identity import pseudonym
-from serving.reasons import kinds, losses, reasons
+from serving.recommend.reasons import kinds, losses, reasons
 
 
 @pytest.fixture

@@ -9,14 +9,14 @@ import numpy as np
 
 from serving.bundle.format import Array, Bundle
 from serving.bundle.highest import Standing, best
-from serving.cut import cut, reweighed
-from serving.history import bought_mask, purchases
-from serving.ranker import ranker
-from serving.reasons import Kind, Tell, reasons
-from serving.rerank import POOL, Variety, weighed
-from serving.rules import Rule
-from serving.shortlist import Shortlist, Source, shortlists, standing
-from serving.shortlist import trend as trend_list
+from serving.recommend.association_rules import Rule
+from serving.recommend.history import bought_mask, purchases
+from serving.recommend.ranker import ranker
+from serving.recommend.reasons import Kind, Tell, reasons
+from serving.recommend.rerank import POOL, Variety, weighed
+from serving.recommend.selection import cut, reweighed
+from serving.recommend.shortlist import Shortlist, Source, shortlists, standing
+from serving.recommend.shortlist import trend as trend_list
 
 Lane = Literal["for-you", "buy-again", "discover"]
 Component = Literal["popularity", "trend", "repurchase", "als", "ranker"]

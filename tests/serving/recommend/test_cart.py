@@ -14,8 +14,8 @@ from clients import Client
 
 from serving.api import create_app
 from serving.bundle.format import Bundle, texts
-from serving.cart import Cart, ranking_with
 from serving.live import Live, Served
+from serving.recommend.cart import Cart, ranking_with
 
 ROUTE = "/v1/cart/recommendations"
 MANY = "/v1/recommendations"
@@ -142,7 +142,7 @@ def test_many_drawn_customers_get_what_each_gets(seed: int) -> None:
     bundle = drawn.bundle(np.random.default_rng(seed), customers=150)
     client = Client(create_app(Live(Served("1", bundle)), ""))
     whole = [one.decode() for one in bundle.customers]
-    from serving.recommender import LANES, rankings, recommend
+    from serving.recommend.recommender import LANES, rankings, recommend
 
     for lane in LANES:
         together = rankings(bundle, list(range(len(whole))), lane)

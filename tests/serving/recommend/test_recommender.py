@@ -8,7 +8,7 @@ import pytest
 
 from serving.bundle.format import Bundle
 from serving.identity import pseudonym
-from serving.recommender import (
+from serving.recommend.recommender import (
     BASELINES,
     LANES,
     Component,
@@ -18,8 +18,8 @@ from serving.recommender import (
     scores,
     trending,
 )
-from serving.related import similar
-from serving.shortlist import of_group
+from serving.recommend.related import similar
+from serving.recommend.shortlist import of_group
 
 
 def row(bundle: Bundle, customer: str) -> int:

@@ -3,7 +3,7 @@
 import numpy as np
 
 from serving.bundle.format import Array, Bundle
-from serving.features import Around, candidates, features
+from serving.recommend.features import Around, candidates, features
 
 BEHIND = 1.0  # what lies between the last candidate and the first of the rest
 # What a taste counts that a description alone foretells. On Online Retail II, four weeks before the test

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from serving.bundle.format import Bundle
-from serving.foldin import fold_in, scores
+from serving.recommend.fold_in import fold_in, scores
 
 
 @pytest.fixture

@@ -4,12 +4,12 @@ import drawn
 import numpy as np
 import pytest
 
-from serving import features
 from serving.bundle import highest
 from serving.bundle.format import Array, Bundle
 from serving.bundle.highest import best
-from serving.recommender import LANES, Lane, Variety, recommend, scores, trend_scores, trending
-from serving.rerank import POOL, capped, penalised
+from serving.recommend import features
+from serving.recommend.recommender import LANES, Lane, Variety, recommend, scores, trend_scores, trending
+from serving.recommend.rerank import POOL, capped, penalised
 
 COMPONENTS = ("popularity", "trend", "repurchase", "als", "ranker")
 

@@ -11,13 +11,13 @@ import numpy as np
 
 from serving.bundle.format import BEHIND, Array, Bundle
 from serving.bundle.highest import TINY, best
-from serving.cut import cut
-from serving.foldin import fold_in
-from serving.reasons import tastes
-from serving.recommender import AS_SCORED, Item, Lane, Ranking, explained, rankings, wanted_of
-from serving.rerank import POOL, Variety
-from serving.rules import rule, surest
-from serving.shortlist import Shortlist, shortlists, trend
+from serving.recommend.association_rules import rule, surest
+from serving.recommend.fold_in import fold_in
+from serving.recommend.reasons import tastes
+from serving.recommend.recommender import AS_SCORED, Item, Lane, Ranking, explained, rankings, wanted_of
+from serving.recommend.rerank import POOL, Variety
+from serving.recommend.selection import cut
+from serving.recommend.shortlist import Shortlist, shortlists, trend
 
 VIEWED = 0.5  # what a look at a product counts as, of an order
 

@@ -4,9 +4,9 @@ import numpy as np
 
 from serving.bundle.format import FEW_BUYERS, Array, Bundle
 from serving.bundle.highest import best
-from serving.reasons import ALIKE, Kind
-from serving.recommender import Item
-from serving.rules import complements, together
+from serving.recommend.association_rules import complements, together
+from serving.recommend.reasons import ALIKE, Kind
+from serving.recommend.recommender import Item
 
 
 def similar(bundle: Bundle, product: int, n: int, allowed: Array | None = None) -> list[Item]:

@@ -16,8 +16,8 @@ from serving.bundle.format import Array, Bundle
 from serving.bundle.highest import best
 from serving.bundle.labels import NOTHING
 from serving.live import Live, Served
-from serving.recommender import LANES, Lane, recommend, scores
-from serving.rerank import POOL, Variety, capped, penalised, weighed
+from serving.recommend.recommender import LANES, Lane, recommend, scores
+from serving.recommend.rerank import POOL, Variety, capped, penalised, weighed
 
 ANNA = "/v1/customers/+7(916)539-6205/recommendations"
 STRANGER = f"/v1/customers/{bundles.STRANGER}/recommendations"

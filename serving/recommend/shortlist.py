@@ -11,7 +11,7 @@ import numpy as np
 
 from serving.bundle.format import Array, Bundle
 from serving.bundle.highest import Standing
-from serving.ranker import behind, ranked_each
+from serving.recommend.ranker import behind, ranked_each
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ import pytest
 
 from serving.bundle.format import Bundle
 from serving.bundle.traits import NAMES, PRODUCT, PURCHASE, UNKNOWN
-from serving.features import Around, Sums, candidates, features
 from serving.identity import pseudonym
+from serving.recommend.features import Around, Sums, candidates, features
 
 
 @pytest.fixture
@@ -76,7 +76,7 @@ def test_nobodys_product_is_no_candidate(bundle: Bundle) -> None:
 
 def test_of_many_the_best_are_candidates(bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("BY_TASTE", "BY_BUYERS", "BY_BASKETS", "BY_PURCHASE"):
-        monkeypatch.setattr(f"serving.features.{name}", 1)
+        monkeypatch.setattr(f"serving.recommend.features.{name}", 1)
     traits = bundle.product_traits.copy()
     traits[:, PRODUCT.index("buyers_30d")] = [1, 1, 1, 1, 1, 9, 1]
     own = bundle.history_traits.copy()
@@ -92,7 +92,7 @@ def test_of_each_of_many_the_best_others_are_candidates_and_of_equals_the_first(
     seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("BY_TASTE", "BY_BUYERS", "BY_BASKETS", "BY_PURCHASE"):
-        monkeypatch.setattr(f"serving.features.{name}", 7)
+        monkeypatch.setattr(f"serving.recommend.features.{name}", 7)
     told = drawn.bundle(np.random.default_rng(seed))
     coarse = {name: np.ceil(getattr(told, name) * 3) for name in ("neighbour_cosine", "basket_cosine")}
     told = dataclasses.replace(told, history_traits=np.ceil(told.history_traits * 3), **coarse)

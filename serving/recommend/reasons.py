@@ -6,7 +6,7 @@ from typing import Literal
 import numpy as np
 
 from serving.bundle.format import Array, Bundle
-from serving.foldin import system
+from serving.recommend.fold_in import system
 
 Kind = Literal["repurchase", "taste", "alike", "bought-together", "trending"]
 Reason = tuple[Kind, tuple[int, ...]]

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from serving.bundle.format import Bundle
-from serving.rules import Rule, complements, starting_from, together
+from serving.recommend.association_rules import Rule, complements, starting_from, together
 
 COFFEE_1, COFFEE_2, COFFEE_3, NEW, TEA_1, TEA_2, TEA_3 = range(7)
 CART = 40

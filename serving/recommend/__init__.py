@@ -1,0 +1,1 @@
+"""Recommendations computed from a bundle's arrays."""
