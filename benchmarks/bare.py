@@ -1,9 +1,9 @@
 """The service's own application over the bundle of a home, for uvicorn to serve without BentoML around it."""
 
 from serving.api import create_app
-from serving.changes import Changes
-from serving.follow import Follower
-from serving.live import Live
+from serving.live.changes import Changes
+from serving.live.follow import Follower
+from serving.live.served import Live
 from serving.settings import ServingSettings, read
 
 settings = read(ServingSettings)

@@ -19,7 +19,7 @@ from benchmarks.synthetic import bundle
 from serving.bundle import format as bundle_format
 from serving.bundle.format import Bundle, texts
 from serving.bundle.trees import none
-from serving.identity import pseudonym
+from serving.live.identity import pseudonym
 
 SIZES = (5_000, 100_000, 1_000_000)
 CONNECTIONS, SECONDS, QUESTIONS = 8, 10, 2_000

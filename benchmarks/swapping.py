@@ -13,7 +13,7 @@ import psutil
 from benchmarks import synthetic
 from benchmarks.processes import measure
 from serving.bundle.format import Bundle, load, save
-from serving.changes import view
+from serving.live.changes import view
 
 PRODUCTS = 100_000
 EVERY = 0.002  # seconds between two looks at the memory

@@ -36,9 +36,9 @@ from pipelines.train.bundle import factorised, learn, reopened
 from serving.bundle import format as bundle_format
 from serving.bundle.format import Array, Bundle
 from serving.errors import BundleError, NightshelfError
+from serving.live.registry import BUNDLE
 from serving.overview import SHOPPERS
 from serving.recommend.recommender import BASELINES, learned
-from serving.registry import BUNDLE
 
 CHOSEN, VERSION, SETTINGS = "chosen", "version", "settings"
 AGAINST = "against"  # the version that served when the challenger was measured

@@ -18,15 +18,16 @@ from threadpoolctl import threadpool_limits
 
 from pipelines import columns as c
 from pipelines.settings import settings
-from serving import endpoints, people
+from serving import endpoints
 from serving.bundle.format import Array, load, positions
-from serving.changes import Changes
 from serving.errors import NightshelfError
-from serving.live import Served
+from serving.live import customers as people
+from serving.live.changes import Changes
+from serving.live.merchandising import Shop
+from serving.live.served import Served
 from serving.questions import Listing, Personal
 from serving.recommend.reasons import kinds
 from serving.recommend.recommender import Item, Lane
-from serving.shop import Shop
 
 AHEAD = 2  # batches of each process that wait to be written, at most
 

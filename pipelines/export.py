@@ -16,12 +16,12 @@ from pipelines import crowd, sinks
 from pipelines.crowd import Goods, People
 from pipelines.extract import raw
 from pipelines.settings import customer_key, settings
-from serving import people
 from serving.bundle.format import load, positions, texts
-from serving.identity import normalise, pseudonym
-from serving.live import Served
+from serving.live import customers as people
+from serving.live.identity import normalise, pseudonym
+from serving.live.registry import champion, download
+from serving.live.served import Served
 from serving.recommend.recommender import Lane
-from serving.registry import champion, download
 
 BATCH = 512  # customers or products that are answered at once
 

@@ -8,11 +8,11 @@ from rich.table import Table
 
 from pipelines import forgetting
 from pipelines.settings import customer_key, settings
-from serving import registry
 from serving.bundle.format import Bundle, load
-from serving.changes import State, laid_over
 from serving.errors import BundleError, NightshelfError, RegistryError
-from serving.identity import normalise, pseudonym
+from serving.live import registry
+from serving.live.changes import State, laid_over
+from serving.live.identity import normalise, pseudonym
 
 EVENTS = "events of the service"
 

@@ -19,9 +19,9 @@ import pyarrow.parquet as pq
 from pipelines import columns as c
 from pipelines import lake
 from pipelines.settings import customer_key, settings
-from serving.identity import received
-from serving.store import DAY as MICROSECONDS_OF_A_DAY
-from serving.store import Store, microseconds
+from serving.live.identity import received
+from serving.live.store import DAY as MICROSECONDS_OF_A_DAY
+from serving.live.store import Store, microseconds
 
 DAYS_OF_LOOKING = 90  # after which what was viewed or in a cart tells nothing more
 AS_RECEIVED = ("raw/", "staging/")  # where customers have the shop's own ids

@@ -19,8 +19,8 @@ from pipelines.extract import events, pulls
 from pipelines.night import Night
 from pipelines.progress import Progress, lines
 from pipelines.settings import customer_key, settings
-from serving.changes import FORGOTTEN_UNTIL
 from serving.errors import NightshelfError
+from serving.live.changes import FORGOTTEN_UNTIL
 
 Counts = dict[str, int]
 P = ParamSpec("P")

@@ -15,7 +15,7 @@ from pipelines.registry import HELD, aliased, find
 from pipelines.settings import settings
 from pipelines.tracking import client
 from serving.errors import NightshelfError
-from serving.registry import ALIAS
+from serving.live.registry import ALIAS
 
 PREVIOUS = "previous"
 REASON = "reason"

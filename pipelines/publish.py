@@ -13,8 +13,8 @@ from pipelines.tracking import client, tag
 from pipelines.train.bundle import learn
 from pipelines.train.rules import arrays
 from serving.bundle.format import Bundle
-from serving.changes import FORGOTTEN_UNTIL
 from serving.errors import NightshelfError
+from serving.live.changes import FORGOTTEN_UNTIL
 from serving.settings import PROJECT
 
 

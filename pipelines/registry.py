@@ -19,8 +19,8 @@ from pipelines.sweep import Chosen
 from pipelines.tracking import client
 from serving.bundle.format import Bundle
 from serving.errors import NightshelfError
+from serving.live.registry import ABSENT, ALIAS, opened_version
 from serving.recommend.recommender import LANES
-from serving.registry import ABSENT, ALIAS, opened_version
 
 CHALLENGER = "challenger"
 CHOSEN = "chosen"

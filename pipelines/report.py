@@ -15,8 +15,8 @@ from rich.text import Text
 from pipelines import evaluate, gate, lake, pinned, promotion, registry, yardsticks
 from pipelines.night import Night
 from pipelines.settings import settings
+from serving.live.registry import ALIAS
 from serving.recommend.recommender import BASELINES, LANES, LEARNED
-from serving.registry import ALIAS
 
 HEADINGS = {
     evaluate.NDCG: "NDCG@10",

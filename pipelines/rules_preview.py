@@ -11,10 +11,10 @@ from pipelines.settings import customer_key, settings
 from serving import toml
 from serving.bundle.format import Bundle
 from serving.errors import NightshelfError
-from serving.identity import pseudonym
+from serving.live.identity import pseudonym
+from serving.live.merchandising import Placing, ShopRules
+from serving.live.registry import opened
 from serving.recommend.recommender import AS_SCORED, Item, Ranking, rankings, trending
-from serving.registry import opened
-from serving.shop import Placing, ShopRules
 
 
 def preview(file: Path | None, day: dt.date | None, customer: str | None, n: int) -> Group:

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from serving.bundle.format import Array, Bundle
-from serving.live import Served
+from serving.live.served import Served
 from serving.questions import Listing
 from serving.recommend.association_rules import Rule
 from serving.recommend.recommender import Item

@@ -6,13 +6,13 @@ from typing import Annotated, TypeVar
 
 from serving import answers, shapes
 from serving.answers import Json
-from serving.changes import CHANGEABLE, Changes
 from serving.endpoints import product_row
 from serving.errors import StoreError
-from serving.live import Served
+from serving.live.changes import CHANGEABLE, Changes
+from serving.live.served import Served
+from serving.live.store import MICROSECONDS, microseconds
+from serving.live.store import Event as Kept
 from serving.questions import Event, Events, OfCustomer, Problem, ProductChange
-from serving.store import MICROSECONDS, microseconds
-from serving.store import Event as Kept
 
 T = TypeVar("T")
 

@@ -5,10 +5,11 @@ from collections.abc import Iterator
 from functools import partial
 from typing import Annotated
 
-from serving import answers, people, shapes
+from serving import answers, shapes
 from serving.answers import Json
 from serving.bundle.format import Bundle
-from serving.live import Served
+from serving.live import customers as people
+from serving.live.served import Served
 from serving.overview import SHOPPERS
 from serving.questions import (
     History,

@@ -7,7 +7,7 @@ from pydantic import create_model
 
 from serving import endpoints
 from serving.errors import NightshelfError
-from serving.live import Live
+from serving.live.served import Live
 from serving.questions import OfMany, Problem, Question
 from serving.reading import from_fields
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, StringConstraints, ValidationInfo
 from pydantic_core import PydanticCustomError
 
-from serving import identity
+from serving.live import identity
 
 MOST = 100
 EARLIEST = dt.datetime(2000, 1, 1, tzinfo=dt.UTC)

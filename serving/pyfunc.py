@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict
 
 from serving.bundle.format import load
 from serving.errors import NightshelfError
-from serving.identity import pseudonym
+from serving.live.identity import pseudonym
 from serving.recommend.recommender import LANES, Lane, recommend
 from serving.settings import ServingSettings, read
 

@@ -14,6 +14,7 @@ from pydantic import (
 )
 from pydantic_core import CoreSchema, PydanticCustomError
 
+from serving.live.store import Kind
 from serving.parameters import (
     MOST,
     Brand,
@@ -32,7 +33,6 @@ from serving.parameters import (
     Some,
 )
 from serving.recommend.recommender import Lane
-from serving.store import Kind
 
 MOST_CUSTOMERS = 1000
 MOST_EVENTS = 1000

@@ -9,12 +9,12 @@ from bentoml.exceptions import BentoMLException
 
 from serving import keys, native, nights, questions, tracing
 from serving.api import MANY, create_app
-from serving.changes import Changes
 from serving.edge import Edge, shared
 from serving.errors import NightshelfError
-from serving.follow import Follower
 from serving.guard import Guard, is_this_machine
-from serving.live import Live
+from serving.live.changes import Changes
+from serving.live.follow import Follower
+from serving.live.served import Live
 from serving.settings import ServingSettings, read
 
 try:

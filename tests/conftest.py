@@ -16,7 +16,7 @@ from homes import fresh_home, served
 
 from serving.api import create_app
 from serving.bundle.format import Bundle
-from serving.live import Live, Served
+from serving.live.served import Live, Served
 from serving.settings import ServingSettings
 
 VERDICT = {"verdict": "PROMOTED", "reasons": ["for-you: no worse than the champion"]}

@@ -20,9 +20,9 @@ from pipelines.extract import events, raw
 from pipelines.extract.staging import Staging
 from pipelines.settings import customer_key
 from serving.errors import NightshelfError
-from serving.identity import pseudonym
-from serving.store import Event
-from serving.store import forgotten as forgotten_table
+from serving.live.identity import pseudonym
+from serving.live.store import Event
+from serving.live.store import forgotten as forgotten_table
 
 FIRST = dt.date(2026, 9, 1)
 DAYS = 20

@@ -7,7 +7,7 @@ from pipelines import forgetting
 from pipelines.backup import databases
 from pipelines.backup.archive import Writer
 from pipelines.settings import settings
-from serving.store import Store, tables
+from serving.live.store import Store, tables
 
 DATABASE = "store.db"
 FILLED = ("nightshelf_events", "nightshelf_products", "nightshelf_forgotten")

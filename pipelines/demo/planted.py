@@ -6,7 +6,7 @@ from pipelines.demo.catalogue import STYLES
 from pipelines.demo.dirt import Dirt
 from pipelines.demo.shop import Shop
 from pipelines.demo.words import CATEGORIES
-from serving.identity import pseudonym
+from serving.live.identity import pseudonym
 
 Tastes = dict[str, list[str]]
 

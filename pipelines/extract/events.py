@@ -14,8 +14,8 @@ from pipelines import columns as c
 from pipelines import forgetting
 from pipelines.extract import raw
 from pipelines.extract.staging import RAW_ORDERS
-from serving.identity import HIDDEN
-from serving.store import DAY, MICROSECONDS
+from serving.live.identity import HIDDEN
+from serving.live.store import DAY, MICROSECONDS
 
 NAME = "events"
 ORDER = "event:"  # begins the ids of their orders

@@ -9,7 +9,7 @@ from pipelines import registry, tracking
 from pipelines.night import Night
 from pipelines.nightreport import page, records, served, trend
 from pipelines.settings import address, settings
-from serving.registry import ALIAS
+from serving.live.registry import ALIAS
 
 ARTIFACT = "report.html"
 

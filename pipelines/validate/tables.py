@@ -10,7 +10,7 @@ from pipelines import columns as c
 from pipelines.extract.events import NAME as EVENTS
 from pipelines.extract.goods import RAW_PRODUCTS
 from pipelines.validate.rows import DROPPED, FATE, GOOD, PAID, TIME, TYPICAL, UNITS, USED
-from serving.identity import received
+from serving.live.identity import received
 
 TYPES = {
     c.ORDER_ID: "string",

@@ -18,7 +18,7 @@ from pipelines.demo.dirt import (
     Order,
 )
 from pipelines.demo.shop import Day, Shop
-from serving.identity import normalise
+from serving.live.identity import normalise
 from serving.settings import PROJECT
 
 SHAPES = (r"\+7\(\d{3}\)\d{3}-\d{4}", r"\+7 \(\d{3}\) \d{3}-\d{4}", r"7\d{10}")

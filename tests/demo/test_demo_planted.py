@@ -5,7 +5,7 @@ import datetime as dt
 from pipelines.demo.dirt import Dirt
 from pipelines.demo.planted import tastes
 from pipelines.demo.shop import Shop
-from serving.identity import pseudonym
+from serving.live.identity import pseudonym
 
 
 def test_a_customers_taste_is_found_by_the_pseudonym() -> None:

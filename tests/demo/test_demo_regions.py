@@ -10,7 +10,7 @@ from pipelines.demo.dirt import Dirt
 from pipelines.demo.regions import LOCAL, REGIONS, home_of, regions
 from pipelines.demo.shop import Shop
 from pipelines.demo.truth import TASTE
-from serving.identity import normalise
+from serving.live.identity import normalise
 
 SHOP = Shop(start=dt.date(2026, 9, 22), seed=7)
 

@@ -10,7 +10,7 @@ from clients import Client
 
 from serving import endpoints
 from serving.api import ROUTES, create_app
-from serving.live import Live, Served
+from serving.live.served import Live, Served
 
 ANNA = "/v1/customers/+7(916)539-6205/recommendations"
 STRANGER = f"/v1/customers/{bundles.STRANGER}/recommendations"

@@ -26,8 +26,8 @@ from pipelines.settings import settings
 from serving import keys as keyring
 from serving.bundle.format import load
 from serving.errors import NightshelfError
-from serving.registry import champion, download
-from serving.store import Event
+from serving.live.registry import champion, download
+from serving.live.store import Event
 
 ANNA, BORIS = "a" * 64, "b" * 64
 TABLES = ("orders", "raw/orders/source=shop/pull=1", "validation/source=shop/date=2026-01-31")

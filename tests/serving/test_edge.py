@@ -10,7 +10,7 @@ from edges import bearer, edged
 from prometheus_client import REGISTRY
 
 from serving import edge, keys
-from serving.live import Live
+from serving.live.served import Live
 from serving.metrics import MILLISECONDS
 
 CUSTOMER = "/v1/customers/+7(916)539-6205/recommendations"

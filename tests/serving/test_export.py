@@ -31,13 +31,13 @@ from pipelines.extract.staging import RAW_ORDERS
 from pipelines.settings import settings
 from serving.api import create_app
 from serving.bundle.format import Bundle, save, texts
-from serving.changes import Changes
 from serving.errors import NightshelfError
-from serving.identity import normalise, pseudonym
-from serving.live import Live, Served
+from serving.live.changes import Changes
+from serving.live.identity import normalise, pseudonym
+from serving.live.merchandising import Shop
+from serving.live.served import Live, Served
+from serving.live.store import Event, microseconds
 from serving.recommend.recommender import LANES
-from serving.shop import Shop
-from serving.store import Event, microseconds
 
 CUSTOMERS, PRODUCTS, MOST = 600, 300, 2
 MANY = 270_000  # of 64 characters each: more than PyArrow keeps in one piece of its own accord

@@ -9,7 +9,7 @@ import pytest
 from clients import Client
 
 from serving.api import create_app
-from serving.live import Live, Served
+from serving.live.served import Live, Served
 
 ANNA = "/v1/customers/+7(916)539-6205/recommendations"
 STRANGER = f"/v1/customers/{bundles.STRANGER}/recommendations"

@@ -16,7 +16,7 @@ from stores import changes
 
 from serving.api import create_app
 from serving.bundle.format import Bundle
-from serving.live import Live, Served
+from serving.live.served import Live, Served
 from serving.pages import docs
 
 DEPTH = 10_000

@@ -8,7 +8,7 @@ from edges import bearer, edged
 
 from serving import guard, keys
 from serving.guard import PAGES, Guard, is_this_machine
-from serving.live import Live
+from serving.live.served import Live
 
 
 @pytest.fixture

@@ -13,9 +13,9 @@ import sqlalchemy as sa
 from processes import SERVE, Service, service
 
 from serving.bundle.format import Bundle
-from serving.identity import hidden
+from serving.live.identity import hidden
+from serving.live.store import Store, events
 from serving.settings import ServingSettings
-from serving.store import Store, events
 
 WORKERS = '{"services": {"nightshelf": {"workers": 2}}}'
 TWO = ("env", f"BENTOML_CONFIG_OVERRIDES={WORKERS}", *SERVE)

@@ -6,7 +6,7 @@ from clients import Client
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from serving.api import create_app
-from serving.live import Live
+from serving.live.served import Live
 from serving.masking import Mask, Unmask
 
 

@@ -15,7 +15,7 @@ from serving import keys, nights
 from serving.api import create_app
 from serving.edge import Edge
 from serving.guard import Guard
-from serving.live import Live
+from serving.live.served import Live
 from serving.masking import template_of
 from serving.settings import ServingSettings
 

@@ -17,7 +17,7 @@ from stores import changes
 from serving import openapi
 from serving.api import ROUTES, create_app
 from serving.bundle.format import texts
-from serving.live import Live, Served
+from serving.live.served import Live, Served
 from serving.pages import docs
 
 OPERATIONS = docs.operations(DOCUMENT)

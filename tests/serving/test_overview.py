@@ -10,7 +10,7 @@ from shoppers import telling
 
 from serving.api import create_app
 from serving.bundle.format import Bundle, texts
-from serving.live import Live, Served
+from serving.live.served import Live, Served
 
 PSEUDONYM = telling().manifest["shoppers"]["shoppers"][0]["customer"]
 

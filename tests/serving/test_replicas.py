@@ -18,9 +18,9 @@ from homes import in_soak
 
 from pipelines.settings import Settings
 from serving.bundle.format import Bundle
-from serving.identity import hidden
+from serving.live.identity import hidden
+from serving.live.store import Store, events
 from serving.settings import ServingSettings
-from serving.store import Store, events
 
 PROGRAMS = ("postgresql", "replica-1", "replica-2", "proxy")
 CART = ("POST", "/v1/cart/recommendations", {"cart": ["coffee-1"]})

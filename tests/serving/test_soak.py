@@ -16,7 +16,7 @@ from processes import Service
 from test_killed_service import two_workers
 
 from serving.bundle.format import Bundle, save, texts
-from serving.identity import pseudonym
+from serving.live.identity import pseudonym
 from serving.settings import ServingSettings
 
 SECONDS = 600

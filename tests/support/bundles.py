@@ -14,7 +14,7 @@ import numpy as np
 
 from serving.bundle import traits, trees
 from serving.bundle.format import Bundle, save, texts
-from serving.identity import pseudonym
+from serving.live.identity import pseudonym
 
 EXPERIMENT = "nightly"
 KEY = "a key of the tests"

@@ -11,7 +11,7 @@ from starlette.responses import PlainTextResponse
 from serving.api import create_app
 from serving.edge import Edge, shared
 from serving.guard import Guard
-from serving.live import Live
+from serving.live.served import Live
 from serving.settings import ServingSettings
 
 HOST = "http://127.0.0.1"

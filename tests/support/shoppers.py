@@ -5,7 +5,7 @@ from dataclasses import replace
 import bundles
 
 from serving.bundle.format import Bundle
-from serving.identity import pseudonym
+from serving.live.identity import pseudonym
 
 PAST = {"units": 2.5, "last_day": "2026-10-20", "planted": ["Coffee (espresso beans)"]}
 # Anna was recommended two coffees and a tea, and bought one of them and another tea afterwards.

@@ -9,8 +9,8 @@ from pydantic import SecretStr
 
 from serving.api import create_app
 from serving.bundle.format import Bundle
-from serving.changes import Changes
-from serving.live import Live, Served
+from serving.live.changes import Changes
+from serving.live.served import Live, Served
 from serving.settings import ServingSettings
 
 BACKENDS = ("sqlite", "postgresql")

@@ -12,7 +12,7 @@ from pipelines.extract.goods import RAW_PRODUCTS
 from pipelines.extract.source import Dialect
 from pipelines.quarantine import SAYS
 from pipelines.validate import rows, tables, waterfall
-from serving.identity import normalise, pseudonym
+from serving.live.identity import normalise, pseudonym
 
 KEY = "a key for tests"
 NIGHT = dt.date(2026, 1, 31)

@@ -14,7 +14,7 @@ from pipelines.extract import raw
 from pipelines.settings import settings
 from pipelines.validate import history
 from serving.errors import NightshelfError
-from serving.identity import pseudonym
+from serving.live.identity import pseudonym
 
 FIRST = dt.date(2026, 9, 1)
 COLUMNS = (c.ORDER_ID, c.ORDERED_AT, c.CUSTOMER, c.PRODUCT, c.QUANTITY, c.UNIT_PRICE)

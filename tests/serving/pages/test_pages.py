@@ -11,7 +11,7 @@ from documented import DOCUMENT
 
 from serving import pages
 from serving.api import create_app
-from serving.live import Live
+from serving.live.served import Live
 from serving.pages import docs
 
 FILES = sorted(path.name for path in Path(pages.__file__).parent.iterdir() if path.suffix in (".js", ".css"))

@@ -13,7 +13,7 @@ from serving import guard, keys
 from serving.api import create_app
 from serving.edge import Edge
 from serving.guard import Guard
-from serving.live import Live
+from serving.live.served import Live
 from serving.settings import ServingSettings
 
 OWN = {"Origin": HOST}

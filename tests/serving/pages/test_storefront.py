@@ -15,7 +15,7 @@ from playwright.sync_api import Browser, Page, Route, expect
 from processes import Service
 
 from serving.api import create_app
-from serving.live import Live
+from serving.live.served import Live
 
 FOR_YOU, POPULAR, BOUGHT = "#for-you", "#popular", "#bought"
 

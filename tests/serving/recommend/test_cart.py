@@ -14,7 +14,7 @@ from clients import Client
 
 from serving.api import create_app
 from serving.bundle.format import Bundle, texts
-from serving.live import Live, Served
+from serving.live.served import Live, Served
 from serving.recommend.cart import Cart, ranking_with
 
 ROUTE = "/v1/cart/recommendations"

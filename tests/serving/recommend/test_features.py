@@ -9,7 +9,7 @@ import pytest
 
 from serving.bundle.format import Bundle
 from serving.bundle.traits import NAMES, PRODUCT, PURCHASE, UNKNOWN
-from serving.identity import pseudonym
+from serving.live.identity import pseudonym
 from serving.recommend.features import Around, Sums, candidates, features
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from serving.bundle.format import Bundle
-from serving.identity import pseudonym
+from serving.live.identity import pseudonym
 from serving.recommend.reasons import kinds, losses, reasons
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from serving.bundle.format import Bundle
-from serving.identity import pseudonym
+from serving.live.identity import pseudonym
 from serving.recommend.recommender import (
     BASELINES,
     LANES,

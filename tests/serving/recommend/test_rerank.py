@@ -15,7 +15,7 @@ from serving.api import create_app
 from serving.bundle.format import Array, Bundle
 from serving.bundle.highest import best
 from serving.bundle.labels import NOTHING
-from serving.live import Live, Served
+from serving.live.served import Live, Served
 from serving.recommend.recommender import LANES, Lane, recommend, scores
 from serving.recommend.rerank import POOL, Variety, capped, penalised, weighed
 

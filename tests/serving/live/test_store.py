@@ -13,7 +13,7 @@ from databases import postgresql
 from stores import BACKENDS
 
 from serving.errors import NightshelfError, StoreError
-from serving.store import FORMAT, LATEST, Event, Store, events, microseconds, schema
+from serving.live.store import FORMAT, LATEST, Event, Store, events, microseconds, schema
 
 ANNA, BORIS = "a" * 64, "b" * 64
 

@@ -12,9 +12,9 @@ from clients import Client
 
 from serving.api import create_app
 from serving.bundle.format import Bundle
-from serving.live import Live, Served
+from serving.live.merchandising import Shop, ShopRules
+from serving.live.served import Live, Served
 from serving.recommend import recommender
-from serving.shop import Shop, ShopRules
 
 ANNA = "/v1/customers/+7(916)539-6205/recommendations"
 STRANGER = f"/v1/customers/{bundles.STRANGER}/recommendations"

@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 
 from serving.bundle.format import Array, Bundle, positions
-from serving.changes import view
-from serving.live import Served
+from serving.live.changes import view
+from serving.live.served import Served
+from serving.live.store import DAY
 from serving.recommend import habits
 from serving.recommend.fold_in import fold_in
 from serving.recommend.recommender import LANES
-from serving.store import DAY
 
 ONLY = 0  # the row of the one customer of a view
 BOUGHT, DISMISSED = "purchase", "dismissed"

@@ -8,8 +8,8 @@ from typing import Any
 
 from serving.bundle.format import PREPARED, Array, Bundle, positions
 from serving.errors import StoreError
+from serving.live.store import News, Store
 from serving.settings import ServingSettings
-from serving.store import News, Store
 
 CHANGEABLE = ("in_stock", "price", "hidden")
 FORGOTTEN_UNTIL = "forgotten_until"  # in a manifest: whom the lake had forgotten when it was learned from

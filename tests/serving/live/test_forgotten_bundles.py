@@ -9,9 +9,9 @@ from stores import changes
 
 from pipelines import forget
 from serving.bundle.format import Bundle
-from serving.follow import Follower
-from serving.identity import pseudonym
-from serving.live import Live
+from serving.live.follow import Follower
+from serving.live.identity import pseudonym
+from serving.live.served import Live
 from serving.settings import ServingSettings
 
 ANNA, BORIS = (pseudonym(one, bundles.KEY) for one in (bundles.ANNA, bundles.BORIS))

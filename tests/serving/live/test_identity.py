@@ -2,7 +2,7 @@
 
 import pytest
 
-from serving.identity import asked, normalise, pseudonym
+from serving.live.identity import asked, normalise, pseudonym
 
 
 @pytest.mark.parametrize(

@@ -13,15 +13,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from serving import metrics, registry
+from serving import metrics
 from serving.bundle.format import Bundle, load
-from serving.changes import view
 from serving.errors import BundleError, NightshelfError
-from serving.live import Live, Served
+from serving.live import registry
+from serving.live.changes import view
+from serving.live.merchandising import Shop
+from serving.live.served import Live, Served
 from serving.recommend.recommender import LANES, recommend
 from serving.recommend.related import similar
 from serving.settings import ServingSettings
-from serving.shop import Shop
 
 if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion

@@ -11,11 +11,11 @@ from clients import Client
 from stores import changes, shop
 
 from serving.bundle.format import Bundle
-from serving.changes import Changes, State
-from serving.identity import pseudonym
+from serving.live.changes import Changes, State
+from serving.live.identity import pseudonym
+from serving.live.store import Event
 from serving.recommend.fold_in import fold_in
 from serving.recommend.recommender import LANES
-from serving.store import Event
 
 ANNA = f"/v1/customers/{bundles.ANNA}"
 NEWCOMER = f"/v1/customers/{bundles.STRANGER}"

@@ -14,9 +14,9 @@ from stores import changes, shop
 
 from serving.api import create_app
 from serving.bundle.format import Bundle
-from serving.changes import CHANGEABLE, LOOK_SECONDS, Changes, laid_over, view
 from serving.errors import StoreError
-from serving.live import Live, Served
+from serving.live.changes import CHANGEABLE, LOOK_SECONDS, Changes, laid_over, view
+from serving.live.served import Live, Served
 from serving.settings import ServingSettings
 
 ANNA = "/v1/customers/+7(916)539-6205/recommendations"

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 from serving.bundle.format import Bundle, save
-from serving.follow import KEPT, Follower
-from serving.live import Live
+from serving.live.follow import KEPT, Follower
+from serving.live.served import Live
 from serving.settings import ServingSettings
 
 

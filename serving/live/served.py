@@ -4,9 +4,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from serving.bundle.format import Bundle
-from serving.changes import Changes
+from serving.live.changes import Changes
+from serving.live.merchandising import Shop
 from serving.questions import Problem
-from serving.shop import Shop
 
 
 @dataclass(frozen=True)
