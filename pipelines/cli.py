@@ -9,7 +9,7 @@ import typer
 from rich import print as show
 
 from pipelines.settings import Solver, SourceName, Split, settings, write_env
-from serving import keys
+from serving.access import keys
 from serving.errors import NightshelfError
 from serving.parameters import MOST
 from serving.recommend.recommender import LANES

@@ -16,7 +16,7 @@ from starlette.routing import Match, Route
 from starlette.types import Scope
 
 from serving import changing, endpoints, metrics, openapi, overview, pages, questions, reading
-from serving.guard import Ring
+from serving.access.guard import Ring
 from serving.live.served import Live, Served
 from serving.openapi import template
 from serving.questions import Problem, Question

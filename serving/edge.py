@@ -16,10 +16,11 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from serving import access, metrics
+from serving import metrics
+from serving.access.guard import Guard
 from serving.api import VERSION_HEADER
-from serving.guard import Guard
 from serving.masking import BENTOML_OWN, template_of
+from serving.observe import access_log
 from serving.questions import Problem
 from serving.settings import ServingSettings
 
@@ -92,7 +93,7 @@ class Edge:
         method = method if method in METHODS else "other"
         metrics.requested(route, method, seen.status, seconds)
         if self.access_log:
-            access.write(method, route, seen.status, seconds, seen.version, seen.key)
+            access_log.write(method, route, seen.status, seconds, seen.version, seen.key)
 
     async def _received(self, scope: Scope, receive: Receive) -> Receive:
         """What gives a request's body, which is here whole; raises Problem 408 or 413."""

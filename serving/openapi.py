@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, get_type_hints
 from pydantic import TypeAdapter
 from pydantic.json_schema import JsonSchemaMode
 
-from serving.keys import scope_of
+from serving.access.keys import scope_of
 from serving.shapes import Refusal
 
 if TYPE_CHECKING:

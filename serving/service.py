@@ -7,11 +7,12 @@ import bentoml
 from bentoml import Service
 from bentoml.exceptions import BentoMLException
 
-from serving import keys, native, nights, questions, tracing
+from serving import native, nights, questions, tracing
+from serving.access import keys
+from serving.access.guard import Guard, is_this_machine
 from serving.api import MANY, create_app
 from serving.edge import Edge, shared
 from serving.errors import NightshelfError
-from serving.guard import Guard, is_this_machine
 from serving.live.changes import Changes
 from serving.live.follow import Follower
 from serving.live.served import Live

@@ -4,7 +4,7 @@ import os
 
 from pipelines.settings import Settings
 from pipelines.stack.airflow_home import migrate, write_passwords
-from serving import keys
+from serving.access import keys
 
 OWN_KEY = "nightshelf"  # the name of the key that the night report asks with
 

@@ -7,8 +7,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from serving import session
-from serving.guard import Ring
+from serving.access import session
+from serving.access.guard import Ring
 from serving.pages import docs, sign_in
 from serving.pages.frame import page
 

@@ -6,8 +6,8 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from serving import keys, session
-from serving.guard import Ring
+from serving.access import keys, session
+from serving.access.guard import Ring
 from serving.pages.frame import page
 
 FORM = """<main id="content" class="narrow">

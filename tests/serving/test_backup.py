@@ -23,7 +23,7 @@ from pipelines.backup import both_ways, registry
 from pipelines.backup.archive import SUMS
 from pipelines.backup.both_ways import back_up, restore
 from pipelines.settings import settings
-from serving import keys as keyring
+from serving.access import keys as keyring
 from serving.bundle.format import load
 from serving.errors import NightshelfError
 from serving.live.registry import champion, download

@@ -9,7 +9,8 @@ import pytest
 from edges import bearer, edged
 from prometheus_client import REGISTRY
 
-from serving import edge, keys
+from serving import edge
+from serving.access import keys
 from serving.live.served import Live
 from serving.metrics import MILLISECONDS
 

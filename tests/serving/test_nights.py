@@ -11,10 +11,11 @@ from clients import Client
 from edges import bearer
 from starlette.responses import PlainTextResponse
 
-from serving import keys, nights
+from serving import nights
+from serving.access import keys
+from serving.access.guard import Guard
 from serving.api import create_app
 from serving.edge import Edge
-from serving.guard import Guard
 from serving.live.served import Live
 from serving.masking import template_of
 from serving.settings import ServingSettings

@@ -21,7 +21,7 @@ import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from processes import SERVE, Service, environment, service, wait_for
 
-from serving import keys
+from serving.access import keys
 from serving.bundle.format import Bundle
 from serving.settings import ServingSettings
 

@@ -10,7 +10,7 @@ import bundles
 import pytest
 from processes import BIN, service, wait_for
 
-from serving import keys
+from serving.access import keys
 from serving.api import ROUTES
 from serving.bundle.format import Bundle
 from serving.settings import ServingSettings

@@ -8,7 +8,7 @@ import pytest
 
 from pipelines.settings import settings
 from pipelines.stack.containers import prepare
-from serving import keys
+from serving.access import keys
 from serving.errors import NightshelfError
 
 KEY = "the secret of a key, long enough to be no guess"

@@ -9,10 +9,10 @@ from clients import Client
 from edges import HOST, Edged
 from starlette.responses import PlainTextResponse
 
-from serving import guard, keys
+from serving.access import guard, keys
+from serving.access.guard import Guard
 from serving.api import create_app
 from serving.edge import Edge
-from serving.guard import Guard
 from serving.live.served import Live
 from serving.settings import ServingSettings
 

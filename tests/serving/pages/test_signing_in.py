@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, Page, expect
 from processes import Service
 from shoppers import telling
 
-from serving import keys
+from serving.access import keys
 
 
 @pytest.fixture(scope="module")

@@ -9,11 +9,11 @@ from time import monotonic
 
 from starlette.types import Scope
 
-from serving import keys, session
+from serving.access import keys, session
+from serving.access.keys import Key
+from serving.access.rate import Rate
 from serving.errors import NightshelfError
-from serving.keys import Key
 from serving.questions import Problem
-from serving.rate import Rate
 
 # They tell nothing of the shop.
 PAGES = ("/", "/docs", "/v1/openapi.json", "/pages/{file}", "/sign-in", "/sign-out")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from serving.rate import Rate
+from serving.access.rate import Rate
 
 
 class Clock:

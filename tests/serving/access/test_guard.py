@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from edges import bearer, edged
 
-from serving import guard, keys
-from serving.guard import PAGES, Guard, is_this_machine
+from serving.access import guard, keys
+from serving.access.guard import PAGES, Guard, is_this_machine
 from serving.live.served import Live
 
 

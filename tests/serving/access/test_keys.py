@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from serving import keys
+from serving.access import keys
 from serving.errors import NightshelfError
 
 

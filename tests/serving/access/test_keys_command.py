@@ -4,7 +4,7 @@ import pytest
 from typer.testing import CliRunner
 
 from pipelines import cli
-from serving import keys
+from serving.access import keys
 
 
 @pytest.fixture

@@ -1,0 +1,1 @@
+"""Metrics, traces and the access log; none of them contains personal data."""
