@@ -15,9 +15,10 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Match, Route
 from starlette.types import Scope
 
-from serving import changing, endpoints, metrics, openapi, overview, pages, questions, reading
+from serving import changing, endpoints, openapi, overview, pages, questions, reading
 from serving.access.guard import Ring
 from serving.live.served import Live, Served
+from serving.observe import metrics
 from serving.openapi import template
 from serving.questions import Problem, Question
 

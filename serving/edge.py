@@ -16,11 +16,10 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from serving import metrics
 from serving.access.guard import Guard
 from serving.api import VERSION_HEADER
-from serving.masking import BENTOML_OWN, template_of
-from serving.observe import access_log
+from serving.observe import access_log, metrics
+from serving.observe.masking import BENTOML_OWN, template_of
 from serving.questions import Problem
 from serving.settings import ServingSettings
 

@@ -8,9 +8,9 @@ from serving import answers, shapes
 from serving.answers import Json
 from serving.bundle.format import Bundle
 from serving.bundle.labels import NOTHING
-from serving.latency import Latency
 from serving.live.identity import HIDDEN
 from serving.live.served import Served
+from serving.observe.latency import Latency
 from serving.questions import Categories, Question
 
 SHOPPERS = "shoppers"  # in a manifest: what the night wrote of some telling customers

@@ -7,7 +7,7 @@ import bentoml
 from bentoml import Service
 from bentoml.exceptions import BentoMLException
 
-from serving import native, nights, questions, tracing
+from serving import native, nights, questions
 from serving.access import keys
 from serving.access.guard import Guard, is_this_machine
 from serving.api import MANY, create_app
@@ -16,6 +16,7 @@ from serving.errors import NightshelfError
 from serving.live.changes import Changes
 from serving.live.follow import Follower
 from serving.live.served import Live
+from serving.observe import tracing
 from serving.settings import ServingSettings, read
 
 try:

@@ -13,13 +13,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from serving import metrics
 from serving.bundle.format import Bundle, load
 from serving.errors import BundleError, NightshelfError
 from serving.live import registry
 from serving.live.changes import view
 from serving.live.merchandising import Shop
 from serving.live.served import Live, Served
+from serving.observe import metrics
 from serving.recommend.recommender import LANES, recommend
 from serving.recommend.related import similar
 from serving.settings import ServingSettings

@@ -12,7 +12,7 @@ from prometheus_client import REGISTRY
 from serving import edge
 from serving.access import keys
 from serving.live.served import Live
-from serving.metrics import MILLISECONDS
+from serving.observe.metrics import MILLISECONDS
 
 CUSTOMER = "/v1/customers/+7(916)539-6205/recommendations"
 ROUTE = "/v1/customers/{customer}/recommendations"

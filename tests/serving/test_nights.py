@@ -17,7 +17,7 @@ from serving.access.guard import Guard
 from serving.api import create_app
 from serving.edge import Edge
 from serving.live.served import Live
-from serving.masking import template_of
+from serving.observe.masking import template_of
 from serving.settings import ServingSettings
 
 STYLE = "body { color: black }"

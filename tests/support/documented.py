@@ -9,7 +9,7 @@ from starlette.applications import Starlette
 
 from serving import openapi
 from serving.api import ROUTES
-from serving.masking import template_of
+from serving.observe.masking import template_of
 
 DOCUMENT = openapi.document(ROUTES)
 

@@ -5,7 +5,7 @@ from typing import Any
 from starlette.applications import Starlette
 from starlette.types import ASGIApp
 
-from serving.masking import Mask, Unmask
+from serving.observe.masking import Mask, Unmask
 from serving.settings import ServingSettings
 
 

@@ -11,7 +11,7 @@ from prometheus_client import CollectorRegistry, Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 
 from serving.bundle.format import Array
-from serving.metrics import MILLISECONDS, REQUESTS
+from serving.observe.metrics import MILLISECONDS, REQUESTS
 
 LATELY = 60.0  # seconds
 SHARE = 0.99

@@ -7,7 +7,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from serving.api import create_app
 from serving.live.served import Live
-from serving.masking import Mask, Unmask
+from serving.observe.masking import Mask, Unmask
 
 
 class Spy:

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from serving import latency, metrics
-from serving.latency import Latency, percentile
+from serving.observe import latency, metrics
+from serving.observe.latency import Latency, percentile
 
 BUCKETS = len(metrics.MILLISECONDS) + 1
 
