@@ -11,9 +11,9 @@ import numpy as np
 
 from benchmarks import synthetic
 from benchmarks.processes import measure
-from serving import answers
 from serving.bundle.format import Bundle, load, save
-from serving.questions import Listing
+from serving.http import responses
+from serving.http.requests import Listing
 from serving.recommend.cart import Cart, ranking_with
 from serving.recommend.fold_in import fold_in
 from serving.recommend.recommender import Lane, rankings
@@ -53,10 +53,10 @@ def _figures(bundle: Bundle) -> list[str]:
     carts = [Cart.of(rng.choice(likely, CART, replace=False).tolist(), []) for _ in customers]
 
     def own(lane: Lane, asked: Listing) -> Callable[[int], object]:
-        return lambda at: rankings(bundle, [customers[at]], lane)[0](N, answers.allowed(bundle, asked))
+        return lambda at: rankings(bundle, [customers[at]], lane)[0](N, responses.allowed(bundle, asked))
 
     def guest(at: int) -> object:
-        return ranking_with(bundle, carts[at], None, "for-you")(N, answers.allowed(bundle, Listing()))
+        return ranking_with(bundle, carts[at], None, "for-you")(N, responses.allowed(bundle, Listing()))
 
     ways: list[Callable[[int], object]] = [
         *(own("for-you", Listing()), own("for-you", FILTERS)),

@@ -1,6 +1,6 @@
 """The service's own application over the bundle of a home, for uvicorn to serve without BentoML around it."""
 
-from serving.api import create_app
+from serving.http.routes import create_app
 from serving.live.changes import Changes
 from serving.live.follow import Follower
 from serving.live.served import Live

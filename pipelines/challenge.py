@@ -36,8 +36,8 @@ from pipelines.train.bundle import factorised, learn, reopened
 from serving.bundle import format as bundle_format
 from serving.bundle.format import Array, Bundle
 from serving.errors import BundleError, NightshelfError
+from serving.http.overview import SHOPPERS
 from serving.live.registry import BUNDLE
-from serving.overview import SHOPPERS
 from serving.recommend.recommender import BASELINES, learned
 
 CHOSEN, VERSION, SETTINGS = "chosen", "version", "settings"

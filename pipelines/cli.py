@@ -11,7 +11,7 @@ from rich import print as show
 from pipelines.settings import Solver, SourceName, Split, settings, write_env
 from serving.access import keys
 from serving.errors import NightshelfError
-from serving.parameters import MOST
+from serving.http.parameters import MOST
 from serving.recommend.recommender import LANES
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)

@@ -18,14 +18,14 @@ from threadpoolctl import threadpool_limits
 
 from pipelines import columns as c
 from pipelines.settings import settings
-from serving import endpoints
 from serving.bundle.format import Array, load, positions
 from serving.errors import NightshelfError
+from serving.http import endpoints
+from serving.http.requests import Listing, Personal
 from serving.live import customers as people
 from serving.live.changes import Changes
 from serving.live.merchandising import Shop
 from serving.live.served import Served
-from serving.questions import Listing, Personal
 from serving.recommend.reasons import kinds
 from serving.recommend.recommender import Item, Lane
 

@@ -18,7 +18,7 @@ from pipelines import evaluate as evaluation
 from pipelines import gate
 from pipelines.split import Interactions, Windows, date_of
 from serving.bundle.format import Array
-from serving.overview import SHOPPERS
+from serving.http.overview import SHOPPERS
 from serving.recommend.recommender import BASELINES
 
 SOME_DAYS = 3  # of purchases, from which on a habit can be told

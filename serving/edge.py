@@ -17,10 +17,10 @@ from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from serving.access.guard import Guard
-from serving.api import VERSION_HEADER
+from serving.http.requests import Problem
+from serving.http.routes import VERSION_HEADER
 from serving.observe import access_log, metrics
 from serving.observe.masking import BENTOML_OWN, template_of
-from serving.questions import Problem
 from serving.settings import ServingSettings
 
 QUIET = ("/livez", "/readyz", "/healthz", "/metrics")  # machines ask them all day long

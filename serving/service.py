@@ -7,12 +7,12 @@ import bentoml
 from bentoml import Service
 from bentoml.exceptions import BentoMLException
 
-from serving import native, nights, questions
 from serving.access import keys
 from serving.access.guard import Guard, is_this_machine
-from serving.api import MANY, create_app
 from serving.edge import Edge, shared
 from serving.errors import NightshelfError
+from serving.http import native, night_reports, requests
+from serving.http.routes import MANY, create_app
 from serving.live.changes import Changes
 from serving.live.follow import Follower
 from serving.live.served import Live
@@ -27,7 +27,7 @@ except NightshelfError as wrong:
 
 live = Live(changes=changes)
 guard = Guard(settings.keys_path, settings.rate_limit)
-more = nights.routes(settings.nights)
+more = night_reports.routes(settings.nights)
 app = create_app(live, settings.customer_key.get_secret_value(), guard.ring, more)
 
 logging.getLogger("serving").setLevel(logging.INFO)
@@ -70,7 +70,7 @@ class Nightshelf:
         except NightshelfError as missing:
             raise BentoMLException(str(missing)) from None
 
-    @bentoml.api(route=MANY, input_spec=native.spec(questions.OfMany))  # type: ignore[untyped-decorator]
+    @bentoml.api(route=MANY, input_spec=native.spec(requests.OfMany))  # type: ignore[untyped-decorator]
     async def recommend(self, **asked: Any) -> dict[str, Any]:
         """Items for many customers at once: what POST /v1/recommendations answers, to which clients go."""
         return await native.answer(live, asked, settings.customer_key.get_secret_value())

@@ -14,8 +14,8 @@ from clients import Client
 from documented import Documented
 from homes import fresh_home, served
 
-from serving.api import create_app
 from serving.bundle.format import Bundle
+from serving.http.routes import create_app
 from serving.live.served import Live, Served
 from serving.settings import ServingSettings
 

@@ -13,7 +13,7 @@ from serving.access import keys, session
 from serving.access.keys import Key
 from serving.access.rate import Rate
 from serving.errors import NightshelfError
-from serving.questions import Problem
+from serving.http.requests import Problem
 
 # They tell nothing of the shop.
 PAGES = ("/", "/docs", "/v1/openapi.json", "/pages/{file}", "/sign-in", "/sign-out")

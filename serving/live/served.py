@@ -4,9 +4,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from serving.bundle.format import Bundle
+from serving.http.requests import Problem
 from serving.live.changes import Changes
 from serving.live.merchandising import Shop
-from serving.questions import Problem
 
 
 @dataclass(frozen=True)

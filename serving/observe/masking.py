@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from starlette.routing import BaseRoute, Match, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from serving.openapi import template
+from serving.http.openapi import template
 
 ASKED = "nightshelf.asked"
 BENTOML_OWN = ("/livez", "/readyz", "/healthz", "/metrics", "/schema.json")

@@ -13,7 +13,7 @@ from pipelines.sweep import Chosen, HalfLives
 from pipelines.train import rules
 from pipelines.train.als import AlsSettings
 from pipelines.train.bundle import learn, reopened
-from serving import answers
+from serving.http import responses
 from serving.recommend.association_rules import starting_from, together
 from serving.recommend.recommender import BASELINES, LANES, recommend
 from serving.recommend.related import goes_with, similar
@@ -175,7 +175,7 @@ def test_what_is_bought_together_is_so_as_often_as_is_said(bundle, known, basket
     told = 0
     for _, products in islice((one for one in baskets if len(one[1]) > 3), ASKED):
         cart = np.searchsorted(ids, products).tolist()
-        for item in answers.items(bundle, goes_with(bundle, cart, 10, np.ones(len(ids), bool))):
+        for item in responses.items(bundle, goes_with(bundle, cart, 10, np.ones(len(ids), bool))):
             assert item["reason"]["kind"] == "bought-together"
             antecedents = [ids.index(one["product"]) for one in item["reason"]["because"]]
             consequent = ids.index(item["product"])

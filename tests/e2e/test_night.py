@@ -21,9 +21,9 @@ from pipelines.rules_preview import preview
 from pipelines.settings import customer_key, settings
 from serving.bundle import format as bundle_format
 from serving.errors import NightshelfError
+from serving.http.overview import SHOPPERS
 from serving.live.identity import normalise, pseudonym
 from serving.live.registry import champion, download
-from serving.overview import SHOPPERS
 from serving.recommend.recommender import recommend
 
 SHOP = Shop(start=dt.date(2026, 9, 1), customers=1500, products=400, orders_per_day=400)

@@ -29,9 +29,9 @@ from pipelines import crowd, export, sinks
 from pipelines.extract import raw
 from pipelines.extract.staging import RAW_ORDERS
 from pipelines.settings import settings
-from serving.api import create_app
 from serving.bundle.format import Bundle, save, texts
 from serving.errors import NightshelfError
+from serving.http.routes import create_app
 from serving.live.changes import Changes
 from serving.live.identity import normalise, pseudonym
 from serving.live.merchandising import Shop

@@ -7,8 +7,8 @@ from clients import Client
 from jsonschema import Draft202012Validator
 from starlette.applications import Starlette
 
-from serving import openapi
-from serving.api import ROUTES
+from serving.http import openapi
+from serving.http.routes import ROUTES
 from serving.observe.masking import template_of
 
 DOCUMENT = openapi.document(ROUTES)

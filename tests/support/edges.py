@@ -9,8 +9,8 @@ from clients import Client
 from starlette.responses import PlainTextResponse
 
 from serving.access.guard import Guard
-from serving.api import create_app
 from serving.edge import Edge, shared
+from serving.http.routes import create_app
 from serving.live.served import Live
 from serving.settings import ServingSettings
 

@@ -7,8 +7,8 @@ import bundles
 from clients import Client
 from pydantic import SecretStr
 
-from serving.api import create_app
 from serving.bundle.format import Bundle
+from serving.http.routes import create_app
 from serving.live.changes import Changes
 from serving.live.served import Live, Served
 from serving.settings import ServingSettings

@@ -12,9 +12,9 @@ from clients import Client
 from pydantic import SecretStr
 from stores import changes, shop
 
-from serving.api import create_app
 from serving.bundle.format import Bundle
 from serving.errors import StoreError
+from serving.http.routes import create_app
 from serving.live.changes import CHANGEABLE, LOOK_SECONDS, Changes, laid_over, view
 from serving.live.served import Live, Served
 from serving.settings import ServingSettings

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from clients import Client
 
-from serving.api import create_app
 from serving.bundle.format import Bundle
+from serving.http.routes import create_app
 from serving.live.merchandising import Shop, ShopRules
 from serving.live.served import Live, Served
 from serving.recommend import recommender

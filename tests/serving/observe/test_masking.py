@@ -5,7 +5,7 @@ import pytest
 from clients import Client
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from serving.api import create_app
+from serving.http.routes import create_app
 from serving.live.served import Live
 from serving.observe.masking import Mask, Unmask
 

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from clients import Client
 
-from serving.api import create_app
 from serving.bundle.format import Bundle, texts
+from serving.http.routes import create_app
 from serving.live.served import Live, Served
 from serving.recommend.cart import Cart, ranking_with
 

@@ -11,10 +11,10 @@ from clients import Client
 from hypothesis import given
 from hypothesis import strategies as st
 
-from serving.api import create_app
 from serving.bundle.format import Array, Bundle
 from serving.bundle.highest import best
 from serving.bundle.labels import NOTHING
+from serving.http.routes import create_app
 from serving.live.served import Live, Served
 from serving.recommend.recommender import LANES, Lane, recommend, scores
 from serving.recommend.rerank import POOL, Variety, capped, penalised, weighed

@@ -14,11 +14,11 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 from stores import changes
 
-from serving import openapi
-from serving.api import ROUTES, create_app
 from serving.bundle.format import texts
+from serving.http import openapi
+from serving.http.pages import docs
+from serving.http.routes import ROUTES, create_app
 from serving.live.served import Live, Served
-from serving.pages import docs
 
 OPERATIONS = docs.operations(DOCUMENT)
 NAMED = [str(number) for number in range(10017, 10024)]

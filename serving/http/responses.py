@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 
 from serving.bundle.format import Array, Bundle
+from serving.http.requests import Listing
 from serving.live.served import Served
-from serving.questions import Listing
 from serving.recommend.association_rules import Rule
 from serving.recommend.recommender import Item
 

@@ -14,10 +14,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from stores import changes
 
-from serving.api import create_app
 from serving.bundle.format import Bundle
+from serving.http.pages import docs
+from serving.http.routes import create_app
 from serving.live.served import Live, Served
-from serving.pages import docs
 
 DEPTH = 10_000
 TAKEN = ("-1", "[1.5]", '"\\u0000"')  # as the text of an id, or the name of a category

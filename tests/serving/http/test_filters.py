@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from clients import Client
 
-from serving.api import create_app
+from serving.http.routes import create_app
 from serving.live.served import Live, Served
 
 ANNA = "/v1/customers/+7(916)539-6205/recommendations"

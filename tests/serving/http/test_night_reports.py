@@ -11,11 +11,11 @@ from clients import Client
 from edges import bearer
 from starlette.responses import PlainTextResponse
 
-from serving import nights
 from serving.access import keys
 from serving.access.guard import Guard
-from serving.api import create_app
 from serving.edge import Edge
+from serving.http import night_reports
+from serving.http.routes import create_app
 from serving.live.served import Live
 from serving.observe.masking import template_of
 from serving.settings import ServingSettings
@@ -35,7 +35,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def client(live: Live, folder: Path) -> Client:
-    return Client(create_app(live, bundles.KEY, others=nights.routes(folder)))
+    return Client(create_app(live, bundles.KEY, others=night_reports.routes(folder)))
 
 
 def test_the_list_leads_to_each_night(live: Live, folder: Path) -> None:
@@ -82,7 +82,7 @@ def test_before_the_first_night_the_list_says_so(live: Live, tmp_path: Path) -> 
 def test_reports_want_a_key_where_there_are_keys(live: Live, folder: Path, tmp_path: Path) -> None:
     file = tmp_path / "keys"
     secret = keys.add(file, "merchandiser", "read")
-    app = create_app(live, bundles.KEY, others=nights.routes(folder))
+    app = create_app(live, bundles.KEY, others=night_reports.routes(folder))
     edge = Edge(app, PlainTextResponse(""), app.routes, Guard(file, 0), ServingSettings())
     for path in ("/nights", "/nights/", "/nights/2026-01-31"):
         assert Client(edge).get(path).status_code == 401
@@ -90,6 +90,6 @@ def test_reports_want_a_key_where_there_are_keys(live: Live, folder: Path, tmp_p
 
 
 def test_metrics_and_log_see_the_template(live: Live, folder: Path) -> None:
-    routes = create_app(live, bundles.KEY, others=nights.routes(folder)).routes
+    routes = create_app(live, bundles.KEY, others=night_reports.routes(folder)).routes
     scope = {"type": "http", "method": "GET", "path": "/nights/2026-01-31"}
     assert template_of(routes, scope) == "/nights/{night}"

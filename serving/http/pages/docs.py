@@ -8,8 +8,8 @@ from urllib.parse import quote, urlencode
 
 from starlette.responses import HTMLResponse
 
-from serving.openapi import REFUSALS
-from serving.pages.frame import page
+from serving.http.openapi import REFUSALS
+from serving.http.pages.frame import page
 
 Json = dict[str, Any]
 

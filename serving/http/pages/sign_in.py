@@ -8,7 +8,7 @@ from starlette.routing import Route
 
 from serving.access import keys, session
 from serving.access.guard import Ring
-from serving.pages.frame import page
+from serving.http.pages.frame import page
 
 FORM = """<main id="content" class="narrow">
 <h1>Sign in</h1>

@@ -11,8 +11,8 @@ import pytest
 from processes import BIN, service, wait_for
 
 from serving.access import keys
-from serving.api import ROUTES
 from serving.bundle.format import Bundle
+from serving.http.routes import ROUTES
 from serving.settings import ServingSettings
 
 PROGRAM = shutil.which("schemathesis", path=os.pathsep.join([str(BIN), os.environ["PATH"]]))

@@ -5,11 +5,11 @@ from typing import Any
 from bentoml import IODescriptor
 from pydantic import create_model
 
-from serving import endpoints
 from serving.errors import NightshelfError
+from serving.http import endpoints
+from serving.http.parsing import from_fields
+from serving.http.requests import OfMany, Problem, Question
 from serving.live.served import Live
-from serving.questions import OfMany, Problem, Question
-from serving.reading import from_fields
 
 
 def spec(kind: type[Question]) -> type[IODescriptor]:

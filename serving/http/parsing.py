@@ -6,7 +6,7 @@ from pydantic import ValidationError
 from pydantic_core import from_json
 from starlette.datastructures import QueryParams
 
-from serving.questions import Problem, Question
+from serving.http.requests import Problem, Question
 
 Q = TypeVar("Q", bound=Question)
 

@@ -5,13 +5,10 @@ from collections.abc import Iterator
 from functools import partial
 from typing import Annotated
 
-from serving import answers, shapes
-from serving.answers import Json
 from serving.bundle.format import Bundle
-from serving.live import customers as people
-from serving.live.served import Served
-from serving.overview import SHOPPERS
-from serving.questions import (
+from serving.http import responses, shapes
+from serving.http.overview import SHOPPERS
+from serving.http.requests import (
     History,
     Listing,
     OfMany,
@@ -27,6 +24,9 @@ from serving.questions import (
     Related,
     WithCart,
 )
+from serving.http.responses import Json
+from serving.live import customers as people
+from serving.live.served import Served
 from serving.recommend.association_rules import starting_from
 from serving.recommend.cart import Cart, ranking_with
 from serving.recommend.reasons import Tell, reasons
@@ -46,8 +46,8 @@ def recommendations(served: Served, asked: Recommendations) -> Annotated[Json, s
     group = _group(bundle, asked.group) if customer is None else None
     (ranking,) = rankings(bundle, [customer], asked.lane, _variety(served, asked), group)
     found = _placed(served, asked, ranking)
-    told = {"known": customer is not None, "lane": asked.lane, "group": answers.group(bundle, group)}
-    return answers.of(served, **told, items=answers.items(bundle, found))
+    told = {"known": customer is not None, "lane": asked.lane, "group": responses.group(bundle, group)}
+    return responses.of(served, **told, items=responses.items(bundle, found))
 
 
 async def of_many(served: Served, asked: OfMany) -> Annotated[Json, shapes.OfMany]:
@@ -56,7 +56,7 @@ async def of_many(served: Served, asked: OfMany) -> Annotated[Json, shapes.OfMan
     for start in range(0, len(asked.customers), AT_ONCE):
         told += _of_some(served, asked, asked.customers[start : start + AT_ONCE])
         await asyncio.sleep(0)  # others are answered meanwhile
-    return answers.of(served, lane=asked.lane, customers=told)
+    return responses.of(served, lane=asked.lane, customers=told)
 
 
 def cart_recommendations(served: Served, asked: WithCart) -> Annotated[Json, shapes.WithCart]:
@@ -65,40 +65,44 @@ def cart_recommendations(served: Served, asked: WithCart) -> Annotated[Json, sha
     if asked.customer is not None:
         bundle, customer = people.now(served, asked.customer)
     group = _group(bundle, asked.group) if customer is None else None
-    cart = Cart.of(answers.rows_of(bundle, asked.cart), answers.rows_of(bundle, asked.viewed))
+    cart = Cart.of(responses.rows_of(bundle, asked.cart), responses.rows_of(bundle, asked.viewed))
     ranking = ranking_with(bundle, cart, customer, asked.lane, _variety(served, asked), group)
     found = _placed(served, asked, ranking)
     unknown = [one for one in dict.fromkeys([*asked.cart, *asked.viewed]) if bundle.product(one) is None]
-    told = {"known": customer is not None, "lane": asked.lane, "group": answers.group(bundle, group)}
-    return answers.of(served, **told, unknown=unknown, items=answers.items(bundle, found))
+    told = {"known": customer is not None, "lane": asked.lane, "group": responses.group(bundle, group)}
+    return responses.of(served, **told, unknown=unknown, items=responses.items(bundle, found))
 
 
 def history(served: Served, asked: History) -> Annotated[Json, shapes.History]:
     """What a customer bought, the last purchase first; nothing of a stranger, who is `"known": false`."""
     bundle, customer = people.now(served, asked.customer)
-    found = [] if customer is None else answers.purchases(bundle, customer, asked.n)
-    return answers.of(served, known=customer is not None, items=found)
+    found = [] if customer is None else responses.purchases(bundle, customer, asked.n)
+    return responses.of(served, known=customer is not None, items=found)
 
 
 def similar_products(served: Served, asked: Related) -> Annotated[Json, shapes.Alternatives]:
     """Alternatives to a product: bought by the same customers, or described alike where few did."""
     bundle, product = served.bundle, product_row(served.bundle, asked.product)
     found = alternatives(served, asked, product)
-    return answers.of(served, product=answers.named(bundle, product), items=answers.items(bundle, found))
+    return responses.of(
+        served, product=responses.named(bundle, product), items=responses.items(bundle, found)
+    )
 
 
 def alternatives(served: Served, asked: Listing, product: int) -> list[Item]:
     """The alternatives to a product, by its row."""
-    mask = answers.allowed(served.bundle, asked) & ~served.shop.placing(served.bundle).excluded
+    mask = responses.allowed(served.bundle, asked) & ~served.shop.placing(served.bundle).excluded
     return similar(served.bundle, product, asked.n, mask)
 
 
 def bought_together(served: Served, asked: Related) -> Annotated[Json, shapes.Together]:
     """What is bought along with a product: rules with confidence, lift, support and count."""
     bundle, product = served.bundle, product_row(served.bundle, asked.product)
-    mask = answers.allowed(bundle, asked) & ~served.shop.placing(bundle).excluded
+    mask = responses.allowed(bundle, asked) & ~served.shop.placing(bundle).excluded
     found = goes_with(bundle, [product], asked.n, mask)
-    return answers.of(served, product=answers.named(bundle, product), items=answers.items(bundle, found))
+    return responses.of(
+        served, product=responses.named(bundle, product), items=responses.items(bundle, found)
+    )
 
 
 def popular(served: Served, asked: Popular) -> Annotated[Json, shapes.Trending]:
@@ -112,21 +116,23 @@ def popular(served: Served, asked: Popular) -> Annotated[Json, shapes.Trending]:
     group = _group(bundle, asked.group)
     buyers = None if days is None else bundle.by_recent[windows.index(days)]
     found = _placed(served, asked, partial(trending, bundle, group=group, buyers=buyers))
-    told = {"category": asked.category, "days": days, "group": answers.group(bundle, group)}
-    return answers.of(served, **told, items=answers.items(bundle, found))
+    told = {"category": asked.category, "days": days, "group": responses.group(bundle, group)}
+    return responses.of(served, **told, items=responses.items(bundle, found))
 
 
 def model(served: Served, asked: Question) -> Annotated[Json, shapes.About]:
     """What the serving model is: window, counts, metrics, verdict."""
     told = {key: value for key, value in served.bundle.manifest.items() if key not in UNTOLD}
-    return answers.of(served, **told | {"verdict": served.verdict, "rules": served.shop.told(served.bundle)})
+    return responses.of(
+        served, **told | {"verdict": served.verdict, "rules": served.shop.told(served.bundle)}
+    )
 
 
 def user_recommendations(served: Served, asked: OfUser) -> Annotated[list[Json], list[shapes.Rating]]:
     """The top three of a customer, phone numbers in any format (an older system's route)."""
     found = _best(served, asked.customer, OLDER_USER_ITEMS)
     return [
-        {"goodsId": served.bundle.products[item.product].decode(), "rating": answers.number(item.score)}
+        {"goodsId": served.bundle.products[item.product].decode(), "rating": responses.number(item.score)}
         for item in found
     ]
 
@@ -139,7 +145,7 @@ def associations(served: Served, asked: OfProduct) -> Annotated[list[Json], list
         {
             "antecedent": asked.product,
             "consequent": bundle.products[bundle.rule_consequent[place]].decode(),
-            "confidence": answers.number(bundle.rule_confidence[place]),
+            "confidence": responses.number(bundle.rule_confidence[place]),
         }
         for place in starting_from(bundle, product)
         if kept[bundle.rule_consequent[place]]
@@ -151,10 +157,10 @@ def reco(served: Served, asked: Reco) -> Annotated[list[Json], list[shapes.Score
     bundle = served.bundle
     return [
         {
-            "score": answers.number(item.score),
-            "item_name": answers.text(bundle.name, item.product),
+            "score": responses.number(item.score),
+            "item_name": responses.text(bundle.name, item.product),
             "item_id": bundle.products[item.product].decode(),
-            "brand": answers.text(bundle.brand, item.product),
+            "brand": responses.text(bundle.brand, item.product),
         }
         for item in _best(served, asked.user_id, OLDER_RECO_ITEMS)
     ]
@@ -171,8 +177,8 @@ def _of_some(served: Served, asked: OfMany, customers: list[str]) -> Iterator[Js
     group = _group(served.bundle, asked.group)
     found = [people.now(served, customer) for customer in customers]
     for (bundle, customer), items in zip(found, each(served, found, asked), strict=True):
-        of_group = answers.group(bundle, group) if customer is None else None
-        yield {"known": customer is not None, "group": of_group, "items": answers.items(bundle, items)}
+        of_group = responses.group(bundle, group) if customer is None else None
+        yield {"known": customer is not None, "group": of_group, "items": responses.items(bundle, items)}
 
 
 def each(
@@ -195,14 +201,14 @@ def each(
 
 def _placed(served: Served, asked: Placed, ranking: Ranking) -> list[Item]:
     """The items of a ranking that are asked for, where the rules of the shop put them."""
-    mask = answers.allowed(served.bundle, asked)
+    mask = responses.allowed(served.bundle, asked)
     if not asked.rules:
         return ranking(asked.n, mask)
     return served.shop.placing(served.bundle, asked.on).place(ranking, asked.n, mask)
 
 
 def _variety(served: Served, asked: Personal) -> Variety:
-    shown = answers.rows_of(served.bundle, asked.shown)
+    shown = responses.rows_of(served.bundle, asked.shown)
     return Variety(asked.per_category or served.per_category, tuple(shown))
 
 

@@ -14,8 +14,7 @@ from pydantic import (
 )
 from pydantic_core import CoreSchema, PydanticCustomError
 
-from serving.live.store import Kind
-from serving.parameters import (
+from serving.http.parameters import (
     MOST,
     Brand,
     Category,
@@ -32,6 +31,7 @@ from serving.parameters import (
     Quantity,
     Some,
 )
+from serving.live.store import Kind
 from serving.recommend.recommender import Lane
 
 MOST_CUSTOMERS = 1000

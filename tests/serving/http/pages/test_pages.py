@@ -9,10 +9,10 @@ import pytest
 from clients import Client
 from documented import DOCUMENT
 
-from serving import pages
-from serving.api import create_app
+from serving.http import pages
+from serving.http.pages import docs
+from serving.http.routes import create_app
 from serving.live.served import Live
-from serving.pages import docs
 
 FILES = sorted(path.name for path in Path(pages.__file__).parent.iterdir() if path.suffix in (".js", ".css"))
 

@@ -11,8 +11,8 @@ from starlette.responses import PlainTextResponse
 
 from serving.access import guard, keys
 from serving.access.guard import Guard
-from serving.api import create_app
 from serving.edge import Edge
+from serving.http.routes import create_app
 from serving.live.served import Live
 from serving.settings import ServingSettings
 

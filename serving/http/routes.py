@@ -15,12 +15,12 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Match, Route
 from starlette.types import Scope
 
-from serving import changing, endpoints, openapi, overview, pages, questions, reading
 from serving.access.guard import Ring
+from serving.http import endpoints, openapi, overview, pages, parsing, requests, writes
+from serving.http.openapi import template
+from serving.http.requests import Problem, Question
 from serving.live.served import Live, Served
 from serving.observe import metrics
-from serving.openapi import template
-from serving.questions import Problem, Question
 
 MANY = "/v1/recommendations"
 VERSION_HEADER = "Nightshelf-Model-Version"
@@ -40,25 +40,25 @@ ROUTES: list[Row] = [
     (
         "GET",
         "/v1/customers/{customer:id}/recommendations",
-        questions.Recommendations,
+        requests.Recommendations,
         endpoints.recommendations,
     ),
-    ("POST", MANY, questions.OfMany, endpoints.of_many),
-    ("POST", "/v1/cart/recommendations", questions.WithCart, endpoints.cart_recommendations),
-    ("GET", "/v1/customers/{customer:id}/history", questions.History, endpoints.history),
-    ("DELETE", "/v1/customers/{customer:id}", questions.OfCustomer, changing.forget_customer),
-    ("GET", "/v1/products/{product:id}/similar", questions.Related, endpoints.similar_products),
-    ("GET", "/v1/products/{product:id}/bought-together", questions.Related, endpoints.bought_together),
-    ("PUT", "/v1/products/{product:id}", questions.ProductChange, changing.change_product),
-    ("POST", "/v1/events", questions.Events, changing.add_events),
-    ("GET", "/v1/popular", questions.Popular, endpoints.popular),
-    ("GET", "/v1/model", questions.Question, endpoints.model),
-    ("GET", "/v1/status", questions.Question, overview.status),
-    ("GET", "/v1/categories", questions.Categories, overview.categories),
-    ("GET", "/v1/shoppers", questions.Question, overview.shoppers),
-    ("GET", "/users/{customer:id}/recommendations", questions.OfUser, endpoints.user_recommendations),
-    ("GET", "/products/{product:id}/associations", questions.OfProduct, endpoints.associations),
-    ("POST", "/reco", questions.Reco, endpoints.reco),
+    ("POST", MANY, requests.OfMany, endpoints.of_many),
+    ("POST", "/v1/cart/recommendations", requests.WithCart, endpoints.cart_recommendations),
+    ("GET", "/v1/customers/{customer:id}/history", requests.History, endpoints.history),
+    ("DELETE", "/v1/customers/{customer:id}", requests.OfCustomer, writes.forget_customer),
+    ("GET", "/v1/products/{product:id}/similar", requests.Related, endpoints.similar_products),
+    ("GET", "/v1/products/{product:id}/bought-together", requests.Related, endpoints.bought_together),
+    ("PUT", "/v1/products/{product:id}", requests.ProductChange, writes.change_product),
+    ("POST", "/v1/events", requests.Events, writes.add_events),
+    ("GET", "/v1/popular", requests.Popular, endpoints.popular),
+    ("GET", "/v1/model", requests.Question, endpoints.model),
+    ("GET", "/v1/status", requests.Question, overview.status),
+    ("GET", "/v1/categories", requests.Categories, overview.categories),
+    ("GET", "/v1/shoppers", requests.Question, overview.shoppers),
+    ("GET", "/users/{customer:id}/recommendations", requests.OfUser, endpoints.user_recommendations),
+    ("GET", "/products/{product:id}/associations", requests.OfProduct, endpoints.associations),
+    ("POST", "/reco", requests.Reco, endpoints.reco),
 ]
 
 ENDINGS = tuple({path.rpartition("}")[2] for _, path, *_ in ROUTES if "}/" in path})
@@ -117,10 +117,10 @@ def _route(
 
 async def _asked(request: Request, kind: type[Question], key: str) -> Question:
     if request.method == "POST":
-        return reading.from_body(kind, await request.body(), key)
+        return parsing.from_body(kind, await request.body(), key)
     if request.method == "PUT":
-        return reading.from_both(kind, request.path_params, await request.body(), key)
-    return reading.from_url(kind, request.path_params, request.query_params, key)
+        return parsing.from_both(kind, request.path_params, await request.body(), key)
+    return parsing.from_url(kind, request.path_params, request.query_params, key)
 
 
 def _cause(error: Exception) -> str:

@@ -4,14 +4,14 @@ from typing import Annotated, Any
 
 import numpy as np
 
-from serving import answers, shapes
-from serving.answers import Json
 from serving.bundle.format import Bundle
 from serving.bundle.labels import NOTHING
+from serving.http import responses, shapes
+from serving.http.requests import Categories, Question
+from serving.http.responses import Json
 from serving.live.identity import HIDDEN
 from serving.live.served import Served
 from serving.observe.latency import Latency
-from serving.questions import Categories, Question
 
 SHOPPERS = "shoppers"  # in a manifest: what the night wrote of some telling customers
 
@@ -22,14 +22,14 @@ def status(served: Served, asked: Question) -> Annotated[Json, shapes.Status]:
     """Which model serves, and how fast it answered lately."""
     recent, manifest = LATENCY.recent(), served.bundle.manifest
     told = {name: manifest.get(name) for name in ("as_of", "window", "counts")}
-    return answers.of(
+    return responses.of(
         served,
         **told,
         verdict=served.verdict,
         latency={
             "seconds": round(recent.seconds, 1),
             "answers": recent.answers,
-            "p99_ms": None if recent.p99 is None else answers.number(recent.p99),
+            "p99_ms": None if recent.p99 is None else responses.number(recent.p99),
         },
     )
 
@@ -40,7 +40,7 @@ def categories(served: Served, asked: Categories) -> Annotated[Json, shapes.Cate
     counts = np.bincount(filed.number[filed.number != NOTHING]).tolist()
     told = [{"category": name.decode(), "products": counts[at]} for name, at in filed.numbers.items()]
     items = sorted(told, key=lambda one: -one["products"])[: asked.n]
-    return answers.of(served, items=items)
+    return responses.of(served, items=items)
 
 
 def shoppers(served: Served, asked: Question) -> Annotated[Json, shapes.Shoppers]:
@@ -50,7 +50,7 @@ def shoppers(served: Served, asked: Question) -> Annotated[Json, shapes.Shoppers
     # Who was forgotten since is a stranger to the bundle.
     known = [one for one in told.get(SHOPPERS, []) if bundle.customer(one["customer"]) is not None]
     days, found = {name: told[name] for name in ("cut", "until")}, [_shopper(bundle, one) for one in known]
-    return answers.of(served, **days, popular=_cards(bundle, told["popular"]), shoppers=found)
+    return responses.of(served, **days, popular=_cards(bundle, told["popular"]), shoppers=found)
 
 
 def _shopper(bundle: Bundle, told: Json) -> Json:
@@ -59,4 +59,4 @@ def _shopper(bundle: Bundle, told: Json) -> Json:
 
 
 def _cards(bundle: Bundle, products: list[str]) -> list[Json]:
-    return [answers.card(bundle, row) for row in answers.rows_of(bundle, products)]
+    return [responses.card(bundle, row) for row in responses.rows_of(bundle, products)]

@@ -4,15 +4,15 @@ import asyncio
 from collections.abc import Callable
 from typing import Annotated, TypeVar
 
-from serving import answers, shapes
-from serving.answers import Json
-from serving.endpoints import product_row
 from serving.errors import StoreError
+from serving.http import responses, shapes
+from serving.http.endpoints import product_row
+from serving.http.requests import Event, Events, OfCustomer, Problem, ProductChange
+from serving.http.responses import Json
 from serving.live.changes import CHANGEABLE, Changes
 from serving.live.served import Served
 from serving.live.store import MICROSECONDS, microseconds
 from serving.live.store import Event as Kept
-from serving.questions import Event, Events, OfCustomer, Problem, ProductChange
 
 T = TypeVar("T")
 
@@ -27,7 +27,7 @@ async def change_product(served: Served, asked: ProductChange) -> Annotated[Json
     changes = _changes(served)
     await _written(lambda: changes.change(asked.product, values))
     now = changes.state.products[asked.product]
-    return answers.of(served, product=asked.product, **{name: now[name] for name in CHANGEABLE})
+    return responses.of(served, product=asked.product, **{name: now[name] for name in CHANGEABLE})
 
 
 async def add_events(served: Served, asked: Events) -> Annotated[Json, shapes.Accepted]:
@@ -36,20 +36,20 @@ async def add_events(served: Served, asked: Events) -> Annotated[Json, shapes.Ac
     kept = [_kept(served, event, now) for event in asked.events]
     changes = _changes(served)
     await _written(lambda: changes.store.add(kept))
-    return answers.of(served, accepted=len(kept))
+    return responses.of(served, accepted=len(kept))
 
 
 async def forget_customer(served: Served, asked: OfCustomer) -> Annotated[Json, shapes.Forgotten]:
     """Forgets a person: at once in every answer, and for good in the lake with the next night."""
     changes = _changes(served)
     gone = await _written(lambda: changes.forget(asked.customer))
-    return answers.of(served, forgotten=True, events=gone)
+    return responses.of(served, forgotten=True, events=gone)
 
 
 def _kept(served: Served, event: Event, now: int) -> Kept:
     at = now if event.time is None else min(int(event.time.timestamp() * MICROSECONDS), now)
     row = served.bundle.product(event.product)
-    price = None if row is None else answers.card(served.bundle, row)["price"]
+    price = None if row is None else responses.card(served.bundle, row)["price"]
     return Kept(event.customer, event.product, event.kind, at, event.id, price)
 
 

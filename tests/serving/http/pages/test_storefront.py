@@ -14,7 +14,7 @@ from homes import served
 from playwright.sync_api import Browser, Page, Route, expect
 from processes import Service
 
-from serving.api import create_app
+from serving.http.routes import create_app
 from serving.live.served import Live
 
 FOR_YOU, POPULAR, BOUGHT = "#for-you", "#popular", "#bought"

@@ -9,10 +9,10 @@ from pydantic import TypeAdapter
 from pydantic.json_schema import JsonSchemaMode
 
 from serving.access.keys import scope_of
-from serving.shapes import Refusal
+from serving.http.shapes import Refusal
 
 if TYPE_CHECKING:
-    from serving.api import Row
+    from serving.http.routes import Row
 
 Json = dict[str, Any]
 

@@ -9,8 +9,8 @@ from starlette.routing import Route
 
 from serving.access import session
 from serving.access.guard import Ring
-from serving.pages import docs, sign_in
-from serving.pages.frame import page
+from serving.http.pages import docs, sign_in
+from serving.http.pages.frame import page
 
 HERE = Path(__file__).parent
 TYPES = {".css": "text/css", ".js": "text/javascript"}

@@ -8,8 +8,8 @@ from clients import Client
 from documented import Documented
 from shoppers import telling
 
-from serving.api import create_app
 from serving.bundle.format import Bundle, texts
+from serving.http.routes import create_app
 from serving.live.served import Live, Served
 
 PSEUDONYM = telling().manifest["shoppers"]["shoppers"][0]["customer"]

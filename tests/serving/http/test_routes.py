@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from clients import Client
 
-from serving import endpoints
-from serving.api import ROUTES, create_app
+from serving.http import endpoints
+from serving.http.routes import ROUTES, create_app
 from serving.live.served import Live, Served
 
 ANNA = "/v1/customers/+7(916)539-6205/recommendations"
