@@ -19,15 +19,16 @@ ASKED = 5  # times as often as by chance
 def compare(home: Path) -> str:
     """A table over the lake that a night has left in `home`."""
     os.environ["NIGHTSHELF_HOME"] = str(home)
-    from pipelines import lake, split
+    from pipelines import split
     from pipelines import sweep as sweeps
+    from pipelines.lake import tables
     from pipelines.train import content
     from pipelines.train.als import AlsSettings
     from pipelines.train.bundle import learn
     from pipelines.train.rules import none
 
-    products = lake.read(lake.PRODUCTS)
-    shop = split.interactions(lake.read(lake.INTERACTIONS), products["product"].to_pylist())
+    products = tables.read(tables.PRODUCTS)
+    shop = split.interactions(tables.read(tables.INTERACTIONS), products["product"].to_pylist())
     horizon = sweeps.load().evaluation.horizon_days
     cut = int(shop.day.max()) - horizon
     before, truth = shop.until(cut), shop.bought(cut, cut + horizon)

@@ -47,12 +47,13 @@ def compare(home: Path) -> str:
 
 def _judged(back: int) -> tuple[dict[str, str], pa.Table, float]:
     """The lanes that a sweep chose, the measures of its settings beside yardsticks, and seconds."""
-    from pipelines import comparison, evaluate, lake, split, trial
+    from pipelines import comparison, evaluate, split, trial
     from pipelines import sweep as sweeps
+    from pipelines.lake import tables
 
     started = time.monotonic()
-    products, evaluation = lake.read(lake.PRODUCTS), sweeps.load().evaluation
-    shop = split.interactions(lake.read(lake.INTERACTIONS), products["product"].to_pylist())
+    products, evaluation = tables.read(tables.PRODUCTS), sweeps.load().evaluation
+    shop = split.interactions(tables.read(tables.INTERACTIONS), products["product"].to_pylist())
     last = int(shop.day.max()) - back
     known = shop.where(shop.day <= last)
     cut = split.windows(known, split.date_of(last), evaluation.horizon_days)

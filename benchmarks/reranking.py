@@ -32,7 +32,8 @@ def compare(home: Path) -> str:
 
 
 def _learned():
-    from pipelines import lake, split
+    from pipelines import split
+    from pipelines.lake import tables
     from pipelines.sweep import Chosen, HalfLives, load
     from pipelines.train.als import AlsSettings
     from pipelines.train.bundle import learn
@@ -43,8 +44,8 @@ def _learned():
         half_lives=HalfLives(trend=28.0, repurchase=120.0),
         lanes={"for-you": "repurchase", "buy-again": "repurchase", "discover": "als"},
     )
-    products = lake.read(lake.PRODUCTS)
-    known = split.interactions(lake.read(lake.INTERACTIONS), products["product"].to_pylist())
+    products = tables.read(tables.PRODUCTS)
+    known = split.interactions(tables.read(tables.INTERACTIONS), products["product"].to_pylist())
     last, horizon = int(known.day.max()), load().evaluation.horizon_days
     before, truth = known.until(last - 2 * horizon), known.bought(last - 2 * horizon, last - horizon)
     return learn(before, products, chosen, none(products.num_rows), "implicit"), truth

@@ -30,8 +30,9 @@ def compare(file: Path, home: Path) -> str:
 
 
 def _validated(file: Path) -> dict[str, float]:
-    from pipelines import lake, nightly
-    from pipelines.spark import session
+    from pipelines import nightly
+    from pipelines.lake import tables
+    from pipelines.lake.spark import session
 
     night = nightly.begin(source="files", path=str(file), mapping="online_retail_ii")
     nightly.extract(night)
@@ -39,12 +40,12 @@ def _validated(file: Path) -> dict[str, float]:
     started = time.monotonic()
     counts = nightly.validate(night)
     seconds = time.monotonic() - started
-    (source,) = lake.entries("validation")
-    results = lake.read(f"validation/{source}/date={night.as_of}").to_pandas()
+    (source,) = tables.entries("validation")
+    results = tables.read(f"validation/{source}/date={night.as_of}").to_pandas()
     return {
         "rows": counts["fetched"],
         "seconds": seconds,
-        "days": lake.read(f"profile/{source}").num_rows,
+        "days": tables.read(f"profile/{source}").num_rows,
         "rules": len(results.drop_duplicates(["suite", "measure", "severity"])),
         "on_rows": _on_rows(),
     }
@@ -55,8 +56,8 @@ def _on_rows() -> float:
     from great_expectations import expectations as gxe
 
     from pipelines import columns as c
-    from pipelines import lake
-    from pipelines.spark import session
+    from pipelines.lake import tables
+    from pipelines.lake.spark import session
 
     context = gx.get_context(mode="ephemeral")
     batch = (
@@ -77,7 +78,7 @@ def _on_rows() -> float:
         gx.ValidationDefinition(name="orders", data=batch, suite=suite)
     )
     started = time.monotonic()
-    definition.run(batch_parameters={"dataframe": lake.read_spark(session(), lake.ORDERS)})
+    definition.run(batch_parameters={"dataframe": tables.read_spark(session(), tables.ORDERS)})
     return time.monotonic() - started
 
 

@@ -11,22 +11,11 @@ from typing import Any
 
 import pyarrow as pa
 
-from pipelines import (
-    business,
-    gate,
-    lake,
-    live,
-    paired,
-    pinned,
-    publish,
-    registry,
-    shoppers,
-    sweep,
-    tracking,
-)
+from pipelines import business, gate, live, paired, pinned, publish, registry, shoppers, sweep, tracking
 from pipelines import evaluate as evaluation
 from pipelines.demo.planted import tastes
 from pipelines.gate import Settled
+from pipelines.lake import tables
 from pipelines.night import Night
 from pipelines.settings import customer_key, settings
 from pipelines.split import Interactions, date_of
@@ -56,8 +45,8 @@ def check_live(night: Night) -> dict[str, Any]:
         return {}
     known, _, _ = pinned.known(night)
     judged = live.judge(bundle, known, gate.CHAMPION)
-    lake.keep_latest("live", DAYS)
-    lake.write(pinned.own(night, lake.LIVE), judged)
+    tables.keep_latest("live", DAYS)
+    tables.write(pinned.own(night, tables.LIVE), judged)
     measured = evaluation.summary(judged).get(gate.CHAMPION, {})
     few = evaluation.flat(measured, (evaluation.NDCG, evaluation.CUSTOMERS))
     found = {f"live_{name}": value for name, value in few.items()}
@@ -95,8 +84,8 @@ def evaluate(night: Night) -> dict[str, Any]:
         table = pa.concat_tables([table, weighed])
     else:
         table = pa.concat_tables([table, gate.challenger(table, settled)])
-    lake.keep_latest("evaluation", DAYS)
-    lake.write(pinned.own(night, lake.EVALUATION), table)
+    tables.keep_latest("evaluation", DAYS)
+    tables.write(pinned.own(night, tables.EVALUATION), table)
     tracking.log(night.run_id, tags={AGAINST: champion.version if champion else ""})
     return _told(night, settled, table)
 
@@ -106,7 +95,7 @@ def register(night: Night) -> dict[str, Any]:
     chosen = chosen_of(night)
     known, products, cut = pinned.known(night)
     bundle = publish.fit(night, known.until(cut.test), products, chosen)
-    judged = lake.read(pinned.own(night, lake.EVALUATION))
+    judged = tables.read(pinned.own(night, tables.EVALUATION))
     shown = {SHOPPERS: shoppers.telling(judged, known, products, cut, _planted(night))}
     bundle = replace(bundle, manifest=bundle.manifest | shown)
     with tempfile.TemporaryDirectory() as beside:

@@ -4,7 +4,8 @@ import pyarrow as pa
 
 from pipelines import columns as c
 from pipelines import evaluate as evaluation
-from pipelines import gate, lake, paired, registry, split, sweep, yardsticks
+from pipelines import gate, paired, registry, split, sweep, yardsticks
+from pipelines.lake import tables
 from pipelines.settings import Solver, Split, settings
 from pipelines.split import Interactions
 from pipelines.sweep import Chosen
@@ -27,8 +28,8 @@ def compare(how: Split) -> pa.Table:
     champion = registry.champion()
     if champion is None:
         raise NightshelfError("no model serves yet, so there are no settings to measure: run a night first")
-    products = lake.read(lake.PRODUCTS)
-    rows = lake.read_path(lake.current(lake.INTERACTIONS), coded=split.IDS)
+    products = tables.read(tables.PRODUCTS)
+    rows = tables.read_path(tables.current(tables.INTERACTIONS), coded=split.IDS)
     known = split.interactions(rows, products[c.PRODUCT].to_pylist())
     before, truth = _parts(known, how)
     return judge(before, truth, products, champion.chosen, settings().solver)

@@ -17,7 +17,7 @@ import pyarrow.ipc
 import pyarrow.parquet as pq
 
 from pipelines import columns as c
-from pipelines import lake
+from pipelines.lake import tables
 from pipelines.settings import customer_key, settings
 from serving.live.identity import received
 from serving.live.store import DAY as MICROSECONDS_OF_A_DAY
@@ -115,7 +115,7 @@ def place(path: str) -> str:
 
 def _found(gone: Forgotten) -> Iterator[tuple[str, pa.Table, Any]]:
     """Every file that names customers: its path, its rows, and whether each is of a forgotten person."""
-    for path in lake.files():
+    for path in tables.files():
         as_received = path.startswith(AS_RECEIVED)
         customers = _customers(path)
         if customers is None:
@@ -139,14 +139,14 @@ def _of(rows: pa.Table, found: dict[str, str], until_their_day: bool) -> Any:
 def _customers(path: str) -> pa.ChunkedArray | None:
     """The customers that a file names, row by row; None where it is of something else."""
     if path.endswith(".parquet"):
-        with lake.opened(path) as file, pq.ParquetFile(file) as found:
+        with tables.opened(path) as file, pq.ParquetFile(file) as found:
             named = c.CUSTOMER in found.schema_arrow.names
             return found.read([c.CUSTOMER])[c.CUSTOMER] if named else None
     return _read(path)[c.CUSTOMER] if path.endswith(".arrow") else None
 
 
 def _read(path: str) -> pa.Table:
-    with lake.opened(path) as file:
+    with tables.opened(path) as file:
         if path.endswith(".arrow"):
             with pa.ipc.open_stream(file) as stream:
                 return stream.read_all()
@@ -154,11 +154,11 @@ def _read(path: str) -> pa.Table:
 
 
 def _replace(path: str, rows: pa.Table) -> None:
-    with lake.whole(path) as file:
+    with tables.whole(path) as file:
         if path.endswith(".arrow"):
             with pa.ipc.new_stream(file, rows.schema) as stream:
                 stream.write_table(rows)
         else:
             pq.write_table(rows, file)
     folder, _, name = path.rpartition("/")
-    lake.remove(f"{folder}/.{name}.crc")  # which Hadoop wrote of what is gone
+    tables.remove(f"{folder}/.{name}.crc")  # which Hadoop wrote of what is gone

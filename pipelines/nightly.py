@@ -14,8 +14,9 @@ import pyarrow.compute as pc
 
 from pipelines import columns as c
 from pipelines import extract as extraction
-from pipelines import forgetting, lake, pinned, tracking
+from pipelines import forgetting, pinned, tracking
 from pipelines.extract import events, pulls
+from pipelines.lake import tables
 from pipelines.night import Night
 from pipelines.progress import Progress, lines
 from pipelines.settings import customer_key, settings
@@ -56,7 +57,7 @@ def begin(
     """The night, settled: what isn't given comes from the settings, the day from the source."""
     from pipelines import exclude
     from pipelines import sweep as sweeps
-    from pipelines.java import check_java
+    from pipelines.lake.java import check_java
 
     customer_key()
     check_java()
@@ -107,23 +108,23 @@ def prepare(night: Night) -> Counts:
     """Makes `interactions`, `baskets`, `groups` and `products` of the orders."""
     from pipelines import exclude
     from pipelines import prepare as preparation
-    from pipelines.spark import session, spread
+    from pipelines.lake.spark import session, spread
 
     spark = session()
-    spread(spark, lake.dataset(lake.ORDERS).count_rows())
-    orders = lake.read_spark(spark, lake.ORDERS)
-    lake.write_spark(lake.INTERACTIONS, preparation.interactions(orders))
-    lake.write_spark(lake.BASKETS, preparation.baskets(orders))
-    lake.write_spark(lake.GROUPS, preparation.groups(orders))
-    sold = lake.distinct(lake.ORDERS, c.PRODUCT)
-    products = exclude.marked(preparation.products(lake.read(lake.GOODS), sold), exclude.load())
-    lake.write(lake.PRODUCTS, products)
-    rows = lake.dataset(lake.INTERACTIONS)
-    tracking.log_table(night.run_id, "interactions", rows, lake.current(lake.INTERACTIONS))
-    pinned.pin(night, lake.INTERACTIONS, lake.BASKETS, lake.GROUPS, lake.PRODUCTS)
-    customers = lake.distinct(lake.INTERACTIONS, c.CUSTOMER)
+    spread(spark, tables.dataset(tables.ORDERS).count_rows())
+    orders = tables.read_spark(spark, tables.ORDERS)
+    tables.write_spark(tables.INTERACTIONS, preparation.interactions(orders))
+    tables.write_spark(tables.BASKETS, preparation.baskets(orders))
+    tables.write_spark(tables.GROUPS, preparation.groups(orders))
+    sold = tables.distinct(tables.ORDERS, c.PRODUCT)
+    products = exclude.marked(preparation.products(tables.read(tables.GOODS), sold), exclude.load())
+    tables.write(tables.PRODUCTS, products)
+    rows = tables.dataset(tables.INTERACTIONS)
+    tracking.log_table(night.run_id, "interactions", rows, tables.current(tables.INTERACTIONS))
+    pinned.pin(night, tables.INTERACTIONS, tables.BASKETS, tables.GROUPS, tables.PRODUCTS)
+    customers = tables.distinct(tables.INTERACTIONS, c.CUSTOMER)
     found = {"interactions": rows.count_rows(), "customers": len(customers)}
-    baskets = lake.dataset(lake.BASKETS).count_rows()
+    baskets = tables.dataset(tables.BASKETS).count_rows()
     placeholders = pc.sum(products[c.PLACEHOLDER]).as_py()
     found |= {"baskets": baskets, "catalogue": products.num_rows, "placeholders": placeholders}
     return _counted(night, found | {"excluded": pc.sum(products[c.HIDDEN]).as_py()})
@@ -163,13 +164,13 @@ def sweep(night: Night, candidate: dict[str, Any]) -> dict[str, Any]:
 def rules(night: Night) -> Counts:
     """Mines association rules from the baskets."""
     from pipelines import sweep as sweeps
-    from pipelines.spark import session
+    from pipelines.lake.spark import session
     from pipelines.train import rules as association
 
-    baskets = session().read.parquet(pinned.path(night, lake.BASKETS))
+    baskets = session().read.parquet(pinned.path(night, tables.BASKETS))
     mined = association.mine(baskets, sweeps.load().rules)
-    lake.write(lake.RULES, mined)
-    pinned.pin(night, lake.RULES)
+    tables.write(tables.RULES, mined)
+    pinned.pin(night, tables.RULES)
     triples = mined.num_rows - mined[c.SECOND_ANTECEDENT].null_count
     return _counted(
         night, {"rules": mined.num_rows, "of_two_products": triples} | association.too_large(baskets)

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from pipelines import columns as c
-from pipelines import lake, tracking
+from pipelines import tracking
+from pipelines.lake import tables as lake
 from pipelines.night import Night
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pipelines import columns as c
-from pipelines import lake
+from pipelines.lake import tables
 from serving.errors import NightshelfError
 
 # The lines of all other rules lack something that an order line needs.
@@ -51,7 +51,7 @@ def overview(night: str | None) -> RenderableType:
     if not night and next(nights(), None) is None:
         return "no night yet: run `nightshelf retrain`"
     day = _night(night)
-    lines = lake.read(lake.QUARANTINE.format(day=day), KEY)
+    lines = tables.read(tables.QUARANTINE.format(day=day), KEY)
     total = f"night {day}: {lines.num_rows:,} order lines in quarantine"
     return Group(_overview(_by_rule(lines)), total) if lines.num_rows else total
 
@@ -88,7 +88,7 @@ def release(rule: str, reason: str, night: str | None, orders: list[str]) -> str
             f" mend them at the source; what can be released: {', '.join(RELEASABLE)}"
         )
     new = lines.filter(pc.invert(_released(lines)))
-    lake.write(lake.RELEASES, pa.concat_tables([releases(), _stamped(new, reason.strip())]))
+    tables.write(tables.RELEASES, pa.concat_tables([releases(), _stamped(new, reason.strip())]))
     return (
         f"{new.num_rows:,} order lines go back with the next night, unless they break another rule: run"
         f" `nightshelf retrain` or wait for the DAG; {lines.num_rows - new.num_rows:,} were released before"
@@ -97,17 +97,17 @@ def release(rule: str, reason: str, night: str | None, orders: list[str]) -> str
 
 def nights() -> Iterator[str]:
     """The days of the nights that wrote a quarantine, newest first."""
-    folder = lake.QUARANTINE.partition("/date=")[0]
-    for name in reversed(lake.entries(folder)):
-        if lake.exists(f"{folder}/{name}"):  # a killed night leaves a folder without
+    folder = tables.QUARANTINE.partition("/date=")[0]
+    for name in reversed(tables.entries(folder)):
+        if tables.exists(f"{folder}/{name}"):  # a killed night leaves a folder without
             yield name.removeprefix("date=")
 
 
 def releases() -> pa.Table:
     """What was put back so far, in the columns of RELEASED; no rows where nothing ever was."""
-    if not lake.exists(lake.RELEASES):
+    if not tables.exists(tables.RELEASES):
         return RELEASED.empty_table()
-    return lake.read(lake.RELEASES)
+    return tables.read(tables.RELEASES)
 
 
 def _night(asked: str | None) -> str:
@@ -144,7 +144,7 @@ def _by_rule(lines: pa.Table) -> list[dict[str, Any]]:
 
 def _broken(day: str, rule: str, orders: list[str], columns: list[str]) -> pa.Table:
     """A night's lines that broke a rule, of all orders or of some."""
-    every = lake.read(lake.QUARANTINE.format(day=day), columns)
+    every = tables.read(tables.QUARANTINE.format(day=day), columns)
     lines = every.filter(pc.equal(every[c.RULE], rule))
     if not lines.num_rows:
         rules = ", ".join(sorted(every[c.RULE].unique().to_pylist())) or "none"

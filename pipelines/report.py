@@ -12,7 +12,8 @@ from rich.console import Group, RenderableType
 from rich.table import Column, Table
 from rich.text import Text
 
-from pipelines import evaluate, gate, lake, pinned, promotion, registry, yardsticks
+from pipelines import evaluate, gate, pinned, promotion, registry, yardsticks
+from pipelines.lake import tables
 from pipelines.night import Night
 from pipelines.settings import settings
 from serving.live.registry import ALIAS
@@ -55,7 +56,7 @@ def waterfall(checked: Mapping[str, Any]) -> Group:
 
 def evaluation(night: Night) -> Group:
     """Each model beside the others on the test window: a table per lane."""
-    return lanes(lake.read(pinned.own(night, lake.EVALUATION)))
+    return lanes(tables.read(pinned.own(night, tables.EVALUATION)))
 
 
 def lanes(judged: pa.Table) -> Group:

@@ -16,7 +16,7 @@ from rich.console import Group
 from rich.table import Table
 
 from pipelines import columns as c
-from pipelines import lake
+from pipelines.lake import tables
 from pipelines.representative import Comparison, compare, distributions, verdict
 from serving.bundle.format import Array
 from serving.errors import NightshelfError
@@ -29,7 +29,7 @@ def sample(fraction: float, to: Path, seed: int) -> Group:
     """
     if not 0 < fraction < 1:
         raise NightshelfError(f"--fraction is {fraction}: give a share between 0 and 1, as 0.1")
-    orders, products = lake.read(lake.ORDERS), lake.read(lake.PRODUCTS)
+    orders, products = tables.read(tables.ORDERS), tables.read(tables.PRODUCTS)
     known = _described(orders.filter(pc.is_valid(orders[c.CUSTOMER])), products)
     customers = pc.unique(known[c.CUSTOMER]).sort()
     chosen = drawn(customers.to_pylist(), fraction, seed)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-from pipelines.java import check_java
+from pipelines.lake.java import check_java
 from pipelines.settings import Settings, settings, write_env
 from pipelines.stack import cluster, database
 from pipelines.stack.airflow_home import prepare_home, write_passwords

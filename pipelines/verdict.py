@@ -10,9 +10,10 @@ from typing import Any
 import pyarrow as pa
 
 from pipelines import evaluate as evaluation
-from pipelines import gate, lake, live, pinned, promotion, registry, soundness, sweep, tracking
+from pipelines import gate, live, pinned, promotion, registry, soundness, sweep, tracking
 from pipelines.challenge import AGAINST, KEPT, NEW, SETTINGS, VERSION, chosen_of, fitted, opened, unranked
 from pipelines.gate import Condition
+from pipelines.lake import tables
 from pipelines.night import Night
 from pipelines.registry import Champion
 from pipelines.split import day_number
@@ -28,7 +29,7 @@ def judge(night: Night) -> dict[str, Any]:
     version, champion = tracking.tag(night.run_id, VERSION) or "", registry.champion()
     if (now := champion.version if champion else "") != (then := tracking.tag(night.run_id, AGAINST)):
         raise _meanwhile(now, version, then)
-    judged = evaluation.known_only(lake.read(pinned.own(night, lake.EVALUATION)))
+    judged = evaluation.known_only(tables.read(pinned.own(night, tables.EVALUATION)))
     served = opened(champion.version) if champion else None
     since = _since(night, served)
     found = [
@@ -65,9 +66,9 @@ def promote(night: Night) -> dict[str, Any]:
 
 def _since(night: Night, served: Bundle | None) -> pa.Table | None:
     """Champion and challenger on the orders since: settings fitted to what the champion knew, no more."""
-    if served is None or not lake.exists(table := pinned.own(night, lake.LIVE)):
+    if served is None or not tables.exists(table := pinned.own(night, tables.LIVE)):
         return None
-    judged = evaluation.known_only(lake.read(table))
+    judged = evaluation.known_only(tables.read(table))
     if not judged.num_rows:
         return None
     known, products, _ = pinned.known(night)

@@ -34,7 +34,7 @@ def home(tmp_path):
 @pytest.fixture(scope="session")
 def spark(tmp_path_factory):
     """The real local Spark session, shared by all tests of a process."""
-    from pipelines.spark import session
+    from pipelines.lake.spark import session
 
     with fresh_home(tmp_path_factory.mktemp("spark")):
         started = session()

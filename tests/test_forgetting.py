@@ -14,10 +14,11 @@ from homes import fresh_home
 from typer.testing import CliRunner
 
 from pipelines import columns as c
-from pipelines import forget, forgetting, lake, nightly, tracking
+from pipelines import forget, forgetting, nightly, tracking
 from pipelines.cli import app
 from pipelines.extract import events, raw
 from pipelines.extract.staging import Staging
+from pipelines.lake import tables
 from pipelines.settings import customer_key
 from serving.errors import NightshelfError
 from serving.live.identity import pseudonym
@@ -30,7 +31,7 @@ COLUMNS = (c.ORDER_ID, c.ORDERED_AT, c.CUSTOMER, c.PRODUCT, c.QUANTITY, c.UNIT_P
 MAPPING = "[columns]\n" + "".join(f'{name} = "{name}"\n' for name in COLUMNS)
 PERSON, OTHER = "+7 (916) 539-6205", "c6"
 DIGITS = "79165396205"
-TABLES = (lake.ORDERS, lake.INTERACTIONS, lake.BASKETS)
+TABLES = (tables.ORDERS, tables.INTERACTIONS, tables.BASKETS)
 
 
 def lines(day):
@@ -98,21 +99,21 @@ def bought(store, customer, product, day, price=7.5):
 
 
 def rows_of(table, customer):
-    rows = lake.read(table)
+    rows = tables.read(table)
     return rows.filter(pc.equal(rows[c.CUSTOMER], who(customer)))
 
 
 def received():
-    (source,) = (name for name in lake.entries("raw/orders") if events.NAME not in name)
+    (source,) = (name for name in tables.entries("raw/orders") if events.NAME not in name)
     return raw.read(raw.pulls(source.removeprefix("source=")), [c.CUSTOMER, c.ORDERED_AT])
 
 
 def test_a_person_is_gone_from_every_place_and_nobody_else_is(shop, store, spark):
     bought(store, PERSON, "p3", DAYS - 1)
     shop.night(DAYS - 1)
-    lake.write(lake.EVALUATION.format(day="2026-09-20", run="1"), lake.read(lake.BASKETS))
+    tables.write(tables.EVALUATION.format(day="2026-09-20", run="1"), tables.read(tables.BASKETS))
     Staging("files-of-another-shop", {}).keep(0, [_page()], {"note": 1})
-    before = {table: lake.read(table).num_rows for table in TABLES}
+    before = {table: tables.read(table).num_rows for table in TABLES}
     own = {table: rows_of(table, PERSON).num_rows for table in TABLES}
     assert min(own.values()) > 0
 
@@ -122,7 +123,7 @@ def test_a_person_is_gone_from_every_place_and_nobody_else_is(shop, store, spark
     told = found.output
     assert [place for place in places if place not in told] == []
     # Spark believes that they are whole, too.
-    counts = {table: lake.read_spark(spark, table).count() for table in TABLES}
+    counts = {table: tables.read_spark(spark, table).count() for table in TABLES}
     assert counts == {table: before[table] - own[table] for table in TABLES}
     gone = forgetting.forgotten(store.pending())
     assert forgetting.left(gone).total() == 0
@@ -140,16 +141,16 @@ def _page():
 
 def test_what_is_left_is_told_and_is_an_error(home, monkeypatch):
     orders = {c.CUSTOMER: [who(PERSON), who(OTHER), None, who(PERSON)]}
-    lake.write(lake.BASKETS, pa.table(orders))
-    lake.write(lake.BASKETS, pa.table(orders))  # the version before is kept
+    tables.write(tables.BASKETS, pa.table(orders))
+    tables.write(tables.BASKETS, pa.table(orders))  # the version before is kept
     monkeypatch.setattr(forgetting, "scrub", lambda gone: {})
     found = CliRunner().invoke(app, ["forget", PERSON])
     assert found.exit_code == 1
-    assert forget.forget(PERSON).left == {lake.BASKETS: 4, forget.EVENTS: 0}
+    assert forget.forget(PERSON).left == {tables.BASKETS: 4, forget.EVENTS: 0}
     monkeypatch.undo()
     found = forget.forget(DIGITS)
-    assert (found.before[lake.BASKETS], found.rows) == (4, 0)
-    assert lake.read(lake.BASKETS)[c.CUSTOMER].to_pylist() == [who(OTHER), None]
+    assert (found.before[tables.BASKETS], found.rows) == (4, 0)
+    assert tables.read(tables.BASKETS)[c.CUSTOMER].to_pylist() == [who(OTHER), None]
 
 
 def test_nobody_cannot_be_forgotten(home):
@@ -171,7 +172,7 @@ def test_a_source_that_still_tells_brings_nothing_back_and_who_buys_again_is_new
         if one and who(one) == who(PERSON)
     }
     assert days == {str(FIRST + dt.timedelta(days=DAYS))}
-    assert rows_of(lake.INTERACTIONS, PERSON)[c.DAY].to_pylist() == [FIRST + dt.timedelta(days=DAYS)]
+    assert rows_of(tables.INTERACTIONS, PERSON)[c.DAY].to_pylist() == [FIRST + dt.timedelta(days=DAYS)]
     assert store.pending() == {}
     assert int(tracking.tag(night.run_id, nightly.FORGOTTEN_UNTIL)) > moment(DAYS)
 
@@ -179,23 +180,23 @@ def test_a_source_that_still_tells_brings_nothing_back_and_who_buys_again_is_new
 def test_a_purchase_that_the_service_was_told_of_counts_once(shop, store):
     day, (ordered, *_) = (
         DAYS - 1,
-        rows_of(lake.ORDERS, OTHER).sort_by([(c.ORDERED_AT, "descending")]).to_pylist(),
+        rows_of(tables.ORDERS, OTHER).sort_by([(c.ORDERED_AT, "descending")]).to_pylist(),
     )
     last = (ordered[c.ORDERED_AT].date() - FIRST).days
     bought(store, OTHER, ordered[c.PRODUCT], last)  # which the shop's orders hold
     bought(store, OTHER, "p24x", day)  # which they don't
     bought(store, "somebody new", "p3", day)
     bought(store, OTHER, "p5", day, price=None)  # of which nobody knows the price
-    before = lake.read(lake.ORDERS).num_rows
+    before = tables.read(tables.ORDERS).num_rows
     _, counts = shop.night(day)
     assert counts["told_and_ordered"] == 1
-    assert lake.read(lake.ORDERS).num_rows == before + 2
-    new = rows_of(lake.ORDERS, "somebody new").to_pylist()
+    assert tables.read(tables.ORDERS).num_rows == before + 2
+    new = rows_of(tables.ORDERS, "somebody new").to_pylist()
     assert [(row[c.PRODUCT], row[c.QUANTITY], row[c.UNIT_PRICE]) for row in new] == [("p3", 1.0, 7.5)]
     same = [
-        row for row in rows_of(lake.INTERACTIONS, OTHER).to_pylist() if row[c.PRODUCT] == ordered[c.PRODUCT]
+        row for row in rows_of(tables.INTERACTIONS, OTHER).to_pylist() if row[c.PRODUCT] == ordered[c.PRODUCT]
     ]
     assert [row[c.ORDERS] for row in same if row[c.DAY] == ordered[c.ORDERED_AT].date()] == [1]
     store.forget(who("somebody new"))
     shop.night(day)
-    assert rows_of(lake.ORDERS, "somebody new").num_rows == 0
+    assert rows_of(tables.ORDERS, "somebody new").num_rows == 0

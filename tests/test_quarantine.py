@@ -9,8 +9,9 @@ import pyarrow as pa
 import pytest
 import rich
 
-from pipelines import cli, lake
+from pipelines import cli
 from pipelines.extract.staging import RAW_ORDERS
+from pipelines.lake import tables
 from pipelines.quarantine import RELEASABLE
 
 COMMAND = Path(sys.executable).with_name("nightshelf")
@@ -49,7 +50,7 @@ LINES = [
 
 
 def quarantine(lines, night=NIGHT):
-    lake.write(lake.QUARANTINE.format(day=night), pa.Table.from_pylist(lines, schema=SCHEMA))
+    tables.write(tables.QUARANTINE.format(day=night), pa.Table.from_pylist(lines, schema=SCHEMA))
 
 
 @pytest.fixture
@@ -76,7 +77,7 @@ def cells(lines):
 
 
 def released():
-    return lake.read(lake.RELEASES).to_pylist()
+    return tables.read(tables.RELEASES).to_pylist()
 
 
 def test_list_counts_what_each_rule_set_aside(nightshelf):
@@ -117,7 +118,7 @@ def test_before_the_first_night(nightshelf):
 
 def test_a_night_killed_before_it_wrote_is_passed_over(nightshelf, home):
     quarantine(LINES)
-    (home / "lake" / lake.QUARANTINE.format(day="2026-02-01") / "half a version").mkdir(parents=True)
+    (home / "lake" / tables.QUARANTINE.format(day="2026-02-01") / "half a version").mkdir(parents=True)
     assert nightshelf("list")[-1].startswith(f"night {NIGHT}: 7")
 
 
@@ -185,7 +186,7 @@ def test_release_writes_what_the_next_night_reads(nightshelf):
         "3 order lines go back with the next night, unless they break another rule: run"
         " `nightshelf retrain` or wait for the DAG; 0 were released before"
     )
-    found = lake.read(lake.RELEASES)
+    found = tables.read(tables.RELEASES)
     assert found.schema.names == [*SAYS, "rule", "reason", "released_at"]
     assert found.schema.field("released_at").type == pa.timestamp("us", "UTC")
     rows = found.to_pylist()
@@ -253,7 +254,7 @@ def test_what_cannot_be_released_is_one_line_and_releases_nothing(nightshelf, ar
     (error,) = nightshelf("release", *arguments)
     assert error.startswith("nightshelf: ")
     assert told in error
-    assert lake.entries(lake.RELEASES) == []
+    assert tables.entries(tables.RELEASES) == []
 
 
 def test_show_of_what_is_not_there(nightshelf):

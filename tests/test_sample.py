@@ -12,8 +12,8 @@ import pytest
 import scipy.sparse as sp
 from scipy.stats import kstest
 
-from pipelines import lake
 from pipelines.extract.mapping import REQUIRED, mapping
+from pipelines.lake import tables
 from pipelines.representative import DRAWS, Comparison, Distribution, compare, distributions, verdict
 from pipelines.sample import drawn, sample
 from serving.errors import NightshelfError
@@ -85,8 +85,8 @@ def described(orders):
 def stocked(home, seed):
     """The orders in the lake of a fresh home."""
     orders = shop(seed, 100)
-    lake.write(lake.ORDERS, orders)
-    lake.write(lake.PRODUCTS, CATALOGUE)
+    tables.write(tables.ORDERS, orders)
+    tables.write(tables.PRODUCTS, CATALOGUE)
     return orders
 
 
@@ -164,7 +164,7 @@ def test_the_file_can_be_trained_on_by_the_shipped_mapping(stocked, home):
 
 
 def test_orders_of_a_night_before_groups_were_known_are_of_none(stocked, home):
-    lake.write(lake.ORDERS, stocked.drop_columns("group"))
+    tables.write(tables.ORDERS, stocked.drop_columns("group"))
     sample(0.3, home / "sample.parquet", seed=0)
     assert set(pq.read_table(home / "sample.parquet")["group"].to_pylist()) == {None}
 
@@ -229,8 +229,8 @@ def test_a_fraction_that_draws_nobody(stocked, home):
 
 
 def test_guests_alone(home):
-    lake.write(lake.ORDERS, lines([("1", None, "p0", 1)]))
-    lake.write(lake.PRODUCTS, CATALOGUE)
+    tables.write(tables.ORDERS, lines([("1", None, "p0", 1)]))
+    tables.write(tables.PRODUCTS, CATALOGUE)
     with pytest.raises(NightshelfError, match="names no customer"):
         sample(0.5, home / "sample.parquet", seed=0)
 

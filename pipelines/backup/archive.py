@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from pipelines import place
+from pipelines.lake import files
 from serving.errors import NightshelfError
 
 SUMS = "SHA256SUMS"
@@ -58,7 +58,7 @@ def writing(to: str) -> Iterator[Writer]:
     """An archive, which is at a path or URL once the block ends well; a file is its owner's alone."""
     before = os.umask(FOR_ITS_OWNER)
     try:
-        with place.whole_at(to) as file, tarfile.open(fileobj=file, mode="w|") as tar:
+        with files.whole_at(to) as file, tarfile.open(fileobj=file, mode="w|") as tar:
             writer = Writer(tar)
             yield writer
             sums = "".join(f"{digest}  {name}\n" for name, digest in writer.sums.items())
@@ -74,7 +74,7 @@ def writing(to: str) -> Iterator[Writer]:
 def unpack(source: str, folder: Path) -> None:
     """Puts the files of an archive into a folder; raises NightshelfError where one isn't as it was."""
     try:
-        fs, path = place.at(source)
+        fs, path = files.at(source)
         with fs.open(path, "rb") as file, tarfile.open(fileobj=file, mode="r|") as tar:
             for member in tar:
                 _extract(tar, member, folder)

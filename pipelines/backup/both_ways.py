@@ -11,8 +11,8 @@ from pathlib import Path
 
 from pydantic import BaseModel, ValidationError
 
-from pipelines import lake
 from pipelines.backup import archive, registry, store, tables
+from pipelines.lake import tables as lake
 from pipelines.settings import customer_key, settings
 from serving.errors import NightshelfError
 

@@ -5,8 +5,8 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from pipelines import lake
 from pipelines.backup.archive import Writer
+from pipelines.lake import tables
 from serving.errors import NightshelfError
 
 LAKE = "lake"
@@ -21,7 +21,7 @@ def save(archive: Writer) -> int:
         for table in new:
             _save_table(archive, table)
         done.update(new)
-    archive.put(f"{LAKE}/{lake.STAMP}", str(lake.FORMAT).encode())
+    archive.put(f"{LAKE}/{tables.STAMP}", str(tables.FORMAT).encode())
     return len(done)
 
 
@@ -32,11 +32,11 @@ def restore(folder: Path) -> None:
     """
     unpacked = folder / LAKE
     names = [str(path.relative_to(unpacked)) for path in unpacked.rglob("*") if path.is_file()]
-    for name in sorted(names, key=lambda name: name.endswith(lake.POINTER)):  # after what they point to
-        with lake.whole(name) as file, (unpacked / name).open("rb") as saved:
+    for name in sorted(names, key=lambda name: name.endswith(tables.POINTER)):  # after what they point to
+        with tables.whole(name) as file, (unpacked / name).open("rb") as saved:
             shutil.copyfileobj(saved, file)
-    for name in set(lake.files()) - set(names):
-        lake.remove(name)
+    for name in set(tables.files()) - set(names):
+        tables.remove(name)
 
 
 def any_there() -> bool:
@@ -45,19 +45,19 @@ def any_there() -> bool:
 
 
 def _tables() -> Iterator[str]:
-    end = f"/{lake.POINTER}"
-    return (path.removesuffix(end) for path in lake.files() if path.endswith(end))
+    end = f"/{tables.POINTER}"
+    return (path.removesuffix(end) for path in tables.files() if path.endswith(end))
 
 
 def _save_table(archive: Writer, table: str) -> None:
     """Adds the version that is read; none where the table is gone."""
     for _ in range(TRIES):
-        if not lake.exists(table):
+        if not tables.exists(table):
             return
         with tempfile.TemporaryDirectory() as folder:
             if version := _fetched(table, Path(folder)):
                 archive.add_folder(f"{LAKE}/{table}", Path(folder))
-                archive.put(f"{LAKE}/{table}/{lake.POINTER}", version.encode())
+                archive.put(f"{LAKE}/{table}/{tables.POINTER}", version.encode())
                 return
     raise NightshelfError(f"nights replace the table {table!r} again and again: back up when none runs")
 
@@ -65,12 +65,12 @@ def _save_table(archive: Writer, table: str) -> None:
 def _fetched(table: str, folder: Path) -> str | None:
     """The name of the version whose files are in the folder now; None where others replaced it meanwhile."""
     try:
-        version = lake.version(table)
-        for path in lake.files(f"{table}/{version}"):
+        version = tables.version(table)
+        for path in tables.files(f"{table}/{version}"):
             to = folder / path.removeprefix(f"{table}/")
             to.parent.mkdir(parents=True, exist_ok=True)
-            with lake.opened(path) as file, to.open("wb") as copied:
+            with tables.opened(path) as file, to.open("wb") as copied:
                 shutil.copyfileobj(file, copied)
-        return version if lake.version(table) == version else None
+        return version if tables.version(table) == version else None
     except (FileNotFoundError, NightshelfError):
         return None

@@ -7,8 +7,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines import columns as c
-from pipelines import lake
 from pipelines.extract.source import Source
+from pipelines.lake import tables
 from serving.errors import NightshelfError
 
 RAW_PRODUCTS = pa.schema(
@@ -33,7 +33,9 @@ def pull(source: Source, as_of: dt.date) -> int:
     before = history.filter(pc.less(history[c.SEEN_ON], as_of))  # this day's own are seen anew
     new = changes(as_known(before, as_of), now)
     seen = new.append_column(HISTORY.field(c.SEEN_ON), pa.repeat(pa.scalar(as_of), new.num_rows))
-    lake.write(lake.RAW_PRODUCTS.format(source=source.name), pa.concat_tables([before, seen.cast(HISTORY)]))
+    tables.write(
+        tables.RAW_PRODUCTS.format(source=source.name), pa.concat_tables([before, seen.cast(HISTORY)])
+    )
     return int(new.num_rows)
 
 
@@ -72,6 +74,6 @@ def completed(rows: pa.Table, schema: pa.Schema) -> pa.Table:
 
 def _history(source: str) -> pa.Table:
     try:
-        return completed(lake.read(lake.RAW_PRODUCTS.format(source=source)), HISTORY)
+        return completed(tables.read(tables.RAW_PRODUCTS.format(source=source)), HISTORY)
     except NightshelfError:
         return HISTORY.empty_table()

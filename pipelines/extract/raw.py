@@ -19,9 +19,10 @@ import pyarrow.parquet as pq
 from pydantic import BaseModel
 
 from pipelines import columns as c
-from pipelines import lake, place
 from pipelines.extract.source import Reached
 from pipelines.extract.staging import RAW_ORDERS
+from pipelines.lake import files as place
+from pipelines.lake import tables as lake
 
 MARK = "_mark.json"  # Arrow and Spark leave names with an underscore alone
 FULL, PULL = "full", "pull"

@@ -14,7 +14,8 @@ import pyarrow.ipc
 from pydantic import BaseModel, ValidationError
 
 from pipelines import columns as c
-from pipelines import forgetting, lake
+from pipelines import forgetting
+from pipelines.lake import tables as lake
 from serving.errors import PassingError
 
 RAW_ORDERS = pa.schema(

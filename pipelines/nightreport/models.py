@@ -8,8 +8,9 @@ import pyarrow.compute as pc
 from markupsafe import Markup
 
 from pipelines import evaluate as evaluation
-from pipelines import gate, lake, paired, pinned, sweep
+from pipelines import gate, paired, pinned, sweep
 from pipelines.challenge import KEPT, SETTINGS
+from pipelines.lake import tables
 from pipelines.nightreport import svg
 from pipelines.nightreport.figures import Figure, many, share
 from pipelines.nightreport.records import Record
@@ -68,10 +69,10 @@ class Models:
 
 def models(record: Record) -> Models:
     """The comparison of a night, from its table of judged customers; without lanes where it has none."""
-    table = pinned.own(record.night, lake.EVALUATION)
-    if not lake.exists(table):
+    table = pinned.own(record.night, tables.EVALUATION)
+    if not tables.exists(table):
         return Models("No model was measured: the night did not come that far.", [], {})
-    judged = lake.read(table, [evaluation.MODEL, evaluation.LANE, evaluation.GROUP, evaluation.NDCG])
+    judged = tables.read(table, [evaluation.MODEL, evaluation.LANE, evaluation.GROUP, evaluation.NDCG])
     lanes = [_lane(record, judged, lane) for lane in LANES if paired.of_lane(judged, gate.CHALLENGER, lane)]
     shown = {one.model for lane in lanes for one in lane.everyone.models}
     legend = {model: _legend(model) for model in MODELS if model in shown}

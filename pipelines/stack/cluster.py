@@ -14,8 +14,8 @@ from urllib.parse import urlsplit
 import httpx
 from pydantic import SecretStr
 
-from pipelines import s3a
-from pipelines.java import CONNECT
+from pipelines.lake import s3a
+from pipelines.lake.java import CONNECT
 from pipelines.settings import Settings, address
 from pipelines.stack import database
 from pipelines.stack.environment import environment

@@ -17,8 +17,8 @@ from implicit.cpu.als import AlternatingLeastSquares
 from pydantic import BaseModel, ConfigDict, Field
 from threadpoolctl import threadpool_limits
 
+from pipelines.lake.spark import session
 from pipelines.settings import Solver
-from pipelines.spark import session
 from serving.bundle.format import Array
 
 SEED = 20260

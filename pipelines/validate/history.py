@@ -12,7 +12,7 @@ from expectations.context import Finding
 from expectations.measure import Measure
 from expectations.suites import Rule
 from pipelines import columns as c
-from pipelines import lake
+from pipelines.lake import tables
 from pipelines.night import Night
 from pipelines.validate.profile import SAMPLE
 
@@ -66,23 +66,23 @@ def record(
         for measure in measures
         if measure.name == rule.measure
     ]
-    lake.write(_table(source, night.as_of), pa.Table.from_pylist(rows, schema=RESULTS))
+    tables.write(_table(source, night.as_of), pa.Table.from_pylist(rows, schema=RESULTS))
 
 
 def remember(source: str, days: pd.DataFrame, customers: pa.Table) -> None:
     """Keeps what the shop is like for the next night to compare with."""
-    lake.write(
-        lake.PROFILE.format(source=source), pa.Table.from_pandas(days.reset_index(), preserve_index=False)
+    tables.write(
+        tables.PROFILE.format(source=source), pa.Table.from_pandas(days.reset_index(), preserve_index=False)
     )
-    lake.write(lake.CUSTOMERS.format(source=source), customers.slice(0, SAMPLE))
+    tables.write(tables.CUSTOMERS.format(source=source), customers.slice(0, SAMPLE))
 
 
 def nights(source: str, until: dt.date) -> Iterable[pa.Table]:
     """The results of the nights up to a day, the latest first."""
-    for name in reversed(lake.entries(lake.VALIDATION.format(source=source))):
+    for name in reversed(tables.entries(tables.VALIDATION.format(source=source))):
         day = dt.date.fromisoformat(name.partition("=")[2])
-        if day <= until and lake.exists(_table(source, day)):  # a killed night leaves a folder without
-            yield lake.read(_table(source, day))
+        if day <= until and tables.exists(_table(source, day)):  # a killed night leaves a folder without
+            yield tables.read(_table(source, day))
 
 
 def last_passed(source: str, before: dt.date) -> Passed | None:
@@ -90,8 +90,8 @@ def last_passed(source: str, before: dt.date) -> Passed | None:
     for results in nights(source, before - dt.timedelta(days=1)):
         first = results.slice(0, 1).to_pylist()[0]
         if first["outcome"] != "stopped":
-            days = lake.read(lake.PROFILE.format(source=source)).to_pandas().set_index(c.DAY)
-            customers = lake.read(lake.CUSTOMERS.format(source=source))
+            days = tables.read(tables.PROFILE.format(source=source)).to_pandas().set_index(c.DAY)
+            customers = tables.read(tables.CUSTOMERS.format(source=source))
             return Passed(first["as_of"], first["received_until"], days, customers)
     return None
 
@@ -111,4 +111,4 @@ def _result(rule: Rule, measure: Measure, met: bool) -> dict[str, object]:
 
 
 def _table(source: str, day: dt.date) -> str:
-    return f"{lake.VALIDATION.format(source=source)}/date={day}"
+    return f"{tables.VALIDATION.format(source=source)}/date={day}"

@@ -9,7 +9,7 @@ from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
 from pipelines import columns as c
-from pipelines.spark import at_once
+from pipelines.lake.spark import at_once
 from pipelines.validate import waterfall as w
 from pipelines.validate.rows import FATE, GOOD, RETURNED
 

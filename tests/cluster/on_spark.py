@@ -11,8 +11,9 @@ import pandas as pd
 import scipy.sparse as sp
 
 from pipelines import columns as c
-from pipelines import lake, prepare
-from pipelines.spark import session
+from pipelines import prepare
+from pipelines.lake import tables
+from pipelines.lake.spark import session
 from pipelines.train import als, rules
 from pipelines.validate.tables import hidden
 
@@ -42,16 +43,16 @@ def tell(**found):
 
 spark = session()
 rows = spark.createDataFrame(orders()).withColumn(c.CUSTOMER, hidden(c.CUSTOMER, "a key"))
-lake.write_spark(lake.ORDERS, rows)
-read = lake.read_spark(spark, lake.ORDERS)
-lake.write_spark(lake.INTERACTIONS, prepare.interactions(read))
-lake.write_spark(lake.BASKETS, prepare.baskets(read))
-found = lake.read(lake.INTERACTIONS)
+tables.write_spark(tables.ORDERS, rows)
+read = tables.read_spark(spark, tables.ORDERS)
+tables.write_spark(tables.INTERACTIONS, prepare.interactions(read))
+tables.write_spark(tables.BASKETS, prepare.baskets(read))
+found = tables.read(tables.INTERACTIONS)
 letters = {len(one) for one in found[c.CUSTOMER].to_pylist()}
 tell(customers=len(found[c.CUSTOMER].unique()), letters=sorted(letters))
 
 settings = rules.RuleSettings(support_per_product=0.01, min_count=5, min_confidence=0.2, sure=0.9)
-mined = rules.mine(lake.read_spark(spark, lake.BASKETS), settings).to_pylist()
+mined = rules.mine(tables.read_spark(spark, tables.BASKETS), settings).to_pylist()
 tell(
     rules=sorted([one[c.ANTECEDENT], one[c.CONSEQUENT]] for one in mined if one[c.SECOND_ANTECEDENT] is None)
 )

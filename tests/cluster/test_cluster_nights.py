@@ -18,9 +18,10 @@ from clusters import BIN, cluster, kill, until
 from homes import in_soak
 
 from pipelines import columns as c
-from pipelines import lake, sweep
+from pipelines import sweep
 from pipelines.evaluate import MODEL
 from pipelines.gate import CHALLENGER
+from pipelines.lake import tables
 from pipelines.paired import differences
 
 pytestmark = in_soak
@@ -76,7 +77,7 @@ def retrained(running, home, **settings):
 def table(folder, name):
     """A table of a lake."""
     place = folder / name
-    return pq.read_table(place / (place / lake.POINTER).read_text())
+    return pq.read_table(place / (place / tables.POINTER).read_text())
 
 
 def measured(folder, name):
@@ -105,7 +106,7 @@ def test_a_night_on_the_cluster_measures_what_one_on_one_machine_does(
 def same_orders(one, other):
     """Whether two lakes hold the same orders."""
     rows = [
-        table(lake_, lake.ORDERS).sort_by([(c.ORDER_ID, "ascending"), (c.PRODUCT, "ascending")])
+        table(lake_, tables.ORDERS).sort_by([(c.ORDER_ID, "ascending"), (c.PRODUCT, "ascending")])
         for lake_ in (one, other)
     ]
     return rows[0].equals(rows[1])

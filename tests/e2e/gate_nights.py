@@ -15,9 +15,10 @@ import pyarrow as pa
 from shops import catalogue
 
 from pipelines import columns as c
-from pipelines import lake, live, nightly, pinned, registry, tracking
+from pipelines import live, nightly, pinned, registry, tracking
 from pipelines.demo.shop import Shop
 from pipelines.evaluate import NDCG, summary
+from pipelines.lake import tables
 from pipelines.night import Night
 from pipelines.split import interactions
 from pipelines.train import groups, rules
@@ -91,11 +92,11 @@ def prepared(world, number, seed, change=lambda rows: rows):
     night = Night(as_of=as_of, source="files", path="", mapping="", sweep="quick", solver="implicit")
     night = night.model_copy(update={"run_id": tracking.begin(f"night-{as_of}", {"seed": seed})})
     rows = change(world.until(as_of))
-    lake.write(lake.INTERACTIONS, rows)
-    lake.write(lake.PRODUCTS, catalogue(set(rows[c.PRODUCT].to_pylist())))
-    lake.write(lake.RULES, rules.SCHEMA.empty_table())
-    lake.write(lake.GROUPS, groups.NOBODY)
-    pinned.pin(night, lake.INTERACTIONS, lake.PRODUCTS, lake.RULES, lake.GROUPS)
+    tables.write(tables.INTERACTIONS, rows)
+    tables.write(tables.PRODUCTS, catalogue(set(rows[c.PRODUCT].to_pylist())))
+    tables.write(tables.RULES, rules.SCHEMA.empty_table())
+    tables.write(tables.GROUPS, groups.NOBODY)
+    pinned.pin(night, tables.INTERACTIONS, tables.PRODUCTS, tables.RULES, tables.GROUPS)
     return night
 
 

@@ -18,10 +18,11 @@ from starlette.applications import Starlette
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from pipelines import lake, nightly
+from pipelines import nightly
 from pipelines.demo.dirt import Dirt
 from pipelines.demo.feed import GoodsShelf
 from pipelines.demo.shop import Shop
+from pipelines.lake import tables
 from pipelines.settings import settings
 from serving.errors import NightshelfError
 
@@ -30,7 +31,7 @@ DAYS = 70
 START = LAST - dt.timedelta(days=DAYS - 1)
 LATER = 2  # days that are simulated after the last
 LETTERS = str.maketrans("aeo", "äéö")  # the shop writes its names in a language of its own
-LEARNED = (lake.ORDERS, lake.INTERACTIONS)  # what training reads of orders
+LEARNED = (tables.ORDERS, tables.INTERACTIONS)  # what training reads of orders
 
 
 @dataclass(frozen=True)
@@ -151,7 +152,7 @@ def versions():
     found = []
     for table in LEARNED:
         try:
-            found.append(Path(lake.current(table)).name)
+            found.append(Path(tables.current(table)).name)
         except NightshelfError:
             found.append("")
     return found

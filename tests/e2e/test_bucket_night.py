@@ -17,10 +17,10 @@ from buckets import bucket, keys, uploads
 from homes import fresh_home, in_soak, served
 
 from pipelines import columns as c
-from pipelines import lake
 from pipelines.demo.api import app
 from pipelines.demo.dirt import Dirt
 from pipelines.demo.shop import Shop
+from pipelines.lake import tables
 
 pytestmark = in_soak
 
@@ -104,7 +104,7 @@ def test_nights_are_promoted_or_refused_and_nothing_of_the_lake_is_at_home(world
     assert uploads(url) == []
     home = Path(os.environ["NIGHTSHELF_HOME"])
     assert not (home / "lake").exists()
-    assert lake.read(lake.ORDERS).num_rows > 10_000
+    assert tables.read(tables.ORDERS).num_rows > 10_000
 
 
 def test_a_service_without_keys_of_the_bucket_opens_the_champion(world):
@@ -124,7 +124,7 @@ def test_an_export_and_a_backup_go_to_the_bucket_and_a_person_out_of_it(world):
     run("backup", "--to", f"{url}/backup.tar")
     assert {"out.parquet", "backup.tar"} <= keys(url)
     run("forget", Dirt(SHOP).phones[0])  # its exit code says that nothing is left
-    before = lake.read(lake.ORDERS)[c.CUSTOMER].to_pylist()
+    before = tables.read(tables.ORDERS)[c.CUSTOMER].to_pylist()
     run("restore", f"{url}/backup.tar", "--replace")
-    assert len(lake.read(lake.ORDERS)) > len(before)
-    assert json.dumps(sorted(lake.entries("live"))) != "[]"
+    assert len(tables.read(tables.ORDERS)) > len(before)
+    assert json.dumps(sorted(tables.entries("live"))) != "[]"

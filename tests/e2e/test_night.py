@@ -11,10 +11,11 @@ from homes import fresh_home, served
 from reports import read, wrong
 
 from pipelines import columns as c
-from pipelines import export, lake, promotion, registry, tracking
+from pipelines import export, promotion, registry, tracking
 from pipelines.demo.api import app
 from pipelines.demo.dirt import Dirt
 from pipelines.demo.shop import Shop
+from pipelines.lake import tables
 from pipelines.nightreport.records import STEPS
 from pipelines.retrain import retrain
 from pipelines.rules_preview import preview
@@ -92,7 +93,7 @@ def test_the_lines_of_the_night_add_up_to_those_the_shop_listed(night, dirt, day
 
 
 def test_no_order_is_lost_and_none_stands_twice(night, days):
-    ids = lake.read(lake.ORDERS, [c.ORDER_ID])[c.ORDER_ID].unique().to_pylist()
+    ids = tables.read(tables.ORDERS, [c.ORDER_ID])[c.ORDER_ID].unique().to_pylist()
     expected = {str(one) for day in days for one in day.ids}
     assert set(ids) <= expected
     assert len(ids) > 0.98 * len(
@@ -176,8 +177,8 @@ def test_three_shapes_of_a_phone_are_one_customer_and_the_phone_stays_in_raw(nig
         if file.is_file() and home / "lake" / "raw" not in file.parents and file.suffix != ".parquet":
             content = file.read_bytes()
             assert not any(phone in content for phone in digits), file
-    for table in (lake.ORDERS, lake.INTERACTIONS, lake.QUARANTINE.format(day=LAST)):
-        customers = lake.read(table, [c.CUSTOMER])[c.CUSTOMER].drop_null().unique().to_pylist()
+    for table in (tables.ORDERS, tables.INTERACTIONS, tables.QUARANTINE.format(day=LAST)):
+        customers = tables.read(table, [c.CUSTOMER])[c.CUSTOMER].drop_null().unique().to_pylist()
         assert customers
         assert all(len(one) == 64 for one in customers)
 

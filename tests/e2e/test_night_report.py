@@ -16,7 +16,8 @@ from expectations.context import Finding
 from expectations.measure import Measure
 from expectations.suites import Rule
 from pipelines import columns as c
-from pipelines import lake, nightly, pinned, tracking
+from pipelines import nightly, pinned, tracking
+from pipelines.lake import tables
 from pipelines.settings import settings
 from pipelines.train import rules
 from pipelines.validate import history
@@ -72,9 +73,9 @@ def begun(shop, number):
     columns = [[row[i] for row in found] for i in range(6)]
     none = pa.nulls(len(found), pa.string())
     arrays = [columns[0], none, *columns[1:], [True] * len(found)]
-    lake.write(lake.RULES, pa.table(arrays, schema=rules.SCHEMA))
-    lake.write(lake.PRODUCTS, renamed(pinned.read(night, lake.PRODUCTS), first))
-    pinned.pin(night, lake.RULES, lake.PRODUCTS)
+    tables.write(tables.RULES, pa.table(arrays, schema=rules.SCHEMA))
+    tables.write(tables.PRODUCTS, renamed(pinned.read(night, tables.PRODUCTS), first))
+    pinned.pin(night, tables.RULES, tables.PRODUCTS)
     return night
 
 

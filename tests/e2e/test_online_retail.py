@@ -10,8 +10,9 @@ from homes import fresh_home
 from expectations import suites
 from expectations.thresholds import thresholds
 from pipelines import columns as c
-from pipelines import lake, registry, tracking
+from pipelines import registry, tracking
 from pipelines.extract.mapping import mapping
+from pipelines.lake import tables
 from pipelines.retrain import retrain
 from pipelines.validate import measures
 
@@ -40,8 +41,8 @@ def test_every_row_meets_one_fate(night):
 
 def test_of_two_years_of_real_nights_only_those_with_hardly_an_order_would_have_stopped(night):
     """Not those around holidays, of bulk orders or of sales; before Christmas the shop dies down."""
-    (source,) = lake.entries("profile")
-    days = lake.read(f"profile/{source}").to_pandas().set_index(c.DAY)
+    (source,) = tables.entries("profile")
+    days = tables.read(f"profile/{source}").to_pandas().set_index(c.DAY)
     nights = [day.date() for day in days.index[60:]]
     stopped = {day: broken for day in nights if (broken := _broken(days, day))}
     empty = [day for day in stopped if not days[c.ORDERS][pd.Timestamp(day)]]
@@ -76,7 +77,7 @@ def test_customers_products_and_orders_are_those_known(night, data):
     no_product = re.compile(mapping("online_retail_ii").not_products)
     products = clean[[no_product.search(code) is None for code in clean.StockCode]]
     products = products[~pd.MultiIndex.from_frame(products[KEY]).isin(_outliers())]
-    sales = lake.read(lake.ORDERS).to_pandas()
+    sales = tables.read(tables.ORDERS).to_pandas()
     known = sales[sales[c.CUSTOMER].notna() & (sales[c.QUANTITY] > 0)]
     expected = _counted(products, "CustomerID", "StockCode", "InvoiceNo")
     assert _counted(known, c.CUSTOMER, c.PRODUCT, c.ORDER_ID) == expected
@@ -84,8 +85,8 @@ def test_customers_products_and_orders_are_those_known(night, data):
 
 def _outliers():
     """Invoice, code, quantity and price of the lines that are far from their products' own median."""
-    (night,) = lake.entries("quarantine/orders")
-    rows = lake.read(f"quarantine/orders/{night}").to_pandas()
+    (night,) = tables.entries("quarantine/orders")
+    rows = tables.read(f"quarantine/orders/{night}").to_pandas()
     rows = rows[rows[c.RULE] == "price_outlier"]
     numbers = rows[[c.QUANTITY, c.UNIT_PRICE]].astype(float).itertuples(index=False)
     return [(*ids, *found) for ids, found in zip(rows[[c.ORDER_ID, c.PRODUCT]].values, numbers, strict=True)]

@@ -16,7 +16,8 @@ import pytest
 from gate_nights import judged, prepared, run, world
 from homes import SOAK, fresh_home, in_soak
 
-from pipelines import lake, nightly, pinned, promotion, registry, tracking
+from pipelines import nightly, pinned, promotion, registry, tracking
+from pipelines.lake import tables
 from serving.errors import NightshelfError
 
 DOWN = 60  # seconds
@@ -133,7 +134,7 @@ def test_a_night_whose_tables_were_replaced_twice_says_so(shop, home):
     night = prepared(shop, 0, 7)
     for _ in range(2):
         prepared(shop, 0, 7)
-    with pytest.raises(NightshelfError, match=f"other nights have replaced the table '{lake.PRODUCTS}'"):
+    with pytest.raises(NightshelfError, match=f"other nights have replaced the table '{tables.PRODUCTS}'"):
         pinned.known(night)
 
 

@@ -14,11 +14,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipelines import columns as c
-from pipelines import lake
 from pipelines.extract import pulls, raw, staging
 from pipelines.extract.files import Files
 from pipelines.extract.mapping import MAPPINGS
 from pipelines.extract.staging import RAW_ORDERS, Staging
+from pipelines.lake import tables
 from pipelines.progress import silent
 from serving.errors import NightshelfError
 
@@ -394,7 +394,7 @@ def test_a_weight_is_read_as_it_stands_and_pulls_of_an_older_release_have_none(h
     assert pulls.pull(source, LAST, False, silent)["new_order_lines"] == 4
     (pull,) = raw.pulls(source.name)
     assert raw.read([pull], [c.WEIGHT])[c.WEIGHT].to_pylist() == ["0.5", None, "2", "-1"]
-    part = f"{lake.current(pull)}/part-0.parquet"
+    part = f"{tables.current(pull)}/part-0.parquet"
     pq.write_table(pq.read_table(part).drop_columns([c.WEIGHT]), part)
     assert raw.read([pull], [c.WEIGHT])[c.WEIGHT].to_pylist() == [None] * 4
     assert pulls.pull(source, LAST, True, silent)["new_order_lines"] == 4

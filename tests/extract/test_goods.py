@@ -5,8 +5,8 @@ import datetime as dt
 import pyarrow as pa
 
 from pipelines import columns as c
-from pipelines import lake
 from pipelines.extract import goods
+from pipelines.lake import tables
 
 FIRST = dt.date(2026, 9, 1)
 
@@ -100,8 +100,8 @@ def test_a_history_of_an_older_release_goes_on_without_weights(home):
     shelf = Shelf()
     shelf.listed = {"A": ("Tea", 1.5, True)}
     goods.pull(shelf, day(0))
-    table = lake.RAW_PRODUCTS.format(source="shelf")
-    lake.write(table, lake.read(table).drop_columns([c.WEIGHT]))
+    table = tables.RAW_PRODUCTS.format(source="shelf")
+    tables.write(table, tables.read(table).drop_columns([c.WEIGHT]))
     assert goods.catalogue("shelf", day(0))[c.WEIGHT].to_pylist() == [None]
     assert goods.pull(shelf, day(1)) == 0  # nothing changed
     shelf.weight = 2.5

@@ -7,8 +7,8 @@ import pytest
 from databases import postgresql
 from worlds import FilesWorld, ShopWorld, SqlWorld, order, received
 
-from pipelines import lake
 from pipelines.extract import pulls, raw
+from pipelines.lake import tables
 from pipelines.progress import silent
 from pipelines.settings import settings
 from serving.errors import NightshelfError
@@ -82,10 +82,10 @@ def test_full_starts_anew(world):
 def test_a_full_pull_hides_what_was_before_even_if_that_could_not_be_removed(world, monkeypatch):
     world.put(*(order(number, day=1 + number // 3) for number in range(40)))
     night(world)
-    remove = lake.remove
-    monkeypatch.setattr(lake, "remove", lambda path: None if path.startswith("raw/") else remove(path))
+    remove = tables.remove
+    monkeypatch.setattr(tables, "remove", lambda path: None if path.startswith("raw/") else remove(path))
     night(world, full=True)
-    assert len(lake.entries(lake.RAW_ORDERS.format(source=world.source().name))) == 2
+    assert len(tables.entries(tables.RAW_ORDERS.format(source=world.source().name))) == 2
     assert raw.read(raw.pulls(world.source().name), ["line"]).num_rows == 80
 
 
@@ -126,7 +126,7 @@ def test_a_pull_killed_after_it_was_in_raw_is_not_repeated(world, monkeypatch):
     world.put(*(order(number, day=1 + number // 3) for number in range(40)))
     night(world, 15)
     world.put(order(200, day=15))
-    remove, killed = lake.remove, []
+    remove, killed = tables.remove, []
 
     def stop(path):
         if path.startswith("staging/") and raw.mark(world.source().name).last_day.day == 15 and not killed:
@@ -134,10 +134,10 @@ def test_a_pull_killed_after_it_was_in_raw_is_not_repeated(world, monkeypatch):
             raise KeyboardInterrupt
         remove(path)
 
-    monkeypatch.setattr(lake, "remove", stop)
+    monkeypatch.setattr(tables, "remove", stop)
     with pytest.raises(KeyboardInterrupt):
         night(world, 16)
-    monkeypatch.setattr(lake, "remove", remove)
+    monkeypatch.setattr(tables, "remove", remove)
     assert night(world, 16) == 0
     assert received(world.source()) == world.truth()
 

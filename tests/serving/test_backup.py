@@ -18,10 +18,11 @@ from homes import fresh_home
 from mlflow import MlflowClient
 from mlflow.store.db.utils import _get_alembic_config
 
-from pipelines import challenge, forgetting, lake
+from pipelines import challenge, forgetting
 from pipelines.backup import both_ways, registry
 from pipelines.backup.archive import SUMS
 from pipelines.backup.both_ways import back_up, restore
+from pipelines.lake import tables
 from pipelines.settings import settings
 from serving.access import keys as keyring
 from serving.bundle.format import load
@@ -58,9 +59,9 @@ def template(tmp_path_factory):
 
 def fill():
     for table in TABLES:
-        lake.write(table, OTHER_ROWS)
-        lake.write(table, ROWS)
-    lake.put("staging/source=shop/pull.json", b"{}")
+        tables.write(table, OTHER_ROWS)
+        tables.write(table, ROWS)
+    tables.put("staging/source=shop/pull.json", b"{}")
     home = settings().home
     bundles.empty_registry(settings().tracking_uri, home / "mlruns" / "artifacts")
     bundles.publish(settings().tracking_uri, bundles.small(), home / "night")
@@ -78,8 +79,13 @@ def fill():
 def check(gone=frozenset()):
     """All that `fill` made is there, and some more are forgotten."""
     for table in TABLES:
-        assert lake.read(table) == ROWS
-    assert {path.partition("/")[0] for path in lake.files()} == {lake.STAMP, "orders", "raw", "validation"}
+        assert tables.read(table) == ROWS
+    assert {path.partition("/")[0] for path in tables.files()} == {
+        tables.STAMP,
+        "orders",
+        "raw",
+        "validation",
+    }
     found = champion(settings())
     assert str(found.version) == "1"
     loaded = load(download(found, settings().home / "downloaded"))
@@ -134,7 +140,7 @@ def test_a_backup_while_tables_are_replaced_has_a_whole_version(home, tmp_path):
         writer.kill()
         last = max(map(int, writer.stdout.read().split()), default=first)
     restore(f"{tmp_path}/backup.tar", replace=True)
-    found = lake.read("orders")["n"]
+    found = tables.read("orders")["n"]
     assert (len(found), len(found.unique())) == (1000, 1)
     assert first <= found[0].as_py() <= last + 1
 
@@ -181,8 +187,8 @@ def test_a_link_in_an_archive_is_not_made(home, tmp_path):
 
 
 def test_what_is_there_is_replaced_only_when_told(template, home):
-    lake.write("orders", OTHER_ROWS)
-    lake.write("more", OTHER_ROWS)
+    tables.write("orders", OTHER_ROWS)
+    tables.write("more", OTHER_ROWS)
     store = forgetting.opened()
     store.forget(ANNA)
     store.add([Event("d" * 64, "tea-1", "purchase", 5)])
@@ -191,10 +197,10 @@ def test_what_is_there_is_replaced_only_when_told(template, home):
         NightshelfError, match=r"there is a lake in .* and a store that was told of something"
     ):
         restore(str(template))
-    assert lake.read("orders") == OTHER_ROWS
+    assert tables.read("orders") == OTHER_ROWS
     restore(str(template), replace=True)
-    assert lake.read("orders") == ROWS
-    assert not lake.exists("more")
+    assert tables.read("orders") == ROWS
+    assert not tables.exists("more")
     store = forgetting.opened()
     assert set(store.pending()) == {
         ANNA,
@@ -203,7 +209,7 @@ def test_what_is_there_is_replaced_only_when_told(template, home):
     assert store.customers() == {BORIS}
     store.close()
     assert forgetting.before_a_night()
-    assert lake.read("orders")["customer"].to_pylist() == [BORIS, None]
+    assert tables.read("orders")["customer"].to_pylist() == [BORIS, None]
 
 
 def test_a_home_in_which_nothing_ran_yet_is_backed_up(tmp_path):
@@ -212,7 +218,7 @@ def test_a_home_in_which_nothing_ran_yet_is_backed_up(tmp_path):
         (tmp_path / "mlruns").rmdir()
         back_up(f"{tmp_path}/backup.tar")
         restore(f"{tmp_path}/backup.tar")
-        assert not lake.exists("orders")
+        assert not tables.exists("orders")
 
 
 @pytest.mark.parametrize(
@@ -311,7 +317,7 @@ def test_a_registry_of_an_older_mlflow_is_upgraded_and_a_later_one_refused(templ
         connection.execute(sa.text("UPDATE alembic_version SET version_num = 'ffffffffffff'"))
     with pytest.raises(NightshelfError, match="is of a later release of MLflow: restore it with the release"):
         restore(with_registry(found, database, tmp_path / "later.tar"))
-    assert not lake.exists("orders")
+    assert not tables.exists("orders")
     engine.dispose()
     database.write_bytes(found[registry.DATABASE])
     command.downgrade(_get_alembic_config(f"sqlite:///{database}"), "-1")  # MLflow's own step back
@@ -327,7 +333,7 @@ def test_postgresql_and_buckets_give_and_take_it(template, tmp_path, monkeypatch
         there = {"LAKE": f"{url}/lake", "STORE_URL": database, "MLFLOW_URI": "http://127.0.0.1:9"}
         with fresh_home(tmp_path / "there", **there):
             restore(str(template))
-            assert lake.read("orders") == ROWS
+            assert tables.read("orders") == ROWS
             version = MlflowClient(database, database).get_model_version_by_alias("nightshelf", "champion")
             run = MlflowClient(database, database).get_run(version.run_id)
             assert run.info.artifact_uri.startswith("mlflow-artifacts:/")

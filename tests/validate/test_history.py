@@ -10,7 +10,7 @@ from expectations.context import Finding
 from expectations.measure import Measure
 from expectations.suites import Rule
 from pipelines import columns as c
-from pipelines import lake
+from pipelines.lake import tables
 from pipelines.night import Night
 from pipelines.validate import history
 from pipelines.validate.history import Verdict
@@ -165,5 +165,5 @@ def test_each_source_has_a_history_of_its_own():
 
 def test_at_most_a_sample_of_the_customers_is_remembered():
     _, ids = remembered(customers=SAMPLE + 5)
-    kept = lake.read(lake.CUSTOMERS.format(source="files"))
+    kept = tables.read(tables.CUSTOMERS.format(source="files"))
     assert kept[c.CUSTOMER].to_pylist() == ids[:SAMPLE]

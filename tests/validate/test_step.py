@@ -9,8 +9,9 @@ import pytest
 from homes import fresh_home
 
 from pipelines import columns as c
-from pipelines import lake, nightly, pinned, quarantine, tracking
+from pipelines import nightly, pinned, quarantine, tracking
 from pipelines.extract import raw
+from pipelines.lake import tables
 from pipelines.settings import settings
 from pipelines.validate import history
 from serving.errors import NightshelfError
@@ -71,12 +72,12 @@ def shop(spark, tmp_path_factory):
 
 
 def versions():
-    return [lake.current(table) for table in BEFORE]
+    return [tables.current(table) for table in BEFORE]
 
 
 def kept(day):
     """The results of a night, as rows."""
-    source = lake.entries("validation")[0].partition("=")[2]
+    source = tables.entries("validation")[0].partition("=")[2]
     (found,) = (
         table.to_pylist()
         for table in history.nights(source, FIRST + dt.timedelta(days=100))
@@ -134,7 +135,7 @@ def test_a_line_that_a_person_puts_back_is_used_by_the_next_night(shop):
     _, again = shop.night(22)
     assert "price_outlier" not in again
     assert again["used"] == checked["used"] + 1
-    assert max(lake.read(lake.ORDERS)[c.UNIT_PRICE].to_pylist()) == 700
+    assert max(tables.read(tables.ORDERS)[c.UNIT_PRICE].to_pylist()) == 700
 
 
 def test_a_group_comes_from_a_column_to_the_customers_and_pulls_before_it_was_mapped_have_none(
@@ -145,8 +146,8 @@ def test_a_group_comes_from_a_column_to_the_customers_and_pulls_before_it_was_ma
         for day in range(10):
             shop.put(day, lines(day))
         shop.night(9)
-        (pull,) = raw.pulls(lake.entries("profile")[0].partition("=")[2])
-        (file,) = Path(lake.current(pull)).glob("*.parquet")
+        (pull,) = raw.pulls(tables.entries("profile")[0].partition("=")[2])
+        (file,) = Path(tables.current(pull)).glob("*.parquet")
         pq.write_table(pq.read_table(file).drop_columns(c.GROUP), file)  # as an earlier release left it
         (tmp_path / "mapping.toml").write_text(f'{MAPPING}{c.GROUP} = "land"\n')
         shop.put(10, ([*line, "France" if line[2] > "c2" else ""] for line in lines(10)), [*COLUMNS, "land"])
@@ -156,8 +157,8 @@ def test_a_group_comes_from_a_column_to_the_customers_and_pulls_before_it_was_ma
         named = {pseudonym(line[2], "a key for tests") for line in lines(10) if line[2] > "c2"}
         assert 0 < len(named) < 20
         expected = [{c.CUSTOMER: one, c.GROUP: "France"} for one in sorted(named)]
-        assert pinned.read(night, lake.GROUPS).sort_by(c.CUSTOMER).to_pylist() == expected
-        assert c.GROUP in lake.read(lake.QUARANTINE.format(day=night.as_of)).column_names
+        assert pinned.read(night, tables.GROUPS).sort_by(c.CUSTOMER).to_pylist() == expected
+        assert c.GROUP in tables.read(tables.QUARANTINE.format(day=night.as_of)).column_names
 
 
 def test_lines_that_all_break_a_rule_stop_the_night_and_can_be_looked_at(shop, monkeypatch):

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pipelines import lake
+from pipelines.lake import tables
 from pipelines.settings import settings
 from serving.errors import NightshelfError
 
@@ -36,25 +36,25 @@ def entries() -> set[str]:
 def test_a_table_is_replaced_whole(home, monkeypatch, lake_url):
     monkeypatch.setenv("NIGHTSHELF_LAKE", lake_url.format(home=home))
     settings.cache_clear()
-    assert lake.write(TABLE, OLD) == 3
-    assert lake.read(TABLE) == OLD
-    assert lake.write(TABLE, NEW) == 1
-    assert lake.read(TABLE) == NEW
-    assert lake.read(TABLE, ["name"]) == NEW.select(["name"])
+    assert tables.write(TABLE, OLD) == 3
+    assert tables.read(TABLE) == OLD
+    assert tables.write(TABLE, NEW) == 1
+    assert tables.read(TABLE) == NEW
+    assert tables.read(TABLE, ["name"]) == NEW.select(["name"])
 
 
 def test_spark_and_arrow_read_what_the_other_wrote(home, spark):
-    lake.write(TABLE, OLD)
-    rows = lake.read_spark(spark, TABLE)
+    tables.write(TABLE, OLD)
+    rows = tables.read_spark(spark, TABLE)
     assert [tuple(row) for row in rows.orderBy("n").collect()] == [(1, "a"), (2, "b"), (3, None)]
-    lake.write_spark(TABLE, rows.where("n > 1"))  # from the very table that is replaced
-    assert lake.read(TABLE).sort_by("n").to_pylist() == OLD.slice(1).to_pylist()
+    tables.write_spark(TABLE, rows.where("n > 1"))  # from the very table that is replaced
+    assert tables.read(TABLE).sort_by("n").to_pylist() == OLD.slice(1).to_pylist()
 
 
 def test_who_held_the_version_before_can_still_read_it(home):
-    lake.write(TABLE, OLD)
-    held = lake.current(TABLE)
-    lake.write(TABLE, NEW)
+    tables.write(TABLE, OLD)
+    held = tables.current(TABLE)
+    tables.write(TABLE, NEW)
     assert pq.read_table(held) == OLD
 
 
@@ -64,11 +64,11 @@ def test_a_failing_writer_leaves_the_old_table_and_nothing_else(home):
         Path(url, "part-0.parquet").write_bytes(b"half")
         raise OSError("the disk is broken")
 
-    lake.write(TABLE, OLD)
+    tables.write(TABLE, OLD)
     before = entries()
     with pytest.raises(OSError, match="disk is broken"):
-        lake.replace(TABLE, fail)
-    assert lake.read(TABLE) == OLD
+        tables.replace(TABLE, fail)
+    assert tables.read(TABLE) == OLD
     assert entries() == before
 
 
@@ -91,17 +91,17 @@ def small_disk(tmp_path, monkeypatch):
 def test_a_full_disk_is_told_and_leaves_the_old_table_and_its_room(home, spark, small_disk):
     much = random.Random(1).randbytes(3_000_000)
     rows = spark.range(1_000_000).selectExpr("id", "uuid() AS told")
-    lake.write(TABLE, OLD)
+    tables.write(TABLE, OLD)
     before = {path.name for path in (small_disk / TABLE).iterdir()}
     for write in (
-        lambda: lake.write(TABLE, pa.table({"told": [much]})),
-        lambda: lake.write_spark(TABLE, rows),
-        lambda: lake.put(f"{TABLE}/more", much),
+        lambda: tables.write(TABLE, pa.table({"told": [much]})),
+        lambda: tables.write_spark(TABLE, rows),
+        lambda: tables.put(f"{TABLE}/more", much),
     ):
         told = rf"{TABLE}.* can't be written to the lake {small_disk}: No space left on device; make room"
         with pytest.raises(NightshelfError, match=told):
             write()
-        assert lake.read(TABLE) == OLD
+        assert tables.read(TABLE) == OLD
         assert {path.name for path in (small_disk / TABLE).iterdir()} == before
 
 
@@ -112,47 +112,47 @@ def test_a_killed_writer_leaves_a_whole_table_and_the_next_one_cleans_up(home, s
         time.sleep(random.Random(seed).uniform(0, 0.1))
         writer.kill()
         done = [2, *map(int, writer.stdout.read().split())]
-    found = lake.read(TABLE)["n"]
+    found = tables.read(TABLE)["n"]
     assert len(found) == ROWS
     assert found.unique().to_pylist()[0] in (done[-1], done[-1] + 1)
     assert len(found.unique()) == 1
-    before = Path(lake.current(TABLE)).name
-    lake.write(TABLE, NEW)
-    assert entries() == {lake.POINTER, before, Path(lake.current(TABLE)).name}
+    before = Path(tables.current(TABLE)).name
+    tables.write(TABLE, NEW)
+    assert entries() == {tables.POINTER, before, Path(tables.current(TABLE)).name}
 
 
 def test_a_table_never_written_is_one_clear_error(home):
     with pytest.raises(NightshelfError, match=rf"no table 'baskets' in {home}/lake: run a night first"):
-        lake.read("baskets")
+        tables.read("baskets")
 
 
 def test_a_lake_says_its_format_once_it_is_written_to(home):
-    assert not lake.exists(TABLE)
+    assert not tables.exists(TABLE)
     assert not (home / "lake").exists()
-    lake.write(TABLE, OLD)
-    assert (home / "lake" / lake.STAMP).read_text() == str(lake.FORMAT)
+    tables.write(TABLE, OLD)
+    assert (home / "lake" / tables.STAMP).read_text() == str(tables.FORMAT)
 
 
 def test_a_lake_of_a_later_format_is_refused(home):
     (home / "lake").mkdir()
-    (home / "lake" / lake.STAMP).write_text("2")
-    for asked in (lambda: lake.read(TABLE), lambda: lake.write(TABLE, OLD), lambda: list(lake.files())):
+    (home / "lake" / tables.STAMP).write_text("2")
+    for asked in (lambda: tables.read(TABLE), lambda: tables.write(TABLE, OLD), lambda: list(tables.files())):
         with pytest.raises(
             NightshelfError, match=r"format 2 of a later release, and this one reads 1: run that"
         ):
             asked()
-    assert [path.name for path in (home / "lake").iterdir()] == [lake.STAMP]
+    assert [path.name for path in (home / "lake").iterdir()] == [tables.STAMP]
 
 
 def test_a_lake_from_before_there_were_formats_is_read_and_stamped(home):
     folder = home / "lake" / TABLE / "0123456789abcdef0123456789abcdef"
     folder.mkdir(parents=True)
     pq.write_table(OLD, folder / "part-0.parquet")
-    (home / "lake" / TABLE / lake.POINTER).write_text(folder.name)
-    assert lake.read(TABLE) == OLD
-    assert not (home / "lake" / lake.STAMP).exists()
-    lake.write(TABLE, NEW)
-    assert lake.load(lake.STAMP) == str(lake.FORMAT).encode()
+    (home / "lake" / TABLE / tables.POINTER).write_text(folder.name)
+    assert tables.read(TABLE) == OLD
+    assert not (home / "lake" / tables.STAMP).exists()
+    tables.write(TABLE, NEW)
+    assert tables.load(tables.STAMP) == str(tables.FORMAT).encode()
 
 
 def test_a_lake_that_is_no_folder_is_one_line(home):
@@ -160,24 +160,24 @@ def test_a_lake_that_is_no_folder_is_one_line(home):
     with pytest.raises(
         NightshelfError, match=r"lake can't be reached \(NotADirectoryError\): check NIGHTSHELF_L"
     ):
-        lake.exists(TABLE)
+        tables.exists(TABLE)
 
 
 def test_of_a_folder_the_latest_entries_are_kept(home):
     for day in (3, 1, 2):
-        lake.write(f"live/date=2026-01-0{day}/run=a", OLD)
-    lake.keep_latest("live", 2)
-    assert lake.entries("live") == ["date=2026-01-02", "date=2026-01-03"]
-    lake.keep_latest("nothing", 2)
+        tables.write(f"live/date=2026-01-0{day}/run=a", OLD)
+    tables.keep_latest("live", 2)
+    assert tables.entries("live") == ["date=2026-01-02", "date=2026-01-03"]
+    tables.keep_latest("nothing", 2)
 
 
 def test_a_version_is_read_until_it_was_replaced_twice(home):
-    assert not lake.exists(TABLE)
-    lake.write(TABLE, OLD)
-    assert lake.exists(TABLE)
-    first = lake.version(TABLE)
-    lake.write(TABLE, NEW)
-    assert lake.read_path(lake.of_version(TABLE, first)) == OLD
-    lake.write(TABLE, NEW)
+    assert not tables.exists(TABLE)
+    tables.write(TABLE, OLD)
+    assert tables.exists(TABLE)
+    first = tables.version(TABLE)
+    tables.write(TABLE, NEW)
+    assert tables.read_path(tables.of_version(TABLE, first)) == OLD
+    tables.write(TABLE, NEW)
     with pytest.raises(NightshelfError, match=f"other nights have replaced the table '{TABLE}'"):
-        lake.of_version(TABLE, first)
+        tables.of_version(TABLE, first)

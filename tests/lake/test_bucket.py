@@ -16,8 +16,9 @@ from buckets import bucket, keys, uploads
 from homes import fresh_home
 
 from pipelines import columns as c
-from pipelines import lake, place, s3a, sinks
+from pipelines import sinks
 from pipelines.forgetting import Forgotten, left, scrub
+from pipelines.lake import files, s3a, tables
 from pipelines.settings import settings
 from serving.errors import NightshelfError
 
@@ -71,41 +72,41 @@ def run(script, *arguments):
 
 
 def versions(url):
-    return {key.partition("/")[0] for key in keys(f"{url}/{TABLE}")} - {lake.POINTER}
+    return {key.partition("/")[0] for key in keys(f"{url}/{TABLE}")} - {tables.POINTER}
 
 
 def test_a_table_is_replaced_whole_and_the_one_before_is_kept(url):
     for rows in (OLD, NEW, OLD):
-        assert lake.write(TABLE, rows) == rows.num_rows
-        assert lake.read(TABLE) == rows
-    held = lake.current(TABLE)
-    lake.write(TABLE, NEW)
-    assert lake.read_path(held) == OLD
-    assert lake.read(TABLE, ["name"]) == NEW.select(["name"])
-    assert versions(url) == {held.rpartition("/")[2], lake.version(TABLE)}
+        assert tables.write(TABLE, rows) == rows.num_rows
+        assert tables.read(TABLE) == rows
+    held = tables.current(TABLE)
+    tables.write(TABLE, NEW)
+    assert tables.read_path(held) == OLD
+    assert tables.read(TABLE, ["name"]) == NEW.select(["name"])
+    assert versions(url) == {held.rpartition("/")[2], tables.version(TABLE)}
     assert uploads(url) == []
 
 
 def test_what_fails_leaves_the_table_before_and_no_half(url):
     def fail(path):
-        pq.write_table(NEW, f"{path}/part-0.parquet", filesystem=place.at(path)[0])
+        pq.write_table(NEW, f"{path}/part-0.parquet", filesystem=files.at(path)[0])
         raise OSError("the network is gone")
 
-    lake.write(TABLE, OLD)
+    tables.write(TABLE, OLD)
     with pytest.raises(OSError, match="network is gone"):
-        lake.replace(TABLE, fail)
-    assert lake.read(TABLE) == OLD
+        tables.replace(TABLE, fail)
+    assert tables.read(TABLE) == OLD
     before = keys(url)
-    with pytest.raises(RuntimeError, match="in between"), lake.whole("a/file") as file:
+    with pytest.raises(RuntimeError, match="in between"), tables.whole("a/file") as file:
         file.write(b"x" * 6_000_000)  # more than what is uploaded at once
         raise RuntimeError("in between")
     assert (keys(url), uploads(url)) == (before, [])
-    lake.write(TABLE, NEW)
+    tables.write(TABLE, NEW)
     assert len(versions(url)) == 2
 
 
 def test_who_reads_beside_a_writer_that_is_killed_sees_whole_tables(url, seed):
-    lake.write(TABLE, pa.table({"n": [-1] * ROWS}))
+    tables.write(TABLE, pa.table({"n": [-1] * ROWS}))
     command = [sys.executable, "-c", WRITER]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as writer:
         written = poll()  # select() refuses the numbers of a process that holds a thousand files
@@ -120,44 +121,44 @@ def test_who_reads_beside_a_writer_that_is_killed_sees_whole_tables(url, seed):
         time.sleep(random.Random(seed).uniform(0, 0.1))
         writer.kill()
     assert seen() in (REPLACED - 1, REPLACED)
-    lake.write(TABLE, NEW)
-    assert lake.read(TABLE) == NEW
+    tables.write(TABLE, NEW)
+    assert tables.read(TABLE) == NEW
     assert len(versions(url)) == 2
 
 
 def seen():
     """The number in all rows of the table."""
-    found = lake.read(TABLE)["n"]
+    found = tables.read(TABLE)["n"]
     assert (len(found), len(found.unique())) == (ROWS, 1)
     return found[0].as_py()
 
 
 def test_files_and_folders_are_listed_and_removed_as_on_disk(url):
-    assert (lake.entries("live"), list(lake.files())) == ([], [])
+    assert (tables.entries("live"), list(tables.files())) == ([], [])
     for day in (3, 1, 2):
-        lake.write(f"live/date=2026-01-0{day}/run=a", OLD)
-    lake.keep_latest("live", 2)
-    assert lake.entries("live") == ["date=2026-01-02", "date=2026-01-03"]
-    lake.put("live/note.json", b"{}")
-    assert lake.load("live/note.json") == b"{}"
-    lake.put("live/empty", b"")
-    assert lake.load("live/empty") == b""
-    lake.remove("live")
-    lake.remove("live")
-    assert keys(url) == {lake.STAMP}
+        tables.write(f"live/date=2026-01-0{day}/run=a", OLD)
+    tables.keep_latest("live", 2)
+    assert tables.entries("live") == ["date=2026-01-02", "date=2026-01-03"]
+    tables.put("live/note.json", b"{}")
+    assert tables.load("live/note.json") == b"{}"
+    tables.put("live/empty", b"")
+    assert tables.load("live/empty") == b""
+    tables.remove("live")
+    tables.remove("live")
+    assert keys(url) == {tables.STAMP}
     with pytest.raises(FileNotFoundError):
-        lake.load("live/note.json")
+        tables.load("live/note.json")
     with pytest.raises(NightshelfError, match=rf"no table 'baskets' in {url}: run a night first"):
-        lake.read("baskets")
+        tables.read("baskets")
 
 
 def test_a_person_is_forgotten_in_a_bucket(url):
     who, other = "a" * 64, "b" * 64
-    lake.write(lake.ORDERS, pa.table({c.CUSTOMER: [who, other, who, None], "n": [1, 2, 3, 4]}))
+    tables.write(tables.ORDERS, pa.table({c.CUSTOMER: [who, other, who, None], "n": [1, 2, 3, 4]}))
     gone = Forgotten({who: "2026-01-31"})
     assert scrub(gone) == {"orders": 2}
     assert left(gone) == {"orders": 0}
-    assert lake.read(lake.ORDERS)["n"].to_pylist() == [2, 4]
+    assert tables.read(tables.ORDERS)["n"].to_pylist() == [2, 4]
 
 
 @pytest.mark.parametrize("name", ["out.parquet", "out.csv", "odd [1]*?.csv"])
@@ -166,7 +167,7 @@ def test_an_export_goes_to_a_bucket(url, name):
     for numbers in ([1, 2], [3]):
         with sinks.opened(to, schema, ["n"], "") as write:
             write(pa.table({"n": numbers}, schema=schema))
-    fs, path = place.at(to)
+    fs, path = files.at(to)
     content = fs.cat_file(path)
     read = pq.read_table(pa.BufferReader(content)).to_pydict() if "parquet" in name else content
     assert read in ({"n": [3]}, b'"n"\n3\n')
@@ -194,7 +195,7 @@ def test_a_lake_out_of_reach_is_one_line(url, variables, told, monkeypatch):
     settings.cache_clear()
     s3fs.S3FileSystem.clear_instance_cache()
     with pytest.raises(NightshelfError, match=told) as caught:
-        lake.exists(TABLE)
+        tables.exists(TABLE)
     assert "secret" not in str(caught.value)
     s3fs.S3FileSystem.clear_instance_cache()
 

@@ -12,8 +12,8 @@ from py4j.protocol import Py4JError
 from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
-from pipelines import s3a
-from pipelines.java import CONNECT, check_java
+from pipelines.lake import s3a
+from pipelines.lake.java import CONNECT, check_java
 from pipelines.settings import EVERYWHERE, settings
 from serving.errors import NightshelfError
 

@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
-from pipelines import place
+from pipelines.lake import files as place
 from pipelines.settings import settings
 from serving.errors import NightshelfError
 

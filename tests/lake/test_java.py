@@ -2,7 +2,7 @@ import stat
 
 import pytest
 
-from pipelines.java import check_java
+from pipelines.lake.java import check_java
 from pipelines.settings import settings
 from serving.errors import NightshelfError
 

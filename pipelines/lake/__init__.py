@@ -1,0 +1,1 @@
+"""The tables of a shop, and the engines that compute on them."""
