@@ -15,7 +15,7 @@ from typing import Any
 from pipelines import nightly
 from pipelines.demo import files
 from pipelines.demo.shop import Shop
-from pipelines.night import Night
+from pipelines.run.night import Night
 
 MILLION = 1_000_000
 START, DAYS = dt.date(2025, 1, 1), 365

@@ -121,7 +121,7 @@ def run(step: str, night: Json, *arguments: Any) -> Any:
     """What the step of `pipelines.nightly` by that name answers."""
     take_secrets()
     from pipelines import nightly
-    from pipelines.night import Night
+    from pipelines.run.night import Night
 
     with told_plainly():
         return getattr(nightly, step)(Night(**night), *arguments)
@@ -130,7 +130,7 @@ def run(step: str, night: Json, *arguments: Any) -> Any:
 def close_failed(context: Context) -> None:
     """Marks the night's MLflow run as failed, with the task and its sentence."""
     from pipelines import nightly
-    from pipelines.night import Night
+    from pipelines.run.night import Night
 
     if night := context["ti"].xcom_pull(task_ids="begin"):
         error = context.get("exception")

@@ -11,12 +11,13 @@ from typing import Any
 
 import pyarrow as pa
 
-from pipelines import business, gate, live, paired, pinned, publish, registry, shoppers, sweep, tracking
+from pipelines import business, gate, live, paired, publish, registry, shoppers, sweep
 from pipelines import evaluate as evaluation
 from pipelines.demo.planted import tastes
 from pipelines.gate import Settled
 from pipelines.lake import tables
-from pipelines.night import Night
+from pipelines.run import pins, tracking
+from pipelines.run.night import Night
 from pipelines.settings import customer_key, settings
 from pipelines.split import Interactions, date_of
 from pipelines.sweep import Candidate, Chosen
@@ -43,10 +44,10 @@ def check_live(night: Night) -> dict[str, Any]:
     bundle = opened(champion.version) if champion else None
     if champion is None or bundle is None:
         return {}
-    known, _, _ = pinned.known(night)
+    known, _, _ = pins.known(night)
     judged = live.judge(bundle, known, gate.CHAMPION)
     tables.keep_latest("live", DAYS)
-    tables.write(pinned.own(night, tables.LIVE), judged)
+    tables.write(pins.own(night, tables.LIVE), judged)
     measured = evaluation.summary(judged).get(gate.CHAMPION, {})
     few = evaluation.flat(measured, (evaluation.NDCG, evaluation.CUSTOMERS))
     found = {f"live_{name}": value for name, value in few.items()}
@@ -61,7 +62,7 @@ def evaluate(night: Night) -> dict[str, Any]:
     """Judges the sweep's choice, the baselines and the champion's settings; settles the challenger."""
     choice, champion = sweep.choose(_tried(night)), registry.champion()
     held = champion.chosen.model_copy(update={"strength": 0.0}) if champion else None
-    known, products, cut = pinned.known(night)
+    known, products, cut = pins.known(night)
     before, truth = known.until(cut.validation), known.bought(cut.validation, cut.test)
     bundle = other = fitted(night, before, products, choice)
     if (seen := live.last_day(bundle)) > cut.validation:
@@ -85,7 +86,7 @@ def evaluate(night: Night) -> dict[str, Any]:
     else:
         table = pa.concat_tables([table, gate.challenger(table, settled)])
     tables.keep_latest("evaluation", DAYS)
-    tables.write(pinned.own(night, tables.EVALUATION), table)
+    tables.write(pins.own(night, tables.EVALUATION), table)
     tracking.log(night.run_id, tags={AGAINST: champion.version if champion else ""})
     return _told(night, settled, table)
 
@@ -93,9 +94,9 @@ def evaluate(night: Night) -> dict[str, Any]:
 def register(night: Night) -> dict[str, Any]:
     """Fits the challenger's settings on everything and registers that bundle as a new version."""
     chosen = chosen_of(night)
-    known, products, cut = pinned.known(night)
+    known, products, cut = pins.known(night)
     bundle = publish.fit(night, known.until(cut.test), products, chosen)
-    judged = tables.read(pinned.own(night, tables.EVALUATION))
+    judged = tables.read(pins.own(night, tables.EVALUATION))
     shown = {SHOPPERS: shoppers.telling(judged, known, products, cut, _planted(night))}
     bundle = replace(bundle, manifest=bundle.manifest | shown)
     with tempfile.TemporaryDirectory() as beside:
@@ -132,7 +133,7 @@ def chosen_of(night: Night) -> Chosen:
 
 def _strength(night: Night, chosen: Chosen) -> float:
     """How much the products' weight may count by the validation window; 0 where the shop gives them none."""
-    known, products, cut = pinned.known(night)
+    known, products, cut = pins.known(night)
     if not business.differ(products):
         return 0.0
     bundle = fitted(night, known.until(cut.train), products, chosen)

@@ -14,11 +14,12 @@ import pyarrow.compute as pc
 
 from pipelines import columns as c
 from pipelines import extract as extraction
-from pipelines import forgetting, pinned, tracking
+from pipelines import forgetting
 from pipelines.extract import events, pulls
 from pipelines.lake import tables
-from pipelines.night import Night
-from pipelines.progress import Progress, lines
+from pipelines.run import pins, tracking
+from pipelines.run.night import Night
+from pipelines.run.progress import Progress, lines
 from pipelines.settings import customer_key, settings
 from serving.errors import NightshelfError
 from serving.live.changes import FORGOTTEN_UNTIL
@@ -121,7 +122,7 @@ def prepare(night: Night) -> Counts:
     tables.write(tables.PRODUCTS, products)
     rows = tables.dataset(tables.INTERACTIONS)
     tracking.log_table(night.run_id, "interactions", rows, tables.current(tables.INTERACTIONS))
-    pinned.pin(night, tables.INTERACTIONS, tables.BASKETS, tables.GROUPS, tables.PRODUCTS)
+    pins.pin(night, tables.INTERACTIONS, tables.BASKETS, tables.GROUPS, tables.PRODUCTS)
     customers = tables.distinct(tables.INTERACTIONS, c.CUSTOMER)
     found = {"interactions": rows.count_rows(), "customers": len(customers)}
     baskets = tables.dataset(tables.BASKETS).count_rows()
@@ -153,7 +154,7 @@ def sweep(night: Night, candidate: dict[str, Any]) -> dict[str, Any]:
 
     started, tried = time.monotonic(), sweeps.Candidate.model_validate(candidate)
     with tracking.stopping(night.run_id, "sweep"):
-        found = trial.run(*pinned.known(night), tried, sweeps.load().evaluation.folds, night.solver)
+        found = trial.run(*pins.known(night), tried, sweeps.load().evaluation.folds, night.solver)
     metrics = evaluation.flat(found.metrics, evaluation.FEW) | {"fit_seconds": found.seconds}
     metrics |= {tracking.CANDIDATE_SECONDS: time.monotonic() - started}
     tracking.log_child(night.run_id, tried.name, tried.model_dump_json(), tried.params(), metrics)
@@ -167,10 +168,10 @@ def rules(night: Night) -> Counts:
     from pipelines.lake.spark import session
     from pipelines.train import rules as association
 
-    baskets = session().read.parquet(pinned.path(night, tables.BASKETS))
+    baskets = session().read.parquet(pins.path(night, tables.BASKETS))
     mined = association.mine(baskets, sweeps.load().rules)
     tables.write(tables.RULES, mined)
-    pinned.pin(night, tables.RULES)
+    pins.pin(night, tables.RULES)
     triples = mined.num_rows - mined[c.SECOND_ANTECEDENT].null_count
     return _counted(
         night, {"rules": mined.num_rows, "of_two_products": triples} | association.too_large(baskets)

@@ -10,10 +10,10 @@ from typing import Literal
 
 from mlflow.entities import Run
 
-from pipelines import tracking
 from pipelines.registry import HELD, aliased, find
+from pipelines.run import tracking
+from pipelines.run.tracking import client
 from pipelines.settings import settings
-from pipelines.tracking import client
 from serving.errors import NightshelfError
 from serving.live.registry import ALIAS
 

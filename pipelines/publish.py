@@ -6,11 +6,12 @@ import pyarrow as pa
 from mlflow.utils.git_utils import get_git_commit
 
 from pipelines import evaluate as evaluation
-from pipelines import pinned, registry, soundness, sweep
+from pipelines import registry, soundness, sweep
 from pipelines.lake import tables
-from pipelines.night import Night
+from pipelines.run import pins
+from pipelines.run.night import Night
+from pipelines.run.tracking import client, tag
 from pipelines.split import Interactions
-from pipelines.tracking import client, tag
 from pipelines.train.bundle import learn
 from pipelines.train.rules import arrays
 from serving.bundle.format import Bundle
@@ -28,8 +29,8 @@ def fit(night: Night, known: Interactions, products: pa.Table, chosen: sweep.Cho
         FORGOTTEN_UNTIL: int(tag(night.run_id, FORGOTTEN_UNTIL) or 0),
         "metrics": measured(night.run_id),
     }
-    rules = arrays(pinned.read(night, tables.RULES), known.products)
-    grouped = pinned.read(night, tables.GROUPS)
+    rules = arrays(pins.read(night, tables.RULES), known.products)
+    grouped = pins.read(night, tables.GROUPS)
     return learn(known, products, chosen, rules, night.solver, manifest, grouped=grouped)
 
 

@@ -12,11 +12,11 @@ from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 
 import serving
-from pipelines import tracking
 from pipelines.evaluate import NDCG, flat_name
+from pipelines.run import tracking
+from pipelines.run.tracking import client
 from pipelines.settings import settings
 from pipelines.sweep import Chosen
-from pipelines.tracking import client
 from serving.bundle.format import Bundle
 from serving.errors import NightshelfError
 from serving.live.registry import ABSENT, ALIAS, opened_version

@@ -12,9 +12,10 @@ from rich.console import Group, RenderableType
 from rich.table import Column, Table
 from rich.text import Text
 
-from pipelines import evaluate, gate, pinned, promotion, registry, yardsticks
+from pipelines import evaluate, gate, promotion, registry, yardsticks
 from pipelines.lake import tables
-from pipelines.night import Night
+from pipelines.run import pins
+from pipelines.run.night import Night
 from pipelines.settings import settings
 from serving.live.registry import ALIAS
 from serving.recommend.recommender import BASELINES, LANES, LEARNED
@@ -56,7 +57,7 @@ def waterfall(checked: Mapping[str, Any]) -> Group:
 
 def evaluation(night: Night) -> Group:
     """Each model beside the others on the test window: a table per lane."""
-    return lanes(tables.read(pinned.own(night, tables.EVALUATION)))
+    return lanes(tables.read(pins.own(night, tables.EVALUATION)))
 
 
 def lanes(judged: pa.Table) -> Group:

@@ -12,9 +12,9 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 from rich.table import Column
 
 from pipelines import nightly, report
-from pipelines.night import Night
-from pipelines.progress import Progress as Extraction
-from pipelines.progress import lines, sentence
+from pipelines.run.night import Night
+from pipelines.run.progress import Progress as Extraction
+from pipelines.run.progress import lines, sentence
 from pipelines.settings import settings
 from serving.errors import NightshelfError
 

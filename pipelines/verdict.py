@@ -10,12 +10,13 @@ from typing import Any
 import pyarrow as pa
 
 from pipelines import evaluate as evaluation
-from pipelines import gate, live, pinned, promotion, registry, soundness, sweep, tracking
+from pipelines import gate, live, promotion, registry, soundness, sweep
 from pipelines.challenge import AGAINST, KEPT, NEW, SETTINGS, VERSION, chosen_of, fitted, opened, unranked
 from pipelines.gate import Condition
 from pipelines.lake import tables
-from pipelines.night import Night
 from pipelines.registry import Champion
+from pipelines.run import pins, tracking
+from pipelines.run.night import Night
 from pipelines.split import day_number
 from serving.bundle.format import Bundle
 from serving.errors import BundleError, NightshelfError
@@ -29,7 +30,7 @@ def judge(night: Night) -> dict[str, Any]:
     version, champion = tracking.tag(night.run_id, VERSION) or "", registry.champion()
     if (now := champion.version if champion else "") != (then := tracking.tag(night.run_id, AGAINST)):
         raise _meanwhile(now, version, then)
-    judged = evaluation.known_only(tables.read(pinned.own(night, tables.EVALUATION)))
+    judged = evaluation.known_only(tables.read(pins.own(night, tables.EVALUATION)))
     served = opened(champion.version) if champion else None
     since = _since(night, served)
     found = [
@@ -66,12 +67,12 @@ def promote(night: Night) -> dict[str, Any]:
 
 def _since(night: Night, served: Bundle | None) -> pa.Table | None:
     """Champion and challenger on the orders since: settings fitted to what the champion knew, no more."""
-    if served is None or not tables.exists(table := pinned.own(night, tables.LIVE)):
+    if served is None or not tables.exists(table := pins.own(night, tables.LIVE)):
         return None
     judged = evaluation.known_only(tables.read(table))
     if not judged.num_rows:
         return None
-    known, products, _ = pinned.known(night)
+    known, products, _ = pins.known(night)
     bundle = fitted(night, known.until(live.last_day(served)), products, chosen_of(night))
     return evaluation.known_only(pa.concat_tables([judged, live.judge(bundle, known, gate.CHALLENGER)]))
 
@@ -90,7 +91,7 @@ def _asked(night: Night, bundle: Bundle, served: Bundle | None, judged: pa.Table
     chosen = chosen_of(night)
     if bundle.manifest.get("lanes") != chosen.lanes:
         return [Condition("lanes are answered as measured", False, "the bundle's lanes are other ones")]
-    known, products, cut = pinned.known(night)
+    known, products, cut = pins.known(night)
     before = known.until(cut.validation)
     earlier = unranked(night, before, products, chosen) if chosen.ranker else bundle
     truth, settings = known.bought(cut.validation, cut.test), sweep.load()

@@ -14,11 +14,12 @@ from homes import fresh_home
 from typer.testing import CliRunner
 
 from pipelines import columns as c
-from pipelines import forget, forgetting, nightly, tracking
+from pipelines import forget, forgetting, nightly
 from pipelines.cli import app
 from pipelines.extract import events, raw
 from pipelines.extract.staging import Staging
 from pipelines.lake import tables
+from pipelines.run import tracking
 from pipelines.settings import customer_key
 from serving.errors import NightshelfError
 from serving.live.identity import pseudonym

@@ -5,7 +5,8 @@ import pytest
 from rich.console import Console
 from shops import catalogue, random_shop
 
-from pipelines import promotion, registry, report, tracking
+from pipelines import promotion, registry, report
+from pipelines.run import tracking
 from pipelines.sweep import Chosen, HalfLives
 from pipelines.train.als import AlsSettings
 from pipelines.train.bundle import learn

@@ -15,7 +15,7 @@ from pipelines.extract import lines
 from pipelines.extract.mapping import mapping
 from pipelines.extract.source import Dialect, Reached, Since, last_iso_day, named
 from pipelines.extract.staging import Staging
-from pipelines.progress import Progress
+from pipelines.run.progress import Progress
 from serving.errors import NightshelfError, PassingError
 
 FILES = "files"

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.progress import Progress
+from pipelines.run.progress import Progress
 from serving.errors import NightshelfError, PassingError
 
 SAME = 3  # answers in a row that settle a doubt

@@ -7,7 +7,7 @@ from pipelines import columns as c
 from pipelines.extract import goods, raw
 from pipelines.extract.source import Since, Source, last_iso_day
 from pipelines.extract.staging import Staging
-from pipelines.progress import Progress
+from pipelines.run.progress import Progress
 from pipelines.settings import settings
 from serving.errors import NightshelfError
 

@@ -14,7 +14,7 @@ from pipelines.extract.http import Shop
 from pipelines.extract.paging import Listing, Page, page
 from pipelines.extract.source import DAY_LETTERS, ISO_DAY, Dialect, Reached, Since, latest_day, named
 from pipelines.extract.staging import Note, Staging
-from pipelines.progress import Progress, silent
+from pipelines.run.progress import Progress, silent
 from pipelines.settings import Settings
 
 ORDERS, GOODS = "/orders", "/goods"

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from pipelines import columns as c
 from pipelines.extract.staging import Staging
-from pipelines.progress import Progress
+from pipelines.run.progress import Progress
 
 ISO_DAY = r"^\d{4}-\d\d-\d\d"
 DAY_LETTERS = len("2026-01-31")

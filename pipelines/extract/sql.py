@@ -14,7 +14,7 @@ from pipelines import columns as c
 from pipelines.extract.mapping import mapping
 from pipelines.extract.source import Dialect, Reached, Since, last_iso_day, named
 from pipelines.extract.staging import Staging
-from pipelines.progress import Progress
+from pipelines.run.progress import Progress
 from pipelines.settings import Settings
 from serving.errors import NightshelfError, PassingError
 

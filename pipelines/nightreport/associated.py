@@ -7,11 +7,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines import challenge, pinned
+from pipelines import challenge
 from pipelines import columns as c
 from pipelines.lake import tables
 from pipelines.nightreport.figures import Figure, count, many
 from pipelines.nightreport.records import Record
+from pipelines.run import pins
 from serving.bundle.format import Bundle
 from serving.errors import NightshelfError
 
@@ -54,10 +55,10 @@ class Associations:
 
 def associations(record: Record) -> Associations:
     """The rules of a night, of one product each; nothing where none were mined."""
-    if f"{pinned.PREFIX}{tables.RULES}" not in record.tags:
+    if f"{pins.PREFIX}{tables.RULES}" not in record.tags:
         return _nothing("No rules were mined: the night did not come that far.")
     try:
-        rows, goods = (pinned.read(record.night, table) for table in (tables.RULES, tables.PRODUCTS))
+        rows, goods = (pins.read(record.night, table) for table in (tables.RULES, tables.PRODUCTS))
     except NightshelfError:
         return _nothing("Later nights have replaced the rules of this one.")
     names = dict(zip(goods[c.PRODUCT].to_pylist(), goods[c.NAME].to_pylist(), strict=True))

@@ -8,12 +8,13 @@ import pyarrow.compute as pc
 from markupsafe import Markup
 
 from pipelines import evaluate as evaluation
-from pipelines import gate, paired, pinned, sweep
+from pipelines import gate, paired, sweep
 from pipelines.challenge import KEPT, SETTINGS
 from pipelines.lake import tables
 from pipelines.nightreport import svg
 from pipelines.nightreport.figures import Figure, many, share
 from pipelines.nightreport.records import Record
+from pipelines.run import pins
 from serving.recommend.recommender import BASELINES, LANES
 
 MODELS = (gate.CHALLENGER, gate.CHAMPION, *BASELINES)
@@ -69,7 +70,7 @@ class Models:
 
 def models(record: Record) -> Models:
     """The comparison of a night, from its table of judged customers; without lanes where it has none."""
-    table = pinned.own(record.night, tables.EVALUATION)
+    table = pins.own(record.night, tables.EVALUATION)
     if not tables.exists(table):
         return Models("No model was measured: the night did not come that far.", [], {})
     judged = tables.read(table, [evaluation.MODEL, evaluation.LANE, evaluation.GROUP, evaluation.NDCG])

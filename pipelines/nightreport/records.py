@@ -9,9 +9,9 @@ from typing import Any
 
 from mlflow.entities import Run
 
-from pipelines import tracking
-from pipelines.night import Night
-from pipelines.tracking import client
+from pipelines.run import tracking
+from pipelines.run.night import Night
+from pipelines.run.tracking import client
 
 Json = dict[str, Any]
 

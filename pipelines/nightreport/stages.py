@@ -5,10 +5,10 @@ from dataclasses import dataclass, replace
 
 from markupsafe import Markup
 
-from pipelines import tracking
 from pipelines.nightreport import records, svg
 from pipelines.nightreport.figures import Figure, count, duration, many, took
 from pipelines.nightreport.records import SERVES, STEPS, Record
+from pipelines.run import tracking
 
 # What a step made, and the metric that counts it.
 MADE = {

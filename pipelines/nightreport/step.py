@@ -5,9 +5,10 @@ from urllib.parse import urlsplit
 
 from mlflow.entities import Run
 
-from pipelines import registry, tracking
-from pipelines.night import Night
+from pipelines import registry
 from pipelines.nightreport import page, records, served, trend
+from pipelines.run import tracking
+from pipelines.run.night import Night
 from pipelines.settings import address, settings
 from serving.live.registry import ALIAS
 

@@ -12,8 +12,8 @@ from pipelines.challenge import KEPT, SETTINGS
 from pipelines.nightreport import svg
 from pipelines.nightreport.figures import Figure, listed, many, share, took
 from pipelines.nightreport.records import Json, Record
+from pipelines.run.tracking import CANDIDATE, CANDIDATE_SECONDS
 from pipelines.sweep import Candidate
-from pipelines.tracking import CANDIDATE, CANDIDATE_SECONDS
 from pipelines.train.als import AlsSettings
 from serving.recommend.recommender import LANES
 

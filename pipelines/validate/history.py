@@ -13,7 +13,7 @@ from expectations.measure import Measure
 from expectations.suites import Rule
 from pipelines import columns as c
 from pipelines.lake import tables
-from pipelines.night import Night
+from pipelines.run.night import Night
 from pipelines.validate.profile import SAMPLE
 
 Outcome = Literal["passed", "let pass", "stopped"]

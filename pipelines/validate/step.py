@@ -16,13 +16,13 @@ from expectations.measure import Measure
 from expectations.suites import Rule
 from expectations.thresholds import thresholds
 from pipelines import columns as c
-from pipelines import tracking
 from pipelines.extract import events, goods, raw
 from pipelines.extract.source import Source
 from pipelines.extract.staging import RAW_ORDERS
 from pipelines.lake import tables as lake
 from pipelines.lake.spark import at_once, session, spread
-from pipelines.night import Night
+from pipelines.run import tracking
+from pipelines.run.night import Night
 from pipelines.settings import customer_key, settings
 from pipelines.validate import continuity, history, measures, profile, rows, tables, waterfall
 from pipelines.validate.history import Passed, Verdict

@@ -13,7 +13,7 @@ from pipelines.demo.dirt import PLACEHOLDER_PHONES, Dirt
 from pipelines.demo.shop import Shop
 from pipelines.extract.files import Files
 from pipelines.extract.pulls import pull
-from pipelines.progress import silent
+from pipelines.run.progress import silent
 
 SHOP = Shop(start=dt.date(2026, 9, 1), customers=5000, products=3000, orders_per_day=1000)
 

@@ -15,11 +15,12 @@ import pyarrow as pa
 from shops import catalogue
 
 from pipelines import columns as c
-from pipelines import live, nightly, pinned, registry, tracking
+from pipelines import live, nightly, registry
 from pipelines.demo.shop import Shop
 from pipelines.evaluate import NDCG, summary
 from pipelines.lake import tables
-from pipelines.night import Night
+from pipelines.run import pins, tracking
+from pipelines.run.night import Night
 from pipelines.split import interactions
 from pipelines.train import groups, rules
 from serving.errors import BundleError, NightshelfError
@@ -96,7 +97,7 @@ def prepared(world, number, seed, change=lambda rows: rows):
     tables.write(tables.PRODUCTS, catalogue(set(rows[c.PRODUCT].to_pylist())))
     tables.write(tables.RULES, rules.SCHEMA.empty_table())
     tables.write(tables.GROUPS, groups.NOBODY)
-    pinned.pin(night, tables.INTERACTIONS, tables.PRODUCTS, tables.RULES, tables.GROUPS)
+    pins.pin(night, tables.INTERACTIONS, tables.PRODUCTS, tables.RULES, tables.GROUPS)
     return night
 
 

@@ -11,7 +11,7 @@ from homes import fresh_home, served
 from reports import read, wrong
 
 from pipelines import columns as c
-from pipelines import export, promotion, registry, tracking
+from pipelines import export, promotion, registry
 from pipelines.demo.api import app
 from pipelines.demo.dirt import Dirt
 from pipelines.demo.shop import Shop
@@ -19,6 +19,7 @@ from pipelines.lake import tables
 from pipelines.nightreport.records import STEPS
 from pipelines.retrain import retrain
 from pipelines.rules_preview import preview
+from pipelines.run import tracking
 from pipelines.settings import customer_key, settings
 from serving.bundle import format as bundle_format
 from serving.errors import NightshelfError

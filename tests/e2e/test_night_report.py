@@ -16,8 +16,9 @@ from expectations.context import Finding
 from expectations.measure import Measure
 from expectations.suites import Rule
 from pipelines import columns as c
-from pipelines import nightly, pinned, tracking
+from pipelines import nightly
 from pipelines.lake import tables
+from pipelines.run import pins, tracking
 from pipelines.settings import settings
 from pipelines.train import rules
 from pipelines.validate import history
@@ -74,8 +75,8 @@ def begun(shop, number):
     none = pa.nulls(len(found), pa.string())
     arrays = [columns[0], none, *columns[1:], [True] * len(found)]
     tables.write(tables.RULES, pa.table(arrays, schema=rules.SCHEMA))
-    tables.write(tables.PRODUCTS, renamed(pinned.read(night, tables.PRODUCTS), first))
-    pinned.pin(night, tables.RULES, tables.PRODUCTS)
+    tables.write(tables.PRODUCTS, renamed(pins.read(night, tables.PRODUCTS), first))
+    pins.pin(night, tables.RULES, tables.PRODUCTS)
     return night
 
 

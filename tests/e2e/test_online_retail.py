@@ -10,10 +10,11 @@ from homes import fresh_home
 from expectations import suites
 from expectations.thresholds import thresholds
 from pipelines import columns as c
-from pipelines import registry, tracking
+from pipelines import registry
 from pipelines.extract.mapping import mapping
 from pipelines.lake import tables
 from pipelines.retrain import retrain
+from pipelines.run import tracking
 from pipelines.validate import measures
 
 KEY = ["InvoiceNo", "StockCode", "Quantity", "UnitPrice"]

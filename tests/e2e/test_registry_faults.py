@@ -16,8 +16,9 @@ import pytest
 from gate_nights import judged, prepared, run, world
 from homes import SOAK, fresh_home, in_soak
 
-from pipelines import nightly, pinned, promotion, registry, tracking
+from pipelines import nightly, promotion, registry
 from pipelines.lake import tables
+from pipelines.run import pins, tracking
 from serving.errors import NightshelfError
 
 DOWN = 60  # seconds
@@ -117,7 +118,7 @@ def test_two_nights_at_once_read_their_own_tables_and_one_is_promoted(shop, home
     run(shop, 0, 7)
     one = prepared(shop, 1, 7)
     two = prepared(shop, 2, 7)
-    assert pinned.known(one)[2].test + 1 == pinned.known(two)[2].test
+    assert pins.known(one)[2].test + 1 == pins.known(two)[2].test
     verdicts = [judged(one)["verdict"], judged(two)["verdict"]]
     assert verdicts == ["PROMOTED", "PROMOTED"]
     nightly.publish(two)
@@ -135,7 +136,7 @@ def test_a_night_whose_tables_were_replaced_twice_says_so(shop, home):
     for _ in range(2):
         prepared(shop, 0, 7)
     with pytest.raises(NightshelfError, match=f"other nights have replaced the table '{tables.PRODUCTS}'"):
-        pinned.known(night)
+        pins.known(night)
 
 
 def test_a_night_killed_at_any_moment_leaves_a_valid_registry_and_the_next_goes_on(seed, shop, home, capsys):

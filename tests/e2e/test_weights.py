@@ -13,10 +13,11 @@ import pytest
 from homes import fresh_home
 
 from pipelines import columns as c
-from pipelines import comparison, gate, registry, tracking
+from pipelines import comparison, gate, registry
 from pipelines.demo.shop import Shop
 from pipelines.evaluate import NDCG, WEIGHT, summary
 from pipelines.retrain import console, retrain
+from pipelines.run import tracking
 from pipelines.sweep import load
 from serving.bundle.highest import best
 from serving.recommend.recommender import LANES, scores

@@ -10,7 +10,7 @@ import sys
 
 from pipelines import extract
 from pipelines.extract import pulls
-from pipelines.progress import silent
+from pipelines.run.progress import silent
 from pipelines.settings import settings
 
 

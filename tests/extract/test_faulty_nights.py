@@ -16,7 +16,7 @@ from pipelines.demo.faults import Faults
 from pipelines.demo.feed import GoodsShelf
 from pipelines.demo.shop import Shop
 from pipelines.extract import goods, pulls, raw
-from pipelines.progress import silent
+from pipelines.run.progress import silent
 from pipelines.settings import settings
 from serving.errors import NightshelfError
 

@@ -19,7 +19,7 @@ from pipelines.extract.files import Files
 from pipelines.extract.mapping import MAPPINGS
 from pipelines.extract.staging import RAW_ORDERS, Staging
 from pipelines.lake import tables
-from pipelines.progress import silent
+from pipelines.run.progress import silent
 from serving.errors import NightshelfError
 
 PHONE = "79165396205"

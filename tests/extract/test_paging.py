@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from pipelines.extract.paging import Listing, page
-from pipelines.progress import silent
+from pipelines.run.progress import silent
 from serving.errors import NightshelfError, PassingError
 
 ROUNDS = 60

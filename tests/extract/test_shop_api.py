@@ -26,7 +26,7 @@ from pipelines.extract import contract, pulls, raw
 from pipelines.extract.goods import RAW_PRODUCTS
 from pipelines.extract.shop_api import ShopApi
 from pipelines.extract.staging import RAW_ORDERS, Staging
-from pipelines.progress import silent
+from pipelines.run.progress import silent
 from pipelines.settings import settings
 from serving.errors import NightshelfError, PassingError
 

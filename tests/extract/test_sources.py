@@ -9,7 +9,7 @@ from worlds import FilesWorld, ShopWorld, SqlWorld, order, received
 
 from pipelines.extract import pulls, raw
 from pipelines.lake import tables
-from pipelines.progress import silent
+from pipelines.run.progress import silent
 from pipelines.settings import settings
 from serving.errors import NightshelfError
 

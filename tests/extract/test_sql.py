@@ -10,7 +10,7 @@ from worlds import MAPPING, SQL, SqlWorld, order, received
 from pipelines import extract
 from pipelines.extract import pulls, raw, sql
 from pipelines.extract.staging import Staging
-from pipelines.progress import silent
+from pipelines.run.progress import silent
 from pipelines.settings import settings
 from serving.errors import NightshelfError, PassingError
 

@@ -5,8 +5,8 @@ import json
 
 from mlflow.entities import Metric, Param, Run, RunData, RunInfo, RunTag
 
-from pipelines.night import Night
 from pipelines.nightreport.records import Record
+from pipelines.run.night import Night
 
 NIGHT = Night(
     as_of=dt.date(2026, 1, 31),

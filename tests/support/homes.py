@@ -15,7 +15,7 @@ import pytest
 import uvicorn
 from mlflow import MlflowClient
 
-from pipelines import tracking
+from pipelines.run import tracking
 from pipelines.settings import settings
 
 SOAK = "NIGHTSHELF_TEST_SOAK" in os.environ  # everything, as `make soak` does, not what is drawn by a seed

@@ -5,9 +5,10 @@ import datetime as dt
 import pyarrow as pa
 
 from pipelines import columns as c
-from pipelines import nightly, pinned, tracking
+from pipelines import nightly
 from pipelines.lake import tables
-from pipelines.night import Night
+from pipelines.run import pins, tracking
+from pipelines.run.night import Night
 from pipelines.train.rules import LARGEST_BASKET
 
 
@@ -20,10 +21,10 @@ def test_a_night_says_what_it_mined_and_what_was_too_large_to_be_mined(home, spa
     )
     night = night.model_copy(update={"run_id": tracking.begin("a night", {})})
     tables.write(tables.BASKETS, pa.table({c.CUSTOMER: ["someone"] * len(baskets), c.PRODUCTS: baskets}))
-    pinned.pin(night, tables.BASKETS)
+    pins.pin(night, tables.BASKETS)
     told = {"rules": 9, "of_two_products": 3, "baskets_too_large": 2, "percent_in_them": 72}  # 202 of 282
     assert nightly.rules(night) == told
     measured = tracking.client().get_run(night.run_id).data.metrics
     assert measured.pop("seconds_rules") > 0
     assert measured == told
-    assert pinned.read(night, tables.RULES).num_rows == 9
+    assert pins.read(night, tables.RULES).num_rows == 9

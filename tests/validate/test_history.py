@@ -11,7 +11,7 @@ from expectations.measure import Measure
 from expectations.suites import Rule
 from pipelines import columns as c
 from pipelines.lake import tables
-from pipelines.night import Night
+from pipelines.run.night import Night
 from pipelines.validate import history
 from pipelines.validate.history import Verdict
 from pipelines.validate.profile import SAMPLE

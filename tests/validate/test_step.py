@@ -9,9 +9,10 @@ import pytest
 from homes import fresh_home
 
 from pipelines import columns as c
-from pipelines import nightly, pinned, quarantine, tracking
+from pipelines import nightly, quarantine
 from pipelines.extract import raw
 from pipelines.lake import tables
+from pipelines.run import pins, tracking
 from pipelines.settings import settings
 from pipelines.validate import history
 from serving.errors import NightshelfError
@@ -157,7 +158,7 @@ def test_a_group_comes_from_a_column_to_the_customers_and_pulls_before_it_was_ma
         named = {pseudonym(line[2], "a key for tests") for line in lines(10) if line[2] > "c2"}
         assert 0 < len(named) < 20
         expected = [{c.CUSTOMER: one, c.GROUP: "France"} for one in sorted(named)]
-        assert pinned.read(night, tables.GROUPS).sort_by(c.CUSTOMER).to_pylist() == expected
+        assert pins.read(night, tables.GROUPS).sort_by(c.CUSTOMER).to_pylist() == expected
         assert c.GROUP in tables.read(tables.QUARANTINE.format(day=night.as_of)).column_names
 
 

@@ -2,7 +2,7 @@
 
 import logging
 
-from pipelines import progress
+from pipelines.run import progress
 
 
 def test_a_sentence_has_pages_orders_rate_and_time_left():

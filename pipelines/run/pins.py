@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from pipelines import columns as c
-from pipelines import tracking
 from pipelines.lake import tables as lake
-from pipelines.night import Night
+from pipelines.run import tracking
+from pipelines.run.night import Night
 
 if TYPE_CHECKING:
     from pipelines.split import Interactions, Windows

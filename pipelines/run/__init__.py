@@ -1,0 +1,1 @@
+"""What one nightly run is, and what it records in MLflow."""
