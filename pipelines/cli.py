@@ -169,7 +169,7 @@ def evaluate(
 @app.command()
 def forget(customer: Annotated[str, typer.Argument(help="The shop's own id of the customer.")]) -> None:
     """Forgets a person, and searches every place for what is left: the exit code is 1 if anything is."""
-    from pipelines.forget import forget as go
+    from pipelines.privacy.forget_one import forget as go
 
     found = go(customer)
     show(found.table())

@@ -14,9 +14,9 @@ import pyarrow.compute as pc
 
 from pipelines import columns as c
 from pipelines import extract as extraction
-from pipelines import forgetting
 from pipelines.extract import events, pulls
 from pipelines.lake import tables
+from pipelines.privacy import forgotten
 from pipelines.run import pins, tracking
 from pipelines.run.night import Night
 from pipelines.run.progress import Progress, lines
@@ -91,7 +91,7 @@ def extract(night: Night, progress: Progress | None = None) -> Counts:
 
     Before that the lake forgets whom the shop has forgotten.
     """
-    tracking.log(night.run_id, tags={FORGOTTEN_UNTIL: str(forgetting.before_a_night())})
+    tracking.log(night.run_id, tags={FORGOTTEN_UNTIL: str(forgotten.before_a_night())})
     counts = pulls.pull(_source(night), night.as_of, night.full, progress or lines())
     return _counted(night, counts | {"purchases_told": events.pull()})
 

@@ -3,9 +3,9 @@
 import tempfile
 from pathlib import Path
 
-from pipelines import forgetting
 from pipelines.backup import databases
 from pipelines.backup.archive import Writer
+from pipelines.privacy import forgotten
 from pipelines.settings import settings
 from serving.live.store import Store, tables
 
@@ -15,7 +15,7 @@ FILLED = ("nightshelf_events", "nightshelf_products", "nightshelf_forgotten")
 
 def save(archive: Writer) -> None:
     """Adds the store as it is at this moment."""
-    forgetting.opened().close()  # so that it has its tables
+    forgotten.opened().close()  # so that it has its tables
     with tempfile.TemporaryDirectory() as folder:
         databases.copy(settings().store_address, _made(f"sqlite:///{folder}/{DATABASE}"), tables)
         with Path(folder, DATABASE).open("rb") as file:
@@ -24,7 +24,7 @@ def save(archive: Writer) -> None:
 
 def restore(folder: Path) -> None:
     """Puts the store of an unpacked archive back; whom the present one knows to be forgotten stay so."""
-    store = forgetting.opened()
+    store = forgotten.opened()
     news = store.news(0)
     databases.copy(_made(f"sqlite:///{folder / DATABASE}"), settings().store_address, tables)
     store.remind(news.forgotten if news else {})

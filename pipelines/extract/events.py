@@ -11,9 +11,9 @@ from typing import Any
 import pyarrow as pa
 
 from pipelines import columns as c
-from pipelines import forgetting
 from pipelines.extract import raw
 from pipelines.extract.staging import RAW_ORDERS
+from pipelines.privacy import forgotten
 from serving.live.identity import HIDDEN
 from serving.live.store import DAY, MICROSECONDS
 
@@ -26,7 +26,7 @@ def pull() -> int:
 
     A product that had no price is left out until the shop's own orders tell of it.
     """
-    store = forgetting.opened()
+    store = forgotten.opened()
     told = [row for row in store.purchases() if row.price]
     store.close()
     if not told and not raw.pulls(NAME):

@@ -14,8 +14,8 @@ import pyarrow.ipc
 from pydantic import BaseModel, ValidationError
 
 from pipelines import columns as c
-from pipelines import forgetting
 from pipelines.lake import tables as lake
+from pipelines.privacy import forgotten
 from serving.errors import PassingError
 
 RAW_ORDERS = pa.schema(
@@ -52,7 +52,7 @@ class Staging:
             left = State(id=uuid.uuid4().hex, started=dt.datetime.now(dt.UTC), plan=plan, owner="")
         self.state = left.model_copy(update={"owner": uuid.uuid4().hex})
         self.id, self.started = left.id, left.started
-        self.forgotten = forgetting.load()
+        self.forgotten = forgotten.load()
         lake.put(f"{self.folder}/{STATE}", self.state.model_dump_json().encode())
 
     def _left(self) -> State | None:

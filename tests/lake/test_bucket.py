@@ -17,8 +17,8 @@ from homes import fresh_home
 
 from pipelines import columns as c
 from pipelines import sinks
-from pipelines.forgetting import Forgotten, left, scrub
 from pipelines.lake import files, s3a, tables
+from pipelines.privacy.forgotten import Forgotten, left, scrub
 from pipelines.settings import settings
 from serving.errors import NightshelfError
 

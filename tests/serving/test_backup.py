@@ -18,11 +18,12 @@ from homes import fresh_home
 from mlflow import MlflowClient
 from mlflow.store.db.utils import _get_alembic_config
 
-from pipelines import challenge, forgetting
+from pipelines import challenge
 from pipelines.backup import both_ways, registry
 from pipelines.backup.archive import SUMS
 from pipelines.backup.both_ways import back_up, restore
 from pipelines.lake import tables
+from pipelines.privacy import forgotten
 from pipelines.settings import settings
 from serving.access import keys as keyring
 from serving.bundle.format import load
@@ -65,7 +66,7 @@ def fill():
     home = settings().home
     bundles.empty_registry(settings().tracking_uri, home / "mlruns" / "artifacts")
     bundles.publish(settings().tracking_uri, bundles.small(), home / "night")
-    store = forgetting.opened()
+    store = forgotten.opened()
     store.add([Event(ANNA, "tea-1", "purchase", 5, "one", 9.5), Event(BORIS, "tea-2", "view", 6)])
     store.change("tea-1", {"price": 7.25, "in_stock": False})
     store.forget("c" * 64)
@@ -90,7 +91,7 @@ def check(gone=frozenset()):
     assert str(found.version) == "1"
     loaded = load(download(found, settings().home / "downloaded"))
     np.testing.assert_array_equal(loaded.customers, bundles.small().customers)
-    store = forgetting.opened()
+    store = forgotten.opened()
     assert [(row.product, row.price) for row in store.purchases()] == [("tea-1", 9.5)]
     assert [row.kind for row in store.of_customer(BORIS)] == ["view"]
     news = store.news(0)
@@ -189,7 +190,7 @@ def test_a_link_in_an_archive_is_not_made(home, tmp_path):
 def test_what_is_there_is_replaced_only_when_told(template, home):
     tables.write("orders", OTHER_ROWS)
     tables.write("more", OTHER_ROWS)
-    store = forgetting.opened()
+    store = forgotten.opened()
     store.forget(ANNA)
     store.add([Event("d" * 64, "tea-1", "purchase", 5)])
     store.close()
@@ -201,14 +202,14 @@ def test_what_is_there_is_replaced_only_when_told(template, home):
     restore(str(template), replace=True)
     assert tables.read("orders") == ROWS
     assert not tables.exists("more")
-    store = forgetting.opened()
+    store = forgotten.opened()
     assert set(store.pending()) == {
         ANNA,
         "c" * 64,
     }  # who was forgotten since stays so, and the lake is searched
     assert store.customers() == {BORIS}
     store.close()
-    assert forgetting.before_a_night()
+    assert forgotten.before_a_night()
     assert tables.read("orders")["customer"].to_pylist() == [BORIS, None]
 
 
@@ -342,14 +343,14 @@ def test_postgresql_and_buckets_give_and_take_it(template, tmp_path, monkeypatch
                 NightshelfError, match=r"a lake in s3://.* and a registry with runs and a store"
             ):
                 restore(str(template))
-            store = forgetting.opened()
+            store = forgotten.opened()
             store.add([Event("d" * 64, "tea-1", "view", 5)])  # its number follows on those that were restored
             store.forget("d" * 64)
             store.close()
             back_up(f"{url}/backups/one.tar")
         with fresh_home(tmp_path / "back"):
             restore(f"{url}/backups/one.tar")
-            assert "d" * 64 in forgetting.load().last_day
+            assert "d" * 64 in forgotten.load().last_day
             check({"d" * 64})
 
 

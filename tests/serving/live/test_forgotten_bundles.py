@@ -7,7 +7,7 @@ import pytest
 from homes import fresh_home
 from stores import changes
 
-from pipelines import forget
+from pipelines.privacy import forget_one
 from serving.bundle.format import Bundle
 from serving.live.follow import Follower
 from serving.live.identity import pseudonym
@@ -31,7 +31,7 @@ def test_the_command_searches_the_bundles_and_the_service_follows(
     live: Live, uri: str, settings: ServingSettings
 ) -> None:
     with fresh_home(settings.home, CUSTOMER_KEY=bundles.KEY):
-        found = forget.forget(bundles.ANNA)
+        found = forget_one.forget(bundles.ANNA)
     searched = {place: found.before[place] for place in found.left if place.startswith("bundle")}
     assert len(searched) == 3  # two on disk, and the champion
     assert set(searched.values()) == {1}

@@ -14,11 +14,12 @@ from homes import fresh_home
 from typer.testing import CliRunner
 
 from pipelines import columns as c
-from pipelines import forget, forgetting, nightly
+from pipelines import nightly
 from pipelines.cli import app
 from pipelines.extract import events, raw
 from pipelines.extract.staging import Staging
 from pipelines.lake import tables
+from pipelines.privacy import forget_one, forgotten
 from pipelines.run import tracking
 from pipelines.settings import customer_key
 from serving.errors import NightshelfError
@@ -81,7 +82,7 @@ def shop(spark, tmp_path):
 
 @pytest.fixture
 def store(shop):
-    found = forgetting.opened()
+    found = forgotten.opened()
     yield found
     found.close()
 
@@ -126,9 +127,9 @@ def test_a_person_is_gone_from_every_place_and_nobody_else_is(shop, store, spark
     # Spark believes that they are whole, too.
     counts = {table: tables.read_spark(spark, table).count() for table in TABLES}
     assert counts == {table: before[table] - own[table] for table in TABLES}
-    gone = forgetting.forgotten(store.pending())
-    assert forgetting.left(gone).total() == 0
-    assert forgetting.left(forgetting.Forgotten({who(OTHER): "2026-12-31"})).total() > 0
+    gone = forgotten.forgotten(store.pending())
+    assert forgotten.left(gone).total() == 0
+    assert forgotten.left(forgotten.Forgotten({who(OTHER): "2026-12-31"})).total() > 0
     staged = Staging("files-of-another-shop", {})
     assert [page[c.CUSTOMER].to_pylist() for page in staged.read()] == [["c7", None]]
     assert staged.note(0) == {"note": 1}
@@ -144,12 +145,12 @@ def test_what_is_left_is_told_and_is_an_error(home, monkeypatch):
     orders = {c.CUSTOMER: [who(PERSON), who(OTHER), None, who(PERSON)]}
     tables.write(tables.BASKETS, pa.table(orders))
     tables.write(tables.BASKETS, pa.table(orders))  # the version before is kept
-    monkeypatch.setattr(forgetting, "scrub", lambda gone: {})
+    monkeypatch.setattr(forgotten, "scrub", lambda gone: {})
     found = CliRunner().invoke(app, ["forget", PERSON])
     assert found.exit_code == 1
-    assert forget.forget(PERSON).left == {tables.BASKETS: 4, forget.EVENTS: 0}
+    assert forget_one.forget(PERSON).left == {tables.BASKETS: 4, forget_one.EVENTS: 0}
     monkeypatch.undo()
-    found = forget.forget(DIGITS)
+    found = forget_one.forget(DIGITS)
     assert (found.before[tables.BASKETS], found.rows) == (4, 0)
     assert tables.read(tables.BASKETS)[c.CUSTOMER].to_pylist() == [who(OTHER), None]
 
@@ -160,7 +161,7 @@ def test_nobody_cannot_be_forgotten(home):
 
 
 def test_a_source_that_still_tells_brings_nothing_back_and_who_buys_again_is_new(shop, store):
-    forget.forget(PERSON)
+    forget_one.forget(PERSON)
     with store.engine.begin() as connection:  # as if that had been on the last day
         connection.execute(sa.update(forgotten_table).values(at=moment(DAYS - 1)))
     shop.put(

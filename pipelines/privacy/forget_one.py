@@ -6,7 +6,7 @@ from pathlib import Path
 
 from rich.table import Table
 
-from pipelines import forgetting
+from pipelines.privacy import forgotten
 from pipelines.settings import customer_key, settings
 from serving.bundle.format import Bundle, load
 from serving.errors import BundleError, NightshelfError, RegistryError
@@ -50,12 +50,12 @@ def forget(customer: str) -> Found:
     if not normalise(customer):
         raise NightshelfError("the customer's id is empty: give it as the shop writes it")
     who, found = pseudonym(customer, customer_key()), Found()
-    store = forgetting.opened()
+    store = forgotten.opened()
     found.before[EVENTS] = store.forget(who)
     times = {who: store.pending()[who]}
-    gone = forgetting.forgotten(times)
-    found.before.update(forgetting.scrub(gone))  # the next night does it once more, after all that ran now
-    found.left = forgetting.left(gone)
+    gone = forgotten.forgotten(times)
+    found.before.update(forgotten.scrub(gone))  # the next night does it once more, after all that ran now
+    found.left = forgotten.left(gone)
     found.left[EVENTS] = store.count(who)
     _search_bundles(who, times, found)
     store.close()

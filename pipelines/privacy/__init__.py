@@ -1,0 +1,1 @@
+"""Erasing customers who asked to be forgotten."""
