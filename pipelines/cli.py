@@ -253,7 +253,7 @@ def sample(
 @quarantine.command("list")
 def quarantine_list(night: Night = None) -> None:
     """Says which rules were broken, and by how many lines."""
-    from pipelines.quarantine import overview
+    from pipelines.validate.quarantine import overview
 
     show(overview(night))
 
@@ -266,7 +266,7 @@ def quarantine_show(
     n: Annotated[int, typer.Option(min=1, help="Lines to show.")] = 20,
 ) -> None:
     """Shows the lines that broke a rule as received, the newest first."""
-    from pipelines.quarantine import detail
+    from pipelines.validate.quarantine import detail
 
     show(detail(rule, night, [order] if order else [], n))
 
@@ -279,7 +279,7 @@ def quarantine_release(
     night: Night = None,
 ) -> None:
     """Puts lines back: the next night judges them without that rule."""
-    from pipelines.quarantine import release
+    from pipelines.validate.quarantine import release
 
     show(release(rule, reason, night, order or []))
 

@@ -7,7 +7,7 @@ from markupsafe import Markup
 from pipelines.nightreport import svg
 from pipelines.nightreport.figures import Figure, count, listed, many, percent
 from pipelines.nightreport.records import Record
-from pipelines.validate.rows import DROPPED, GOOD, RETURNED, USED
+from pipelines.validate.row_checks import DROPPED, GOOD, RETURNED, USED
 from pipelines.validate.waterfall import DUPLICATE, FETCHED
 
 PREFIX = "rows_"

@@ -11,7 +11,7 @@ from pyspark.sql import functions as F
 from pipelines import columns as c
 from pipelines.lake.spark import at_once
 from pipelines.validate import waterfall as w
-from pipelines.validate.rows import FATE, GOOD, RETURNED
+from pipelines.validate.row_checks import FATE, GOOD, RETURNED
 
 HOURS = [f"hour_{hour:02}" for hour in range(24)]
 RETURNS = "returns"

@@ -24,9 +24,9 @@ from pipelines.lake.spark import at_once, session, spread
 from pipelines.run import tracking
 from pipelines.run.night import Night
 from pipelines.settings import customer_key, settings
-from pipelines.validate import continuity, history, measures, profile, rows, tables, waterfall
+from pipelines.validate import continuity, history, measures, outputs, profile, row_checks, waterfall
 from pipelines.validate.history import Passed, Verdict
-from pipelines.validate.told import once
+from pipelines.validate.service_purchases import once
 from serving.errors import NightshelfError
 
 JUDGED_DAYS = 7  # the latest days since the last night that passed, at most
@@ -65,13 +65,13 @@ def validate(night: Night, source: Source) -> dict[str, Any]:
 
 def _write(night: Night, source: Source, received: Received, counts: dict[str, int]) -> list[Finding]:
     """The warnings; quarantine is written in any case, the other tables if the night passes."""
-    broken = tables.quarantine(received.judged, night.run_id, customer_key())
+    broken = outputs.quarantine(received.judged, night.run_id, customer_key())
     listed = goods.catalogue(source.name, night.as_of)
     sold, _ = at_once(
-        lambda: tables.goods(received.judged).toArrow() if listed is None else None,
+        lambda: outputs.goods(received.judged).toArrow() if listed is None else None,
         lambda: lake.write_spark(lake.QUARANTINE.format(day=night.as_of), broken),
     )
-    if not any(counts[fate] for fate in rows.GOOD):
+    if not any(counts[fate] for fate in row_checks.GOOD):
         fates = ", ".join(f"{fate} {lines}" for fate, lines in counts.items() if lines)
         raise NightshelfError(
             f"validation stopped the night: no order line is left after validation ({fates}): look at them by"
@@ -81,7 +81,7 @@ def _write(night: Night, source: Source, received: Received, counts: dict[str, i
 
     def save(url: str) -> None:
         # Checked before the table is seen: a bad night leaves `orders` as it was.
-        tables.orders(received.judged, customer_key()).write.parquet(url)
+        outputs.orders(received.judged, customer_key()).write.parquet(url)
         found.extend(_check(night, source, received, counts, session().read.parquet(url), listed))
 
     lake.replace(lake.ORDERS, save)
@@ -97,7 +97,7 @@ def _receive(night: Night, source: Source) -> Received:
     spread(session(), fetched)
     received = lake.read_spark(session(), *pulls, schema=from_arrow_schema(RAW_ORDERS))
     before = history.last_passed(source.name, night.as_of)
-    judged = rows.judge(received, source.dialect, night.as_of, thresholds().rows, _releases()).cache()
+    judged = row_checks.judge(received, source.dialect, night.as_of, thresholds().rows, _releases()).cache()
     if told:
         judged = once(judged, customer_key()).cache()
     tallied = waterfall.tally(judged, (before.received_until, before.as_of) if before else None)
@@ -151,7 +151,7 @@ def _duplicates(night: Night, counts: dict[str, int]) -> Measure:
 
 
 def _columns(night: Night, orders: DataFrame) -> Measure:
-    others = tables.other_columns(orders)
+    others = outputs.other_columns(orders)
     told = f"{len(others)} columns of orders are other ones or of other types ({', '.join(others) or 'none'})"
     return Measure("columns", night.as_of, float(len(others)), told)
 
@@ -159,7 +159,7 @@ def _columns(night: Night, orders: DataFrame) -> Measure:
 def _quarantined(night: Night, tallied: pd.DataFrame) -> Measure:
     fates = waterfall.of_tonight(tallied)
     broken = waterfall.quarantined(fates)
-    judged = sum(broken.values()) + sum(fates.get(fate, 0) for fate in rows.GOOD)
+    judged = sum(broken.values()) + sum(fates.get(fate, 0) for fate in row_checks.GOOD)
     worst = ", ".join(f"{rule} {count}" for rule, count in broken.items())
     told = f"{sum(broken.values())} of {judged} new order lines break a row rule ({worst or 'none'})"
     return Measure("quarantined", night.as_of, sum(broken.values()) / max(judged, FEW), told)

@@ -7,7 +7,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from pipelines import columns as c
-from pipelines.validate.rows import DROPPED, FATE, GOOD, PAID, TIME, TYPICAL, UNITS
+from pipelines.validate.row_checks import DROPPED, FATE, GOOD, PAID, TIME, TYPICAL, UNITS
 
 FETCHED = "fetched"
 DUPLICATE = "duplicate"

@@ -15,7 +15,7 @@ from pipelines import prepare
 from pipelines.lake import tables
 from pipelines.lake.spark import session
 from pipelines.train import als, rules
-from pipelines.validate.tables import hidden
+from pipelines.validate.outputs import hidden
 
 ORDERS = 4000
 RNG = np.random.default_rng(3)

@@ -7,7 +7,7 @@ import pytest
 
 from pipelines import columns as c
 from pipelines.validate import profile as p
-from pipelines.validate import rows
+from pipelines.validate import row_checks
 from pipelines.validate import waterfall as w
 
 FIRST, THIRD, FOURTH = dt.date(2026, 1, 1), dt.date(2026, 1, 3), dt.date(2026, 1, 4)
@@ -29,7 +29,7 @@ ORDERS = [
     ("16", "2026-01-03 08:00:01", "ann", {"A": 1, "B": 2}),  # a second later
     ("18", "2026-01-03 11:00:00", None, {"D": 1}),
 ]
-TALLY = [c.DAY, rows.FATE, w.TONIGHT, *p.SUMS]
+TALLY = [c.DAY, row_checks.FATE, w.TONIGHT, *p.SUMS]
 TALLIED = [
     (FIRST, "used", False, 3, 30.0, 0.5, 1, 2, 0.25, 1),
     (FIRST, "used", True, 1, 7.0, 0.25, 0, 1, 0.5, 0),

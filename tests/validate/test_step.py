@@ -9,12 +9,12 @@ import pytest
 from homes import fresh_home
 
 from pipelines import columns as c
-from pipelines import nightly, quarantine
+from pipelines import nightly
 from pipelines.extract import raw
 from pipelines.lake import tables
 from pipelines.run import pins, tracking
 from pipelines.settings import settings
-from pipelines.validate import history
+from pipelines.validate import history, quarantine
 from serving.errors import NightshelfError
 from serving.live.identity import pseudonym
 

@@ -9,7 +9,7 @@ import pytest
 from expectations.thresholds import thresholds
 from pipelines import columns as c
 from pipelines.extract.source import Dialect
-from pipelines.validate import rows
+from pipelines.validate import row_checks
 from pipelines.validate import waterfall as w
 
 NIGHT = dt.date(2026, 1, 31)
@@ -22,7 +22,7 @@ COLUMNS = (
 
 def tallied(*fates):
     """A tally of (fate, tonight, lines)."""
-    return pd.DataFrame(fates, columns=[rows.FATE, w.TONIGHT, w.LINES])
+    return pd.DataFrame(fates, columns=[row_checks.FATE, w.TONIGHT, w.LINES])
 
 
 def test_the_waterfall_goes_from_fetched_to_used_and_adds_up():
@@ -80,12 +80,12 @@ def judged(spark):
         for n, (units, paid, who, at) in enumerate(said)
     ]
     raw = spark.createDataFrame(lines, COLUMNS)
-    return rows.judge(raw, Dialect(guests=True), NIGHT, thresholds().rows)
+    return row_checks.judge(raw, Dialect(guests=True), NIGHT, thresholds().rows)
 
 
 def test_a_tally_sums_what_a_day_is_judged_by(judged):
     found = w.tally(judged, (dt.datetime(2026, 1, 31, 12, tzinfo=dt.UTC), NIGHT)).set_index(
-        [rows.FATE, w.TONIGHT]
+        [row_checks.FATE, w.TONIGHT]
     )
     assert set(found[c.DAY]) == {dt.date(2026, 1, 30)}
     old, new = found.loc[("used", False)], found.loc[("used", True)]

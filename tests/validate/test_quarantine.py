@@ -12,7 +12,7 @@ import rich
 from pipelines import cli
 from pipelines.extract.staging import RAW_ORDERS
 from pipelines.lake import tables
-from pipelines.quarantine import RELEASABLE
+from pipelines.validate.quarantine import RELEASABLE
 
 COMMAND = Path(sys.executable).with_name("nightshelf")
 SCHEMA = RAW_ORDERS.append(pa.field("rule", pa.string())).append(pa.field("run", pa.string()))

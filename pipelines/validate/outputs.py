@@ -9,7 +9,7 @@ from pyspark.sql.types import StringType
 from pipelines import columns as c
 from pipelines.extract.events import NAME as EVENTS
 from pipelines.extract.goods import RAW_PRODUCTS
-from pipelines.validate.rows import DROPPED, FATE, GOOD, PAID, TIME, TYPICAL, UNITS, USED
+from pipelines.validate.row_checks import DROPPED, FATE, GOOD, PAID, TIME, TYPICAL, UNITS, USED
 from serving.live.identity import received
 
 TYPES = {

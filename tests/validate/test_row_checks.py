@@ -10,8 +10,8 @@ from expectations.thresholds import thresholds
 from pipelines import columns as c
 from pipelines.extract.goods import RAW_PRODUCTS
 from pipelines.extract.source import Dialect
-from pipelines.quarantine import SAYS
-from pipelines.validate import rows, tables, waterfall
+from pipelines.validate import outputs, row_checks, waterfall
+from pipelines.validate.quarantine import SAYS
 from serving.live.identity import normalise, pseudonym
 
 KEY = "a key for tests"
@@ -101,7 +101,7 @@ def frame(spark, lines):
 
 
 def judge(spark, lines, **dialect):
-    return rows.judge(frame(spark, lines), Dialect(**dialect), NIGHT, thresholds().rows)
+    return row_checks.judge(frame(spark, lines), Dialect(**dialect), NIGHT, thresholds().rows)
 
 
 @pytest.fixture(scope="module")
@@ -114,7 +114,7 @@ def judged(spark):
 
 @pytest.fixture(scope="module")
 def fates(judged):
-    return {row[c.LINE]: row[rows.FATE] for row in judged.collect()}
+    return {row[c.LINE]: row[row_checks.FATE] for row in judged.collect()}
 
 
 @pytest.mark.parametrize("line", range(len(CASES)), ids=lambda line: f"{CASES[line][0]}")
@@ -125,18 +125,18 @@ def test_a_line_gets_the_fate_of_the_first_rule_it_breaks(fates, line):
 def test_a_guests_order_is_good_where_the_shop_has_guests(spark):
     guest, stranger = LINES[0] | {c.CUSTOMER: None}, LINES[1] | {c.CUSTOMER: "11111111111"}
     found = judge(spark, [guest, stranger], guests=True)
-    assert {row[c.LINE]: row[rows.FATE] for row in found.collect()} == {
+    assert {row[c.LINE]: row[row_checks.FATE] for row in found.collect()} == {
         0: "used",
         1: "placeholder_customer",
     }
-    (row,) = tables.orders(found, KEY).collect()
+    (row,) = outputs.orders(found, KEY).collect()
     assert row[c.CUSTOMER] is None
 
 
 @pytest.mark.parametrize("phone", [f"7916539{number:04}" for number in range(4)])  # by hash one comes last
 def test_a_line_without_a_customer_is_of_the_customer_of_its_order(spark, phone):
     lines = [LINES[0] | {c.LINE: line, c.CUSTOMER: who} for line, who in enumerate((None, phone, None))]
-    (row,) = tables.orders(judge(spark, lines, guests=True), KEY).collect()
+    (row,) = outputs.orders(judge(spark, lines, guests=True), KEY).collect()
     assert (row[c.CUSTOMER], row[c.QUANTITY]) == (pseudonym(phone, KEY), 6.0)
 
 
@@ -146,9 +146,9 @@ def test_the_group_of_an_order_is_its_customers_without_blanks_and_no_group_is_n
     lines.append(GOOD | {c.ORDER_ID: "guest", c.LINE: 0, c.CUSTOMER: None, c.GROUP: "France"})
     lines += [GOOD | {c.ORDER_ID: "two", c.LINE: n, c.GROUP: group} for n, group in enumerate(("A", "B"))]
     judged = judge(spark, lines, guests=True)
-    assert {row[rows.FATE] for row in judged.collect()} == {"used"}
-    found = tables.orders(judged, KEY)
-    assert tables.other_columns(found) == []
+    assert {row[row_checks.FATE] for row in judged.collect()} == {"used"}
+    found = outputs.orders(judged, KEY)
+    assert outputs.other_columns(found) == []
     assert found.where("order_id != 'two'").count() == 5
     (two,) = found.where("order_id = 'two'").collect()
     assert (two[c.QUANTITY], two[c.GROUP] in ("A", "B")) == (4.0, True)
@@ -176,7 +176,7 @@ def hidden(line):
 
 
 def test_quarantine_keeps_a_line_as_received_but_for_the_customer_with_its_rule_and_the_run(judged):
-    found = tables.quarantine(judged, "run 1", KEY)
+    found = outputs.quarantine(judged, "run 1", KEY)
     assert found.columns == [*COLUMNS, c.RULE, c.RUN]
     kept = {row[c.LINE]: row.asDict() for row in found.collect()}
     dropped = ("used", "returned", "later_than_the_night", "not_a_product", "empty_order")
@@ -195,8 +195,8 @@ def test_what_a_person_released_is_judged_without_that_rule_while_it_says_the_sa
     released = [(*key, "huge_quantity") for key in keys[:2]] + [(*keys[2], "price_outlier")]
     released += [(*keys[3], "huge_quantity")]
     releases = spark.createDataFrame(released, ", ".join(f"{name} string" for name in (*SAYS, c.RULE)))
-    found = rows.judge(frame(spark, lines), Dialect(), NIGHT, thresholds().rows, releases)
-    assert {row[c.ORDER_ID]: row[rows.FATE] for row in found.collect()} == {
+    found = row_checks.judge(frame(spark, lines), Dialect(), NIGHT, thresholds().rows, releases)
+    assert {row[c.ORDER_ID]: row[row_checks.FATE] for row in found.collect()} == {
         "0": "used",
         "1": "bad_price",  # another rule holds
         "2": "huge_quantity",  # another rule was released
@@ -252,7 +252,7 @@ def test_goods_are_what_their_last_sale_tells(spark):
         {c.PRODUCT: "B", c.NAME: "Mug", c.WEIGHT: "a lot"},
     ]
     lines = [GOOD | {c.ORDER_ID: str(number), c.LINE: 0} | one for number, one in enumerate(said)]
-    found = tables.goods(judge(spark, lines)).orderBy(c.PRODUCT)
+    found = outputs.goods(judge(spark, lines)).orderBy(c.PRODUCT)
     assert found.columns == RAW_PRODUCTS.names
     assert [tuple(row) for row in found.collect()] == [
         ("A", "Tea, green", "drinks", "Acme", 1.75, True, 1.5),
@@ -261,14 +261,14 @@ def test_goods_are_what_their_last_sale_tells(spark):
 
 
 def test_the_table_orders_has_its_columns_and_types_and_others_are_named(judged):
-    made = tables.orders(judged, KEY)
-    assert tables.other_columns(made) == []
+    made = outputs.orders(judged, KEY)
+    assert outputs.other_columns(made) == []
     changed = (
         made.drop(c.CUSTOMER)
         .withColumn(c.QUANTITY, made[c.QUANTITY].cast("int"))
         .withColumn("new", made[c.PRODUCT])
     )
-    assert tables.other_columns(changed) == [c.CUSTOMER, "new", c.QUANTITY]
+    assert outputs.other_columns(changed) == [c.CUSTOMER, "new", c.QUANTITY]
 
 
 # a time as received in London -> that time in UTC
@@ -292,7 +292,7 @@ TIMES = {
 
 def test_times_are_utc_whether_they_state_a_zone_or_the_dialect_does(spark):
     lines = [LINES[0] | {c.ORDER_ID: at, c.ORDERED_AT: at} for at in TIMES]
-    orders = tables.orders(judge(spark, lines, timezone="Europe/London"), KEY)
+    orders = outputs.orders(judge(spark, lines, timezone="Europe/London"), KEY)
     text = orders.selectExpr(c.ORDER_ID, f"cast({c.ORDERED_AT} as string)")
     found = dict(tuple(row) for row in text.collect())
     assert found == TIMES
@@ -305,12 +305,12 @@ def test_a_night_never_sees_a_later_order(spark, seed):
     zones = [dt.timezone(dt.timedelta(minutes=15 * rng.randint(-48, 56))) for _ in moments]
     stated = [moment.astimezone(zone).isoformat() for moment, zone in zip(moments, zones, strict=True)]
     lines = [LINES[0] | {c.LINE: number, c.ORDERED_AT: at} for number, at in enumerate(stated)]
-    used = judge(spark, lines).where(f"{rows.FATE} = 'used'").collect()
+    used = judge(spark, lines).where(f"{row_checks.FATE} = 'used'").collect()
     assert {row[c.LINE] for row in used} == {n for n, moment in enumerate(moments) if moment < end}
 
 
 def test_the_shapes_of_a_phone_are_one_customer_whom_nobody_can_read(judged):
-    found = [row.asDict() for row in tables.orders(judged, KEY).collect()]
+    found = [row.asDict() for row in outputs.orders(judged, KEY).collect()]
     assert {row[c.CUSTOMER] for row in found if row[c.ORDER_ID] in ("order 0", "order 1", "order 2")} == {
         pseudonym("79165396205", KEY)
     }
@@ -325,7 +325,7 @@ def test_the_lines_of_a_product_in_an_order_are_one_row(spark):
         {c.PRODUCT: "B"},
     ]
     lines = [LINES[0] | {c.LINE: number} | one for number, one in enumerate(said)]
-    found = tables.orders(judge(spark, lines), KEY).orderBy(c.PRODUCT)
+    found = outputs.orders(judge(spark, lines), KEY).orderBy(c.PRODUCT)
     assert found.columns == [
         *(c.ORDER_ID, c.ORDERED_AT, c.CUSTOMER, c.PRODUCT, c.QUANTITY, c.UNIT_PRICE, c.GROUP)
     ]

@@ -13,7 +13,7 @@ from pyspark.sql import functions as F
 from expectations.thresholds import RowBounds
 from pipelines import columns as c
 from pipelines.extract.source import Dialect
-from pipelines.quarantine import RELEASABLE, SAYS
+from pipelines.validate.quarantine import RELEASABLE, SAYS
 
 USED = "used"
 RETURNED = "returned"

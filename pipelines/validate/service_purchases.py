@@ -5,8 +5,8 @@ from pyspark.sql import functions as F
 
 from pipelines import columns as c
 from pipelines.extract.events import ORDER
-from pipelines.validate.rows import FATE, TIME, TOLD, USED
-from pipelines.validate.tables import hidden
+from pipelines.validate.outputs import hidden
+from pipelines.validate.row_checks import FATE, TIME, TOLD, USED
 
 KEY = [c.CUSTOMER, c.PRODUCT, c.DAY]
 LINE = [c.ORDER_ID, c.PRODUCT]
