@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import pyarrow as pa
 
-from pipelines.ascending import placed
 from pipelines.evaluate import evaluate
+from pipelines.prepare.sorted_arrays import placed
 from pipelines.split import Interactions, day_number
 from serving.bundle.format import Array, Bundle
 

@@ -56,9 +56,9 @@ def begin(
     dag_run: str | None = None,
 ) -> Night:
     """The night, settled: what isn't given comes from the settings, the day from the source."""
-    from pipelines import exclude
     from pipelines import sweep as sweeps
     from pipelines.lake.java import check_java
+    from pipelines.prepare import exclude
 
     customer_key()
     check_java()
@@ -107,18 +107,17 @@ def validate(night: Night) -> dict[str, Any]:
 @timed
 def prepare(night: Night) -> Counts:
     """Makes `interactions`, `baskets`, `groups` and `products` of the orders."""
-    from pipelines import exclude
-    from pipelines import prepare as preparation
     from pipelines.lake.spark import session, spread
+    from pipelines.prepare import exclude, features
 
     spark = session()
     spread(spark, tables.dataset(tables.ORDERS).count_rows())
     orders = tables.read_spark(spark, tables.ORDERS)
-    tables.write_spark(tables.INTERACTIONS, preparation.interactions(orders))
-    tables.write_spark(tables.BASKETS, preparation.baskets(orders))
-    tables.write_spark(tables.GROUPS, preparation.groups(orders))
+    tables.write_spark(tables.INTERACTIONS, features.interactions(orders))
+    tables.write_spark(tables.BASKETS, features.baskets(orders))
+    tables.write_spark(tables.GROUPS, features.groups(orders))
     sold = tables.distinct(tables.ORDERS, c.PRODUCT)
-    products = exclude.marked(preparation.products(tables.read(tables.GOODS), sold), exclude.load())
+    products = exclude.marked(features.products(tables.read(tables.GOODS), sold), exclude.load())
     tables.write(tables.PRODUCTS, products)
     rows = tables.dataset(tables.INTERACTIONS)
     tracking.log_table(night.run_id, "interactions", rows, tables.current(tables.INTERACTIONS))

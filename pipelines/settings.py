@@ -31,7 +31,8 @@ class Settings(ServingSettings):
     solver: Solver = Field("auto", description="ALS solver: auto, implicit (one machine) or spark")
     sweep: str = Field("default", description="search space of pipelines/sweep.toml to use")
     exclude: str = Field(
-        "", description="TOML file of products that are never recommended; empty: pipelines/exclude.toml"
+        "",
+        description="TOML file of products that are never recommended; empty: pipelines/prepare/exclude.toml",
     )
 
     shop_url: str = Field(

@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pyarrow as pa
 
-from pipelines.ascending import placed
 from pipelines.evaluate import evaluate
 from pipelines.gate import MAIN, Condition
 from pipelines.paired import difference
+from pipelines.prepare.sorted_arrays import placed
 from pipelines.split import Interactions
 from pipelines.sweep import SweepFile, Thresholds
 from serving.bundle.format import Array, Bundle

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipelines.ascending import placed
+from pipelines.prepare.sorted_arrays import placed
 from pipelines.split import Interactions
 from serving.bundle.format import Array, Bundle
 from serving.bundle.highest import best

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from pipelines.ascending import distinct
+from pipelines.prepare.sorted_arrays import distinct
 from pipelines.split import Interactions
 from serving.bundle.format import Array
 

@@ -9,11 +9,11 @@ import pyarrow as pa
 import scipy.sparse as sp
 
 from pipelines import columns as c
-from pipelines.ascending import placed
 from pipelines.evaluate.groups import UNKNOWN
 from pipelines.evaluate.names import CATALOGUE, GROUP, LANE, MODEL, PER_CUSTOMER, RMSE, SCHEMA, TOP
 from pipelines.evaluate.ranking import NOBODY, Ranking, rank, rank_metrics, rmse
 from pipelines.evaluate.traits import trait_metrics, traits
+from pipelines.prepare.sorted_arrays import placed
 from pipelines.split import Interactions
 from serving.bundle.format import Array, Bundle
 from serving.recommend.recommender import LANES, Lane, Scorer, in_lane, scores_by, trend_scores

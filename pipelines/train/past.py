@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipelines.ascending import distinct
+from pipelines.prepare.sorted_arrays import distinct
 from pipelines.split import Interactions
 from pipelines.train.repurchase import History, places
 from serving.bundle.format import Array

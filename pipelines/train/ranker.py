@@ -6,7 +6,7 @@ import numpy as np
 import xgboost as xgb
 from pydantic import BaseModel, ConfigDict, Field
 
-from pipelines.ascending import distinct, placed
+from pipelines.prepare.sorted_arrays import distinct, placed
 from pipelines.split import SHARE_OF_HISTORY, Interactions
 from pipelines.train import neighbours
 from pipelines.train.repurchase import History

@@ -11,9 +11,9 @@ import pandas as pd
 import scipy.sparse as sp
 
 from pipelines import columns as c
-from pipelines import prepare
 from pipelines.lake import tables
 from pipelines.lake.spark import session
+from pipelines.prepare import features
 from pipelines.train import als, rules
 from pipelines.validate.outputs import hidden
 
@@ -45,8 +45,8 @@ spark = session()
 rows = spark.createDataFrame(orders()).withColumn(c.CUSTOMER, hidden(c.CUSTOMER, "a key"))
 tables.write_spark(tables.ORDERS, rows)
 read = tables.read_spark(spark, tables.ORDERS)
-tables.write_spark(tables.INTERACTIONS, prepare.interactions(read))
-tables.write_spark(tables.BASKETS, prepare.baskets(read))
+tables.write_spark(tables.INTERACTIONS, features.interactions(read))
+tables.write_spark(tables.BASKETS, features.baskets(read))
 found = tables.read(tables.INTERACTIONS)
 letters = {len(one) for one in found[c.CUSTOMER].to_pylist()}
 tell(customers=len(found[c.CUSTOMER].unique()), letters=sorted(letters))

@@ -4,7 +4,7 @@ import pyarrow as pa
 import pytest
 
 from pipelines import columns as c
-from pipelines.exclude import FILE, Exclude, load, marked
+from pipelines.prepare.exclude import FILE, Exclude, load, marked
 from pipelines.settings import settings
 from serving.errors import NightshelfError
 

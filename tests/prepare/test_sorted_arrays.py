@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from pipelines.ascending import distinct, placed
+from pipelines.prepare.sorted_arrays import distinct, placed
 
 
 @pytest.mark.parametrize("count", [0, 1, 2, 500])

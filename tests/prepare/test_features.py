@@ -6,8 +6,8 @@ import pyarrow as pa
 import pytest
 
 from pipelines import columns as c
-from pipelines import prepare
 from pipelines.extract.goods import RAW_PRODUCTS
+from pipelines.prepare import features
 
 SCHEMA = (
     f"{c.ORDER_ID} string, {c.ORDERED_AT} string, {c.CUSTOMER} string, {c.PRODUCT} string,"
@@ -35,7 +35,7 @@ def orders(spark):
 
 
 def test_a_purchase_is_a_customer_a_product_and_a_day_and_a_return_stays_at_its_own(orders):
-    found = prepare.interactions(orders)
+    found = features.interactions(orders)
     assert found.columns == [c.CUSTOMER, c.PRODUCT, c.DAY, c.QUANTITY, c.RETURNED, c.ORDERS]
     assert sorted(tuple(row) for row in found.collect()) == [
         ("ann", "A", FIRST, 5.0, 0.0, 2),
@@ -59,14 +59,14 @@ def test_the_group_of_a_customer_is_that_of_the_latest_order_that_names_one(spar
         (None, "Spain", "2026-01-01 10:00:00"),
     ]
     orders = spark.createDataFrame(lines, [c.CUSTOMER, c.GROUP, c.ORDERED_AT])
-    found = prepare.groups(orders)
+    found = features.groups(orders)
     assert found.columns == [c.CUSTOMER, c.GROUP]
     assert sorted(map(tuple, found.collect())) == [("ann", "Spain"), ("bob", "France")]
 
 
 def test_a_basket_is_an_orders_distinct_purchases_its_day_and_its_customer(spark, orders):
     twice = orders.unionByName(orders.where(f"{c.ORDER_ID} = '1'"))
-    rows = prepare.baskets(twice).select(c.ORDER_ID, c.DAY, c.CUSTOMER, c.PRODUCTS).collect()
+    rows = features.baskets(twice).select(c.ORDER_ID, c.DAY, c.CUSTOMER, c.PRODUCTS).collect()
     assert sorted((*row[:3], sorted(row[3])) for row in rows) == [
         ("1", FIRST, "ann", ["A", "B"]),
         ("2", FIRST, "ann", ["A"]),
@@ -88,7 +88,7 @@ def test_the_catalogue_has_each_product_once_and_a_placeholder_for_what_it_lacks
         good(None, "?", 1.0),
     ]
     never_null = RAW_PRODUCTS.set(5, pa.field(c.IN_STOCK, pa.bool_(), nullable=False))  # as Spark writes it
-    found = prepare.products(pa.Table.from_pylist(listed, schema=never_null), ["A", "0", "C", "0"])
+    found = features.products(pa.Table.from_pylist(listed, schema=never_null), ["A", "0", "C", "0"])
     assert found.schema.names == [*RAW_PRODUCTS.names, c.PLACEHOLDER]
     nothing = dict.fromkeys(RAW_PRODUCTS.names)
     assert found.to_pylist() == [

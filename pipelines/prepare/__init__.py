@@ -1,0 +1,1 @@
+"""From checked orders to the tables that models are trained on."""
