@@ -9,7 +9,7 @@ import numpy as np
 
 from pipelines.evaluate import cold
 from pipelines.evaluate.cold import Found
-from pipelines.split import Interactions
+from pipelines.evaluate.windows import Interactions
 from serving.bundle.format import Array, Bundle
 
 SHARE, DRAWS = 0.1, 5
@@ -19,8 +19,8 @@ ASKED = 5  # times as often as by chance
 def compare(home: Path) -> str:
     """A table over the lake that a night has left in `home`."""
     os.environ["NIGHTSHELF_HOME"] = str(home)
-    from pipelines import split
     from pipelines import sweep as sweeps
+    from pipelines.evaluate import windows
     from pipelines.lake import tables
     from pipelines.train import content
     from pipelines.train.als import AlsSettings
@@ -28,7 +28,7 @@ def compare(home: Path) -> str:
     from pipelines.train.rules import none
 
     products = tables.read(tables.PRODUCTS)
-    shop = split.interactions(tables.read(tables.INTERACTIONS), products["product"].to_pylist())
+    shop = windows.interactions(tables.read(tables.INTERACTIONS), products["product"].to_pylist())
     horizon = sweeps.load().evaluation.horizon_days
     cut = int(shop.day.max()) - horizon
     before, truth = shop.until(cut), shop.bought(cut, cut + horizon)

@@ -9,8 +9,8 @@ import pyarrow as pa
 
 from benchmarks.processes import Measured, measure
 from pipelines import columns as c
-from pipelines.evaluate import customer_groups, evaluate, judge, summary
-from pipelines.split import Interactions
+from pipelines.evaluate import customer_groups, evaluate, per_customer, summary
+from pipelines.evaluate.windows import Interactions
 from pipelines.sweep import HalfLives
 from pipelines.train.als import Factors
 from pipelines.train.bundle import build
@@ -58,12 +58,14 @@ def _evaluated(customers: int, products: int, way: str) -> float:
     shop = _shop(customers, products)
     before, truth = shop.until(DAYS - HORIZON - 1), shop.bought(DAYS - HORIZON - 1, DAYS)
     bundle = _bundle(before)
-    judge.JUDGED = customers
+    per_customer.JUDGED = customers
     started = time.monotonic()
     if way == "argsort":
         _by_argsort(bundle, truth)
     else:
-        judge.LANES = LANES if way == "evaluate" else (way,)  # a shop this large takes minutes for each
+        per_customer.LANES = (
+            LANES if way == "evaluate" else (way,)
+        )  # a shop this large takes minutes for each
         summary(evaluate(bundle, truth, "als", "als", customer_groups(before)))
     return time.monotonic() - started
 

@@ -36,11 +36,11 @@ def compare(home: Path) -> str:
 
 def _windows() -> list[pd.DataFrame]:
     from pipelines import columns as c
-    from pipelines import split
+    from pipelines.evaluate import windows
     from pipelines.lake import tables
 
     products = tables.read(tables.PRODUCTS)
-    known = split.interactions(tables.read(tables.INTERACTIONS), products[c.PRODUCT].to_pylist())
+    known = windows.interactions(tables.read(tables.INTERACTIONS), products[c.PRODUCT].to_pylist())
     orders = tables.read(tables.ORDERS, [c.CUSTOMER, c.ORDERED_AT, c.GROUP]).to_pandas().dropna()
     orders[c.DAY] = (orders[c.ORDERED_AT].dt.tz_localize(None) - pd.Timestamp(0)).dt.days
     orders = orders.sort_values(c.ORDERED_AT)

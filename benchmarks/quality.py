@@ -47,16 +47,17 @@ def compare(home: Path) -> str:
 
 def _judged(back: int) -> tuple[dict[str, str], pa.Table, float]:
     """The lanes that a sweep chose, the measures of its settings beside yardsticks, and seconds."""
-    from pipelines import comparison, evaluate, split, trial
+    from pipelines import comparison, evaluate, trial
     from pipelines import sweep as sweeps
+    from pipelines.evaluate import windows
     from pipelines.lake import tables
 
     started = time.monotonic()
     products, evaluation = tables.read(tables.PRODUCTS), sweeps.load().evaluation
-    shop = split.interactions(tables.read(tables.INTERACTIONS), products["product"].to_pylist())
+    shop = windows.interactions(tables.read(tables.INTERACTIONS), products["product"].to_pylist())
     last = int(shop.day.max()) - back
     known = shop.where(shop.day <= last)
-    cut = split.windows(known, split.date_of(last), evaluation.horizon_days)
+    cut = windows.windows(known, windows.date_of(last), evaluation.horizon_days)
     tried = [
         (one, trial.run(known, products, cut, one, evaluation.folds, "auto").metrics)
         for one in sweeps.candidates("default")
@@ -80,11 +81,12 @@ def _table(judged: pa.Table) -> str:
 
 
 def _gain(back: int, lanes: dict[str, str], judged: pa.Table, seconds: float) -> str:
-    from pipelines import gate, paired
+    from pipelines import gate
     from pipelines import sweep as sweeps
+    from pipelines.evaluate import differences
 
     found = {
-        lane: paired.difference(judged, gate.CHAMPION, other, lane, sweeps.load().evaluation)
+        lane: differences.difference(judged, gate.CHAMPION, other, lane, sweeps.load().evaluation)
         for lane, other in BEATEN.items()
     }
     return "".join(

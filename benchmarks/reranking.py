@@ -32,7 +32,7 @@ def compare(home: Path) -> str:
 
 
 def _learned():
-    from pipelines import split
+    from pipelines.evaluate import windows
     from pipelines.lake import tables
     from pipelines.sweep import Chosen, HalfLives, load
     from pipelines.train.als import AlsSettings
@@ -45,7 +45,7 @@ def _learned():
         lanes={"for-you": "repurchase", "buy-again": "repurchase", "discover": "als"},
     )
     products = tables.read(tables.PRODUCTS)
-    known = split.interactions(tables.read(tables.INTERACTIONS), products["product"].to_pylist())
+    known = windows.interactions(tables.read(tables.INTERACTIONS), products["product"].to_pylist())
     last, horizon = int(known.day.max()), load().evaluation.horizon_days
     before, truth = known.until(last - 2 * horizon), known.bought(last - 2 * horizon, last - horizon)
     return learn(before, products, chosen, none(products.num_rows), "implicit"), truth
@@ -116,7 +116,7 @@ def _shown(bundle, truth) -> str:
 def _measured(bundle, truth, change: Callable):
     """What is measured by lane where every customer's scores are changed, and the time that takes for one."""
     from pipelines import evaluate
-    from pipelines.evaluate import judge
+    from pipelines.evaluate import per_customer
     from serving.recommend.recommender import in_lane
 
     seconds, asked = 0.0, 0
@@ -129,11 +129,11 @@ def _measured(bundle, truth, change: Callable):
         seconds, asked = seconds + time.perf_counter() - started, asked + len(values)
         return found
 
-    judge.in_lane = changed
+    per_customer.in_lane = changed
     try:
         measured = evaluate.summary(evaluate.evaluate(bundle, truth, "changed"))["changed"]
     finally:
-        judge.in_lane = in_lane
+        per_customer.in_lane = in_lane
     return measured, seconds / asked * 1000
 
 

@@ -10,7 +10,7 @@ import pyarrow as pa
 from benchmarks.growth import exponent
 from benchmarks.processes import Measured, measure
 from pipelines import columns as c
-from pipelines.split import Interactions
+from pipelines.evaluate.windows import Interactions
 from pipelines.sweep import Chosen, HalfLives
 from pipelines.train.als import AlsSettings
 from pipelines.train.bundle import learn

@@ -11,15 +11,16 @@ LANES = ("for-you", "discover")
 def compare(home: Path) -> str:
     """A table over the lake that a night has left in `home`."""
     os.environ["NIGHTSHELF_HOME"] = str(home)
-    from pipelines import evaluate, split
+    from pipelines import evaluate
     from pipelines import sweep as sweeps
+    from pipelines.evaluate import windows
     from pipelines.lake import tables
     from pipelines.lake.spark import session
     from pipelines.train.bundle import attempt
 
     session()  # its start is not the solver's time
     products = tables.read(tables.PRODUCTS)
-    known = split.interactions(tables.read(tables.INTERACTIONS), products["product"].to_pylist())
+    known = windows.interactions(tables.read(tables.INTERACTIONS), products["product"].to_pylist())
     last = int(known.day.max())
     horizon = sweeps.load().evaluation.horizon_days
     before, truth = known.until(last - 2 * horizon), known.bought(last - 2 * horizon, last - horizon)

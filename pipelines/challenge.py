@@ -11,15 +11,16 @@ from typing import Any
 
 import pyarrow as pa
 
-from pipelines import business, gate, live, paired, publish, registry, shoppers, sweep
+from pipelines import business, gate, publish, registry, shoppers, sweep
 from pipelines import evaluate as evaluation
 from pipelines.demo.planted import tastes
+from pipelines.evaluate import backtest, differences
+from pipelines.evaluate.windows import Interactions, date_of
 from pipelines.gate import Settled
 from pipelines.lake import tables
 from pipelines.run import pins, tracking
 from pipelines.run.night import Night
 from pipelines.settings import customer_key, settings
-from pipelines.split import Interactions, date_of
 from pipelines.sweep import Candidate, Chosen
 from pipelines.train import rules
 from pipelines.train.bundle import factorised, learn, reopened
@@ -45,7 +46,7 @@ def check_live(night: Night) -> dict[str, Any]:
     if champion is None or bundle is None:
         return {}
     known, _, _ = pins.known(night)
-    judged = live.judge(bundle, known, gate.CHAMPION)
+    judged = backtest.judge(bundle, known, gate.CHAMPION)
     tables.keep_latest("live", DAYS)
     tables.write(pins.own(night, tables.LIVE), judged)
     measured = evaluation.summary(judged).get(gate.CHAMPION, {})
@@ -65,18 +66,18 @@ def evaluate(night: Night) -> dict[str, Any]:
     known, products, cut = pins.known(night)
     before, truth = known.until(cut.validation), known.bought(cut.validation, cut.test)
     bundle = other = fitted(night, before, products, choice)
-    if (seen := live.last_day(bundle)) > cut.validation:
+    if (seen := backtest.last_day(bundle)) > cut.validation:
         raise NightshelfError(
             f"what is measured has seen {date_of(seen)}, a day of the test window: it can't be judged by it"
         )
     groups = evaluation.customer_groups(before)
     components = _components(bundle, truth, groups)
-    judged = [components, paired.composed(components, choice.lanes, gate.SWEEP)]
+    judged = [components, differences.composed(components, choice.lanes, gate.SWEEP)]
     if held:
         if held.model_copy(update={"lanes": choice.lanes}) != choice:
             other = fitted(night, before, products, held)
             components = _components(other, truth, groups)
-        judged.append(paired.composed(components, held.lanes, gate.CHAMPION))
+        judged.append(differences.composed(components, held.lanes, gate.CHAMPION))
     table = pa.concat_tables(judged)
     settled = gate.settle(evaluation.known_only(table), choice, held, sweep.load())
     if strength := _strength(night, settled.chosen):
@@ -195,7 +196,7 @@ def _differences(judged: pa.Table) -> dict[str, dict[str, dict[str, float]]]:
     return {
         model: {
             lane: vars(found)
-            for lane, found in paired.differences(known, gate.CHALLENGER, model, settings).items()
+            for lane, found in differences.differences(known, gate.CHALLENGER, model, settings).items()
         }
         for model in sorted(others)
     }

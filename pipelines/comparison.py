@@ -4,10 +4,11 @@ import pyarrow as pa
 
 from pipelines import columns as c
 from pipelines import evaluate as evaluation
-from pipelines import gate, paired, registry, split, sweep, yardsticks
+from pipelines import gate, registry, sweep, yardsticks
+from pipelines.evaluate import differences, windows
+from pipelines.evaluate.windows import Interactions
 from pipelines.lake import tables
 from pipelines.settings import Solver, Split, settings
-from pipelines.split import Interactions
 from pipelines.sweep import Chosen
 from pipelines.train import rules
 from pipelines.train.bundle import learn, reopened
@@ -29,8 +30,8 @@ def compare(how: Split) -> pa.Table:
     if champion is None:
         raise NightshelfError("no model serves yet, so there are no settings to measure: run a night first")
     products = tables.read(tables.PRODUCTS)
-    rows = tables.read_path(tables.current(tables.INTERACTIONS), coded=split.IDS)
-    known = split.interactions(rows, products[c.PRODUCT].to_pylist())
+    rows = tables.read_path(tables.current(tables.INTERACTIONS), coded=windows.IDS)
+    known = windows.interactions(rows, products[c.PRODUCT].to_pylist())
     before, truth = _parts(known, how)
     return judge(before, truth, products, champion.chosen, settings().solver)
 
@@ -47,7 +48,7 @@ def judge(
         scorers[yardsticks.EASE] = yardsticks.ease(bundle)
     judged = [evaluation.evaluate(bundle, truth, name, one, groups) for name, one in scorers.items()]
     as_scored = gate.UNWEIGHTED if chosen.strength else gate.CHAMPION
-    judged.append(paired.composed(pa.concat_tables(judged), chosen.lanes, as_scored))
+    judged.append(differences.composed(pa.concat_tables(judged), chosen.lanes, as_scored))
     if chosen.strength:
         judged.append(evaluation.evaluate(bundle, truth, gate.CHAMPION, groups=groups))
     return pa.concat_tables([*judged, _plain(before, truth, products, chosen, solver, groups)])
@@ -72,9 +73,9 @@ def _fitted(before: Interactions, products: pa.Table, chosen: Chosen, solver: So
 
 def _parts(known: Interactions, how: Split) -> tuple[Interactions, Interactions]:
     if how == "random":
-        return split.random_split(known, HELD_OUT, SEED)
+        return windows.random_split(known, HELD_OUT, SEED)
     if how == "leave-last-out":
-        return split.leave_last_out(known)
-    last = split.date_of(int(known.day.max()))
-    cut = split.windows(known, last, sweep.load().evaluation.horizon_days)
+        return windows.leave_last_out(known)
+    last = windows.date_of(int(known.day.max()))
+    cut = windows.windows(known, last, sweep.load().evaluation.horizon_days)
     return known.until(cut.validation), known.bought(cut.validation, cut.test)

@@ -6,9 +6,8 @@ from typing import Literal
 
 import pyarrow as pa
 
-from pipelines import paired
-from pipelines.evaluate import NDCG
-from pipelines.paired import Difference
+from pipelines.evaluate import NDCG, differences
+from pipelines.evaluate.differences import Difference
 from pipelines.sweep import Chosen, SweepFile
 from serving.recommend.recommender import BASELINES, LANES
 
@@ -56,9 +55,9 @@ def settle(judged: pa.Table, choice: Chosen, champion: Chosen | None, sweep: Swe
     if champion is None:
         first = Settled(choice, dict.fromkeys(LANES, SWEEP), [], is_new=True)
         return _with_baselines(judged, first, sweep, Difference.may_be_worse)
-    gains = paired.differences(judged, SWEEP, CHAMPION, sweep.evaluation)
+    gains = differences.differences(judged, SWEEP, CHAMPION, sweep.evaluation)
     sure = sweep.evaluation.model_copy(update={"confidence": sweep.gate.sure})
-    surely = paired.differences(judged, SWEEP, CHAMPION, sure)
+    surely = differences.differences(judged, SWEEP, CHAMPION, sure)
     told = [f"{lane}: the sweep's choice has NDCG@10 {found}" for lane, found in gains.items()]
     better = any(found.low > 0 for found in surely.values())
     is_new = better and not any(found.may_be_worse(sweep.gate.tolerance) for found in gains.values())
@@ -70,7 +69,7 @@ def settle(judged: pa.Table, choice: Chosen, champion: Chosen | None, sweep: Swe
 
 def challenger(judged: pa.Table, settled: Settled) -> pa.Table:
     """The rows of a table of measures that are the challenger's, under its name."""
-    return paired.composed(judged, settled.measured_as, CHALLENGER)
+    return differences.composed(judged, settled.measured_as, CHALLENGER)
 
 
 def conditions(judged: pa.Table, live: pa.Table | None, sweep: SweepFile) -> list[Condition]:
@@ -82,26 +81,26 @@ def conditions(judged: pa.Table, live: pa.Table | None, sweep: SweepFile) -> lis
     without.
     """
     tolerance = sweep.gate.tolerance
-    customers = len(paired.by_customer(judged, CHALLENGER, MAIN))
-    costs = paired.differences(judged, CHALLENGER, UNWEIGHTED, sweep.evaluation)
+    customers = len(differences.by_customer(judged, CHALLENGER, MAIN))
+    costs = differences.differences(judged, CHALLENGER, UNWEIGHTED, sweep.evaluation)
     own = UNWEIGHTED if costs else CHALLENGER
     found = [Condition(f"{MAIN}: measured", customers > 0, f"on {customers} customers of the test window")]
     found += [
         Condition(f"{lane}: not surely worse than {model}", not gain.is_worse(tolerance), f"NDCG@10 {gain}")
         for lane in LANES
         if (model := _best_baseline(judged, lane))
-        and (gain := paired.difference(judged, own, model, lane, sweep.evaluation))
+        and (gain := differences.difference(judged, own, model, lane, sweep.evaluation))
     ]
     found += [
         Condition(f"{lane}: no worse than the champion", not gain.may_be_worse(tolerance), f"NDCG@10 {gain}")
-        for lane, gain in paired.differences(judged, own, CHAMPION, sweep.evaluation).items()
+        for lane, gain in differences.differences(judged, own, CHAMPION, sweep.evaluation).items()
     ]
     most = sweep.business.most_lost
     found += [
         Condition(f"{lane}: weight costs no more than allowed", not cost.is_worse(most), f"NDCG@10 {cost}")
         for lane, cost in costs.items()
     ]
-    since = paired.differences(live, CHALLENGER, CHAMPION, sweep.evaluation) if live else {}
+    since = differences.differences(live, CHALLENGER, CHAMPION, sweep.evaluation) if live else {}
     return found + [
         Condition(
             f"{lane}: not surely worse than the champion on the orders since",
@@ -124,10 +123,10 @@ def plausible(
     most, found = sweep.gate.measured_apart, []
     lost = sweep.gate.measured_lost if is_young else most
     for lane, then in before.items():
-        values = paired.of_lane(judged, CHALLENGER, lane)[NDCG].to_numpy()
+        values = differences.of_lane(judged, CHALLENGER, lane)[NDCG].to_numpy()
         if not then or len(values) < MANY:
             continue
-        low, high = paired.interval(values, sweep.evaluation)
+        low, high = differences.interval(values, sweep.evaluation)
         told = f"NDCG@10 {values.mean():.4f} [{low:.4f}, {high:.4f}], the champion's was {then:.4f}"
         met = high >= then / lost and low <= then * most
         found.append(
@@ -142,7 +141,7 @@ def plausible(
 
 def foretold(live: pa.Table | None, before: Mapping[str, float], sweep: SweepFile) -> list[Condition]:
     """Whether the orders since are such as the champion could foretell: they are learned from too."""
-    found = paired.by_customer(live, CHAMPION, MAIN) if live else {}
+    found = differences.by_customer(live, CHAMPION, MAIN) if live else {}
     if MAIN not in before or len(found) < sweep.gate.live_customers:
         return []
     now, least = sum(found.values()) / len(found), before[MAIN] / sweep.gate.live_apart
@@ -167,7 +166,7 @@ def _with_baselines(
     reasons = list(settled.reasons)
     for lane, model in settled.measured_as.items():
         best = _best_baseline(judged, lane)
-        found = paired.difference(judged, model, best, lane, sweep.evaluation) if best else None
+        found = differences.difference(judged, model, best, lane, sweep.evaluation) if best else None
         if best and found and loses(found, sweep.gate.tolerance):
             lanes[lane] = measured_as[lane] = best
             reasons.append(f"{lane}: {best} answers it, what was to answer it has NDCG@10 {found}")
@@ -177,5 +176,5 @@ def _with_baselines(
 
 
 def _best_baseline(judged: pa.Table, lane: str) -> str | None:
-    means = {name: mean for name in BASELINES if (mean := paired.mean(judged, name, lane)) is not None}
+    means = {name: mean for name in BASELINES if (mean := differences.mean(judged, name, lane)) is not None}
     return max(means, key=lambda name: means[name]) if means else None

@@ -7,11 +7,11 @@ from mlflow.utils.git_utils import get_git_commit
 
 from pipelines import evaluate as evaluation
 from pipelines import registry, soundness, sweep
+from pipelines.evaluate.windows import Interactions
 from pipelines.lake import tables
 from pipelines.run import pins
 from pipelines.run.night import Night
 from pipelines.run.tracking import client, tag
-from pipelines.split import Interactions
 from pipelines.train.bundle import learn
 from pipelines.train.rules import arrays
 from serving.bundle.format import Bundle

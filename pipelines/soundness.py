@@ -7,10 +7,10 @@ import numpy as np
 import pyarrow as pa
 
 from pipelines.evaluate import evaluate
+from pipelines.evaluate.differences import difference
+from pipelines.evaluate.windows import Interactions
 from pipelines.gate import MAIN, Condition
-from pipelines.paired import difference
 from pipelines.prepare.sorted_arrays import placed
-from pipelines.split import Interactions
 from pipelines.sweep import SweepFile, Thresholds
 from serving.bundle.format import Array, Bundle
 from serving.bundle.highest import best

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from pipelines import evaluate as evaluation
-from pipelines import split
+from pipelines.evaluate import windows
+from pipelines.evaluate.windows import Interactions, Windows
 from pipelines.settings import Solver
-from pipelines.split import Interactions, Windows
 from pipelines.sweep import Candidate, Metrics
 from pipelines.train.bundle import attempt
 
@@ -29,7 +29,7 @@ def run(
     Its measures are means over the customers of all windows.
     """
     seconds, judged = 0.0, []
-    for learned, judged_until in split.folds(cut, folds, int(known.day.min())):
+    for learned, judged_until in windows.folds(cut, folds, int(known.day.min())):
         started = time.monotonic()
         bundle = attempt(known.until(learned), products, tried, solver)
         seconds += time.monotonic() - started

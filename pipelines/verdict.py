@@ -10,14 +10,15 @@ from typing import Any
 import pyarrow as pa
 
 from pipelines import evaluate as evaluation
-from pipelines import gate, live, promotion, registry, soundness, sweep
+from pipelines import gate, promotion, registry, soundness, sweep
 from pipelines.challenge import AGAINST, KEPT, NEW, SETTINGS, VERSION, chosen_of, fitted, opened, unranked
+from pipelines.evaluate import backtest
+from pipelines.evaluate.windows import day_number
 from pipelines.gate import Condition
 from pipelines.lake import tables
 from pipelines.registry import Champion
 from pipelines.run import pins, tracking
 from pipelines.run.night import Night
-from pipelines.split import day_number
 from serving.bundle.format import Bundle
 from serving.errors import BundleError, NightshelfError
 
@@ -73,8 +74,8 @@ def _since(night: Night, served: Bundle | None) -> pa.Table | None:
     if not judged.num_rows:
         return None
     known, products, _ = pins.known(night)
-    bundle = fitted(night, known.until(live.last_day(served)), products, chosen_of(night))
-    return evaluation.known_only(pa.concat_tables([judged, live.judge(bundle, known, gate.CHALLENGER)]))
+    bundle = fitted(night, known.until(backtest.last_day(served)), products, chosen_of(night))
+    return evaluation.known_only(pa.concat_tables([judged, backtest.judge(bundle, known, gate.CHALLENGER)]))
 
 
 def _of_bundle(night: Night, version: str, served: Bundle | None, judged: pa.Table) -> list[Condition]:
@@ -100,7 +101,7 @@ def _asked(night: Night, bundle: Bundle, served: Bundle | None, judged: pa.Table
     found += soundness.remembers(bundle, earlier, truth, judged, settings)
     if served:
         found.append(soundness.kept(bundle, served, bounds))
-        age = day_number(night.as_of) - live.last_day(served)
+        age = day_number(night.as_of) - backtest.last_day(served)
         if tracking.tag(night.run_id, SETTINGS) == KEPT and age <= STEADY_DAYS:
             found += soundness.steady(bundle, served, bounds)
     return found

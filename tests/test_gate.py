@@ -6,6 +6,7 @@ import pyarrow.compute as pc
 import pytest
 
 from pipelines.evaluate import LANE, MODEL, NDCG
+from pipelines.evaluate.differences import difference
 from pipelines.gate import (
     CHALLENGER,
     CHAMPION,
@@ -17,7 +18,6 @@ from pipelines.gate import (
     plausible,
     settle,
 )
-from pipelines.paired import difference
 from pipelines.sweep import Chosen, HalfLives, load
 from pipelines.train.als import AlsSettings
 from pipelines.train.ranker import RankerSettings

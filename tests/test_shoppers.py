@@ -6,7 +6,7 @@ import pyarrow as pa
 from pipelines import columns as c
 from pipelines import gate, shoppers
 from pipelines.evaluate import GROUP, LANE, MODEL, TOP, UNKNOWN
-from pipelines.split import Interactions, Windows, date_of
+from pipelines.evaluate.windows import Interactions, Windows, date_of
 from serving.bundle.format import texts
 
 CUT = Windows(train=88, validation=100, test=112)

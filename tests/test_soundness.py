@@ -7,7 +7,7 @@ import pytest
 from shops import catalogue, known
 
 from pipelines import evaluate as evaluation
-from pipelines.paired import of_lane
+from pipelines.evaluate.differences import of_lane
 from pipelines.soundness import ask, kept, remembers, soundness, steady
 from pipelines.sweep import Chosen, HalfLives, load
 from pipelines.train import ranker

@@ -6,8 +6,6 @@ the cut; true are the products that they bought in the window, that were sold be
 that the lane may answer.
 """
 
-from pipelines.evaluate.groups import GROUPS, LOYAL, NEW, OCCASIONAL, UNKNOWN, customer_groups
-from pipelines.evaluate.judge import evaluate
 from pipelines.evaluate.names import (
     CATALOGUE,
     COVERAGE,
@@ -32,6 +30,8 @@ from pipelines.evaluate.names import (
     TOP,
     WEIGHT,
 )
+from pipelines.evaluate.per_customer import evaluate
+from pipelines.evaluate.segments import GROUPS, LOYAL, NEW, OCCASIONAL, UNKNOWN, customer_groups
 from pipelines.evaluate.summaries import FEW, by_group, by_lane, flat, flat_name, known_only, summary
 
 __all__ = [

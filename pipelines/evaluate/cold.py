@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pipelines.evaluate.windows import Interactions
 from pipelines.prepare.sorted_arrays import placed
-from pipelines.split import Interactions
 from serving.bundle.format import Array, Bundle
 from serving.bundle.highest import best
 from serving.recommend.recommender import scores

@@ -6,7 +6,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines import columns as c
-from pipelines.evaluate.groups import GROUPS, UNKNOWN
 from pipelines.evaluate.names import (
     CATALOGUE,
     COVERAGE,
@@ -26,6 +25,7 @@ from pipelines.evaluate.names import (
     TOP,
     WEIGHT,
 )
+from pipelines.evaluate.segments import GROUPS, UNKNOWN
 from serving.recommend.recommender import LANES
 
 Summary = dict[str, dict[str, dict[str, float]]]  # model -> lane -> metric

@@ -8,8 +8,9 @@ import pyarrow.compute as pc
 from markupsafe import Markup
 
 from pipelines import evaluate as evaluation
-from pipelines import gate, paired, sweep
+from pipelines import gate, sweep
 from pipelines.challenge import KEPT, SETTINGS
+from pipelines.evaluate import differences
 from pipelines.lake import tables
 from pipelines.nightreport import svg
 from pipelines.nightreport.figures import Figure, many, share
@@ -74,7 +75,9 @@ def models(record: Record) -> Models:
     if not tables.exists(table):
         return Models("No model was measured: the night did not come that far.", [], {})
     judged = tables.read(table, [evaluation.MODEL, evaluation.LANE, evaluation.GROUP, evaluation.NDCG])
-    lanes = [_lane(record, judged, lane) for lane in LANES if paired.of_lane(judged, gate.CHALLENGER, lane)]
+    lanes = [
+        _lane(record, judged, lane) for lane in LANES if differences.of_lane(judged, gate.CHALLENGER, lane)
+    ]
     shown = {one.model for lane in lanes for one in lane.everyone.models}
     legend = {model: _legend(model) for model in MODELS if model in shown}
     return Models(_sentence(record), lanes, legend)
@@ -96,7 +99,7 @@ def _group(record: Record, rows: pa.Table, lane: str, name: str) -> Group:
     values = {
         model: found.to_numpy()
         for model in MODELS
-        if len(found := paired.of_lane(rows, model, lane)[evaluation.NDCG])
+        if len(found := differences.of_lane(rows, model, lane)[evaluation.NDCG])
     }
     measured = [_measured(record, model, lane, name, found) for model, found in values.items()]
     return Group(name, max(map(len, values.values()), default=0), measured)
@@ -106,7 +109,7 @@ def _measured(
     record: Record, model: str, lane: str, group: str, values: "np.typing.NDArray[np.float64]"
 ) -> Measured:
     settings = sweep.load().evaluation.model_copy(update={"resamples": RESAMPLES})
-    low, high = paired.interval(values, settings)
+    low, high = differences.interval(values, settings)
     mean = float(values.mean())
     figure = share(record.metrics, _metric(model, lane, group)) or f"{mean:.4f}"
     return Measured(model, figure, low, high, mean)

@@ -10,7 +10,7 @@ from pipelines.run import tracking
 from pipelines.run.night import Night
 
 if TYPE_CHECKING:
-    from pipelines.split import Interactions, Windows
+    from pipelines.evaluate.windows import Interactions, Windows
 
 PREFIX = "table."
 
@@ -37,10 +37,10 @@ def own(night: Night, table: str) -> str:
 
 def known(night: Night) -> "tuple[Interactions, pa.Table, Windows]":
     """All interactions of the night, its products, and where its windows begin and end."""
-    from pipelines import split
     from pipelines import sweep as sweeps
+    from pipelines.evaluate import windows
 
     products = read(night, lake.PRODUCTS)
-    rows = lake.read_path(path(night, lake.INTERACTIONS), coded=split.IDS)
-    found = split.interactions(rows, products[c.PRODUCT].to_pylist())
-    return found, products, split.windows(found, night.as_of, sweeps.load().evaluation.horizon_days)
+    rows = lake.read_path(path(night, lake.INTERACTIONS), coded=windows.IDS)
+    found = windows.interactions(rows, products[c.PRODUCT].to_pylist())
+    return found, products, windows.windows(found, night.as_of, sweeps.load().evaluation.horizon_days)

@@ -9,8 +9,8 @@ import numpy as np
 import pyarrow as pa
 
 from pipelines import columns as c
+from pipelines.evaluate.windows import Interactions, date_of
 from pipelines.settings import Solver
-from pipelines.split import Interactions, date_of
 from pipelines.sweep import Candidate, Chosen, HalfLives
 from pipelines.train import als, content, groups, newcomers, ranker, repurchase, trend
 from pipelines.train.ranker import RankerSettings

@@ -6,8 +6,8 @@ import numpy as np
 import pyarrow as pa
 
 from pipelines import columns as c
+from pipelines.evaluate.windows import Interactions
 from pipelines.prepare.sorted_arrays import placed
-from pipelines.split import Interactions
 from pipelines.train.trend import buyers
 from serving.bundle.format import Array, texts
 from serving.bundle.highest import best

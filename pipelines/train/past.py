@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pipelines.evaluate.windows import Interactions
 from pipelines.prepare.sorted_arrays import distinct
-from pipelines.split import Interactions
 from pipelines.train.repurchase import History, places
 from serving.bundle.format import Array
 from serving.bundle.traits import UNKNOWN

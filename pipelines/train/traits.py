@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pipelines.evaluate.windows import Interactions
 from pipelines.prepare.sorted_arrays import distinct
-from pipelines.split import Interactions
 from pipelines.train.past import YEAR, Past, Visits, look_back, mean_gap, most, visits_of
 from pipelines.train.repurchase import History
 from serving.bundle.format import Array

@@ -20,9 +20,9 @@ from homes import in_soak
 from pipelines import columns as c
 from pipelines import sweep
 from pipelines.evaluate import MODEL
+from pipelines.evaluate.differences import differences
 from pipelines.gate import CHALLENGER
 from pipelines.lake import tables
-from pipelines.paired import differences
 
 pytestmark = in_soak
 

@@ -15,13 +15,13 @@ import pyarrow as pa
 from shops import catalogue
 
 from pipelines import columns as c
-from pipelines import live, nightly, registry
+from pipelines import nightly, registry
 from pipelines.demo.shop import Shop
-from pipelines.evaluate import NDCG, summary
+from pipelines.evaluate import NDCG, backtest, summary
+from pipelines.evaluate.windows import interactions
 from pipelines.lake import tables
 from pipelines.run import pins, tracking
 from pipelines.run.night import Night
-from pipelines.split import interactions
 from pipelines.train import groups, rules
 from serving.errors import BundleError, NightshelfError
 from serving.recommend.recommender import LANES
@@ -148,8 +148,8 @@ def worth(world, version, day):
         return 0.0
     if not bundle.manifest["lanes"]:
         return 0.0
-    truth = live.over(live.since(known, live.day_number(day)), bundle.products)
-    measured = summary(live.evaluate(bundle, truth, "model")).get("model", {})
+    truth = backtest.over(backtest.since(known, backtest.day_number(day)), bundle.products)
+    measured = summary(backtest.evaluate(bundle, truth, "model")).get("model", {})
     return sum(lane[NDCG] for lane in measured.values()) / len(LANES)
 
 

@@ -8,7 +8,7 @@ import pyarrow.compute as pc
 
 from pipelines import columns as c
 from pipelines import publish, registry, sweep
-from pipelines.split import Interactions
+from pipelines.evaluate.windows import Interactions
 from pipelines.train import als, ranker, repurchase
 from serving.recommend import recommender, selection
 

@@ -9,7 +9,7 @@ import xgboost as xgb
 from shops import catalogue, known, random_shop
 
 from pipelines.evaluate import NDCG, evaluate, summary
-from pipelines.split import day_number
+from pipelines.evaluate.windows import day_number
 from pipelines.sweep import Chosen, HalfLives
 from pipelines.train import ranker
 from pipelines.train.als import AlsSettings

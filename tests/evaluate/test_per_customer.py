@@ -20,8 +20,8 @@ from pipelines.evaluate import (
     by_group,
     customer_groups,
     evaluate,
-    judge,
     known_only,
+    per_customer,
     summary,
 )
 from pipelines.evaluate.names import SCHEMA
@@ -162,14 +162,14 @@ def test_batches_change_nothing(seed, monkeypatch):
     shop = random_shop(seed)
     bundle, truth = bundle_of(shop.until(30)), shop.bought(30, 50)
     whole = evaluate(bundle, truth, "m")
-    monkeypatch.setattr(judge, "CELLS", 3 * len(shop.products))
+    monkeypatch.setattr(per_customer, "CELLS", 3 * len(shop.products))
     assert evaluate(bundle, truth, "m").equals(whole)
 
 
 def test_scores_of_one_batch_are_held_at_once_however_many_are_judged(seed, monkeypatch):
     shop = random_shop(seed, rows=4000, customers=400, products=500)
     bundle, truth = bundle_of(shop.until(30)), shop.bought(30, 50)
-    monkeypatch.setattr(judge, "CELLS", 10 * len(shop.products))
+    monkeypatch.setattr(per_customer, "CELLS", 10 * len(shop.products))
     tracemalloc.start()
     table = evaluate(bundle, truth, "m")
     (_, peak), scores = tracemalloc.get_traced_memory(), table.num_rows * len(shop.products) * 4
@@ -190,6 +190,6 @@ def test_of_many_buyers_those_who_sort_first_are_judged(shop, monkeypatch):
     before, truth = shop.until(1), replace(shop, product=np.zeros_like(shop.product)).bought(1, 5)
     everyone = evaluate(bundle_of(before), truth, "popularity", "popularity").to_pylist()
     assert {row["customer"] for row in everyone} == {"a", "b", "c"}
-    monkeypatch.setattr(judge, "JUDGED", 1)
+    monkeypatch.setattr(per_customer, "JUDGED", 1)
     first = evaluate(bundle_of(before), truth, "popularity", "popularity").to_pylist()
     assert first == [row for row in everyone if row["customer"] in ("a", "c")]  # c is the first stranger

@@ -6,8 +6,8 @@ from dataclasses import replace
 import pyarrow as pa
 
 from pipelines.evaluate import evaluate
+from pipelines.evaluate.windows import Interactions, day_number
 from pipelines.prepare.sorted_arrays import placed
-from pipelines.split import Interactions, day_number
 from serving.bundle.format import Array, Bundle
 
 

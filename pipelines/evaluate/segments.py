@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from pipelines.evaluate.windows import Interactions
 from pipelines.prepare.sorted_arrays import distinct
-from pipelines.split import Interactions
 from serving.bundle.format import Array
 
 NEW, OCCASIONAL, LOYAL = "new", "occasional", "loyal"

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from shops import known, random_shop
 
-from pipelines.split import Windows, day_number, folds, leave_last_out, random_split, windows
+from pipelines.evaluate.windows import Windows, day_number, folds, leave_last_out, random_split, windows
 from serving.errors import NightshelfError
 
 

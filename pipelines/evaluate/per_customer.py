@@ -9,12 +9,12 @@ import pyarrow as pa
 import scipy.sparse as sp
 
 from pipelines import columns as c
-from pipelines.evaluate.groups import UNKNOWN
 from pipelines.evaluate.names import CATALOGUE, GROUP, LANE, MODEL, PER_CUSTOMER, RMSE, SCHEMA, TOP
 from pipelines.evaluate.ranking import NOBODY, Ranking, rank, rank_metrics, rmse
+from pipelines.evaluate.segments import UNKNOWN
 from pipelines.evaluate.traits import trait_metrics, traits
+from pipelines.evaluate.windows import Interactions
 from pipelines.prepare.sorted_arrays import placed
-from pipelines.split import Interactions
 from serving.bundle.format import Array, Bundle
 from serving.recommend.recommender import LANES, Lane, Scorer, in_lane, scores_by, trend_scores
 
