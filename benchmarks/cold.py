@@ -24,8 +24,8 @@ def compare(home: Path) -> str:
     from pipelines.lake import tables
     from pipelines.train import content
     from pipelines.train.als import AlsSettings
+    from pipelines.train.association_rules import none
     from pipelines.train.bundle import learn
-    from pipelines.train.rules import none
 
     products = tables.read(tables.PRODUCTS)
     shop = windows.interactions(tables.read(tables.INTERACTIONS), products["product"].to_pylist())

@@ -13,8 +13,8 @@ from pipelines.evaluate import customer_groups, evaluate, per_customer, summary
 from pipelines.evaluate.windows import Interactions
 from pipelines.sweep import HalfLives
 from pipelines.train.als import Factors
+from pipelines.train.association_rules import none
 from pipelines.train.bundle import build
-from pipelines.train.rules import none
 from serving.bundle.format import Bundle, texts
 from serving.recommend.recommender import LANES, scores
 

@@ -56,8 +56,8 @@ def _window(known, products, orders, cut) -> pd.DataFrame:  # type: ignore[no-un
     from pipelines import columns as c
     from pipelines.sweep import HalfLives
     from pipelines.train.als import nothing
+    from pipelines.train.association_rules import none
     from pipelines.train.bundle import build
-    from pipelines.train.rules import none
     from serving.recommend.shortlist import of_group
 
     before, truth = known.until(cut), known.bought(cut, cut + HORIZON)

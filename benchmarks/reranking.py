@@ -36,8 +36,8 @@ def _learned():
     from pipelines.lake import tables
     from pipelines.sweep import Chosen, HalfLives, load
     from pipelines.train.als import AlsSettings
+    from pipelines.train.association_rules import none
     from pipelines.train.bundle import learn
-    from pipelines.train.rules import none
 
     chosen = Chosen(
         als=AlsSettings(rank=64, regularisation=10.0, alpha=10.0, half_life_days=60.0),

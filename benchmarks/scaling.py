@@ -13,9 +13,9 @@ from pipelines import columns as c
 from pipelines.evaluate.windows import Interactions
 from pipelines.sweep import Chosen, HalfLives
 from pipelines.train.als import AlsSettings
+from pipelines.train.association_rules import none
 from pipelines.train.bundle import learn
 from pipelines.train.ranker import RankerSettings
-from pipelines.train.rules import none
 from serving.bundle.format import Array, texts
 
 MILLIONS = (1, 2, 4, 8)

@@ -10,9 +10,9 @@ from pipelines.evaluate.windows import Interactions
 from pipelines.sweep import Chosen, HalfLives
 from pipelines.train import content
 from pipelines.train.als import AlsSettings
+from pipelines.train.association_rules import none
 from pipelines.train.bundle import learn
 from pipelines.train.ranker import RankerSettings
-from pipelines.train.rules import none
 from serving.bundle.format import Array, Bundle, texts
 
 SEED, RANK, TREES = 7, 64, 130  # as many trees as the product's own sweep fits

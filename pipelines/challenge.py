@@ -22,7 +22,7 @@ from pipelines.run import pins, tracking
 from pipelines.run.night import Night
 from pipelines.settings import customer_key, settings
 from pipelines.sweep import Candidate, Chosen
-from pipelines.train import rules
+from pipelines.train import association_rules
 from pipelines.train.bundle import factorised, learn, reopened
 from serving.bundle import format as bundle_format
 from serving.bundle.format import Array, Bundle
@@ -109,12 +109,12 @@ def register(night: Night) -> dict[str, Any]:
 
 def fitted(night: Night, before: Interactions, products: pa.Table, chosen: Chosen) -> Bundle:
     """The bundle of what was known before a cut, without rules: they answer no lane."""
-    return reopened(learn(before, products, chosen, rules.none(products.num_rows), night.solver))
+    return reopened(learn(before, products, chosen, association_rules.none(products.num_rows), night.solver))
 
 
 def unranked(night: Night, before: Interactions, products: pa.Table, chosen: Chosen) -> Bundle:
     """The same without the ranker, but with all that it looks at."""
-    silent = rules.none(products.num_rows)
+    silent = association_rules.none(products.num_rows)
     return factorised(before, products, chosen, silent, night.solver, {"lanes": chosen.lanes})
 
 

@@ -10,7 +10,7 @@ from pipelines.evaluate.windows import Interactions
 from pipelines.lake import tables
 from pipelines.settings import Solver, Split, settings
 from pipelines.sweep import Chosen
-from pipelines.train import rules
+from pipelines.train import association_rules
 from pipelines.train.bundle import learn, reopened
 from serving.bundle.format import Array, Bundle
 from serving.errors import NightshelfError
@@ -68,7 +68,7 @@ def _plain(
 
 
 def _fitted(before: Interactions, products: pa.Table, chosen: Chosen, solver: Solver) -> Bundle:
-    return reopened(learn(before, products, chosen, rules.none(products.num_rows), solver))
+    return reopened(learn(before, products, chosen, association_rules.none(products.num_rows), solver))
 
 
 def _parts(known: Interactions, how: Split) -> tuple[Interactions, Interactions]:

@@ -165,15 +165,15 @@ def rules(night: Night) -> Counts:
     """Mines association rules from the baskets."""
     from pipelines import sweep as sweeps
     from pipelines.lake.spark import session
-    from pipelines.train import rules as association
+    from pipelines.train import association_rules
 
     baskets = session().read.parquet(pins.path(night, tables.BASKETS))
-    mined = association.mine(baskets, sweeps.load().rules)
+    mined = association_rules.mine(baskets, sweeps.load().rules)
     tables.write(tables.RULES, mined)
     pins.pin(night, tables.RULES)
     triples = mined.num_rows - mined[c.SECOND_ANTECEDENT].null_count
     return _counted(
-        night, {"rules": mined.num_rows, "of_two_products": triples} | association.too_large(baskets)
+        night, {"rules": mined.num_rows, "of_two_products": triples} | association_rules.too_large(baskets)
     )
 
 

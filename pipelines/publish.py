@@ -12,8 +12,8 @@ from pipelines.lake import tables
 from pipelines.run import pins
 from pipelines.run.night import Night
 from pipelines.run.tracking import client, tag
+from pipelines.train.association_rules import arrays
 from pipelines.train.bundle import learn
-from pipelines.train.rules import arrays
 from serving.bundle.format import Bundle
 from serving.errors import NightshelfError
 from serving.live.changes import FORGOTTEN_UNTIL

@@ -10,8 +10,8 @@ from sklearn.model_selection import ParameterSampler
 
 from pipelines.evaluate import NDCG
 from pipelines.train.als import AlsSettings
+from pipelines.train.association_rules import RuleSettings
 from pipelines.train.ranker import RankerSettings
-from pipelines.train.rules import RuleSettings
 from serving import toml
 from serving.errors import NightshelfError
 from serving.recommend.recommender import BASELINES, LANES

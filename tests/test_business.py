@@ -12,8 +12,8 @@ from pipelines import columns as c
 from pipelines.evaluate import LANE, MODEL, NDCG, WEIGHT, customer_groups, evaluate, summary
 from pipelines.sweep import Business, Chosen, HalfLives, load
 from pipelines.train.als import AlsSettings
+from pipelines.train.association_rules import none
 from pipelines.train.bundle import learn, weights
-from pipelines.train.rules import none
 from serving.bundle.highest import best
 from serving.recommend.recommender import LANES, scores
 

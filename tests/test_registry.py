@@ -9,8 +9,8 @@ from pipelines import promotion, registry, report
 from pipelines.run import tracking
 from pipelines.sweep import Chosen, HalfLives
 from pipelines.train.als import AlsSettings
+from pipelines.train.association_rules import none
 from pipelines.train.bundle import learn
-from pipelines.train.rules import none
 from serving.bundle import format as bundle_format
 from serving.errors import NightshelfError
 from serving.recommend.recommender import LANES

@@ -12,9 +12,9 @@ from pipelines.soundness import ask, kept, remembers, soundness, steady
 from pipelines.sweep import Chosen, HalfLives, load
 from pipelines.train import ranker
 from pipelines.train.als import AlsSettings
+from pipelines.train.association_rules import none
 from pipelines.train.bundle import factorised, learn
 from pipelines.train.ranker import RankerSettings
-from pipelines.train.rules import none
 from serving.recommend import recommender, selection
 from serving.recommend.recommender import LANES
 

@@ -6,7 +6,7 @@ from pipelines import gate, yardsticks
 from pipelines.comparison import judge
 from pipelines.evaluate import NDCG, summary
 from pipelines.sweep import Chosen, HalfLives
-from pipelines.train import rules
+from pipelines.train import association_rules
 from pipelines.train.als import AlsSettings
 from pipelines.train.bundle import learn
 from serving.recommend.recommender import LANES
@@ -20,7 +20,7 @@ CHOSEN = Chosen(
 
 def fitted(shop):
     products = catalogue([one.decode() for one in shop.products])
-    return learn(shop, products, CHOSEN, rules.none(products.num_rows), "implicit")
+    return learn(shop, products, CHOSEN, association_rules.none(products.num_rows), "implicit")
 
 
 def test_ease_is_a_ridge_regression_of_each_product_on_the_others():

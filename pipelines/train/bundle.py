@@ -12,9 +12,9 @@ from pipelines import columns as c
 from pipelines.evaluate.windows import Interactions, date_of
 from pipelines.settings import Solver
 from pipelines.sweep import Candidate, Chosen, HalfLives
-from pipelines.train import als, content, groups, newcomers, ranker, repurchase, trend
+from pipelines.train import als, content, newcomers, ranker, regions, repurchase, trend
+from pipelines.train.association_rules import Rules, none
 from pipelines.train.ranker import RankerSettings
-from pipelines.train.rules import Rules, none
 from serving.bundle import trees
 from serving.bundle.format import Array, Bundle, load, save, texts
 
@@ -27,7 +27,7 @@ def learn(
     solver: Solver,
     manifest: dict[str, Any] | None = None,
     described: Array | None = None,
-    grouped: pa.Table = groups.NOBODY,
+    grouped: pa.Table = regions.NOBODY,
 ) -> Bundle:
     """The bundle of the interactions known at a cut, with factors and ranker fitted to them alone.
 
@@ -55,7 +55,7 @@ def factorised(
     solver: Solver,
     manifest: dict[str, Any],
     described: Array | None = None,
-    grouped: pa.Table = groups.NOBODY,
+    grouped: pa.Table = regions.NOBODY,
 ) -> Bundle:
     """The same without the ranker, but with all that it looks at."""
     strengths = known.matrix(known.orders * known.decay(chosen.als.half_life_days))
@@ -134,7 +134,7 @@ def build(
     manifest: dict[str, Any],
     *,
     described: Array | None = None,
-    grouped: pa.Table = groups.NOBODY,
+    grouped: pa.Table = regions.NOBODY,
     ranked: bool = False,
 ) -> Bundle:
     """The bundle of the interactions known at a cut; what a ranker looks at is in it, where `ranked`.
@@ -144,7 +144,7 @@ def build(
     """
     history, size = repurchase.history(known, half_lives.repurchase), len(known.products)
     vectors = content.nothing(size) if described is None else described
-    within = groups.trends(known, grouped, half_lives.trend)
+    within = regions.trends(known, grouped, half_lives.trend)
     bundle = Bundle(
         customers=known.customers,
         products=known.products,

@@ -14,7 +14,7 @@ from pipelines import columns as c
 from pipelines.lake import tables
 from pipelines.lake.spark import session
 from pipelines.prepare import features
-from pipelines.train import als, rules
+from pipelines.train import als, association_rules
 from pipelines.validate.outputs import hidden
 
 ORDERS = 4000
@@ -51,8 +51,8 @@ found = tables.read(tables.INTERACTIONS)
 letters = {len(one) for one in found[c.CUSTOMER].to_pylist()}
 tell(customers=len(found[c.CUSTOMER].unique()), letters=sorted(letters))
 
-settings = rules.RuleSettings(support_per_product=0.01, min_count=5, min_confidence=0.2, sure=0.9)
-mined = rules.mine(tables.read_spark(spark, tables.BASKETS), settings).to_pylist()
+settings = association_rules.RuleSettings(support_per_product=0.01, min_count=5, min_confidence=0.2, sure=0.9)
+mined = association_rules.mine(tables.read_spark(spark, tables.BASKETS), settings).to_pylist()
 tell(
     rules=sorted([one[c.ANTECEDENT], one[c.CONSEQUENT]] for one in mined if one[c.SECOND_ANTECEDENT] is None)
 )

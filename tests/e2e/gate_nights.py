@@ -22,7 +22,7 @@ from pipelines.evaluate.windows import interactions
 from pipelines.lake import tables
 from pipelines.run import pins, tracking
 from pipelines.run.night import Night
-from pipelines.train import groups, rules
+from pipelines.train import association_rules, regions
 from serving.errors import BundleError, NightshelfError
 from serving.recommend.recommender import LANES
 
@@ -95,8 +95,8 @@ def prepared(world, number, seed, change=lambda rows: rows):
     rows = change(world.until(as_of))
     tables.write(tables.INTERACTIONS, rows)
     tables.write(tables.PRODUCTS, catalogue(set(rows[c.PRODUCT].to_pylist())))
-    tables.write(tables.RULES, rules.SCHEMA.empty_table())
-    tables.write(tables.GROUPS, groups.NOBODY)
+    tables.write(tables.RULES, association_rules.SCHEMA.empty_table())
+    tables.write(tables.GROUPS, regions.NOBODY)
     pins.pin(night, tables.INTERACTIONS, tables.PRODUCTS, tables.RULES, tables.GROUPS)
     return night
 

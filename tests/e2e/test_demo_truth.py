@@ -10,7 +10,7 @@ from shops import DEMO, catalogue, demo, demo_baskets
 from pipelines import columns as c
 from pipelines import sweep
 from pipelines.sweep import Chosen, HalfLives
-from pipelines.train import rules
+from pipelines.train import association_rules
 from pipelines.train.als import AlsSettings
 from pipelines.train.bundle import learn, reopened
 from serving.http import responses
@@ -36,7 +36,7 @@ def baskets():
 @pytest.fixture(scope="module")
 def mined(spark, baskets):
     baskets = spark.createDataFrame(baskets, f"{c.CUSTOMER} string, {c.PRODUCTS} array<string>")
-    return rules.mine(baskets, sweep.load().rules)
+    return association_rules.mine(baskets, sweep.load().rules)
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +44,7 @@ def bundle(known, mined):
     """Learnt with the night's own rule settings; the products stand in the order of the shop's own."""
     chosen = Chosen(als=SETTINGS, half_lives=HalfLives(trend=14.0, repurchase=60.0), lanes={})
     products = catalogue([product.decode() for product in known.products])
-    found = rules.arrays(mined, known.products)
+    found = association_rules.arrays(mined, known.products)
     return reopened(learn(known, products, chosen, found, "implicit"))
 
 

@@ -20,7 +20,7 @@ from pipelines import nightly
 from pipelines.lake import tables
 from pipelines.run import pins, tracking
 from pipelines.settings import settings
-from pipelines.train import rules
+from pipelines.train import association_rules
 from pipelines.validate import history
 from serving.errors import NightshelfError
 
@@ -74,7 +74,7 @@ def begun(shop, number):
     columns = [[row[i] for row in found] for i in range(6)]
     none = pa.nulls(len(found), pa.string())
     arrays = [columns[0], none, *columns[1:], [True] * len(found)]
-    tables.write(tables.RULES, pa.table(arrays, schema=rules.SCHEMA))
+    tables.write(tables.RULES, pa.table(arrays, schema=association_rules.SCHEMA))
     tables.write(tables.PRODUCTS, renamed(pins.read(night, tables.PRODUCTS), first))
     pins.pin(night, tables.RULES, tables.PRODUCTS)
     return night

@@ -5,8 +5,8 @@ from shops import catalogue, known
 from pipelines.evaluate import NDCG, backtest, summary
 from pipelines.sweep import Chosen, HalfLives
 from pipelines.train.als import AlsSettings
+from pipelines.train.association_rules import none
 from pipelines.train.bundle import learn
-from pipelines.train.rules import none
 from serving.recommend.recommender import LANES
 
 CHOSEN = Chosen(

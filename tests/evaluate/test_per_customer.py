@@ -27,8 +27,8 @@ from pipelines.evaluate import (
 from pipelines.evaluate.names import SCHEMA
 from pipelines.sweep import HalfLives
 from pipelines.train import als
+from pipelines.train.association_rules import none
 from pipelines.train.bundle import build
-from pipelines.train.rules import none
 from serving.recommend.recommender import recommend
 
 LANES = {"for-you": "repurchase", "buy-again": "repurchase", "discover": "trend"}

@@ -8,8 +8,8 @@ from pipelines.demo.catalogue import catalogue as planted
 from pipelines.demo.shop import Shop
 from pipelines.sweep import Chosen, HalfLives
 from pipelines.train.als import AlsSettings
+from pipelines.train.association_rules import none
 from pipelines.train.bundle import learn
-from pipelines.train.rules import none
 from serving.bundle.highest import best
 from serving.recommend.fold_in import fold_in, scores
 

@@ -6,8 +6,8 @@ from shops import catalogue, known
 
 from pipelines.sweep import HalfLives
 from pipelines.train import als
+from pipelines.train.association_rules import none
 from pipelines.train.bundle import build
-from pipelines.train.rules import none
 from serving.bundle.traits import CUSTOMER, PURCHASE
 from serving.recommend.habits import after_a_visit
 

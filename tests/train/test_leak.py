@@ -6,9 +6,9 @@ from shops import catalogue, random_shop
 
 from pipelines.sweep import Chosen, HalfLives
 from pipelines.train.als import AlsSettings
+from pipelines.train.association_rules import none
 from pipelines.train.bundle import learn
 from pipelines.train.ranker import RankerSettings
-from pipelines.train.rules import none
 from serving.bundle.format import ARRAYS
 
 CUT = 35  # of 50 days

@@ -14,8 +14,8 @@ from pipelines.evaluate import cold
 from pipelines.sweep import Chosen, HalfLives
 from pipelines.train import newcomers
 from pipelines.train.als import AlsSettings
+from pipelines.train.association_rules import none
 from pipelines.train.bundle import learn
-from pipelines.train.rules import none
 
 CHOSEN = Chosen(
     als=AlsSettings(rank=32, regularisation=1.0, alpha=10, half_life_days=30, iterations=10),

@@ -13,9 +13,9 @@ from pipelines.evaluate.windows import day_number
 from pipelines.sweep import Chosen, HalfLives
 from pipelines.train import ranker
 from pipelines.train.als import AlsSettings
+from pipelines.train.association_rules import none
 from pipelines.train.bundle import learn, reopened
 from pipelines.train.ranker import RankerSettings
-from pipelines.train.rules import none
 from serving.bundle import trees
 from serving.bundle.format import load, save
 from serving.errors import BundleError

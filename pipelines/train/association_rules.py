@@ -11,7 +11,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from pipelines import columns as c
-from pipelines.train import together
+from pipelines.train import complements
 from pipelines.train.itemsets import TRIPLE, Itemsets, counted
 from serving.bundle.format import Array, position
 
@@ -81,7 +81,7 @@ def mine(baskets: DataFrame, settings: RuleSettings) -> pa.Table:
     found = counted(itemsets.where(F.size(c.ITEMS) <= TRIPLE).toArrow())
     bought = ordinary.select(F.xxhash64(c.CUSTOMER).alias(c.CUSTOMER), c.PRODUCTS).toArrow()
     ordinary.unpersist()
-    sure = together.surely(found, bought, settings.sure)
+    sure = complements.surely(found, bought, settings.sure)
     told = _told(found, total, sure)
     return told.filter(pc.greater_equal(told[c.CONFIDENCE], settings.min_confidence))
 

@@ -7,9 +7,9 @@ from shops import catalogue, known
 
 from pipelines import columns as c
 from pipelines.sweep import HalfLives
-from pipelines.train import als, groups, trend
+from pipelines.train import als, regions, trend
+from pipelines.train.association_rules import none
 from pipelines.train.bundle import build, reopened
-from pipelines.train.rules import none
 
 TODAY, HALF_LIFE = 100, 10
 FRENCH, GREEK = ([f"{country}{n:02}" for n in range(20)] for country in "fg")
@@ -39,7 +39,7 @@ def told(found):
 
 def test_the_trend_within_a_group_weighs_its_buyers_as_the_overall_trend_does():
     shop = known(SHOP, ["soap", "tea", "wine"])
-    found = groups.trends(shop, table(OF), HALF_LIFE)
+    found = regions.trends(shop, table(OF), HALF_LIFE)
     # wine: 4 of today, 16 of a half-life ago; tea: 5 of today; in Greece 20 of two half-lives ago
     assert told(found) == {"France": {2: 4 + 16 / 2, 1: 5}, "Ελλάδα": {1: 20 / 4}}
     assert [list(products) for products in told(found).values()] == [[2, 1], [1]]  # by falling trend
@@ -49,42 +49,42 @@ def test_the_trend_within_a_group_weighs_its_buyers_as_the_overall_trend_does():
 
 def test_a_group_of_few_is_not_told_of_and_its_customers_are_in_none():
     shop = known(SHOP)
-    customer = groups.trends(shop, table(OF), HALF_LIFE).customer
+    customer = regions.trends(shop, table(OF), HALF_LIFE).customer
     assert dict(zip(shop.customers.astype(str), customer, strict=True)) == {
         **dict.fromkeys(FRENCH, 0),
         **dict.fromkeys(GREEK, 1),
-        "few": groups.NONE,
-        "nobody's": groups.NONE,
+        "few": regions.NONE,
+        "nobody's": regions.NONE,
     }
-    nineteen = groups.trends(shop, table([*OF[:20], *OF[21:]]), HALF_LIFE)
+    nineteen = regions.trends(shop, table([*OF[:20], *OF[21:]]), HALF_LIFE)
     assert nineteen.names.tolist() == [b"France"]
 
 
 def test_customers_that_are_not_known_at_the_cut_count_for_nothing():
     shop = known(SHOP).until(TODAY - HALF_LIFE)
-    unknown = [(f"later{n}", "Later") for n in range(groups.MIN_CUSTOMERS)]
-    found = groups.trends(shop, table([*OF, *unknown]), HALF_LIFE)
+    unknown = [(f"later{n}", "Later") for n in range(regions.MIN_CUSTOMERS)]
+    found = regions.trends(shop, table([*OF, *unknown]), HALF_LIFE)
     assert found.names.tolist() == [b"France", "Ελλάδα".encode()]
     assert len(found.customer) == len(shop.customers)
 
 
 def test_the_largest_groups_and_their_first_products_are_kept(monkeypatch):
-    monkeypatch.setattr(groups, "MOST_GROUPS", 1)
-    monkeypatch.setattr(groups, "MOST_PRODUCTS", 1)
+    monkeypatch.setattr(regions, "MOST_GROUPS", 1)
+    monkeypatch.setattr(regions, "MOST_PRODUCTS", 1)
     more = [*SHOP, ("one more", "tea", TODAY, 1, 0)]
-    found = groups.trends(known(more), table([*OF, ("one more", "Ελλάδα")]), HALF_LIFE)
+    found = regions.trends(known(more), table([*OF, ("one more", "Ελλάδα")]), HALF_LIFE)
     assert told(found) == {"Ελλάδα": {0: 20 / 4 + 1}}
-    assert set(found.customer.tolist()) == {0, groups.NONE}
+    assert set(found.customer.tolist()) == {0, regions.NONE}
 
 
-@pytest.mark.parametrize("grouped", [groups.NOBODY, table(OF)])
+@pytest.mark.parametrize("grouped", [regions.NOBODY, table(OF)])
 def test_a_bundle_holds_the_groups_and_comes_back_from_its_files(grouped):
     shop = known(SHOP)
     factors = als.nothing(len(shop.customers), 2)
     lives = HalfLives(trend=HALF_LIFE, repurchase=1)
     made = build(shop, catalogue(["tea", "wine"]), factors, none(2), lives, {"lanes": {}}, grouped=grouped)
     bundle = reopened(made)
-    expected = groups.trends(shop, grouped, HALF_LIFE)
+    expected = regions.trends(shop, grouped, HALF_LIFE)
     large = set(grouped[c.GROUP].to_pylist()) - {"Few"}
     assert bundle.manifest["counts"]["groups"] == len(expected.names) == len(large)
     for name, found in vars(expected).items():
@@ -93,4 +93,4 @@ def test_a_bundle_holds_the_groups_and_comes_back_from_its_files(grouped):
         own = "groups" if name == "names" else f"group_{name}"
         np.testing.assert_array_equal(getattr(bundle, own), found)
         assert getattr(bundle, own).dtype == found.dtype
-    assert (bundle.group("France") is None) == (grouped is groups.NOBODY)
+    assert (bundle.group("France") is None) == (grouped is regions.NOBODY)

@@ -9,7 +9,7 @@ from pipelines import nightly
 from pipelines.lake import tables
 from pipelines.run import pins, tracking
 from pipelines.run.night import Night
-from pipelines.train.rules import LARGEST_BASKET
+from pipelines.train.association_rules import LARGEST_BASKET
 
 
 def test_a_night_says_what_it_mined_and_what_was_too_large_to_be_mined(home, spark):

@@ -6,8 +6,8 @@ import pytest
 from pyspark.sql import functions as F
 
 from pipelines import columns as c
-from pipelines.train import rules
-from pipelines.train.rules import RuleSettings
+from pipelines.train import association_rules
+from pipelines.train.association_rules import RuleSettings
 from serving.bundle.format import texts
 
 ALL = RuleSettings(support_per_product=1e-9, min_count=1, min_confidence=0, sure=0.999)
@@ -38,7 +38,7 @@ def mined(baskets, settings=ALL):
     """The mined rules by antecedents and consequent."""
     return {
         (row[c.ANTECEDENT], row[c.SECOND_ANTECEDENT], row[c.CONSEQUENT]): row
-        for row in rules.mine(baskets, settings).to_pylist()
+        for row in association_rules.mine(baskets, settings).to_pylist()
     }
 
 
@@ -62,7 +62,7 @@ def test_measures_of_a_rule_of_two_products_by_hand(threes):
 
 
 def test_rules_below_the_asked_count_or_confidence_stay_silent(baskets):
-    assert rules.mine(baskets, ALL.model_copy(update={"min_count": 4})).num_rows == 0
+    assert association_rules.mine(baskets, ALL.model_copy(update={"min_count": 4})).num_rows == 0
     assert set(mined(baskets, ALL.model_copy(update={"min_confidence": 0.7}))) == {("b", None, "a")}
 
 
@@ -76,12 +76,15 @@ def test_so_do_those_of_two_products(threes):
 
 
 def test_stock_orders_tell_nothing_of_pairs_and_are_counted(filled):
-    everything = [str(product) for product in range(rules.LARGEST_BASKET + 1)]
+    everything = [str(product) for product in range(association_rules.LARGEST_BASKET + 1)]
     large, ordinary = [(None, everything)] * 3, [(None, ["1", "2"])] * 101
-    assert rules.mine(filled(large), ALL).num_rows == 0
-    assert rules.too_large(filled(large + ordinary)) == {"baskets_too_large": 3, "percent_in_them": 60}
-    assert rules.too_large(filled(ordinary)) == {"baskets_too_large": 0, "percent_in_them": 0}
-    assert rules.too_large(filled([])) == {"baskets_too_large": 0, "percent_in_them": 0}
+    assert association_rules.mine(filled(large), ALL).num_rows == 0
+    assert association_rules.too_large(filled(large + ordinary)) == {
+        "baskets_too_large": 3,
+        "percent_in_them": 60,
+    }
+    assert association_rules.too_large(filled(ordinary)) == {"baskets_too_large": 0, "percent_in_them": 0}
+    assert association_rules.too_large(filled([])) == {"baskets_too_large": 0, "percent_in_them": 0}
 
 
 def taking(customers, one, other):
@@ -134,7 +137,9 @@ def test_a_rule_of_two_products_is_of_complements_where_both_go_with_the_third(f
 
 def test_arrays_are_grouped_by_antecedent_with_the_surest_first(baskets, filled):
     extra = filled([(None, ["a", "d"])])
-    found = rules.arrays(rules.mine(baskets.union(extra), ALL), texts(["a", "b", "c", "d"]))
+    found = association_rules.arrays(
+        association_rules.mine(baskets.union(extra), ALL), texts(["a", "b", "c", "d"])
+    )
     assert found.rule_start.tolist() == [0, 2, 3, 3, 4]
     assert found.rule_consequent.tolist() == [1, 3, 0, 0]
     assert found.rule_confidence.tolist() == pytest.approx([3 / 6, 1 / 6, 3 / 4, 1 / 5])
@@ -144,8 +149,8 @@ def test_arrays_are_grouped_by_antecedent_with_the_surest_first(baskets, filled)
 def test_arrays_of_two_products_are_by_their_pair_with_the_surest_first(filled):
     """Four products that go together; of a and b: c in 3 of 4 baskets, d in 2."""
     rows = [["a", "b", "c", "d"]] * 2 + [["a", "b", "c"], ["a", "b"]] + [["z"]] * 8
-    mine = rules.mine(filled([(f"c{k}", row) for k in range(40) for row in rows]), ALL)
-    found = rules.arrays(mine, texts(["a", "b", "c", "d", "z"]))
+    mine = association_rules.mine(filled([(f"c{k}", row) for k in range(40) for row in rows]), ALL)
+    found = association_rules.arrays(mine, texts(["a", "b", "c", "d", "z"]))
     assert found.rule_complement.all()
     assert found.triple_key.tolist() == sorted(2 * [5 * i + j for i in range(4) for j in range(i + 1, 4)])
     assert found.triple_consequent[:2].tolist() == [2, 3]
@@ -156,7 +161,10 @@ def test_arrays_of_two_products_are_by_their_pair_with_the_surest_first(filled):
 
 
 def test_no_rules_are_arrays_too(filled):
-    none, of_nothing = rules.none(3), rules.arrays(rules.mine(filled([]), ALL), texts(["a", "b", "c"]))
+    none, of_nothing = (
+        association_rules.none(3),
+        association_rules.arrays(association_rules.mine(filled([]), ALL), texts(["a", "b", "c"])),
+    )
     for name, array in vars(none).items():
         assert array.tolist() == vars(of_nothing)[name].tolist() == ([0] * 4 if name == "rule_start" else [])
 
@@ -166,7 +174,7 @@ def test_the_itemsets_of_the_belgian_supermarket(spark, data, support, itemsets)
     """Counts on which two independent implementations agree: FIMI "retail", Brijs et al. (1999)."""
     lines = spark.read.parquet(str(data("fimi_retail.parquet")))
     baskets = lines.groupBy("basket_id").agg(F.collect_set("item").alias(c.PRODUCTS))
-    found = rules.frequent_itemsets(baskets, support).toArrow().to_pylist()
+    found = association_rules.frequent_itemsets(baskets, support).toArrow().to_pylist()
     assert len(found) == itemsets
     freq = {frozenset(row["items"]): row["freq"] for row in found}
     assert (freq[frozenset([39])], freq[frozenset([48])], freq[frozenset([39, 48])]) == (50675, 42135, 29142)
@@ -175,9 +183,9 @@ def test_the_itemsets_of_the_belgian_supermarket(spark, data, support, itemsets)
 def test_whole_milk_of_the_groceries(spark, data):
     lines = pq.read_table(data("groceries.parquet")).group_by("basket_id").aggregate([("item", "distinct")])
     baskets = spark.createDataFrame(lines.select(["item_distinct"]).rename_columns([c.PRODUCTS]).to_pandas())
-    found = rules.frequent_itemsets(baskets, 1e-9 + 2513 / 9835).toArrow().to_pylist()
+    found = association_rules.frequent_itemsets(baskets, 1e-9 + 2513 / 9835).toArrow().to_pylist()
     assert [(row["items"], row["freq"]) for row in found] == []
-    found = rules.frequent_itemsets(baskets, 2513 / 9835 - 1e-9).toArrow().to_pylist()
+    found = association_rules.frequent_itemsets(baskets, 2513 / 9835 - 1e-9).toArrow().to_pylist()
     assert [(row["items"], row["freq"]) for row in found] == [(["whole milk"], 2513)]
 
 
