@@ -19,9 +19,9 @@ ASKED = 5  # times as often as by chance
 def compare(home: Path) -> str:
     """A table over the lake that a night has left in `home`."""
     os.environ["NIGHTSHELF_HOME"] = str(home)
-    from pipelines import sweep as sweeps
     from pipelines.evaluate import windows
     from pipelines.lake import tables
+    from pipelines.sweep import space
     from pipelines.train import content
     from pipelines.train.als import AlsSettings
     from pipelines.train.association_rules import none
@@ -29,11 +29,11 @@ def compare(home: Path) -> str:
 
     products = tables.read(tables.PRODUCTS)
     shop = windows.interactions(tables.read(tables.INTERACTIONS), products["product"].to_pylist())
-    horizon = sweeps.load().evaluation.horizon_days
+    horizon = space.load().evaluation.horizon_days
     cut = int(shop.day.max()) - horizon
     before, truth = shop.until(cut), shop.bought(cut, cut + horizon)
-    chosen = sweeps.Chosen(
-        als=AlsSettings(trend_power=0.5), half_lives=sweeps.HalfLives(trend=28, repurchase=60), lanes={}
+    chosen = space.Chosen(
+        als=AlsSettings(trend_power=0.5), half_lives=space.HalfLives(trend=28, repurchase=60), lanes={}
     )
     fit = partial(
         learn,

@@ -11,7 +11,7 @@ from benchmarks.processes import Measured, measure
 from pipelines import columns as c
 from pipelines.evaluate import customer_groups, evaluate, per_customer, summary
 from pipelines.evaluate.windows import Interactions
-from pipelines.sweep import HalfLives
+from pipelines.sweep.space import HalfLives
 from pipelines.train.als import Factors
 from pipelines.train.association_rules import none
 from pipelines.train.bundle import build

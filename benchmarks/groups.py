@@ -54,7 +54,7 @@ def _window(known, products, orders, cut) -> pd.DataFrame:  # type: ignore[no-un
     import pyarrow as pa
 
     from pipelines import columns as c
-    from pipelines.sweep import HalfLives
+    from pipelines.sweep.space import HalfLives
     from pipelines.train.als import nothing
     from pipelines.train.association_rules import none
     from pipelines.train.bundle import build

@@ -47,22 +47,22 @@ def compare(home: Path) -> str:
 
 def _judged(back: int) -> tuple[dict[str, str], pa.Table, float]:
     """The lanes that a sweep chose, the measures of its settings beside yardsticks, and seconds."""
-    from pipelines import comparison, evaluate, trial
-    from pipelines import sweep as sweeps
+    from pipelines import comparison, evaluate
     from pipelines.evaluate import windows
     from pipelines.lake import tables
+    from pipelines.sweep import space, trial
 
     started = time.monotonic()
-    products, evaluation = tables.read(tables.PRODUCTS), sweeps.load().evaluation
+    products, evaluation = tables.read(tables.PRODUCTS), space.load().evaluation
     shop = windows.interactions(tables.read(tables.INTERACTIONS), products["product"].to_pylist())
     last = int(shop.day.max()) - back
     known = shop.where(shop.day <= last)
     cut = windows.windows(known, windows.date_of(last), evaluation.horizon_days)
     tried = [
         (one, trial.run(known, products, cut, one, evaluation.folds, "auto").metrics)
-        for one in sweeps.candidates("default")
+        for one in space.candidates("default")
     ]
-    chosen = sweeps.choose(tried)
+    chosen = space.choose(tried)
     before, truth = known.until(cut.validation), known.bought(cut.validation, cut.test)
     judged = comparison.judge(before, truth, products, chosen, "auto")
     return chosen.lanes, evaluate.known_only(judged), time.monotonic() - started
@@ -82,11 +82,11 @@ def _table(judged: pa.Table) -> str:
 
 def _gain(back: int, lanes: dict[str, str], judged: pa.Table, seconds: float) -> str:
     from pipelines import gate
-    from pipelines import sweep as sweeps
     from pipelines.evaluate import differences
+    from pipelines.sweep import space
 
     found = {
-        lane: differences.difference(judged, gate.CHAMPION, other, lane, sweeps.load().evaluation)
+        lane: differences.difference(judged, gate.CHAMPION, other, lane, space.load().evaluation)
         for lane, other in BEATEN.items()
     }
     return "".join(

@@ -34,7 +34,7 @@ def compare(home: Path) -> str:
 def _learned():
     from pipelines.evaluate import windows
     from pipelines.lake import tables
-    from pipelines.sweep import Chosen, HalfLives, load
+    from pipelines.sweep.space import Chosen, HalfLives, load
     from pipelines.train.als import AlsSettings
     from pipelines.train.association_rules import none
     from pipelines.train.bundle import learn
@@ -52,9 +52,10 @@ def _learned():
 
 
 def _weights(bundle, truth) -> str:
-    from pipelines import business, evaluate, sweep
+    from pipelines import business, evaluate
+    from pipelines.sweep import space
 
-    bounds = sweep.load().business
+    bounds = space.load().business
     tried = business.tried(bundle, truth, bounds.model_copy(update={"strengths": STRENGTHS[1:]}))
     rows = [
         f"| {strength:g} | {_cells(lanes, evaluate.NDCG)} | {_cells(lanes, evaluate.WEIGHT)} |"

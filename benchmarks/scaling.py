@@ -11,7 +11,7 @@ from benchmarks.growth import exponent
 from benchmarks.processes import Measured, measure
 from pipelines import columns as c
 from pipelines.evaluate.windows import Interactions
-from pipelines.sweep import Chosen, HalfLives
+from pipelines.sweep.space import Chosen, HalfLives
 from pipelines.train.als import AlsSettings
 from pipelines.train.association_rules import none
 from pipelines.train.bundle import learn

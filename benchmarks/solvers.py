@@ -12,19 +12,19 @@ def compare(home: Path) -> str:
     """A table over the lake that a night has left in `home`."""
     os.environ["NIGHTSHELF_HOME"] = str(home)
     from pipelines import evaluate
-    from pipelines import sweep as sweeps
     from pipelines.evaluate import windows
     from pipelines.lake import tables
     from pipelines.lake.spark import session
+    from pipelines.sweep import space
     from pipelines.train.bundle import attempt
 
     session()  # its start is not the solver's time
     products = tables.read(tables.PRODUCTS)
     known = windows.interactions(tables.read(tables.INTERACTIONS), products["product"].to_pylist())
     last = int(known.day.max())
-    horizon = sweeps.load().evaluation.horizon_days
+    horizon = space.load().evaluation.horizon_days
     before, truth = known.until(last - 2 * horizon), known.bought(last - 2 * horizon, last - horizon)
-    tried = [one for one in sweeps.candidates("default") if one.component == "als"]
+    tried = [one for one in space.candidates("default") if one.component == "als"]
     rows = []
     for solver in ("implicit", "spark"):
         fitting, found = 0.0, []

@@ -7,7 +7,7 @@ import pyarrow as pa
 
 from pipelines import columns as c
 from pipelines.evaluate.windows import Interactions
-from pipelines.sweep import Chosen, HalfLives
+from pipelines.sweep.space import Chosen, HalfLives
 from pipelines.train import content
 from pipelines.train.als import AlsSettings
 from pipelines.train.association_rules import none

@@ -11,7 +11,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from pipelines import business, gate, publish, registry, shoppers, sweep
+from pipelines import business, gate, publish, registry, shoppers
 from pipelines import evaluate as evaluation
 from pipelines.demo.planted import tastes
 from pipelines.evaluate import backtest, differences
@@ -21,7 +21,8 @@ from pipelines.lake import tables
 from pipelines.run import pins, tracking
 from pipelines.run.night import Night
 from pipelines.settings import customer_key, settings
-from pipelines.sweep import Candidate, Chosen
+from pipelines.sweep import space
+from pipelines.sweep.space import Candidate, Chosen
 from pipelines.train import association_rules
 from pipelines.train.bundle import factorised, learn, reopened
 from serving.bundle import format as bundle_format
@@ -61,7 +62,7 @@ def check_live(night: Night) -> dict[str, Any]:
 
 def evaluate(night: Night) -> dict[str, Any]:
     """Judges the sweep's choice, the baselines and the champion's settings; settles the challenger."""
-    choice, champion = sweep.choose(_tried(night)), registry.champion()
+    choice, champion = space.choose(_tried(night)), registry.champion()
     held = champion.chosen.model_copy(update={"strength": 0.0}) if champion else None
     known, products, cut = pins.known(night)
     before, truth = known.until(cut.validation), known.bought(cut.validation, cut.test)
@@ -79,7 +80,7 @@ def evaluate(night: Night) -> dict[str, Any]:
             components = _components(other, truth, groups)
         judged.append(differences.composed(components, held.lanes, gate.CHAMPION))
     table = pa.concat_tables(judged)
-    settled = gate.settle(evaluation.known_only(table), choice, held, sweep.load())
+    settled = gate.settle(evaluation.known_only(table), choice, held, space.load())
     if strength := _strength(night, settled.chosen):
         settled = replace(settled, chosen=settled.chosen.model_copy(update={"strength": strength}))
         weighed = business.judge(bundle if settled.is_new else other, settled.chosen, truth, groups)
@@ -138,7 +139,7 @@ def _strength(night: Night, chosen: Chosen) -> float:
     if not business.differ(products):
         return 0.0
     bundle = fitted(night, known.until(cut.train), products, chosen)
-    bounds = sweep.load().business
+    bounds = space.load().business
     tried = business.tried(bundle, known.bought(cut.train, cut.validation), bounds)
     strength = business.strongest(tried, bounds)
     told = {f"strength {one:g}": lanes for one, lanes in tried.items()}
@@ -158,7 +159,7 @@ def _components(bundle: Bundle, truth: Interactions, groups: Array) -> pa.Table:
     return pa.concat_tables([evaluation.evaluate(bundle, truth, name, name, groups) for name in names])
 
 
-def _tried(night: Night) -> list[tuple[Candidate, sweep.Metrics]]:
+def _tried(night: Night) -> list[tuple[Candidate, space.Metrics]]:
     """The night's candidates with what the sweep measured of them."""
     return [
         (
@@ -179,7 +180,7 @@ def _told(night: Night, settled: Settled, judged: pa.Table) -> dict[str, Any]:
     for group, models in groups.items():
         found = evaluation.flat(models.get(gate.CHALLENGER, {}), (evaluation.NDCG,))
         metrics |= {f"{name}_{group}": value for name, value in found.items()}
-    edges = ", ".join(sweep.edges(settled.chosen.als, night.sweep))
+    edges = ", ".join(space.edges(settled.chosen.als, night.sweep))
     tags = {CHOSEN: settled.chosen.model_dump_json(), "edge_of_grid": edges or "none"}
     tags |= {SETTINGS: NEW if settled.is_new else KEPT, "settled": "; ".join(settled.reasons)}
     tracking.log(night.run_id, metrics=metrics, tags=tags)
@@ -191,7 +192,7 @@ def _told(night: Night, settled: Settled, judged: pa.Table) -> dict[str, Any]:
 
 def _differences(judged: pa.Table) -> dict[str, dict[str, dict[str, float]]]:
     """The challenger's NDCG@10 minus each other model's, by lane, with intervals."""
-    known, settings = evaluation.known_only(judged), sweep.load().evaluation
+    known, settings = evaluation.known_only(judged), space.load().evaluation
     others = set(known[evaluation.MODEL].unique().to_pylist()) - {gate.CHALLENGER}
     return {
         model: {

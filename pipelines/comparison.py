@@ -4,12 +4,13 @@ import pyarrow as pa
 
 from pipelines import columns as c
 from pipelines import evaluate as evaluation
-from pipelines import gate, registry, sweep, yardsticks
+from pipelines import gate, registry, yardsticks
 from pipelines.evaluate import differences, windows
 from pipelines.evaluate.windows import Interactions
 from pipelines.lake import tables
 from pipelines.settings import Solver, Split, settings
-from pipelines.sweep import Chosen
+from pipelines.sweep import space
+from pipelines.sweep.space import Chosen
 from pipelines.train import association_rules
 from pipelines.train.bundle import learn, reopened
 from serving.bundle.format import Array, Bundle
@@ -77,5 +78,5 @@ def _parts(known: Interactions, how: Split) -> tuple[Interactions, Interactions]
     if how == "leave-last-out":
         return windows.leave_last_out(known)
     last = windows.date_of(int(known.day.max()))
-    cut = windows.windows(known, last, sweep.load().evaluation.horizon_days)
+    cut = windows.windows(known, last, space.load().evaluation.horizon_days)
     return known.until(cut.validation), known.bought(cut.validation, cut.test)

@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from pipelines.evaluate import NDCG, differences
 from pipelines.evaluate.differences import Difference
-from pipelines.sweep import Chosen, SweepFile
+from pipelines.sweep.space import Chosen, SweepFile
 from serving.recommend.recommender import BASELINES, LANES
 
 SWEEP, CHALLENGER, CHAMPION = "sweep", "challenger", "champion"

@@ -56,9 +56,9 @@ def begin(
     dag_run: str | None = None,
 ) -> Night:
     """The night, settled: what isn't given comes from the settings, the day from the source."""
-    from pipelines import sweep as sweeps
     from pipelines.lake.java import check_java
     from pipelines.prepare import exclude
+    from pipelines.sweep import space
 
     customer_key()
     check_java()
@@ -75,7 +75,7 @@ def begin(
         "dag_run": dag_run or "",
     }
     exclude.load()
-    sweeps.candidates(asked["sweep"])  # what is asked wrongly stops the night now, not after the extraction
+    space.candidates(asked["sweep"])  # what is asked wrongly stops the night now, not after the extraction
     night = Night.model_validate(asked | {"as_of": _day(as_of) or dt.date.max})
     found = _source(night)
     if not as_of:
@@ -132,9 +132,9 @@ def prepare(night: Night) -> Counts:
 
 def candidates(night: Night) -> list[dict[str, Any]]:
     """What the sweep tries, by name."""
-    from pipelines import sweep as sweeps
+    from pipelines.sweep import space
 
-    return [candidate.model_dump(mode="json") for candidate in sweeps.candidates(night.sweep)]
+    return [candidate.model_dump(mode="json") for candidate in space.candidates(night.sweep)]
 
 
 @timed
@@ -148,12 +148,11 @@ def live(night: Night) -> dict[str, Any]:
 def sweep(night: Night, candidate: dict[str, Any]) -> dict[str, Any]:
     """Trains one candidate on what came before the validation window and measures it there."""
     from pipelines import evaluate as evaluation
-    from pipelines import sweep as sweeps
-    from pipelines import trial
+    from pipelines.sweep import space, trial
 
-    started, tried = time.monotonic(), sweeps.Candidate.model_validate(candidate)
+    started, tried = time.monotonic(), space.Candidate.model_validate(candidate)
     with tracking.stopping(night.run_id, "sweep"):
-        found = trial.run(*pins.known(night), tried, sweeps.load().evaluation.folds, night.solver)
+        found = trial.run(*pins.known(night), tried, space.load().evaluation.folds, night.solver)
     metrics = evaluation.flat(found.metrics, evaluation.FEW) | {"fit_seconds": found.seconds}
     metrics |= {tracking.CANDIDATE_SECONDS: time.monotonic() - started}
     tracking.log_child(night.run_id, tried.name, tried.model_dump_json(), tried.params(), metrics)
@@ -163,12 +162,12 @@ def sweep(night: Night, candidate: dict[str, Any]) -> dict[str, Any]:
 @timed
 def rules(night: Night) -> Counts:
     """Mines association rules from the baskets."""
-    from pipelines import sweep as sweeps
     from pipelines.lake.spark import session
+    from pipelines.sweep import space
     from pipelines.train import association_rules
 
     baskets = session().read.parquet(pins.path(night, tables.BASKETS))
-    mined = association_rules.mine(baskets, sweeps.load().rules)
+    mined = association_rules.mine(baskets, space.load().rules)
     tables.write(tables.RULES, mined)
     pins.pin(night, tables.RULES)
     triples = mined.num_rows - mined[c.SECOND_ANTECEDENT].null_count

@@ -6,12 +6,13 @@ import pyarrow as pa
 from mlflow.utils.git_utils import get_git_commit
 
 from pipelines import evaluate as evaluation
-from pipelines import registry, soundness, sweep
+from pipelines import registry, soundness
 from pipelines.evaluate.windows import Interactions
 from pipelines.lake import tables
 from pipelines.run import pins
 from pipelines.run.night import Night
 from pipelines.run.tracking import client, tag
+from pipelines.sweep import space
 from pipelines.train.association_rules import arrays
 from pipelines.train.bundle import learn
 from serving.bundle.format import Bundle
@@ -20,7 +21,7 @@ from serving.live.changes import FORGOTTEN_UNTIL
 from serving.settings import PROJECT
 
 
-def fit(night: Night, known: Interactions, products: pa.Table, chosen: sweep.Chosen) -> Bundle:
+def fit(night: Night, known: Interactions, products: pa.Table, chosen: space.Chosen) -> Bundle:
     """The bundle of settings fitted on everything known, with the night's rules and groups."""
     manifest = {
         "created_at": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
@@ -34,7 +35,7 @@ def fit(night: Night, known: Interactions, products: pa.Table, chosen: sweep.Cho
     return learn(known, products, chosen, rules, night.solver, manifest, grouped=grouped)
 
 
-def tags(night: Night, chosen: sweep.Chosen, bundle: Bundle) -> dict[str, str]:
+def tags(night: Night, chosen: space.Chosen, bundle: Bundle) -> dict[str, str]:
     """What a version remembers of its night: settings, measures, data window, counts, code and DAG run."""
     window, counts = bundle.manifest["window"], bundle.manifest["counts"]
     told = {name: f"{value:.6f}" for name, value in bundle.manifest["metrics"].items()}
@@ -54,7 +55,7 @@ def smoke() -> dict[str, float]:
         return {}  # the gate refused a first model
     version, bundle = champion.version, registry.bundle(champion.version)
     found = soundness.ask(bundle)
-    if failed := [one for one in soundness.soundness(bundle, sweep.load().gate) if not one.met]:
+    if failed := [one for one in soundness.soundness(bundle, space.load().gate) if not one.met]:
         told = "; ".join(f"{one.name}: {one.told}" for one in failed)
         raise NightshelfError(f"version {version} serves and is not sound ({told}): `nightshelf rollback`")
     return {

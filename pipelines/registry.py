@@ -16,7 +16,7 @@ from pipelines.evaluate import NDCG, flat_name
 from pipelines.run import tracking
 from pipelines.run.tracking import client
 from pipelines.settings import settings
-from pipelines.sweep import Chosen
+from pipelines.sweep.space import Chosen
 from serving.bundle.format import Bundle
 from serving.errors import NightshelfError
 from serving.live.registry import ABSENT, ALIAS, opened_version

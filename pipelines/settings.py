@@ -29,7 +29,7 @@ class Settings(ServingSettings):
         description="days before the last known one that a nightly run asks for again, for late orders",
     )
     solver: Solver = Field("auto", description="ALS solver: auto, implicit (one machine) or spark")
-    sweep: str = Field("default", description="search space of pipelines/sweep.toml to use")
+    sweep: str = Field("default", description="search space of pipelines/sweep/sweep.toml to use")
     exclude: str = Field(
         "",
         description="TOML file of products that are never recommended; empty: pipelines/prepare/exclude.toml",

@@ -11,7 +11,7 @@ from pipelines.evaluate.differences import difference
 from pipelines.evaluate.windows import Interactions
 from pipelines.gate import MAIN, Condition
 from pipelines.prepare.sorted_arrays import placed
-from pipelines.sweep import SweepFile, Thresholds
+from pipelines.sweep.space import SweepFile, Thresholds
 from serving.bundle.format import Array, Bundle
 from serving.bundle.highest import best
 from serving.recommend.recommender import LANES, Lane, recommend, scores

@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 
 from pipelines import evaluate as evaluation
-from pipelines import gate, promotion, registry, soundness, sweep
+from pipelines import gate, promotion, registry, soundness
 from pipelines.challenge import AGAINST, KEPT, NEW, SETTINGS, VERSION, chosen_of, fitted, opened, unranked
 from pipelines.evaluate import backtest
 from pipelines.evaluate.windows import day_number
@@ -19,6 +19,7 @@ from pipelines.lake import tables
 from pipelines.registry import Champion
 from pipelines.run import pins, tracking
 from pipelines.run.night import Night
+from pipelines.sweep import space
 from serving.bundle.format import Bundle
 from serving.errors import BundleError, NightshelfError
 
@@ -35,7 +36,7 @@ def judge(night: Night) -> dict[str, Any]:
     served = opened(champion.version) if champion else None
     since = _since(night, served)
     found = [
-        *gate.conditions(judged, since, sweep.load()),
+        *gate.conditions(judged, since, space.load()),
         *_of_bundle(night, version, served, judged),
         *(_of_champion(night, champion, judged, since) if champion else []),
     ]
@@ -95,7 +96,7 @@ def _asked(night: Night, bundle: Bundle, served: Bundle | None, judged: pa.Table
     known, products, cut = pins.known(night)
     before = known.until(cut.validation)
     earlier = unranked(night, before, products, chosen) if chosen.ranker else bundle
-    truth, settings = known.bought(cut.validation, cut.test), sweep.load()
+    truth, settings = known.bought(cut.validation, cut.test), space.load()
     bounds = settings.gate
     found = soundness.soundness(bundle, bounds)
     found += soundness.remembers(bundle, earlier, truth, judged, settings)
@@ -112,8 +113,8 @@ def _of_champion(
 ) -> list[Condition]:
     """What the champion's own night and a rollback ask for."""
     is_young = champion.as_of >= str(night.as_of - dt.timedelta(days=STEADY_DAYS))
-    found = gate.plausible(judged, champion.measured, sweep.load(), is_young)
-    found += gate.foretold(since, champion.measured, sweep.load())
+    found = gate.plausible(judged, champion.measured, space.load(), is_young)
+    found += gate.foretold(since, champion.measured, space.load())
     if champion.held and tracking.tag(night.run_id, SETTINGS) != NEW:
         told = f"only what surely beats version {champion.version} follows, or what a person promotes"
         found.append(Condition("a rollback holds", False, f"{champion.held}: {told}"))

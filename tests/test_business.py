@@ -10,7 +10,7 @@ from shops import catalogue, known
 from pipelines import business, gate, report
 from pipelines import columns as c
 from pipelines.evaluate import LANE, MODEL, NDCG, WEIGHT, customer_groups, evaluate, summary
-from pipelines.sweep import Business, Chosen, HalfLives, load
+from pipelines.sweep.space import Business, Chosen, HalfLives, load
 from pipelines.train.als import AlsSettings
 from pipelines.train.association_rules import none
 from pipelines.train.bundle import learn, weights

@@ -18,7 +18,7 @@ from pipelines.gate import (
     plausible,
     settle,
 )
-from pipelines.sweep import Chosen, HalfLives, load
+from pipelines.sweep.space import Chosen, HalfLives, load
 from pipelines.train.als import AlsSettings
 from pipelines.train.ranker import RankerSettings
 from serving.recommend.recommender import LANES

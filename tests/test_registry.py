@@ -7,7 +7,7 @@ from shops import catalogue, random_shop
 
 from pipelines import promotion, registry, report
 from pipelines.run import tracking
-from pipelines.sweep import Chosen, HalfLives
+from pipelines.sweep.space import Chosen, HalfLives
 from pipelines.train.als import AlsSettings
 from pipelines.train.association_rules import none
 from pipelines.train.bundle import learn

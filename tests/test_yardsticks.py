@@ -5,7 +5,7 @@ from shops import catalogue, known, random_shop
 from pipelines import gate, yardsticks
 from pipelines.comparison import judge
 from pipelines.evaluate import NDCG, summary
-from pipelines.sweep import Chosen, HalfLives
+from pipelines.sweep.space import Chosen, HalfLives
 from pipelines.train import association_rules
 from pipelines.train.als import AlsSettings
 from pipelines.train.bundle import learn

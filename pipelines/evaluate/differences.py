@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 
 from pipelines import columns as c
 from pipelines.evaluate import LANE, MODEL, NDCG
-from pipelines.sweep import Evaluation
+from pipelines.sweep.space import Evaluation
 from serving.bundle.format import Array
 from serving.recommend.recommender import LANES
 

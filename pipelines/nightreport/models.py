@@ -8,7 +8,7 @@ import pyarrow.compute as pc
 from markupsafe import Markup
 
 from pipelines import evaluate as evaluation
-from pipelines import gate, sweep
+from pipelines import gate
 from pipelines.challenge import KEPT, SETTINGS
 from pipelines.evaluate import differences
 from pipelines.lake import tables
@@ -16,6 +16,7 @@ from pipelines.nightreport import svg
 from pipelines.nightreport.figures import Figure, many, share
 from pipelines.nightreport.records import Record
 from pipelines.run import pins
+from pipelines.sweep import space
 from serving.recommend.recommender import BASELINES, LANES
 
 MODELS = (gate.CHALLENGER, gate.CHAMPION, *BASELINES)
@@ -108,7 +109,7 @@ def _group(record: Record, rows: pa.Table, lane: str, name: str) -> Group:
 def _measured(
     record: Record, model: str, lane: str, group: str, values: "np.typing.NDArray[np.float64]"
 ) -> Measured:
-    settings = sweep.load().evaluation.model_copy(update={"resamples": RESAMPLES})
+    settings = space.load().evaluation.model_copy(update={"resamples": RESAMPLES})
     low, high = differences.interval(values, settings)
     mean = float(values.mean())
     figure = share(record.metrics, _metric(model, lane, group)) or f"{mean:.4f}"
@@ -150,7 +151,7 @@ def _legend(model: str) -> Markup:
 
 
 def _sentence(record: Record) -> str:
-    days = sweep.load().evaluation.horizon_days
+    days = space.load().evaluation.horizon_days
     window = f"the last {days} days, which no model had seen"
     is_kept = record.tags.get(SETTINGS) == KEPT
     challenger = "the champion's settings on tonight's data" if is_kept else "the sweep's choice"

@@ -13,7 +13,7 @@ from pipelines.nightreport import svg
 from pipelines.nightreport.figures import Figure, listed, many, share, took
 from pipelines.nightreport.records import Json, Record
 from pipelines.run.tracking import CANDIDATE, CANDIDATE_SECONDS
-from pipelines.sweep import Candidate
+from pipelines.sweep.space import Candidate
 from pipelines.train.als import AlsSettings
 from serving.recommend.recommender import LANES
 

@@ -37,10 +37,10 @@ def own(night: Night, table: str) -> str:
 
 def known(night: Night) -> "tuple[Interactions, pa.Table, Windows]":
     """All interactions of the night, its products, and where its windows begin and end."""
-    from pipelines import sweep as sweeps
     from pipelines.evaluate import windows
+    from pipelines.sweep import space
 
     products = read(night, lake.PRODUCTS)
     rows = lake.read_path(path(night, lake.INTERACTIONS), coded=windows.IDS)
     found = windows.interactions(rows, products[c.PRODUCT].to_pylist())
-    return found, products, windows.windows(found, night.as_of, sweeps.load().evaluation.horizon_days)
+    return found, products, windows.windows(found, night.as_of, space.load().evaluation.horizon_days)

@@ -11,7 +11,7 @@ import pyarrow as pa
 from pipelines import columns as c
 from pipelines.evaluate.windows import Interactions, date_of
 from pipelines.settings import Solver
-from pipelines.sweep import Candidate, Chosen, HalfLives
+from pipelines.sweep.space import Candidate, Chosen, HalfLives
 from pipelines.train import als, content, newcomers, ranker, regions, repurchase, trend
 from pipelines.train.association_rules import Rules, none
 from pipelines.train.ranker import RankerSettings

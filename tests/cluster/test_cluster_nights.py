@@ -18,11 +18,11 @@ from clusters import BIN, cluster, kill, until
 from homes import in_soak
 
 from pipelines import columns as c
-from pipelines import sweep
 from pipelines.evaluate import MODEL
 from pipelines.evaluate.differences import differences
 from pipelines.gate import CHALLENGER
 from pipelines.lake import tables
+from pipelines.sweep import space
 
 pytestmark = in_soak
 
@@ -91,7 +91,7 @@ def measured(folder, name):
 def test_a_night_on_the_cluster_measures_what_one_on_one_machine_does(
     running, disk, one_machine, one_machine_by_spark
 ):
-    own, known = measured(disk, "cluster"), sweep.load()
+    own, known = measured(disk, "cluster"), space.load()
     judged = pa.concat_tables([own, measured(one_machine_by_spark, "machine")])
     for lane, found in differences(judged, "cluster", "machine", known.evaluation).items():
         print(f"{lane}: cluster minus machine, both by Spark {found}, {found.customers} customers")

@@ -7,8 +7,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines import columns as c
-from pipelines import publish, registry, sweep
+from pipelines import publish, registry
 from pipelines.evaluate.windows import Interactions
+from pipelines.sweep import space
 from pipelines.train import als, ranker, repurchase
 from serving.recommend import recommender, selection
 
@@ -250,7 +251,7 @@ def nothing_held_back(rng, patch):
 
 
 def the_worst_is_chosen(rng, patch):
-    choose = sweep.choose
+    choose = space.choose
 
     def broken(tried):
         negative = [
@@ -259,7 +260,7 @@ def the_worst_is_chosen(rng, patch):
         ]
         return choose(negative)
 
-    patch.setattr(sweep, "choose", broken)
+    patch.setattr(space, "choose", broken)
 
 
 def strength_of_the_oldest(rng, patch):

@@ -18,7 +18,7 @@ from pipelines.demo.shop import Shop
 from pipelines.evaluate import NDCG, WEIGHT, summary
 from pipelines.retrain import console, retrain
 from pipelines.run import tracking
-from pipelines.sweep import load
+from pipelines.sweep.space import load
 from serving.bundle.highest import best
 from serving.recommend.recommender import LANES, scores
 

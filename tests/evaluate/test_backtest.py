@@ -3,7 +3,7 @@ import pytest
 from shops import catalogue, known
 
 from pipelines.evaluate import NDCG, backtest, summary
-from pipelines.sweep import Chosen, HalfLives
+from pipelines.sweep.space import Chosen, HalfLives
 from pipelines.train.als import AlsSettings
 from pipelines.train.association_rules import none
 from pipelines.train.bundle import learn

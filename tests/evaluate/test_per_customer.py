@@ -25,7 +25,7 @@ from pipelines.evaluate import (
     summary,
 )
 from pipelines.evaluate.names import SCHEMA
-from pipelines.sweep import HalfLives
+from pipelines.sweep.space import HalfLives
 from pipelines.train import als
 from pipelines.train.association_rules import none
 from pipelines.train.bundle import build

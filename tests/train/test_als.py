@@ -6,7 +6,7 @@ import pytest
 from shops import catalogue, checkerboard, demo, known
 
 from pipelines.evaluate import NDCG, evaluate, summary
-from pipelines.sweep import Chosen, HalfLives
+from pipelines.sweep.space import Chosen, HalfLives
 from pipelines.train import als
 from pipelines.train.association_rules import none
 from pipelines.train.bundle import learn

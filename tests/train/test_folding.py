@@ -6,7 +6,7 @@ from shops import catalogue, demo
 
 from pipelines.demo.catalogue import catalogue as planted
 from pipelines.demo.shop import Shop
-from pipelines.sweep import Chosen, HalfLives
+from pipelines.sweep.space import Chosen, HalfLives
 from pipelines.train.als import AlsSettings
 from pipelines.train.association_rules import none
 from pipelines.train.bundle import learn

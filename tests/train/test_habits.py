@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from shops import catalogue, known
 
-from pipelines.sweep import HalfLives
+from pipelines.sweep.space import HalfLives
 from pipelines.train import als
 from pipelines.train.association_rules import none
 from pipelines.train.bundle import build

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from shops import catalogue, random_shop
 
-from pipelines.sweep import Chosen, HalfLives
+from pipelines.sweep.space import Chosen, HalfLives
 from pipelines.train.als import AlsSettings
 from pipelines.train.association_rules import none
 from pipelines.train.bundle import learn

@@ -11,7 +11,7 @@ from shops import catalogue, checkerboard, demo
 from pipelines import columns as c
 from pipelines.demo.shop import Shop
 from pipelines.evaluate import cold
-from pipelines.sweep import Chosen, HalfLives
+from pipelines.sweep.space import Chosen, HalfLives
 from pipelines.train import newcomers
 from pipelines.train.als import AlsSettings
 from pipelines.train.association_rules import none

@@ -6,7 +6,7 @@ import pytest
 from shops import catalogue, known
 
 from pipelines import columns as c
-from pipelines.sweep import HalfLives
+from pipelines.sweep.space import HalfLives
 from pipelines.train import als, regions, trend
 from pipelines.train.association_rules import none
 from pipelines.train.bundle import build, reopened

@@ -10,7 +10,7 @@ from shops import catalogue, known, random_shop
 
 from pipelines.evaluate import NDCG, evaluate, summary
 from pipelines.evaluate.windows import day_number
-from pipelines.sweep import Chosen, HalfLives
+from pipelines.sweep.space import Chosen, HalfLives
 from pipelines.train import ranker
 from pipelines.train.als import AlsSettings
 from pipelines.train.association_rules import none

@@ -9,7 +9,7 @@ from pipelines import evaluate as evaluation
 from pipelines.evaluate import windows
 from pipelines.evaluate.windows import Interactions, Windows
 from pipelines.settings import Solver
-from pipelines.sweep import Candidate, Metrics
+from pipelines.sweep.space import Candidate, Metrics
 from pipelines.train.bundle import attempt
 
 

@@ -1,7 +1,7 @@
 import pytest
 
 from pipelines.evaluate import NDCG
-from pipelines.sweep import FILE, Candidate, candidates, choose, edges, load
+from pipelines.sweep.space import FILE, Candidate, candidates, choose, edges, load
 from pipelines.train.als import AlsSettings
 from pipelines.train.ranker import RankerSettings
 from serving.errors import NightshelfError

@@ -1,0 +1,1 @@
+"""The search over hyper-parameters: candidates, trials, and the choice among them."""
