@@ -11,13 +11,14 @@ from typing import Any
 
 import pyarrow as pa
 
-from pipelines import business, gate, publish, registry, shoppers
+from pipelines import business, gate, publish, shoppers
 from pipelines import evaluate as evaluation
 from pipelines.demo.planted import tastes
 from pipelines.evaluate import backtest, differences
 from pipelines.evaluate.windows import Interactions, date_of
 from pipelines.gate import Settled
 from pipelines.lake import tables
+from pipelines.registry import versions
 from pipelines.run import pins, tracking
 from pipelines.run.night import Night
 from pipelines.settings import customer_key, settings
@@ -42,7 +43,7 @@ log = logging.getLogger(__name__)
 
 def check_live(night: Night) -> dict[str, Any]:
     """The champion's measures on the orders since it was fitted; nothing where it can't be asked."""
-    champion = registry.champion()
+    champion = versions.champion()
     bundle = opened(champion.version) if champion else None
     if champion is None or bundle is None:
         return {}
@@ -56,13 +57,13 @@ def check_live(night: Night) -> dict[str, Any]:
     tracking.log(night.run_id, metrics=found)
     if str(night.as_of) >= champion.live_as_of:  # a night of the past tells less than is known
         told = {name: f"{value:.6f}" for name, value in found.items()}
-        registry.note(champion.version, told | {registry.LIVE_AS_OF: str(night.as_of)})
+        versions.note(champion.version, told | {versions.LIVE_AS_OF: str(night.as_of)})
     return found
 
 
 def evaluate(night: Night) -> dict[str, Any]:
     """Judges the sweep's choice, the baselines and the champion's settings; settles the challenger."""
-    choice, champion = space.choose(_tried(night)), registry.champion()
+    choice, champion = space.choose(_tried(night)), versions.champion()
     held = champion.chosen.model_copy(update={"strength": 0.0}) if champion else None
     known, products, cut = pins.known(night)
     before, truth = known.until(cut.validation), known.bought(cut.validation, cut.test)
@@ -103,7 +104,7 @@ def register(night: Night) -> dict[str, Any]:
     bundle = replace(bundle, manifest=bundle.manifest | shown)
     with tempfile.TemporaryDirectory() as beside:
         folder = bundle_format.save(bundle, Path(beside) / BUNDLE.name)
-        version = registry.register(folder, night.run_id, publish.tags(night, chosen, bundle))
+        version = versions.register(folder, night.run_id, publish.tags(night, chosen, bundle))
     tracking.log(night.run_id, tags={VERSION: version})
     return {"version": version}
 
@@ -122,7 +123,7 @@ def unranked(night: Night, before: Interactions, products: pa.Table, chosen: Cho
 def opened(version: str) -> Bundle | None:
     """The champion's bundle, or None where it can't be read: then it is no measure for others."""
     try:
-        return registry.bundle(version)
+        return versions.bundle(version)
     except BundleError as error:
         log.warning("the champion's bundle can't be read, nothing is compared with it: %s", error)
         return None

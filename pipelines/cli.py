@@ -137,9 +137,9 @@ def history() -> None:
 @app.command()
 def promote(version: str, reason: Reason) -> None:
     """Makes a version the champion."""
-    from pipelines import promotion
+    from pipelines.registry import acts as registry_acts
 
-    promotion.promote(version, reason)
+    registry_acts.promote(version, reason)
     show(f"version {version} serves")
 
 
@@ -148,9 +148,9 @@ def rollback(
     reason: Reason, to: Annotated[str | None, typer.Option(help="Version; else the one before.")] = None
 ) -> None:
     """Makes the version before the champion again, or another."""
-    from pipelines import promotion
+    from pipelines.registry import acts as registry_acts
 
-    show(f"version {promotion.rollback(to, reason)} serves")
+    show(f"version {registry_acts.rollback(to, reason)} serves")
 
 
 @app.command()

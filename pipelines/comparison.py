@@ -4,10 +4,11 @@ import pyarrow as pa
 
 from pipelines import columns as c
 from pipelines import evaluate as evaluation
-from pipelines import gate, registry, yardsticks
+from pipelines import gate, yardsticks
 from pipelines.evaluate import differences, windows
 from pipelines.evaluate.windows import Interactions
 from pipelines.lake import tables
+from pipelines.registry import versions
 from pipelines.settings import Solver, Split, settings
 from pipelines.sweep import space
 from pipelines.sweep.space import Chosen
@@ -27,7 +28,7 @@ def compare(how: Split) -> pa.Table:
     Only `time` is what a shop meets. The other two let training see what came later: they are for
     comparisons with papers that did so. Raises NightshelfError where nothing serves yet.
     """
-    champion = registry.champion()
+    champion = versions.champion()
     if champion is None:
         raise NightshelfError("no model serves yet, so there are no settings to measure: run a night first")
     products = tables.read(tables.PRODUCTS)

@@ -6,9 +6,10 @@ import pyarrow as pa
 from mlflow.utils.git_utils import get_git_commit
 
 from pipelines import evaluate as evaluation
-from pipelines import registry, soundness
+from pipelines import soundness
 from pipelines.evaluate.windows import Interactions
 from pipelines.lake import tables
+from pipelines.registry import versions
 from pipelines.run import pins
 from pipelines.run.night import Night
 from pipelines.run.tracking import client, tag
@@ -42,7 +43,7 @@ def tags(night: Night, chosen: space.Chosen, bundle: Bundle) -> dict[str, str]:
     rows = {f"rows_{name}": str(count) for name, count in counts.items()}
     commit = get_git_commit(str(PROJECT)) or ""
     where = {"as_of": str(night.as_of), "dag_run": night.dag_run, "git_commit": commit}
-    return {registry.CHOSEN: chosen.model_dump_json(), **window, **rows, **told, **where}
+    return {versions.CHOSEN: chosen.model_dump_json(), **window, **rows, **told, **where}
 
 
 def smoke() -> dict[str, float]:
@@ -50,10 +51,10 @@ def smoke() -> dict[str, float]:
 
     Nothing where none serves. Raises NightshelfError where it doesn't answer as it should.
     """
-    champion = registry.champion()
+    champion = versions.champion()
     if champion is None:
         return {}  # the gate refused a first model
-    version, bundle = champion.version, registry.bundle(champion.version)
+    version, bundle = champion.version, versions.bundle(champion.version)
     found = soundness.ask(bundle)
     if failed := [one for one in soundness.soundness(bundle, space.load().gate) if not one.met]:
         told = "; ".join(f"{one.name}: {one.told}" for one in failed)

@@ -12,8 +12,10 @@ from rich.console import Group, RenderableType
 from rich.table import Column, Table
 from rich.text import Text
 
-from pipelines import evaluate, gate, promotion, registry, yardsticks
+from pipelines import evaluate, gate, yardsticks
 from pipelines.lake import tables
+from pipelines.registry import acts as registry_acts
+from pipelines.registry import versions as registry
 from pipelines.run import pins
 from pipelines.run.night import Night
 from pipelines.settings import settings
@@ -81,8 +83,8 @@ def status() -> RenderableType:
     if serving is None:
         return Text(f"no model yet in the registry at {settings().tracking_uri}: run `nightshelf retrain`")
     version, tags = str(serving.version), serving.tags
-    acts = (act for act in promotion.acts() if act.data.tags[promotion.VERSION] == version)
-    told = [f"version {version} serves{_since(next(acts, None))}: {tags.get(promotion.REASON, '')}"]
+    acts = (act for act in registry_acts.acts() if act.data.tags[registry_acts.VERSION] == version)
+    told = [f"version {version} serves{_since(next(acts, None))}: {tags.get(registry_acts.REASON, '')}"]
     if LIVE in tags:
         told.append(f"on the orders since its last day it has NDCG@10 {float(tags[LIVE]):.4f} in for-you")
     if held := tags.get(registry.HELD):
@@ -93,10 +95,10 @@ def status() -> RenderableType:
 def history() -> RenderableType:
     """What was promoted, refused and rolled back, the newest first."""
     table = Table("when (UTC)", "act", "version", "before", "reason")
-    for act in promotion.acts():
+    for act in registry_acts.acts():
         tags, done = act.data.tags, act.info.status == "FINISHED"
-        told = (tags[name] for name in (promotion.VERSION, promotion.BEFORE, promotion.REASON))
-        name = tags[promotion.ACT] + ("" if done else " (broken off)")
+        told = (tags[name] for name in (registry_acts.VERSION, registry_acts.BEFORE, registry_acts.REASON))
+        name = tags[registry_acts.ACT] + ("" if done else " (broken off)")
         table.add_row(*map(Text, (_when(act), name, *told)))
     return table if table.row_count else "nothing was promoted yet: run `nightshelf retrain`"
 

@@ -10,13 +10,15 @@ from typing import Any
 import pyarrow as pa
 
 from pipelines import evaluate as evaluation
-from pipelines import gate, promotion, registry, soundness
+from pipelines import gate, soundness
 from pipelines.challenge import AGAINST, KEPT, NEW, SETTINGS, VERSION, chosen_of, fitted, opened, unranked
 from pipelines.evaluate import backtest
 from pipelines.evaluate.windows import day_number
 from pipelines.gate import Condition
 from pipelines.lake import tables
-from pipelines.registry import Champion
+from pipelines.registry import acts as registry_acts
+from pipelines.registry import versions
+from pipelines.registry.versions import Champion
 from pipelines.run import pins, tracking
 from pipelines.run.night import Night
 from pipelines.sweep import space
@@ -29,7 +31,7 @@ STEADY_DAYS = 7  # after which other answers than the champion's are to be expec
 
 def judge(night: Night) -> dict[str, Any]:
     """The verdict on the registered version, written to MLflow with its reasons."""
-    version, champion = tracking.tag(night.run_id, VERSION) or "", registry.champion()
+    version, champion = tracking.tag(night.run_id, VERSION) or "", versions.champion()
     if (now := champion.version if champion else "") != (then := tracking.tag(night.run_id, AGAINST)):
         raise _meanwhile(now, version, then)
     judged = evaluation.known_only(tables.read(pins.own(night, tables.EVALUATION)))
@@ -46,7 +48,7 @@ def judge(night: Night) -> dict[str, Any]:
     tracking.log(night.run_id, tags={"verdict": decision.verdict, DECISION: json.dumps(told)})
     full = told | {"conditions": [vars(one) for one in found]}
     tracking.client().log_dict(night.run_id, full, "decision.json")
-    registry.note(version, registry.verdict_tags(decision.verdict, decision.reasons))
+    versions.note(version, versions.verdict_tags(decision.verdict, decision.reasons))
     return told
 
 
@@ -58,12 +60,14 @@ def promote(night: Night) -> dict[str, Any]:
     decision = json.loads(tracking.tag(night.run_id, DECISION) or "{}")
     version = decision["version"]
     if decision["verdict"] == "REFUSED":
-        promotion.refuse(version, decision["reasons"])
+        registry_acts.refuse(version, decision["reasons"])
         return {"version": None}
-    serving = registry.champion()
+    serving = versions.champion()
     if serving and serving.version not in (decision["champion"], version):
         raise _meanwhile(serving.version, version, decision["champion"])
-    promotion.promote(version, f"{decision['verdict']} on the night of {night.as_of}", decision["verdict"])
+    registry_acts.promote(
+        version, f"{decision['verdict']} on the night of {night.as_of}", decision["verdict"]
+    )
     return {"version": version}
 
 
@@ -82,7 +86,7 @@ def _since(night: Night, served: Bundle | None) -> pa.Table | None:
 def _of_bundle(night: Night, version: str, served: Bundle | None, judged: pa.Table) -> list[Condition]:
     """What the registered bundle, as the registry gives it, is by itself and beside the champion's."""
     try:
-        return _asked(night, registry.bundle(version), served, judged)
+        return _asked(night, versions.bundle(version), served, judged)
     except BundleError as error:
         return [Condition("the bundle is whole", False, str(error))]
     except (ArithmeticError, LookupError, TypeError, ValueError) as error:

@@ -5,8 +5,8 @@ from urllib.parse import urlsplit
 
 from mlflow.entities import Run
 
-from pipelines import registry
 from pipelines.nightreport import page, records, served, trend
+from pipelines.registry import versions
 from pipelines.run import tracking
 from pipelines.run.night import Night
 from pipelines.settings import address, settings
@@ -21,7 +21,7 @@ def write(night: Night) -> str:
     if not isinstance(asked, str):
         tracking.log(night.run_id, metrics=asked)
     record, runs = records.read(night), tracking.nights()
-    champion = registry.aliased(ALIAS)
+    champion = versions.aliased(ALIAS)
     serving, nights = str(champion.version) if champion else "", trend.latest(runs, str(night.as_of))
     html = page.night(record, nights, asked, serving, in_mlflow(record.run))
     tracking.client().log_text(night.run_id, html, ARTIFACT)

@@ -15,11 +15,12 @@ import pyarrow as pa
 from shops import catalogue
 
 from pipelines import columns as c
-from pipelines import nightly, registry
+from pipelines import nightly
 from pipelines.demo.shop import Shop
 from pipelines.evaluate import NDCG, backtest, summary
 from pipelines.evaluate.windows import interactions
 from pipelines.lake import tables
+from pipelines.registry import versions
 from pipelines.run import pins, tracking
 from pipelines.run.night import Night
 from pipelines.train import association_rules, regions
@@ -113,7 +114,7 @@ def judged(night):
 
 def run(world, number, seed, change=lambda rows: rows):
     """A night after validation: its decision, and the versions that served before and that it made."""
-    before = registry.champion()
+    before = versions.champion()
     night = prepared(world, number, seed, change)
     decision = judged(night)
     nightly.publish(night)
@@ -143,7 +144,7 @@ def worth(world, version, day):
     later = world.until(day + dt.timedelta(days=AHEAD))
     known = interactions(later, world.products)
     try:
-        bundle = registry.bundle(version)
+        bundle = versions.bundle(version)
     except BundleError:
         return 0.0
     if not bundle.manifest["lanes"]:

@@ -7,8 +7,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines import columns as c
-from pipelines import publish, registry
+from pipelines import publish
 from pipelines.evaluate.windows import Interactions
+from pipelines.registry import versions
 from pipelines.sweep import space
 from pipelines.train import als, ranker, repurchase
 from serving.recommend import recommender, selection
@@ -210,13 +211,13 @@ def on_disk(change):
     """The folder that is registered is changed after it was written."""
 
     def poison(rng, patch):
-        register = registry.register
+        register = versions.register
 
         def broken(folder, *rest):
             change(rng, folder)
             return register(folder, *rest)
 
-        patch.setattr(registry, "register", broken)
+        patch.setattr(versions, "register", broken)
 
     return poison
 

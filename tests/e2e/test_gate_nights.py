@@ -9,9 +9,11 @@ from gate_nights import NIGHTS, TOLERANCE, generator, outcome, run, world
 from homes import SOAK, fresh_home
 from poisons import CODE, DATA
 
-from pipelines import promotion, registry, report
+from pipelines import report
 from pipelines.comparison import compare
 from pipelines.evaluate import MODEL, NDCG, summary
+from pipelines.registry import acts as registry_acts
+from pipelines.registry import versions
 from pipelines.settings import Split
 
 SOME = 1000 if SOAK else 2  # of each kind, drawn by the seed
@@ -26,7 +28,7 @@ def test_no_poisoned_night_makes_answers_worse(seed, tmp_path, capsys):
         for name in chosen:
             found[name] = poisoned(shop, seed, name)
             show(name, found[name])
-            promotion.promote("1", "the next poison meets the same champion")
+            registry_acts.promote("1", "the next poison meets the same champion")
     assert len(DATA) + len(CODE) >= NIGHTS
     worse = [name for name, got in found.items() if got.verdict == "PROMOTED" and is_worse(got)]
     assert worse == []
@@ -39,11 +41,11 @@ def test_ordinary_nights_are_promoted_and_settings_dont_flip(seed, tmp_path, cap
         print(f"\nseed {seed}")
         run(shop, 0, seed)
         found = []
-        settings = [registry.champion().chosen]
+        settings = [versions.champion().chosen]
         for number in range(1, nights + 1):
             found.append(outcome(shop, number, seed))
             show(f"ordinary night {number}", found[-1])
-            settings.append(registry.champion().chosen)
+            settings.append(versions.champion().chosen)
         flips = sum(one != other for one, other in pairwise(settings))
         refused = [got for got in found if got.verdict == "REFUSED"]
         wrongly = sum(got.after > got.before for got in refused)
@@ -82,19 +84,19 @@ def test_a_rollback_holds_until_a_person_lifts_it(seed, home):
     shop = world(seed, nights=4)
     for number in (0, 1):
         assert run(shop, number, seed)[0]["verdict"] in ("FIRST", "PROMOTED")
-    promotion.rollback(None, "odd answers")
+    registry_acts.rollback(None, "odd answers")
     decision, *_ = run(shop, 2, seed)
     assert decision["verdict"] == "REFUSED"
     assert decision["reasons"] == [
         "a rollback holds: odd answers: only what surely beats version 1 follows, or what a person promotes"
     ]
-    assert registry.champion().version == "1"
-    promotion.promote("3", "seen and found good")
+    assert versions.champion().version == "1"
+    registry_acts.promote("3", "seen and found good")
     assert run(shop, 3, seed)[0]["verdict"] == "PROMOTED"
-    assert registry.champion().version == "4"
+    assert versions.champion().version == "4"
     for how in get_args(Split):
         models = set(compare(how)[MODEL].unique().to_pylist())
         expected = set(report.ORDER) - {"challenger", "sweep", "unweighted"}
-        assert models == expected - (set() if registry.champion().chosen.ranker else {"ranker"})
+        assert models == expected - (set() if versions.champion().chosen.ranker else {"ranker"})
     measured = summary(compare("time"))["champion"]["for-you"][NDCG]
-    assert f"{measured:.6f}" == registry.find("4").tags["ndcg_at_10_for_you"]
+    assert f"{measured:.6f}" == versions.find("4").tags["ndcg_at_10_for_you"]

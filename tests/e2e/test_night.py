@@ -11,12 +11,14 @@ from homes import fresh_home, served
 from reports import read, wrong
 
 from pipelines import columns as c
-from pipelines import export, promotion, registry
+from pipelines import export
 from pipelines.demo.api import app
 from pipelines.demo.dirt import Dirt
 from pipelines.demo.shop import Shop
 from pipelines.lake import tables
 from pipelines.nightreport.records import STEPS
+from pipelines.registry import acts as registry_acts
+from pipelines.registry import versions
 from pipelines.retrain import retrain
 from pipelines.rules_preview import preview
 from pipelines.run import tracking
@@ -69,7 +71,7 @@ def days():
 
 def test_the_first_model_goes_live_and_beats_popularity(night):
     assert (night["verdict"], night["version"]) == ("FIRST", "1")
-    run = tracking.client().get_run(registry.find("1").run_id)
+    run = tracking.client().get_run(versions.find("1").run_id)
     assert run.info.status == "FINISHED"
     measured = run.data.metrics
     assert measured["ndcg_at_10_discover"] > 3 * measured["popularity_ndcg_at_10_discover"]
@@ -77,7 +79,7 @@ def test_the_first_model_goes_live_and_beats_popularity(night):
 
 
 def test_every_candidate_is_a_child_run_with_parameters_metrics_and_duration(night):
-    children = tracking.children(registry.find("1").run_id)
+    children = tracking.children(versions.find("1").run_id)
     factorised = [run for run in children if run.data.params["component"] == "als"]
     assert len(factorised) == 2
     for run in factorised:
@@ -224,7 +226,7 @@ def _told(group):
 
 
 def test_the_report_shows_the_figures_of_the_run(night):
-    run = registry.find("1").run_id
+    run = versions.find("1").run_id
     page = read((settings().nights / f"{LAST}.html").read_text())
     assert wrong(page, tracking.client(), run) == []
     shown = {figure.metric for figure in page.figures}
@@ -245,15 +247,15 @@ def test_the_next_night_is_promoted_and_a_bad_one_leaves_the_champion(night, mon
     """Last of this file: it moves the champion on."""
     second = retrain(as_of=str(LAST + dt.timedelta(days=1)), sweep="quick")
     assert second["verdict"] in ("PROMOTED", "REFUSED")
-    serving = registry.champion().version
+    serving = versions.champion().version
     assert serving == ("2" if second["verdict"] == "PROMOTED" else "1")
     monkeypatch.setenv("NIGHTSHELF_QUARANTINE_SHARE", "0.001")
     settings.cache_clear()
     with pytest.raises(NightshelfError, match=r"validation stopped the night: .* break a row rule"):
         retrain(as_of=str(LAST))
-    assert registry.champion().version == serving
+    assert versions.champion().version == serving
     stopped = read((settings().nights / f"{LAST}.html").read_text()).text
     assert f"The night stopped in the step validate; version {serving} serves on." in stopped
     if serving == "2":
-        assert promotion.rollback(None, "a test") == "1"
-        assert registry.champion().version == "1"
+        assert registry_acts.rollback(None, "a test") == "1"
+        assert versions.champion().version == "1"

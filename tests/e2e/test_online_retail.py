@@ -10,9 +10,9 @@ from homes import fresh_home
 from expectations import suites
 from expectations.thresholds import thresholds
 from pipelines import columns as c
-from pipelines import registry
 from pipelines.extract.mapping import mapping
 from pipelines.lake import tables
+from pipelines.registry import versions
 from pipelines.retrain import retrain
 from pipelines.run import tracking
 from pipelines.validate import measures
@@ -34,7 +34,7 @@ def test_every_row_meets_one_fate(night):
     assert night["duplicate"] == OVERLAP + REPEATED
     assert night["bad_price"] <= 6_029  # rows at no price, before duplicates and other codes are gone
     assert night["returned"] <= 19_165  # cancelled rows, before duplicates and other codes are gone
-    metrics = tracking.client().get_run(registry.find("1").run_id).data.metrics
+    metrics = tracking.client().get_run(versions.find("1").run_id).data.metrics
     assert {fate: metrics[f"rows_{fate}"] for fate in ("fetched", *fates)} == {
         fate: night[fate] for fate in ("fetched", *fates)
     }
@@ -106,7 +106,7 @@ def test_orders_too_large_to_be_mined_are_counted_and_rules_of_two_products_foun
 
 def test_the_baselines_score_as_measured_elsewhere_and_als_alone_does_not_beat_them(night):
     """0.087 and 0.338 by an independent implementation of the same protocol, customers cut by the hour."""
-    measured = tracking.client().get_run(registry.find("1").run_id).data.metrics
+    measured = tracking.client().get_run(versions.find("1").run_id).data.metrics
     assert measured["popularity_ndcg_at_10_for_you"] == pytest.approx(0.087, abs=0.003)
     assert measured["repurchase_ndcg_at_10_for_you"] == pytest.approx(0.338, abs=0.01)
     assert measured["als_ndcg_at_10_for_you"] < measured["repurchase_ndcg_at_10_for_you"]
@@ -114,8 +114,8 @@ def test_the_baselines_score_as_measured_elsewhere_and_als_alone_does_not_beat_t
 
 def test_what_wins_is_what_serves(night):
     assert night["verdict"] == "FIRST"
-    assert registry.champion().version == "1"
-    measured = tracking.client().get_run(registry.find("1").run_id).data.metrics
+    assert versions.champion().version == "1"
+    measured = tracking.client().get_run(versions.find("1").run_id).data.metrics
     serving = measured["ndcg_at_10_for_you"]
     assert serving == pytest.approx(measured[f"{night['lanes']['for-you']}_ndcg_at_10_for_you"])
     assert serving > 0.98 * measured["repurchase_ndcg_at_10_for_you"]

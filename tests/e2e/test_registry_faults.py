@@ -16,8 +16,10 @@ import pytest
 from gate_nights import judged, prepared, run, world
 from homes import SOAK, fresh_home, in_soak
 
-from pipelines import nightly, promotion, registry
+from pipelines import nightly
 from pipelines.lake import tables
+from pipelines.registry import acts as registry_acts
+from pipelines.registry import versions
 from pipelines.run import pins, tracking
 from serving.errors import NightshelfError
 
@@ -69,12 +71,12 @@ def healthy(port):
 
 def valid():
     """The champion, after all that must be so of a registry was seen."""
-    found = registry.aliases()
+    found = versions.aliases()
     alias = {name: version for version, names in found.items() for name in names}
     assert alias.get("previous") != alias["champion"]
-    champion = registry.find(alias["champion"])
+    champion = versions.find(alias["champion"])
     assert champion.tags["verdict"] in ("FIRST", "PROMOTED")
-    assert len(registry.bundle(alias["champion"]).customers)
+    assert len(versions.bundle(alias["champion"]).customers)
     return str(champion.version)
 
 
@@ -149,7 +151,7 @@ def test_a_night_killed_at_any_moment_leaves_a_valid_registry_and_the_next_goes_
             before = valid()
     assert int(run(shop, 1, 7)[0]["version"]) > int(before)
     assert int(valid()) > int(before)
-    assert {act.info.status for act in promotion.acts()} <= {"FINISHED", "KILLED"}
+    assert {act.info.status for act in registry_acts.acts()} <= {"FINISHED", "KILLED"}
     assert tracking.client()
 
 

@@ -13,9 +13,10 @@ import pytest
 from homes import fresh_home
 
 from pipelines import columns as c
-from pipelines import comparison, gate, registry
+from pipelines import comparison, gate
 from pipelines.demo.shop import Shop
 from pipelines.evaluate import NDCG, WEIGHT, summary
+from pipelines.registry import versions
 from pipelines.retrain import console, retrain
 from pipelines.run import tracking
 from pipelines.sweep.space import load
@@ -64,7 +65,7 @@ def night(spark, tmp_path_factory):
         with pytest.MonkeyPatch.context() as patch, console.capture() as printed:
             patch.setattr(console, "width", 140)  # one that the surroundings name would stay
             told = retrain(**asked, mapping=str(folder / "mapping.toml"))
-        yield told, printed.get(), registry.bundle("1")
+        yield told, printed.get(), versions.bundle("1")
 
 
 def test_what_is_given_arrives_and_what_is_none_is_like_most(night):
@@ -77,10 +78,10 @@ def test_what_is_given_arrives_and_what_is_none_is_like_most(night):
 
 def test_the_strength_serves_within_its_bound_and_is_told(night):
     told, printed, bundle = night
-    run = tracking.client().get_run(registry.find("1").run_id)
+    run = tracking.client().get_run(versions.find("1").run_id)
     strength, measured = run.data.metrics["strength"], run.data.metrics
     assert told["verdict"] == "FIRST"
-    assert bundle.manifest["strength"] == registry.champion().chosen.strength == strength > 0
+    assert bundle.manifest["strength"] == versions.champion().chosen.strength == strength > 0
     assert measured["weight_at_10_for_you"] > measured["unweighted_weight_at_10_for_you"]
     assert measured["ndcg_at_10_for_you"] != measured["unweighted_ndcg_at_10_for_you"]
     assert {f"{NDCG}_for_you", f"unweighted_{NDCG}_for_you", f"unweighted_{WEIGHT}_for_you"} <= told.keys()

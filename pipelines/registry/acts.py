@@ -10,7 +10,7 @@ from typing import Literal
 
 from mlflow.entities import Run
 
-from pipelines.registry import HELD, aliased, find
+from pipelines.registry.versions import HELD, aliased, find
 from pipelines.run import tracking
 from pipelines.run.tracking import client
 from pipelines.settings import settings

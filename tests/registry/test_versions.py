@@ -5,7 +5,9 @@ import pytest
 from rich.console import Console
 from shops import catalogue, random_shop
 
-from pipelines import promotion, registry, report
+from pipelines import report
+from pipelines.registry import acts as registry_acts
+from pipelines.registry import versions
 from pipelines.run import tracking
 from pipelines.sweep.space import Chosen, HalfLives
 from pipelines.train.als import AlsSettings
@@ -20,7 +22,7 @@ CHOSEN = Chosen(
     half_lives=HalfLives(trend=7, repurchase=30),
     lanes=dict.fromkeys(LANES, "als"),
 )
-TAGS = {registry.CHOSEN: CHOSEN.model_dump_json(), "ndcg_at_10_for_you": "0.4", "as_of": "2026-01-31"}
+TAGS = {versions.CHOSEN: CHOSEN.model_dump_json(), "ndcg_at_10_for_you": "0.4", "as_of": "2026-01-31"}
 
 
 @pytest.fixture
@@ -33,13 +35,13 @@ def register(home, tmp_path):
 
     def registered(**tags):
         run = tracking.begin("a night", {})
-        return registry.register(folder, run, TAGS | tags)
+        return versions.register(folder, run, TAGS | tags)
 
     return registered
 
 
 def aliases():
-    return {alias: version for version, names in registry.aliases().items() for alias in names}
+    return {alias: version for version, names in versions.aliases().items() for alias in names}
 
 
 def told(what):
@@ -52,7 +54,7 @@ def told(what):
 def acts():
     return [
         (act.data.tags["act"], act.data.tags["version"], act.data.tags["before"], act.info.status)
-        for act in promotion.acts()
+        for act in registry_acts.acts()
     ]
 
 
@@ -61,22 +63,22 @@ def test_a_status_without_a_model_says_which_registry_was_asked(home):
 
 
 def test_a_version_is_the_challenger_until_it_is_promoted(register):
-    assert registry.champion() is None
+    assert versions.champion() is None
     version = register()
     assert (version, aliases()) == ("1", {"challenger": "1"})
-    promotion.promote(version, "FIRST on a night", "FIRST")
+    registry_acts.promote(version, "FIRST on a night", "FIRST")
     assert aliases() == {"challenger": "1", "champion": "1"}
-    champion = registry.champion()
-    assert champion == registry.Champion("1", CHOSEN, {"for-you": 0.4}, "2026-01-31", "", "")
+    champion = versions.champion()
+    assert champion == versions.Champion("1", CHOSEN, {"for-you": 0.4}, "2026-01-31", "", "")
 
 
 def test_promotions_and_rollbacks_move_the_aliases_and_are_told(register):
     for number in ("1", "2", "3"):
-        promotion.promote(register(), f"night {number}", "FIRST" if number == "1" else "PROMOTED")
+        registry_acts.promote(register(), f"night {number}", "FIRST" if number == "1" else "PROMOTED")
     assert aliases() == {"challenger": "3", "champion": "3", "previous": "2"}
-    assert promotion.rollback(None, "odd [answers]") == "2"
+    assert registry_acts.rollback(None, "odd [answers]") == "2"
     assert aliases() == {"challenger": "3", "champion": "2", "previous": "1"}
-    assert registry.champion().held == "odd [answers]"
+    assert versions.champion().held == "odd [answers]"
     assert acts()[0] == ("ROLLBACK", "2", "3", "FINISHED")
     assert acts()[-1] == ("FIRST", "1", "", "FINISHED")
     story = told(report.history())
@@ -89,40 +91,40 @@ def test_promotions_and_rollbacks_move_the_aliases_and_are_told(register):
 
 def test_a_second_rollback_goes_further_back_and_never_forth_again(register):
     for _ in range(3):
-        promotion.promote(register(), "a night", "PROMOTED")
-    assert [promotion.rollback(None, "odd") for _ in range(2)] == ["2", "1"]
+        registry_acts.promote(register(), "a night", "PROMOTED")
+    assert [registry_acts.rollback(None, "odd") for _ in range(2)] == ["2", "1"]
     with pytest.raises(NightshelfError, match="no version served before this one"):
-        promotion.rollback(None, "still odd")
+        registry_acts.rollback(None, "still odd")
     assert aliases() == {"challenger": "3", "champion": "1"}
-    promotion.promote("3", "it was the shop")
-    assert promotion.rollback(None, "odd after all") == "1"
+    registry_acts.promote("3", "it was the shop")
+    assert registry_acts.rollback(None, "odd after all") == "1"
 
 
 def test_a_person_lifts_what_a_rollback_holds(register):
     for _ in range(2):
-        promotion.promote(register(), "a night", "PROMOTED")
-    promotion.rollback("1", "odd")
-    assert registry.champion().held
-    promotion.promote("2", "it was the shop after all")
-    assert registry.champion() == registry.Champion("2", CHOSEN, {"for-you": 0.4}, "2026-01-31", "", "")
+        registry_acts.promote(register(), "a night", "PROMOTED")
+    registry_acts.rollback("1", "odd")
+    assert versions.champion().held
+    registry_acts.promote("2", "it was the shop after all")
+    assert versions.champion() == versions.Champion("2", CHOSEN, {"for-you": 0.4}, "2026-01-31", "", "")
 
 
 def test_a_refusal_is_told_with_its_reasons(register):
-    promotion.promote(register(), "FIRST", "FIRST")
-    second = register(**registry.verdict_tags("REFUSED", ["discover: too bad", "for-you: worse"]))
-    promotion.refuse(second, ["discover: too bad", "for-you: worse"])
-    assert registry.champion().version == "1"
+    registry_acts.promote(register(), "FIRST", "FIRST")
+    second = register(**versions.verdict_tags("REFUSED", ["discover: too bad", "for-you: worse"]))
+    registry_acts.refuse(second, ["discover: too bad", "for-you: worse"])
+    assert versions.champion().version == "1"
     assert "discover: too bad; for-you: worse" in told(report.history())
     assert "discover: too bad" in told(report.status())
 
 
 def test_a_version_that_isnt_there_is_named(register):
     with pytest.raises(NightshelfError, match=r"no version '7' of 'nightshelf': see `nightshelf status`"):
-        promotion.promote("7", "why not")
+        registry_acts.promote("7", "why not")
     with pytest.raises(NightshelfError, match="no version served before this one"):
-        promotion.rollback(None, "why not")
+        registry_acts.rollback(None, "why not")
     with pytest.raises(NightshelfError, match="a reason is missing"):
-        promotion.promote("7", " ")
+        registry_acts.promote("7", " ")
 
 
 KILLED_AT = [
@@ -138,7 +140,7 @@ def test_an_act_killed_at_any_point_leaves_a_valid_registry_and_is_ended_by_the_
     register, monkeypatch, at
 ):
     for _ in range(2):
-        promotion.promote(register(), "a night", "PROMOTED")
+        registry_acts.promote(register(), "a night", "PROMOTED")
     third = register()
     with monkeypatch.context() as patch:
         name, _, alias = at.partition(" ")
@@ -151,10 +153,10 @@ def test_an_act_killed_at_any_point_leaves_a_valid_registry_and_is_ended_by_the_
 
         patch.setattr(tracking.client(), name, killed)
         with pytest.raises(KeyboardInterrupt):
-            promotion.promote(third, "a night", "PROMOTED")
+            registry_acts.promote(third, "a night", "PROMOTED")
     moved = at in KILLED_AT[2:]
-    assert registry.champion().version == ("3" if moved else "2")
-    promotion.promote(register(), "the next night", "PROMOTED")
+    assert versions.champion().version == ("3" if moved else "2")
+    registry_acts.promote(register(), "the next night", "PROMOTED")
     assert aliases() == {"challenger": "4", "champion": "4", "previous": "3" if moved else "2"}
     assert {status for *_, status in acts()} <= {"FINISHED", "KILLED"}
     broken = [act for act in acts() if act[3] == "KILLED"]
@@ -162,14 +164,14 @@ def test_an_act_killed_at_any_point_leaves_a_valid_registry_and_is_ended_by_the_
 
 
 def test_reasons_too_long_for_a_tag_are_cut_between_reasons():
-    kept = registry.verdict_tags("REFUSED", ["x" * 3000] * 5)["reasons"]
+    kept = versions.verdict_tags("REFUSED", ["x" * 3000] * 5)["reasons"]
     assert len(kept) <= tracking.TAG_LETTERS
     assert kept == f'["{"x" * 3000}", "{"x" * 3000}"]'
 
 
 def test_a_version_loads_with_plain_mlflow_and_has_an_example(register):
-    promotion.promote(register(), "FIRST", "FIRST")
-    loaded = mlflow.pyfunc.load_model(f"models:/nightshelf@{registry.ALIAS}")
+    registry_acts.promote(register(), "FIRST", "FIRST")
+    loaded = mlflow.pyfunc.load_model(f"models:/nightshelf@{versions.ALIAS}")
     assert loaded.metadata.signature is not None
     (answer,) = loaded.predict(loaded.input_example)
     assert (answer.known, len(answer.products)) == (False, 10)
