@@ -81,12 +81,12 @@ def _table(judged: pa.Table) -> str:
 
 
 def _gain(back: int, lanes: dict[str, str], judged: pa.Table, seconds: float) -> str:
-    from pipelines import gate
     from pipelines.evaluate import differences
+    from pipelines.gate import conditions
     from pipelines.sweep import space
 
     found = {
-        lane: differences.difference(judged, gate.CHAMPION, other, lane, space.load().evaluation)
+        lane: differences.difference(judged, conditions.CHAMPION, other, lane, space.load().evaluation)
         for lane, other in BEATEN.items()
     }
     return "".join(

@@ -52,18 +52,19 @@ def _learned():
 
 
 def _weights(bundle, truth) -> str:
-    from pipelines import business, evaluate
+    from pipelines import evaluate
+    from pipelines.gate import product_weight
     from pipelines.sweep import space
 
     bounds = space.load().business
-    tried = business.tried(bundle, truth, bounds.model_copy(update={"strengths": STRENGTHS[1:]}))
+    tried = product_weight.tried(bundle, truth, bounds.model_copy(update={"strengths": STRENGTHS[1:]}))
     rows = [
         f"| {strength:g} | {_cells(lanes, evaluate.NDCG)} | {_cells(lanes, evaluate.WEIGHT)} |"
         for strength, lanes in tried.items()
     ]
     return _table("strength", "mean weight@10", rows) + (
         f"\nThe largest that costs no lane more than {bounds.most_lost:.0%}: "
-        f"**{business.strongest(tried, bounds):g}**.\n"
+        f"**{product_weight.strongest(tried, bounds):g}**.\n"
     )
 
 

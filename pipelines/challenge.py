@@ -11,12 +11,12 @@ from typing import Any
 
 import pyarrow as pa
 
-from pipelines import business, gate, publish, shoppers
 from pipelines import evaluate as evaluation
 from pipelines.demo.planted import tastes
 from pipelines.evaluate import backtest, differences
 from pipelines.evaluate.windows import Interactions, date_of
-from pipelines.gate import Settled
+from pipelines.gate import challenger, conditions, product_weight, shoppers
+from pipelines.gate.conditions import Settled
 from pipelines.lake import tables
 from pipelines.registry import versions
 from pipelines.run import pins, tracking
@@ -48,10 +48,10 @@ def check_live(night: Night) -> dict[str, Any]:
     if champion is None or bundle is None:
         return {}
     known, _, _ = pins.known(night)
-    judged = backtest.judge(bundle, known, gate.CHAMPION)
+    judged = backtest.judge(bundle, known, conditions.CHAMPION)
     tables.keep_latest("live", DAYS)
     tables.write(pins.own(night, tables.LIVE), judged)
-    measured = evaluation.summary(judged).get(gate.CHAMPION, {})
+    measured = evaluation.summary(judged).get(conditions.CHAMPION, {})
     few = evaluation.flat(measured, (evaluation.NDCG, evaluation.CUSTOMERS))
     found = {f"live_{name}": value for name, value in few.items()}
     tracking.log(night.run_id, metrics=found)
@@ -74,20 +74,20 @@ def evaluate(night: Night) -> dict[str, Any]:
         )
     groups = evaluation.customer_groups(before)
     components = _components(bundle, truth, groups)
-    judged = [components, differences.composed(components, choice.lanes, gate.SWEEP)]
+    judged = [components, differences.composed(components, choice.lanes, conditions.SWEEP)]
     if held:
         if held.model_copy(update={"lanes": choice.lanes}) != choice:
             other = fitted(night, before, products, held)
             components = _components(other, truth, groups)
-        judged.append(differences.composed(components, held.lanes, gate.CHAMPION))
+        judged.append(differences.composed(components, held.lanes, conditions.CHAMPION))
     table = pa.concat_tables(judged)
-    settled = gate.settle(evaluation.known_only(table), choice, held, space.load())
+    settled = conditions.settle(evaluation.known_only(table), choice, held, space.load())
     if strength := _strength(night, settled.chosen):
         settled = replace(settled, chosen=settled.chosen.model_copy(update={"strength": strength}))
-        weighed = business.judge(bundle if settled.is_new else other, settled.chosen, truth, groups)
+        weighed = product_weight.judge(bundle if settled.is_new else other, settled.chosen, truth, groups)
         table = pa.concat_tables([table, weighed])
     else:
-        table = pa.concat_tables([table, gate.challenger(table, settled)])
+        table = pa.concat_tables([table, conditions.challenger(table, settled)])
     tables.keep_latest("evaluation", DAYS)
     tables.write(pins.own(night, tables.EVALUATION), table)
     tracking.log(night.run_id, tags={AGAINST: champion.version if champion else ""})
@@ -98,13 +98,13 @@ def register(night: Night) -> dict[str, Any]:
     """Fits the challenger's settings on everything and registers that bundle as a new version."""
     chosen = chosen_of(night)
     known, products, cut = pins.known(night)
-    bundle = publish.fit(night, known.until(cut.test), products, chosen)
+    bundle = challenger.fit(night, known.until(cut.test), products, chosen)
     judged = tables.read(pins.own(night, tables.EVALUATION))
     shown = {SHOPPERS: shoppers.telling(judged, known, products, cut, _planted(night))}
     bundle = replace(bundle, manifest=bundle.manifest | shown)
     with tempfile.TemporaryDirectory() as beside:
         folder = bundle_format.save(bundle, Path(beside) / BUNDLE.name)
-        version = versions.register(folder, night.run_id, publish.tags(night, chosen, bundle))
+        version = versions.register(folder, night.run_id, challenger.tags(night, chosen, bundle))
     tracking.log(night.run_id, tags={VERSION: version})
     return {"version": version}
 
@@ -137,12 +137,12 @@ def chosen_of(night: Night) -> Chosen:
 def _strength(night: Night, chosen: Chosen) -> float:
     """How much the products' weight may count by the validation window; 0 where the shop gives them none."""
     known, products, cut = pins.known(night)
-    if not business.differ(products):
+    if not product_weight.differ(products):
         return 0.0
     bundle = fitted(night, known.until(cut.train), products, chosen)
     bounds = space.load().business
-    tried = business.tried(bundle, known.bought(cut.train, cut.validation), bounds)
-    strength = business.strongest(tried, bounds)
+    tried = product_weight.tried(bundle, known.bought(cut.train, cut.validation), bounds)
+    strength = product_weight.strongest(tried, bounds)
     told = {f"strength {one:g}": lanes for one, lanes in tried.items()}
     tracking.client().log_dict(night.run_id, told, "business.json")
     tracking.log(night.run_id, metrics={"strength": strength})
@@ -174,12 +174,12 @@ def _tried(night: Night) -> list[tuple[Candidate, space.Metrics]]:
 def _told(night: Night, settled: Settled, judged: pa.Table) -> dict[str, Any]:
     """Writes the challenger's settings and all measures to MLflow; the challenger's carry the plain names."""
     measured, groups = evaluation.summary(judged), evaluation.by_group(judged)
-    metrics = evaluation.flat(measured.get(gate.CHALLENGER, {}))
-    for model in measured.keys() - {gate.CHALLENGER}:
+    metrics = evaluation.flat(measured.get(conditions.CHALLENGER, {}))
+    for model in measured.keys() - {conditions.CHALLENGER}:
         found = evaluation.flat(measured[model], (evaluation.NDCG, evaluation.WEIGHT))
         metrics |= {f"{model}_{name}": value for name, value in found.items()}
     for group, models in groups.items():
-        found = evaluation.flat(models.get(gate.CHALLENGER, {}), (evaluation.NDCG,))
+        found = evaluation.flat(models.get(conditions.CHALLENGER, {}), (evaluation.NDCG,))
         metrics |= {f"{name}_{group}": value for name, value in found.items()}
     edges = ", ".join(space.edges(settled.chosen.als, night.sweep))
     tags = {CHOSEN: settled.chosen.model_dump_json(), "edge_of_grid": edges or "none"}
@@ -194,11 +194,11 @@ def _told(night: Night, settled: Settled, judged: pa.Table) -> dict[str, Any]:
 def _differences(judged: pa.Table) -> dict[str, dict[str, dict[str, float]]]:
     """The challenger's NDCG@10 minus each other model's, by lane, with intervals."""
     known, settings = evaluation.known_only(judged), space.load().evaluation
-    others = set(known[evaluation.MODEL].unique().to_pylist()) - {gate.CHALLENGER}
+    others = set(known[evaluation.MODEL].unique().to_pylist()) - {conditions.CHALLENGER}
     return {
         model: {
             lane: vars(found)
-            for lane, found in differences.differences(known, gate.CHALLENGER, model, settings).items()
+            for lane, found in differences.differences(known, conditions.CHALLENGER, model, settings).items()
         }
         for model in sorted(others)
     }

@@ -4,9 +4,10 @@ import pyarrow as pa
 
 from pipelines import columns as c
 from pipelines import evaluate as evaluation
-from pipelines import gate, yardsticks
+from pipelines import yardsticks
 from pipelines.evaluate import differences, windows
 from pipelines.evaluate.windows import Interactions
+from pipelines.gate import conditions
 from pipelines.lake import tables
 from pipelines.registry import versions
 from pipelines.settings import Solver, Split, settings
@@ -49,10 +50,10 @@ def judge(
     if products.num_rows <= yardsticks.MOST_PRODUCTS:
         scorers[yardsticks.EASE] = yardsticks.ease(bundle)
     judged = [evaluation.evaluate(bundle, truth, name, one, groups) for name, one in scorers.items()]
-    as_scored = gate.UNWEIGHTED if chosen.strength else gate.CHAMPION
+    as_scored = conditions.UNWEIGHTED if chosen.strength else conditions.CHAMPION
     judged.append(differences.composed(pa.concat_tables(judged), chosen.lanes, as_scored))
     if chosen.strength:
-        judged.append(evaluation.evaluate(bundle, truth, gate.CHAMPION, groups=groups))
+        judged.append(evaluation.evaluate(bundle, truth, conditions.CHAMPION, groups=groups))
     return pa.concat_tables([*judged, _plain(before, truth, products, chosen, solver, groups)])
 
 

@@ -211,9 +211,9 @@ def publish(night: Night) -> dict[str, Any]:
 @timed
 def smoke(night: Night) -> dict[str, Any]:
     """Asks what was published a few questions, and ends the night's run."""
-    from pipelines import publish as publishing
+    from pipelines.gate import challenger
 
-    answered = publishing.smoke()
+    answered = challenger.smoke()
     tracking.log(night.run_id, metrics=answered)
     tracking.end(night.run_id)
     return answered

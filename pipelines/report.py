@@ -12,7 +12,8 @@ from rich.console import Group, RenderableType
 from rich.table import Column, Table
 from rich.text import Text
 
-from pipelines import evaluate, gate, yardsticks
+from pipelines import evaluate, yardsticks
+from pipelines.gate import conditions
 from pipelines.lake import tables
 from pipelines.registry import acts as registry_acts
 from pipelines.registry import versions as registry
@@ -31,7 +32,14 @@ HEADINGS = {
     evaluate.MPR: "mean percentile rank",
 }
 ORDER = (
-    *(gate.CHALLENGER, gate.UNWEIGHTED, gate.SWEEP, gate.CHAMPION, *BASELINES, *LEARNED),
+    *(
+        conditions.CHALLENGER,
+        conditions.UNWEIGHTED,
+        conditions.SWEEP,
+        conditions.CHAMPION,
+        *BASELINES,
+        *LEARNED,
+    ),
     *(yardsticks.LATELY, yardsticks.PLAIN, yardsticks.EASE),
 )
 LIVE = f"live_{evaluate.NDCG}_for_you"

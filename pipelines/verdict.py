@@ -10,11 +10,11 @@ from typing import Any
 import pyarrow as pa
 
 from pipelines import evaluate as evaluation
-from pipelines import gate, soundness
 from pipelines.challenge import AGAINST, KEPT, NEW, SETTINGS, VERSION, chosen_of, fitted, opened, unranked
 from pipelines.evaluate import backtest
 from pipelines.evaluate.windows import day_number
-from pipelines.gate import Condition
+from pipelines.gate import conditions, soundness
+from pipelines.gate.conditions import Condition
 from pipelines.lake import tables
 from pipelines.registry import acts as registry_acts
 from pipelines.registry import versions
@@ -38,11 +38,11 @@ def judge(night: Night) -> dict[str, Any]:
     served = opened(champion.version) if champion else None
     since = _since(night, served)
     found = [
-        *gate.conditions(judged, since, space.load()),
+        *conditions.conditions(judged, since, space.load()),
         *_of_bundle(night, version, served, judged),
         *(_of_champion(night, champion, judged, since) if champion else []),
     ]
-    decision = gate.decide(found, champion is not None)
+    decision = conditions.decide(found, champion is not None)
     told: dict[str, Any] = {"verdict": decision.verdict, "reasons": decision.reasons, "version": version}
     told |= {"champion": champion.version if champion else None, "lanes": chosen_of(night).lanes}
     tracking.log(night.run_id, tags={"verdict": decision.verdict, DECISION: json.dumps(told)})
@@ -80,7 +80,9 @@ def _since(night: Night, served: Bundle | None) -> pa.Table | None:
         return None
     known, products, _ = pins.known(night)
     bundle = fitted(night, known.until(backtest.last_day(served)), products, chosen_of(night))
-    return evaluation.known_only(pa.concat_tables([judged, backtest.judge(bundle, known, gate.CHALLENGER)]))
+    return evaluation.known_only(
+        pa.concat_tables([judged, backtest.judge(bundle, known, conditions.CHALLENGER)])
+    )
 
 
 def _of_bundle(night: Night, version: str, served: Bundle | None, judged: pa.Table) -> list[Condition]:
@@ -117,8 +119,8 @@ def _of_champion(
 ) -> list[Condition]:
     """What the champion's own night and a rollback ask for."""
     is_young = champion.as_of >= str(night.as_of - dt.timedelta(days=STEADY_DAYS))
-    found = gate.plausible(judged, champion.measured, space.load(), is_young)
-    found += gate.foretold(since, champion.measured, space.load())
+    found = conditions.plausible(judged, champion.measured, space.load(), is_young)
+    found += conditions.foretold(since, champion.measured, space.load())
     if champion.held and tracking.tag(night.run_id, SETTINGS) != NEW:
         told = f"only what surely beats version {champion.version} follows, or what a person promotes"
         found.append(Condition("a rollback holds", False, f"{champion.held}: {told}"))

@@ -2,9 +2,10 @@ import numpy as np
 import pytest
 from shops import catalogue, known, random_shop
 
-from pipelines import gate, yardsticks
+from pipelines import yardsticks
 from pipelines.comparison import judge
 from pipelines.evaluate import NDCG, summary
+from pipelines.gate import conditions
 from pipelines.sweep.space import Chosen, HalfLives
 from pipelines.train import association_rules
 from pipelines.train.als import AlsSettings
@@ -52,7 +53,7 @@ def test_plain_counts_make_no_difference_between_old_and_new_purchases():
         for chosen in (CHOSEN, old)
     ]
     plain, champion = (
-        [one[name]["for-you"][NDCG] for one in measured] for name in (yardsticks.PLAIN, gate.CHAMPION)
+        [one[name]["for-you"][NDCG] for one in measured] for name in (yardsticks.PLAIN, conditions.CHAMPION)
     )
     assert plain[0] == plain[1]
     assert champion[0] != champion[1]

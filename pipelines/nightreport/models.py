@@ -8,9 +8,9 @@ import pyarrow.compute as pc
 from markupsafe import Markup
 
 from pipelines import evaluate as evaluation
-from pipelines import gate
 from pipelines.challenge import KEPT, SETTINGS
 from pipelines.evaluate import differences
+from pipelines.gate import conditions
 from pipelines.lake import tables
 from pipelines.nightreport import svg
 from pipelines.nightreport.figures import Figure, many, share
@@ -19,7 +19,7 @@ from pipelines.run import pins
 from pipelines.sweep import space
 from serving.recommend.recommender import BASELINES, LANES
 
-MODELS = (gate.CHALLENGER, gate.CHAMPION, *BASELINES)
+MODELS = (conditions.CHALLENGER, conditions.CHAMPION, *BASELINES)
 SHAPES = dict(zip(MODELS, ("diamond", "square", "circle", "triangle", "bar"), strict=True))
 RESAMPLES = 200  # for a drawing; the gate takes more
 HEIGHT = 20.0
@@ -77,7 +77,9 @@ def models(record: Record) -> Models:
         return Models("No model was measured: the night did not come that far.", [], {})
     judged = tables.read(table, [evaluation.MODEL, evaluation.LANE, evaluation.GROUP, evaluation.NDCG])
     lanes = [
-        _lane(record, judged, lane) for lane in LANES if differences.of_lane(judged, gate.CHALLENGER, lane)
+        _lane(record, judged, lane)
+        for lane in LANES
+        if differences.of_lane(judged, conditions.CHALLENGER, lane)
     ]
     shown = {one.model for lane in lanes for one in lane.everyone.models}
     legend = {model: _legend(model) for model in MODELS if model in shown}
@@ -119,7 +121,7 @@ def _measured(
 def _metric(model: str, lane: str, group: str) -> str:
     """The name by which MLflow keeps a mean; there is none for groups of other models than the challenger."""
     name = evaluation.flat_name(evaluation.NDCG, lane)
-    if model == gate.CHALLENGER:
+    if model == conditions.CHALLENGER:
         return f"{name}_{group}" if group else name
     return "" if group else f"{model}_{name}"
 
@@ -130,7 +132,7 @@ def _drawn(group: Group, scale: svg.Scale) -> Group:
 
 
 def _with_bar(one: Measured, scale: svg.Scale) -> Measured:
-    kind, middle = ("own" if one.model == gate.CHALLENGER else "other"), HEIGHT / 2
+    kind, middle = ("own" if one.model == conditions.CHALLENGER else "other"), HEIGHT / 2
     low, high = scale(one.low), scale(one.high)
     parts = [
         svg.line((scale(0), middle), (scale(scale.high), middle), "guide"),
@@ -144,7 +146,7 @@ def _with_bar(one: Measured, scale: svg.Scale) -> Measured:
 
 
 def _legend(model: str) -> Markup:
-    kind = "own" if model == gate.CHALLENGER else "other"
+    kind = "own" if model == conditions.CHALLENGER else "other"
     return Markup('<svg width="16" height="16" aria-hidden="true">{}</svg>').format(
         svg.mark(SHAPES[model], (50, 8), kind)
     )
@@ -159,18 +161,20 @@ def _sentence(record: Record) -> str:
 
 
 def _lane_sentence(record: Record, lane: str, everyone: Group) -> str:
-    own = next(one for one in everyone.models if one.model == gate.CHALLENGER)
+    own = next(one for one in everyone.models if one.model == conditions.CHALLENGER)
     best = max(
         (one for one in everyone.models if one.model in BASELINES), key=lambda one: one.mean, default=None
     )
     told = f"The challenger has NDCG@10 {own.figure} over {many(everyone.customers, 'customer')}"
-    others = [(name, _against(record, name, lane)) for name in (best.model if best else "", gate.CHAMPION)]
+    others = [
+        (name, _against(record, name, lane)) for name in (best.model if best else "", conditions.CHAMPION)
+    ]
     words = [f"{found} {_the(name)}" for name, found in others if found]
     return f"{told}: {' and '.join(words)}." if words else f"{told}."
 
 
 def _the(model: str) -> str:
-    return "the champion's settings" if model == gate.CHAMPION else model
+    return "the champion's settings" if model == conditions.CHAMPION else model
 
 
 def _against(record: Record, model: str, lane: str) -> str:

@@ -20,7 +20,7 @@ from homes import in_soak
 from pipelines import columns as c
 from pipelines.evaluate import MODEL
 from pipelines.evaluate.differences import differences
-from pipelines.gate import CHALLENGER
+from pipelines.gate.conditions import CHALLENGER
 from pipelines.lake import tables
 from pipelines.sweep import space
 

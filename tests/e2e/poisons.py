@@ -7,8 +7,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines import columns as c
-from pipelines import publish
 from pipelines.evaluate.windows import Interactions
+from pipelines.gate import challenger
 from pipelines.registry import versions
 from pipelines.sweep import space
 from pipelines.train import als, ranker, repurchase
@@ -171,8 +171,8 @@ def final(change):
     """The bundle that is registered is changed: a function of a generator and the bundle to another."""
 
     def poison(rng, patch):
-        fit = publish.fit
-        patch.setattr(publish, "fit", lambda *asked: change(rng, fit(*asked)))
+        fit = challenger.fit
+        patch.setattr(challenger, "fit", lambda *asked: change(rng, fit(*asked)))
 
     return poison
 
@@ -300,14 +300,14 @@ def ranker_of_the_last_fit(change):
     """As `ranker_by_chance` and the like, but for the bundle that is registered alone."""
 
     def poison(rng, patch):
-        fit = publish.fit
+        fit = challenger.fit
 
         def broken(*asked):
             with patch.context() as only_now:
                 change(rng, only_now)
                 return fit(*asked)
 
-        patch.setattr(publish, "fit", broken)
+        patch.setattr(challenger, "fit", broken)
 
     return poison
 

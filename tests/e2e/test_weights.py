@@ -13,9 +13,10 @@ import pytest
 from homes import fresh_home
 
 from pipelines import columns as c
-from pipelines import comparison, gate
+from pipelines import comparison
 from pipelines.demo.shop import Shop
 from pipelines.evaluate import NDCG, WEIGHT, summary
+from pipelines.gate import conditions
 from pipelines.registry import versions
 from pipelines.retrain import console, retrain
 from pipelines.run import tracking
@@ -106,5 +107,5 @@ def test_what_is_excluded_is_learned_from_and_never_recommended(night):
 def test_evaluate_shows_both(night):
     measured = summary(comparison.compare("time"))
     for lane in LANES:
-        weighed, plain = (measured[model][lane] for model in (gate.CHAMPION, gate.UNWEIGHTED))
+        weighed, plain = (measured[model][lane] for model in (conditions.CHAMPION, conditions.UNWEIGHTED))
         assert weighed[WEIGHT] > plain[WEIGHT]

@@ -4,9 +4,9 @@ import numpy as np
 import pyarrow as pa
 
 from pipelines import columns as c
-from pipelines import gate, shoppers
 from pipelines.evaluate import GROUP, LANE, MODEL, TOP, UNKNOWN
 from pipelines.evaluate.windows import Interactions, Windows, date_of
+from pipelines.gate import conditions, shoppers
 from serving.bundle.format import texts
 
 CUT = Windows(train=88, validation=100, test=112)
@@ -51,11 +51,11 @@ def judged(*customers: str) -> pa.Table:
     """Everybody was recommended black tea and coffee; green tea and coffee were trending."""
     rows = [
         (model, lane, one)
-        for model in (gate.CHALLENGER, "trend")
+        for model in (conditions.CHALLENGER, "trend")
         for lane in ("for-you", "discover")
         for one in customers
     ]
-    tops = {(gate.CHALLENGER, "for-you"): [BLACK, COFFEE], ("trend", "for-you"): [GREEN, COFFEE]}
+    tops = {(conditions.CHALLENGER, "for-you"): [BLACK, COFFEE], ("trend", "for-you"): [GREEN, COFFEE]}
     return pa.table({
         MODEL: [model for model, *_ in rows],
         LANE: [lane for _, lane, _ in rows],

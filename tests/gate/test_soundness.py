@@ -8,7 +8,7 @@ from shops import catalogue, known
 
 from pipelines import evaluate as evaluation
 from pipelines.evaluate.differences import of_lane
-from pipelines.soundness import ask, kept, remembers, soundness, steady
+from pipelines.gate.soundness import ask, kept, remembers, soundness, steady
 from pipelines.sweep.space import Chosen, HalfLives, load
 from pipelines.train import ranker
 from pipelines.train.als import AlsSettings

@@ -15,8 +15,8 @@ import scipy.sparse as sp
 
 from pipelines import columns as c
 from pipelines import evaluate as evaluation
-from pipelines import gate
 from pipelines.evaluate.windows import Interactions, Windows, date_of
+from pipelines.gate import conditions
 from serving.bundle.format import Array
 from serving.http.overview import SHOPPERS
 from serving.recommend.recommender import BASELINES
@@ -51,7 +51,7 @@ def telling(
     judged: the table `evaluation` of a night. known: all its interactions, over `products`. planted: what a
     simulated shop made its customers like, by pseudonym.
     """
-    answered = evaluation.known_only(_rows(judged, gate.CHALLENGER)).sort_by(c.CUSTOMER)
+    answered = evaluation.known_only(_rows(judged, conditions.CHALLENGER)).sort_by(c.CUSTOMER)
     customers = np.array(answered[c.CUSTOMER].to_pylist(), dtype=np.bytes_)
     before, truth = known.until(cut.validation), known.bought(cut.validation, cut.test)
     past = _past(before, np.searchsorted(before.customers, customers), products)
@@ -77,7 +77,7 @@ def telling(
 def _rows(judged: pa.Table, model: str) -> pa.Table:
     """What a model answered in the lane that says most."""
     return judged.filter(
-        pc.and_(pc.equal(judged[evaluation.MODEL], model), pc.equal(judged[evaluation.LANE], gate.MAIN))
+        pc.and_(pc.equal(judged[evaluation.MODEL], model), pc.equal(judged[evaluation.LANE], conditions.MAIN))
     )
 
 

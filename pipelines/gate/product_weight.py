@@ -7,7 +7,7 @@ import pyarrow as pa
 
 from pipelines.evaluate import NDCG, evaluate, summary
 from pipelines.evaluate.windows import Interactions
-from pipelines.gate import CHALLENGER, UNWEIGHTED
+from pipelines.gate.conditions import CHALLENGER, UNWEIGHTED
 from pipelines.sweep.space import Business, Chosen, Metrics
 from pipelines.train.bundle import weights
 from serving.bundle.format import Array, Bundle

@@ -7,7 +7,7 @@ import pytest
 
 from pipelines.evaluate import LANE, MODEL, NDCG
 from pipelines.evaluate.differences import difference
-from pipelines.gate import (
+from pipelines.gate.conditions import (
     CHALLENGER,
     CHAMPION,
     SWEEP,

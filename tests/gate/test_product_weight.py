@@ -7,9 +7,10 @@ import pyarrow as pa
 import pytest
 from shops import catalogue, known
 
-from pipelines import business, gate, report
 from pipelines import columns as c
+from pipelines import report
 from pipelines.evaluate import LANE, MODEL, NDCG, WEIGHT, customer_groups, evaluate, summary
+from pipelines.gate import conditions, product_weight
 from pipelines.sweep.space import Business, Chosen, HalfLives, load
 from pipelines.train.als import AlsSettings
 from pipelines.train.association_rules import none
@@ -61,8 +62,8 @@ def bundle(shop, seed):
 @pytest.mark.parametrize("most_lost", [0.0, 0.02, 0.2, 0.99])
 def test_the_strongest_within_the_bound_is_taken(bundle, truth, most_lost):
     bounds = Business(most_lost=most_lost, strengths=(0.05, 0.2, 0.5, 2.0))
-    tried = business.tried(bundle, truth, bounds)
-    chosen = business.strongest(tried, bounds)
+    tried = product_weight.tried(bundle, truth, bounds)
+    chosen = product_weight.strongest(tried, bounds)
     plain = summary(evaluate(bundle, truth, "plain"))["plain"]
     assert tried[0.0] == plain
     kept = {one: min(lanes[lane][NDCG] / plain[lane][NDCG] for lane in LANES) for one, lanes in tried.items()}
@@ -78,16 +79,16 @@ def test_strengths_by_hand():
 
     found = {0.0: lanes(0.5, 0.1), 0.1: lanes(0.49, 0.11), 0.5: lanes(0.6, 0.097), 1.0: lanes(0.495, 0.098)}
     bounds = Business(most_lost=0.02, strengths=(0.1, 0.5, 1.0))
-    assert business.strongest(found, bounds) == 1.0  # 0.495 / 0.5 is 0.99, 0.098 / 0.1 is 0.98
-    assert business.strongest(found | {1.0: lanes(0.495, 0.0979)}, bounds) == 0.1
-    assert business.strongest({one: {} for one in found}, bounds) == 0.0
+    assert product_weight.strongest(found, bounds) == 1.0  # 0.495 / 0.5 is 0.99, 0.098 / 0.1 is 0.98
+    assert product_weight.strongest(found | {1.0: lanes(0.495, 0.0979)}, bounds) == 0.1
+    assert product_weight.strongest({one: {} for one in found}, bounds) == 0.0
 
 
 def test_a_shop_without_weights_has_none_that_differ():
-    assert not business.differ(catalogue(PRODUCTS))
-    assert not business.differ(weighing([None] * 60))
-    assert not business.differ(weighing([1.0] * 59 + [-3]))
-    assert business.differ(weighing([1.0] * 59 + [1.1]))
+    assert not product_weight.differ(catalogue(PRODUCTS))
+    assert not product_weight.differ(weighing([None] * 60))
+    assert not product_weight.differ(weighing([1.0] * 59 + [-3]))
+    assert product_weight.differ(weighing([1.0] * 59 + [1.1]))
 
 
 def test_a_weight_that_is_none_is_like_most():
@@ -99,14 +100,16 @@ def test_a_weight_that_is_none_is_like_most():
 def test_what_is_judged_is_what_serves_and_what_it_would_be_without_weights(shop, bundle, truth):
     chosen = CHOSEN.model_copy(update={"strength": 0.5, "lanes": CHOSEN.lanes | {"discover": "als"}})
     groups = customer_groups(shop.until(CUT))
-    found = business.judge(bundle, chosen, truth, groups)
-    for model, strength in ((gate.CHALLENGER, 0.5), (gate.UNWEIGHTED, 0.0)):
+    found = product_weight.judge(bundle, chosen, truth, groups)
+    for model, strength in ((conditions.CHALLENGER, 0.5), (conditions.UNWEIGHTED, 0.0)):
         settings = chosen.model_copy(update={"strength": strength})
         products = weighing(bundle.weight.astype(float))
         serving = learn(shop.until(CUT), products, settings, none(len(PRODUCTS)), "implicit")
         served = evaluate(serving, truth, model, groups=groups)
         assert [row for row in found.to_pylist() if row[MODEL] == model] == served.to_pylist()
-    before, after = (summary(found)[name]["for-you"] for name in (gate.UNWEIGHTED, gate.CHALLENGER))
+    before, after = (
+        summary(found)[name]["for-you"] for name in (conditions.UNWEIGHTED, conditions.CHALLENGER)
+    )
     assert after[NDCG] < before[NDCG]
     assert after[WEIGHT] > before[WEIGHT]
 
@@ -143,11 +146,11 @@ def judged_as(seed, **means):
 )
 def test_the_gate_compares_without_weights_and_bounds_what_they_cost(seed, weighed, failed):
     judged = judged_as(seed, challenger=weighed, unweighted=0.4, champion=0.4, repurchase=0.399)
-    found = gate.conditions(judged, None, load())
+    found = conditions.conditions(judged, None, load())
     assert {one.name.partition(": ")[2] for one in found if not one.met} == failed
     assert "for-you: weight costs no more than allowed" in {one.name for one in found}
     worse = judged_as(seed, challenger=0.396, unweighted=0.38, champion=0.4, repurchase=0.2)
-    assert {one.name for one in gate.conditions(worse, None, load()) if not one.met} == {
+    assert {one.name for one in conditions.conditions(worse, None, load()) if not one.met} == {
         "for-you: no worse than the champion"
     }
 
@@ -156,16 +159,16 @@ def test_both_are_shown(shop, bundle, truth):
     from rich.console import Console
 
     groups = customer_groups(shop.until(CUT))
-    judged = business.judge(bundle, CHOSEN.model_copy(update={"strength": 0.5}), truth, groups)
+    judged = product_weight.judge(bundle, CHOSEN.model_copy(update={"strength": 0.5}), truth, groups)
     console = Console(width=200)
     with console.capture() as capture:
         console.print(report.lanes(judged))
     measured = summary(judged)
     assert "weight@10" in capture.get()
-    for model in (gate.CHALLENGER, gate.UNWEIGHTED):
+    for model in (conditions.CHALLENGER, conditions.UNWEIGHTED):
         for metric in (NDCG, WEIGHT):
             assert f"{measured[model]['for-you'][metric]:.4f}" in capture.get()
-    plain = evaluate(replace(bundle, weight=np.ones(60, np.float32)), truth, gate.CHALLENGER)
+    plain = evaluate(replace(bundle, weight=np.ones(60, np.float32)), truth, conditions.CHALLENGER)
     with console.capture() as capture:
         console.print(report.lanes(plain))
     assert "weight@10" not in capture.get()

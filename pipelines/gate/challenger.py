@@ -6,8 +6,8 @@ import pyarrow as pa
 from mlflow.utils.git_utils import get_git_commit
 
 from pipelines import evaluate as evaluation
-from pipelines import soundness
 from pipelines.evaluate.windows import Interactions
+from pipelines.gate import soundness
 from pipelines.lake import tables
 from pipelines.registry import versions
 from pipelines.run import pins
