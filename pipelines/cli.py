@@ -121,7 +121,7 @@ def retrain(
 @app.command()
 def status() -> None:
     """Says who serves, since when and why."""
-    from pipelines.report import status as story
+    from pipelines.report.terminal import status as story
 
     show(story())
 
@@ -129,7 +129,7 @@ def status() -> None:
 @app.command()
 def history() -> None:
     """Says what was promoted, refused and rolled back, and why."""
-    from pipelines.report import history as story
+    from pipelines.report.terminal import history as story
 
     show(story())
 
@@ -160,10 +160,10 @@ def evaluate(
     ] = "time",
 ) -> None:
     """Measures the champion's settings beside the baselines on what the lake holds."""
-    from pipelines import report
     from pipelines.comparison import compare
+    from pipelines.report import terminal
 
-    show(report.lanes(compare(split)))
+    show(terminal.lanes(compare(split)))
 
 
 @app.command()

@@ -11,7 +11,8 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Column
 
-from pipelines import nightly, report
+from pipelines import nightly
+from pipelines.report import terminal
 from pipelines.run.night import Night
 from pipelines.run.progress import Progress as Extraction
 from pipelines.run.progress import lines, sentence
@@ -65,7 +66,7 @@ def _report(night: Night) -> None:
 def _steps(night: Night, bars: Progress) -> dict[str, Any]:
     told = _step(bars, "extract", lambda bar: nightly.extract(night, _told(bars, bar)))
     told |= (checked := _step(bars, "validate", lambda _: nightly.validate(night)))
-    console.print(report.waterfall(checked))
+    console.print(terminal.waterfall(checked))
     told |= _step(bars, "prepare", lambda _: nightly.prepare(night))
     told |= _step(bars, "live", lambda _: nightly.live(night))
     told |= _step(bars, "sweep", lambda bar: _sweep(night, bars, bar))
@@ -74,7 +75,7 @@ def _steps(night: Night, bars: Progress) -> dict[str, Any]:
     told |= _step(bars, "register", lambda _: nightly.register(night))
     decision = _step(bars, "gate", lambda _: nightly.gate(night))
     published = _step(bars, "publish", lambda _: nightly.publish(night))
-    console.print(report.evaluation(night), report.verdict(decision, published))
+    console.print(terminal.evaluation(night), terminal.verdict(decision, published))
     told |= _step(bars, "smoke", lambda _: nightly.smoke(night))
     return told | decision | published
 
@@ -83,9 +84,11 @@ def _step(bars: Progress, name: str, work: Callable[[TaskID], dict[str, Any]]) -
     bar = bars.add_task(name, total=None, counts="")
     started = time.monotonic()
     done = work(bar)
-    bars.update(bar, completed=1, total=1, counts=report.counts(done))
+    bars.update(bar, completed=1, total=1, counts=terminal.counts(done))
     if not console.is_terminal:
-        console.print(f"{name:>9} {time.monotonic() - started:6.1f} s  {report.counts(done)}", soft_wrap=True)
+        console.print(
+            f"{name:>9} {time.monotonic() - started:6.1f} s  {terminal.counts(done)}", soft_wrap=True
+        )
     return done
 
 

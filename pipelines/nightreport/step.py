@@ -5,8 +5,8 @@ from urllib.parse import urlsplit
 
 from mlflow.entities import Run
 
-from pipelines.nightreport import page, records, served, trend
 from pipelines.registry import versions
+from pipelines.report import page, records, served, trend
 from pipelines.run import tracking
 from pipelines.run.night import Night
 from pipelines.settings import address, settings

@@ -9,11 +9,11 @@ from gate_nights import NIGHTS, TOLERANCE, generator, outcome, run, world
 from homes import SOAK, fresh_home
 from poisons import CODE, DATA
 
-from pipelines import report
 from pipelines.comparison import compare
 from pipelines.evaluate import MODEL, NDCG, summary
 from pipelines.registry import acts as registry_acts
 from pipelines.registry import versions
+from pipelines.report import terminal
 from pipelines.settings import Split
 
 SOME = 1000 if SOAK else 2  # of each kind, drawn by the seed
@@ -96,7 +96,7 @@ def test_a_rollback_holds_until_a_person_lifts_it(seed, home):
     assert versions.champion().version == "4"
     for how in get_args(Split):
         models = set(compare(how)[MODEL].unique().to_pylist())
-        expected = set(report.ORDER) - {"challenger", "sweep", "unweighted"}
+        expected = set(terminal.ORDER) - {"challenger", "sweep", "unweighted"}
         assert models == expected - (set() if versions.champion().chosen.ranker else {"ranker"})
     measured = summary(compare("time"))["champion"]["for-you"][NDCG]
     assert f"{measured:.6f}" == versions.find("4").tags["ndcg_at_10_for_you"]

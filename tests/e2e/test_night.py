@@ -16,9 +16,9 @@ from pipelines.demo.api import app
 from pipelines.demo.dirt import Dirt
 from pipelines.demo.shop import Shop
 from pipelines.lake import tables
-from pipelines.nightreport.records import STEPS
 from pipelines.registry import acts as registry_acts
 from pipelines.registry import versions
+from pipelines.report.records import STEPS
 from pipelines.retrain import retrain
 from pipelines.rules_preview import preview
 from pipelines.run import tracking

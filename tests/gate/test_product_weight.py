@@ -8,9 +8,9 @@ import pytest
 from shops import catalogue, known
 
 from pipelines import columns as c
-from pipelines import report
 from pipelines.evaluate import LANE, MODEL, NDCG, WEIGHT, customer_groups, evaluate, summary
 from pipelines.gate import conditions, product_weight
+from pipelines.report import terminal
 from pipelines.sweep.space import Business, Chosen, HalfLives, load
 from pipelines.train.als import AlsSettings
 from pipelines.train.association_rules import none
@@ -162,7 +162,7 @@ def test_both_are_shown(shop, bundle, truth):
     judged = product_weight.judge(bundle, CHOSEN.model_copy(update={"strength": 0.5}), truth, groups)
     console = Console(width=200)
     with console.capture() as capture:
-        console.print(report.lanes(judged))
+        console.print(terminal.lanes(judged))
     measured = summary(judged)
     assert "weight@10" in capture.get()
     for model in (conditions.CHALLENGER, conditions.UNWEIGHTED):
@@ -170,5 +170,5 @@ def test_both_are_shown(shop, bundle, truth):
             assert f"{measured[model]['for-you'][metric]:.4f}" in capture.get()
     plain = evaluate(replace(bundle, weight=np.ones(60, np.float32)), truth, conditions.CHALLENGER)
     with console.capture() as capture:
-        console.print(report.lanes(plain))
+        console.print(terminal.lanes(plain))
     assert "weight@10" not in capture.get()

@@ -5,9 +5,9 @@ import pytest
 from rich.console import Console
 from shops import catalogue, random_shop
 
-from pipelines import report
 from pipelines.registry import acts as registry_acts
 from pipelines.registry import versions
+from pipelines.report import terminal
 from pipelines.run import tracking
 from pipelines.sweep.space import Chosen, HalfLives
 from pipelines.train.als import AlsSettings
@@ -59,7 +59,7 @@ def acts():
 
 
 def test_a_status_without_a_model_says_which_registry_was_asked(home):
-    assert f"no model yet in the registry at sqlite:///{home}/mlruns/mlflow.db" in told(report.status())
+    assert f"no model yet in the registry at sqlite:///{home}/mlruns/mlflow.db" in told(terminal.status())
 
 
 def test_a_version_is_the_challenger_until_it_is_promoted(register):
@@ -81,10 +81,10 @@ def test_promotions_and_rollbacks_move_the_aliases_and_are_told(register):
     assert versions.champion().held == "odd [answers]"
     assert acts()[0] == ("ROLLBACK", "2", "3", "FINISHED")
     assert acts()[-1] == ("FIRST", "1", "", "FINISHED")
-    story = told(report.history())
+    story = told(terminal.history())
     assert "odd [answers]" in story
     assert story.index("ROLLBACK") < story.index("PROMOTED") < story.index("FIRST")
-    status = told(report.status())
+    status = told(terminal.status())
     assert status.startswith("version 2 serves since 20")
     assert "after a rollback (odd [answers]) only what surely beats it follows" in status
 
@@ -114,8 +114,8 @@ def test_a_refusal_is_told_with_its_reasons(register):
     second = register(**versions.verdict_tags("REFUSED", ["discover: too bad", "for-you: worse"]))
     registry_acts.refuse(second, ["discover: too bad", "for-you: worse"])
     assert versions.champion().version == "1"
-    assert "discover: too bad; for-you: worse" in told(report.history())
-    assert "discover: too bad" in told(report.status())
+    assert "discover: too bad; for-you: worse" in told(terminal.history())
+    assert "discover: too bad" in told(terminal.status())
 
 
 def test_a_version_that_isnt_there_is_named(register):

@@ -7,7 +7,7 @@ from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
-from pipelines.nightreport import served
+from pipelines.report import served
 
 METRICS = """\
 # HELP nightshelf_request_seconds Seconds that a request took

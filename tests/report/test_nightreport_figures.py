@@ -1,7 +1,7 @@
 import pytest
 from markupsafe import escape
 
-from pipelines.nightreport.figures import Figure, count, duration, listed, many, percent
+from pipelines.report.figures import Figure, count, duration, listed, many, percent
 
 
 @pytest.mark.parametrize(

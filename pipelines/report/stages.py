@@ -5,9 +5,9 @@ from dataclasses import dataclass, replace
 
 from markupsafe import Markup
 
-from pipelines.nightreport import records, svg
-from pipelines.nightreport.figures import Figure, count, duration, many, took
-from pipelines.nightreport.records import SERVES, STEPS, Record
+from pipelines.report import records, svg
+from pipelines.report.figures import Figure, count, duration, many, took
+from pipelines.report.records import SERVES, STEPS, Record
 from pipelines.run import tracking
 
 # What a step made, and the metric that counts it.

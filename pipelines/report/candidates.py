@@ -9,9 +9,9 @@ from mlflow.entities import Run
 
 from pipelines import evaluate as evaluation
 from pipelines.challenge import KEPT, SETTINGS
-from pipelines.nightreport import svg
-from pipelines.nightreport.figures import Figure, listed, many, share, took
-from pipelines.nightreport.records import Json, Record
+from pipelines.report import svg
+from pipelines.report.figures import Figure, listed, many, share, took
+from pipelines.report.records import Json, Record
 from pipelines.run.tracking import CANDIDATE, CANDIDATE_SECONDS
 from pipelines.sweep.space import Candidate
 from pipelines.train.als import AlsSettings

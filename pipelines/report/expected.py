@@ -8,9 +8,9 @@ from typing import Any
 import pyarrow as pa
 from markupsafe import Markup
 
-from pipelines.nightreport import svg
-from pipelines.nightreport.figures import many
-from pipelines.nightreport.records import Record
+from pipelines.report import svg
+from pipelines.report.figures import many
+from pipelines.report.records import Record
 from pipelines.validate import history
 
 NIGHTS = 30

@@ -7,9 +7,9 @@ from markupsafe import Markup
 from mlflow.entities import Run
 
 from pipelines import evaluate as evaluation
-from pipelines.nightreport import records, svg
-from pipelines.nightreport.figures import Figure, listed, many, share
-from pipelines.nightreport.records import SERVES
+from pipelines.report import records, svg
+from pipelines.report.figures import Figure, listed, many, share
+from pipelines.report.records import SERVES
 from serving.recommend.recommender import LANES
 
 NIGHTS = 30

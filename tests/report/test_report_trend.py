@@ -2,9 +2,9 @@ import re
 
 from runs import decided, run
 
-from pipelines.nightreport import svg
-from pipelines.nightreport.records import as_of
-from pipelines.nightreport.trend import NIGHTS, latest, trend
+from pipelines.report import svg
+from pipelines.report.records import as_of
+from pipelines.report.trend import NIGHTS, latest, trend
 
 
 def night(day, verdict="PROMOTED", ndcg=0.4, **told):

@@ -2,7 +2,7 @@ import re
 
 from runs import record
 
-from pipelines.nightreport.waterfall import waterfall
+from pipelines.report.waterfall import waterfall
 
 BAR = re.compile(r'<rect x="([\d.]+)%".*? width="([\d.]+)%"')
 LINES = {

@@ -1,4 +1,4 @@
-from pipelines.nightreport import svg
+from pipelines.report import svg
 
 
 def test_a_scale_puts_its_ends_at_its_ends_and_what_is_alike_into_the_middle():

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from pipelines.nightreport import svg
-from pipelines.nightreport.figures import Figure, count, listed, many, percent
-from pipelines.nightreport.records import Record
+from pipelines.report import svg
+from pipelines.report.figures import Figure, count, listed, many, percent
+from pipelines.report.records import Record
 from pipelines.validate.row_checks import DROPPED, GOOD, RETURNED, USED
 from pipelines.validate.waterfall import DUPLICATE, FETCHED
 

@@ -5,7 +5,7 @@ import json
 
 from mlflow.entities import Metric, Param, Run, RunData, RunInfo, RunTag
 
-from pipelines.nightreport.records import Record
+from pipelines.report.records import Record
 from pipelines.run.night import Night
 
 NIGHT = Night(

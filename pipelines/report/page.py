@@ -10,21 +10,21 @@ from markupsafe import Markup
 from mlflow.entities import Run
 
 from pipelines import evaluate as evaluation
-from pipelines.nightreport import (
+from pipelines.report import (
     associated,
     banner,
+    candidates,
     expected,
     models,
     records,
     served,
     stages,
-    tried,
+    trend,
     waterfall,
 )
-from pipelines.nightreport import trend as trends
-from pipelines.nightreport.banner import Banner
-from pipelines.nightreport.figures import Figure, many, share
-from pipelines.nightreport.records import Record
+from pipelines.report.banner import Banner
+from pipelines.report.figures import Figure, many, share
+from pipelines.report.records import Record
 from serving.recommend.recommender import LANES
 
 HERE = Path(__file__).parent
@@ -71,10 +71,10 @@ def night(record: Record, nights: list[Run], asked: served.Answers | str, servin
             waterfall=waterfall.waterfall(record),
             expectations=expected.expectations(record),
             models_found=models.models(record),
-            sweep=tried.sweep(record),
+            sweep=candidates.sweep(record),
             associations=associated.associations(record),
             served=served.served(record, asked),
-            trend=trends.trend(nights),
+            trend=trend.trend(nights),
         )
     )
 

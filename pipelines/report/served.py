@@ -9,8 +9,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 
 from pipelines.evaluate import NDCG, flat_name
-from pipelines.nightreport.figures import Figure, count, many, percent
-from pipelines.nightreport.records import Record
+from pipelines.report.figures import Figure, count, many, percent
+from pipelines.report.records import Record
 from pipelines.settings import address, settings
 from serving.recommend.recommender import LANES
 

@@ -6,8 +6,8 @@ from typing import Any
 from mlflow.entities import Run
 
 from pipelines import evaluate as evaluation
-from pipelines.nightreport import records
-from pipelines.nightreport.records import SERVES
+from pipelines.report import records
+from pipelines.report.records import SERVES
 
 ICONS = {"FIRST": "◆", "PROMOTED": "▲", "REFUSED": "○", "STOPPED": "✕", "UNFINISHED": "…"}
 KINDS = {"FIRST": "good", "PROMOTED": "good", "REFUSED": "warn", "STOPPED": "bad", "UNFINISHED": "warn"}

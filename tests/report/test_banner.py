@@ -1,7 +1,7 @@
 import pytest
 from runs import decided, run
 
-from pipelines.nightreport.banner import banner, conditions
+from pipelines.report.banner import banner, conditions
 
 NDCG = {"ndcg_at_10_for_you": 0.4}
 MET = "it met all 2 conditions, with NDCG@10 0.400 in for-you."

@@ -12,9 +12,9 @@ from pipelines.challenge import KEPT, SETTINGS
 from pipelines.evaluate import differences
 from pipelines.gate import conditions
 from pipelines.lake import tables
-from pipelines.nightreport import svg
-from pipelines.nightreport.figures import Figure, many, share
-from pipelines.nightreport.records import Record
+from pipelines.report import svg
+from pipelines.report.figures import Figure, many, share
+from pipelines.report.records import Record
 from pipelines.run import pins
 from pipelines.sweep import space
 from serving.recommend.recommender import BASELINES, LANES

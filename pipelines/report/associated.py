@@ -10,8 +10,8 @@ import pyarrow.compute as pc
 from pipelines import challenge
 from pipelines import columns as c
 from pipelines.lake import tables
-from pipelines.nightreport.figures import Figure, count, many
-from pipelines.nightreport.records import Record
+from pipelines.report.figures import Figure, count, many
+from pipelines.report.records import Record
 from pipelines.run import pins
 from serving.bundle.format import Bundle
 from serving.errors import NightshelfError
