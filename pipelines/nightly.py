@@ -31,13 +31,13 @@ R = TypeVar("R")
 
 def timed(step: Callable[Concatenate[Night, P], R]) -> Callable[Concatenate[Night, P], R]:
     """The step whose seconds are a metric of the night's run; where it fails, its name is a tag."""
-    name = step.__name__
+    name = report_step.__name__
 
-    @wraps(step)
+    @wraps(report_step)
     def run(night: Night, /, *arguments: P.args, **named: P.kwargs) -> R:
         with tracking.stopping(night.run_id, name):
             started = time.monotonic()
-            done = step(night, *arguments, **named)
+            done = report_step(night, *arguments, **named)
             tracking.log(night.run_id, metrics={f"{tracking.SECONDS}{name}": time.monotonic() - started})
             return done
 
@@ -99,9 +99,8 @@ def extract(night: Night, progress: Progress | None = None) -> Counts:
 @timed
 def validate(night: Night) -> dict[str, Any]:
     """Judges lines and night, and writes `orders` and `goods`; raises where the night is bad."""
-    from pipelines.validate import step
 
-    return step.validate(night, _source(night))
+    return report_step.validate(night, _source(night))
 
 
 @timed
@@ -140,9 +139,9 @@ def candidates(night: Night) -> list[dict[str, Any]]:
 @timed
 def live(night: Night) -> dict[str, Any]:
     """How the champion's answers fared on the orders that came since it was fitted."""
-    from pipelines import challenge
+    from pipelines.steps import evaluate as evaluate_step
 
-    return challenge.check_live(night)
+    return evaluate_step.check_live(night)
 
 
 def sweep(night: Night, candidate: dict[str, Any]) -> dict[str, Any]:
@@ -179,33 +178,33 @@ def rules(night: Night) -> Counts:
 @timed
 def evaluate(night: Night) -> dict[str, Any]:
     """Judges the sweep's choice, the baselines and the champion's settings on the test window."""
-    from pipelines import challenge
+    from pipelines.steps import evaluate as evaluate_step
 
-    return challenge.evaluate(night)
+    return evaluate_step.evaluate(night)
 
 
 @timed
 def register(night: Night) -> dict[str, Any]:
     """Fits the challenger on everything and registers it as a new version."""
-    from pipelines import challenge
+    from pipelines.steps import evaluate as evaluate_step
 
-    return challenge.register(night)
+    return evaluate_step.register(night)
 
 
 @timed
 def gate(night: Night) -> dict[str, Any]:
     """The verdict on that version, with its reasons."""
-    from pipelines import verdict
+    from pipelines.steps import gate as gate_step
 
-    return verdict.judge(night)
+    return gate_step.judge(night)
 
 
 @timed
 def publish(night: Night) -> dict[str, Any]:
     """The version that serves from now on, or None where the gate refused it."""
-    from pipelines import verdict
+    from pipelines.steps import gate as gate_step
 
-    return verdict.promote(night)
+    return gate_step.promote(night)
 
 
 @timed
@@ -221,9 +220,9 @@ def smoke(night: Night) -> dict[str, Any]:
 
 def report(night: Night) -> dict[str, str]:
     """Where the night's report is shown; it is written of a night that was stopped, too."""
-    from pipelines.nightreport import step
+    from pipelines.steps import report as report_step
 
-    return {"page": step.write(night)}
+    return {"page": report_step.write(night)}
 
 
 def fail(night: Night, reason: str) -> None:

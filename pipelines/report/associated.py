@@ -7,12 +7,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines import challenge
 from pipelines import columns as c
 from pipelines.lake import tables
 from pipelines.report.figures import Figure, count, many
 from pipelines.report.records import Record
 from pipelines.run import pins
+from pipelines.steps import evaluate as evaluate_step
 from serving.bundle.format import Bundle
 from serving.errors import NightshelfError
 
@@ -64,7 +64,7 @@ def associations(record: Record) -> Associations:
     names = dict(zip(goods[c.PRODUCT].to_pylist(), goods[c.NAME].to_pylist(), strict=True))
     found = _complements(rows, names)
     against = record.tags.get("against", "")
-    before = challenge.opened(against) if against else None
+    before = evaluate_step.opened(against) if against else None
     then = _known(before) if before else {}
     top = sorted(_each_once(found).values(), key=lambda rule: (-rule.lift, -rule.baskets))[:MOST]
     new = _most(rule for pair, rule in found.items() if pair not in then) if then else []

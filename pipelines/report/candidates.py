@@ -8,11 +8,11 @@ from markupsafe import Markup
 from mlflow.entities import Run
 
 from pipelines import evaluate as evaluation
-from pipelines.challenge import KEPT, SETTINGS
 from pipelines.report import svg
 from pipelines.report.figures import Figure, listed, many, share, took
 from pipelines.report.records import Json, Record
 from pipelines.run.tracking import CANDIDATE, CANDIDATE_SECONDS
+from pipelines.steps.evaluate import KEPT, SETTINGS
 from pipelines.sweep.space import Candidate
 from pipelines.train.als import AlsSettings
 from serving.recommend.recommender import LANES

@@ -8,7 +8,6 @@ import pyarrow.compute as pc
 from markupsafe import Markup
 
 from pipelines import evaluate as evaluation
-from pipelines.challenge import KEPT, SETTINGS
 from pipelines.evaluate import differences
 from pipelines.gate import conditions
 from pipelines.lake import tables
@@ -16,6 +15,7 @@ from pipelines.report import svg
 from pipelines.report.figures import Figure, many, share
 from pipelines.report.records import Record
 from pipelines.run import pins
+from pipelines.steps.evaluate import KEPT, SETTINGS
 from pipelines.sweep import space
 from serving.recommend.recommender import BASELINES, LANES
 

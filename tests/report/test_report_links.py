@@ -4,7 +4,7 @@ import pytest
 from homes import fresh_home
 from runs import run
 
-from pipelines.nightreport.step import in_mlflow
+from pipelines.steps.report import in_mlflow
 
 RUN = "/#/experiments/1/runs/night"
 

@@ -18,13 +18,13 @@ from homes import fresh_home
 from mlflow import MlflowClient
 from mlflow.store.db.utils import _get_alembic_config
 
-from pipelines import challenge
 from pipelines.backup import both_ways, registry
 from pipelines.backup.archive import SUMS
 from pipelines.backup.both_ways import back_up, restore
 from pipelines.lake import tables
 from pipelines.privacy import forgotten
 from pipelines.settings import settings
+from pipelines.steps import evaluate as evaluate_step
 from serving.access import keys as keyring
 from serving.bundle.format import load
 from serving.errors import NightshelfError
@@ -358,5 +358,5 @@ def test_a_champion_of_an_older_format_ends_no_night(home, tmp_path, caplog):
     bundles.empty_registry(settings().tracking_uri, home / "mlruns" / "artifacts")
     version = bundles.register(settings().tracking_uri, bundles.of_format_1(tmp_path / "bundle"))
     bundles.promote(settings().tracking_uri, version)
-    assert challenge.opened(version) is None
+    assert evaluate_step.opened(version) is None
     assert "has format 1, this release reads 2: run a night" in caplog.text

@@ -10,7 +10,6 @@ from typing import Any
 import pyarrow as pa
 
 from pipelines import evaluate as evaluation
-from pipelines.challenge import AGAINST, KEPT, NEW, SETTINGS, VERSION, chosen_of, fitted, opened, unranked
 from pipelines.evaluate import backtest
 from pipelines.evaluate.windows import day_number
 from pipelines.gate import conditions, soundness
@@ -21,6 +20,17 @@ from pipelines.registry import versions
 from pipelines.registry.versions import Champion
 from pipelines.run import pins, tracking
 from pipelines.run.night import Night
+from pipelines.steps.evaluate import (
+    AGAINST,
+    KEPT,
+    NEW,
+    SETTINGS,
+    VERSION,
+    chosen_of,
+    fitted,
+    opened,
+    unranked,
+)
 from pipelines.sweep import space
 from serving.bundle.format import Bundle
 from serving.errors import BundleError, NightshelfError
