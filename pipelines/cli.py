@@ -191,8 +191,8 @@ def export(
     ] = None,
 ) -> None:
     """Writes what the service answers every customer, by the shop's own ids, or of every product."""
-    from pipelines import export as batch
-    from pipelines.sinks import shown
+    from pipelines.batch import export as batch
+    from pipelines.batch.targets import shown
 
     if products and (lane or pseudonyms):
         raise NightshelfError("--products is of no customers: leave out --lane and --pseudonyms")

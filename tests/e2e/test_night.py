@@ -11,7 +11,7 @@ from homes import fresh_home, served
 from reports import read, wrong
 
 from pipelines import columns as c
-from pipelines import export
+from pipelines.batch import export
 from pipelines.demo.api import app
 from pipelines.demo.dirt import Dirt
 from pipelines.demo.shop import Shop

@@ -16,7 +16,7 @@ from buckets import bucket, keys, uploads
 from homes import fresh_home
 
 from pipelines import columns as c
-from pipelines import sinks
+from pipelines.batch import targets
 from pipelines.lake import files, s3a, tables
 from pipelines.privacy.forgotten import Forgotten, left, scrub
 from pipelines.settings import settings
@@ -165,7 +165,7 @@ def test_a_person_is_forgotten_in_a_bucket(url):
 def test_an_export_goes_to_a_bucket(url, name):
     to, schema = f"{url}/{name}", pa.schema([("n", pa.int32())])
     for numbers in ([1, 2], [3]):
-        with sinks.opened(to, schema, ["n"], "") as write:
+        with targets.opened(to, schema, ["n"], "") as write:
             write(pa.table({"n": numbers}, schema=schema))
     fs, path = files.at(to)
     content = fs.cat_file(path)

@@ -12,8 +12,8 @@ from rich.console import Console
 from rich.progress import Progress
 
 from pipelines import columns as c
-from pipelines import crowd, sinks
-from pipelines.crowd import Goods, People
+from pipelines.batch import targets, workers
+from pipelines.batch.workers import Goods, People
 from pipelines.extract import raw
 from pipelines.settings import customer_key, settings
 from serving.bundle.format import load, positions, texts
@@ -49,12 +49,12 @@ def of_customers(
     bundle: Path, to: str, n: int, lanes: Iterable[Lane], table: str, pseudonyms: bool = False
 ) -> int:
     """The same as `customers` from the bundle in a folder."""
-    everyone, active = _everyone(crowd.served(bundle))
+    everyone, active = _everyone(workers.served(bundle))
     called = everyone if pseudonyms else _own_ids(everyone)
     everyone, called = everyone.filter(pc.is_valid(called)), called.drop_null()
     batches = _of_people(everyone, called, active, tuple(dict.fromkeys(lanes)), n)
-    answers = crowd.answered(bundle, crowd.to_people, batches)
-    _write(to, crowd.TO_CUSTOMERS, [c.CUSTOMER, c.LANE, c.RANK], table, answers, len(everyone))
+    answers = workers.answered(bundle, workers.to_people, batches)
+    _write(to, workers.TO_CUSTOMERS, [c.CUSTOMER, c.LANE, c.RANK], table, answers, len(everyone))
     return len(everyone)
 
 
@@ -62,8 +62,8 @@ def of_products(bundle: Path, to: str, n: int, table: str) -> int:
     """The same as `products` from the bundle in a folder."""
     count = len(load(bundle).products)
     batches = (Goods(range(at, min(at + BATCH, count)), n) for at in range(0, count, BATCH))
-    answers = crowd.answered(bundle, crowd.to_goods, batches)
-    _write(to, crowd.OF_PRODUCTS, [c.PRODUCT, c.RANK], table, answers, count)
+    answers = workers.answered(bundle, workers.to_goods, batches)
+    _write(to, workers.OF_PRODUCTS, [c.PRODUCT, c.RANK], table, answers, count)
     return count
 
 
@@ -72,7 +72,7 @@ def _write(
 ) -> None:
     console = Console(stderr=True)
     with (
-        sinks.opened(to, schema, key, table) as write,
+        targets.opened(to, schema, key, table) as write,
         Progress(console=console, transient=True, disable=not console.is_terminal) as progress,
     ):
         task = progress.add_task("answers", total=total)

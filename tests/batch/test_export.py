@@ -25,7 +25,7 @@ from homes import fresh_home
 from stores import BACKENDS
 
 from pipelines import columns as c
-from pipelines import crowd, export, sinks
+from pipelines.batch import export, targets, workers
 from pipelines.extract import raw
 from pipelines.extract.staging import RAW_ORDERS
 from pipelines.settings import settings
@@ -61,7 +61,7 @@ name = "last"
 act = "bury"
 categories = ["category 2"]
 """
-SCHEMA, KEY = crowd.TO_CUSTOMERS, [c.CUSTOMER, c.LANE, c.RANK]
+SCHEMA, KEY = workers.TO_CUSTOMERS, [c.CUSTOMER, c.LANE, c.RANK]
 
 
 @dataclass(frozen=True)
@@ -211,7 +211,7 @@ def batch(version: int, customers: range) -> pa.Table:
 
 
 def put(to: str, version: int, size: int = 1000) -> None:
-    with sinks.opened(to, SCHEMA, KEY, "recommendations") as write:
+    with targets.opened(to, SCHEMA, KEY, "recommendations") as write:
         for start in range(0, size, 100):
             write(batch(version, range(start, start + 100)))
 
@@ -274,7 +274,7 @@ def test_an_export_that_fails_leaves_the_old_table_and_no_trouble_for_the_next(u
     twice = batch(2, range(100))
     with (
         pytest.raises(NightshelfError, match=r"can't be written \((UniqueViolation|IntegrityError)\)"),
-        sinks.opened(url, SCHEMA, KEY, "recommendations") as write,
+        targets.opened(url, SCHEMA, KEY, "recommendations") as write,
     ):
         write(twice)
         write(twice)
@@ -296,7 +296,7 @@ def test_a_table_that_is_something_else_is_left_alone(url: str) -> None:
 def test_a_file_appears_whole_or_not_at_all_wherever_it_is() -> None:
     to = "memory://exports/all.csv"
     put(to, 1)
-    with pytest.raises(KeyboardInterrupt), sinks.opened(to, SCHEMA, KEY, "") as write:
+    with pytest.raises(KeyboardInterrupt), targets.opened(to, SCHEMA, KEY, "") as write:
         write(batch(2, range(10)))
         raise KeyboardInterrupt
     files = fsspec.filesystem("memory")
@@ -320,7 +320,7 @@ def test_a_place_that_cant_be_written_to_is_told_without_the_password(
     to: str, table: str, told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(NightshelfError, match=told) as error, sinks.opened(to, SCHEMA, KEY, table):
+    with pytest.raises(NightshelfError, match=told) as error, targets.opened(to, SCHEMA, KEY, table):
         pass
     assert "a-secret" not in str(error.value)
-    assert "a-secret" not in sinks.shown(to) or "mysql" in to
+    assert "a-secret" not in targets.shown(to) or "mysql" in to
