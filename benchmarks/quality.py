@@ -47,7 +47,8 @@ def compare(home: Path) -> str:
 
 def _judged(back: int) -> tuple[dict[str, str], pa.Table, float]:
     """The lanes that a sweep chose, the measures of its settings beside yardsticks, and seconds."""
-    from pipelines import comparison, evaluate
+    from pipelines import evaluate
+    from pipelines.compare import models
     from pipelines.evaluate import windows
     from pipelines.lake import tables
     from pipelines.sweep import space, trial
@@ -64,7 +65,7 @@ def _judged(back: int) -> tuple[dict[str, str], pa.Table, float]:
     ]
     chosen = space.choose(tried)
     before, truth = known.until(cut.validation), known.bought(cut.validation, cut.test)
-    judged = comparison.judge(before, truth, products, chosen, "auto")
+    judged = models.judge(before, truth, products, chosen, "auto")
     return chosen.lanes, evaluate.known_only(judged), time.monotonic() - started
 
 

@@ -160,7 +160,7 @@ def evaluate(
     ] = "time",
 ) -> None:
     """Measures the champion's settings beside the baselines on what the lake holds."""
-    from pipelines.comparison import compare
+    from pipelines.compare.models import compare
     from pipelines.report import terminal
 
     show(terminal.lanes(compare(split)))
@@ -233,7 +233,7 @@ def rules(
     n: Annotated[int, typer.Option(min=1, help="Products of the list.")] = 10,
 ) -> None:
     """Shows what rules of the shop would do, without changing any answer."""
-    from pipelines.rules_preview import preview
+    from pipelines.compare.merchandising import preview
 
     show(preview(file, on.date() if on else None, customer, n))
 
@@ -245,7 +245,7 @@ def sample(
     seed: Annotated[int, typer.Option(min=0, help="Another seed draws other customers.")] = 0,
 ) -> None:
     """Writes whole histories of some customers, to train on, and says how like the whole they are."""
-    from pipelines.sample import sample as draw
+    from pipelines.compare.sample import sample as draw
 
     show(draw(fraction, to, seed))
 

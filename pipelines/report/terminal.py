@@ -12,7 +12,8 @@ from rich.console import Group, RenderableType
 from rich.table import Column, Table
 from rich.text import Text
 
-from pipelines import evaluate, yardsticks
+from pipelines import evaluate
+from pipelines.compare import yardsticks
 from pipelines.gate import conditions
 from pipelines.lake import tables
 from pipelines.registry import acts as registry_acts

@@ -9,7 +9,7 @@ from gate_nights import NIGHTS, TOLERANCE, generator, outcome, run, world
 from homes import SOAK, fresh_home
 from poisons import CODE, DATA
 
-from pipelines.comparison import compare
+from pipelines.compare.models import compare
 from pipelines.evaluate import MODEL, NDCG, summary
 from pipelines.registry import acts as registry_acts
 from pipelines.registry import versions

@@ -12,6 +12,7 @@ from reports import read, wrong
 
 from pipelines import columns as c
 from pipelines.batch import export
+from pipelines.compare.merchandising import preview
 from pipelines.demo.api import app
 from pipelines.demo.dirt import Dirt
 from pipelines.demo.shop import Shop
@@ -20,7 +21,6 @@ from pipelines.registry import acts as registry_acts
 from pipelines.registry import versions
 from pipelines.report.records import STEPS
 from pipelines.retrain import retrain
-from pipelines.rules_preview import preview
 from pipelines.run import tracking
 from pipelines.settings import customer_key, settings
 from serving.bundle import format as bundle_format

@@ -13,7 +13,7 @@ import pytest
 from homes import fresh_home
 
 from pipelines import columns as c
-from pipelines import comparison
+from pipelines.compare import models
 from pipelines.demo.shop import Shop
 from pipelines.evaluate import NDCG, WEIGHT, summary
 from pipelines.gate import conditions
@@ -105,7 +105,7 @@ def test_what_is_excluded_is_learned_from_and_never_recommended(night):
 
 
 def test_evaluate_shows_both(night):
-    measured = summary(comparison.compare("time"))
+    measured = summary(models.compare("time"))
     for lane in LANES:
         weighed, plain = (measured[model][lane] for model in (conditions.CHAMPION, conditions.UNWEIGHTED))
         assert weighed[WEIGHT] > plain[WEIGHT]

@@ -16,8 +16,8 @@ from rich.console import Group
 from rich.table import Table
 
 from pipelines import columns as c
+from pipelines.compare.representative import Comparison, compare, distributions, verdict
 from pipelines.lake import tables
-from pipelines.representative import Comparison, compare, distributions, verdict
 from serving.bundle.format import Array
 from serving.errors import NightshelfError
 

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from shops import catalogue, known, random_shop
 
-from pipelines import yardsticks
-from pipelines.comparison import judge
+from pipelines.compare import yardsticks
+from pipelines.compare.models import judge
 from pipelines.evaluate import NDCG, summary
 from pipelines.gate import conditions
 from pipelines.sweep.space import Chosen, HalfLives

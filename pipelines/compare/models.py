@@ -4,7 +4,7 @@ import pyarrow as pa
 
 from pipelines import columns as c
 from pipelines import evaluate as evaluation
-from pipelines import yardsticks
+from pipelines.compare import yardsticks
 from pipelines.evaluate import differences, windows
 from pipelines.evaluate.windows import Interactions
 from pipelines.gate import conditions

@@ -12,10 +12,17 @@ import pytest
 import scipy.sparse as sp
 from scipy.stats import kstest
 
+from pipelines.compare.representative import (
+    DRAWS,
+    Comparison,
+    Distribution,
+    compare,
+    distributions,
+    verdict,
+)
+from pipelines.compare.sample import drawn, sample
 from pipelines.extract.mapping import REQUIRED, mapping
 from pipelines.lake import tables
-from pipelines.representative import DRAWS, Comparison, Distribution, compare, distributions, verdict
-from pipelines.sample import drawn, sample
 from serving.errors import NightshelfError
 
 COMMAND = Path(sys.executable).with_name("nightshelf")
