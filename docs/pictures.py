@@ -16,7 +16,7 @@ from mlflow import MlflowClient
 from playwright.sync_api import Page, sync_playwright
 
 from benchmarks.processes import free_ports
-from pipelines.stack.nights import Nights
+from pipelines.stack.airflow_api import Nights
 
 PICTURES = Path(__file__).with_name("pictures")
 NIGHTSHELF = Path(sys.executable).with_name("nightshelf")

@@ -54,7 +54,7 @@ def up(
     once: Annotated[bool, typer.Option(help="Stop after the first night and one answered question.")] = False,
 ) -> None:
     """Starts shop, MLflow, Airflow and the service; runs a night; Ctrl-C ends all of it."""
-    from pipelines.up import up as start
+    from pipelines.stack.up import up as start
 
     start(once)
 
@@ -64,7 +64,7 @@ def cluster(
     once: Annotated[bool, typer.Option(help="Stop after the first night and one answered question.")] = False,
 ) -> None:
     """The same as `up` with the servers of a cluster: PostgreSQL, Spark's, two replicas behind a proxy."""
-    from pipelines.up import up_as_cluster as start
+    from pipelines.stack.up import up_as_cluster as start
 
     start(once)
 
@@ -80,7 +80,7 @@ def prepare() -> None:
 @app.command()
 def tonight() -> None:
     """Has Airflow begin a night, unless one is under way or succeeded since midnight."""
-    from pipelines.stack.tonight import start_night
+    from pipelines.stack.nightly_run import start_night
 
     show("a night has begun" if start_night(settings()) else "there is a night already")
 

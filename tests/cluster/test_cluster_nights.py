@@ -176,7 +176,7 @@ def test_a_night_outlives_it_or_the_next_one_does(name, running, disk, one_machi
 
 def reasons(running, run):
     """The tasks that failed, and why, as their logs tell."""
-    from pipelines.stack.tonight import failure
+    from pipelines.stack.nightly_run import failure
 
     with running.nights() as nights:
         tasks = nights.tasks(run)

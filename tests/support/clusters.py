@@ -19,7 +19,7 @@ from dotenv import dotenv_values
 from pipelines.settings import Settings
 from pipelines.stack import cluster as stack
 from pipelines.stack import database
-from pipelines.stack.nights import Nights
+from pipelines.stack.airflow_api import Nights
 from pipelines.stack.start import start
 from pipelines.stack.supervisor import supervised
 

@@ -12,9 +12,9 @@ from typing import Any
 import httpx
 
 from pipelines.settings import Settings, address
+from pipelines.stack.airflow_api import Nights
 from pipelines.stack.airflow_home import task_logs
 from pipelines.stack.board import board
-from pipelines.stack.nights import Nights
 from pipelines.stack.supervisor import Supervisor
 from pipelines.stack.waiting import wait_for
 from serving.errors import NightshelfError

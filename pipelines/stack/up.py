@@ -12,11 +12,11 @@ from pipelines.stack import cluster, database
 from pipelines.stack.airflow_home import prepare_home, write_passwords
 from pipelines.stack.board import console
 from pipelines.stack.environment import environment
+from pipelines.stack.nightly_run import is_due, run_night
 from pipelines.stack.programs import Program, check_ports, programs
 from pipelines.stack.service import ask, serves, welcome
 from pipelines.stack.start import start
 from pipelines.stack.supervisor import Supervisor, supervised
-from pipelines.stack.tonight import is_due, run_night
 from serving.errors import NightshelfError
 
 ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)

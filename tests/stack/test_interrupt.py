@@ -4,7 +4,7 @@ import signal
 import pytest
 
 from pipelines.stack.board import board
-from pipelines.up import until_interrupted
+from pipelines.stack.up import until_interrupted
 from serving.errors import NightshelfError
 
 

@@ -9,8 +9,8 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from pipelines.settings import Settings
-from pipelines.stack.nights import Nights
-from pipelines.stack.tonight import failure, start_night, summary
+from pipelines.stack.airflow_api import Nights
+from pipelines.stack.nightly_run import failure, start_night, summary
 from serving.errors import NightshelfError
 
 RUN = {"dag_id": "nightly", "dag_run_id": "manual__1"}
