@@ -207,7 +207,7 @@ def export(
 @app.command()
 def backup(to: Annotated[str, typer.Option(help="File to write, FILE.tar, here or at a URL.")]) -> None:
     """Writes lake, registry, store, keys and night reports into one file, while all may go on."""
-    from pipelines.backup.both_ways import back_up
+    from pipelines.backup.commands import back_up
 
     show(back_up(to))
 
@@ -218,7 +218,7 @@ def restore(
     replace: Annotated[bool, typer.Option("--replace", help="Replace what is there.")] = False,
 ) -> None:
     """Puts a backup back, where nothing is yet; all that runs is to be stopped before."""
-    from pipelines.backup.both_ways import restore as put_back
+    from pipelines.backup.commands import restore as put_back
 
     show(put_back(source, replace))
 

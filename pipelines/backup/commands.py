@@ -11,7 +11,8 @@ from pathlib import Path
 
 from pydantic import BaseModel, ValidationError
 
-from pipelines.backup import archive, registry, store, tables
+from pipelines.backup import archive, registry, store
+from pipelines.backup import lake as lake_backup
 from pipelines.lake import tables as lake
 from pipelines.settings import customer_key, settings
 from serving.errors import NightshelfError
@@ -44,7 +45,7 @@ def back_up(to: str) -> str:
     )
     with archive.writing(to) as made:
         made.put(HEAD, head.model_dump_json().encode())
-        count = tables.save(made)
+        count = lake_backup.save(made)
         artifacts = registry.save(made)
         store.save(made)  # after the lake, so that whoever is forgotten meanwhile is forgotten there, too
         for name, file in _files():
@@ -69,7 +70,7 @@ def restore(source: str, replace: bool = False) -> str:
         archive.unpack(source, Path(folder))
         head = _head(Path(folder))
         registry.upgrade(Path(folder))
-        tables.restore(Path(folder))
+        lake_backup.restore(Path(folder))
         registry.restore(Path(folder), head.roots)
         store.restore(Path(folder))
         _restore_files(Path(folder))
@@ -78,7 +79,7 @@ def restore(source: str, replace: bool = False) -> str:
 
 def _there() -> Iterator[str]:
     """What a restore would replace."""
-    if tables.any_there():
+    if lake_backup.any_there():
         yield f"a lake in {settings().lake_url}"
     if registry.any_there():
         yield "a registry with runs"

@@ -18,9 +18,9 @@ from homes import fresh_home
 from mlflow import MlflowClient
 from mlflow.store.db.utils import _get_alembic_config
 
-from pipelines.backup import both_ways, registry
+from pipelines.backup import commands, registry
 from pipelines.backup.archive import SUMS
-from pipelines.backup.both_ways import back_up, restore
+from pipelines.backup.commands import back_up, restore
 from pipelines.lake import tables
 from pipelines.privacy import forgotten
 from pipelines.settings import settings
@@ -248,9 +248,9 @@ def test_another_customer_key_is_refused(template, tmp_path):
 
 @pytest.mark.parametrize("newer", ["format", "lake"])
 def test_a_later_format_is_refused_by_the_release_that_made_it(template, home, tmp_path, newer, monkeypatch):
-    made = both_ways.Head.model_validate_json(members(template)[both_ways.HEAD])
+    made = commands.Head.model_validate_json(members(template)[commands.HEAD])
     later = made.model_copy(update={newer: 99, "release": "9.9.0"})
-    monkeypatch.setattr(both_ways, "Head", lambda **_: later)
+    monkeypatch.setattr(commands, "Head", lambda **_: later)
     back_up(f"{tmp_path}/later.tar")
     monkeypatch.undo()
     with pytest.raises(
