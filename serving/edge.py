@@ -17,7 +17,7 @@ from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from serving.access.guard import Guard
-from serving.http.requests import Problem
+from serving.errors import Problem
 from serving.http.routes import VERSION_HEADER
 from serving.observe import access_log, metrics
 from serving.observe.masking import BENTOML_OWN, template_of

@@ -23,6 +23,23 @@ class StoreError(PassingError):
     """The database of changes and events gives no answer."""
 
 
+class Problem(Exception):  # noqa: N818 - an answer like any other, not a failure of the service
+    """A request that gets no answer: an HTTP status, a code, a sentence, and the field at fault."""
+
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        message: str,
+        field: str | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> None:
+        super().__init__(code)
+        self.status = status
+        self.headers = headers
+        self.body = {"error": {"code": code, "message": message, "field": field}}
+
+
 def wrong(error: ValidationError) -> str:
     """What a validation found wrong and where, in one line and without the values."""
     found = error.errors(include_input=False, include_url=False)

@@ -2,7 +2,6 @@
 
 import datetime as dt
 import re
-from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
@@ -12,7 +11,7 @@ from pipelines.cli import app
 from pipelines.settings import Settings, settings, write_env
 from serving.errors import NightshelfError
 
-README = Path(__file__).parents[1] / "README.md"
+README = PROJECT / "README.md"
 ROW = re.compile(r"^\| `NIGHTSHELF_(\w+)` \| (.*?) \| (.*?) \|$", re.MULTILINE)
 SECRETS = [name for name, field in Settings.model_fields.items() if field.annotation is SecretStr]
 

@@ -1,1 +1,1 @@
-"""Comparisons outside the nightly run: with published models, with samples, with and without merchandising rules."""
+"""Comparisons outside the nightly run: published models, samples, merchandising rules."""

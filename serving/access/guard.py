@@ -12,8 +12,7 @@ from starlette.types import Scope
 from serving.access import keys, session
 from serving.access.keys import Key
 from serving.access.rate import Rate
-from serving.errors import NightshelfError
-from serving.http.requests import Problem
+from serving.errors import NightshelfError, Problem
 
 # They tell nothing of the shop.
 PAGES = ("/", "/docs", "/v1/openapi.json", "/pages/{file}", "/sign-in", "/sign-out")

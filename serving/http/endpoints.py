@@ -6,6 +6,7 @@ from functools import partial
 from typing import Annotated
 
 from serving.bundle.format import Bundle
+from serving.errors import Problem
 from serving.http import responses, shapes
 from serving.http.overview import SHOPPERS
 from serving.http.requests import (
@@ -17,7 +18,6 @@ from serving.http.requests import (
     Personal,
     Placed,
     Popular,
-    Problem,
     Question,
     Reco,
     Recommendations,

@@ -5,10 +5,10 @@ from typing import Any
 from bentoml import IODescriptor
 from pydantic import create_model
 
-from serving.errors import NightshelfError
+from serving.errors import NightshelfError, Problem
 from serving.http import endpoints
 from serving.http.parsing import from_fields
-from serving.http.requests import OfMany, Problem, Question
+from serving.http.requests import OfMany, Question
 from serving.live.served import Live
 
 

@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from serving.http.requests import Problem
+from serving.errors import Problem
 
 LIST = "index"
 NAME = re.compile(r"index|\d{4}-\d\d-\d\d", re.ASCII)

@@ -3,16 +3,15 @@
 import re
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
-from typing import TYPE_CHECKING, Any, get_type_hints
+from typing import Any, get_type_hints
 
 from pydantic import TypeAdapter
 from pydantic.json_schema import JsonSchemaMode
 
 from serving.access.keys import scope_of
+from serving.http.operation import Operation
 from serving.http.shapes import Refusal
-
-if TYPE_CHECKING:
-    from serving.http.routes import Row
+from serving.observe.masking import template
 
 Json = dict[str, Any]
 
@@ -40,14 +39,14 @@ HEADERS = {
 }
 
 
-def document(routes: Sequence["Row"]) -> Json:
+def document(routes: Sequence[Operation]) -> Json:
     """The OpenAPI 3.1 document of the routes, examples included."""
     schemas, definitions = _schemas(routes)
     paths: dict[str, Json] = {}
     for row in routes:
         asked, answered = schemas[_name(row), "validation"], schemas[_name(row), "serialization"]
         operation = _operation(row, _resolved(asked, definitions), answered, definitions)
-        paths.setdefault(template(row[1]), {})[row[0].lower()] = operation
+        paths.setdefault(template(row.path), {})[row.method.lower()] = operation
     return {
         "openapi": "3.1.0",
         "info": {"title": "Nightshelf", "version": _version(), "description": ABOUT},
@@ -58,11 +57,6 @@ def document(routes: Sequence["Row"]) -> Json:
             "securitySchemes": {"key": {"type": "http", "scheme": "bearer"}},
         },
     }
-
-
-def template(path: str) -> str:
-    """A route's path as it is shown: without the types of its parameters."""
-    return path.replace(":id}", "}")
 
 
 def example(schema: Json, definitions: Json) -> Any:
@@ -81,10 +75,10 @@ def example(schema: Json, definitions: Json) -> Any:
     return schema.get("enum", ["text"])[0]
 
 
-def _schemas(routes: Sequence["Row"]) -> tuple[dict[Any, Json], Json]:
+def _schemas(routes: Sequence[Operation]) -> tuple[dict[Any, Json], Json]:
     """The schemas of all questions and answers, by the endpoint's name and mode, and what they refer to."""
     wanted: list[tuple[str, JsonSchemaMode, TypeAdapter[Any]]] = [
-        *((_name(row), "validation", TypeAdapter(row[2])) for row in routes),
+        *((_name(row), "validation", TypeAdapter(row.request)) for row in routes),
         *((_name(row), "serialization", TypeAdapter(_answer(row))) for row in routes),
         ("refusal", "serialization", TypeAdapter(Refusal)),
     ]
@@ -92,18 +86,18 @@ def _schemas(routes: Sequence["Row"]) -> tuple[dict[Any, Json], Json]:
     return dict(schemas), found["$defs"]
 
 
-def _name(row: "Row") -> str:
-    return row[3].__name__
+def _name(row: Operation) -> str:
+    return row.endpoint.__name__
 
 
-def _answer(row: "Row") -> Any:
+def _answer(row: Operation) -> Any:
     """The shape that an endpoint's return annotation names."""
-    hint = get_type_hints(row[3], include_extras=True)["return"]
+    hint = get_type_hints(row.endpoint, include_extras=True)["return"]
     return hint.__metadata__[0] if hasattr(hint, "__metadata__") else hint
 
 
-def _operation(row: "Row", asked: Json, answered: Json, definitions: Json) -> Json:
-    method, path, _, endpoint = row
+def _operation(row: Operation, asked: Json, answered: Json, definitions: Json) -> Json:
+    method, path, endpoint = row.method, row.path, row.endpoint
     in_path = re.findall(r"{(\w+)", path)
     rest = [name for name in asked.get("properties", {}) if name not in in_path]
     has_body = method in BODIES

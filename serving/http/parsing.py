@@ -6,7 +6,8 @@ from pydantic import ValidationError
 from pydantic_core import from_json
 from starlette.datastructures import QueryParams
 
-from serving.http.requests import Problem, Question
+from serving.errors import Problem
+from serving.http.requests import Question
 
 Q = TypeVar("Q", bound=Question)
 

@@ -38,23 +38,6 @@ MOST_CUSTOMERS = 1000
 MOST_EVENTS = 1000
 
 
-class Problem(Exception):  # noqa: N818 - an answer like any other, not a failure of the service
-    """A request that gets no answer: an HTTP status, a code, a sentence, and the field at fault."""
-
-    def __init__(
-        self,
-        status: int,
-        code: str,
-        message: str,
-        field: str | None = None,
-        headers: dict[str, str] | None = None,
-    ) -> None:
-        super().__init__(code)
-        self.status = status
-        self.headers = headers
-        self.body = {"error": {"code": code, "message": message, "field": field}}
-
-
 class Question(BaseModel):
     """No parameters at all; the ground of those that have some."""
 

@@ -3,9 +3,8 @@
 import inspect
 import logging
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from starlette.applications import Starlette
 from starlette.convertors import PathConvertor, register_url_convertor
@@ -16,11 +15,13 @@ from starlette.routing import Match, Route
 from starlette.types import Scope
 
 from serving.access.guard import Ring
+from serving.errors import Problem
 from serving.http import endpoints, openapi, overview, pages, parsing, requests, writes
-from serving.http.openapi import template
-from serving.http.requests import Problem, Question
-from serving.live.served import Live, Served
+from serving.http.operation import Operation
+from serving.http.requests import Question
+from serving.live.served import Live
 from serving.observe import metrics
+from serving.observe.masking import template
 
 MANY = "/v1/recommendations"
 VERSION_HEADER = "Nightshelf-Model-Version"
@@ -34,34 +35,34 @@ class Anything(PathConvertor):
 
 register_url_convertor("id", Anything())
 
-Row = tuple[str, str, type[Question], Callable[[Served, Any], Any]]
-
-ROUTES: list[Row] = [
-    (
+ROUTES = [
+    Operation(
         "GET",
         "/v1/customers/{customer:id}/recommendations",
         requests.Recommendations,
         endpoints.recommendations,
     ),
-    ("POST", MANY, requests.OfMany, endpoints.of_many),
-    ("POST", "/v1/cart/recommendations", requests.WithCart, endpoints.cart_recommendations),
-    ("GET", "/v1/customers/{customer:id}/history", requests.History, endpoints.history),
-    ("DELETE", "/v1/customers/{customer:id}", requests.OfCustomer, writes.forget_customer),
-    ("GET", "/v1/products/{product:id}/similar", requests.Related, endpoints.similar_products),
-    ("GET", "/v1/products/{product:id}/bought-together", requests.Related, endpoints.bought_together),
-    ("PUT", "/v1/products/{product:id}", requests.ProductChange, writes.change_product),
-    ("POST", "/v1/events", requests.Events, writes.add_events),
-    ("GET", "/v1/popular", requests.Popular, endpoints.popular),
-    ("GET", "/v1/model", requests.Question, endpoints.model),
-    ("GET", "/v1/status", requests.Question, overview.status),
-    ("GET", "/v1/categories", requests.Categories, overview.categories),
-    ("GET", "/v1/shoppers", requests.Question, overview.shoppers),
-    ("GET", "/users/{customer:id}/recommendations", requests.OfUser, endpoints.user_recommendations),
-    ("GET", "/products/{product:id}/associations", requests.OfProduct, endpoints.associations),
-    ("POST", "/reco", requests.Reco, endpoints.reco),
+    Operation("POST", MANY, requests.OfMany, endpoints.of_many),
+    Operation("POST", "/v1/cart/recommendations", requests.WithCart, endpoints.cart_recommendations),
+    Operation("GET", "/v1/customers/{customer:id}/history", requests.History, endpoints.history),
+    Operation("DELETE", "/v1/customers/{customer:id}", requests.OfCustomer, writes.forget_customer),
+    Operation("GET", "/v1/products/{product:id}/similar", requests.Related, endpoints.similar_products),
+    Operation(
+        "GET", "/v1/products/{product:id}/bought-together", requests.Related, endpoints.bought_together
+    ),
+    Operation("PUT", "/v1/products/{product:id}", requests.ProductChange, writes.change_product),
+    Operation("POST", "/v1/events", requests.Events, writes.add_events),
+    Operation("GET", "/v1/popular", requests.Popular, endpoints.popular),
+    Operation("GET", "/v1/model", requests.Question, endpoints.model),
+    Operation("GET", "/v1/status", requests.Question, overview.status),
+    Operation("GET", "/v1/categories", requests.Categories, overview.categories),
+    Operation("GET", "/v1/shoppers", requests.Question, overview.shoppers),
+    Operation("GET", "/users/{customer:id}/recommendations", requests.OfUser, endpoints.user_recommendations),
+    Operation("GET", "/products/{product:id}/associations", requests.OfProduct, endpoints.associations),
+    Operation("POST", "/reco", requests.Reco, endpoints.reco),
 ]
 
-ENDINGS = tuple({path.rpartition("}")[2] for _, path, *_ in ROUTES if "}/" in path})
+ENDINGS = tuple({route.path.rpartition("}")[2] for route in ROUTES if "}/" in route.path})
 
 log = logging.getLogger(__name__)
 
@@ -85,7 +86,7 @@ def create_app(live: Live, key: str, ring: Ring | None = None, others: Sequence[
 
     key: the secret behind the pseudonyms. ring: of sign-in. others: more pages.
     """
-    routes = [_route(live, key, *row) for row in ROUTES]
+    routes = [_route(live, key, operation) for operation in ROUTES]
     routes += [*pages.routes(openapi.document(ROUTES), ring), *others]
     app = Starlette(routes=routes, exception_handlers={404: _not_found, 405: _wrong_method})
     # A redirect would write the path, and the customer in it, into an address.
@@ -93,9 +94,9 @@ def create_app(live: Live, key: str, ring: Ring | None = None, others: Sequence[
     return app
 
 
-def _route(
-    live: Live, key: str, method: str, path: str, kind: type[Question], endpoint: Callable[[Served, Any], Any]
-) -> Route:
+def _route(live: Live, key: str, operation: Operation) -> Route:
+    method, path, kind, endpoint = operation
+
     async def respond(request: Request) -> Response:
         try:
             if (served := live.now()) is None:

@@ -4,10 +4,10 @@ import asyncio
 from collections.abc import Callable
 from typing import Annotated, TypeVar
 
-from serving.errors import StoreError
+from serving.errors import Problem, StoreError
 from serving.http import responses, shapes
 from serving.http.endpoints import product_row
-from serving.http.requests import Event, Events, OfCustomer, Problem, ProductChange
+from serving.http.requests import Event, Events, OfCustomer, ProductChange
 from serving.http.responses import Json
 from serving.live.changes import CHANGEABLE, Changes
 from serving.live.served import Served

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from serving.bundle.format import Bundle
-from serving.http.requests import Problem
+from serving.errors import Problem
 from serving.live.changes import Changes
 from serving.live.merchandising import Shop
 

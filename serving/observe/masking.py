@@ -9,8 +9,6 @@ from collections.abc import Sequence
 from starlette.routing import BaseRoute, Match, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from serving.http.openapi import template
-
 ASKED = "nightshelf.asked"
 BENTOML_OWN = ("/livez", "/readyz", "/healthz", "/metrics", "/schema.json")
 UNKNOWN = "/unknown"
@@ -49,3 +47,8 @@ def template_of(routes: Sequence[BaseRoute], scope: Scope) -> str:
         if isinstance(route, Route) and route.matches(scope)[0] != Match.NONE:
             return template(route.path)
     return UNKNOWN
+
+
+def template(path: str) -> str:
+    """A route's path as it is shown: without the types of its parameters."""
+    return path.replace(":id}", "}")

@@ -19,6 +19,8 @@ from serving.http import openapi
 from serving.http.pages import docs
 from serving.http.routes import ROUTES, create_app
 from serving.live.served import Live, Served
+from serving.observe.masking import template
+from serving.settings import PROJECT
 
 OPERATIONS = docs.operations(DOCUMENT)
 NAMED = [str(number) for number in range(10017, 10024)]
@@ -70,7 +72,7 @@ def test_every_answer_has_a_shape(operation: tuple[str, str, dict[str, Any]]) ->
 
 def test_every_route_is_told_of() -> None:
     told = {(method, path) for method, path, _ in OPERATIONS}
-    assert told == {(row[0], openapi.template(row[1])) for row in ROUTES}
+    assert told == {(row.method, template(row.path)) for row in ROUTES}
     assert len({operation_id(one) for one in OPERATIONS}) == len(OPERATIONS)
 
 
@@ -102,7 +104,7 @@ def test_what_a_url_cannot_say_is_no_parameter() -> None:
 
 
 def test_the_docs_name_every_status() -> None:
-    text = (Path(__file__).parents[2] / "docs" / "http.md").read_text()
+    text = (PROJECT / "docs" / "http.md").read_text()
     assert [status for status in openapi.REFUSALS if f"| {status} |" not in text] == []
 
 

@@ -318,7 +318,7 @@ def test_a_failure_tells_the_log_where_and_nobody_what(
     monkeypatch.setattr(endpoints, "rankings", fails)
     response = client.get(ANNA)
     assert (response.status_code, response.json()["error"]["code"]) == (500, "internal")
-    assert "/v1/customers/{customer}/recommendations failed: KeyError at test_api.py" in caplog.text
+    assert "/v1/customers/{customer}/recommendations failed: KeyError at test_routes.py" in caplog.text
     assert "79165396205" not in caplog.text + response.text
 
 
