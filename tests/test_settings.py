@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 from pipelines.cli import app
 from pipelines.settings import Settings, settings, write_env
 from serving.errors import NightshelfError
+from serving.settings import PROJECT
 
 README = PROJECT / "README.md"
 ROW = re.compile(r"^\| `NIGHTSHELF_(\w+)` \| (.*?) \| (.*?) \|$", re.MULTILINE)
