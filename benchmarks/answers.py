@@ -13,7 +13,7 @@ from benchmarks import synthetic
 from benchmarks.processes import measure
 from serving.bundle.format import Bundle, load, save
 from serving.http import responses
-from serving.http.requests import Listing
+from serving.http.requests import ListQuery
 from serving.recommend.cart import Cart, ranking_with
 from serving.recommend.fold_in import fold_in
 from serving.recommend.recommender import Lane, rankings
@@ -21,7 +21,7 @@ from serving.recommend.recommender import Lane, rankings
 SIZES = (5_000, 100_000, 1_000_000)
 ASKED, CART = 300, 40
 SEED, N = 3, 10
-FILTERS = Listing(category="Category 7", min_price=5, max_price=100)
+FILTERS = ListQuery(category="Category 7", min_price=5, max_price=100)
 COLUMNS = (
     *("second stage", "the same, filtered", "ALS", "the same, filtered", "re-purchase"),
     *("a cart of 40", "folding it in alone"),
@@ -52,15 +52,15 @@ def _figures(bundle: Bundle) -> list[str]:
     likely = np.argsort(-bundle.popularity, kind="stable")[: len(bundle.products) // 5]
     carts = [Cart.of(rng.choice(likely, CART, replace=False).tolist(), []) for _ in customers]
 
-    def own(lane: Lane, asked: Listing) -> Callable[[int], object]:
+    def own(lane: Lane, asked: ListQuery) -> Callable[[int], object]:
         return lambda at: rankings(bundle, [customers[at]], lane)[0](N, responses.allowed(bundle, asked))
 
     def guest(at: int) -> object:
-        return ranking_with(bundle, carts[at], None, "for-you")(N, responses.allowed(bundle, Listing()))
+        return ranking_with(bundle, carts[at], None, "for-you")(N, responses.allowed(bundle, ListQuery()))
 
     ways: list[Callable[[int], object]] = [
-        *(own("for-you", Listing()), own("for-you", FILTERS)),
-        *(own("discover", Listing()), own("discover", FILTERS), own("buy-again", Listing())),
+        *(own("for-you", ListQuery()), own("for-you", FILTERS)),
+        *(own("discover", ListQuery()), own("discover", FILTERS), own("buy-again", ListQuery())),
         *(guest, lambda at: fold_in(bundle, carts[at].products, carts[at].orders)),
     ]
     return [_milliseconds(way) for way in ways]

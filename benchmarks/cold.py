@@ -9,7 +9,8 @@ import numpy as np
 
 from pipelines.evaluate import cold
 from pipelines.evaluate.cold import Found
-from pipelines.evaluate.windows import Interactions
+from pipelines.prepare import interactions
+from pipelines.prepare.interactions import Interactions
 from serving.bundle.format import Array, Bundle
 
 SHARE, DRAWS = 0.1, 5
@@ -19,7 +20,6 @@ ASKED = 5  # times as often as by chance
 def compare(home: Path) -> str:
     """A table over the lake that a night has left in `home`."""
     os.environ["NIGHTSHELF_HOME"] = str(home)
-    from pipelines.evaluate import windows
     from pipelines.lake import tables
     from pipelines.sweep import space
     from pipelines.train import content
@@ -28,7 +28,7 @@ def compare(home: Path) -> str:
     from pipelines.train.bundle import learn
 
     products = tables.read(tables.PRODUCTS)
-    shop = windows.interactions(tables.read(tables.INTERACTIONS), products["product"].to_pylist())
+    shop = interactions.interactions(tables.read(tables.INTERACTIONS), products["product"].to_pylist())
     horizon = space.load().evaluation.horizon_days
     cut = int(shop.day.max()) - horizon
     before, truth = shop.until(cut), shop.bought(cut, cut + horizon)

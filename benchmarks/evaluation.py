@@ -10,7 +10,7 @@ import pyarrow as pa
 from benchmarks.processes import Measured, measure
 from pipelines import columns as c
 from pipelines.evaluate import customer_groups, evaluate, per_customer, summary
-from pipelines.evaluate.windows import Interactions
+from pipelines.prepare.interactions import Interactions
 from pipelines.sweep.space import HalfLives
 from pipelines.train.als import Factors
 from pipelines.train.association_rules import none

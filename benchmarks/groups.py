@@ -7,6 +7,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from pipelines.prepare import interactions
+
 WINDOWS = 20  # of HORIZON days, each before the next
 HORIZON = 28
 HALF_LIFE = 28.0
@@ -36,11 +38,10 @@ def compare(home: Path) -> str:
 
 def _windows() -> list[pd.DataFrame]:
     from pipelines import columns as c
-    from pipelines.evaluate import windows
     from pipelines.lake import tables
 
     products = tables.read(tables.PRODUCTS)
-    known = windows.interactions(tables.read(tables.INTERACTIONS), products[c.PRODUCT].to_pylist())
+    known = interactions.interactions(tables.read(tables.INTERACTIONS), products[c.PRODUCT].to_pylist())
     orders = tables.read(tables.ORDERS, [c.CUSTOMER, c.ORDERED_AT, c.GROUP]).to_pandas().dropna()
     orders[c.DAY] = (orders[c.ORDERED_AT].dt.tz_localize(None) - pd.Timestamp(0)).dt.days
     orders = orders.sort_values(c.ORDERED_AT)

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from pipelines.prepare import interactions
+
 BACK = (0, 28, 56, 84)  # days that the test window lies before the last
 LANES = ("for-you", "discover")
 BEATEN = {"for-you": "repurchase", "discover": "trend"}
@@ -55,10 +57,10 @@ def _judged(back: int) -> tuple[dict[str, str], pa.Table, float]:
 
     started = time.monotonic()
     products, evaluation = tables.read(tables.PRODUCTS), space.load().evaluation
-    shop = windows.interactions(tables.read(tables.INTERACTIONS), products["product"].to_pylist())
+    shop = interactions.interactions(tables.read(tables.INTERACTIONS), products["product"].to_pylist())
     last = int(shop.day.max()) - back
     known = shop.where(shop.day <= last)
-    cut = windows.windows(known, windows.date_of(last), evaluation.horizon_days)
+    cut = windows.windows(known, interactions.date_of(last), evaluation.horizon_days)
     tried = [
         (one, trial.run(known, products, cut, one, evaluation.folds, "auto").metrics)
         for one in space.candidates("default")

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
+from pipelines.prepare import interactions
+
 SEED, SPREAD, BANDS = 6, 0.5, 10
 STRENGTHS = (0.0, 0.05, 0.1, 0.2, 0.5, 1.0)
 CAPS = (5, 3, 2, 1)
@@ -32,7 +34,6 @@ def compare(home: Path) -> str:
 
 
 def _learned():
-    from pipelines.evaluate import windows
     from pipelines.lake import tables
     from pipelines.sweep.space import Chosen, HalfLives, load
     from pipelines.train.als import AlsSettings
@@ -45,7 +46,7 @@ def _learned():
         lanes={"for-you": "repurchase", "buy-again": "repurchase", "discover": "als"},
     )
     products = tables.read(tables.PRODUCTS)
-    known = windows.interactions(tables.read(tables.INTERACTIONS), products["product"].to_pylist())
+    known = interactions.interactions(tables.read(tables.INTERACTIONS), products["product"].to_pylist())
     last, horizon = int(known.day.max()), load().evaluation.horizon_days
     before, truth = known.until(last - 2 * horizon), known.bought(last - 2 * horizon, last - horizon)
     return learn(before, products, chosen, none(products.num_rows), "implicit"), truth

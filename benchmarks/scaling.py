@@ -10,7 +10,7 @@ import pyarrow as pa
 from benchmarks.growth import exponent
 from benchmarks.processes import Measured, measure
 from pipelines import columns as c
-from pipelines.evaluate.windows import Interactions
+from pipelines.prepare.interactions import Interactions
 from pipelines.sweep.space import Chosen, HalfLives
 from pipelines.train.als import AlsSettings
 from pipelines.train.association_rules import none

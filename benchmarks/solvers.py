@@ -4,6 +4,8 @@ import os
 import time
 from pathlib import Path
 
+from pipelines.prepare import interactions
+
 ALLOWED = 60  # seconds for the whole sweep by `implicit`
 LANES = ("for-you", "discover")
 
@@ -12,7 +14,6 @@ def compare(home: Path) -> str:
     """A table over the lake that a night has left in `home`."""
     os.environ["NIGHTSHELF_HOME"] = str(home)
     from pipelines import evaluate
-    from pipelines.evaluate import windows
     from pipelines.lake import tables
     from pipelines.lake.spark import session
     from pipelines.sweep import space
@@ -20,7 +21,7 @@ def compare(home: Path) -> str:
 
     session()  # its start is not the solver's time
     products = tables.read(tables.PRODUCTS)
-    known = windows.interactions(tables.read(tables.INTERACTIONS), products["product"].to_pylist())
+    known = interactions.interactions(tables.read(tables.INTERACTIONS), products["product"].to_pylist())
     last = int(known.day.max())
     horizon = space.load().evaluation.horizon_days
     before, truth = known.until(last - 2 * horizon), known.bought(last - 2 * horizon, last - horizon)

@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 
 from pipelines import columns as c
-from pipelines.evaluate.windows import Interactions
+from pipelines.prepare.interactions import Interactions
 from pipelines.sweep.space import Chosen, HalfLives
 from pipelines.train import content
 from pipelines.train.als import AlsSettings

@@ -21,7 +21,7 @@ from pipelines.settings import settings
 from serving.bundle.format import Array, load, positions
 from serving.errors import NightshelfError
 from serving.http import endpoints
-from serving.http.requests import Listing, Personal
+from serving.http.requests import ListQuery, PersonalQuery
 from serving.live import customers as people
 from serving.live.changes import Changes
 from serving.live.merchandising import Shop
@@ -107,7 +107,7 @@ def to_people(served: Served, asked: People) -> pa.Table:
     ]
     parts = []
     for lane in asked.lanes:
-        items = list(endpoints.each(served, found, Personal(n=asked.n, lane=lane), kinds))
+        items = list(endpoints.each(served, found, PersonalQuery(n=asked.n, lane=lane), kinds))
         sizes = [len(one) for one in items]
         parts.append(
             {
@@ -121,7 +121,7 @@ def to_people(served: Served, asked: People) -> pa.Table:
 
 def to_goods(served: Served, asked: Goods) -> pa.Table:
     """The alternatives to each product, best first, as OF_PRODUCTS."""
-    question = Listing(n=asked.n)
+    question = ListQuery(n=asked.n)
     items = [endpoints.alternatives(served, question, row) for row in asked.rows]
     of_whom = np.repeat(asked.rows, [len(one) for one in items])
     return _table([{c.PRODUCT: _ids(served, of_whom), **_told(served, items, c.SIMILAR)}], OF_PRODUCTS)

@@ -4,11 +4,12 @@ import pyarrow as pa
 
 from pipelines import columns as c
 from pipelines import evaluate as evaluation
-from pipelines.compare import yardsticks
+from pipelines.compare import splits, yardsticks
 from pipelines.evaluate import differences, windows
-from pipelines.evaluate.windows import Interactions
 from pipelines.gate import conditions
 from pipelines.lake import tables
+from pipelines.prepare import interactions
+from pipelines.prepare.interactions import Interactions
 from pipelines.registry import versions
 from pipelines.settings import Solver, Split, settings
 from pipelines.sweep import space
@@ -33,8 +34,8 @@ def compare(how: Split) -> pa.Table:
     if champion is None:
         raise NightshelfError("no model serves yet, so there are no settings to measure: run a night first")
     products = tables.read(tables.PRODUCTS)
-    rows = tables.read_path(tables.current(tables.INTERACTIONS), coded=windows.IDS)
-    known = windows.interactions(rows, products[c.PRODUCT].to_pylist())
+    rows = tables.read_path(tables.current(tables.INTERACTIONS), coded=interactions.IDS)
+    known = interactions.interactions(rows, products[c.PRODUCT].to_pylist())
     before, truth = _parts(known, how)
     return judge(before, truth, products, champion.chosen, settings().solver)
 
@@ -76,9 +77,9 @@ def _fitted(before: Interactions, products: pa.Table, chosen: Chosen, solver: So
 
 def _parts(known: Interactions, how: Split) -> tuple[Interactions, Interactions]:
     if how == "random":
-        return windows.random_split(known, HELD_OUT, SEED)
+        return splits.random_split(known, HELD_OUT, SEED)
     if how == "leave-last-out":
-        return windows.leave_last_out(known)
-    last = windows.date_of(int(known.day.max()))
+        return splits.leave_last_out(known)
+    last = interactions.date_of(int(known.day.max()))
     cut = windows.windows(known, last, space.load().evaluation.horizon_days)
     return known.until(cut.validation), known.bought(cut.validation, cut.test)

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pyarrow as pa
 
 from pipelines.evaluate import evaluate
-from pipelines.evaluate.windows import Interactions, day_number
+from pipelines.prepare.interactions import Interactions, day_number
 from pipelines.prepare.sorted_arrays import placed
 from serving.bundle.format import Array, Bundle
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipelines.evaluate.windows import Interactions
+from pipelines.prepare.interactions import Interactions
 from pipelines.prepare.sorted_arrays import placed
 from serving.bundle.format import Array, Bundle
 from serving.bundle.highest import best

@@ -13,7 +13,7 @@ from pipelines.evaluate.names import CATALOGUE, GROUP, LANE, MODEL, PER_CUSTOMER
 from pipelines.evaluate.ranking import NOBODY, Ranking, rank, rank_metrics, rmse
 from pipelines.evaluate.segments import UNKNOWN
 from pipelines.evaluate.traits import trait_metrics, traits
-from pipelines.evaluate.windows import Interactions
+from pipelines.prepare.interactions import Interactions
 from pipelines.prepare.sorted_arrays import placed
 from serving.bundle.format import Array, Bundle
 from serving.recommend.recommender import LANES, Lane, Scorer, in_lane, scores_by, trend_scores

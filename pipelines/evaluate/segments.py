@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from pipelines.evaluate.windows import Interactions
+from pipelines.prepare.interactions import Interactions
 from pipelines.prepare.sorted_arrays import distinct
 from serving.bundle.format import Array
 

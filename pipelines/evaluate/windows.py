@@ -1,20 +1,12 @@
 """A global cut in time: what was known before it, and what happened after."""
 
 import datetime as dt
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
-import scipy.sparse as sp
-
-from pipelines import columns as c
-from serving.bundle.format import Array, texts
+from pipelines.prepare.interactions import Interactions, day_number
 from serving.errors import NightshelfError
 
 SHARE_OF_HISTORY = 5  # a window takes at most a fifth of the days, so that training keeps three
-EPOCH = dt.date(1970, 1, 1)
-IDS = [c.CUSTOMER, c.PRODUCT]  # worth reading as numbers into a dictionary
 
 
 @dataclass(frozen=True)
@@ -24,68 +16,6 @@ class Windows:
     train: int
     validation: int
     test: int
-
-
-@dataclass(frozen=True)
-class Interactions:
-    """n rows of (customer, product, day), as dense ints into the sorted ids."""
-
-    customers: Array  # (C,) bytes, sorted
-    products: Array  # (P,) bytes, sorted
-    customer: Array  # (n,) int64
-    product: Array  # (n,) int64
-    day: Array  # (n,) int64, since 1970
-    quantity: Array  # (n,) float64, units bought
-    returned: Array  # (n,) float64, units returned
-    orders: Array  # (n,) int64, orders that bought
-
-    def where(self, rows: Array) -> "Interactions":
-        """The chosen rows, over the same ids."""
-        parts = (self.customer, self.product, self.day, self.quantity, self.returned, self.orders)
-        return Interactions(self.customers, self.products, *(part[rows] for part in parts))
-
-    def until(self, day: int) -> "Interactions":
-        """What was known at the end of a day: returns netted, customers without a purchase unknown."""
-        known = _netted(self.where(self.day <= day))
-        present, customer = np.unique(known.customer, return_inverse=True)
-        return replace(known, customers=self.customers[present], customer=customer)
-
-    def bought(self, after: int, until: int) -> "Interactions":
-        """The purchases after one day and up to another."""
-        return self.where((self.day > after) & (self.day <= until) & (self.quantity > 0))
-
-    def matrix(self, values: Array) -> sp.csr_matrix:
-        """A value per row, summed over days, (C, P) float32."""
-        shape = (len(self.customers), len(self.products))
-        return sp.coo_matrix((values.astype(np.float32), (self.customer, self.product)), shape=shape).tocsr()
-
-    def decay(self, half_life_days: float) -> Array:
-        """The weight of each row by its age at the last day: 1 today, 1/2 after a half-life, (n,)."""
-        age = self.day.max(initial=0) - self.day
-        return np.asarray(0.5 ** (age / half_life_days))
-
-
-def interactions(rows: pa.Table, products: list[str]) -> Interactions:
-    """The table `interactions` over all its customers and the given products."""
-    customers, product = _coded(rows[c.CUSTOMER]), _coded(rows[c.PRODUCT])
-    ids, place = np.unique(texts(customers.dictionary.to_pylist()), return_inverse=True)
-    catalogue = np.sort(texts(products))
-    product_place = np.searchsorted(catalogue, texts(product.dictionary.to_pylist()))
-    return Interactions(
-        ids,
-        catalogue,
-        place[customers.indices.to_numpy()],
-        product_place[product.indices.to_numpy()],
-        pc.cast(rows[c.DAY].combine_chunks(), pa.int32()).to_numpy().astype(np.int64),
-        rows[c.QUANTITY].to_numpy(),
-        rows[c.RETURNED].to_numpy(),
-        rows[c.ORDERS].to_numpy().astype(np.int64),
-    )
-
-
-def _coded(ids: pa.ChunkedArray) -> pa.DictionaryArray:
-    """Ids as numbers into a dictionary; the texts themselves fill no array, which holds 2 GiB at most."""
-    return ids.dictionary_encode().unify_dictionaries().combine_chunks()
 
 
 def windows(known: Interactions, as_of: dt.date, horizon_days: int) -> Windows:
@@ -113,77 +43,3 @@ def folds(cut: Windows, count: int, first_day: int) -> list[tuple[int, int]]:
     horizon = cut.validation - cut.train
     ends = [cut.validation - number * horizon for number in range(count)]
     return [(end - horizon, end) for end in ends if end == cut.validation or end - 2 * horizon >= first_day]
-
-
-def random_split(shop: Interactions, share: float, seed: int) -> tuple[Interactions, Interactions]:
-    """What is known, and a random share of the purchases, that are to be foretold: (known, truth).
-
-    For comparison with papers alone: it flatters who learns tastes, since purchases after the ones to
-    be foretold, and of the same basket, are learned from (Meng et al. 2020; Ji et al. 2023). On Online
-    Retail II it puts ALS before re-purchase, NDCG@10 0.20 to 0.13; the cut in time says 0.27 to 0.34.
-    What customers returned is netted on both sides.
-    """
-    purchases = _kept(shop)
-    held_out = np.random.default_rng(seed).random(len(purchases.day)) < share
-    return _parted(purchases, held_out)
-
-
-def leave_last_out(shop: Interactions) -> tuple[Interactions, Interactions]:
-    """What is known, and each customer's last day of purchases, to be foretold: (known, truth).
-
-    For comparison with papers alone: it flatters, since what others bought after a customer's last day
-    is learned from, trends among it that nobody could know of. Customers of one day are known and
-    nothing of them is to be foretold. What customers returned is netted on both sides.
-    """
-    purchases = _kept(shop)
-    first, last = (np.full(len(shop.customers), start) for start in (np.iinfo(np.int64).max, -1))
-    np.minimum.at(first, purchases.customer, purchases.day)
-    np.maximum.at(last, purchases.customer, purchases.day)
-    is_last = purchases.day == last[purchases.customer]
-    return _parted(purchases, is_last & (first < last)[purchases.customer])
-
-
-def day_number(day: dt.date) -> int:
-    """Days since 1970."""
-    return (day - EPOCH).days
-
-
-def date_of(day: int) -> dt.date:
-    """The date of a day since 1970."""
-    return EPOCH + dt.timedelta(days=int(day))
-
-
-def _kept(shop: Interactions) -> Interactions:
-    """The purchases that were kept to the end, which no return takes anything from any more."""
-    kept = _netted(shop)
-    return replace(kept, returned=np.zeros_like(kept.returned))
-
-
-def _parted(purchases: Interactions, held_out: Array) -> tuple[Interactions, Interactions]:
-    known = purchases.where(~held_out)
-    return known.until(int(known.day.max(initial=0))), purchases.where(held_out)
-
-
-def _netted(rows: Interactions) -> Interactions:
-    """The purchases that were kept: what a customer returned is taken from the oldest ones first.
-
-    Oldest first, so that what was bought after a return stays.
-    """
-    span = int(rows.day.max(initial=0)) + 1
-    pair = rows.customer * len(rows.products) + rows.product
-    # By one number: sorting by its three parts takes three times as long.
-    r = rows.where(np.argsort(pair * span + rows.day, kind="stable"))
-    first = np.r_[True, (np.diff(r.customer) != 0) | (np.diff(r.product) != 0)][: len(r.day)]
-    group = np.cumsum(first) - 1
-    bought = _running(r.quantity, first)
-    returned = np.bincount(group, r.returned)[group] if len(group) else r.returned
-    kept = np.minimum(r.quantity, np.maximum(bought - returned, 0))
-    return replace(r.where(kept > 0), quantity=kept[kept > 0])
-
-
-def _running(values: Array, first: Array) -> Array:
-    """Running totals that begin anew at each `first`, (n,)."""
-    total = np.cumsum(values)
-    starts = np.flatnonzero(first)
-    before = np.repeat(total[starts] - values[starts], np.diff(np.r_[starts, len(values)]))
-    return np.asarray(total - before)

@@ -6,9 +6,9 @@ import pyarrow as pa
 from mlflow.utils.git_utils import get_git_commit
 
 from pipelines import evaluate as evaluation
-from pipelines.evaluate.windows import Interactions
 from pipelines.gate import soundness
 from pipelines.lake import tables
+from pipelines.prepare.interactions import Interactions
 from pipelines.registry import versions
 from pipelines.run import pins
 from pipelines.run.night import Night

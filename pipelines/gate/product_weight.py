@@ -6,8 +6,8 @@ from dataclasses import replace
 import pyarrow as pa
 
 from pipelines.evaluate import NDCG, evaluate, summary
-from pipelines.evaluate.windows import Interactions
 from pipelines.gate.conditions import CHALLENGER, UNWEIGHTED
+from pipelines.prepare.interactions import Interactions
 from pipelines.sweep.space import Business, Chosen, Metrics
 from pipelines.train.bundle import weights
 from serving.bundle.format import Array, Bundle

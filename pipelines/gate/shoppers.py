@@ -15,8 +15,9 @@ import scipy.sparse as sp
 
 from pipelines import columns as c
 from pipelines import evaluate as evaluation
-from pipelines.evaluate.windows import Interactions, Windows, date_of
+from pipelines.evaluate.windows import Windows
 from pipelines.gate import conditions
+from pipelines.prepare.interactions import Interactions, date_of
 from serving.bundle.format import Array
 from serving.http.overview import SHOPPERS
 from serving.recommend.recommender import BASELINES

@@ -8,8 +8,8 @@ import pyarrow as pa
 
 from pipelines.evaluate import evaluate
 from pipelines.evaluate.differences import difference
-from pipelines.evaluate.windows import Interactions
 from pipelines.gate.conditions import MAIN, Condition
+from pipelines.prepare.interactions import Interactions
 from pipelines.prepare.sorted_arrays import placed
 from pipelines.sweep.space import SweepFile, Thresholds
 from serving.bundle.format import Array, Bundle

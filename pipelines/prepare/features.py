@@ -6,7 +6,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from pipelines import columns as c
-from pipelines.extract.goods import RAW_PRODUCTS, completed
+from pipelines.extract.product_history import RAW_PRODUCTS, completed
 
 
 def interactions(orders: DataFrame) -> DataFrame:

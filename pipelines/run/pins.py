@@ -6,11 +6,13 @@ import pyarrow as pa
 
 from pipelines import columns as c
 from pipelines.lake import tables as lake
+from pipelines.prepare import interactions
 from pipelines.run import tracking
 from pipelines.run.night import Night
 
 if TYPE_CHECKING:
-    from pipelines.evaluate.windows import Interactions, Windows
+    from pipelines.evaluate.windows import Windows
+    from pipelines.prepare.interactions import Interactions
 
 PREFIX = "table."
 
@@ -41,6 +43,6 @@ def known(night: Night) -> "tuple[Interactions, pa.Table, Windows]":
     from pipelines.sweep import space
 
     products = read(night, lake.PRODUCTS)
-    rows = lake.read_path(path(night, lake.INTERACTIONS), coded=windows.IDS)
-    found = windows.interactions(rows, products[c.PRODUCT].to_pylist())
+    rows = lake.read_path(path(night, lake.INTERACTIONS), coded=interactions.IDS)
+    found = interactions.interactions(rows, products[c.PRODUCT].to_pylist())
     return found, products, windows.windows(found, night.as_of, space.load().evaluation.horizon_days)

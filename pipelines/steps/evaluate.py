@@ -14,10 +14,10 @@ import pyarrow as pa
 from pipelines import evaluate as evaluation
 from pipelines.demo.planted import tastes
 from pipelines.evaluate import backtest, differences
-from pipelines.evaluate.windows import Interactions, date_of
 from pipelines.gate import challenger, conditions, product_weight, shoppers
 from pipelines.gate.conditions import Settled
 from pipelines.lake import tables
+from pipelines.prepare.interactions import Interactions, date_of
 from pipelines.registry import versions
 from pipelines.run import pins, tracking
 from pipelines.run.night import Night

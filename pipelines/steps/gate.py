@@ -11,10 +11,10 @@ import pyarrow as pa
 
 from pipelines import evaluate as evaluation
 from pipelines.evaluate import backtest
-from pipelines.evaluate.windows import day_number
 from pipelines.gate import conditions, soundness
 from pipelines.gate.conditions import Condition
 from pipelines.lake import tables
+from pipelines.prepare.interactions import day_number
 from pipelines.registry import acts as registry_acts
 from pipelines.registry import versions
 from pipelines.registry.versions import Champion

@@ -16,7 +16,7 @@ from expectations.measure import Measure
 from expectations.suites import Rule
 from expectations.thresholds import thresholds
 from pipelines import columns as c
-from pipelines.extract import events, goods, raw
+from pipelines.extract import events, product_history, raw
 from pipelines.extract.source import Source
 from pipelines.extract.staging import RAW_ORDERS
 from pipelines.lake import tables as lake
@@ -66,7 +66,7 @@ def validate(night: Night, source: Source) -> dict[str, Any]:
 def _write(night: Night, source: Source, received: Received, counts: dict[str, int]) -> list[Finding]:
     """The warnings; quarantine is written in any case, the other tables if the night passes."""
     broken = outputs.quarantine(received.judged, night.run_id, customer_key())
-    listed = goods.catalogue(source.name, night.as_of)
+    listed = product_history.catalogue(source.name, night.as_of)
     sold, _ = at_once(
         lambda: outputs.goods(received.judged).toArrow() if listed is None else None,
         lambda: lake.write_spark(lake.QUARANTINE.format(day=night.as_of), broken),
@@ -181,7 +181,7 @@ def _compared(
         taken += continuity.of_orders(before.days, days, until, night.as_of)
         taken += continuity.of_customers(before.customers, customers, days, judged)
     if catalogue is not None:
-        then = goods.catalogue(source.name, before.as_of) if before else None
+        then = product_history.catalogue(source.name, before.as_of) if before else None
         taken += continuity.of_goods(then, catalogue, night.as_of)
     return taken
 

@@ -7,7 +7,8 @@ import pyarrow as pa
 
 from pipelines import evaluate as evaluation
 from pipelines.evaluate import windows
-from pipelines.evaluate.windows import Interactions, Windows
+from pipelines.evaluate.windows import Windows
+from pipelines.prepare.interactions import Interactions
 from pipelines.settings import Solver
 from pipelines.sweep.space import Candidate, Metrics
 from pipelines.train.bundle import attempt

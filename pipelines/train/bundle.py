@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from pipelines import columns as c
-from pipelines.evaluate.windows import Interactions, date_of
+from pipelines.prepare.interactions import Interactions, date_of
 from pipelines.settings import Solver
 from pipelines.sweep.space import Candidate, Chosen, HalfLives
 from pipelines.train import als, content, newcomers, ranker, regions, repurchase, trend

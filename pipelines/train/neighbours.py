@@ -7,7 +7,7 @@ import scipy.sparse as sp
 from implicit.nearest_neighbours import ItemItemRecommender
 from threadpoolctl import threadpool_limits
 
-from pipelines.evaluate.windows import Interactions
+from pipelines.prepare.interactions import Interactions
 from serving.bundle.format import Array
 
 COUNT = 50

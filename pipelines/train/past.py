@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipelines.evaluate.windows import Interactions
+from pipelines.prepare.interactions import Interactions
 from pipelines.prepare.sorted_arrays import distinct
 from pipelines.train.repurchase import History, places
 from serving.bundle.format import Array

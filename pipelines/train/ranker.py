@@ -6,7 +6,8 @@ import numpy as np
 import xgboost as xgb
 from pydantic import BaseModel, ConfigDict, Field
 
-from pipelines.evaluate.windows import SHARE_OF_HISTORY, Interactions
+from pipelines.evaluate.windows import SHARE_OF_HISTORY
+from pipelines.prepare.interactions import Interactions
 from pipelines.prepare.sorted_arrays import distinct, placed
 from pipelines.train import neighbours
 from pipelines.train.repurchase import History

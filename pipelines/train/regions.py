@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 
 from pipelines import columns as c
-from pipelines.evaluate.windows import Interactions
+from pipelines.prepare.interactions import Interactions
 from pipelines.prepare.sorted_arrays import placed
 from pipelines.train.trend import buyers
 from serving.bundle.format import Array, texts

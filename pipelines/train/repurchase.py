@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipelines.evaluate.windows import Interactions
+from pipelines.prepare.interactions import Interactions
 from serving.bundle.format import Array
 
 

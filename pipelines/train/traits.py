@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipelines.evaluate.windows import Interactions
+from pipelines.prepare.interactions import Interactions
 from pipelines.prepare.sorted_arrays import distinct
 from pipelines.train.past import YEAR, Past, Visits, look_back, mean_gap, most, visits_of
 from pipelines.train.repurchase import History

@@ -18,8 +18,8 @@ from pipelines import columns as c
 from pipelines import nightly
 from pipelines.demo.shop import Shop
 from pipelines.evaluate import NDCG, backtest, summary
-from pipelines.evaluate.windows import interactions
 from pipelines.lake import tables
+from pipelines.prepare.interactions import interactions
 from pipelines.registry import versions
 from pipelines.run import pins, tracking
 from pipelines.run.night import Night

@@ -7,8 +7,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines import columns as c
-from pipelines.evaluate.windows import Interactions
 from pipelines.gate import challenger
+from pipelines.prepare.interactions import Interactions
 from pipelines.registry import versions
 from pipelines.sweep import space
 from pipelines.train import als, ranker, repurchase

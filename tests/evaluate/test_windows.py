@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 from shops import known, random_shop
 
-from pipelines.evaluate.windows import Windows, day_number, folds, leave_last_out, random_split, windows
+from pipelines.compare.splits import leave_last_out, random_split
+from pipelines.evaluate.windows import Windows, folds, windows
+from pipelines.prepare.interactions import day_number
 from serving.errors import NightshelfError
 
 

@@ -5,8 +5,9 @@ import pyarrow as pa
 
 from pipelines import columns as c
 from pipelines.evaluate import GROUP, LANE, MODEL, TOP, UNKNOWN
-from pipelines.evaluate.windows import Interactions, Windows, date_of
+from pipelines.evaluate.windows import Windows
 from pipelines.gate import conditions, shoppers
+from pipelines.prepare.interactions import Interactions, date_of
 from serving.bundle.format import texts
 
 CUT = Windows(train=88, validation=100, test=112)

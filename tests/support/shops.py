@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from pipelines import columns as c
 from pipelines.demo.shop import Shop
-from pipelines.evaluate.windows import Interactions, date_of, day_number, interactions
+from pipelines.prepare.interactions import Interactions, date_of, day_number, interactions
 
 
 def known(rows, products=None):

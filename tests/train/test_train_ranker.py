@@ -9,7 +9,7 @@ import xgboost as xgb
 from shops import catalogue, known, random_shop
 
 from pipelines.evaluate import NDCG, evaluate, summary
-from pipelines.evaluate.windows import day_number
+from pipelines.prepare.interactions import day_number
 from pipelines.sweep.space import Chosen, HalfLives
 from pipelines.train import ranker
 from pipelines.train.als import AlsSettings
