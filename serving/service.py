@@ -70,7 +70,7 @@ class Nightshelf:
         except NightshelfError as missing:
             raise BentoMLException(str(missing)) from None
 
-    @bentoml.api(route=MANY, input_spec=native.spec(requests.OfMany))  # type: ignore[untyped-decorator]
+    @bentoml.api(route=MANY, input_spec=native.spec(requests.BatchQuery))  # type: ignore[untyped-decorator]
     async def recommend(self, **asked: Any) -> dict[str, Any]:
         """Items for many customers at once: what POST /v1/recommendations answers, to which clients go."""
         return await native.answer(live, asked, settings.customer_key.get_secret_value())

@@ -100,7 +100,7 @@ def to_people(served: Served, asked: People) -> pa.Table:
     """What each is recommended in each lane, best first, as TO_CUSTOMERS."""
     rows = positions(served.bundle.customers, asked.customers).tolist()
     found = [
-        people.now(served, one)
+        people.current(served, one)
         if one in asked.active or one in served.bundle.forgotten
         else (served.bundle, row)
         for one, row in zip(asked.customers, rows, strict=True)

@@ -10,19 +10,19 @@ from serving.errors import Problem
 from serving.http import responses, shapes
 from serving.http.overview import SHOPPERS
 from serving.http.requests import (
-    History,
-    Listing,
-    OfMany,
-    OfProduct,
-    OfUser,
-    Personal,
-    Placed,
-    Popular,
-    Question,
-    Reco,
-    Recommendations,
-    Related,
-    WithCart,
+    BatchQuery,
+    CartQuery,
+    HistoryQuery,
+    LegacyAssociationsQuery,
+    LegacyRecoQuery,
+    LegacyUserQuery,
+    ListQuery,
+    MerchandisedQuery,
+    PersonalQuery,
+    PopularQuery,
+    RecommendationsQuery,
+    RelatedQuery,
+    RequestModel,
 )
 from serving.http.responses import Json
 from serving.live import customers as people
@@ -40,9 +40,9 @@ AT_ONCE = 8  # customers of a long answer between two looks at who else waits
 UNTOLD = ("files", SHOPPERS)  # the latter has a route of its own
 
 
-def recommendations(served: Served, asked: Recommendations) -> Annotated[Json, shapes.Recommended]:
+def recommendations(served: Served, asked: RecommendationsQuery) -> Annotated[Json, shapes.Recommended]:
     """Items for a customer; what trends, in the group if known, for a stranger, who is `"known": false`."""
-    bundle, customer = people.now(served, asked.customer)
+    bundle, customer = people.current(served, asked.customer)
     group = _group(bundle, asked.group) if customer is None else None
     (ranking,) = rankings(bundle, [customer], asked.lane, _variety(served, asked), group)
     found = _placed(served, asked, ranking)
@@ -50,7 +50,7 @@ def recommendations(served: Served, asked: Recommendations) -> Annotated[Json, s
     return responses.of(served, **told, items=responses.items(bundle, found))
 
 
-async def of_many(served: Served, asked: OfMany) -> Annotated[Json, shapes.OfMany]:
+async def of_many(served: Served, asked: BatchQuery) -> Annotated[Json, shapes.OfMany]:
     """Items for many customers at once, in the order of the customers asked for."""
     told: list[Json] = []
     for start in range(0, len(asked.customers), AT_ONCE):
@@ -59,11 +59,11 @@ async def of_many(served: Served, asked: OfMany) -> Annotated[Json, shapes.OfMan
     return responses.of(served, lane=asked.lane, customers=told)
 
 
-def cart_recommendations(served: Served, asked: WithCart) -> Annotated[Json, shapes.WithCart]:
+def cart_recommendations(served: Served, asked: CartQuery) -> Annotated[Json, shapes.WithCart]:
     """Items that go with a cart or with what a guest looked at; the customer may be told, too."""
     bundle, customer = served.bundle, None
     if asked.customer is not None:
-        bundle, customer = people.now(served, asked.customer)
+        bundle, customer = people.current(served, asked.customer)
     group = _group(bundle, asked.group) if customer is None else None
     cart = Cart.of(responses.rows_of(bundle, asked.cart), responses.rows_of(bundle, asked.viewed))
     ranking = ranking_with(bundle, cart, customer, asked.lane, _variety(served, asked), group)
@@ -73,14 +73,14 @@ def cart_recommendations(served: Served, asked: WithCart) -> Annotated[Json, sha
     return responses.of(served, **told, unknown=unknown, items=responses.items(bundle, found))
 
 
-def history(served: Served, asked: History) -> Annotated[Json, shapes.History]:
+def history(served: Served, asked: HistoryQuery) -> Annotated[Json, shapes.History]:
     """What a customer bought, the last purchase first; nothing of a stranger, who is `"known": false`."""
-    bundle, customer = people.now(served, asked.customer)
+    bundle, customer = people.current(served, asked.customer)
     found = [] if customer is None else responses.purchases(bundle, customer, asked.n)
     return responses.of(served, known=customer is not None, items=found)
 
 
-def similar_products(served: Served, asked: Related) -> Annotated[Json, shapes.Alternatives]:
+def similar_products(served: Served, asked: RelatedQuery) -> Annotated[Json, shapes.Alternatives]:
     """Alternatives to a product: bought by the same customers, or described alike where few did."""
     bundle, product = served.bundle, product_row(served.bundle, asked.product)
     found = alternatives(served, asked, product)
@@ -89,13 +89,13 @@ def similar_products(served: Served, asked: Related) -> Annotated[Json, shapes.A
     )
 
 
-def alternatives(served: Served, asked: Listing, product: int) -> list[Item]:
+def alternatives(served: Served, asked: ListQuery, product: int) -> list[Item]:
     """The alternatives to a product, by its row."""
     mask = responses.allowed(served.bundle, asked) & ~served.shop.placing(served.bundle).excluded
     return similar(served.bundle, product, asked.n, mask)
 
 
-def bought_together(served: Served, asked: Related) -> Annotated[Json, shapes.Together]:
+def bought_together(served: Served, asked: RelatedQuery) -> Annotated[Json, shapes.Together]:
     """What is bought along with a product: rules with confidence, lift, support and count."""
     bundle, product = served.bundle, product_row(served.bundle, asked.product)
     mask = responses.allowed(bundle, asked) & ~served.shop.placing(bundle).excluded
@@ -105,7 +105,7 @@ def bought_together(served: Served, asked: Related) -> Annotated[Json, shapes.To
     )
 
 
-def popular(served: Served, asked: Popular) -> Annotated[Json, shapes.Trending]:
+def popular(served: Served, asked: PopularQuery) -> Annotated[Json, shapes.Trending]:
     """What trends, first in a group if asked, or has most buyers within the last `days` days."""
     bundle, days = served.bundle, asked.days
     windows = bundle.manifest["recent_days"]
@@ -120,7 +120,7 @@ def popular(served: Served, asked: Popular) -> Annotated[Json, shapes.Trending]:
     return responses.of(served, **told, items=responses.items(bundle, found))
 
 
-def model(served: Served, asked: Question) -> Annotated[Json, shapes.About]:
+def model(served: Served, asked: RequestModel) -> Annotated[Json, shapes.About]:
     """What the serving model is: window, counts, metrics, verdict."""
     told = {key: value for key, value in served.bundle.manifest.items() if key not in UNTOLD}
     return responses.of(
@@ -128,7 +128,9 @@ def model(served: Served, asked: Question) -> Annotated[Json, shapes.About]:
     )
 
 
-def user_recommendations(served: Served, asked: OfUser) -> Annotated[list[Json], list[shapes.Rating]]:
+def user_recommendations(
+    served: Served, asked: LegacyUserQuery
+) -> Annotated[list[Json], list[shapes.Rating]]:
     """The top three of a customer, phone numbers in any format (an older system's route)."""
     found = _best(served, asked.customer, OLDER_USER_ITEMS)
     return [
@@ -137,7 +139,9 @@ def user_recommendations(served: Served, asked: OfUser) -> Annotated[list[Json],
     ]
 
 
-def associations(served: Served, asked: OfProduct) -> Annotated[list[Json], list[shapes.Association]]:
+def associations(
+    served: Served, asked: LegacyAssociationsQuery
+) -> Annotated[list[Json], list[shapes.Association]]:
     """All rules that start from a product, by falling confidence (an older system's route)."""
     bundle, product = served.bundle, product_row(served.bundle, asked.product)
     kept = ~(bundle.hidden | served.shop.placing(bundle).excluded)
@@ -152,7 +156,7 @@ def associations(served: Served, asked: OfProduct) -> Annotated[list[Json], list
     ]
 
 
-def reco(served: Served, asked: Reco) -> Annotated[list[Json], list[shapes.Scored]]:
+def reco(served: Served, asked: LegacyRecoQuery) -> Annotated[list[Json], list[shapes.Scored]]:
     """The top five of the customer in the body's `user_id` (an older system's route)."""
     bundle = served.bundle
     return [
@@ -167,22 +171,22 @@ def reco(served: Served, asked: Reco) -> Annotated[list[Json], list[shapes.Score
 
 
 def _best(served: Served, customer: str, n: int) -> list[Item]:
-    bundle, row = people.now(served, customer)
+    bundle, row = people.current(served, customer)
     (ranking,) = rankings(bundle, [row], "for-you", Variety(served.per_category))
-    return _placed(served, Placed(n=n), ranking)
+    return _placed(served, MerchandisedQuery(n=n), ranking)
 
 
-def _of_some(served: Served, asked: OfMany, customers: list[str]) -> Iterator[Json]:
+def _of_some(served: Served, asked: BatchQuery, customers: list[str]) -> Iterator[Json]:
     """What is told of some of the customers asked for."""
     group = _group(served.bundle, asked.group)
-    found = [people.now(served, customer) for customer in customers]
+    found = [people.current(served, customer) for customer in customers]
     for (bundle, customer), items in zip(found, each(served, found, asked), strict=True):
         of_group = responses.group(bundle, group) if customer is None else None
         yield {"known": customer is not None, "group": of_group, "items": responses.items(bundle, items)}
 
 
 def each(
-    served: Served, found: list[tuple[Bundle, int | None]], asked: Personal, tell: Tell = reasons
+    served: Served, found: list[tuple[Bundle, int | None]], asked: PersonalQuery, tell: Tell = reasons
 ) -> Iterator[list[Item]]:
     """The items of many customers; those without events are worked out together.
 
@@ -199,7 +203,7 @@ def each(
             yield _placed(served, asked, own)
 
 
-def _placed(served: Served, asked: Placed, ranking: Ranking) -> list[Item]:
+def _placed(served: Served, asked: MerchandisedQuery, ranking: Ranking) -> list[Item]:
     """The items of a ranking that are asked for, where the rules of the shop put them."""
     mask = responses.allowed(served.bundle, asked)
     if not asked.rules:
@@ -207,7 +211,7 @@ def _placed(served: Served, asked: Placed, ranking: Ranking) -> list[Item]:
     return served.shop.placing(served.bundle, asked.on).place(ranking, asked.n, mask)
 
 
-def _variety(served: Served, asked: Personal) -> Variety:
+def _variety(served: Served, asked: PersonalQuery) -> Variety:
     shown = responses.rows_of(served.bundle, asked.shown)
     return Variety(asked.per_category or served.per_category, tuple(shown))
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from serving.http.requests import Question
+from serving.http.requests import RequestModel
 from serving.live.served import Served
 
 
@@ -12,5 +12,5 @@ class Operation(NamedTuple):
 
     method: str
     path: str  # as Starlette writes it, `{customer:id}` for a parameter
-    request: type[Question]
+    request: type[RequestModel]
     endpoint: Callable[[Served, Any], Any]  # may be async; its return annotation names the response's shape

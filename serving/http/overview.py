@@ -7,7 +7,7 @@ import numpy as np
 from serving.bundle.format import Bundle
 from serving.bundle.labels import NOTHING
 from serving.http import responses, shapes
-from serving.http.requests import Categories, Question
+from serving.http.requests import CategoriesQuery, RequestModel
 from serving.http.responses import Json
 from serving.live.identity import HIDDEN
 from serving.live.served import Served
@@ -18,7 +18,7 @@ SHOPPERS = "shoppers"  # in a manifest: what the night wrote of some telling cus
 LATENCY = Latency()
 
 
-def status(served: Served, asked: Question) -> Annotated[Json, shapes.Status]:
+def status(served: Served, asked: RequestModel) -> Annotated[Json, shapes.Status]:
     """Which model serves, and how fast it answered lately."""
     recent, manifest = LATENCY.recent(), served.bundle.manifest
     told = {name: manifest.get(name) for name in ("as_of", "window", "counts")}
@@ -34,7 +34,7 @@ def status(served: Served, asked: Question) -> Annotated[Json, shapes.Status]:
     )
 
 
-def categories(served: Served, asked: Categories) -> Annotated[Json, shapes.Categories]:
+def categories(served: Served, asked: CategoriesQuery) -> Annotated[Json, shapes.Categories]:
     """The categories of the catalogue, those with most products first."""
     filed = served.bundle.categories
     counts = np.bincount(filed.number[filed.number != NOTHING]).tolist()
@@ -43,7 +43,7 @@ def categories(served: Served, asked: Categories) -> Annotated[Json, shapes.Cate
     return responses.of(served, items=items)
 
 
-def shoppers(served: Served, asked: Question) -> Annotated[Json, shapes.Shoppers]:
+def shoppers(served: Served, asked: RequestModel) -> Annotated[Json, shapes.Shoppers]:
     """A few telling customers: what was recommended before the test window, and what they bought in it."""
     bundle = served.bundle
     told: dict[str, Any] = bundle.manifest.get(SHOPPERS) or {"cut": None, "until": None, "popular": []}

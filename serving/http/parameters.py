@@ -11,28 +11,28 @@ from pydantic_core import PydanticCustomError
 
 from serving.live import identity
 
-MOST = 100
-EARLIEST = dt.datetime(2000, 1, 1, tzinfo=dt.UTC)
+MAX_ITEMS = 100
+EARLIEST_TIME = dt.datetime(2000, 1, 1, tzinfo=dt.UTC)
 DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
-AHEAD = dt.timedelta(minutes=1)  # by which a shop's clock may be before ours
+CLOCK_SKEW = dt.timedelta(minutes=1)  # by which a shop's clock may be before ours
 
 
-def _hidden(customer: str, info: ValidationInfo[str]) -> str:
-    return identity.asked(customer, info.context)
+def _pseudonym(customer: str, info: ValidationInfo[str]) -> str:
+    return identity.requested_pseudonym(customer, info.context)
 
 
-def _text(value: Any) -> Any:
+def _number_as_text(value: Any) -> Any:
     """A number in a body as the id that it stands for."""
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     return str(value) if is_number and abs(value) <= sys.float_info.max else value
 
 
-def _whole(value: Any) -> Any:
+def _whole_number(value: Any) -> Any:
     """5.0, which is an integer in JSON, as one."""
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-def _apart(value: object) -> object:
+def _split_ids(value: object) -> object:
     """The ids of a parameter given several times or with commas; anything else is left to be refused."""
     parts = [value] if isinstance(value, str) else value
     if not isinstance(parts, list) or not all(isinstance(part, str) for part in parts):
@@ -40,13 +40,13 @@ def _apart(value: object) -> object:
     return [product.strip() for part in parts for product in part.split(",") if product.strip()]
 
 
-def _or(*types: str) -> Callable[[dict[str, Any]], None]:
+def _json_types(*types: str) -> Callable[[dict[str, Any]], None]:
     """Tells the document that a body may say a field in several types."""
     return lambda schema: schema.update(type=list(types))
 
 
-def _unreadable(text: str, info: ValidationInfo[str]) -> str:
-    return identity.hidden(text, info.context)
+def _hashed(text: str, info: ValidationInfo[str]) -> str:
+    return identity.keyed_hash(text, info.context)
 
 
 def _time(value: object) -> object:
@@ -65,7 +65,7 @@ def _day(value: object) -> dt.date:
 
 
 def _past(time: dt.datetime) -> dt.datetime:
-    if not EARLIEST <= time <= dt.datetime.now(dt.UTC) + AHEAD:
+    if not EARLIEST_TIME <= time <= dt.datetime.now(dt.UTC) + CLOCK_SKEW:
         raise ValueError("Input should be a time that is past, and after the year 1999")
     return time
 
@@ -77,33 +77,35 @@ Customer = Annotated[
         description="the shop's own id of a customer: a phone number in any format, or any text; or "
         "`pseudonym:` and the 64 hex digits that stand for it",
         examples=["+79165396205"],
-        json_schema_extra=_or("string", "number"),
+        json_schema_extra=_json_types("string", "number"),
     ),
-    BeforeValidator(_text),
-    AfterValidator(_hidden),
+    BeforeValidator(_number_as_text),
+    AfterValidator(_pseudonym),
 ]
-Count = Annotated[int, Field(ge=1, le=MOST), BeforeValidator(_whole)]
+Count = Annotated[int, Field(ge=1, le=MAX_ITEMS), BeforeValidator(_whole_number)]
 Product = Annotated[str, Field(description="the shop's own id of a product", examples=["10017"])]
 Group = Annotated[
     str | None, Field(description="what is known of a stranger: a country, a region", examples=["France"])
 ]
 Category = Annotated[str | None, Field(description="products of this one alone", examples=["Kitchen"])]
 Brand = Annotated[str | None, Field(description="products of this one alone", examples=["Nordlys"])]
-Products = Annotated[
+ProductIds = Annotated[
     list[str],
     Field(
-        description="products to leave out", examples=[["10003"]], json_schema_extra=_or("array", "string")
+        description="products to leave out",
+        examples=[["10003"]],
+        json_schema_extra=_json_types("array", "string"),
     ),
-    BeforeValidator(_apart),
+    BeforeValidator(_split_ids),
 ]
-Some = Annotated[
+RecentProducts = Annotated[
     list[str],
-    Field(max_length=MOST, examples=[["10003"]], json_schema_extra=_or("array", "string")),
-    BeforeValidator(_apart),
+    Field(max_length=MAX_ITEMS, examples=[["10003"]], json_schema_extra=_json_types("array", "string")),
+    BeforeValidator(_split_ids),
 ]
 Price = Annotated[float | None, Field(ge=0, allow_inf_nan=False, examples=[20.0])]
-Id = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00]*$")]
+NonBlankId = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00]*$")]
 Quantity = Annotated[float, Field(strict=True, ge=0, allow_inf_nan=False)]
-EventId = Annotated[Id, AfterValidator(_unreadable)]
-Past = Annotated[AwareDatetime, BeforeValidator(_time), AfterValidator(_past)]
+EventId = Annotated[NonBlankId, AfterValidator(_hashed)]
+PastTime = Annotated[AwareDatetime, BeforeValidator(_time), AfterValidator(_past)]
 Day = Annotated[dt.date, BeforeValidator(_day)]

@@ -7,9 +7,9 @@ from pydantic_core import from_json
 from starlette.datastructures import QueryParams
 
 from serving.errors import Problem
-from serving.http.requests import Question
+from serving.http.requests import RequestModel
 
-Q = TypeVar("Q", bound=Question)
+Q = TypeVar("Q", bound=RequestModel)
 
 
 def from_url(kind: type[Q], path: dict[str, str], query: QueryParams, key: str) -> Q:

@@ -15,7 +15,7 @@ from pydantic import (
 from pydantic_core import CoreSchema, PydanticCustomError
 
 from serving.http.parameters import (
-    MOST,
+    MAX_ITEMS,
     Brand,
     Category,
     Count,
@@ -23,28 +23,28 @@ from serving.http.parameters import (
     Day,
     EventId,
     Group,
-    Id,
-    Past,
+    NonBlankId,
+    PastTime,
     Price,
     Product,
-    Products,
+    ProductIds,
     Quantity,
-    Some,
+    RecentProducts,
 )
 from serving.live.store import Kind
 from serving.recommend.recommender import Lane
 
-MOST_CUSTOMERS = 1000
-MOST_EVENTS = 1000
+MAX_CUSTOMERS = 1000
+MAX_EVENTS = 1000
 
 
-class Question(BaseModel):
+class RequestModel(BaseModel):
     """No parameters at all; the ground of those that have some."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Listing(Question):
+class ListQuery(RequestModel):
     """A list of items; what is out of stock is left out unless `in_stock=false` asks for it too.
 
     A product whose price isn't known is in no range of prices.
@@ -56,7 +56,7 @@ class Listing(Question):
     brand: Brand = None
     min_price: Price = None
     max_price: Price = None
-    exclude: Products = []
+    exclude: ProductIds = []
 
     @field_validator("max_price")
     @classmethod
@@ -66,14 +66,14 @@ class Listing(Question):
         return price
 
 
-class Placed(Listing):
+class MerchandisedQuery(ListQuery):
     """A list in which the rules of the shop give products their places: as of a day, or not at all."""
 
     rules: bool = True
     on: Day | None = None
 
 
-class Personal(Placed):
+class PersonalQuery(MerchandisedQuery):
     """Items for people; the group says what a shop knows of a stranger: a country, a region."""
 
     lane: Lane = Field(
@@ -81,38 +81,40 @@ class Personal(Placed):
     )
     group: Group = None
     per_category: Count | None = Field(None, description="products of one category, at most", examples=[2])
-    shown: Annotated[Some, Field(description="products shown lately, to step back")] = []
+    shown: Annotated[RecentProducts, Field(description="products shown lately, to step back")] = []
 
 
-class Recommendations(Personal):
+class RecommendationsQuery(PersonalQuery):
     """Items for a customer."""
 
     customer: Customer
 
 
-class WithCart(Personal):
+class CartQuery(PersonalQuery):
     """Items that go with a cart, or with what was looked at; the customer need not be told."""
 
     customer: Customer | None = None
-    cart: list[str] = Field([], max_length=MOST, description="products in the cart", examples=[["10003"]])
+    cart: list[str] = Field(
+        [], max_length=MAX_ITEMS, description="products in the cart", examples=[["10003"]]
+    )
     viewed: list[str] = Field(
-        [], max_length=MOST, description="products looked at lately", examples=[["10017"]]
+        [], max_length=MAX_ITEMS, description="products looked at lately", examples=[["10017"]]
     )
 
 
-class OfMany(Personal):
+class BatchQuery(PersonalQuery):
     """Items for many customers at once."""
 
-    customers: list[Customer] = Field(min_length=1, max_length=MOST_CUSTOMERS)
+    customers: list[Customer] = Field(min_length=1, max_length=MAX_CUSTOMERS)
 
 
-class Related(Listing):
+class RelatedQuery(ListQuery):
     """Items that go with a product."""
 
     product: Product
 
 
-class Popular(Placed):
+class PopularQuery(MerchandisedQuery):
     """What many bought, of late or within the last `days` days; in one group or all."""
 
     group: Group = None
@@ -121,43 +123,43 @@ class Popular(Placed):
     )
 
 
-class Categories(Question):
+class CategoriesQuery(RequestModel):
     """The categories of the catalogue."""
 
-    n: int = Field(MOST, ge=1, le=MOST_EVENTS)
+    n: int = Field(MAX_ITEMS, ge=1, le=MAX_EVENTS)
 
 
-class OfUser(Question):
+class LegacyUserQuery(RequestModel):
     """An older system's question about a customer."""
 
     customer: Customer
 
 
-class OfProduct(Question):
+class LegacyAssociationsQuery(RequestModel):
     """An older system's question about a product."""
 
     product: Product
 
 
-class Reco(Question):
+class LegacyRecoQuery(RequestModel):
     """The body of `POST /reco`: the shop's own id of a customer, which may be a hash or a number."""
 
     user_id: Customer
 
 
-class OfCustomer(Question):
+class ForgetRequest(RequestModel):
     """A question about a customer."""
 
     customer: Customer
 
 
-class History(OfCustomer):
+class HistoryQuery(ForgetRequest):
     """What a customer bought, the last purchase first."""
 
-    n: int = Field(MOST, ge=1, le=MOST_EVENTS)
+    n: int = Field(MAX_ITEMS, ge=1, le=MAX_EVENTS)
 
 
-class ProductChange(Question):
+class ProductChange(RequestModel):
     """What to change of a product; what is left out stays, null is again what the model has."""
 
     product: Product
@@ -166,20 +168,20 @@ class ProductChange(Question):
     hidden: StrictBool | None = Field(None, examples=[False])
 
 
-class Event(Question):
+class Event(RequestModel):
     """What a customer did with a product; an id that came before is the same event."""
 
     customer: Customer
-    product: Annotated[Id, Field(description="the shop's own id of a product", examples=["10017"])]
+    product: Annotated[NonBlankId, Field(description="the shop's own id of a product", examples=["10017"])]
     kind: Kind
-    time: Past | None = None
+    time: PastTime | None = None
     id: EventId | None = None
 
 
-class Events(Question):
+class Events(RequestModel):
     """The body of `POST /v1/events`: one event or a list of them."""
 
-    events: list[Event] = Field(max_length=MOST_EVENTS)
+    events: list[Event] = Field(max_length=MAX_EVENTS)
 
     @model_validator(mode="before")
     @classmethod

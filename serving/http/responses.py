@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from serving.bundle.format import Array, Bundle
-from serving.http.requests import Listing
+from serving.http.requests import ListQuery
 from serving.live.served import Served
 from serving.recommend.association_rules import Rule
 from serving.recommend.recommender import Item
@@ -14,7 +14,7 @@ from serving.recommend.recommender import Item
 Json = dict[str, Any]
 
 
-def allowed(bundle: Bundle, asked: Listing) -> Array:
+def allowed(bundle: Bundle, asked: ListQuery) -> Array:
     """True where a product may be answered, (P,) bool, never to be changed."""
     masks = [
         *([bundle.in_stock] if asked.in_stock else []),

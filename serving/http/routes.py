@@ -18,7 +18,7 @@ from serving.access.guard import Ring
 from serving.errors import Problem
 from serving.http import endpoints, openapi, overview, pages, parsing, requests, writes
 from serving.http.operation import Operation
-from serving.http.requests import Question
+from serving.http.requests import RequestModel
 from serving.live.served import Live
 from serving.observe import metrics
 from serving.observe.masking import template
@@ -39,27 +39,34 @@ ROUTES = [
     Operation(
         "GET",
         "/v1/customers/{customer:id}/recommendations",
-        requests.Recommendations,
+        requests.RecommendationsQuery,
         endpoints.recommendations,
     ),
-    Operation("POST", MANY, requests.OfMany, endpoints.of_many),
-    Operation("POST", "/v1/cart/recommendations", requests.WithCart, endpoints.cart_recommendations),
-    Operation("GET", "/v1/customers/{customer:id}/history", requests.History, endpoints.history),
-    Operation("DELETE", "/v1/customers/{customer:id}", requests.OfCustomer, writes.forget_customer),
-    Operation("GET", "/v1/products/{product:id}/similar", requests.Related, endpoints.similar_products),
+    Operation("POST", MANY, requests.BatchQuery, endpoints.of_many),
+    Operation("POST", "/v1/cart/recommendations", requests.CartQuery, endpoints.cart_recommendations),
+    Operation("GET", "/v1/customers/{customer:id}/history", requests.HistoryQuery, endpoints.history),
+    Operation("DELETE", "/v1/customers/{customer:id}", requests.ForgetRequest, writes.forget_customer),
+    Operation("GET", "/v1/products/{product:id}/similar", requests.RelatedQuery, endpoints.similar_products),
     Operation(
-        "GET", "/v1/products/{product:id}/bought-together", requests.Related, endpoints.bought_together
+        "GET", "/v1/products/{product:id}/bought-together", requests.RelatedQuery, endpoints.bought_together
     ),
     Operation("PUT", "/v1/products/{product:id}", requests.ProductChange, writes.change_product),
     Operation("POST", "/v1/events", requests.Events, writes.add_events),
-    Operation("GET", "/v1/popular", requests.Popular, endpoints.popular),
-    Operation("GET", "/v1/model", requests.Question, endpoints.model),
-    Operation("GET", "/v1/status", requests.Question, overview.status),
-    Operation("GET", "/v1/categories", requests.Categories, overview.categories),
-    Operation("GET", "/v1/shoppers", requests.Question, overview.shoppers),
-    Operation("GET", "/users/{customer:id}/recommendations", requests.OfUser, endpoints.user_recommendations),
-    Operation("GET", "/products/{product:id}/associations", requests.OfProduct, endpoints.associations),
-    Operation("POST", "/reco", requests.Reco, endpoints.reco),
+    Operation("GET", "/v1/popular", requests.PopularQuery, endpoints.popular),
+    Operation("GET", "/v1/model", requests.RequestModel, endpoints.model),
+    Operation("GET", "/v1/status", requests.RequestModel, overview.status),
+    Operation("GET", "/v1/categories", requests.CategoriesQuery, overview.categories),
+    Operation("GET", "/v1/shoppers", requests.RequestModel, overview.shoppers),
+    Operation(
+        "GET",
+        "/users/{customer:id}/recommendations",
+        requests.LegacyUserQuery,
+        endpoints.user_recommendations,
+    ),
+    Operation(
+        "GET", "/products/{product:id}/associations", requests.LegacyAssociationsQuery, endpoints.associations
+    ),
+    Operation("POST", "/reco", requests.LegacyRecoQuery, endpoints.reco),
 ]
 
 ENDINGS = tuple({route.path.rpartition("}")[2] for route in ROUTES if "}/" in route.path})
@@ -116,7 +123,7 @@ def _route(live: Live, key: str, operation: Operation) -> Route:
     return (Greedy if path.endswith(":id}") else Route)(path, respond, methods=[method])
 
 
-async def _asked(request: Request, kind: type[Question], key: str) -> Question:
+async def _asked(request: Request, kind: type[RequestModel], key: str) -> RequestModel:
     if request.method == "POST":
         return parsing.from_body(kind, await request.body(), key)
     if request.method == "PUT":

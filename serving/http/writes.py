@@ -7,11 +7,11 @@ from typing import Annotated, TypeVar
 from serving.errors import Problem, StoreError
 from serving.http import responses, shapes
 from serving.http.endpoints import product_row
-from serving.http.requests import Event, Events, OfCustomer, ProductChange
+from serving.http.requests import Event, Events, ForgetRequest, ProductChange
 from serving.http.responses import Json
 from serving.live.changes import CHANGEABLE, Changes
 from serving.live.served import Served
-from serving.live.store import MICROSECONDS, microseconds
+from serving.live.store import MICROSECONDS, now_microseconds
 from serving.live.store import Event as Kept
 
 T = TypeVar("T")
@@ -32,14 +32,14 @@ async def change_product(served: Served, asked: ProductChange) -> Annotated[Json
 
 async def add_events(served: Served, asked: Events) -> Annotated[Json, shapes.Accepted]:
     """Keeps what customers did: purchases, views, carts, dismissals; their next answers reflect it."""
-    now = microseconds()
+    now = now_microseconds()
     kept = [_kept(served, event, now) for event in asked.events]
     changes = _changes(served)
     await _written(lambda: changes.store.add(kept))
     return responses.of(served, accepted=len(kept))
 
 
-async def forget_customer(served: Served, asked: OfCustomer) -> Annotated[Json, shapes.Forgotten]:
+async def forget_customer(served: Served, asked: ForgetRequest) -> Annotated[Json, shapes.Forgotten]:
     """Forgets a person: at once in every answer, and for good in the lake with the next night."""
     changes = _changes(served)
     gone = await _written(lambda: changes.forget(asked.customer))
