@@ -11,14 +11,14 @@ from mlflow.entities import Run
 
 from pipelines import evaluate as evaluation
 from pipelines.report import (
-    associated,
+    associations,
     banner,
-    candidates,
-    expected,
+    expectations,
     models,
     records,
-    served,
-    stages,
+    service,
+    steps,
+    sweep,
     trend,
     waterfall,
 )
@@ -50,7 +50,7 @@ class Listed:
     written: bool
 
 
-def night(record: Record, nights: list[Run], asked: served.Answers | str, serving: str, mlflow: str) -> str:
+def night(record: Record, nights: list[Run], asked: service.Answers | str, serving: str, mlflow: str) -> str:
     """The report of a night.
 
     nights: the last ones; asked: as `served.ask` tells; serving: the version that serves by now; mlflow:
@@ -67,13 +67,13 @@ def night(record: Record, nights: list[Run], asked: served.Answers | str, servin
             lanes=LANES,
             banner=banner.banner(record.run, serving),
             conditions=banner.conditions(record.decision),
-            stages=stages.stages(record),
+            stages=steps.stages(record),
             waterfall=waterfall.waterfall(record),
-            expectations=expected.expectations(record),
+            expectations=expectations.expectations(record),
             models_found=models.models(record),
-            sweep=candidates.sweep(record),
-            associations=associated.associations(record),
-            served=served.served(record, asked),
+            sweep=sweep.sweep(record),
+            associations=associations.associations(record),
+            served=service.served(record, asked),
             trend=trend.trend(nights),
         )
     )

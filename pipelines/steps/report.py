@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 from mlflow.entities import Run
 
 from pipelines.registry import versions
-from pipelines.report import page, records, served, trend
+from pipelines.report import page, records, service, trend
 from pipelines.run import tracking
 from pipelines.run.night import Night
 from pipelines.settings import address, settings
@@ -17,7 +17,7 @@ ARTIFACT = "report.html"
 
 def write(night: Night) -> str:
     """The address of the night's report, which is in MLflow and in HOME/nights beside a new list of all."""
-    asked = served.ask()
+    asked = service.ask()
     if not isinstance(asked, str):
         tracking.log(night.run_id, metrics=asked)
     record, runs = records.read(night), tracking.nights()

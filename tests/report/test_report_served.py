@@ -7,7 +7,7 @@ from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
-from pipelines.report import served
+from pipelines.report import service
 
 METRICS = """\
 # HELP nightshelf_request_seconds Seconds that a request took
@@ -28,7 +28,7 @@ nightshelf_answers_total{known="false",lane="for-you"} 50.0
 
 
 def test_requests_of_all_lists_and_the_share_for_strangers_are_added_up():
-    found = served.told(METRICS)
+    found = service.told(METRICS)
     assert (found["served_requests"], found["served_lists"]) == (200, 200)
     assert found["served_fallback_share"] == 0.25
     # 198 of 200 lie at 118 of the 120 between 10 and 20 ms.
@@ -44,11 +44,11 @@ def test_requests_of_all_lists_and_the_share_for_strangers_are_added_up():
     ],
 )
 def test_a_quantile_lies_within_its_bucket(buckets, median):
-    assert served.quantile(buckets, 0.5) == median
+    assert service.quantile(buckets, 0.5) == median
 
 
 def test_a_service_that_was_asked_nothing_is_told_so():
-    found = served.served(record(metrics=(told := served.told(""))), told)
+    found = service.served(record(metrics=(told := service.told(""))), told)
     assert found.sentence == "The service has given no recommendations since it started."
 
 
@@ -59,16 +59,16 @@ def test_the_service_is_asked_with_the_key_and_what_is_in_the_way_is_said(serve,
 
     address = serve(Starlette(routes=[Route("/metrics", metrics)]))
     with fresh_home(tmp_path, SERVICE_URL=address, SERVICE_KEY="of the night"):
-        found = served.ask()
+        found = service.ask()
         assert found["served_lists"] == 200
-        told = served.served(record(metrics=found), found)
+        told = service.served(record(metrics=found), found)
         assert told.sentence == (
             "Of 200 requests since the service started 99 % took under 19.8 ms,"
             " and 25 % of the lists were for strangers."
         )
     with fresh_home(tmp_path, SERVICE_URL=address, SERVICE_KEY="of yesterday"):
-        refused = served.served(record(), served.ask()).sentence
+        refused = service.served(record(), service.ask()).sentence
         assert refused.startswith("How the service fares is not known: ")
         assert refused.endswith("the service asks for another key than NIGHTSHELF_SERVICE_KEY.")
     with fresh_home(tmp_path, SERVICE_URL="http://127.0.0.1:1"):
-        assert "does not answer at http://127.0.0.1:1" in served.served(record(), served.ask()).sentence
+        assert "does not answer at http://127.0.0.1:1" in service.served(record(), service.ask()).sentence

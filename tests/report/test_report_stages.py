@@ -2,7 +2,7 @@ from dataclasses import replace
 
 from runs import record, run
 
-from pipelines.report.stages import stages
+from pipelines.report.steps import stages
 
 
 def test_a_night_that_broke_off_shows_what_was_done_and_what_was_not_reached():

@@ -13,8 +13,8 @@ from pipelines.report.figures import Figure, listed, many, share, took
 from pipelines.report.records import Json, Record
 from pipelines.run.tracking import CANDIDATE, CANDIDATE_SECONDS
 from pipelines.steps.evaluate import KEPT, SETTINGS
-from pipelines.sweep.space import Candidate
 from pipelines.train.als import AlsSettings
+from pipelines.train.recipe import Candidate
 from serving.recommend.recommender import LANES
 
 MAIN = evaluation.flat_name(evaluation.NDCG, "for-you")
