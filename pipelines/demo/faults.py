@@ -5,9 +5,10 @@ from pathlib import Path
 from typing import Annotated
 
 import numpy as np
-from pydantic import AfterValidator, BaseModel, Field, ValidationInfo
+from pydantic import AfterValidator, Field, ValidationInfo
 
 from serving import toml
+from serving.toml import FrozenModel
 
 
 def _fits(share: float, info: ValidationInfo) -> float:
@@ -21,7 +22,7 @@ Share = Annotated[float, Field(ge=0, le=1), AfterValidator(_fits)]
 Seconds = Annotated[float, Field(ge=0)]
 
 
-class Shares(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False):
+class Shares(FrozenModel, allow_inf_nan=False):
     """The share of requests, 0 to 1, that each kind of fault befalls; one request has one at most."""
 
     server_error: Share = 0

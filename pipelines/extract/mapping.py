@@ -2,22 +2,21 @@
 
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from pipelines import columns as c
 from pipelines.extract.source import Dialect
 from serving import toml
 from serving.errors import NightshelfError
+from serving.toml import FrozenModel
 
 MAPPINGS = Path(__file__).parent / "mappings"
 REQUIRED = (c.ORDER_ID, c.ORDERED_AT, c.CUSTOMER, c.PRODUCT, c.QUANTITY, c.UNIT_PRICE)
 OPTIONAL = (c.NAME, c.CATEGORY, c.BRAND, c.WEIGHT, c.GROUP)
 
 
-class Query(BaseModel):
+class Query(FrozenModel):
     """What source `sql` asks its database."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     lines: str  # a SELECT of all order lines, one row each
     changed: str  # its column that tells when an order was last written: a time, or a number that only grows
@@ -30,7 +29,7 @@ class Mapping(Dialect):
     sql: Query | None = None
 
 
-def mapping(name: str) -> Mapping:
+def load_mapping(name: str) -> Mapping:
     """The mapping of a shipped name or of a TOML file; raises NightshelfError naming what is wrong."""
     file = MAPPINGS / f"{name}.toml" if not name.endswith(".toml") else Path(name)
     if not file.exists():

@@ -14,17 +14,16 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from pipelines import columns as c
 from pipelines.extract.staging import Staging
 from pipelines.run.progress import Progress
+from serving.toml import FrozenModel
 
 ISO_DAY = r"^\d{4}-\d\d-\d\d"
 DAY_LETTERS = len("2026-01-31")
 
-Reached = dict[str, Any]  # how far a source was read, in its own words; JSON
+Position = dict[str, Any]  # how far a source was read, in its own words; JSON
 
 
-class Dialect(BaseModel):
+class Dialect(FrozenModel):
     """How a source writes its orders."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     timezone: str = "UTC"  # of times that state none
     row_key: tuple[str, ...] = Field((c.ORDER_ID, c.LINE), min_length=1)  # rows that agree on these are one
@@ -48,13 +47,13 @@ class Dialect(BaseModel):
         return pattern
 
 
-class Since(BaseModel):
+class LastPull(BaseModel):
     """What is known of a source before it is asked for more."""
 
     model_config = ConfigDict(frozen=True)
 
     last_day: dt.date  # of the orders known
-    reached: Reached
+    reached: Position
 
 
 class Source(Protocol):
@@ -64,36 +63,36 @@ class Source(Protocol):
     """
 
     name: str  # of its own among all sources; names folders
-    where: str  # what a message calls it
+    description: str  # names the source in messages
     dialect: Dialect
     plan: dict[str, Any]  # how it is read now; pages kept under another plan are of no use
 
-    def last_day(self, since: Since | None) -> dt.date:
+    def last_day(self, since: LastPull | None) -> dt.date:
         """The last complete day that the source can give."""
 
-    def orders(self, since: Since | None, staging: Staging, progress: Progress) -> Reached:
+    def orders(self, since: LastPull | None, staging: Staging, progress: Progress) -> Position:
         """How far it was read; all order lines since then, or all there are, are in staging.
 
         Pages that staging holds from a run that was killed aren't asked for again.
         """
 
-    def goods(self) -> pa.Table | None:
+    def products(self) -> pa.Table | None:
         """The catalogue of now, as RAW_PRODUCTS has it; None where order lines alone tell of products."""
 
 
-def named(kind: str, *parts: str) -> str:
+def source_name(kind: str, *parts: str) -> str:
     """A source's name: its kind and a short hash of what tells it from others of that kind."""
     return f"{kind}-{zlib.crc32('|'.join(parts).encode()):08x}"
 
 
-def latest_day() -> str:
+def latest_plausible_day() -> str:
     """The last day that an order may truly have: tomorrow, for somewhere it is that already."""
     return str(dt.datetime.now(dt.UTC).date() + dt.timedelta(days=1))
 
 
 def last_iso_day(times: Iterable[pa.ChunkedArray | pa.Array]) -> dt.date | None:
     """The latest day, up to tomorrow, of times as text; None where none begins with an ISO day."""
-    limit = latest_day()
+    limit = latest_plausible_day()
     latest = ""
     for column in times:
         days = pc.utf8_slice_codeunits(column, 0, DAY_LETTERS)

@@ -5,19 +5,18 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from pydantic import BaseModel, ConfigDict, field_validator
+from pydantic import field_validator
 
 from pipelines import columns as c
 from pipelines.settings import settings
 from serving import toml
+from serving.toml import FrozenModel
 
 FILE = Path(__file__).with_name("exclude.toml")
 
 
-class Exclude(BaseModel):
+class Exclude(FrozenModel):
     """All of exclude.toml: a product is excluded where one of these says so."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     products: tuple[str, ...] = ()
     categories: tuple[str, ...] = ()

@@ -5,7 +5,7 @@ from itertools import cycle
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveFloat
+from pydantic import Field, PositiveFloat
 from sklearn.model_selection import ParameterSampler
 
 from pipelines.evaluate import NDCG
@@ -15,6 +15,7 @@ from pipelines.train.ranker import RankerSettings
 from serving import toml
 from serving.errors import NightshelfError
 from serving.recommend.recommender import BASELINES, LANES
+from serving.toml import FrozenModel
 
 FILE = Path(__file__).with_name("sweep.toml")
 SEED = 7
@@ -22,11 +23,7 @@ SEED = 7
 Metrics = Mapping[str, Mapping[str, float]]  # lane -> metric -> mean over customers
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Evaluation(_Part):
+class Evaluation(FrozenModel):
     """How long the windows are and how sure an interval is."""
 
     horizon_days: int = Field(ge=1)
@@ -35,7 +32,7 @@ class Evaluation(_Part):
     confidence: float = Field(gt=0, lt=1)
 
 
-class Thresholds(_Part):
+class Thresholds(FrozenModel):
     """What the gate asks for."""
 
     tolerance: float = Field(ge=0, lt=1)
@@ -49,28 +46,21 @@ class Thresholds(_Part):
     answer_seconds: float = Field(gt=0)
 
 
-class Business(_Part):
+class Business(FrozenModel):
     """How much the products' weight may count."""
 
     most_lost: float = Field(ge=0, lt=1)
     strengths: tuple[PositiveFloat, ...]
 
 
-class HalfLives(_Part):
-    """Days after which a purchase counts half in a baseline."""
-
-    trend: float = Field(gt=0)
-    repurchase: float = Field(gt=0)
-
-
-class RankerSpace(_Part):
+class RankerSpace(FrozenModel):
     """The rankers that a sweep tries, each over ALS settings that are tried by themselves too."""
 
     draws: int = Field(ge=0)
     settings: dict[str, list[float]]
 
 
-class Space(_Part):
+class Space(FrozenModel):
     """The values that a sweep may draw from."""
 
     draws: int = Field(ge=1)
@@ -79,7 +69,7 @@ class Space(_Part):
     half_lives: dict[Literal["trend", "repurchase"], list[float]]
 
 
-class SweepFile(_Part):
+class SweepFile(FrozenModel):
     """All of sweep.toml."""
 
     evaluation: Evaluation
@@ -87,34 +77,6 @@ class SweepFile(_Part):
     rules: RuleSettings
     business: Business
     sweeps: dict[str, Space]
-
-
-class Candidate(_Part):
-    """One thing to train and judge: a component, and what it is trained with."""
-
-    name: str
-    component: Literal["popularity", "trend", "repurchase", "als", "ranker"]
-    als: AlsSettings | None = None
-    ranker: RankerSettings | None = None
-    half_life_days: float | None = None
-
-    def params(self) -> dict[str, Any]:
-        """What MLflow compares candidates by."""
-        own = {"half_life_days": self.half_life_days} if self.half_life_days else {}
-        factors = self.als.model_dump() if self.als else {}
-        learned = self.ranker.model_dump() if self.ranker else {}
-        ranker = {f"ranker_{name}": value for name, value in learned.items()}
-        return {"component": self.component} | own | factors | ranker
-
-
-class Chosen(_Part):
-    """What the sweep picked: the settings to train with, and the component that answers each lane."""
-
-    als: AlsSettings
-    ranker: RankerSettings | None = None  # None where it answers no lane
-    half_lives: HalfLives
-    lanes: dict[str, str]
-    strength: float = Field(0.0, ge=0)  # with which the products' weight re-ranks the lanes
 
 
 def load(file: Path = FILE) -> SweepFile:

@@ -14,22 +14,21 @@ import pandas as pd
 import psutil
 import scipy.sparse as sp
 from implicit.cpu.als import AlternatingLeastSquares
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from threadpoolctl import threadpool_limits
 
 from pipelines.lake.spark import session
 from pipelines.settings import Solver
 from serving.bundle.format import Array
+from serving.toml import FrozenModel
 
 SEED = 20260
 BYTES_PER_VALUE = 40  # both orientations of the matrix, with room for copies
 SHARE_OF_MEMORY = 0.5
 
 
-class AlsSettings(BaseModel):
+class AlsSettings(FrozenModel):
     """What the sweep varies."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     rank: int = Field(64, ge=1)
     regularisation: float = Field(1.0, ge=0)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from pyspark.ml.fpm import FPGrowth
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
@@ -13,7 +13,8 @@ from pyspark.sql import functions as F
 from pipelines import columns as c
 from pipelines.train import complements
 from pipelines.train.itemsets import TRIPLE, Itemsets, counted
-from serving.bundle.format import Array, position
+from serving.bundle.format import Array, find_row
+from serving.toml import FrozenModel
 
 LARGEST_BASKET = 100
 NONE = -1  # in place of a second antecedent
@@ -24,10 +25,8 @@ SCHEMA = pa.schema(
 )
 
 
-class RuleSettings(BaseModel):
+class RuleSettings(FrozenModel):
     """Which rules are worth telling."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     support_per_product: float = Field(gt=0, le=1)  # share of baskets, times the mean products of one
     min_count: int = Field(ge=1)  # baskets; a rule seen less often stays silent
@@ -164,5 +163,5 @@ def _values(rows: pa.Table, order: Array, products: Array) -> tuple[Array, Array
 
 def _places(ids: pa.ChunkedArray, products: Array) -> Array:
     found = ids.combine_chunks().dictionary_encode()
-    places = np.array([position(products, one) for one in found.dictionary.to_pylist()], dtype=np.int64)
+    places = np.array([find_row(products, one) for one in found.dictionary.to_pylist()], dtype=np.int64)
     return np.asarray(places[found.indices.to_numpy()])

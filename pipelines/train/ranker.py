@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import xgboost as xgb
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from pipelines.evaluate.windows import SHARE_OF_HISTORY
 from pipelines.prepare.interactions import Interactions
@@ -14,8 +14,9 @@ from pipelines.train.repurchase import History
 from pipelines.train.traits import traits
 from serving.bundle import trees
 from serving.bundle.format import Array, Bundle
-from serving.bundle.traits import NAMES
+from serving.bundle.traits import FEATURE_NAMES
 from serving.recommend.features import Around, candidates, features
+from serving.toml import FrozenModel
 
 SEED = 28
 CELLS = 2**20  # of customers times products that are looked at at once
@@ -33,10 +34,8 @@ FIXED = {
 }
 
 
-class RankerSettings(BaseModel):
+class RankerSettings(FrozenModel):
     """What the sweep varies, and what bounds time and memory."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     windows: int = Field(3, ge=1)  # that it learns from, each before the next
     window_days: int = Field(28, ge=1)  # at most; a short history has shorter windows
@@ -123,7 +122,7 @@ def examples(bundle: Bundle, truth: Interactions, settings: RankerSettings) -> E
 def joined(parts: list[Examples]) -> Examples:
     """Examples one after the other; customers keep apart by their neighbours alone."""
     return Examples(
-        np.concatenate([np.empty((0, len(NAMES)), np.float32), *(part.features for part in parts)]),
+        np.concatenate([np.empty((0, len(FEATURE_NAMES)), np.float32), *(part.features for part in parts)]),
         np.concatenate([np.empty(0, bool), *(part.bought for part in parts)]),
         np.concatenate([np.empty(0, np.int64), *(part.customer for part in parts)]),
     )
@@ -136,13 +135,13 @@ def fit(windows: list[Examples], settings: RankerSettings) -> Array:
     """
     learned = [window for window in windows if window.bought.any()]
     if not learned:
-        return trees.none()
+        return trees.no_model()
     all_of_them = joined(learned)
     asked = np.repeat(np.arange(len(learned)), [len(window.bought) for window in learned])
     query = np.cumsum(np.r_[False, (np.diff(all_of_them.customer) != 0) | (np.diff(asked) != 0)])
     data = xgb.QuantileDMatrix(all_of_them.features, all_of_them.bought, qid=query)
     varied = {"max_depth": settings.depth, "eta": settings.learning_rate}
-    return trees.written(xgb.train(FIXED | varied, data, settings.trees))
+    return trees.to_bytes(xgb.train(FIXED | varied, data, settings.trees))
 
 
 def _pairs_of(bundle: Bundle, truth: Interactions) -> Array:

@@ -1,10 +1,8 @@
-"""What may be asked over HTTP: the parameters of each route, their limits and their defaults."""
+"""The request model of each route: its parameters with their limits and defaults."""
 
 from typing import Annotated, Any
 
 from pydantic import (
-    BaseModel,
-    ConfigDict,
     Field,
     GetJsonSchemaHandler,
     StrictBool,
@@ -33,93 +31,98 @@ from serving.http.parameters import (
 )
 from serving.live.store import Kind
 from serving.recommend.recommender import Lane
+from serving.toml import FrozenModel
 
 MAX_CUSTOMERS = 1000
 MAX_EVENTS = 1000
 
 
-class RequestModel(BaseModel):
-    """No parameters at all; the ground of those that have some."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
+class RequestModel(FrozenModel):
+    """Base class of all request models. It has no parameters and rejects unknown parameters."""
 
 
 class ListQuery(RequestModel):
-    """A list of items; what is out of stock is left out unless `in_stock=false` asks for it too.
+    """Filters of a list of items. Products that are out of stock are returned only with `in_stock=false`.
 
-    A product whose price isn't known is in no range of prices.
+    A price filter removes products without a known price.
     """
 
-    n: Count = Field(10, description="items, at most", examples=[5])
-    in_stock: bool = Field(True, description="false: what is out of stock, too", examples=[False])
+    n: Count = Field(10, description="maximum number of items", examples=[5])
+    in_stock: bool = Field(True, description="false: include products out of stock", examples=[False])
     category: Category = None
     brand: Brand = None
     min_price: Price = None
     max_price: Price = None
-    exclude: ProductIds = []
+    exclude: ProductIds = Field([])
 
     @field_validator("max_price")
     @classmethod
-    def _not_below_the_other(cls, price: float | None, info: ValidationInfo) -> float | None:
+    def _at_least_min_price(cls, price: float | None, info: ValidationInfo) -> float | None:
         if price is not None and price < (info.data.get("min_price") or 0):
             raise PydanticCustomError("empty_range", "Input should be no less than min_price")
         return price
 
 
 class MerchandisedQuery(ListQuery):
-    """A list in which the rules of the shop give products their places: as of a day, or not at all."""
+    """A list to which the merchandising rules of a day apply, unless `rules=false`."""
 
     rules: bool = True
     on: Day | None = None
 
 
 class PersonalQuery(MerchandisedQuery):
-    """Items for people; the group says what a shop knows of a stranger: a country, a region."""
+    """Items for customers. `group` is the region of customers that the model does not know."""
 
     lane: Lane = Field(
-        "for-you", description="anything, bought before, or never bought", examples=["discover"]
+        "for-you",
+        description="for-you: any product; buy-again: bought before; discover: never bought",
+        examples=["discover"],
     )
     group: Group = None
-    per_category: Count | None = Field(None, description="products of one category, at most", examples=[2])
-    shown: Annotated[RecentProducts, Field(description="products shown lately, to step back")] = []
+    per_category: Count | None = Field(
+        None, description="maximum number of items of one category", examples=[2]
+    )
+    shown: RecentProducts = Field([], description="products shown recently, which are ranked lower")
 
 
 class RecommendationsQuery(PersonalQuery):
-    """Items for a customer."""
+    """Items for one customer."""
 
     customer: Customer
 
 
 class CartQuery(PersonalQuery):
-    """Items that go with a cart, or with what was looked at; the customer need not be told."""
+    """Items that go with a cart or with recently viewed products. The customer is optional."""
 
     customer: Customer | None = None
     cart: list[str] = Field(
         [], max_length=MAX_ITEMS, description="products in the cart", examples=[["10003"]]
     )
     viewed: list[str] = Field(
-        [], max_length=MAX_ITEMS, description="products looked at lately", examples=[["10017"]]
+        [], max_length=MAX_ITEMS, description="products viewed recently", examples=[["10017"]]
     )
 
 
 class BatchQuery(PersonalQuery):
-    """Items for many customers at once."""
+    """Items for each of many customers."""
 
     customers: list[Customer] = Field(min_length=1, max_length=MAX_CUSTOMERS)
 
 
 class RelatedQuery(ListQuery):
-    """Items that go with a product."""
+    """Items related to a product."""
 
     product: Product
 
 
 class PopularQuery(MerchandisedQuery):
-    """What many bought, of late or within the last `days` days; in one group or all."""
+    """Trending products, overall or of one region; or those with most buyers in the last `days` days."""
 
     group: Group = None
     days: int | None = Field(
-        None, description="not along with a group", json_schema_extra={"enum": [7, 28, 90, None]}
+        None,
+        description="length of the period in days; not together with group",
+        json_schema_extra={"enum": [7, 28, 90, None]},
     )
 
 
@@ -130,37 +133,38 @@ class CategoriesQuery(RequestModel):
 
 
 class LegacyUserQuery(RequestModel):
-    """An older system's question about a customer."""
+    """Parameters of `GET /users/{customer}/recommendations`, a route of an older system."""
 
     customer: Customer
 
 
 class LegacyAssociationsQuery(RequestModel):
-    """An older system's question about a product."""
+    """Parameters of `GET /products/{product}/associations`, a route of an older system."""
 
     product: Product
 
 
 class LegacyRecoQuery(RequestModel):
-    """The body of `POST /reco`: the shop's own id of a customer, which may be a hash or a number."""
+    """Body of `POST /reco`, a route of an older system: the shop's own id of a customer."""
 
     user_id: Customer
 
 
 class ForgetRequest(RequestModel):
-    """A question about a customer."""
+    """The customer to forget."""
 
     customer: Customer
 
 
-class HistoryQuery(ForgetRequest):
-    """What a customer bought, the last purchase first."""
+class HistoryQuery(RequestModel):
+    """The purchases of a customer, most recent first."""
 
+    customer: Customer
     n: int = Field(MAX_ITEMS, ge=1, le=MAX_EVENTS)
 
 
 class ProductChange(RequestModel):
-    """What to change of a product; what is left out stays, null is again what the model has."""
+    """New values for a product. A field that is left out keeps its value; null restores the model's value."""
 
     product: Product
     stock: StrictBool | Quantity | None = Field(None, examples=[12])
@@ -169,7 +173,7 @@ class ProductChange(RequestModel):
 
 
 class Event(RequestModel):
-    """What a customer did with a product; an id that came before is the same event."""
+    """What a customer did with a product. Two events with the same id are counted once."""
 
     customer: Customer
     product: Annotated[NonBlankId, Field(description="the shop's own id of a product", examples=["10017"])]
@@ -179,7 +183,7 @@ class Event(RequestModel):
 
 
 class Events(RequestModel):
-    """The body of `POST /v1/events`: one event or a list of them."""
+    """Body of `POST /v1/events`: one event or a list of events."""
 
     events: list[Event] = Field(max_length=MAX_EVENTS)
 
@@ -192,6 +196,6 @@ class Events(RequestModel):
     def __get_pydantic_json_schema__(
         cls, schema: CoreSchema, handler: GetJsonSchemaHandler
     ) -> dict[str, Any]:
-        """One event or a list of them, as a body says it."""
-        listed = handler.resolve_ref_schema(handler(schema))["properties"]["events"]
-        return {"anyOf": [listed["items"], {key: listed[key] for key in ("type", "items", "maxItems")}]}
+        """The schema of the body itself: an event or a list of events, without the field `events`."""
+        events = handler.resolve_ref_schema(handler(schema))["properties"]["events"]
+        return {"anyOf": [events["items"], {key: events[key] for key in ("type", "items", "maxItems")}]}

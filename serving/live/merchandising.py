@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import Any, Literal, Self
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from serving import toml
 from serving.bundle.format import Array, Bundle
 from serving.errors import NightshelfError
 from serving.recommend.recommender import Item, Ranking
 from serving.recommend.rerank import POOL
+from serving.toml import FrozenModel
 
 DAYS_KEPT = 8  # days that are kept worked out: today, and those that are looked ahead to
 
@@ -25,10 +26,8 @@ Act = Literal["pin", "boost", "bury", "exclude"]
 log = logging.getLogger(__name__)
 
 
-class ShopRule(BaseModel):
+class MerchandisingRule(FrozenModel):
     """One rule: what it does, to which products, and when; both days count, in UTC."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str = Field(min_length=1)
     act: Act
@@ -63,26 +62,24 @@ class ShopRule(BaseModel):
         return mask
 
 
-class ShopRules(BaseModel):
+class MerchandisingRules(FrozenModel):
     """All of the file; of rules about the same product the first that pins, buries or boosts it counts."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    rule: tuple[ShopRule, ...] = ()
+    rule: tuple[MerchandisingRule, ...] = ()
 
 
 @dataclass(frozen=True)
-class Placing:
+class Placement:
     """What the rules in force do to P products."""
 
     excluded: Array  # (P,) bool
     pinned: Array  # (P,) bool
     buried: Array  # (P,) bool
-    rules: tuple[ShopRule, ...]
+    rules: tuple[MerchandisingRule, ...]
     by: Array  # (P,) int16, the rule that moves a product, its place among the rules, or -1
 
     @classmethod
-    def of(cls, rules: ShopRules, bundle: Bundle, day: dt.date) -> "Placing":
+    def of(cls, rules: MerchandisingRules, bundle: Bundle, day: dt.date) -> "Placing":
         """What the rules of a day do to the products of a bundle."""
         size, now = len(bundle.products), tuple(rule for rule in rules.rule if rule.in_force(day))
         excluded, by = np.zeros(size, bool), np.full(size, -1, np.int16)
@@ -126,7 +123,7 @@ class Placing:
         order = np.argsort(-factor / np.log2(np.arange(len(items)) + 2), kind="stable")
         return [items[place] for place in order[:n].tolist()]
 
-    def _rule(self, item: Item) -> ShopRule | None:
+    def _rule(self, item: Item) -> MerchandisingRule | None:
         place = int(self.by[item.product])
         return None if place < 0 else self.rules[place]
 
@@ -136,24 +133,24 @@ class Placing:
 
 
 @dataclass
-class Shop:
+class Merchandising:
     """The rules of a file, read again whenever it changes; a file that can't be used changes nothing."""
 
     file: Path | None = None
-    rules: ShopRules = field(default_factory=ShopRules)
+    rules: MerchandisingRules = field(default_factory=MerchandisingRules)
     error: str | None = None  # why the file as it is now isn't what counts
     _seen: tuple[int, int] | None = None
     _products: Array | None = None
-    _placings: dict[dt.date, Placing] = field(default_factory=dict)  # of the bundle with these products
+    _placings: dict[dt.date, Placement] = field(default_factory=dict)  # of the bundle with these products
 
-    def placing(self, bundle: Bundle, day: dt.date | None = None) -> Placing:
+    def placing(self, bundle: Bundle, day: dt.date | None = None) -> Placement:
         """What the rules of a day, today where None, do to the products of a bundle."""
         self.look()
         day = day or dt.datetime.now(dt.UTC).date()
         if bundle.products is not self._products or len(self._placings) > DAYS_KEPT:
             self._products, self._placings = bundle.products, {}
         if day not in self._placings:
-            self._placings[day] = Placing.of(self.rules, bundle, day)
+            self._placings[day] = Placement.of(self.rules, bundle, day)
         return self._placings[day]
 
     def told(self, bundle: Bundle) -> dict[str, Any]:
@@ -170,7 +167,7 @@ class Shop:
             return
         self._seen = seen
         try:
-            self.rules = toml.read(ShopRules, self.file, f"NIGHTSHELF_SHOP_RULES ({self.file.name})")
+            self.rules = toml.read(MerchandisingRules, self.file, f"NIGHTSHELF_SHOP_RULES ({self.file.name})")
             self.error = None
             self._placings.clear()
             log.info("%d rules of the shop are read", len(self.rules.rule))
