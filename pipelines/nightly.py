@@ -21,6 +21,7 @@ from pipelines.run import pins, tracking
 from pipelines.run.night import Night
 from pipelines.run.progress import Progress, lines
 from pipelines.settings import customer_key, settings
+from pipelines.train import recipe
 from serving.errors import NightshelfError
 from serving.live.changes import FORGOTTEN_UNTIL
 
@@ -31,13 +32,13 @@ R = TypeVar("R")
 
 def timed(step: Callable[Concatenate[Night, P], R]) -> Callable[Concatenate[Night, P], R]:
     """The step whose seconds are a metric of the night's run; where it fails, its name is a tag."""
-    name = report_step.__name__
+    name = step.__name__
 
-    @wraps(report_step)
+    @wraps(step)
     def run(night: Night, /, *arguments: P.args, **named: P.kwargs) -> R:
         with tracking.stopping(night.run_id, name):
             started = time.monotonic()
-            done = report_step(night, *arguments, **named)
+            done = step(night, *arguments, **named)
             tracking.log(night.run_id, metrics={f"{tracking.SECONDS}{name}": time.monotonic() - started})
             return done
 
@@ -79,7 +80,7 @@ def begin(
     night = Night.model_validate(asked | {"as_of": _day(as_of) or dt.date.max})
     found = _source(night)
     if not as_of:
-        night = night.model_copy(update={"as_of": found.last_day(pulls.since(found))})
+        night = night.model_copy(update={"as_of": found.last_day(pulls.last_pull(found))})
     told = night.model_dump(mode="json", exclude={"run_id", "path"})
     run = tracking.begin(f"{tracking.NIGHT}{night.as_of}", told)
     return night.model_copy(update={"run_id": run})
@@ -91,7 +92,7 @@ def extract(night: Night, progress: Progress | None = None) -> Counts:
 
     Before that the lake forgets whom the shop has forgotten.
     """
-    tracking.log(night.run_id, tags={FORGOTTEN_UNTIL: str(forgotten.before_a_night())})
+    tracking.log(night.run_id, tags={FORGOTTEN_UNTIL: str(forgotten.scrub_pending())})
     counts = pulls.pull(_source(night), night.as_of, night.full, progress or lines())
     return _counted(night, counts | {"purchases_told": events.pull()})
 
@@ -99,8 +100,9 @@ def extract(night: Night, progress: Progress | None = None) -> Counts:
 @timed
 def validate(night: Night) -> dict[str, Any]:
     """Judges lines and night, and writes `orders` and `goods`; raises where the night is bad."""
+    from pipelines.steps import validate as validate_step
 
-    return report_step.validate(night, _source(night))
+    return validate_step.validate(night, _source(night))
 
 
 @timed
@@ -149,7 +151,7 @@ def sweep(night: Night, candidate: dict[str, Any]) -> dict[str, Any]:
     from pipelines import evaluate as evaluation
     from pipelines.sweep import space, trial
 
-    started, tried = time.monotonic(), space.Candidate.model_validate(candidate)
+    started, tried = time.monotonic(), recipe.Candidate.model_validate(candidate)
     with tracking.stopping(night.run_id, "sweep"):
         found = trial.run(*pins.known(night), tried, space.load().evaluation.folds, night.solver)
     metrics = evaluation.flat(found.metrics, evaluation.FEW) | {"fit_seconds": found.seconds}

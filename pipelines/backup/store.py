@@ -15,7 +15,7 @@ FILLED = ("nightshelf_events", "nightshelf_products", "nightshelf_forgotten")
 
 def save(archive: Writer) -> None:
     """Adds the store as it is at this moment."""
-    forgotten.opened().close()  # so that it has its tables
+    forgotten.open_store().close()  # so that it has its tables
     with tempfile.TemporaryDirectory() as folder:
         databases.copy(settings().store_address, _made(f"sqlite:///{folder}/{DATABASE}"), tables)
         with Path(folder, DATABASE).open("rb") as file:
@@ -24,10 +24,10 @@ def save(archive: Writer) -> None:
 
 def restore(folder: Path) -> None:
     """Puts the store of an unpacked archive back; whom the present one knows to be forgotten stay so."""
-    store = forgotten.opened()
-    news = store.news(0)
+    store = forgotten.open_store()
+    news = store.changes_since(0)
     databases.copy(_made(f"sqlite:///{folder / DATABASE}"), settings().store_address, tables)
-    store.remind(news.forgotten if news else {})
+    store.reopen_erasures(news.forgotten if news else {})
     store.close()
 
 

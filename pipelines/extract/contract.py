@@ -7,7 +7,7 @@ from pydantic import ConfigDict, TypeAdapter, with_config
 from typing_extensions import TypedDict
 
 from pipelines import columns as c
-from pipelines.extract.goods import RAW_PRODUCTS
+from pipelines.extract.product_history import RAW_PRODUCTS
 
 Text = str | None
 
@@ -61,7 +61,7 @@ class GoodPage(TypedDict):
     pageCount: int
 
 
-NOTHING = Line(goodsId=None, quantity=None)
+EMPTY_LINE = Line(goodsId=None, quantity=None)
 
 # Dictionaries, for a page of them is checked in a fifth of the time that objects take.
 ORDER_PAGE = TypeAdapter(OrderPage)
@@ -75,7 +75,9 @@ def order_lines(answer: OrderPage) -> pa.Table:
     """
     orders = answer["orders"]
     lines = [
-        (order, number, line) for order in orders for number, line in enumerate(order["basket"] or [NOTHING])
+        (order, number, line)
+        for order in orders
+        for number, line in enumerate(order["basket"] or [EMPTY_LINE])
     ]
     columns = {
         c.ORDER_ID: [order["id"] for order, _, _ in lines],

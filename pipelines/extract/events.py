@@ -14,11 +14,11 @@ from pipelines import columns as c
 from pipelines.extract import raw
 from pipelines.extract.staging import RAW_ORDERS
 from pipelines.privacy import forgotten
-from serving.live.identity import HIDDEN
+from serving.live.identity import PSEUDONYM_PREFIX
 from serving.live.store import DAY, MICROSECONDS
 
-NAME = "events"
-ORDER = "event:"  # begins the ids of their orders
+SOURCE_NAME = "events"
+ORDER_PREFIX = "event:"  # begins the ids of their orders
 
 
 def pull() -> int:
@@ -26,15 +26,17 @@ def pull() -> int:
 
     A product that had no price is left out until the shop's own orders tell of it.
     """
-    store = forgotten.opened()
+    store = forgotten.open_store()
     told = [row for row in store.purchases() if row.price]
     store.close()
-    if not told and not raw.pulls(NAME):
+    if not told and not raw.pulls(SOURCE_NAME):
         return 0
     now = dt.datetime.now(dt.UTC)
     last = max((_time(row.at).date() for row in told), default=now.date())
     return raw.append(
-        NAME, raw.Mark(id=NAME, started=now, last_day=last, reached={}, full=True), [_lines(told)]
+        SOURCE_NAME,
+        raw.Watermark(id=SOURCE_NAME, started=now, last_day=last, reached={}, full=True),
+        [_lines(told)],
     )
 
 
@@ -48,14 +50,14 @@ def _lines(told: list[Any]) -> pa.Table:
     orders = {order.number: order for order in first.values()}
     lines = [
         {
-            c.ORDER_ID: f"{ORDER}{number}",
+            c.ORDER_ID: f"{ORDER_PREFIX}{number}",
             c.LINE: line,
             c.ORDERED_AT: _time(orders[number].at).isoformat(),
-            c.CUSTOMER: HIDDEN + orders[number].customer,
+            c.CUSTOMER: PSEUDONYM_PREFIX + orders[number].customer,
             c.PRODUCT: product,
             c.QUANTITY: str(units),
             c.UNIT_PRICE: str(price),
-            c.SOURCE: NAME,
+            c.SOURCE: SOURCE_NAME,
             c.PAGE: 0,
             c.EXTRACTED_AT: _time(orders[number].recorded_at),
         }

@@ -11,18 +11,18 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines import columns as c
-from pipelines.extract import lines
-from pipelines.extract.mapping import mapping
-from pipelines.extract.source import Dialect, Reached, Since, last_iso_day, named
+from pipelines.extract import readers
+from pipelines.extract.mapping import load_mapping
+from pipelines.extract.source import Dialect, LastPull, Position, last_iso_day, source_name
 from pipelines.extract.staging import Staging
 from pipelines.run.progress import Progress
-from serving.errors import NightshelfError, PassingError
+from serving.errors import NightshelfError, TransientError
 
 FILES = "files"
 PART = "part-"  # what Spark and Hadoop call the pieces of one table
 
 
-class Files:
+class FileSource:
     """Source `files`: Parquet, CSV or JSON lines, plain or packed.
 
     What came with one file, or with the part-* files of one folder, is one delivery: an order that a
@@ -34,18 +34,18 @@ class Files:
         if not path or not Path(path).exists():
             raise NightshelfError(f"there is no file {path!r}: set NIGHTSHELF_FILES_PATH or give --path")
         self.path = Path(path)
-        found = mapping(mapping_name)
+        found = load_mapping(mapping_name)
         self.dialect: Dialect = found
         self.columns = found.columns
-        self.name = named("files", str(self.path.resolve()))
-        self.where = self.path.name
+        self.name = source_name("files", str(self.path.resolve()))
+        self.description = self.path.name
         self.plan = {"columns": self.columns}
 
-    def last_day(self, since: Since | None) -> dt.date:
+    def last_day(self, since: LastPull | None) -> dt.date:
         """The day of the last order in the files."""
         new = [self._file(name) for names in _new(self._stamps(), since).values() for name in names]
         at = {c.ORDERED_AT: self.columns[c.ORDERED_AT]}
-        times = (rows[c.ORDERED_AT] for file in new for rows in lines.tables(file, at))
+        times = (rows[c.ORDERED_AT] for file in new for rows in readers.read_tables(file, at))
         known = since.last_day if since else None
         day = last_iso_day(times) or known
         if day is None:
@@ -55,7 +55,7 @@ class Files:
             )
         return max(day, known or day)
 
-    def orders(self, since: Since | None, staging: Staging, progress: Progress) -> Reached:
+    def orders(self, since: LastPull | None, staging: Staging, progress: Progress) -> Position:
         """The files with their sizes and times; the rows of those that are new or changed are in staging."""
         found = self._stamps()  # before anything is read: what comes or grows meanwhile is new the next time
         new = _new(found, since)
@@ -72,16 +72,16 @@ class Files:
         for done, (page, delivery) in enumerate(new.items()):
             stamps = {name: found[name] for name in delivery}
             if page not in staging.pages() or staging.note(page) != stamps:
-                staging.keep(page, map(partial(count, done), self._rows(delivery)), stamps)
+                staging.write(page, map(partial(count, done), self._rows(delivery)), stamps)
         progress(len(new), len(new), counted)
         return {FILES: found}
 
-    def goods(self) -> None:
+    def products(self) -> None:
         """Nothing: what is known of products stands beside their sales."""
 
     def _rows(self, names: list[str]) -> Iterator[pa.Table]:
         for name in names:
-            for rows in lines.tables(self._file(name), self.columns):
+            for rows in readers.read_tables(self._file(name), self.columns):
                 source = pa.repeat(pa.scalar(name), rows.num_rows)
                 yield rows.append_column(c.SOURCE, source)
 
@@ -102,7 +102,7 @@ class Files:
         return any(part[0] in "._" for part in file.relative_to(self.path).parts)
 
 
-def _new(found: dict[str, list[int]], since: Since | None) -> dict[int, list[str]]:
+def _new(found: dict[str, list[int]], since: LastPull | None) -> dict[int, list[str]]:
     """The deliveries that hold a new or a changed file, by their place among all."""
     known = since.reached[FILES] if since else {}
     deliveries = [list(names) for _, names in groupby(found, _delivery)]
@@ -126,7 +126,7 @@ def _stamp(file: Path) -> list[int]:
     try:
         found = file.stat()
     except FileNotFoundError:
-        raise PassingError(
+        raise TransientError(
             f"{file.name} went while the folder was read: see that only whole files come to it"
         ) from None
     return [found.st_size, found.st_mtime_ns]

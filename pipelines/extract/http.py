@@ -16,7 +16,7 @@ from pydantic import TypeAdapter, ValidationError
 from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 
 from pipelines.settings import Settings
-from serving.errors import NightshelfError, PassingError
+from serving.errors import NightshelfError, TransientError
 
 OK = 200
 TOO_MANY_REQUESTS = 429
@@ -26,7 +26,7 @@ LONGEST_BACKOFF = 60.0
 LONGEST_WAIT = 3600.0
 
 
-class BrokenBodyError(Exception):
+class InvalidJsonError(Exception):
     """An answer that is no whole JSON: another try may bring the rest."""
 
 
@@ -38,7 +38,7 @@ class StatusError(Exception):
         self.status = status
 
 
-class Shop:
+class ShopClient:
     """A shop's API; used with `async with`."""
 
     def __init__(self, settings: Settings) -> None:
@@ -79,14 +79,14 @@ class Shop:
         try:
             return await self.retrying(self._once, path, asked, shape)
         except StatusError as error:
-            kind = PassingError if _worth_retrying(error) else NightshelfError
+            kind = TransientError if _worth_retrying(error) else NightshelfError
             raise kind(self._refusal(error.status, path, number)) from None
-        except BrokenBodyError:
-            raise PassingError(
+        except InvalidJsonError:
+            raise TransientError(
                 f"the shop's {path} page {number} is no whole JSON, {self.settings.shop_tries} times in a row"
             ) from None
         except (aiohttp.ClientError, TimeoutError) as error:
-            raise PassingError(
+            raise TransientError(
                 f"the shop at {self.settings.shop_address} can't be reached for {path} page {number}"
                 f" ({type(error).__name__}, {self.settings.shop_tries} tries): is it up, is"
                 " NIGHTSHELF_SHOP_URL right?"
@@ -108,7 +108,7 @@ class Shop:
             return shape.validate_json(body)
         except ValidationError as error:
             if error.errors(include_input=False)[0]["type"] == "json_invalid":
-                raise BrokenBodyError from None
+                raise InvalidJsonError from None
             raise
 
     async def _body(self, url: str, query: dict[str, str]) -> bytes:
@@ -116,7 +116,7 @@ class Shop:
             if answer.status == OK:
                 return await answer.read()
             if (seconds := _retry_after(answer.headers)) > LONGEST_WAIT:
-                raise PassingError(
+                raise TransientError(
                     f"the shop at {self.settings.shop_address} asks to be left alone for {seconds:.0f} s"
                 )
             self.resume_at = max(self.resume_at, time.monotonic() + seconds)
@@ -145,7 +145,7 @@ def _proxy(url: str) -> str | None:
 def _worth_retrying(error: BaseException) -> bool:
     if isinstance(error, StatusError):
         return _transient(error.status)
-    return isinstance(error, aiohttp.ClientError | TimeoutError | BrokenBodyError)
+    return isinstance(error, aiohttp.ClientError | TimeoutError | InvalidJsonError)
 
 
 def _transient(status: int) -> bool:

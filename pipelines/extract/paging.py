@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.run.progress import Progress
-from serving.errors import NightshelfError, PassingError
+from serving.errors import NightshelfError, TransientError
 
 SAME = 3  # answers in a row that settle a doubt
 PATIENCE = 10  # questions per page the list had at first, before it is given up for restless
@@ -40,13 +40,13 @@ class Page:
     first_day: str
 
 
-def page(ids: Iterable[str], count: int, days: Collection[str]) -> Page:
+def make_page(ids: Iterable[str], count: int, days: Collection[str]) -> Page:
     """A page of entries with these ids, on these days."""
     hashes = np.array([hash(one) for one in ids], np.int64)
     return Page(hashes, count, max(days, default=""), min(days, default=""))
 
 
-class Listing:
+class PagedReader:
     """Pages read so far, by number, and how sure they are."""
 
     def __init__(
@@ -160,7 +160,7 @@ class Listing:
         self.asked += 1
         self.progress(len(self.pages), self.count, self.entries)
         if self.asked > self.limit:
-            raise PassingError(
+            raise TransientError(
                 f"the list moved all the while it was read ({self.asked} answers for {self.count} pages):"
                 " a later try may find it at rest"
             )

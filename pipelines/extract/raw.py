@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 from pydantic import BaseModel
 
 from pipelines import columns as c
-from pipelines.extract.source import Reached
+from pipelines.extract.source import Position
 from pipelines.extract.staging import RAW_ORDERS
 from pipelines.lake import files as place
 from pipelines.lake import tables as lake
@@ -28,20 +28,20 @@ MARK = "_mark.json"  # Arrow and Spark leave names with an underscore alone
 FULL, PULL = "full", "pull"
 BATCH_ROWS = 100_000
 VERSION = [c.EXTRACTED_AT, c.PAGE]
-SAYS = [c.ORDER_ID, c.ORDERED_AT, c.CUSTOMER, c.PRODUCT, c.QUANTITY, c.UNIT_PRICE]
-SAYS += [c.NAME, c.CATEGORY, c.BRAND, c.WEIGHT, c.GROUP]
+CONTENT = [c.ORDER_ID, c.ORDERED_AT, c.CUSTOMER, c.PRODUCT, c.QUANTITY, c.UNIT_PRICE]
+CONTENT += [c.NAME, c.CATEGORY, c.BRAND, c.WEIGHT, c.GROUP]
 
 
-class Mark(BaseModel):
+class Watermark(BaseModel):
     """How far a source was read by a pull."""
 
     id: str  # of the staging that it was made of
     started: dt.datetime
     last_day: dt.date  # the latest day of an order so far
-    reached: Reached
+    reached: Position
     full: bool
 
-    def tells(self, other: "Mark") -> bool:
+    def tells(self, other: "Watermark") -> bool:
         """Whether another mark says nothing new."""
         return (self.last_day, self.reached) == (other.last_day, other.reached)
 
@@ -55,13 +55,13 @@ def pulls(source: str) -> list[str]:
     return whole[full[-1] :] if full else whole
 
 
-def mark(source: str) -> Mark | None:
+def watermark(source: str) -> Watermark | None:
     """The mark that the last pull left; None where there is none yet."""
     tables = pulls(source)
     return _mark(tables[-1]) if tables else None
 
 
-def append(source: str, left: Mark, pages: Iterable[pa.Table]) -> int:
+def append(source: str, left: Watermark, pages: Iterable[pa.Table]) -> int:
     """The number of rows written as one more pull; a full one takes the place of all before it.
 
     A pull that brought nothing and came no further than the one before leaves no trace.
@@ -101,12 +101,12 @@ def read(tables: list[str], columns: list[str], rows: pc.Expression | None = Non
 
 def extent(tables: list[str]) -> tuple[int, dt.datetime]:
     """How many rows pulls hold, and when the newest was extracted."""
-    rows, newest = 0, []
+    rows, newest_versions = 0, []
     for table in tables:
         for batch in _dataset(table).to_batches(columns=[c.EXTRACTED_AT]):
             rows += batch.num_rows
-            newest += [pc.max(batch[c.EXTRACTED_AT]).as_py()] if batch.num_rows else []
-    return rows, max(newest)
+            newest_versions += [pc.max(batch[c.EXTRACTED_AT]).as_py()] if batch.num_rows else []
+    return rows, max(newest_versions)
 
 
 def customers() -> list[str]:
@@ -125,14 +125,14 @@ def order_hashes(source: str) -> "np.ndarray[Any, Any]":
     return np.unique(np.array([hash(one.as_py()) for one in ids], np.int64))
 
 
-def news(source: str, staged: Callable[[], Iterable[pa.Table]]) -> Iterator[pa.Table]:
+def changed_orders(source: str, staged: Callable[[], Iterable[pa.Table]]) -> Iterator[pa.Table]:
     """What is staged, without those orders that say what the newest version known says already.
 
     staged: iterates over what is staged, each time from the beginning.
     """
     now = _digests(staged())
     known = pc.field(c.ORDER_ID).isin(pa.array(now.index, pa.string()))
-    before = newest(read(pulls(source), [*SAYS, c.SOURCE, *VERSION], known).to_pandas())
+    before = newest_versions(read(pulls(source), [*CONTENT, c.SOURCE, *VERSION], known).to_pandas())
     then = _digests([pa.Table.from_pandas(before, preserve_index=False)])
     both = now.index.intersection(then.index)
     same = pa.array(both[now[both].to_numpy() == then[both].to_numpy()], pa.string())
@@ -140,7 +140,7 @@ def news(source: str, staged: Callable[[], Iterable[pa.Table]]) -> Iterator[pa.T
         yield rows.filter(pc.invert(pc.is_in(rows[c.ORDER_ID], same)))
 
 
-def newest(rows: pd.DataFrame) -> pd.DataFrame:
+def newest_versions(rows: pd.DataFrame) -> pd.DataFrame:
     """The rows of each order's newest version; without an order id, those of their file's last reading."""
     inverse = rows.sort_values(VERSION, ascending=False)
     orders = inverse.dropna(subset=c.ORDER_ID).drop_duplicates(c.ORDER_ID)[[c.ORDER_ID, *VERSION]]
@@ -163,14 +163,14 @@ def batches(pages: Iterable[pa.Table]) -> Iterator[pa.Table]:
 
 def _digests(tables: Iterable[pa.Table]) -> "pd.Series[Any]":
     """A number per order id that tells what all its lines on the last page that holds it say together."""
-    found = [_lines(rows.select([*SAYS, c.PAGE]).to_pandas()) for rows in batches(tables)]
+    found = [_lines(rows.select([*CONTENT, c.PAGE]).to_pandas()) for rows in batches(tables)]
     on_pages = pd.concat(found).groupby(level=[0, 1]).sum() if found else pd.Series([], [[], []], np.uint64)
     digests: pd.Series[Any] = on_pages.groupby(level=0).last()
     return digests
 
 
 def _lines(rows: pd.DataFrame) -> "pd.Series[Any]":
-    lines = pd.util.hash_pandas_object(rows[SAYS], index=False).to_numpy()
+    lines = pd.util.hash_pandas_object(rows[CONTENT], index=False).to_numpy()
     return pd.Series(lines, [rows[c.ORDER_ID], rows[c.PAGE]])
 
 
@@ -179,6 +179,6 @@ def _dataset(table: str) -> ds.Dataset:
     return ds.dataset(path, schema=RAW_ORDERS, filesystem=fs, format="parquet")
 
 
-def _mark(table: str) -> Mark:
+def _mark(table: str) -> Watermark:
     fs, path = place.at(lake.current(table))
-    return Mark.model_validate(json.loads(fs.cat_file(f"{path}/{MARK}")))
+    return Watermark.model_validate(json.loads(fs.cat_file(f"{path}/{MARK}")))

@@ -11,19 +11,19 @@ import sqlalchemy as sa
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
 from pipelines import columns as c
-from pipelines.extract.mapping import mapping
-from pipelines.extract.source import Dialect, Reached, Since, last_iso_day, named
+from pipelines.extract.mapping import load_mapping
+from pipelines.extract.source import Dialect, LastPull, Position, last_iso_day, source_name
 from pipelines.extract.staging import Staging
 from pipelines.run.progress import Progress
 from pipelines.settings import Settings
-from serving.errors import NightshelfError, PassingError
+from serving.errors import NightshelfError, TransientError
 
 ROWS = 50_000  # per page
 CHANGED = "changed"
 LAST = "last"
 
 
-class Sql:
+class SqlSource:
     """Source `sql`: the order lines that a SELECT gives.
 
     Asked for again are all lines of each order of which one changed, ascending by order id, so that a
@@ -31,7 +31,7 @@ class Sql:
     """
 
     def __init__(self, settings: Settings, mapping_name: str) -> None:
-        found = mapping(mapping_name)
+        found = load_mapping(mapping_name)
         if found.sql is None:
             raise NightshelfError(f"mapping {mapping_name!r} lacks [sql] with lines and changed")
         if not (url := settings.sql_url.get_secret_value()):
@@ -43,8 +43,8 @@ class Sql:
         self.overlap = dt.timedelta(days=settings.overlap_days)
         self.engine = _engine(url)
         place = self.engine.url.set(username=None, password=None, query={})  # a query may hold a password too
-        self.name = named("sql", str(place))
-        self.where = f"the database at {place}"
+        self.name = source_name("sql", str(place))
+        self.description = f"the database at {place}"
         self.plan = {"columns": self.columns, "sql": self.query.model_dump()}
         theirs = {*self.columns.values(), self.query.changed}
         self.lines = (
@@ -53,7 +53,7 @@ class Sql:
             .subquery("lines")
         )
 
-    def last_day(self, since: Since | None) -> dt.date:
+    def last_day(self, since: LastPull | None) -> dt.date:
         """The day of the last order; raises NightshelfError where no time begins with an ISO date."""
         at = self._ours(c.ORDERED_AT)
         soon = _bound(str(dt.datetime.now(dt.UTC).date() + dt.timedelta(days=2)))  # later ones are mistakes
@@ -64,7 +64,7 @@ class Sql:
             f"the last time in column {self.columns[c.ORDERED_AT]!r} is no ISO date up to today: give --as-of"
         )
 
-    def orders(self, since: Since | None, staging: Staging, progress: Progress) -> Reached:
+    def orders(self, since: LastPull | None, staging: Staging, progress: Progress) -> Position:
         """The latest change there was before anything was read; the lines are in staging."""
         pages = staging.pages()
         note = staging.note(pages[-1]) if pages else {CHANGED: self._latest_change()}
@@ -73,12 +73,12 @@ class Sql:
         known, orders = len(pages) + -(-rows // ROWS), 0
         for page, chunk in enumerate(self._chunks(asked), len(pages)):
             last = _plain(chunk[-1][self._place(c.ORDER_ID)])
-            staging.keep(page, [self._table(chunk)], note | {LAST: last})
+            staging.write(page, [self._table(chunk)], note | {LAST: last})
             orders += len({row[self._place(c.ORDER_ID)] for row in chunk})
             progress(page + 1, max(known, page + 1), orders)
         return {CHANGED: note[CHANGED]}
 
-    def goods(self) -> None:
+    def products(self) -> None:
         """Nothing: what is known of products stands beside their sales."""
 
     def _latest_change(self) -> Any:
@@ -90,7 +90,7 @@ class Sql:
     def _place(self, name: str) -> int:
         return list(self.columns).index(name)
 
-    def _select(self, since: Since | None, last: Any) -> "sa.Select[Any]":
+    def _select(self, since: LastPull | None, last: Any) -> "sa.Select[Any]":
         order = self._ours(c.ORDER_ID)
         columns = [self._ours(name) for name in self.columns]
         # Lines in an order of their own, so that the same lines have the same numbers the next time.
@@ -133,15 +133,15 @@ class Sql:
         try:
             connection = self.engine.connect()
         except (SQLAlchemyError, ValueError, TypeError) as error:
-            raise PassingError(
-                f"{self.where} can't be reached ({_cause(error)}): is it up, is NIGHTSHELF_SQL_URL right?"
+            raise TransientError(
+                f"{self.description} can't be reached ({_cause(error)}): is it up, is NIGHTSHELF_SQL_URL right?"
             ) from None
         try:
             with connection:
                 yield connection
         except SQLAlchemyError as error:
-            kind = PassingError if getattr(error, "connection_invalidated", False) else NightshelfError
-            raise kind(f"{self.where} refused the query of the mapping: {_cause(error)}") from None
+            kind = TransientError if getattr(error, "connection_invalidated", False) else NightshelfError
+            raise kind(f"{self.description} refused the query of the mapping: {_cause(error)}") from None
 
 
 def _engine(url: str) -> sa.Engine:

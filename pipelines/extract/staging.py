@@ -16,7 +16,7 @@ from pydantic import BaseModel, ValidationError
 from pipelines import columns as c
 from pipelines.lake import tables as lake
 from pipelines.privacy import forgotten
-from serving.errors import PassingError
+from serving.errors import TransientError
 
 RAW_ORDERS = pa.schema(
     [(c.ORDER_ID, pa.string()), (c.LINE, pa.int64())]
@@ -64,11 +64,11 @@ class Staging:
     def check_owner(self) -> None:
         """Raises PassingError where another run has taken over."""
         if self._left() != self.state:
-            raise PassingError(
+            raise TransientError(
                 "another run reads the same source at this moment: let it end, and run the night again"
             )
 
-    def keep(self, page: int, tables: Iterable[pa.Table], note: Note) -> None:
+    def write(self, page: int, tables: Iterable[pa.Table], note: Note) -> None:
         """Keeps a page but for those whom the shop has forgotten, in place of what it held before.
 
         tables: columns of RAW_ORDERS; those that are missing are null, page and time are stamped here.

@@ -6,7 +6,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from pipelines import columns as c
-from pipelines.extract.product_history import RAW_PRODUCTS, completed
+from pipelines.extract.product_history import RAW_PRODUCTS, with_missing_columns
 
 
 def interactions(orders: DataFrame) -> DataFrame:
@@ -55,7 +55,7 @@ def products(catalogue: pa.Table, sold: list[str]) -> pa.Table:
     A placeholder is marked as such, has its id for a name, no category and no price, and counts as out
     of stock.
     """
-    known = completed(catalogue.filter(pc.is_valid(catalogue[c.PRODUCT])), RAW_PRODUCTS)
+    known = with_missing_columns(catalogue.filter(pc.is_valid(catalogue[c.PRODUCT])), RAW_PRODUCTS)
     once = known.group_by(c.PRODUCT, use_threads=False).aggregate(
         [(name, "first") for name in known.column_names if name != c.PRODUCT]
     )

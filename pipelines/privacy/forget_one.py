@@ -11,14 +11,14 @@ from pipelines.settings import customer_key, settings
 from serving.bundle.format import Bundle, load
 from serving.errors import BundleError, NightshelfError, RegistryError
 from serving.live import registry
-from serving.live.changes import State, laid_over
+from serving.live.changes import State, with_changes
 from serving.live.identity import normalise, pseudonym
 
-EVENTS = "events of the service"
+SERVICE_EVENTS = "events of the service"
 
 
 @dataclass
-class Found:
+class ErasureReport:
     """How many rows of a person each place held before and holds still."""
 
     before: Counter[str] = field(default_factory=Counter)
@@ -40,7 +40,7 @@ class Found:
         return table
 
 
-def forget(customer: str) -> Found:
+def forget(customer: str) -> ErasureReport:
     """What was left of a person, by the shop's own id, in the store, in the lake and in bundles.
 
     Raises NightshelfError where the id is empty. A bundle that learned of the person keeps its arrays, whose
@@ -49,23 +49,23 @@ def forget(customer: str) -> Found:
     """
     if not normalise(customer):
         raise NightshelfError("the customer's id is empty: give it as the shop writes it")
-    who, found = pseudonym(customer, customer_key()), Found()
-    store = forgotten.opened()
-    found.before[EVENTS] = store.forget(who)
-    times = {who: store.pending()[who]}
-    gone = forgotten.forgotten(times)
+    who, found = pseudonym(customer, customer_key()), ErasureReport()
+    store = forgotten.open_store()
+    found.before[SERVICE_EVENTS] = store.forget(who)
+    times = {who: store.pending_erasures()[who]}
+    gone = forgotten.from_times(times)
     found.before.update(forgotten.scrub(gone))  # the next night does it once more, after all that ran now
-    found.left = forgotten.left(gone)
-    found.left[EVENTS] = store.count(who)
+    found.left = forgotten.count_remaining(gone)
+    found.left[SERVICE_EVENTS] = store.count_events(who)
     _search_bundles(who, times, found)
     store.close()
     return found
 
 
-def _search_bundles(who: str, times: dict[str, int], found: Found) -> None:
+def _search_bundles(who: str, times: dict[str, int], found: ErasureReport) -> None:
     for place, bundle in _bundles().items():
         found.before[place] = int(bundle.customer(who) is not None)
-        found.left[place] = int(laid_over(bundle, State(forgotten=times)).customer(who) is not None)
+        found.left[place] = int(with_changes(bundle, State(forgotten=times)).customer(who) is not None)
 
 
 def _bundles() -> dict[str, Bundle]:
@@ -78,7 +78,7 @@ def _bundles() -> dict[str, Bundle]:
         except BundleError:
             continue  # no service answers from it either
     try:
-        version, champion = registry.opened(settings())
+        version, champion = registry.load_champion(settings())
     except RegistryError:
         return bundles
     return bundles | {f"bundle of version {version}": champion}

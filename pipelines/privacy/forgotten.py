@@ -19,9 +19,9 @@ import pyarrow.parquet as pq
 from pipelines import columns as c
 from pipelines.lake import tables
 from pipelines.settings import customer_key, settings
-from serving.live.identity import received
+from serving.live.identity import row_pseudonym
 from serving.live.store import DAY as MICROSECONDS_OF_A_DAY
-from serving.live.store import Store, microseconds
+from serving.live.store import Store, now_microseconds
 
 DAYS_OF_LOOKING = 90  # after which what was viewed or in a cart tells nothing more
 AS_RECEIVED = ("raw/", "staging/")  # where customers have the shop's own ids
@@ -31,7 +31,7 @@ NO_PLACE = re.compile(r"(date|run|full|pull)=.*|[0-9a-f]{32}")  # of a table, bu
 
 
 @dataclass(frozen=True)
-class Forgotten:
+class ForgottenCustomers:
     """The last day of each forgotten person, by pseudonym, as text."""
 
     last_day: dict[str, str]
@@ -41,7 +41,7 @@ class Forgotten:
         if not self.last_day:
             return {}
         found = (one for one in customers.unique().to_pylist() if one)
-        named = {one: received(one, customer_key()) if as_received else one for one in found}
+        named = {one: row_pseudonym(one, customer_key()) if as_received else one for one in found}
         return {one: self.last_day[who] for one, who in named.items() if who in self.last_day}
 
     def without(self, rows: pa.Table) -> pa.Table:
@@ -54,66 +54,66 @@ class Forgotten:
         return _of(rows, found, until_their_day=True)
 
 
-def load() -> Forgotten:
+def load() -> ForgottenCustomers:
     """All who were ever forgotten."""
-    store = opened()
-    news = store.news(0)
+    store = open_store()
+    news = store.changes_since(0)
     store.close()
-    return forgotten(news.forgotten if news else {})
+    return from_times(news.forgotten if news else {})
 
 
-def forgotten(times: dict[str, int]) -> Forgotten:
+def from_times(times: dict[str, int]) -> ForgottenCustomers:
     """The same of pseudonyms and times, in microseconds since 1970."""
     epoch = dt.date(1970, 1, 1)
     days = {who: epoch + dt.timedelta(days=at // MICROSECONDS_OF_A_DAY) for who, at in times.items()}
-    return Forgotten({who: str(day) for who, day in days.items()})
+    return ForgottenCustomers({who: str(day) for who, day in days.items()})
 
 
-def opened() -> Store:
+def open_store() -> Store:
     """The store that the service writes to."""
     store = Store(settings().store_address)
     store.prepare()
     return store
 
 
-def before_a_night() -> int:
+def scrub_pending() -> int:
     """When it looked who is forgotten, in microseconds since 1970; the lake holds nothing more of these.
 
     So whatever is learned from the lake from now on knows nothing of them.
     """
-    store = opened()
-    at, pending = microseconds(), store.pending()
-    scrub(forgotten(pending))
-    store.scrubbed(pending)
+    store = open_store()
+    at, pending = now_microseconds(), store.pending_erasures()
+    scrub(from_times(pending))
+    store.mark_erased(pending)
     store.prune(at - DAYS_OF_LOOKING * MICROSECONDS_OF_A_DAY)
     store.close()
     return at
 
 
-def scrub(gone: Forgotten) -> Counter[str]:
+def scrub(gone: ForgottenCustomers) -> Counter[str]:
     """How many rows went, by place: every file of the lake is written anew without the forgotten."""
     removed: Counter[str] = Counter()
     for path, rows, mine in _found(gone):
         if count := pc.sum(mine).as_py():
-            removed[place(path)] += count
+            removed[table_of(path)] += count
             _replace(path, rows.filter(pc.invert(mine)))
     return removed
 
 
-def left(gone: Forgotten) -> Counter[str]:
+def count_remaining(gone: ForgottenCustomers) -> Counter[str]:
     """How many rows of the forgotten there are, by place; places without one stand with 0."""
     found: Counter[str] = Counter()
     for path, _, mine in _found(gone):
-        found[place(path)] += pc.sum(mine).as_py() or 0
+        found[table_of(path)] += pc.sum(mine).as_py() or 0
     return found
 
 
-def place(path: str) -> str:
+def table_of(path: str) -> str:
     """The table that a file belongs to, without its day, its version and its part."""
     return "/".join(part for part in path.split("/")[:-1] if not NO_PLACE.fullmatch(part))
 
 
-def _found(gone: Forgotten) -> Iterator[tuple[str, pa.Table, Any]]:
+def _found(gone: ForgottenCustomers) -> Iterator[tuple[str, pa.Table, Any]]:
     """Every file that names customers: its path, its rows, and whether each is of a forgotten person."""
     for path in tables.files():
         as_received = path.startswith(AS_RECEIVED)

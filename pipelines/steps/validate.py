@@ -13,7 +13,7 @@ from pyspark.sql.pandas.types import from_arrow_schema
 from expectations import context, suites
 from expectations.context import Finding
 from expectations.measure import Measure
-from expectations.suites import Rule
+from expectations.suites import Expectation
 from expectations.thresholds import thresholds
 from pipelines import columns as c
 from pipelines.extract import events, product_history, raw
@@ -25,8 +25,8 @@ from pipelines.run import tracking
 from pipelines.run.night import Night
 from pipelines.settings import customer_key, settings
 from pipelines.validate import continuity, history, measures, outputs, profile, row_checks, waterfall
-from pipelines.validate.history import Passed, Verdict
-from pipelines.validate.service_purchases import once
+from pipelines.validate.history import PassedRun, Verdict
+from pipelines.validate.service_purchases import mark_duplicates
 from serving.errors import NightshelfError
 
 JUDGED_DAYS = 7  # the latest days since the last night that passed, at most
@@ -44,7 +44,7 @@ class Received:
     tallied: pd.DataFrame
     fetched: int
     until: dt.datetime  # when the newest line was received
-    before: Passed | None
+    before: PassedRun | None
 
 
 def validate(night: Night, source: Source) -> dict[str, Any]:
@@ -91,15 +91,15 @@ def _write(night: Night, source: Source, received: Received, counts: dict[str, i
 
 def _receive(night: Night, source: Source) -> Received:
     if not (pulls := raw.pulls(source.name)):
-        raise NightshelfError(f"raw/ holds nothing of {source.where}: run the step extract first")
-    pulls += (told := raw.pulls(events.NAME))
+        raise NightshelfError(f"raw/ holds nothing of {source.description}: run the step extract first")
+    pulls += (told := raw.pulls(events.SOURCE_NAME))
     fetched, until = raw.extent(pulls)
     spread(session(), fetched)
     received = lake.read_spark(session(), *pulls, schema=from_arrow_schema(RAW_ORDERS))
     before = history.last_passed(source.name, night.as_of)
-    judged = row_checks.judge(received, source.dialect, night.as_of, thresholds().rows, _releases()).cache()
+    judged = row_checks.check(received, source.dialect, night.as_of, thresholds().rows, _releases()).cache()
     if told:
-        judged = once(judged, customer_key()).cache()
+        judged = mark_duplicates(judged, customer_key()).cache()
     tallied = waterfall.tally(judged, (before.received_until, before.as_of) if before else None)
     return Received(judged, tallied, fetched, until, before)
 
@@ -121,8 +121,8 @@ def _check(
     days = profile.profile(received.tallied, orders, ids, night.as_of)
     customers = profile.sample(orders)
     taken = [
-        *measures.of_days(days, _judged_days(night, received.before)),
-        *measures.of_all(days, night.as_of),
+        *measures.day_measures(days, _judged_days(night, received.before)),
+        *measures.total_measures(days, night.as_of),
         _quarantined(night, received.tallied),
         _duplicates(night, counts),
         _columns(night, orders),
@@ -133,11 +133,11 @@ def _check(
     verdict = Verdict(_outcome(night, found), found, received.until)
     history.record(source.name, night, verdict, held, taken)
     _stop(night, found)
-    history.remember(source.name, days, customers)
+    history.save_profile(source.name, days, customers)
     return found
 
 
-def _judged_days(night: Night, before: Passed | None) -> list[dt.date]:
+def _judged_days(night: Night, before: PassedRun | None) -> list[dt.date]:
     first = night.as_of - dt.timedelta(days=JUDGED_DAYS - 1)
     since = max(first, before.as_of + dt.timedelta(days=1)) if before else first
     return [since + dt.timedelta(days=day) for day in range((night.as_of - since).days + 1)]
@@ -151,13 +151,13 @@ def _duplicates(night: Night, counts: dict[str, int]) -> Measure:
 
 
 def _columns(night: Night, orders: DataFrame) -> Measure:
-    others = outputs.other_columns(orders)
+    others = outputs.schema_differences(orders)
     told = f"{len(others)} columns of orders are other ones or of other types ({', '.join(others) or 'none'})"
     return Measure("columns", night.as_of, float(len(others)), told)
 
 
 def _quarantined(night: Night, tallied: pd.DataFrame) -> Measure:
-    fates = waterfall.of_tonight(tallied)
+    fates = waterfall.new_lines(tallied)
     broken = waterfall.quarantined(fates)
     judged = sum(broken.values()) + sum(fates.get(fate, 0) for fate in row_checks.GOOD)
     worst = ", ".join(f"{rule} {count}" for rule, count in broken.items())
@@ -168,7 +168,7 @@ def _quarantined(night: Night, tallied: pd.DataFrame) -> Measure:
 def _compared(
     night: Night,
     source: Source,
-    before: Passed | None,
+    before: PassedRun | None,
     days: pd.DataFrame,
     customers: pa.Table,
     catalogue: pa.Table | None,
@@ -178,38 +178,38 @@ def _compared(
     if before:
         judged = _judged_days(night, before)
         until = min(before.as_of, judged[0] - dt.timedelta(days=1))
-        taken += continuity.of_orders(before.days, days, until, night.as_of)
-        taken += continuity.of_customers(before.customers, customers, days, judged)
+        taken += continuity.order_measures(before.days, days, until, night.as_of)
+        taken += continuity.customer_measures(before.customers, customers, days, judged)
     if catalogue is not None:
         then = product_history.catalogue(source.name, before.as_of) if before else None
-        taken += continuity.of_goods(then, catalogue, night.as_of)
+        taken += continuity.catalogue_measures(then, catalogue, night.as_of)
     return taken
 
 
-def _rules(taken: list[Measure]) -> list[Rule]:
+def _rules(taken: list[Measure]) -> list[Expectation]:
     known = thresholds()
     why = "more than NIGHTSHELF_QUARANTINE_SHARE: look at them by `nightshelf quarantine list`"
     share = settings().quarantine_share
     return [
-        Rule("orders", "quarantined", "critical", None, share, why),
-        *suites.rules("orders", known.orders, taken),
-        *suites.rules("customers", known.customers, taken),
-        *suites.rules("catalogue", known.catalogue, taken),
+        Expectation("orders", "quarantined", "critical", None, share, why),
+        *suites.expectations("orders", known.orders, taken),
+        *suites.expectations("customers", known.customers, taken),
+        *suites.expectations("catalogue", known.catalogue, taken),
     ]
 
 
 def _told(night: Night, found: list[Finding]) -> list[Finding]:
     """What was found, the critical first, after it was logged."""
-    ordered = sorted(found, key=lambda finding: finding.rule.severity)
+    ordered = sorted(found, key=lambda finding: finding.expectation.severity)
     for finding in ordered:
-        log.info("%s: %s", finding.rule.severity, finding)
-    told = "; ".join(f"{finding.rule.severity}: {finding}" for finding in ordered) or "passed"
+        log.info("%s: %s", finding.expectation.severity, finding)
+    told = "; ".join(f"{finding.expectation.severity}: {finding}" for finding in ordered) or "passed"
     tracking.log(night.run_id, tags={"validation": told[: tracking.TAG_LETTERS]})
     return ordered
 
 
 def _critical(found: list[Finding]) -> list[Finding]:
-    return [finding for finding in found if finding.rule.severity == "critical"]
+    return [finding for finding in found if finding.expectation.severity == "critical"]
 
 
 def _outcome(night: Night, found: list[Finding]) -> history.Outcome:

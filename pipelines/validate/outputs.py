@@ -7,10 +7,10 @@ from pyspark.sql.pandas.functions import pandas_udf
 from pyspark.sql.types import StringType
 
 from pipelines import columns as c
-from pipelines.extract.events import NAME as EVENTS
-from pipelines.extract.goods import RAW_PRODUCTS
+from pipelines.extract.events import SOURCE_NAME as EVENTS
+from pipelines.extract.product_history import RAW_PRODUCTS
 from pipelines.validate.row_checks import DROPPED, FATE, GOOD, PAID, TIME, TYPICAL, UNITS, USED
-from serving.live.identity import received
+from serving.live.identity import row_pseudonym
 
 TYPES = {
     c.ORDER_ID: "string",
@@ -24,7 +24,7 @@ TYPES = {
 NUMBER = "_number"  # that stands for a customer's id and group
 
 
-def other_columns(orders: DataFrame) -> list[str]:
+def schema_differences(orders: DataFrame) -> list[str]:
     """The columns by which a table isn't what `orders` is: missing, unknown or of another type."""
     return sorted({name for name, _ in set(orders.dtypes) ^ set(TYPES.items())})
 
@@ -35,7 +35,7 @@ def quarantine(judged: DataFrame, run: str, key: str) -> DataFrame:
     A phone number stays in raw/ alone, where order and line find it.
     """
     broken = judged.where(~F.col(FATE).isin(*GOOD, *DROPPED)).drop(TIME, UNITS, PAID, TYPICAL)
-    nameless = broken.withColumn(c.CUSTOMER, hidden(c.CUSTOMER, key))
+    nameless = broken.withColumn(c.CUSTOMER, pseudonyms(c.CUSTOMER, key))
     return nameless.withColumnRenamed(FATE, c.RULE).withColumn(c.RUN, F.lit(run))
 
 
@@ -49,7 +49,7 @@ def orders(judged: DataFrame, key: str) -> DataFrame:
     number = F.when(F.col(c.CUSTOMER).isNotNull(), F.xxhash64(c.CUSTOMER, c.GROUP)).alias(NUMBER)
     group = F.nullif(F.trim(c.GROUP), F.lit("")).alias(c.GROUP)
     each = good.select(c.CUSTOMER, c.GROUP).distinct()
-    customers = each.select(number, hidden(c.CUSTOMER, key).alias(c.CUSTOMER), group)
+    customers = each.select(number, pseudonyms(c.CUSTOMER, key).alias(c.CUSTOMER), group)
     return (
         good.groupBy(c.ORDER_ID, c.PRODUCT)
         .agg(
@@ -72,7 +72,7 @@ def goods(judged: DataFrame) -> DataFrame:
     return last.select(c.PRODUCT, "last.*", F.lit(True).alias(c.IN_STOCK)).select(*RAW_PRODUCTS.names)
 
 
-def hidden(column: str, key: str) -> Column:
+def pseudonyms(column: str, key: str) -> Column:
     """The pseudonyms of a column of customers' ids."""
     hide = pandas_udf(_hider(key), StringType())  # type: ignore[call-overload]
     found: Column = hide(F.col(column))
@@ -81,7 +81,7 @@ def hidden(column: str, key: str) -> Column:
 
 def _hider(key: str):  # type: ignore[no-untyped-def]  # Spark reads the hints of the inner function
     def hide(customers: pd.Series) -> pd.Series:
-        known = {one: received(one, key) for one in customers.dropna().unique()}
+        known = {one: row_pseudonym(one, key) for one in customers.dropna().unique()}
         return pd.Series([known.get(one) for one in customers], dtype=object)  # also where all are guests
 
     return hide

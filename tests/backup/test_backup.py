@@ -66,11 +66,11 @@ def fill():
     home = settings().home
     bundles.empty_registry(settings().tracking_uri, home / "mlruns" / "artifacts")
     bundles.publish(settings().tracking_uri, bundles.small(), home / "night")
-    store = forgotten.opened()
-    store.add([Event(ANNA, "tea-1", "purchase", 5, "one", 9.5), Event(BORIS, "tea-2", "view", 6)])
-    store.change("tea-1", {"price": 7.25, "in_stock": False})
+    store = forgotten.open_store()
+    store.add_events([Event(ANNA, "tea-1", "purchase", 5, "one", 9.5), Event(BORIS, "tea-2", "view", 6)])
+    store.update_product("tea-1", {"price": 7.25, "in_stock": False})
     store.forget("c" * 64)
-    store.scrubbed(store.pending())
+    store.mark_erased(store.pending_erasures())
     store.close()
     keyring.add(settings().keys_path, "shop", "read")
     settings().nights.mkdir()
@@ -91,18 +91,18 @@ def check(gone=frozenset()):
     assert str(found.version) == "1"
     loaded = load(download(found, settings().home / "downloaded"))
     np.testing.assert_array_equal(loaded.customers, bundles.small().customers)
-    store = forgotten.opened()
+    store = forgotten.open_store()
     assert [(row.product, row.price) for row in store.purchases()] == [("tea-1", 9.5)]
-    assert [row.kind for row in store.of_customer(BORIS)] == ["view"]
-    news = store.news(0)
+    assert [row.kind for row in store.customer_events(BORIS)] == ["view"]
+    news = store.changes_since(0)
     assert (news.products["tea-1"]["price"], news.products["tea-1"]["in_stock"]) == (7.25, False)
     assert (
-        news.forgotten.keys() == store.pending().keys() == {"c" * 64, *gone}
+        news.forgotten.keys() == store.pending_erasures().keys() == {"c" * 64, *gone}
     )  # the lake is of then: once more
-    store.add([Event(ANNA, "tea-3", "cart", 7)])
-    assert len(store.of_customer(ANNA)) == 2
+    store.add_events([Event(ANNA, "tea-3", "cart", 7)])
+    assert len(store.customer_events(ANNA)) == 2
     store.close()
-    assert [key.name for key in keyring.known(settings().keys_path)] == ["shop"]
+    assert [key.name for key in keyring.load_or_empty(settings().keys_path)] == ["shop"]
     assert (settings().nights / "2026-01-31.html").read_text() == "<h1>a night</h1>"
 
 
@@ -190,9 +190,9 @@ def test_a_link_in_an_archive_is_not_made(home, tmp_path):
 def test_what_is_there_is_replaced_only_when_told(template, home):
     tables.write("orders", OTHER_ROWS)
     tables.write("more", OTHER_ROWS)
-    store = forgotten.opened()
+    store = forgotten.open_store()
     store.forget(ANNA)
-    store.add([Event("d" * 64, "tea-1", "purchase", 5)])
+    store.add_events([Event("d" * 64, "tea-1", "purchase", 5)])
     store.close()
     with pytest.raises(
         NightshelfError, match=r"there is a lake in .* and a store that was told of something"
@@ -202,14 +202,14 @@ def test_what_is_there_is_replaced_only_when_told(template, home):
     restore(str(template), replace=True)
     assert tables.read("orders") == ROWS
     assert not tables.exists("more")
-    store = forgotten.opened()
-    assert set(store.pending()) == {
+    store = forgotten.open_store()
+    assert set(store.pending_erasures()) == {
         ANNA,
         "c" * 64,
     }  # who was forgotten since stays so, and the lake is searched
     assert store.customers() == {BORIS}
     store.close()
-    assert forgotten.before_a_night()
+    assert forgotten.scrub_pending()
     assert tables.read("orders")["customer"].to_pylist() == [BORIS, None]
 
 
@@ -343,8 +343,10 @@ def test_postgresql_and_buckets_give_and_take_it(template, tmp_path, monkeypatch
                 NightshelfError, match=r"a lake in s3://.* and a registry with runs and a store"
             ):
                 restore(str(template))
-            store = forgotten.opened()
-            store.add([Event("d" * 64, "tea-1", "view", 5)])  # its number follows on those that were restored
+            store = forgotten.open_store()
+            store.add_events(
+                [Event("d" * 64, "tea-1", "view", 5)]
+            )  # its number follows on those that were restored
             store.forget("d" * 64)
             store.close()
             back_up(f"{url}/backups/one.tar")

@@ -34,9 +34,9 @@ from serving.errors import NightshelfError
 from serving.http.routes import create_app
 from serving.live.changes import Changes
 from serving.live.identity import normalise, pseudonym
-from serving.live.merchandising import Shop
-from serving.live.served import Live, Served
-from serving.live.store import Event, microseconds
+from serving.live.merchandising import Merchandising
+from serving.live.served import Served, ServingState
+from serving.live.store import Event, now_microseconds
 from serving.recommend.recommender import LANES
 
 CUSTOMERS, PRODUCTS, MOST = 600, 300, 2
@@ -94,7 +94,9 @@ def world() -> Iterator[World]:
             known = Changes(settings())
             _change(known, bundle)
             _receive([one for one in names if one != NAMELESS])
-            live = Live(Served("7", bundle, per_category=MOST, shop=Shop(rules)), changes=known)
+            live = ServingState(
+                Served("7", bundle, per_category=MOST, merchandising=Merchandising(rules)), changes=known
+            )
             app = create_app(live, bundles.KEY)
             folder = save(bundle, Path(place) / "bundle")
             yield World(folder, bundle, names, Client(app))
@@ -103,13 +105,13 @@ def world() -> Iterator[World]:
 
 def _change(known: Changes, bundle: Bundle) -> None:
     """Some products are hidden or sold out, some customers buy, look and dismiss, one is forgotten."""
-    known.look()
+    known.refresh()
     products = [one.decode() for one in bundle.products]
     most = np.argsort(-bundle.popularity)
-    known.change(products[most[0]], {"hidden": True})
-    known.change(products[most[1]], {"in_stock": False})
-    at, kinds = microseconds(), ("purchase", "view", "cart", "dismissed")
-    known.store.add(
+    known.update_product(products[most[0]], {"hidden": True})
+    known.update_product(products[most[1]], {"in_stock": False})
+    at, kinds = now_microseconds(), ("purchase", "view", "cart", "dismissed")
+    known.store.add_events(
         [
             Event(pseudonym(f"c-{one}", bundles.KEY), products[(one * 7 + place) % PRODUCTS], kind, at)
             for one in (*range(0, 60, 3), 9000)
@@ -123,7 +125,9 @@ def _receive(names: list[str]) -> None:
     row = dict.fromkeys(RAW_ORDERS.names) | {c.EXTRACTED_AT: dt.datetime.now(dt.UTC), c.PAGE: 0}
     rows = pa.Table.from_pylist([row | {c.CUSTOMER: f" {one} "} for one in names], RAW_ORDERS)
     now = dt.datetime.now(dt.UTC)
-    raw.append("files", raw.Mark(id="a", started=now, last_day=now.date(), reached={}, full=True), [rows])
+    raw.append(
+        "files", raw.Watermark(id="a", started=now, last_day=now.date(), reached={}, full=True), [rows]
+    )
 
 
 def told(rows: pa.Table) -> dict[tuple[str, str], list[dict[str, Any]]]:

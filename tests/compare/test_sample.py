@@ -21,7 +21,7 @@ from pipelines.compare.representative import (
     verdict,
 )
 from pipelines.compare.sample import drawn, sample
-from pipelines.extract.mapping import REQUIRED, mapping
+from pipelines.extract.mapping import REQUIRED, load_mapping
 from pipelines.lake import tables
 from serving.errors import NightshelfError
 
@@ -164,7 +164,7 @@ def test_histories_are_whole(stocked, home):
 def test_the_file_can_be_trained_on_by_the_shipped_mapping(stocked, home):
     sample(0.3, home / "sample.parquet", seed=0)
     names = pq.read_schema(home / "sample.parquet").names
-    shipped = mapping("nightshelf")
+    shipped = load_mapping("nightshelf")
     assert set(REQUIRED) < set(shipped.columns) <= set(names)
     assert all(ours == theirs for ours, theirs in shipped.columns.items())
     assert (shipped.timezone, shipped.row_key) == ("UTC", ("order_id", "product"))

@@ -11,7 +11,7 @@ import pytest
 from pipelines.demo import files
 from pipelines.demo.dirt import PLACEHOLDER_PHONES, Dirt
 from pipelines.demo.shop import Shop
-from pipelines.extract.files import Files
+from pipelines.extract.files import FileSource
 from pipelines.extract.pulls import pull
 from pipelines.run.progress import silent
 
@@ -64,6 +64,6 @@ def test_the_lines_are_those_of_the_api_without_its_repetitions(folder: Path) ->
 
 @pytest.mark.usefixtures("home")
 def test_a_night_reads_them_by_the_shipped_mapping(folder: Path) -> None:
-    source = Files(str(folder), "nightshelf")
+    source = FileSource(str(folder), "nightshelf")
     written = sum(pq.read_metadata(file).num_rows for file in folder.iterdir())
     assert pull(source, dt.date(2026, 9, 3), False, silent)["new_order_lines"] == written

@@ -10,7 +10,7 @@ from homes import fresh_home
 from expectations import suites
 from expectations.thresholds import thresholds
 from pipelines import columns as c
-from pipelines.extract.mapping import mapping
+from pipelines.extract.mapping import load_mapping
 from pipelines.lake import tables
 from pipelines.registry import versions
 from pipelines.retrain import retrain
@@ -56,7 +56,7 @@ def test_of_two_years_of_real_nights_only_those_with_hardly_an_order_would_have_
 
 def _broken(days, day):
     """The measures of a day that would have stopped its night."""
-    taken = list(measures.of_days(days[days.index <= pd.Timestamp(day)], [day]))
+    taken = list(measures.day_measures(days[days.index <= pd.Timestamp(day)], [day]))
     bounds = {name: both["critical"] for name, both in thresholds().orders.items() if "critical" in both}
     bounds |= {name: both["critical"] for name, both in thresholds().customers.items()}
     broken = set()
@@ -75,7 +75,7 @@ def test_customers_products_and_orders_are_those_known(night, data):
     clean = rows[(rows.Quantity > 0) & (rows.UnitPrice > 0) & rows.CustomerID.notna()]
     clean = clean[~clean.InvoiceNo.str.startswith("C")]
     assert _counted(clean, "CustomerID", "StockCode", "InvoiceNo") == (5_878, 4_631, 36_969)
-    no_product = re.compile(mapping("online_retail_ii").not_products)
+    no_product = re.compile(load_mapping("online_retail_ii").not_products)
     products = clean[[no_product.search(code) is None for code in clean.StockCode]]
     products = products[~pd.MultiIndex.from_frame(products[KEY]).isin(_outliers())]
     sales = tables.read(tables.ORDERS).to_pandas()

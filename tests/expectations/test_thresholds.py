@@ -10,7 +10,7 @@ import pytest
 from expectations import thresholds as file
 from expectations.thresholds import thresholds
 from pipelines import columns as c
-from pipelines.extract.goods import RAW_PRODUCTS
+from pipelines.extract.product_history import RAW_PRODUCTS
 from pipelines.validate import continuity, measures
 from pipelines.validate import profile as p
 from pipelines.validate import waterfall as w
@@ -91,11 +91,11 @@ def taken():
     )
     customers = pa.table({c.CUSTOMER: ["ann"], p.LAST_DAY: [NIGHT]})
     found = [
-        *measures.of_days(days(), [NIGHT]),
-        *measures.of_all(days(), NIGHT),
-        *continuity.of_orders(days(), days(), NIGHT - dt.timedelta(days=1), NIGHT),
-        *continuity.of_customers(customers, customers, days(), [NIGHT]),
-        *continuity.of_goods(goods, goods, NIGHT),
+        *measures.day_measures(days(), [NIGHT]),
+        *measures.total_measures(days(), NIGHT),
+        *continuity.order_measures(days(), days(), NIGHT - dt.timedelta(days=1), NIGHT),
+        *continuity.customer_measures(customers, customers, days(), [NIGHT]),
+        *continuity.catalogue_measures(goods, goods, NIGHT),
     ]
     return {one.name for one in found}
 

@@ -15,7 +15,7 @@ from pipelines.demo.dirt import Dirt
 from pipelines.demo.faults import Faults
 from pipelines.demo.feed import GoodsShelf
 from pipelines.demo.shop import Shop
-from pipelines.extract import goods, pulls, raw
+from pipelines.extract import product_history, pulls, raw
 from pipelines.run.progress import silent
 from pipelines.settings import settings
 from serving.errors import NightshelfError
@@ -101,7 +101,9 @@ def test_every_night_holds_exactly_the_truth_or_fails_with_its_cause_and_holds_i
         causes += [cause] if cause else []
         for table in sorted(set(raw.pulls(source.name)) - read, key=lambda name: name.rpartition("=")[2]):
             names = [c.ORDER_ID, c.ORDERED_AT, c.CUSTOMER, c.PRODUCT, c.QUANTITY]
-            rows = raw.newest(raw.read([table], [*names, c.LINE, c.SOURCE, *raw.VERSION]).to_pandas())
+            rows = raw.newest_versions(
+                raw.read([table], [*names, c.LINE, c.SOURCE, *raw.VERSION]).to_pandas()
+            )
             rows = rows.drop_duplicates([c.ORDER_ID, c.LINE])[names]  # listed twice on a page
             seen |= {one: list(map(tuple, part.to_numpy())) for one, part in rows.groupby(c.ORDER_ID)}
             read.add(table)
@@ -112,7 +114,9 @@ def test_every_night_holds_exactly_the_truth_or_fails_with_its_cause_and_holds_i
     assert all("/orders page" in cause or "/goods page" in cause or "moved" in cause for cause in causes)
     assert [cause for cause in causes if "\n" in cause] == []
     shelf = GoodsShelf(SHOP, Dirt(SHOP)).on(NIGHTS)
-    assert goods.catalogue(source.name, night)[c.PRODUCT].to_pylist() == sorted(one["id"] for one in shelf)
+    assert product_history.catalogue(source.name, night)[c.PRODUCT].to_pylist() == sorted(
+        one["id"] for one in shelf
+    )
     print(f"{NIGHTS} nights, {len(causes)} failed at first")
     assert 0 < len(causes) < NIGHTS
 

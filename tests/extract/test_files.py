@@ -15,7 +15,7 @@ import pytest
 
 from pipelines import columns as c
 from pipelines.extract import pulls, raw, staging
-from pipelines.extract.files import Files
+from pipelines.extract.files import FileSource
 from pipelines.extract.mapping import MAPPINGS
 from pipelines.extract.staging import RAW_ORDERS, Staging
 from pipelines.lake import tables
@@ -69,7 +69,7 @@ WRITERS = {
 
 
 def read(path, mapping):
-    files = Files(str(path), mapping)
+    files = FileSource(str(path), mapping)
     staged = Staging(files.name, files.plan)
     files.orders(None, staged, silent)
     return pa.concat_tables(staged.read())
@@ -109,7 +109,7 @@ def test_an_order_whose_group_changed_is_news(tmp_path, mapped):
     Path(mapped).write_text(f'{MAPPING}group = "land"')
     for land, new in (("France", 4), ("France", 0), ("Spain", 4)):
         received().assign(land=land).to_csv(tmp_path / "orders.csv", index=False)
-        files = Files(str(tmp_path / "orders.csv"), mapped)
+        files = FileSource(str(tmp_path / "orders.csv"), mapped)
         assert pulls.pull(files, LAST, False, silent)["new_order_lines"] == new
 
 
@@ -219,7 +219,7 @@ def test_an_order_in_a_later_file_replaces_the_one_before_and_parts_of_one_table
     for part, rows in (("day=1/part-0", RECEIVED[:1]), ("day=1/part-1", RECEIVED[1:3])):
         (folder / part).parent.mkdir(parents=True, exist_ok=True)
         received(rows).to_parquet(f"{folder / part}.parquet")
-    files = Files(str(folder), mapped)
+    files = FileSource(str(folder), mapped)
     assert pulls.pull(files, LAST, False, silent)["new_order_lines"] == 3
     assert latest(files) == [("1", "A", "2"), ("1", "B", "1"), ("2", "A", "-1")]
     received([["1", "2026-01-30 10:00:00", PHONE, "A", 3, 1.5, "Tea"]]).to_csv(folder / "z.csv", index=False)
@@ -233,7 +233,7 @@ def test_a_file_that_comes_while_others_are_read_is_new_the_next_time(tmp_path, 
     folder = tmp_path / "orders"
     folder.mkdir()
     received(RECEIVED[:2]).to_csv(folder / "a.csv", index=False)
-    files = Files(str(folder), mapped)
+    files = FileSource(str(folder), mapped)
 
     def meanwhile(done, known, orders):
         received(RECEIVED[2:]).to_csv(folder / "b.csv", index=False)
@@ -246,12 +246,12 @@ def test_a_file_that_comes_while_others_are_read_is_new_the_next_time(tmp_path, 
 def test_a_mended_file_takes_the_place_of_its_bad_lines_and_new_names_arrive(tmp_path, mapped):
     file = tmp_path / "orders.csv"
     file.write_text(f"{HEADER}\n1,2026-01-31,,A,1,1,\n2,2026-01-31\n")
-    files = Files(str(file), mapped)
+    files = FileSource(str(file), mapped)
     pulls.pull(files, LAST, False, silent)
     file.write_text(f"{HEADER}\n1,2026-01-31,,A,1,1,Tea\n2,2026-01-31,,A,1,1,Tea\n")
     assert pulls.pull(files, LAST, False, silent)["new_order_lines"] == 2
     names = [c.ORDER_ID, c.NAME, c.FAULT, c.SOURCE, *raw.VERSION]
-    found = raw.newest(raw.read(raw.pulls(files.name), names).to_pandas())
+    found = raw.newest_versions(raw.read(raw.pulls(files.name), names).to_pandas())
     assert sorted(found[[c.ORDER_ID, c.NAME]].itertuples(index=False, name=None)) == [
         ("1", "Tea"),
         ("2", "Tea"),
@@ -268,10 +268,10 @@ def test_another_mapping_after_a_kill_reads_anew(tmp_path, mapped, monkeypatch):
 
     monkeypatch.setattr(raw, "append", killed)
     with pytest.raises(KeyboardInterrupt):
-        pulls.pull(Files(str(tmp_path / "orders.csv"), mapped), LAST, False, silent)
+        pulls.pull(FileSource(str(tmp_path / "orders.csv"), mapped), LAST, False, silent)
     monkeypatch.setattr(raw, "append", append)
     Path(mapped).write_text(MAPPING.replace('product = "sku"', 'product = "title"'))
-    files = Files(str(tmp_path / "orders.csv"), mapped)
+    files = FileSource(str(tmp_path / "orders.csv"), mapped)
     pulls.pull(files, LAST, False, silent)
     assert {line[1] for line in latest(files)} == {"Tea", "Mug, blue", "Tea, green", None}
 
@@ -282,7 +282,7 @@ def test_later_files_are_those_with_the_larger_number(tmp_path, mapped):
     for number in (9, 10):
         rows = [["1", "2026-01-30 10:00:00", PHONE, "A", number, 1.5, "Tea"]]
         received(rows).to_csv(folder / f"orders-{number}.csv", index=False)
-    files = Files(str(folder), mapped)
+    files = FileSource(str(folder), mapped)
     pulls.pull(files, LAST, False, silent)
     assert latest(files) == [("1", "A", "10")]
 
@@ -297,7 +297,7 @@ def test_json_that_is_hardly_any_is_a_bad_line(tmp_path, mapped, content):
 def latest(files):
     names = [c.ORDER_ID, c.PRODUCT, c.QUANTITY, c.SOURCE, *raw.VERSION]
     rows = raw.read(raw.pulls(files.name), names).to_pandas()
-    newest = raw.newest(rows)[[c.ORDER_ID, c.PRODUCT, c.QUANTITY]]
+    newest = raw.newest_versions(rows)[[c.ORDER_ID, c.PRODUCT, c.QUANTITY]]
     return sorted(newest.itertuples(index=False, name=None), key=str)
 
 
@@ -341,7 +341,7 @@ def test_an_empty_folder_is_named(tmp_path, mapped):
 def test_a_last_time_that_is_no_date_asks_for_as_of(tmp_path, mapped):
     received([["1", "31.01.2026", PHONE, "A", 1, 1, "Tea"]]).to_csv(tmp_path / "orders.csv", index=False)
     with pytest.raises(NightshelfError, match=r"orders\.csv begins with an ISO date: give --as-of.*'at'"):
-        Files(str(tmp_path / "orders.csv"), mapped).last_day(None)
+        FileSource(str(tmp_path / "orders.csv"), mapped).last_day(None)
 
 
 WRONG_MAPPINGS = {
@@ -362,7 +362,7 @@ def test_a_wrong_mapping_is_one_clear_error(tmp_path, case):
     wrong = tmp_path / "wrong.toml"
     wrong.write_text(text)
     with pytest.raises(NightshelfError, match=rf"wrong\.toml.*{named}") as caught:
-        Files(str(tmp_path / "orders.csv"), str(wrong))
+        FileSource(str(tmp_path / "orders.csv"), str(wrong))
     assert "\n" not in str(caught.value)
 
 
@@ -370,11 +370,11 @@ def test_a_wrong_mapping_is_one_clear_error(tmp_path, case):
 def test_an_unknown_mapping_is_named_beside_the_shipped(tmp_path, name):
     (tmp_path / "orders.csv").touch()
     with pytest.raises(NightshelfError, match=f"no mapping '{name}'.*online_retail_ii"):
-        Files(str(tmp_path / "orders.csv"), name)
+        FileSource(str(tmp_path / "orders.csv"), name)
 
 
 def test_the_shipped_mapping_reads_the_file_it_is_for(data):
-    files = Files(str(data("online_retail_ii.parquet")), "online_retail_ii")
+    files = FileSource(str(data("online_retail_ii.parquet")), "online_retail_ii")
     assert files.last_day(None) == dt.date(2011, 12, 9)
     staging = Staging(files.name, files.plan)
     files.orders(None, staging, silent)
@@ -383,14 +383,14 @@ def test_the_shipped_mapping_reads_the_file_it_is_for(data):
 
 def test_every_shipped_mapping_can_be_used():
     for file in Path(MAPPINGS).glob("*.toml"):
-        Files(str(file), file.stem)
+        FileSource(str(file), file.stem)
 
 
 def test_a_weight_is_read_as_it_stands_and_pulls_of_an_older_release_have_none(home, mapped, tmp_path):
     file = tmp_path / "shop.parquet"
     received().assign(margin=[0.5, None, 2.0, -1.0]).to_parquet(file)
     Path(mapped).write_text(MAPPING + 'weight = "margin"\n')
-    source = Files(str(file), mapped)
+    source = FileSource(str(file), mapped)
     assert pulls.pull(source, LAST, False, silent)["new_order_lines"] == 4
     (pull,) = raw.pulls(source.name)
     assert raw.read([pull], [c.WEIGHT])[c.WEIGHT].to_pylist() == ["0.5", None, "2", "-1"]

@@ -52,7 +52,7 @@ def ask(home, monkeypatch, serve):
         return asyncio.run(_ask(pages))
 
     async def _ask(pages):
-        async with http.Shop(settings()) as shop:
+        async with http.ShopClient(settings()) as shop:
             return await asyncio.gather(*(shop.page("/orders", {}, page, ANYTHING) for page in range(pages)))
 
     return asked

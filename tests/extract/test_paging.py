@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 import numpy as np
 import pytest
 
-from pipelines.extract.paging import Listing, page
+from pipelines.extract.paging import PagedReader, make_page
 from pipelines.run.progress import silent
-from serving.errors import NightshelfError, PassingError
+from serving.errors import NightshelfError, TransientError
 
 ROUNDS = 60
 OLD, NEW = "2026-09-01", "2026-09-02"  # the days of what is known, and of what isn't
@@ -44,7 +44,7 @@ class Moving:
         return self.entries[start : start + self.size]
 
     def page(self, ids):
-        return page(ids, self.count(), [OLD if one in self.old else NEW for one in ids])
+        return make_page(ids, self.count(), [OLD if one in self.old else NEW for one in ids])
 
     def back_to_known(self):
         """The entries from the first page on that an incremental read knows; all of them for a full one."""
@@ -92,7 +92,7 @@ class Moving:
 
 
 def listing(shop, at_once=4, kept=None):
-    return Listing(shop.ask, at_once, kept or {}, silent)
+    return PagedReader(shop.ask, at_once, kept or {}, silent)
 
 
 def lost(shop, reader):
@@ -140,7 +140,7 @@ def kill(shop, at_once):
         return kept[number]
 
     with contextlib.suppress(KilledError):
-        asyncio.run(Listing(ask, at_once, {}, silent).read(shop.knows))
+        asyncio.run(PagedReader(ask, at_once, {}, silent).read(shop.knows))
     return kept
 
 
@@ -191,7 +191,7 @@ def test_nothing_is_lost_where_a_run_was_killed_while_it_asked_again(change):
             return kept[number]
 
         with pytest.raises(KilledError):
-            asyncio.run(Listing(ask, 1, {}, silent).read(shop.knows))
+            asyncio.run(PagedReader(ask, 1, {}, silent).read(shop.knows))
         shop.needed = set(shop.entries)
         assert not lost(shop, listing(shop, 1, kept)), stop
 
@@ -242,12 +242,12 @@ def test_a_list_whose_newest_entries_come_first_is_an_error(known):
     shop.knows = shop.knows if known else lambda one: False
     with pytest.raises(NightshelfError, match="newest orders first") as caught:
         asyncio.run(listing(shop).read(shop.knows))
-    assert not isinstance(caught.value, PassingError)
+    assert not isinstance(caught.value, TransientError)
 
 
 @pytest.mark.parametrize("how", ["grow", "insert", "wrong"])
 def test_a_list_that_never_rests_is_given_up(seed, how):
     entries = [str(number) for number in range(100)]
     shop = Moving(random.Random(seed), entries, moves=10**6, **{how: 1})
-    with pytest.raises(PassingError, match="moved all the while"):
+    with pytest.raises(TransientError, match="moved all the while"):
         asyncio.run(listing(shop).read(lambda _: False))

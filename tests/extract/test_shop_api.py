@@ -23,12 +23,12 @@ from pipelines.demo.dirt import Dirt
 from pipelines.demo.regions import REGIONS
 from pipelines.demo.shop import Shop
 from pipelines.extract import contract, pulls, raw
-from pipelines.extract.goods import RAW_PRODUCTS
-from pipelines.extract.shop_api import ShopApi
+from pipelines.extract.product_history import RAW_PRODUCTS
+from pipelines.extract.shop_api import ShopApiSource
 from pipelines.extract.staging import RAW_ORDERS, Staging
 from pipelines.run.progress import silent
 from pipelines.settings import settings
-from serving.errors import NightshelfError, PassingError
+from serving.errors import NightshelfError, TransientError
 
 SHOP = Shop(start=dt.date(2026, 9, 1), seed=7, customers=300, products=200, orders_per_day=40)
 DAYS = 10
@@ -47,7 +47,7 @@ def source(home, monkeypatch):
         for name, value in told.items():
             monkeypatch.setenv(f"NIGHTSHELF_{name}", str(value))
         settings.cache_clear()
-        return ShopApi(settings())
+        return ShopApiSource(settings())
 
     return at
 
@@ -118,7 +118,7 @@ def test_every_order_and_every_good_of_the_demo_shop_is_read(source, serve, page
 
 
 def test_the_goods_of_the_demo_shop_are_read(source, serve):
-    found = source(serve(demo())).goods()
+    found = source(serve(demo())).products()
     known = {product.id: product for product in SHOP.catalogue}
     assert found.schema == RAW_PRODUCTS
     assert found.num_rows == len(set(found[c.PRODUCT].to_pylist())) > 150
@@ -289,7 +289,7 @@ def test_two_runs_at_once_do_each_other_no_harm(source, serve):
             with ThreadPoolExecutor(1) as other:
                 second[0] = other.submit(pulls.pull, shop, TODAY, False, silent).result()
 
-    with pytest.raises(PassingError, match="another run reads the same source"):
+    with pytest.raises(TransientError, match="another run reads the same source"):
         pulls.pull(shop, TODAY, False, meanwhile)
     assert second[0]["new_order_lines"] == raw.read(raw.pulls(shop.name), [c.LINE]).num_rows
     listed = {str(one["id"]) for day in islice(SHOP.days(), DAYS) for one in Dirt(SHOP).listing(day).orders}

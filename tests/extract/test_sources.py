@@ -129,7 +129,11 @@ def test_a_pull_killed_after_it_was_in_raw_is_not_repeated(world, monkeypatch):
     remove, killed = tables.remove, []
 
     def stop(path):
-        if path.startswith("staging/") and raw.mark(world.source().name).last_day.day == 15 and not killed:
+        if (
+            path.startswith("staging/")
+            and raw.watermark(world.source().name).last_day.day == 15
+            and not killed
+        ):
             killed.append(path)
             raise KeyboardInterrupt
         remove(path)

@@ -12,7 +12,7 @@ from pipelines.extract import pulls, raw, sql
 from pipelines.extract.staging import Staging
 from pipelines.run.progress import silent
 from pipelines.settings import settings
-from serving.errors import NightshelfError, PassingError
+from serving.errors import NightshelfError, TransientError
 
 LAST = dt.date(2026, 9, 30)
 SECRET = "s3cret"
@@ -45,7 +45,7 @@ def test_a_killed_pull_goes_on_after_the_last_order_it_has(world, monkeypatch):
     monkeypatch.setattr(sql, "ROWS", 7)
     world.put(*(order(number, day=1 + number // 3, lines=1 + number % 3) for number in range(40)))
     world.write()
-    keep, kept = Staging.keep, []
+    keep, kept = Staging.write, []
 
     def killed(self, page, tables, note):
         kept.append(page)
@@ -53,7 +53,7 @@ def test_a_killed_pull_goes_on_after_the_last_order_it_has(world, monkeypatch):
             raise KeyboardInterrupt
         keep(self, page, tables, note)
 
-    monkeypatch.setattr(Staging, "keep", killed)
+    monkeypatch.setattr(Staging, "write", killed)
     with pytest.raises(KeyboardInterrupt):
         pull(world)
     pull(world)
@@ -110,7 +110,7 @@ def test_a_wrong_query_is_named_and_not_tried_again(world, query, named):
     Path(world.mapping).write_text(MAPPING + SQL.replace("SELECT * FROM order_lines", query))
     with pytest.raises(NightshelfError, match=f"refused the query of the mapping: .*{named}") as caught:
         pull(world)
-    assert not isinstance(caught.value, PassingError)
+    assert not isinstance(caught.value, TransientError)
 
 
 def test_a_query_may_end_as_people_end_it(world):

@@ -168,7 +168,9 @@ class SqlWorld(World):
 def received(source, until="9999"):
     """The lines that raw/ holds of a source: of each order the newest version, up to a day."""
     names = [c.ORDER_ID, c.ORDERED_AT, c.CUSTOMER, c.PRODUCT, c.QUANTITY, c.UNIT_PRICE]
-    rows = raw.newest(raw.read(raw.pulls(source.name), [*names, c.LINE, c.SOURCE, *raw.VERSION]).to_pandas())
+    rows = raw.newest_versions(
+        raw.read(raw.pulls(source.name), [*names, c.LINE, c.SOURCE, *raw.VERSION]).to_pandas()
+    )
     rows = rows.drop_duplicates([c.ORDER_ID, c.LINE])[names]
     rows[c.UNIT_PRICE] = rows[c.UNIT_PRICE].astype(float).astype(str)
     return sorted(tuple(row) for row in rows.itertuples(index=False) if row[1][:10] <= until)

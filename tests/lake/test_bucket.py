@@ -18,7 +18,7 @@ from homes import fresh_home
 from pipelines import columns as c
 from pipelines.batch import targets
 from pipelines.lake import files, s3a, tables
-from pipelines.privacy.forgotten import Forgotten, left, scrub
+from pipelines.privacy.forgotten import ForgottenCustomers, count_remaining, scrub
 from pipelines.settings import settings
 from serving.errors import NightshelfError
 
@@ -155,9 +155,9 @@ def test_files_and_folders_are_listed_and_removed_as_on_disk(url):
 def test_a_person_is_forgotten_in_a_bucket(url):
     who, other = "a" * 64, "b" * 64
     tables.write(tables.ORDERS, pa.table({c.CUSTOMER: [who, other, who, None], "n": [1, 2, 3, 4]}))
-    gone = Forgotten({who: "2026-01-31"})
+    gone = ForgottenCustomers({who: "2026-01-31"})
     assert scrub(gone) == {"orders": 2}
-    assert left(gone) == {"orders": 0}
+    assert count_remaining(gone) == {"orders": 0}
     assert tables.read(tables.ORDERS)["n"].to_pylist() == [2, 4]
 
 

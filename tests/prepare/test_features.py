@@ -6,7 +6,7 @@ import pyarrow as pa
 import pytest
 
 from pipelines import columns as c
-from pipelines.extract.goods import RAW_PRODUCTS
+from pipelines.extract.product_history import RAW_PRODUCTS
 from pipelines.prepare import features
 
 SCHEMA = (

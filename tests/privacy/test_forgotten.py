@@ -82,7 +82,7 @@ def shop(spark, tmp_path):
 
 @pytest.fixture
 def store(shop):
-    found = forgotten.opened()
+    found = forgotten.open_store()
     yield found
     found.close()
 
@@ -97,7 +97,7 @@ def moment(day, hour=12):
 
 
 def bought(store, customer, product, day, price=7.5):
-    store.add([Event(who(customer), product, "purchase", moment(day), None, price)])
+    store.add_events([Event(who(customer), product, "purchase", moment(day), None, price)])
 
 
 def rows_of(table, customer):
@@ -106,7 +106,7 @@ def rows_of(table, customer):
 
 
 def received():
-    (source,) = (name for name in tables.entries("raw/orders") if events.NAME not in name)
+    (source,) = (name for name in tables.entries("raw/orders") if events.SOURCE_NAME not in name)
     return raw.read(raw.pulls(source.removeprefix("source=")), [c.CUSTOMER, c.ORDERED_AT])
 
 
@@ -114,7 +114,7 @@ def test_a_person_is_gone_from_every_place_and_nobody_else_is(shop, store, spark
     bought(store, PERSON, "p3", DAYS - 1)
     shop.night(DAYS - 1)
     tables.write(tables.EVALUATION.format(day="2026-09-20", run="1"), tables.read(tables.BASKETS))
-    Staging("files-of-another-shop", {}).keep(0, [_page()], {"note": 1})
+    Staging("files-of-another-shop", {}).write(0, [_page()], {"note": 1})
     before = {table: tables.read(table).num_rows for table in TABLES}
     own = {table: rows_of(table, PERSON).num_rows for table in TABLES}
     assert min(own.values()) > 0
@@ -127,9 +127,9 @@ def test_a_person_is_gone_from_every_place_and_nobody_else_is(shop, store, spark
     # Spark believes that they are whole, too.
     counts = {table: tables.read_spark(spark, table).count() for table in TABLES}
     assert counts == {table: before[table] - own[table] for table in TABLES}
-    gone = forgotten.forgotten(store.pending())
-    assert forgotten.left(gone).total() == 0
-    assert forgotten.left(forgotten.Forgotten({who(OTHER): "2026-12-31"})).total() > 0
+    gone = forgotten.from_times(store.pending_erasures())
+    assert forgotten.count_remaining(gone).total() == 0
+    assert forgotten.count_remaining(forgotten.ForgottenCustomers({who(OTHER): "2026-12-31"})).total() > 0
     staged = Staging("files-of-another-shop", {})
     assert [page[c.CUSTOMER].to_pylist() for page in staged.read()] == [["c7", None]]
     assert staged.note(0) == {"note": 1}
@@ -148,7 +148,7 @@ def test_what_is_left_is_told_and_is_an_error(home, monkeypatch):
     monkeypatch.setattr(forgotten, "scrub", lambda gone: {})
     found = CliRunner().invoke(app, ["forget", PERSON])
     assert found.exit_code == 1
-    assert forget_one.forget(PERSON).left == {tables.BASKETS: 4, forget_one.EVENTS: 0}
+    assert forget_one.forget(PERSON).left == {tables.BASKETS: 4, forget_one.SERVICE_EVENTS: 0}
     monkeypatch.undo()
     found = forget_one.forget(DIGITS)
     assert (found.before[tables.BASKETS], found.rows) == (4, 0)
@@ -175,7 +175,7 @@ def test_a_source_that_still_tells_brings_nothing_back_and_who_buys_again_is_new
     }
     assert days == {str(FIRST + dt.timedelta(days=DAYS))}
     assert rows_of(tables.INTERACTIONS, PERSON)[c.DAY].to_pylist() == [FIRST + dt.timedelta(days=DAYS)]
-    assert store.pending() == {}
+    assert store.pending_erasures() == {}
     assert int(tracking.tag(night.run_id, nightly.FORGOTTEN_UNTIL)) > moment(DAYS)
 
 

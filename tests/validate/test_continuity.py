@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 from pipelines import columns as c
-from pipelines.extract.goods import RAW_PRODUCTS
+from pipelines.extract.product_history import RAW_PRODUCTS
 from pipelines.validate import continuity
 from pipelines.validate import profile as p
 from pipelines.validate import waterfall as w
@@ -50,7 +50,7 @@ def lines(changed=None, days=100, last=UNTIL):
 )
 def test_lines_that_are_gone_and_lines_that_came(changed, lost, added):
     now = pd.concat([lines(changed), lines(days=1, last=NIGHT)])  # the night's own are no late ones
-    found = values(continuity.of_orders(lines(), now, UNTIL, NIGHT))
+    found = values(continuity.order_measures(lines(), now, UNTIL, NIGHT))
     assert (found["lost_lines"], found["added_lines"]) == pytest.approx((lost, added))
 
 
@@ -59,37 +59,37 @@ def test_lines_that_are_gone_and_lines_that_came(changed, lost, added):
     [({}, 0), ({27: 40}, 0.6), ({28: 40}, 0), ({3: 90, 4: 0}, 1), ({3: 300}, 0)],
 )
 def test_the_day_that_lost_most_of_its_lines(changed, lost):
-    assert values(continuity.of_orders(lines(), lines(changed), UNTIL, NIGHT))["lost_day"] == lost
+    assert values(continuity.order_measures(lines(), lines(changed), UNTIL, NIGHT))["lost_day"] == lost
 
 
 def test_a_day_of_few_lines_may_lose_them():
-    then = lines({3: continuity.FEW - 1, 4: continuity.FEW})
-    assert values(continuity.of_orders(then, lines({3: 0, 4: 15}), UNTIL, NIGHT))["lost_day"] == 0.25
+    then = lines({3: continuity.MIN_DAY_LINES - 1, 4: continuity.MIN_DAY_LINES})
+    assert values(continuity.order_measures(then, lines({3: 0, 4: 15}), UNTIL, NIGHT))["lost_day"] == 0.25
 
 
 def test_orders_that_come_again_to_closed_days_under_other_ids():
     now = lines()
     now.loc[now.index[-3:], p.COPIES] = [5, 10, 0]  # of 50 a day
     now.loc[now.index[0], p.COPIES] = 40  # longer ago than is looked at
-    assert values(continuity.of_orders(lines(), now, UNTIL, NIGHT))["copied_later"] == 0.3
-    assert values(continuity.of_orders(now, now, UNTIL, NIGHT))["copied_later"] == 0
+    assert values(continuity.order_measures(lines(), now, UNTIL, NIGHT))["copied_later"] == 0.3
+    assert values(continuity.order_measures(now, now, UNTIL, NIGHT))["copied_later"] == 0
 
 
 def test_lines_of_days_before_all_that_were_known_are_added():
     now = pd.concat([lines({}, 1, UNTIL - dt.timedelta(days=500)), lines()])
-    assert values(continuity.of_orders(lines(), now, UNTIL, NIGHT))["added_lines"] == 0.01
+    assert values(continuity.order_measures(lines(), now, UNTIL, NIGHT))["added_lines"] == 0.01
 
 
 def test_days_that_are_gone_are_lost_and_days_after_the_last_that_is_compared_may_change():
-    found = values(continuity.of_orders(lines(), lines(days=60), UNTIL, NIGHT))
+    found = values(continuity.order_measures(lines(), lines(days=60), UNTIL, NIGHT))
     assert (found["lost_lines"], found["added_lines"]) == (0.4, 0)
     week_ago = UNTIL - dt.timedelta(days=7)
-    found = values(continuity.of_orders(lines(), lines({6: 0, 5: 300}), week_ago, NIGHT))
+    found = values(continuity.order_measures(lines(), lines({6: 0, 5: 300}), week_ago, NIGHT))
     assert set(found.values()) == {0}
 
 
 def test_where_nothing_was_nothing_is_lost():
-    found = values(continuity.of_orders(lines().assign(**{w.LINES: 0.0}), lines(), UNTIL, NIGHT))
+    found = values(continuity.order_measures(lines().assign(**{w.LINES: 0.0}), lines(), UNTIL, NIGHT))
     assert set(found.values()) == {0}
 
 
@@ -107,7 +107,7 @@ def customers(*names, tonight=()):
 
 
 def of_customers(then, now, days=SOLD):
-    return {one.name: one.value for one in continuity.of_customers(then, now, days, [NIGHT])}
+    return {one.name: one.value for one in continuity.customer_measures(then, now, days, [NIGHT])}
 
 
 def test_the_share_of_customers_who_are_known_still():
@@ -120,8 +120,8 @@ def test_the_share_of_tonights_customers_whom_the_last_night_knew_beside_the_usu
     then, now = customers("a", "b", "c"), customers("a", "b", "c", "d", "e", tonight="bcde")
     found = of_customers(then, now)
     assert found == {"recognised": 1, "known_before": pytest.approx(0.5 / 0.8)}
-    (told,) = (one for one in continuity.of_customers(then, now, SOLD, [NIGHT]) if one.scale == "ratio")
-    assert told.told == "50% of the customers were known to the last night, usual is 80%"
+    (told,) = (one for one in continuity.customer_measures(then, now, SOLD, [NIGHT]) if one.scale == "ratio")
+    assert told.message == "50% of the customers were known to the last night, usual is 80%"
     young = SOLD.iloc[-5:]  # too few days to tell a usual
     assert of_customers(then, now, young) == {"recognised": 1}
 
@@ -183,7 +183,7 @@ def western(name):
 
 
 def garbled(*names):
-    return values(continuity.of_goods(None, named(*names), NIGHT))["garbled_names"]
+    return values(continuity.catalogue_measures(None, named(*names), NIGHT))["garbled_names"]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -200,14 +200,14 @@ def test_the_share_of_garbled_names_is_that_of_the_names():
 
 
 def test_goods_without_a_name():
-    found = values(continuity.of_goods(None, named("Tea", None, "", "  ", "Mug"), NIGHT))
+    found = values(continuity.catalogue_measures(None, named("Tea", None, "", "  ", "Mug"), NIGHT))
     assert found == {"listed": 5, "garbled_names": 0, "unnamed": 0.6}
 
 
 def test_an_empty_catalogue_lists_nothing():
-    found = values(continuity.of_goods(None, goods(), NIGHT))
+    found = values(continuity.catalogue_measures(None, goods(), NIGHT))
     assert found == {"listed": 0, "garbled_names": 0, "unnamed": 1}
-    found = values(continuity.of_goods(goods(("A", "Tea")), goods(), NIGHT))
+    found = values(continuity.catalogue_measures(goods(("A", "Tea")), goods(), NIGHT))
     assert found == {"listed": 0, "garbled_names": 0, "unnamed": 1, "in_stock": 0, "renamed": 0, "unfiled": 0}
 
 
@@ -215,7 +215,7 @@ COMPARED = ("in_stock", "renamed", "listed_prices")
 
 
 def compared(then, now):
-    found = values(continuity.of_goods(then, now, NIGHT))
+    found = values(continuity.catalogue_measures(then, now, NIGHT))
     return {name: value for name, value in found.items() if name in COMPARED}
 
 
@@ -247,7 +247,7 @@ def test_products_that_lost_their_category():
         return pa.Table.from_pylist(rows, schema=RAW_PRODUCTS)
 
     then, now = filed("tea", "tea", "mugs", None), filed(None, "tea", "cups", None, None)
-    assert values(continuity.of_goods(then, now, NIGHT))["unfiled"] == pytest.approx(1 / 3)
+    assert values(continuity.catalogue_measures(then, now, NIGHT))["unfiled"] == pytest.approx(1 / 3)
 
 
 def priced(prices):

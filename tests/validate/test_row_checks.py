@@ -8,10 +8,10 @@ import pytest
 
 from expectations.thresholds import thresholds
 from pipelines import columns as c
-from pipelines.extract.goods import RAW_PRODUCTS
+from pipelines.extract.product_history import RAW_PRODUCTS
 from pipelines.extract.source import Dialect
 from pipelines.validate import outputs, row_checks, waterfall
-from pipelines.validate.quarantine import SAYS
+from pipelines.validate.quarantine import CONTENT
 from serving.live.identity import normalise, pseudonym
 
 KEY = "a key for tests"
@@ -101,7 +101,7 @@ def frame(spark, lines):
 
 
 def judge(spark, lines, **dialect):
-    return row_checks.judge(frame(spark, lines), Dialect(**dialect), NIGHT, thresholds().rows)
+    return row_checks.check(frame(spark, lines), Dialect(**dialect), NIGHT, thresholds().rows)
 
 
 @pytest.fixture(scope="module")
@@ -148,7 +148,7 @@ def test_the_group_of_an_order_is_its_customers_without_blanks_and_no_group_is_n
     judged = judge(spark, lines, guests=True)
     assert {row[row_checks.FATE] for row in judged.collect()} == {"used"}
     found = outputs.orders(judged, KEY)
-    assert outputs.other_columns(found) == []
+    assert outputs.schema_differences(found) == []
     assert found.where("order_id != 'two'").count() == 5
     (two,) = found.where("order_id = 'two'").collect()
     assert (two[c.QUANTITY], two[c.GROUP] in ("A", "B")) == (4.0, True)
@@ -191,11 +191,11 @@ def test_what_a_person_released_is_judged_without_that_rule_while_it_says_the_sa
     huge = {c.QUANTITY: "200000"}
     said = [huge, huge | {c.UNIT_PRICE: "0"}, huge | {c.PRODUCT: "B"}, huge | {c.UNIT_PRICE: "10"}, {}]
     lines = [GOOD | {c.ORDER_ID: str(n), c.LINE: 0} | one for n, one in enumerate(said)]
-    keys = [[line[name] for name in SAYS] for line in (*lines[:3], GOOD | lines[3] | {c.UNIT_PRICE: "9.90"})]
+    keys = [[line[name] for name in CONTENT] for line in (*lines[:3], GOOD | lines[3] | {c.UNIT_PRICE: "9.90"})]
     released = [(*key, "huge_quantity") for key in keys[:2]] + [(*keys[2], "price_outlier")]
     released += [(*keys[3], "huge_quantity")]
-    releases = spark.createDataFrame(released, ", ".join(f"{name} string" for name in (*SAYS, c.RULE)))
-    found = row_checks.judge(frame(spark, lines), Dialect(), NIGHT, thresholds().rows, releases)
+    releases = spark.createDataFrame(released, ", ".join(f"{name} string" for name in (*CONTENT, c.RULE)))
+    found = row_checks.check(frame(spark, lines), Dialect(), NIGHT, thresholds().rows, releases)
     assert {row[c.ORDER_ID]: row[row_checks.FATE] for row in found.collect()} == {
         "0": "used",
         "1": "bad_price",  # another rule holds
@@ -262,13 +262,13 @@ def test_goods_are_what_their_last_sale_tells(spark):
 
 def test_the_table_orders_has_its_columns_and_types_and_others_are_named(judged):
     made = outputs.orders(judged, KEY)
-    assert outputs.other_columns(made) == []
+    assert outputs.schema_differences(made) == []
     changed = (
         made.drop(c.CUSTOMER)
         .withColumn(c.QUANTITY, made[c.QUANTITY].cast("int"))
         .withColumn("new", made[c.PRODUCT])
     )
-    assert outputs.other_columns(changed) == [c.CUSTOMER, "new", c.QUANTITY]
+    assert outputs.schema_differences(changed) == [c.CUSTOMER, "new", c.QUANTITY]
 
 
 # a time as received in London -> that time in UTC

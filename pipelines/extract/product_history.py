@@ -27,11 +27,11 @@ def pull(source: Source, as_of: dt.date) -> int:
     history = _history(source.name)
     if (last := pc.max(history[c.SEEN_ON]).as_py()) and last > as_of:
         return 0
-    now = source.goods()
+    now = source.products()
     if now is None:
         return 0
     before = history.filter(pc.less(history[c.SEEN_ON], as_of))  # this day's own are seen anew
-    new = changes(as_known(before, as_of), now)
+    new = changed_products(known_on(before, as_of), now)
     seen = new.append_column(HISTORY.field(c.SEEN_ON), pa.repeat(pa.scalar(as_of), new.num_rows))
     tables.write(
         tables.RAW_PRODUCTS.format(source=source.name), pa.concat_tables([before, seen.cast(HISTORY)])
@@ -42,10 +42,10 @@ def pull(source: Source, as_of: dt.date) -> int:
 def catalogue(source: str, as_of: dt.date) -> pa.Table | None:
     """All products as known on a day, in the schema RAW_PRODUCTS; None where the source has no list."""
     history = _history(source)
-    return as_known(history, as_of) if history.num_rows else None
+    return known_on(history, as_of) if history.num_rows else None
 
 
-def as_known(history: pa.Table, as_of: dt.date) -> pa.Table:
+def known_on(history: pa.Table, as_of: dt.date) -> pa.Table:
     """The last state of each product seen up to a day; before the first day seen, that day's."""
     until = max(as_of, pc.min(history[c.SEEN_ON]).as_py() or as_of)
     rows = history.filter(pc.less_equal(history[c.SEEN_ON], until)).to_pandas()
@@ -54,7 +54,7 @@ def as_known(history: pa.Table, as_of: dt.date) -> pa.Table:
     return pa.Table.from_pandas(found, schema=RAW_PRODUCTS, preserve_index=False)
 
 
-def changes(before: pa.Table, now: pa.Table) -> pa.Table:
+def changed_products(before: pa.Table, now: pa.Table) -> pa.Table:
     """The rows of now that before doesn't hold, and those products that are gone, out of stock."""
     once = now.to_pandas().dropna(subset=c.PRODUCT).drop_duplicates(c.PRODUCT)
     old = before.to_pandas()
@@ -64,7 +64,7 @@ def changes(before: pa.Table, now: pa.Table) -> pa.Table:
     return pa.Table.from_pandas(new, schema=RAW_PRODUCTS, preserve_index=False)
 
 
-def completed(rows: pa.Table, schema: pa.Schema) -> pa.Table:
+def with_missing_columns(rows: pa.Table, schema: pa.Schema) -> pa.Table:
     """The rows in a schema; a column that an older release didn't know is null."""
     lacking = [field for field in schema if field.name not in rows.schema.names]
     for field in lacking:
@@ -74,6 +74,6 @@ def completed(rows: pa.Table, schema: pa.Schema) -> pa.Table:
 
 def _history(source: str) -> pa.Table:
     try:
-        return completed(tables.read(tables.RAW_PRODUCTS.format(source=source)), HISTORY)
+        return with_missing_columns(tables.read(tables.RAW_PRODUCTS.format(source=source)), HISTORY)
     except NightshelfError:
         return HISTORY.empty_table()

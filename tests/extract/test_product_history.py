@@ -5,7 +5,7 @@ import datetime as dt
 import pyarrow as pa
 
 from pipelines import columns as c
-from pipelines.extract import goods
+from pipelines.extract import product_history
 from pipelines.lake import tables
 
 FIRST = dt.date(2026, 9, 1)
@@ -23,28 +23,28 @@ class Shelf:
     def __init__(self):
         self.listed, self.asked, self.weight = {}, 0, None
 
-    def goods(self):
+    def products(self):
         self.asked += 1
         rows = [
             {c.PRODUCT: product, c.NAME: name, c.PRICE: price, c.IN_STOCK: stock, c.WEIGHT: self.weight}
             for product, (name, price, stock) in self.listed.items()
         ]
-        return pa.Table.from_pylist(rows, goods.RAW_PRODUCTS)
+        return pa.Table.from_pylist(rows, product_history.RAW_PRODUCTS)
 
 
 def known(number):
-    rows = goods.catalogue("shelf", day(number)).to_pylist()
+    rows = product_history.catalogue("shelf", day(number)).to_pylist()
     return {row[c.PRODUCT]: (row[c.NAME], row[c.PRICE], row[c.IN_STOCK]) for row in rows}
 
 
 def test_only_changes_are_kept_and_every_day_sees_what_was_known_then(home):
     shelf = Shelf()
     shelf.listed = {"A": ("Tea", 1.5, True), "B": ("Mug", 5.0, True)}
-    assert goods.pull(shelf, day(0)) == 2
-    assert goods.pull(shelf, day(1)) == 0
+    assert product_history.pull(shelf, day(0)) == 2
+    assert product_history.pull(shelf, day(1)) == 0
     shelf.listed = {"A": ("Tea, green", 1.5, True), "C": ("Cup", None, True)}
-    assert goods.pull(shelf, day(2)) == 3  # A's name, C is new, B is gone
-    assert goods.pull(shelf, day(3)) == 0
+    assert product_history.pull(shelf, day(2)) == 3  # A's name, C is new, B is gone
+    assert product_history.pull(shelf, day(3)) == 0
     before = {"A": ("Tea", 1.5, True), "B": ("Mug", 5.0, True)}
     after = {"A": ("Tea, green", 1.5, True), "B": ("Mug", 5.0, False), "C": ("Cup", None, True)}
     assert [known(number) for number in range(5)] == [before, before, after, after, after]
@@ -54,24 +54,24 @@ def test_only_changes_are_kept_and_every_day_sees_what_was_known_then(home):
 def test_a_product_that_comes_back_is_in_stock_again(home):
     shelf = Shelf()
     shelf.listed = {"A": ("Tea", 1.5, True)}
-    goods.pull(shelf, day(0))
+    product_history.pull(shelf, day(0))
     shelf.listed = {}
-    goods.pull(shelf, day(1))
+    product_history.pull(shelf, day(1))
     shelf.listed = {"A": ("Tea", 1.5, True)}
-    assert goods.pull(shelf, day(2)) == 1
+    assert product_history.pull(shelf, day(2)) == 1
     assert [known(number)["A"][2] for number in range(3)] == [True, False, True]
 
 
 def test_a_day_seen_again_is_that_day_again_and_a_day_before_is_left_alone(home):
     shelf = Shelf()
     shelf.listed = {"A": ("Tea", 1.5, True)}
-    goods.pull(shelf, day(0))
+    product_history.pull(shelf, day(0))
     for price in (2.0, 3.0):
         shelf.listed = {"A": ("Tea", price, True)}
-        assert goods.pull(shelf, day(1)) == 1
+        assert product_history.pull(shelf, day(1)) == 1
     assert [known(number)["A"][1] for number in range(2)] == [1.5, 3.0]
     asked = shelf.asked
-    assert goods.pull(shelf, day(0)) == 0
+    assert product_history.pull(shelf, day(0)) == 0
     assert shelf.asked == asked
 
 
@@ -79,31 +79,34 @@ def test_a_source_without_a_list_has_no_catalogue(home):
     class Lines:
         name = "lines"
 
-        def goods(self):
+        def products(self):
             return None
 
-    assert goods.pull(Lines(), day(0)) == 0
-    assert goods.catalogue("lines", day(0)) is None
+    assert product_history.pull(Lines(), day(0)) == 0
+    assert product_history.catalogue("lines", day(0)) is None
 
 
 def test_a_product_listed_twice_is_one_and_one_without_an_id_is_none(home):
     class Twice(Shelf):
-        def goods(self):
+        def products(self):
             rows = [{c.PRODUCT: "A", c.NAME: "Tea"}, {c.PRODUCT: "A", c.NAME: "Cup"}, {c.PRODUCT: None}]
-            return pa.Table.from_pylist(rows, goods.RAW_PRODUCTS)
+            return pa.Table.from_pylist(rows, product_history.RAW_PRODUCTS)
 
-    assert goods.pull(Twice(), day(0)) == 1
-    assert goods.catalogue("shelf", day(0))[c.NAME].to_pylist() == ["Tea"]
+    assert product_history.pull(Twice(), day(0)) == 1
+    assert product_history.catalogue("shelf", day(0))[c.NAME].to_pylist() == ["Tea"]
 
 
 def test_a_history_of_an_older_release_goes_on_without_weights(home):
     shelf = Shelf()
     shelf.listed = {"A": ("Tea", 1.5, True)}
-    goods.pull(shelf, day(0))
+    product_history.pull(shelf, day(0))
     table = tables.RAW_PRODUCTS.format(source="shelf")
     tables.write(table, tables.read(table).drop_columns([c.WEIGHT]))
-    assert goods.catalogue("shelf", day(0))[c.WEIGHT].to_pylist() == [None]
-    assert goods.pull(shelf, day(1)) == 0  # nothing changed
+    assert product_history.catalogue("shelf", day(0))[c.WEIGHT].to_pylist() == [None]
+    assert product_history.pull(shelf, day(1)) == 0  # nothing changed
     shelf.weight = 2.5
-    assert goods.pull(shelf, day(2)) == 1
-    assert [goods.catalogue("shelf", day(n))[c.WEIGHT].to_pylist() for n in (1, 2)] == [[None], [2.5]]
+    assert product_history.pull(shelf, day(2)) == 1
+    assert [product_history.catalogue("shelf", day(n))[c.WEIGHT].to_pylist() for n in (1, 2)] == [
+        [None],
+        [2.5],
+    ]

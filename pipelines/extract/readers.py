@@ -17,19 +17,19 @@ import pyarrow.parquet as pq
 from pipelines import columns as c
 from serving.errors import NightshelfError
 
-PACKED = (".gz", ".bz2", ".zst")
-ROWS = 100_000
-EXACT = 2.0**53  # whole floating point numbers below this are exact
+COMPRESSED = (".gz", ".bz2", ".zst")
+BATCH_ROWS = 100_000
+EXACT_INTEGERS = 2.0**53  # whole floating point numbers below this are exact
 
-Names = dict[str, str]  # our name of a column -> the file's
+ColumnNames = dict[str, str]  # our name of a column -> the file's
 
 
-def tables(file: Path, names: Names) -> Iterator[pa.Table]:
+def read_tables(file: Path, names: ColumnNames) -> Iterator[pa.Table]:
     """The rows of a file under our names, with the number of their line and what is wrong with it.
 
     Raises NightshelfError naming the file and what is wrong with it, never a value of it.
     """
-    suffix = (file.with_suffix("") if file.suffix.lower() in PACKED else file).suffix.lower()
+    suffix = (file.with_suffix("") if file.suffix.lower() in COMPRESSED else file).suffix.lower()
     if suffix not in READERS:
         raise NightshelfError(f"{file.name} is none of the formats read: {', '.join(READERS)}")
     try:
@@ -38,17 +38,17 @@ def tables(file: Path, names: Names) -> Iterator[pa.Table]:
         raise NightshelfError(f"{file.name} can't be read: {_cause(error)}") from None
 
 
-def _parquet(file: Path, names: Names) -> Iterator[pa.Table]:
+def _parquet(file: Path, names: ColumnNames) -> Iterator[pa.Table]:
     with pq.ParquetFile(file) as found:
         _check(file, names, found.schema_arrow.names)
         line = 1
-        for batch in found.iter_batches(ROWS, columns=list(names.values())):
+        for batch in found.iter_batches(BATCH_ROWS, columns=list(names.values())):
             rows = {ours: text(batch[theirs]) for ours, theirs in names.items()}
             yield pa.table(rows | {c.LINE: np.arange(line, line + batch.num_rows)})
             line += batch.num_rows
 
 
-def _csv(file: Path, names: Names) -> Iterator[pa.Table]:
+def _csv(file: Path, names: ColumnNames) -> Iterator[pa.Table]:
     bad: dict[int, str] = {}
 
     def skip(row: Any) -> str:
@@ -66,7 +66,7 @@ def _csv(file: Path, names: Names) -> Iterator[pa.Table]:
     yield _faulty(names, bad)
 
 
-def _open_csv(stream: Any, names: Names, skip: Callable[[Any], str]) -> pa.csv.CSVStreamingReader:
+def _open_csv(stream: Any, names: ColumnNames, skip: Callable[[Any], str]) -> pa.csv.CSVStreamingReader:
     theirs = list(dict.fromkeys(names.values()))
     return pa.csv.open_csv(
         stream,
@@ -87,7 +87,9 @@ def _header(file: Path) -> list[str]:
     return next(csv.reader([first]), [])
 
 
-def _decoded(batch: pa.RecordBatch, names: Names, numbers: "np.ndarray[Any, Any]") -> Iterator[pa.Table]:
+def _decoded(
+    batch: pa.RecordBatch, names: ColumnNames, numbers: "np.ndarray[Any, Any]"
+) -> Iterator[pa.Table]:
     """The rows of a batch of bytes as text, and apart from them those that are no UTF-8."""
     try:
         rows = {ours: batch[theirs].cast(pa.string()) for ours, theirs in names.items()}
@@ -105,11 +107,11 @@ def _utf8(value: bytes | None) -> bool:
         return False
 
 
-def _json(file: Path, names: Names) -> Iterator[pa.Table]:
+def _json(file: Path, names: ColumnNames) -> Iterator[pa.Table]:
     seen: set[str] = set()
     with pa.input_stream(file, compression="detect") as stream:
         lines = enumerate(_text_lines(stream), 1)
-        while chunk := list(islice(lines, ROWS)):
+        while chunk := list(islice(lines, BATCH_ROWS)):
             rows = [_object(number, line, names, seen) for number, line in chunk]
             yield pa.Table.from_pylist(rows, schema=_schema(names))
     _check(file, names, seen)
@@ -124,7 +126,7 @@ def _text_lines(stream: Any) -> Iterator[bytes]:
         yield rest
 
 
-def _object(number: int, line: bytes, names: Names, seen: set[str]) -> dict[str, Any]:
+def _object(number: int, line: bytes, names: ColumnNames, seen: set[str]) -> dict[str, Any]:
     try:
         found = json.loads(line)
         seen.update(found)
@@ -143,17 +145,17 @@ def _plain(value: Any) -> str | None:
     return plain
 
 
-def _faulty(names: Names, faults: dict[int, str]) -> pa.Table:
+def _faulty(names: ColumnNames, faults: dict[int, str]) -> pa.Table:
     """Lines that can't be read: their numbers and faults, all else null."""
     rows = [{c.LINE: number, c.FAULT: fault} for number, fault in faults.items()]
     return pa.Table.from_pylist(rows, schema=_schema(names))
 
 
-def _schema(names: Names) -> pa.Schema:
+def _schema(names: ColumnNames) -> pa.Schema:
     return pa.schema([(name, pa.string()) for name in (*names, c.FAULT)] + [(c.LINE, pa.int64())])
 
 
-def _check(file: Path, names: Names, found: Collection[str]) -> None:
+def _check(file: Path, names: ColumnNames, found: Collection[str]) -> None:
     if twice := [theirs for theirs in names.values() if list(found).count(theirs) > 1]:
         raise NightshelfError(
             f"{file.name} has more than one column {twice[0]!r}: give each a name of its own"
@@ -170,7 +172,7 @@ def text(values: pa.Array) -> pa.Array:
     if not pa.types.is_floating(values.type):
         return values.cast(pa.string())
     values = pc.if_else(pc.is_nan(values), None, values)
-    whole = pc.and_(pc.equal(values, pc.trunc(values)), pc.less(pc.abs(values), EXACT))
+    whole = pc.and_(pc.equal(values, pc.trunc(values)), pc.less(pc.abs(values), EXACT_INTEGERS))
     ids = pc.if_else(whole, values, 0).cast(pa.int64()).cast(pa.string())
     return pc.if_else(whole, ids, values.cast(pa.string()))
 
@@ -183,7 +185,7 @@ def _cause(error: Exception) -> str:
     return told.rpartition("Invalid: ")[2].rstrip(" :'")
 
 
-READERS: dict[str, Callable[[Path, Names], Iterator[pa.Table]]] = {
+READERS: dict[str, Callable[[Path, ColumnNames], Iterator[pa.Table]]] = {
     ".parquet": _parquet,
     ".csv": _csv,
     ".jsonl": _json,
