@@ -1,4 +1,4 @@
-"""A real browser, and a page in it that finds no fault with itself."""
+"""Chromium for tests, and pages that fail the test when they log an error or contact another host."""
 
 import shutil
 from collections.abc import Iterator
@@ -14,28 +14,28 @@ CHROMIUM = shutil.which("chromium")
 
 @contextmanager
 def chromium() -> Iterator[Browser]:
-    """Debian's Chromium without a window; the test is skipped where it isn't installed."""
+    """Debian's Chromium without a window. Skips the test if Chromium is not installed."""
     if not CHROMIUM:
         pytest.skip("there is no Chromium: apt-get install chromium")
     with sync_playwright() as playwright:
-        # Its sandbox wants rights that containers lack; it sees nothing but this service.
+        # Containers lack the rights that Chromium's sandbox needs; the browser opens only our own pages.
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         yield browser
         browser.close()
 
 
 @contextmanager
-def looking(browser: Browser, url: str, **options: Any) -> Iterator[Page]:
-    """A page of the service, which asks nobody else and finds no fault with itself."""
+def open_page(browser: Browser, url: str, **options: Any) -> Iterator[Page]:
+    """A page with base URL `url`. Fails on errors in the page and on requests to other hosts."""
     context = browser.new_context(base_url=url, **options)
     context.set_default_timeout(10_000)
-    page, asked, faults = context.new_page(), [], []
-    page.on("request", lambda request: asked.append(request.url))
-    page.on("pageerror", lambda error: faults.append(str(error)))
-    page.on("console", lambda line: faults.append(line.text) if line.type == "error" else None)
+    page, requested, errors = context.new_page(), [], []
+    page.on("request", lambda request: requested.append(request.url))
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.on("console", lambda line: errors.append(line.text) if line.type == "error" else None)
     yield page
     context.close()
-    hosts = {urlsplit(one).netloc for one in asked if not one.startswith("data:")}
+    hosts = {urlsplit(address).netloc for address in requested if not address.startswith("data:")}
     assert hosts <= {urlsplit(url).netloc}
-    # A refused request is told on the console as well, and what the page makes of it is tested.
-    assert [fault for fault in faults if not fault.startswith("Failed to load resource")] == []
+    # Chromium also logs every 4xx and 5xx answer here. Tests assert separately what the page shows then.
+    assert [error for error in errors if not error.startswith("Failed to load resource")] == []

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 
 import pytest
-from browsers import chromium, looking
-from browsing import serving
+from browsers import chromium, open_page
+from browsing import running_service
 from playwright.sync_api import Browser, Page
 from processes import Service
 from shoppers import telling
@@ -19,11 +19,11 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="module")
 def up(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    with serving(tmp_path_factory.mktemp("home"), telling()) as found:
+    with running_service(tmp_path_factory.mktemp("home"), telling()) as found:
         yield found
 
 
 @pytest.fixture
 def page(browser: Browser, up: Service) -> Iterator[Page]:
-    with looking(browser, up.url) as found:
+    with open_page(browser, up.url) as found:
         yield found

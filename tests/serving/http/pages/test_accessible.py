@@ -3,15 +3,15 @@
 import bundles
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from browsers import looking
-from browsing import names
+from browsers import open_page
+from browsing import card_names
 from playwright.sync_api import Browser, Page, expect
 from processes import Service
 
 
 def guest(page: Page) -> None:
     page.goto("/")
-    names(page, "#popular")
+    card_names(page, "#popular")
     page.locator("#popular").get_by_role("button", name="Add Coffee one to the cart").click()
     expect(page.locator("#for-you")).to_contain_text("With 1 product in the cart")
     page.locator("#for-you summary").click()
@@ -53,7 +53,7 @@ def sign_in(page: Page) -> None:
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("state", [guest, shopper, entered, product, failing, routes, sign_in])
 def test_axe_finds_nothing(browser: Browser, up: Service, scheme: str, state: object) -> None:
-    with looking(browser, up.url, color_scheme=scheme, reduced_motion="reduce") as page:
+    with open_page(browser, up.url, color_scheme=scheme, reduced_motion="reduce") as page:
         state(page)
         found = Axe().run(page).response["violations"]
         assert [(one["id"], [node["html"] for node in one["nodes"]]) for one in found] == []

@@ -12,7 +12,7 @@ from documented import DOCUMENT
 from serving.http import pages
 from serving.http.pages import docs
 from serving.http.routes import create_app
-from serving.live.served import Live
+from serving.live.served import ServingState
 
 FILES = sorted(path.name for path in Path(pages.__file__).parent.iterdir() if path.suffix in (".js", ".css"))
 
@@ -47,11 +47,11 @@ def test_the_routes_page_tells_all(client: Client) -> None:
     for method, path, told in docs.operations(DOCUMENT):
         assert f"<code>{method} {path}</code>" in page
         assert f'<a href="#{told["operationId"]}">' in page
-        assert all(f"<code>{name}</code>" in page for name in docs.fields(told))
+        assert all(f"<code>{name}</code>" in page for name in docs.request_fields(told))
 
 
 def test_the_pages_are_there_before_any_model() -> None:
-    client = Client(create_app(Live(None, "the night has not come"), bundles.KEY))
+    client = Client(create_app(ServingState(None, "the night has not come"), bundles.KEY))
     assert [client.get(path).status_code for path in ("/", "/docs", "/sign-in")] == [200, 200, 200]
 
 

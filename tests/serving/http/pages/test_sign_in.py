@@ -13,7 +13,7 @@ from serving.access import guard, keys
 from serving.access.guard import Guard
 from serving.edge import Edge
 from serving.http.routes import create_app
-from serving.live.served import Live
+from serving.live.served import ServingState
 from serving.settings import ServingSettings
 
 OWN = {"Origin": HOST}
@@ -30,10 +30,10 @@ def secret(file: Path) -> str:
 
 
 @pytest.fixture
-def asker(live: Live, file: Path, monkeypatch: pytest.MonkeyPatch) -> Client:
-    monkeypatch.setattr(guard, "LOOKS", 0)
+def asker(live: ServingState, file: Path, monkeypatch: pytest.MonkeyPatch) -> Client:
+    monkeypatch.setattr(guard, "CHECK_SECONDS", 0)
     door = Guard(file, 0)
-    app = create_app(live, bundles.KEY, door.ring)
+    app = create_app(live, bundles.KEY, door.keyring)
     return Edged(Edge(app, PlainTextResponse("BentoML"), app.routes, door, ServingSettings()))
 
 

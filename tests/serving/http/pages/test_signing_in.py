@@ -5,8 +5,8 @@ from pathlib import Path
 
 import httpx
 import pytest
-from browsers import looking
-from browsing import names, serving
+from browsers import open_page
+from browsing import card_names, running_service
 from playwright.sync_api import Browser, Page, expect
 from processes import Service
 from shoppers import telling
@@ -31,7 +31,7 @@ def writer(home: Path, reader: str) -> str:
 
 @pytest.fixture(scope="module")
 def up(browser: Browser, home: Path, writer: str) -> Iterator[Service]:
-    with serving(home, telling()) as found:
+    with running_service(home, telling()) as found:
         yield found
 
 
@@ -66,7 +66,7 @@ def test_a_wrong_key_is_said_to_be_wrong(page: Page) -> None:
 
 def test_with_a_key_all_is_shown_until_sign_out(page: Page, writer: str) -> None:
     sign_in(page, writer)
-    names(page, "#for-you")
+    card_names(page, "#for-you")
     expect(page.locator("#status")).to_contain_text("Version 7")
     (cookie,) = page.context.cookies()
     assert (cookie["value"], cookie["httpOnly"], cookie["sameSite"]) == (writer, True, "Strict")
@@ -96,9 +96,9 @@ def test_a_key_that_may_only_read_is_told_so(page: Page, reader: str) -> None:
 
 
 def test_another_site_can_do_nothing_with_the_cookie(browser: Browser, up: Service, writer: str) -> None:
-    with looking(browser, up.url) as page:
+    with open_page(browser, up.url) as page:
         sign_in(page, writer)
-        names(page, "#for-you")
+        card_names(page, "#for-you")
         event = {"customer": "C-3", "product": "tea-1", "kind": "view"}
         own = page.request.post("/v1/events", data=event, headers={"Origin": up.url})
         other = page.request.post("/v1/events", data=event, headers={"Origin": "http://elsewhere.example"})

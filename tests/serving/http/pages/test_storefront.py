@@ -8,14 +8,14 @@ import subprocess
 import bundles
 import httpx
 import pytest
-from browsers import looking
-from browsing import names
+from browsers import open_page
+from browsing import card_names
 from homes import served
 from playwright.sync_api import Browser, Page, Route, expect
 from processes import Service
 
 from serving.http.routes import create_app
-from serving.live.served import Live
+from serving.live.served import ServingState
 
 FOR_YOU, POPULAR, BOUGHT = "#for-you", "#popular", "#bought"
 
@@ -47,7 +47,7 @@ def test_the_status_line_says_which_model_serves_and_how_fast(page: Page, up: Se
 
 def test_a_guest_sees_what_trends_and_is_told_so(page: Page, up: Service) -> None:
     page.goto("/")
-    assert names(page, FOR_YOU) == names(page, POPULAR) == asked(up, "/v1/popular")
+    assert card_names(page, FOR_YOU) == card_names(page, POPULAR) == asked(up, "/v1/popular")
     expect(page.locator(FOR_YOU)).to_contain_text("Nothing is known yet, so what trends")
     expect(page.locator(BOUGHT)).to_contain_text("A guest is nobody in particular")
 
@@ -60,9 +60,9 @@ def test_a_telling_shopper_is_shown_as_of_then_with_the_hits_ticked(page: Page) 
     expect(page.locator("#about")).to_contain_text("Bought on 4 days before the test, 2.5 units at a time")
     expect(page.locator("#about")).to_contain_text("75 % of it coffee")
     expect(page.locator("#about")).to_contain_text("planted a taste for Coffee (espresso beans)")
-    assert names(page, FOR_YOU) == ["Coffee one", "Кофе два", "Tea one"]
-    assert names(page, POPULAR) == ["Tea one", "Tea two", "Coffee one"]
-    assert names(page, BOUGHT) == ["Кофе два", "Tea two"]
+    assert card_names(page, FOR_YOU) == ["Coffee one", "Кофе два", "Tea one"]
+    assert card_names(page, POPULAR) == ["Tea one", "Tea two", "Coffee one"]
+    assert card_names(page, BOUGHT) == ["Кофе два", "Tea two"]
     ticked = [
         page.locator(f"{column} .hit .head a").all_inner_texts() for column in (FOR_YOU, POPULAR, BOUGHT)
     ]
@@ -77,8 +77,8 @@ def test_today_nothing_is_ticked_since_the_model_has_learned_from_it(page: Page,
     page.get_by_role("button", name="Today").click()
     expect(page.locator(FOR_YOU)).to_contain_text("By what they bought")
     page.wait_for_selector(f"{FOR_YOU} .reason")
-    assert names(page, FOR_YOU) == asked(up, f"/v1/customers/{bundles.ANNA}/recommendations")
-    assert names(page, BOUGHT) == ["Кофе два", "Tea two"]
+    assert card_names(page, FOR_YOU) == asked(up, f"/v1/customers/{bundles.ANNA}/recommendations")
+    assert card_names(page, BOUGHT) == ["Кофе два", "Tea two"]
     expect(page.locator(BOUGHT)).to_contain_text("Today's model has learned from these, so none is ticked")
     assert page.locator(".hit").count() == 0
 
@@ -87,7 +87,7 @@ def test_anybody_may_be_entered(page: Page, up: Service) -> None:
     page.goto("/")
     enter(page, "+7 (916) 539 6205")
     page.wait_for_selector(f"{FOR_YOU} [data-product=coffee-1]")
-    assert names(page, FOR_YOU) == asked(up, f"/v1/customers/{bundles.ANNA}/recommendations")
+    assert card_names(page, FOR_YOU) == asked(up, f"/v1/customers/{bundles.ANNA}/recommendations")
     expect(page.locator(BOUGHT)).to_contain_text("Only the shoppers above")
 
 
@@ -113,7 +113,7 @@ def test_a_card_says_what_why_and_how_much(page: Page) -> None:
 
 def test_a_category_has_one_drawing_everywhere(page: Page) -> None:
     page.goto("/")
-    names(page, POPULAR)
+    card_names(page, POPULAR)
     drawn = page.locator(f"{POPULAR} .card").evaluate_all(
         "cards => cards.map(c => [c.textContent.includes('tea ·') ? 'tea' : 'coffee',"
         " c.querySelector('svg').outerHTML])"
@@ -155,12 +155,12 @@ def test_not_enough_data_is_said(page: Page) -> None:
 
 def test_a_cart_changes_a_guests_answers_at_once(page: Page, up: Service) -> None:
     page.goto("/")
-    assert "Coffee one" in names(page, FOR_YOU)
+    assert "Coffee one" in card_names(page, FOR_YOU)
     page.locator(POPULAR).get_by_role("button", name="Add Coffee one to the cart").click()
     expect(page.locator(FOR_YOU)).to_contain_text("With 1 product in the cart")
     with_it = httpx.post(f"{up.url}/v1/cart/recommendations", json={"cart": ["coffee-1"]}).json()["items"]
     expect(page.locator(f"{FOR_YOU} .card").first).to_contain_text(with_it[0]["name"])
-    assert names(page, FOR_YOU) == [item["name"] or f"Product {item['product']}" for item in with_it]
+    assert card_names(page, FOR_YOU) == [item["name"] or f"Product {item['product']}" for item in with_it]
     page.get_by_role("button", name="Remove Coffee one from the cart").click()
     expect(page.locator(FOR_YOU)).to_contain_text("Nothing is known yet")
     expect(page.locator(FOR_YOU).get_by_role("link", name="Coffee one")).to_be_visible()
@@ -179,7 +179,7 @@ def test_the_toggles_narrow_what_is_shown(page: Page) -> None:
     expect(own).to_have_count(4)
     page.get_by_role("combobox", name="Category", exact=True).select_option("tea")
     expect(own).to_have_count(3)
-    assert names(page, POPULAR) == ["Tea one", "Tea two", "Product tea-3"]
+    assert card_names(page, POPULAR) == ["Tea one", "Tea two", "Product tea-3"]
     page.get_by_role("combobox", name="Category", exact=True).select_option("")
     page.get_by_text("Anything", exact=True).click()
     expect(own).to_have_count(6)
@@ -200,7 +200,7 @@ def test_nothing_that_fits_is_said(page: Page) -> None:
 
 def test_the_fold_out_holds_a_line_that_asks_the_same(page: Page) -> None:
     page.goto("/")
-    names(page, FOR_YOU)
+    card_names(page, FOR_YOU)
     fold = page.locator(f"{FOR_YOU} details")
     fold.locator("summary").click()
     expect(fold).to_contain_text(re.compile(r"POST · 200 · [\d.]+ ms · 5 items"))
@@ -244,8 +244,8 @@ def test_what_fails_is_said_and_may_be_tried_again(page: Page) -> None:
 
 
 def test_without_a_model_the_page_says_why(browser: Browser) -> None:
-    app = create_app(Live(None, "the night has not come"), bundles.KEY)
-    with served(app) as url, looking(browser, url) as page:
+    app = create_app(ServingState(None, "the night has not come"), bundles.KEY)
+    with served(app) as url, open_page(browser, url) as page:
         page.goto("/")
         expect(page.locator("#status")).to_contain_text("No model is live yet")
         expect(page.locator("#status")).to_contain_text("the night has not come")
@@ -262,13 +262,13 @@ def test_what_takes_long_is_shown_as_loading(page: Page) -> None:
     page.goto("/")
     expect(page.locator(f"{POPULAR} .skeleton")).to_have_count(4)
     held[0].continue_()
-    assert len(names(page, POPULAR)) == 5
+    assert len(card_names(page, POPULAR)) == 5
     assert page.locator(".skeleton").count() == 0
 
 
 def test_the_keyboard_alone_does(page: Page) -> None:
     page.goto("/")
-    names(page, FOR_YOU)
+    card_names(page, FOR_YOU)
 
     def tab_to(name: str) -> None:
         for _ in range(60):
@@ -297,7 +297,7 @@ def test_the_keyboard_alone_does(page: Page) -> None:
 
 @pytest.mark.parametrize("path", ["/", "/#/p/coffee-1", "/docs", "/sign-in"])
 def test_a_narrow_screen_needs_no_scrolling_aside(browser: Browser, up: Service, path: str) -> None:
-    with looking(browser, up.url, viewport={"width": 360, "height": 780}) as page:
+    with open_page(browser, up.url, viewport={"width": 360, "height": 780}) as page:
         page.goto(path)
         page.wait_for_load_state("networkidle")
         assert page.evaluate("document.documentElement.scrollWidth") == 360
