@@ -11,10 +11,11 @@ import numpy as np
 
 from benchmarks import synthetic
 from benchmarks.processes import measure
-from serving.bundle.format import Bundle, load, save
+from serving.bundle.files import load, save
+from serving.bundle.format import Bundle
 from serving.http import responses
 from serving.http.requests import ListQuery
-from serving.recommend.cart import Cart, ranking_with
+from serving.recommend.cart import Cart, cart_ranking
 from serving.recommend.fold_in import fold_in
 from serving.recommend.recommender import Lane, rankings
 
@@ -53,10 +54,10 @@ def _figures(bundle: Bundle) -> list[str]:
     carts = [Cart.of(rng.choice(likely, CART, replace=False).tolist(), []) for _ in customers]
 
     def own(lane: Lane, asked: ListQuery) -> Callable[[int], object]:
-        return lambda at: rankings(bundle, [customers[at]], lane)[0](N, responses.allowed(bundle, asked))
+        return lambda at: rankings(bundle, [customers[at]], lane)[0](N, responses.allowed_mask(bundle, asked))
 
     def guest(at: int) -> object:
-        return ranking_with(bundle, carts[at], None, "for-you")(N, responses.allowed(bundle, ListQuery()))
+        return cart_ranking(bundle, carts[at], None, "for-you")(N, responses.allowed_mask(bundle, ListQuery()))
 
     ways: list[Callable[[int], object]] = [
         *(own("for-you", ListQuery()), own("for-you", FILTERS)),

@@ -11,6 +11,7 @@ from pipelines.evaluate import cold
 from pipelines.evaluate.cold import Found
 from pipelines.prepare import interactions
 from pipelines.prepare.interactions import Interactions
+from pipelines.train import recipe
 from serving.bundle.format import Array, Bundle
 
 SHARE, DRAWS = 0.1, 5
@@ -32,8 +33,8 @@ def compare(home: Path) -> str:
     horizon = space.load().evaluation.horizon_days
     cut = int(shop.day.max()) - horizon
     before, truth = shop.until(cut), shop.bought(cut, cut + horizon)
-    chosen = space.Chosen(
-        als=AlsSettings(trend_power=0.5), half_lives=space.HalfLives(trend=28, repurchase=60), lanes={}
+    chosen = recipe.Chosen(
+        als=AlsSettings(trend_power=0.5), half_lives=recipe.HalfLives(trend=28, repurchase=60), lanes={}
     )
     fit = partial(
         learn,

@@ -11,10 +11,10 @@ from benchmarks.processes import Measured, measure
 from pipelines import columns as c
 from pipelines.evaluate import customer_groups, evaluate, per_customer, summary
 from pipelines.prepare.interactions import Interactions
-from pipelines.sweep.space import HalfLives
 from pipelines.train.als import Factors
 from pipelines.train.association_rules import none
 from pipelines.train.bundle import build
+from pipelines.train.recipe import HalfLives
 from serving.bundle.format import Bundle, texts
 from serving.recommend.recommender import LANES, scores
 

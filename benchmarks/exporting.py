@@ -11,7 +11,8 @@ import psutil
 
 from benchmarks import synthetic
 from benchmarks.processes import measure
-from serving.bundle.format import PER_PURCHASE, Bundle, load, save, texts
+from serving.bundle.files import load, save
+from serving.bundle.format import PER_PURCHASE, Bundle, texts
 
 PRODUCTS, N = 50_000, 10
 LANES = {"discover": "ALS", "for-you": "the second stage", "buy-again": "re-purchase"}

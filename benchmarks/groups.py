@@ -55,11 +55,11 @@ def _window(known, products, orders, cut) -> pd.DataFrame:  # type: ignore[no-un
     import pyarrow as pa
 
     from pipelines import columns as c
-    from pipelines.sweep.space import HalfLives
     from pipelines.train.als import nothing
     from pipelines.train.association_rules import none
     from pipelines.train.bundle import build
-    from serving.recommend.shortlist import of_group
+    from pipelines.train.recipe import HalfLives
+    from serving.recommend.shortlist import region_shortlist
 
     before, truth = known.until(cut), known.bought(cut, cut + HORIZON)
     past = orders[orders[c.DAY] <= cut].drop_duplicates(c.CUSTOMER, keep="last")
@@ -75,7 +75,7 @@ def _window(known, products, orders, cut) -> pd.DataFrame:  # type: ignore[no-un
     rows = [None if name is None else bundle.group(name) for name in names]
     size, every = len(bundle.products), np.ones(len(bundle.products), bool)
     within = np.stack(
-        [bundle.trend if row is None else of_group(bundle, row, size, every).values for row in rows]
+        [bundle.trend if row is None else region_shortlist(bundle, row, size, every).values for row in rows]
     )
     overall = np.stack([bundle.trend] * len(people))
     measured = {"overall": _ndcg(overall, bought[people]), "within": _ndcg(within, bought[people])}

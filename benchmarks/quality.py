@@ -7,6 +7,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from pipelines.prepare import interactions
+from pipelines.sweep import choice
 
 BACK = (0, 28, 56, 84)  # days that the test window lies before the last
 LANES = ("for-you", "discover")
@@ -65,7 +66,7 @@ def _judged(back: int) -> tuple[dict[str, str], pa.Table, float]:
         (one, trial.run(known, products, cut, one, evaluation.folds, "auto").metrics)
         for one in space.candidates("default")
     ]
-    chosen = space.choose(tried)
+    chosen = choice.choose(tried)
     before, truth = known.until(cut.validation), known.bought(cut.validation, cut.test)
     judged = models.judge(before, truth, products, chosen, "auto")
     return chosen.lanes, evaluate.known_only(judged), time.monotonic() - started

@@ -35,10 +35,11 @@ def compare(home: Path) -> str:
 
 def _learned():
     from pipelines.lake import tables
-    from pipelines.sweep.space import Chosen, HalfLives, load
+    from pipelines.sweep.space import load
     from pipelines.train.als import AlsSettings
     from pipelines.train.association_rules import none
     from pipelines.train.bundle import learn
+    from pipelines.train.recipe import Chosen, HalfLives
 
     chosen = Chosen(
         als=AlsSettings(rank=64, regularisation=10.0, alpha=10.0, half_life_days=60.0),
@@ -72,8 +73,8 @@ def _weights(bundle, truth) -> str:
 def _caps(bundle, truth) -> str:
     from pipelines import evaluate
     from serving.bundle.format import texts
-    from serving.bundle.highest import best
-    from serving.recommend.rerank import capped
+    from serving.bundle.highest import top_n
+    from serving.recommend.rerank import cap_categories
 
     words = [name.decode().partition(" ")[0] for name in bundle.name]
     band = np.searchsorted(np.nanquantile(bundle.price, np.arange(1, BANDS) / BANDS), bundle.price)
@@ -83,8 +84,8 @@ def _caps(bundle, truth) -> str:
         for most in (None, *CAPS):
 
             def answers(values, most=most, filed=filed):
-                order = best(values, len(values))
-                order = order if most is None else capped(order, filed.categories.number, most)
+                order = top_n(values, len(values))
+                order = order if most is None else cap_categories(order, filed.categories.codes, most)
                 return _as_scores(order, len(values))
 
             lanes, milliseconds = _measured(filed, truth, answers)
@@ -95,15 +96,15 @@ def _caps(bundle, truth) -> str:
 
 def _shown(bundle, truth) -> str:
     from pipelines import evaluate
-    from serving.bundle.highest import best
-    from serving.recommend.rerank import POOL, penalised
+    from serving.bundle.highest import top_n
+    from serving.recommend.rerank import POOL, penalise_shown
 
     kept = []
 
     def again(values):
-        first = best(values, 10)
-        found = penalised(values, best(values, POOL), tuple(first.tolist()))
-        kept.append(len(np.intersect1d(first, best(found, 10))))
+        first = top_n(values, 10)
+        found = penalise_shown(values, top_n(values, POOL), tuple(first.tolist()))
+        kept.append(len(np.intersect1d(first, top_n(found, 10))))
         return found
 
     before, _ = _measured(bundle, truth, lambda values: values)
@@ -120,13 +121,13 @@ def _measured(bundle, truth, change: Callable):
     """What is measured by lane where every customer's scores are changed, and the time that takes for one."""
     from pipelines import evaluate
     from pipelines.evaluate import per_customer
-    from serving.recommend.recommender import in_lane
+    from serving.recommend.recommender import restrict_to_lane
 
     seconds, asked = 0.0, 0
 
     def changed(*arguments, **options):
         nonlocal seconds, asked
-        values = in_lane(*arguments, **options)
+        values = restrict_to_lane(*arguments, **options)
         started = time.perf_counter()
         found = np.array([change(row) for row in values]).reshape(values.shape)
         seconds, asked = seconds + time.perf_counter() - started, asked + len(values)
@@ -136,7 +137,7 @@ def _measured(bundle, truth, change: Callable):
     try:
         measured = evaluate.summary(evaluate.evaluate(bundle, truth, "changed"))["changed"]
     finally:
-        per_customer.in_lane = in_lane
+        per_customer.in_lane = restrict_to_lane
     return measured, seconds / asked * 1000
 
 

@@ -11,11 +11,11 @@ from benchmarks.growth import exponent
 from benchmarks.processes import Measured, measure
 from pipelines import columns as c
 from pipelines.prepare.interactions import Interactions
-from pipelines.sweep.space import Chosen, HalfLives
 from pipelines.train.als import AlsSettings
 from pipelines.train.association_rules import none
 from pipelines.train.bundle import learn
 from pipelines.train.ranker import RankerSettings
+from pipelines.train.recipe import Chosen, HalfLives
 from serving.bundle.format import Array, texts
 
 MILLIONS = (1, 2, 4, 8)

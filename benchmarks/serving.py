@@ -16,9 +16,9 @@ import httpx
 
 from benchmarks.processes import free_ports
 from benchmarks.synthetic import bundle
-from serving.bundle import format as bundle_format
+from serving.bundle import files as bundle_files
 from serving.bundle.format import Bundle, texts
-from serving.bundle.trees import none
+from serving.bundle.trees import no_model
 from serving.live.identity import pseudonym
 
 SIZES = (5_000, 100_000, 1_000_000)
@@ -65,7 +65,7 @@ def compare(folder: Path) -> str:
 
 def _of_size(size: int, folder: Path) -> Iterator[str]:
     made = _asked_by_name(bundle(size))
-    plain = replace(made, ranker=none(), manifest=made.manifest | {"lanes": made.manifest["lanes"] | ALS})
+    plain = replace(made, ranker=no_model(), manifest=made.manifest | {"lanes": made.manifest["lanes"] | ALS})
     for name, one, query in (
         ("second stage", made, ""),
         ("second stage, filters", made, FILTERS),
@@ -101,7 +101,7 @@ def home(folder: Path, made: Bundle) -> Path:
     """A home whose service goes on with a bundle though its registry holds none."""
     kept = folder / ".nightshelf" / "bundles"
     kept.mkdir(parents=True)
-    bundle_format.save(made, kept / "1-0")
+    bundle_files.save(made, kept / "1-0")
     (kept / "served").write_text(json.dumps({"name": "1-0", "verdict": {}}))
     return folder
 

@@ -12,8 +12,9 @@ import psutil
 
 from benchmarks import synthetic
 from benchmarks.processes import measure
-from serving.bundle.format import Bundle, load, save
-from serving.live.changes import view
+from serving.bundle.files import load, save
+from serving.bundle.format import Bundle
+from serving.live.changes import with_arrays
 
 PRODUCTS = 100_000
 EVERY = 0.002  # seconds between two looks at the memory
@@ -64,8 +65,8 @@ def _swap(folder: Path) -> None:
 
 def _ready(folder: Path) -> Bundle:
     bundle = load(folder)
-    bundle.prepare()
-    view(bundle)
+    bundle.precompute()
+    with_arrays(bundle)
     return bundle
 
 

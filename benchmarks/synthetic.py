@@ -7,12 +7,12 @@ import pyarrow as pa
 
 from pipelines import columns as c
 from pipelines.prepare.interactions import Interactions
-from pipelines.sweep.space import Chosen, HalfLives
 from pipelines.train import content
 from pipelines.train.als import AlsSettings
 from pipelines.train.association_rules import none
 from pipelines.train.bundle import learn
 from pipelines.train.ranker import RankerSettings
+from pipelines.train.recipe import Chosen, HalfLives
 from serving.bundle.format import Array, Bundle, texts
 
 SEED, RANK, TREES = 7, 64, 130  # as many trees as the product's own sweep fits

@@ -45,7 +45,7 @@ from airflow.sdk.exceptions import (
 )
 
 from dags.connections import take_secrets
-from serving.errors import NightshelfError, PassingError
+from serving.errors import NightshelfError, TransientError
 
 Json = dict[str, Any]
 
@@ -103,7 +103,7 @@ def told_plainly() -> Iterator[None]:
     """A block whose NightshelfError fails the task by its one sentence; what may pass is tried again."""
     try:
         yield
-    except PassingError as error:
+    except TransientError as error:
         raise AirflowException(str(error)) from None
     except NightshelfError as error:
         raise AirflowFailException(str(error)) from None

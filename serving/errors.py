@@ -7,7 +7,7 @@ class NightshelfError(Exception):
     """Says what is wrong, where, and what to do, in one sentence a user can act on."""
 
 
-class PassingError(NightshelfError):
+class TransientError(NightshelfError):
     """Something that may pass by itself: a later try can help."""
 
 
@@ -19,7 +19,7 @@ class RegistryError(NightshelfError):
     """The registry can't be reached, or holds nothing to serve."""
 
 
-class StoreError(PassingError):
+class StoreError(TransientError):
     """The database of changes and events gives no answer."""
 
 
@@ -40,7 +40,7 @@ class Problem(Exception):  # noqa: N818 - an answer like any other, not a failur
         self.body = {"error": {"code": code, "message": message, "field": field}}
 
 
-def wrong(error: ValidationError) -> str:
+def validation_message(error: ValidationError) -> str:
     """What a validation found wrong and where, in one line and without the values."""
     found = error.errors(include_input=False, include_url=False)
     return "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in found)

@@ -10,7 +10,7 @@ from mlflow.models import set_model
 from mlflow.pyfunc.model import PythonModel, PythonModelContext
 from pydantic import BaseModel, ConfigDict
 
-from serving.bundle.format import load
+from serving.bundle.files import load
 from serving.errors import NightshelfError
 from serving.live.identity import pseudonym
 from serving.recommend.recommender import LANES, Lane, recommend

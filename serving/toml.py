@@ -1,6 +1,7 @@
 """TOML files of settings, read and checked."""
 
 import tomllib
+from collections.abc import Collection
 from pathlib import Path
 from typing import TypeVar
 
@@ -17,10 +18,14 @@ class FrozenModel(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-def read(model: type[Model], file: Path, what: str) -> Model:
-    """The file's content; raises NightshelfError naming `what` is wrong, and where in it."""
+def read(model: type[Model], file: Path, what: str, ignored: Collection[str] = ()) -> Model:
+    """Returns the file's content, without the top-level keys to be ignored.
+
+    Raises NightshelfError saying that `what` can't be used, and where in the file the reason is.
+    """
     try:
-        return model.model_validate(tomllib.loads(file.read_text()))
+        content = tomllib.loads(file.read_text())
+        return model.model_validate({key: value for key, value in content.items() if key not in ignored})
     except ValidationError as error:
         raise NightshelfError(f"{what} can't be used: {validation_message(error)}") from None
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:

@@ -15,7 +15,7 @@ from pipelines.backup import databases
 from pipelines.backup.archive import Writer
 from pipelines.lake import files
 from pipelines.settings import settings
-from serving.bundle.format import MANIFEST
+from serving.bundle.files import MANIFEST
 from serving.errors import NightshelfError
 
 DATABASE, ARTIFACTS = "registry.db", "artifacts"

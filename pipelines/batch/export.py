@@ -16,7 +16,8 @@ from pipelines.batch import targets, workers
 from pipelines.batch.workers import Goods, People
 from pipelines.extract import raw
 from pipelines.settings import customer_key, settings
-from serving.bundle.format import load, positions, texts
+from serving.bundle.files import load
+from serving.bundle.format import find_rows, texts
 from serving.live import customers as people
 from serving.live.identity import normalise, pseudonym
 from serving.live.registry import champion, download
@@ -89,9 +90,9 @@ def _everyone(served: Served) -> tuple[pa.Array, set[str]]:
     came = [
         one
         for one in sorted(active)
-        if bundle.customer(one) is None and people.now(served, one)[1] is not None
+        if bundle.customer(one) is None and people.current(served, one)[1] is not None
     ]
-    gone = positions(bundle.customers, list(bundle.forgotten))
+    gone = find_rows(bundle.customers, list(bundle.forgotten))
     known = np.ones(len(bundle.customers), bool)
     known[gone[gone >= 0]] = False
     if served.changes is not None:

@@ -18,15 +18,16 @@ from threadpoolctl import threadpool_limits
 
 from pipelines import columns as c
 from pipelines.settings import settings
-from serving.bundle.format import Array, load, positions
+from serving.bundle.files import load
+from serving.bundle.format import Array, find_rows
 from serving.errors import NightshelfError
 from serving.http import endpoints
 from serving.http.requests import ListQuery, PersonalQuery
 from serving.live import customers as people
 from serving.live.changes import Changes
-from serving.live.merchandising import Shop
+from serving.live.merchandising import Merchandising
 from serving.live.served import Served
-from serving.recommend.reasons import kinds
+from serving.recommend.reasons import reason_kinds
 from serving.recommend.recommender import Item, Lane
 
 AHEAD = 2  # batches of each process that wait to be written, at most
@@ -62,14 +63,20 @@ class Goods:
 def served(folder: Path) -> Served:
     """What the service serves of a bundle, with all changes up to now; raises NightshelfError if it can't."""
     own = settings()
-    changes, shop = Changes(own), Shop(Path(own.shop_rules) if own.shop_rules else None)
-    changes.look()
-    shop.look()
+    changes, shop = Changes(own), Merchandising(Path(own.shop_rules) if own.shop_rules else None)
+    changes.refresh()
+    shop.reload()
     if shop.error:
         raise NightshelfError(shop.error)
     bundle = load(folder)
-    bundle.prepare()
-    return Served("", changes.over(bundle), per_category=own.per_category or None, changes=changes, shop=shop)
+    bundle.precompute()
+    return Served(
+        "",
+        changes.apply_to(bundle),
+        per_category=own.per_category or None,
+        changes=changes,
+        merchandising=shop,
+    )
 
 
 def answered(
@@ -98,7 +105,7 @@ def answered(
 
 def to_people(served: Served, asked: People) -> pa.Table:
     """What each is recommended in each lane, best first, as TO_CUSTOMERS."""
-    rows = positions(served.bundle.customers, asked.customers).tolist()
+    rows = find_rows(served.bundle.customers, asked.customers).tolist()
     found = [
         people.current(served, one)
         if one in asked.active or one in served.bundle.forgotten
@@ -107,7 +114,7 @@ def to_people(served: Served, asked: People) -> pa.Table:
     ]
     parts = []
     for lane in asked.lanes:
-        items = list(endpoints.each(served, found, PersonalQuery(n=asked.n, lane=lane), kinds))
+        items = list(endpoints.item_lists(served, found, PersonalQuery(n=asked.n, lane=lane), reason_kinds))
         sizes = [len(one) for one in items]
         parts.append(
             {

@@ -12,9 +12,9 @@ from serving import toml
 from serving.bundle.format import Bundle
 from serving.errors import NightshelfError
 from serving.live.identity import pseudonym
-from serving.live.merchandising import Placing, ShopRules
-from serving.live.registry import opened
-from serving.recommend.recommender import AS_SCORED, Item, Ranking, rankings, trending
+from serving.live.merchandising import MerchandisingRules, Placement
+from serving.live.registry import load_champion
+from serving.recommend.recommender import NO_VARIETY, Item, Ranking, rankings, trending
 
 
 def preview(file: Path | None, day: dt.date | None, customer: str | None, n: int) -> Group:
@@ -24,33 +24,33 @@ def preview(file: Path | None, day: dt.date | None, customer: str | None, n: int
     own id; where None what trends. Raises NightshelfError where there is no such file or it can't be used.
     """
     rules, day = _read(file), day or dt.datetime.now(dt.UTC).date()
-    bundle = opened(settings())[1]
+    bundle = load_champion(settings())[1]
     ranking = _ranking(bundle, customer)
-    moved = Placing.of(rules, bundle, day).place(ranking, n, bundle.in_stock)
+    moved = Placement.of(rules, bundle, day).apply(ranking, n, bundle.in_stock)
     return Group(_rules(rules, bundle, day), _lists(bundle, day, ranking(n, bundle.in_stock), moved))
 
 
-def _read(file: Path | None) -> ShopRules:
+def _read(file: Path | None) -> MerchandisingRules:
     told = settings().shop_rules
     if file is None and not told:
         raise NightshelfError("there are no rules: name a file, or set NIGHTSHELF_SHOP_RULES to one")
     file = file or Path(told)
-    return toml.read(ShopRules, file, f"the rules in {file.name}")
+    return toml.read(MerchandisingRules, file, f"the rules in {file.name}")
 
 
 def _ranking(bundle: Bundle, customer: str | None) -> Ranking:
     if customer is None:
         return partial(trending, bundle)
     row = bundle.customer(pseudonym(customer, customer_key()))
-    return rankings(bundle, [row], "for-you", AS_SCORED)[0]
+    return rankings(bundle, [row], "for-you", NO_VARIETY)[0]
 
 
-def _rules(rules: ShopRules, bundle: Bundle, day: dt.date) -> Table:
+def _rules(rules: MerchandisingRules, bundle: Bundle, day: dt.date) -> Table:
     table = Table("rule", "act", "from", "until", f"in force on {day}", Column("products", justify="right"))
     for rule in rules.rule:
         days = (str(one or "") for one in (rule.first, rule.last))
         force = "yes" if rule.in_force(day) else "no"
-        table.add_row(rule.name, rule.act, *days, force, f"{rule.of(bundle).sum():,}")
+        table.add_row(rule.name, rule.act, *days, force, f"{rule.mask(bundle).sum():,}")
     return table
 
 

@@ -6,6 +6,7 @@ from pipelines import columns as c
 from pipelines import evaluate as evaluation
 from pipelines.compare import splits, yardsticks
 from pipelines.evaluate import differences, windows
+from pipelines.evaluate import settings as evaluation_settings
 from pipelines.gate import conditions
 from pipelines.lake import tables
 from pipelines.prepare import interactions
@@ -13,12 +14,12 @@ from pipelines.prepare.interactions import Interactions
 from pipelines.registry import versions
 from pipelines.settings import Solver, Split, settings
 from pipelines.sweep import space
-from pipelines.sweep.space import Chosen
 from pipelines.train import association_rules
-from pipelines.train.bundle import learn, reopened
+from pipelines.train.bundle import fit_without_rules
+from pipelines.train.recipe import Chosen
 from serving.bundle.format import Array, Bundle
 from serving.errors import NightshelfError
-from serving.recommend.recommender import BASELINES, Scorer, learned
+from serving.recommend.recommender import BASELINES, Scorer, learned_components
 
 HELD_OUT = 0.2  # share of the purchases of a random split
 SEED = 3
@@ -44,9 +45,9 @@ def judge(
     before: Interactions, truth: Interactions, products: pa.Table, chosen: Chosen, solver: Solver
 ) -> pa.Table:
     """The rows of `evaluate` for settings fitted to what was known, as champion, and for each yardstick."""
-    bundle = _fitted(before, products, chosen, solver)
+    bundle = fit_without_rules(before, products, chosen, solver)
     groups = evaluation.customer_groups(before)
-    scorers: dict[str, str | Scorer] = {name: name for name in (*BASELINES, *learned(bundle))}
+    scorers: dict[str, str | Scorer] = {name: name for name in (*BASELINES, *learned_components(bundle))}
     scorers[yardsticks.LATELY] = yardsticks.popularity_lately
     if products.num_rows <= yardsticks.MOST_PRODUCTS:
         scorers[yardsticks.EASE] = yardsticks.ease(bundle)
@@ -67,12 +68,8 @@ def _plain(
     groups: Array,
 ) -> pa.Table:
     settings = chosen.model_copy(update={"als": yardsticks.PLAIN_ALS, "ranker": None})
-    plain = _fitted(before, products, settings, solver)
+    plain = fit_without_rules(before, products, settings, solver)
     return evaluation.evaluate(plain, truth, yardsticks.PLAIN, "als", groups)
-
-
-def _fitted(before: Interactions, products: pa.Table, chosen: Chosen, solver: Solver) -> Bundle:
-    return reopened(learn(before, products, chosen, association_rules.none(products.num_rows), solver))
 
 
 def _parts(known: Interactions, how: Split) -> tuple[Interactions, Interactions]:
@@ -81,5 +78,5 @@ def _parts(known: Interactions, how: Split) -> tuple[Interactions, Interactions]
     if how == "leave-last-out":
         return splits.leave_last_out(known)
     last = interactions.date_of(int(known.day.max()))
-    cut = windows.windows(known, last, space.load().evaluation.horizon_days)
+    cut = windows.windows(known, last, evaluation_settings.load().horizon_days)
     return known.until(cut.validation), known.bought(cut.validation, cut.test)

@@ -11,7 +11,7 @@ import numpy as np
 from pipelines.prepare.interactions import Interactions
 from pipelines.prepare.sorted_arrays import placed
 from serving.bundle.format import Array, Bundle
-from serving.bundle.highest import best
+from serving.bundle.highest import top_n
 from serving.recommend.recommender import scores
 
 K = 10
@@ -97,5 +97,5 @@ def _first(values: Array) -> Array:
     """Whether a product is among the first K of each row, (n, P) bool."""
     first = np.zeros(values.shape, dtype=bool)
     for row, one in enumerate(values):
-        first[row, best(one, K)] = True
+        first[row, top_n(one, K)] = True
     return first

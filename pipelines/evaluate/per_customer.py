@@ -16,7 +16,7 @@ from pipelines.evaluate.traits import trait_metrics, traits
 from pipelines.prepare.interactions import Interactions
 from pipelines.prepare.sorted_arrays import placed
 from serving.bundle.format import Array, Bundle
-from serving.recommend.recommender import LANES, Lane, Scorer, in_lane, scores_by, trend_scores
+from serving.recommend.recommender import LANES, Lane, Scorer, restrict_to_lane, component_scores, trend_scores
 
 CELLS = 2**22  # scores at once; a cell takes some 30 bytes
 JUDGED = 20_000  # known customers of a window at most, and strangers: more narrow no interval that decides
@@ -92,8 +92,8 @@ def _known(bundle: Bundle, window: Window, component: str | Scorer | None) -> It
         rows, scored = window.row[people], dict[str | Scorer, Array]()
         for lane, asked in lanes.items():
             if asked not in scored:
-                scored[asked] = scores_by(asked, bundle, rows)
-            values = in_lane(bundle, rows, lane, scored[asked].copy(), as_scored)
+                scored[asked] = component_scores(asked, bundle, rows)
+            values = restrict_to_lane(bundle, rows, lane, scored[asked].copy(), as_scored)
             yield Answers(lane, people, values, plain and asked == "als")
 
 

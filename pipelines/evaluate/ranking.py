@@ -6,7 +6,7 @@ import numpy as np
 
 from pipelines.evaluate.names import MAP, MPR, MRR, NDCG, PRECISION, RECALL
 from serving.bundle.format import Array
-from serving.bundle.highest import best
+from serving.bundle.highest import top_n
 
 K = 10
 BLOCKS = 64 * K  # of products, of which few reach into the first K
@@ -110,7 +110,7 @@ def _first(scores: Array) -> Array:
     highest = np.maximum.reduceat(scores, np.arange(0, len(scores), size))
     floor = np.sort(highest)[-K:][0]  # which K products reach, each of another block
     among = np.flatnonzero((scores >= floor) & (scores > -np.inf))
-    return among[best(scores[among], K)]
+    return among[top_n(scores[among], K)]
 
 
 def _hits_up_to(rows: Array, ranks: Array) -> Array:

@@ -16,7 +16,7 @@ from pipelines.evaluate.names import (
 )
 from pipelines.evaluate.ranking import NOBODY, Ranking, gain_and_recall
 from serving.bundle.format import Array, Bundle
-from serving.bundle.labels import NOTHING
+from serving.bundle.labels import NO_LABEL
 
 HEAD_SHARE = 1 / 3
 
@@ -36,7 +36,7 @@ def traits(bundle: Bundle) -> Traits:
     share = np.maximum(bundle.popularity, 1) / len(bundle.customers)  # who is answered has a buyer
     differ = (bundle.weight != bundle.weight[:1]).any()
     weight = np.where(differ, bundle.weight.astype(np.float64), np.nan)
-    return Traits(head(bundle.popularity), -np.log2(share), bundle.categories.number, weight)
+    return Traits(head(bundle.popularity), -np.log2(share), bundle.categories.codes, weight)
 
 
 def head(popularity: Array) -> Array:
@@ -90,10 +90,10 @@ def diversity(top: Array, category: Array) -> Array:
     judged by themselves, differ from model to model, and a baseline has none. Products without a
     category are in no pair.
     """
-    found = np.where(top == NOBODY, NOTHING, category[top])
+    found = np.where(top == NOBODY, NO_LABEL, category[top])
     pairs, different = np.zeros(len(top)), np.zeros(len(top))
     for one, other in combinations(found.T, 2):
-        both = (one != NOTHING) & (other != NOTHING)
+        both = (one != NO_LABEL) & (other != NO_LABEL)
         pairs += both
         different += both & (one != other)
     return different / np.where(pairs > 0, pairs, np.nan)

@@ -9,11 +9,11 @@ import pyarrow as pa
 from pipelines.evaluate import evaluate
 from pipelines.evaluate.differences import difference
 from pipelines.gate.conditions import MAIN, Condition
+from pipelines.gate.settings import GateSettings, Thresholds
 from pipelines.prepare.interactions import Interactions
 from pipelines.prepare.sorted_arrays import placed
-from pipelines.sweep.space import SweepFile, Thresholds
 from serving.bundle.format import Array, Bundle
-from serving.bundle.highest import best
+from serving.bundle.highest import top_n
 from serving.recommend.recommender import LANES, Lane, recommend, scores
 
 ASKED = 50
@@ -78,7 +78,7 @@ def kept(bundle: Bundle, champion: Bundle, bounds: Thresholds) -> Condition:
 
 
 def remembers(
-    bundle: Bundle, earlier: Bundle, truth: Interactions, judged: pa.Table, sweep: SweepFile
+    bundle: Bundle, earlier: Bundle, truth: Interactions, judged: pa.Table, settings: GateSettings
 ) -> list[Condition]:
     """Whether a bundle fitted on a window answers it as well as what was measured without having seen it.
 
@@ -93,9 +93,9 @@ def remembers(
     for component in sorted(asked):
         fitted = replace(earlier, ranker=bundle.ranker) if component == "ranker" else bundle
         both = pa.concat_tables([judged, evaluate(fitted, truth, FITTED, component)])
-        gain = difference(both, FITTED, component, MAIN, sweep.evaluation)
+        gain = difference(both, FITTED, component, MAIN, settings.evaluation)
         if gain is not None:
-            met = not gain.is_worse(sweep.gate.tolerance)
+            met = not gain.is_worse(settings.thresholds.tolerance)
             told = f"NDCG@10 on days it was fitted on is {gain} measured without them"
             found.append(Condition(f"{component}: fitted as measured", met, told))
     return found
@@ -119,7 +119,7 @@ def steady(bundle: Bundle, champion: Bundle, bounds: Thresholds) -> list[Conditi
 
 
 def _answered(bundle: Bundle, values: Array) -> set[bytes]:
-    return set(bundle.products[best(values, ANSWERS)].tolist())
+    return set(bundle.products[top_n(values, ANSWERS)].tolist())
 
 
 def _personal(bundle: Bundle) -> list[Condition]:
@@ -128,7 +128,9 @@ def _personal(bundle: Bundle) -> list[Condition]:
         return []  # of so few products everyone may well get the same
     asked, found = _asked(bundle), []
     for lane in (lane for lane in LANES if bundle.manifest["lanes"][lane] in PERSONAL):
-        lists = [answer for values in scores(bundle, asked, lane) if (answer := tuple(best(values, ANSWERS)))]
+        lists = [
+            answer for values in scores(bundle, asked, lane) if (answer := tuple(top_n(values, ANSWERS)))
+        ]
         told = f"{len(lists)} customers get {len(set(lists))} different lists"
         found.append(Condition(f"{lane}: answers are personal", len(set(lists)) > 1 or len(lists) < 2, told))
     return found
@@ -156,7 +158,7 @@ def _purchases(bundle: Bundle, ids: Bundle) -> tuple[Array, Array]:
 
 def _same(values: Array, answer: list[int]) -> bool:
     """Whether an answer scores what the best of all do; equals may stand in another order."""
-    top = best(values, ANSWERS)
+    top = top_n(values, ANSWERS)
     return len(answer) == len(top) and np.allclose(values[answer], values[top], rtol=1e-4)
 
 

@@ -1,6 +1,7 @@
 """What goes together: association rules by FP-Growth (Han, Pei, Yin 2000) on Spark."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -11,11 +12,13 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from pipelines import columns as c
+from pipelines.run import moved_settings
 from pipelines.train import complements
 from pipelines.train.itemsets import TRIPLE, Itemsets, counted
 from serving.bundle.format import Array, find_row
 from serving.toml import FrozenModel
 
+FILE = Path(__file__).with_name("association_rules.toml")
 LARGEST_BASKET = 100
 NONE = -1  # in place of a second antecedent
 SCHEMA = pa.schema(
@@ -54,6 +57,11 @@ class Rules:
     triple_lift: Array  # (M,) float32
     triple_support: Array  # (M,) float32
     triple_count: Array  # (M,) int64
+
+
+def load() -> RuleSettings:
+    """Returns association_rules.toml; raises NightshelfError naming what is wrong in it."""
+    return moved_settings.read(RuleSettings, FILE, "rules")
 
 
 def frequent_itemsets(baskets: DataFrame, min_support: float) -> DataFrame:

@@ -11,12 +11,13 @@ import pyarrow as pa
 from pipelines import columns as c
 from pipelines.prepare.interactions import Interactions, date_of
 from pipelines.settings import Solver
-from pipelines.sweep.space import Candidate, Chosen, HalfLives
 from pipelines.train import als, content, newcomers, ranker, regions, repurchase, trend
 from pipelines.train.association_rules import Rules, none
 from pipelines.train.ranker import RankerSettings
+from pipelines.train.recipe import Candidate, Chosen, HalfLives
 from serving.bundle import trees
-from serving.bundle.format import Array, Bundle, load, save, texts
+from serving.bundle.files import load, save
+from serving.bundle.format import Array, Bundle, texts
 
 
 def learn(
@@ -109,6 +110,14 @@ def reopened(bundle: Bundle) -> Bundle:
         return load(save(bundle, Path(folder) / "bundle"))  # mapped files live on until unmapped
 
 
+def fit_without_rules(known: Interactions, products: pa.Table, chosen: Chosen, solver: Solver) -> Bundle:
+    """Returns the bundle of settings fitted to what was known, opened from its files.
+
+    It has no association rules, since no lane is answered by them.
+    """
+    return reopened(learn(known, products, chosen, none(products.num_rows), solver))
+
+
 def weights(products: pa.Table) -> Array:
     """What a sale of each product is worth, (P,) float32: 1 where the shop gives no number above zero."""
     if c.WEIGHT not in products.schema.names:  # as an older release wrote the table
@@ -159,7 +168,7 @@ def build(
         **_purchases(known, history, factors.settings),
         **_factors(known, products, factors, vectors),
         **(ranker.arrays(known, history) if ranked else ranker.nothing(len(known.customers), size, history)),
-        ranker=trees.none(),
+        ranker=trees.no_model(),
         **vars(rules),
         manifest={},
     )

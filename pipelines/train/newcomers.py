@@ -6,8 +6,8 @@ import numpy as np
 import scipy.sparse as sp
 from sklearn.neighbors import NearestNeighbors
 
-from serving.bundle.format import FEW_BUYERS, Array
-from serving.recommend.reasons import ALIKE
+from serving.bundle.format import MIN_BUYERS, Array
+from serving.recommend.reasons import MIN_DESCRIPTION_COSINE
 
 NEIGHBOURS = 20
 SHARPNESS = 4  # power of the cosine by which a neighbour weighs
@@ -33,7 +33,7 @@ def expected(described: Array, eligible: Array, popularity: Array, factors: Arra
     products with buyers, each foretold by the others.
     """
     has_text = described.any(axis=1)
-    known = np.flatnonzero(has_text & (popularity >= FEW_BUYERS))
+    known = np.flatnonzero(has_text & (popularity >= MIN_BUYERS))
     rows = np.flatnonzero(has_text & eligible & (popularity == 0))
     if not len(known) or not len(rows):
         return Newcomers(rows[:0], factors[:0], trend[:0])
@@ -59,7 +59,7 @@ def _weights(described: Array, known: Array, asked: Array) -> sp.csr_matrix:
     index = NearestNeighbors(n_neighbors=min(NEIGHBOURS + 1, len(known))).fit(described[known])
     distance, found = index.kneighbors(described[asked])
     cosine = np.where(known[found] == asked[:, None], 0, 1 - distance**2 / 2)
-    weight = np.where(cosine >= ALIKE, cosine, 0) ** SHARPNESS
+    weight = np.where(cosine >= MIN_DESCRIPTION_COSINE, cosine, 0) ** SHARPNESS
     weight /= weight.sum(axis=1, keepdims=True) + DOUBT
     rows = np.repeat(np.arange(len(asked)), found.shape[1])
     weights = sp.csr_matrix((weight.ravel(), (rows, found.ravel())), shape=(len(asked), len(known)))

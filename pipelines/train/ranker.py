@@ -15,7 +15,7 @@ from pipelines.train.traits import traits
 from serving.bundle import trees
 from serving.bundle.format import Array, Bundle
 from serving.bundle.traits import FEATURE_NAMES
-from serving.recommend.features import Around, candidates, features
+from serving.recommend.features import Neighbourhood, candidates, features
 from serving.toml import FrozenModel
 
 SEED = 28
@@ -110,7 +110,7 @@ def examples(bundle: Bundle, truth: Interactions, settings: RankerSettings) -> E
     parts = []
     for start in range(0, len(drawn), size):
         people = drawn[start : start + size]
-        around = Around(bundle, people)
+        around = Neighbourhood(bundle, people)
         rows, products = candidates(around)
         _, is_bought = placed(bought, people[rows] * width + products)
         kept = is_bought | (rng.random(len(rows)) < settings.unbought)

@@ -10,7 +10,7 @@ from pipelines.prepare.interactions import Interactions
 from pipelines.prepare.sorted_arrays import placed
 from pipelines.train.trend import buyers
 from serving.bundle.format import Array, texts
-from serving.bundle.highest import best
+from serving.bundle.highest import top_n
 
 MIN_CUSTOMERS = 20  # of fewer the list would tell what some few people bought; they stay in the overall trend
 MOST_GROUPS = 50
@@ -71,5 +71,5 @@ def _largest(names: Array, customer: Array) -> tuple[Array, Array]:
 
 def _first(strength: Array) -> tuple[Array, Array]:
     """The products of a group by falling trend, and their trends, (m,) each."""
-    products = best(np.where(strength > 0, strength, -np.inf), MOST_PRODUCTS)
+    products = top_n(np.where(strength > 0, strength, -np.inf), MOST_PRODUCTS)
     return products, strength[products]

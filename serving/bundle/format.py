@@ -4,32 +4,23 @@ Written once, whole; read memory-mapped; never pickled. `manifest.json` states w
 the SHA-256 of every file, so that a truncated or altered bundle is refused when it is opened.
 """
 
-import hashlib
-import json
-import os
-import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from functools import cached_property
-from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from xgboost import Booster
 
-from serving.bundle.highest import Products, Standing
-from serving.bundle.labels import Filed
+from serving.bundle.highest import InnerProductIndex, SortedScores
+from serving.bundle.labels import Labels
 from serving.bundle.traits import PRODUCT
-from serving.bundle.trees import opened
-from serving.errors import BundleError
+from serving.bundle.trees import from_bytes
 
-FORMAT = 2
-MANIFEST = "manifest.json"
-ROWS = 100_000  # of an array that are checked at once
-RECENT = PRODUCT.index("buyers_30d")
-BEHIND = 1e-3  # the highest trend where it only ranks what nothing else speaks for
-FEW_BUYERS = 3  # of fewer, factors tell of these people rather than of the product
+RECENT_BUYERS = PRODUCT.index("buyers_30d")
+HIGHEST_FALLBACK = 1e-3  # the highest trend where it only ranks what nothing else speaks for
+MIN_BUYERS = 3  # of fewer, factors tell of these people rather than of the product
 
 Array = npt.NDArray[Any]
 Manifest = dict[str, Any]
@@ -100,33 +91,33 @@ class Bundle:
     @cached_property
     def trees(self) -> Booster | None:
         """The ranker's model, None where there is none; raises BundleError where it can't be read."""
-        return opened(self.ranker)
+        return from_bytes(self.ranker)
 
     def customer(self, pseudonym: str) -> int | None:
         """The row of a customer, or None for a stranger."""
-        return None if pseudonym in self.forgotten else position(self.customers, pseudonym)
+        return None if pseudonym in self.forgotten else find_row(self.customers, pseudonym)
 
     def product(self, product: str) -> int | None:
         """The row of a product, or None where the catalogue lacks it."""
-        return position(self.products, product)
+        return find_row(self.products, product)
 
     def group(self, name: str) -> int | None:
         """The row of a group, or None where it is unknown or was too small to be told of."""
-        return position(self.groups, name)
+        return find_row(self.groups, name)
 
     @cached_property
-    def categories(self) -> Filed:
+    def categories(self) -> Labels:
         """Which category each product is of."""
-        return Filed.of(self.category)
+        return Labels.of(self.category)
 
     @cached_property
-    def brands(self) -> Filed:
+    def brands(self) -> Labels:
         """Which brand each product is of."""
-        return Filed.of(self.brand)
+        return Labels.of(self.brand)
 
     def bought(self, customer: int) -> Array:
         """The rows of the products that a customer has bought, (h,) int32."""
-        return self.history_product[self.history_of(customer)]
+        return self.history_product[self.history_rows(customer)]
 
     @property
     def strength(self) -> float:
@@ -140,50 +131,52 @@ class Bundle:
         return (learned.T @ learned).astype(np.float64)
 
     @cached_property
-    def most_popular(self) -> np.float32:
+    def max_popularity(self) -> np.float32:
         """The buyers of the product with most of them, at least one."""
         return np.float32(max(float(self.popularity.max(initial=0)), 1.0))
 
     @cached_property
-    def newcomers(self) -> Array:
+    def new_products(self) -> Array:
         """The rows of the new products, ascending."""
         return np.flatnonzero(self.new)
 
     @cached_property
-    def lift(self) -> Array:
+    def recent_boost(self) -> Array:
         """What the ranker multiplies a taste by, the root of the recent buyers, (P,) float32; 1 without."""
         traits = self.product_traits
-        return np.sqrt(traits[:, RECENT]) if traits.shape[1] else np.ones(len(self.products), np.float32)
+        return (
+            np.sqrt(traits[:, RECENT_BUYERS]) if traits.shape[1] else np.ones(len(self.products), np.float32)
+        )
 
     @cached_property
-    def trending_taste(self) -> Products:
+    def trending_taste_index(self) -> InnerProductIndex:
         """The factors with the lift."""
-        return Products.of(self.item_factors, self.lift)
+        return InnerProductIndex.of(self.item_factors, self.recent_boost)
 
     @cached_property
-    def taste(self) -> Products:
+    def taste_index(self) -> InnerProductIndex:
         """The factors with the boost."""
-        return Products.of(self.item_factors, self.boost)
+        return InnerProductIndex.of(self.item_factors, self.boost)
 
     @cached_property
-    def by_popularity(self) -> Standing:
+    def by_popularity(self) -> SortedScores:
         """Products by their buyers of all time."""
-        return Standing.of(self.popularity)
+        return SortedScores.of(self.popularity)
 
     @cached_property
-    def by_trend(self) -> Standing:
+    def by_trend(self) -> SortedScores:
         """Products by the trend."""
-        return Standing.of(self.trend)
+        return SortedScores.of(self.trend)
 
     @cached_property
-    def by_recent(self) -> list[Standing]:
+    def by_recent(self) -> list[SortedScores]:
         """Products by their buyers in each of the windows."""
-        return [Standing.of(buyers) for buyers in self.recent]
+        return [SortedScores.of(buyers) for buyers in self.recent]
 
     @cached_property
-    def behind(self) -> float:
+    def fallback_scale(self) -> float:
         """What makes the trend so small that it stands behind all else."""
-        return BEHIND / max(float(self.trend.max(initial=0)), 1e-9)
+        return HIGHEST_FALLBACK / max(float(self.trend.max(initial=0)), 1e-9)
 
     @cached_property
     def sold(self) -> Array:
@@ -191,21 +184,21 @@ class Bundle:
         return np.asarray((self.popularity > 0) & ~self.hidden)
 
     @cached_property
-    def known(self) -> Array:
+    def sold_or_new(self) -> Array:
         """True for that and what is new and isn't hidden, (P,) bool: what factors may answer."""
         return self.sold | (self.new & ~self.hidden)
 
     @cached_property
-    def lengths(self) -> Array:
+    def item_norms(self) -> Array:
         """The lengths of the item factors, (P,) float32."""
         return np.asarray(np.linalg.norm(self.item_factors, axis=1))
 
-    def prepare(self) -> None:
+    def precompute(self) -> None:
         """Works out what answers ask for again and again, so that no first customer waits for it."""
-        for name in PREPARED if self.trees else PREPARED[1:]:
+        for name in PRECOMPUTED if self.trees else PRECOMPUTED[1:]:
             getattr(self, name)
 
-    def history_of(self, customer: int) -> slice:
+    def history_rows(self, customer: int) -> slice:
         """The place of a customer's rows in the history arrays."""
         return slice(int(self.history_start[customer]), int(self.history_start[customer + 1]))
 
@@ -222,14 +215,22 @@ PER_PURCHASE = (
 PER_GROUP_PRODUCT = ("group_product", "group_trend")
 PER_RULE = ("consequent", "confidence", "lift", "support", "count")
 # Worked out once for a bundle, and none of it from stock, prices or what is hidden.
-PREPARED = (
-    *("trending_taste", "taste", "by_popularity", "by_trend", "by_recent", "behind", "most_popular"),
-    *("newcomers", "lift", "lengths", "gram", "categories", "brands"),
+PRECOMPUTED = (
+    *(
+        "trending_taste_index",
+        "taste_index",
+        "by_popularity",
+        "by_trend",
+        "by_recent",
+        "fallback_scale",
+        "max_popularity",
+    ),
+    *("new_products", "recent_boost", "item_norms", "gram", "categories", "brands"),
 )
 ARRAYS = [f.name for f in fields(Bundle) if f.name not in ("manifest", "forgotten")]
 
 
-def positions(ids: Array, wanted: Sequence[str]) -> Array:
+def find_rows(ids: Array, wanted: Sequence[str]) -> Array:
     """The index of each of m ids in a sorted array of ids, -1 of one that isn't there; none ends in a NUL."""
     if not len(ids) or not wanted:
         return np.full(len(wanted), -1)
@@ -238,7 +239,7 @@ def positions(ids: Array, wanted: Sequence[str]) -> Array:
     return np.where(ids[found] == keys, found, -1)
 
 
-def position(ids: Array, wanted: str) -> int | None:
+def find_row(ids: Array, wanted: str) -> int | None:
     """The index of an id in a sorted array of ids, or None."""
     key = wanted.encode()
     if len(key) > ids.dtype.itemsize or key.endswith(b"\0"):
@@ -247,7 +248,7 @@ def position(ids: Array, wanted: str) -> int | None:
     return at if at < len(ids) and ids[at] == key else None
 
 
-def entries(starts: Array, ends: Array) -> tuple[Array, Array]:
+def expand_ranges(starts: Array, ends: Array) -> tuple[Array, Array]:
     """For each entry of some rows of a ragged array: which of these rows it is of, and its place.
 
     starts, ends: (n,), where each row begins and ends.
@@ -261,87 +262,3 @@ def entries(starts: Array, ends: Array) -> tuple[Array, Array]:
 def texts(values: list[str]) -> Array:
     """Texts as an array of UTF-8 bytes of fixed width, (n,)."""
     return np.array([value.encode() for value in values], dtype=np.bytes_)
-
-
-def save(bundle: Bundle, folder: Path) -> Path:
-    """The folder, now holding the bundle; it appears whole or not at all."""
-    beside = folder.with_name(f".{folder.name}.{os.getpid()}")
-    shutil.rmtree(beside, ignore_errors=True)
-    beside.mkdir(parents=True)
-    for name in ARRAYS:
-        np.save(beside / f"{name}.npy", getattr(bundle, name), allow_pickle=False)
-    files = {name: _sha256(beside / f"{name}.npy") for name in ARRAYS}
-    manifest = bundle.manifest | {"format": FORMAT, "files": files}
-    (beside / MANIFEST).write_text(json.dumps(manifest, indent=1))
-    shutil.rmtree(folder, ignore_errors=True)
-    beside.replace(folder)
-    return folder
-
-
-def load(folder: Path) -> Bundle:
-    """The bundle of a folder, memory-mapped; raises BundleError where it isn't whole and sound."""
-    manifest = _manifest(folder)
-    arrays = {name: _array(folder, name, manifest) for name in ARRAYS}
-    bundle = Bundle(**arrays, manifest=manifest)
-    _check_shapes(bundle)
-    bundle.trees  # noqa: B018  opened now, so that a model that can't be read is refused
-    return bundle
-
-
-def _manifest(folder: Path) -> Manifest:
-    try:
-        manifest = cast(Manifest, json.loads((folder / MANIFEST).read_text()))
-        if not isinstance(manifest, dict) or not isinstance(manifest.get("files"), dict):
-            raise ValueError("not the JSON of a manifest")
-    except (OSError, ValueError) as error:
-        raise BundleError(f"no readable {MANIFEST} in bundle {folder.name}: {type(error).__name__}") from None
-    _check_format(folder, manifest.get("format"))
-    return manifest
-
-
-def _check_format(folder: Path, found: Any) -> None:
-    if found == FORMAT:
-        return
-    what = "run a night, `nightshelf retrain`; until it ends, the release that made it serves it"
-    if isinstance(found, int) and found > FORMAT:
-        what = "it is a later release's: install that, or promote an older version"
-    raise BundleError(f"bundle {folder.name} has format {found}, this release reads {FORMAT}: {what}")
-
-
-def _array(folder: Path, name: str, manifest: Manifest) -> Array:
-    file = folder / f"{name}.npy"
-    if not file.exists() or _sha256(file) != manifest["files"].get(name):
-        raise BundleError(
-            f"{file.name} of bundle {folder.name} is missing or altered: promote another version"
-        )
-    # A plain view of the mapped file: numpy's memmap class slows every look at a value.
-    array = np.asarray(np.load(file, mmap_mode="r", allow_pickle=False))
-    if array.dtype.kind == "f" and not _is_finite(array, or_unknown=name == "price"):
-        raise BundleError(f"{file.name} of bundle {folder.name} holds values that are no finite numbers")
-    return array
-
-
-def _is_finite(array: Array, or_unknown: bool) -> bool:
-    """Whether all values are finite or may be unknown; some rows at a time, for an array may be large."""
-    parts = (array[at : at + ROWS] for at in range(0, len(array), ROWS))
-    return all((np.isfinite(part) | (or_unknown & np.isnan(part))).all() for part in parts)
-
-
-def _check_shapes(bundle: Bundle) -> None:
-    customers, products = len(bundle.customers), len(bundle.products)
-    expected = {"history_start": customers + 1, "user_factors": customers, "rule_start": products + 1}
-    expected["group_start"] = len(bundle.groups) + 1
-    expected["customer_traits"] = customers
-    expected |= dict.fromkeys(PER_PRODUCT, products)
-    expected |= dict.fromkeys(PER_PURCHASE, int(bundle.history_start[-1]))
-    expected |= dict.fromkeys(PER_GROUP_PRODUCT, int(bundle.group_start[-1]))
-    expected |= {f"rule_{name}": int(bundle.rule_start[-1]) for name in (*PER_RULE, "complement")}
-    expected |= {f"triple_{name}": len(bundle.triple_key) for name in PER_RULE}
-    for name, length in expected.items():
-        if len(getattr(bundle, name)) != length:
-            raise BundleError(f"{name} of the bundle has {len(getattr(bundle, name))} rows, not {length}")
-
-
-def _sha256(file: Path) -> str:
-    with file.open("rb") as opened:
-        return hashlib.file_digest(opened, "sha256").hexdigest()

@@ -14,7 +14,7 @@ SLACK = 1 + 1e-5  # for the rounding of bounds and products
 TINY = 1e-30  # the length of no vector at all
 
 
-def best(values: Array, n: int) -> Array:
+def top_n(values: Array, n: int) -> Array:
     """The places of the n highest values, best first, ties by place; -inf is never among them."""
     n = min(n, len(values))
     if n == 0:
@@ -25,7 +25,7 @@ def best(values: Array, n: int) -> Array:
 
 
 @dataclass(frozen=True)
-class Standing:
+class SortedScores:
     """P values that are the same for everyone, in their order."""
 
     values: Array  # (P,)
@@ -36,10 +36,10 @@ class Standing:
         """The order of values, (P,)."""
         return cls(values, np.argsort(-values, kind="stable").astype(np.int32))
 
-    def first(self, n: int, wanted: Array) -> Array:
+    def highest(self, n: int, wanted: Array) -> Array:
         """The n highest of the wanted ones, (P,) bool, by rows in no order."""
         if (few := _few(wanted)) is not None:
-            return few[best(self.values[few], n)]
+            return few[top_n(self.values[few], n)]
         size = BLOCK
         while True:
             found = self.order[:size][wanted[self.order[:size]]]
@@ -49,7 +49,7 @@ class Standing:
 
 
 @dataclass(frozen=True)
-class Products:
+class InnerProductIndex:
     """P factors with a weight each, by what an inner product with any vector is bounded by.
 
     No weighted product of a vector u and factors y is above |u| |y| weight (Cauchy and Schwarz), so that
@@ -59,7 +59,7 @@ class Products:
     factors: Array  # (P, k) float32
     weight: Array  # (P,) float32, no less than zero
     order: Array  # (P,) int32, by falling bound
-    below: Array  # (P,) float32, in that order, the bound below zero
+    negative_bound: Array  # (P,) float32, in that order, the bound below zero
     head: Array  # (HEAD, k) float32, the first weighted factors in that order, side by side
 
     @classmethod
@@ -85,7 +85,7 @@ class Products:
             if len(values) > n:
                 floor = np.partition(values, -n)[-n]
                 rows, values = rows[values >= floor], values[values >= floor]
-                end = int(np.searchsorted(self.below, -floor / length, "right"))
+                end = int(np.searchsorted(self.negative_bound, -floor / length, "right"))
             start, stop = stop, 2 * stop
         ascending = np.argsort(rows)
         return rows[ascending], values[ascending]

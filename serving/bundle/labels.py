@@ -6,25 +6,25 @@ import numpy as np
 
 from serving.bundle.highest import Array
 
-NOTHING = -1
+NO_LABEL = -1
 
 
 @dataclass(frozen=True)
-class Filed:
+class Labels:
     """Under which of some texts each of P products is."""
 
-    numbers: dict[bytes, int]  # of each text
-    number: Array  # (P,) int32, NOTHING where a product has none
+    code_of: dict[bytes, int]  # of each text
+    codes: Array  # (P,) int32, NOTHING where a product has none
 
     @classmethod
-    def of(cls, texts: Array) -> "Filed":
+    def of(cls, texts: Array) -> "Labels":
         """The numbers of P texts; an empty one is none. Hashed, since sorting a million takes seconds."""
         own = texts.tolist()
         numbers = {text: number for number, text in enumerate(dict.fromkeys(own)) if text}
-        found = np.fromiter((numbers.get(text, NOTHING) for text in own), np.int32, len(own))
+        found = np.fromiter((numbers.get(text, NO_LABEL) for text in own), np.int32, len(own))
         return cls(numbers, found)
 
-    def under(self, text: str) -> Array:
+    def mask(self, text: str) -> Array:
         """True for the products of a text, (P,) bool; for none where no product has it."""
-        number = self.numbers.get(text.encode())
-        return np.zeros(len(self.number), bool) if number is None else self.number == number
+        number = self.code_of.get(text.encode())
+        return np.zeros(len(self.codes), bool) if number is None else self.codes == number

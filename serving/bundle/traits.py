@@ -65,4 +65,4 @@ PRODUCT = (
     "units",  # mean logarithm of units of an order
 )
 PAIR = ("taste", "trending_taste", "bought_with", "basket_with", "trending_with")
-NAMES = (*PURCHASE, *CUSTOMER, *PRODUCT, *PAIR)
+FEATURE_NAMES = (*PURCHASE, *CUSTOMER, *PRODUCT, *PAIR)

@@ -7,23 +7,23 @@ import numpy.typing as npt
 from xgboost import Booster
 from xgboost.core import XGBoostError
 
-from serving.bundle.traits import NAMES
+from serving.bundle.traits import FEATURE_NAMES
 from serving.errors import BundleError
 
 Bytes = npt.NDArray[Any]
 
 
-def written(model: Booster) -> Bytes:
+def to_bytes(model: Booster) -> Bytes:
     """The bytes of a model, (n,) uint8."""
     return np.frombuffer(bytes(model.save_raw("json")), np.uint8)
 
 
-def none() -> Bytes:
+def no_model() -> Bytes:
     """The bytes of no model."""
     return np.empty(0, np.uint8)
 
 
-def opened(content: Bytes) -> Booster | None:
+def from_bytes(content: Bytes) -> Booster | None:
     """The model of such bytes, None of none; it takes one thread.
 
     Raises BundleError where it isn't whole or asks for other features than there are.
@@ -35,9 +35,9 @@ def opened(content: Bytes) -> Booster | None:
         model.load_model(bytearray(content.tobytes()))
     except XGBoostError:
         raise BundleError("the ranker's model in the bundle can't be read: promote another version") from None
-    if model.num_features() != len(NAMES):
+    if model.num_features() != len(FEATURE_NAMES):
         raise BundleError(
             f"the ranker's model in the bundle asks for {model.num_features()} features,"
-            f" this release has {len(NAMES)}: retrain"
+            f" this release has {len(FEATURE_NAMES)}: retrain"
         )
     return model

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from serving.bundle.format import Array, Bundle, entries
+from serving.bundle.format import Array, Bundle, expand_ranges
 
 
 @dataclass(frozen=True)
@@ -19,30 +19,30 @@ class Rule:
     count: int
 
 
-def starting_from(bundle: Bundle, product: int) -> Array:
+def rules_from(bundle: Bundle, product: int) -> Array:
     """The places of the rules that start from a product alone, by falling confidence, (r,)."""
     return np.arange(bundle.rule_start[product], bundle.rule_start[product + 1])
 
 
 def complements(bundle: Bundle, product: int) -> Array:
     """The rows of the products that go with a product, by a rule from it or to it."""
-    places = starting_from(bundle, product)
+    places = rules_from(bundle, product)
     after = bundle.rule_consequent[places[bundle.rule_complement[places]]]
     to = np.flatnonzero((bundle.rule_consequent == product) & bundle.rule_complement)
     return np.union1d(after, _antecedent(bundle, to))
 
 
-def together(bundle: Bundle, cart: list[int], n: int, allowed: Array | None = None) -> list[Rule]:
+def rules_for_cart(bundle: Bundle, cart: list[int], n: int, allowed: Array | None = None) -> list[Rule]:
     """At most n products that go with those of a cart, each by the surest rule that says so, surest first.
 
     cart: rows of the bundle. allowed: (P,) bool, the products that may be answered; all where None. Of
     rules equally sure that of one product is told.
     """
-    _, numbers = surest(bundle, np.array(cart, dtype=np.int64), n, allowed)
-    return [rule(bundle, number) for number in numbers.tolist()]
+    _, numbers = most_confident(bundle, np.array(cart, dtype=np.int64), n, allowed)
+    return [rule_at(bundle, number) for number in numbers.tolist()]
 
 
-def surest(bundle: Bundle, cart: Array, n: int, allowed: Array | None = None) -> tuple[Array, Array]:
+def most_confident(bundle: Bundle, cart: Array, n: int, allowed: Array | None = None) -> tuple[Array, Array]:
     """The same as products and the numbers of their rules, (m,) each."""
     held = np.unique(cart)
     pairs, triples = _of_one(bundle, held), _of_two(bundle, held)
@@ -56,7 +56,7 @@ def surest(bundle: Bundle, cart: Array, n: int, allowed: Array | None = None) ->
     return consequent[first], np.r_[pairs, triples + len(bundle.rule_consequent)][first]
 
 
-def rule(bundle: Bundle, number: int) -> Rule:
+def rule_at(bundle: Bundle, number: int) -> Rule:
     """The rule of a number: those of one product come before those of two."""
     pairs = len(bundle.rule_consequent)
     return _pair(bundle, number) if number < pairs else _triple(bundle, number - pairs)
@@ -64,7 +64,7 @@ def rule(bundle: Bundle, number: int) -> Rule:
 
 def _of_one(bundle: Bundle, cart: Array) -> Array:
     """The places of the rules that start from one product of a cart."""
-    _, places = entries(bundle.rule_start[cart], bundle.rule_start[cart + 1])
+    _, places = expand_ranges(bundle.rule_start[cart], bundle.rule_start[cart + 1])
     return places[bundle.rule_complement[places]]
 
 
@@ -73,7 +73,7 @@ def _of_two(bundle: Bundle, cart: Array) -> Array:
     first, second = np.triu_indices(len(cart), 1)
     keys = cart[first] * len(bundle.products) + cart[second]
     starts, ends = (np.searchsorted(bundle.triple_key, keys, side) for side in ("left", "right"))
-    return entries(starts, ends)[1]
+    return expand_ranges(starts, ends)[1]
 
 
 def _antecedent(bundle: Bundle, places: Array) -> Array:

@@ -9,17 +9,17 @@ from functools import partial
 
 import numpy as np
 
-from serving.bundle.format import BEHIND, Array, Bundle
-from serving.bundle.highest import TINY, best
-from serving.recommend.association_rules import rule, surest
+from serving.bundle.format import HIGHEST_FALLBACK, Array, Bundle
+from serving.bundle.highest import TINY, top_n
+from serving.recommend.association_rules import most_confident, rule_at
 from serving.recommend.fold_in import fold_in
-from serving.recommend.reasons import tastes
-from serving.recommend.recommender import AS_SCORED, Item, Lane, Ranking, explained, rankings, wanted_of
+from serving.recommend.reasons import taste_reasons
+from serving.recommend.recommender import NO_VARIETY, Item, Lane, Ranking, eligible, rankings, with_reasons
 from serving.recommend.rerank import POOL, Variety
-from serving.recommend.selection import cut
-from serving.recommend.shortlist import Shortlist, shortlists, trend
+from serving.recommend.selection import select
+from serving.recommend.shortlist import Shortlist, shortlists, trend_shortlist
 
-VIEWED = 0.5  # what a look at a product counts as, of an order
+VIEW_WEIGHT = 0.5  # what a look at a product counts as, of an order
 
 
 @dataclass(frozen=True)
@@ -32,12 +32,12 @@ class Cart:
     @classmethod
     def of(cls, held: list[int], viewed: list[int]) -> "Cart":
         """What is in the cart counts as one order each, what was only looked at less."""
-        orders = dict.fromkeys(viewed, VIEWED) | dict.fromkeys(held, 1.0)
+        orders = dict.fromkeys(viewed, VIEW_WEIGHT) | dict.fromkeys(held, 1.0)
         return cls(np.array(list(orders), np.int64), np.array(list(orders.values())))
 
 
 @dataclass(frozen=True)
-class Lists:
+class RankedLists:
     """The products that speak to each other for a cart, best first."""
 
     taste: Array  # (a,) rows of the bundle
@@ -45,24 +45,24 @@ class Lists:
     numbers: Array  # (b,) of their rules
     own: Array  # (c,) rows, of the customer's lane
 
-    def gains(self, rest: Shortlist) -> Shortlist:
+    def fused(self, rest: Shortlist) -> Shortlist:
         """All products of the lists by the sum of their gains, and behind them the rest."""
         lists = (self.taste, self.rules, self.own)
         products = np.unique(np.concatenate([*lists, rest.products]))
         values = np.zeros(len(products), np.float32)
-        least = BEHIND / rest.values.max(initial=TINY)
+        least = HIGHEST_FALLBACK / rest.values.max(initial=TINY)
         values[np.searchsorted(products, rest.products)] = rest.values * least
         for ranked in lists:
             values[np.searchsorted(products, ranked)] += 1 / np.log2(np.arange(len(ranked)) + 2)
         return Shortlist(products, values)
 
 
-def ranking_with(
+def cart_ranking(
     bundle: Bundle,
     cart: Cart,
     customer: int | None,
     lane: Lane,
-    variety: Variety = AS_SCORED,
+    variety: Variety = NO_VARIETY,
     group: int | None = None,
 ) -> Ranking:
     """What is answered to who has a cart: nothing of it is among the items. Who has none has no other answer.
@@ -85,49 +85,49 @@ def _with(
 ) -> list[Item]:
     others = np.ones(len(bundle.products), bool) if allowed is None else allowed.copy()
     others[cart.products] = False
-    wanted = wanted_of(bundle, customer, lane, "als", others)
+    wanted = eligible(bundle, customer, lane, "als", others)
     lists = _lists(bundle, cart, customer, lane, wanted)
-    found = cut(bundle, lambda size: lists.gains(trend(bundle, group, size, wanted)), n, variety)
+    found = select(bundle, lambda size: lists.fused(trend_shortlist(bundle, group, size, wanted)), n, variety)
     return _explained(bundle, cart, customer, lane, lists, found)
 
 
-def _lists(bundle: Bundle, cart: Cart, customer: int | None, lane: Lane, wanted: Array) -> Lists:
+def _lists(bundle: Bundle, cart: Cart, customer: int | None, lane: Lane, wanted: Array) -> RankedLists:
     """The first POOL of each list."""
-    rules, numbers = surest(bundle, cart.products, POOL, wanted)
+    rules, numbers = most_confident(bundle, cart.products, POOL, wanted)
     own = np.empty(0, np.int64)
     if customer is not None:
         component = bundle.manifest["lanes"][lane]
-        may = wanted_of(bundle, customer, lane, component, wanted)
+        may = eligible(bundle, customer, lane, component, wanted)
         (source,) = shortlists(bundle, np.array([customer]), component)
         own = _first(source(POOL, may))
-    return Lists(_taste(bundle, cart, wanted), rules, numbers, own)
+    return RankedLists(_taste(bundle, cart, wanted), rules, numbers, own)
 
 
 def _taste(bundle: Bundle, cart: Cart, wanted: Array) -> Array:
     factors = fold_in(bundle, cart.products, cart.orders)
-    return _first(Shortlist.of(*bundle.taste.highest(factors, POOL, wanted)).above(0))
+    return _first(Shortlist.of(*bundle.taste_index.highest(factors, POOL, wanted)).above(0))
 
 
 def _first(found: Shortlist) -> Array:
-    return found.products[best(found.values, POOL)]
+    return found.products[top_n(found.values, POOL)]
 
 
 def _explained(
-    bundle: Bundle, cart: Cart, customer: int | None, lane: Lane, lists: Lists, found: Shortlist
+    bundle: Bundle, cart: Cart, customer: int | None, lane: Lane, lists: RankedLists, found: Shortlist
 ) -> list[Item]:
     """For each a rule, an own purchase, the taste of the cart, the customer's lane trend."""
     numbers = dict(zip(lists.rules.tolist(), lists.numbers.tolist(), strict=True))
     weight = bundle.manifest["fold_in"]["alpha"] * cart.orders
-    by_taste = tastes(bundle, cart.products, weight, found.products)
+    by_taste = taste_reasons(bundle, cart.products, weight, found.products)
     liked = set(lists.taste.tolist())
     pairs = zip(found.products.tolist(), found.values.tolist(), strict=True)
     items = [Item(product, value, "trending") for product, value in pairs]
     if customer is not None:
         component = bundle.manifest["lanes"][lane]
-        items = explained(bundle, customer, found.products, found.values, component)
+        items = with_reasons(bundle, customer, found.products, found.values, component)
     for place, (item, (kind, because)) in enumerate(zip(items, by_taste, strict=True)):
         if item.product in numbers:
-            told = rule(bundle, numbers[item.product])
+            told = rule_at(bundle, numbers[item.product])
             items[place] = Item(item.product, item.score, "bought-together", told.antecedents, told)
         elif item.kind != "repurchase" and item.product in liked and because:
             items[place] = replace(item, kind=kind, because=because)

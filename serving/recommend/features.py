@@ -15,7 +15,7 @@ DENSE = 4  # cells for each entry up to which a table of all sums is made sooner
 
 
 @dataclass(frozen=True)
-class Sums:
+class PairSums:
     """Sums of weights by pairs of one of n customers and a product, that are above zero."""
 
     width: int  # the number P of products
@@ -23,7 +23,7 @@ class Sums:
     values: Array  # (m,) float32
 
     @classmethod
-    def of(cls, keys: Array, weights: Array, n: int, width: int) -> "Sums":
+    def of(cls, keys: Array, weights: Array, n: int, width: int) -> "PairSums":
         """The sums of m weights by their keys, (m,) each."""
         if n * width <= DENSE * len(keys):
             values = np.bincount(keys, weights, n * width).astype(np.float32)
@@ -35,7 +35,7 @@ class Sums:
         values = values.astype(np.float32)
         return cls(width, ascending[first][values > 0], values[values > 0])
 
-    def at(self, keys: Array) -> Array:
+    def lookup(self, keys: Array) -> Array:
         """The sums of some keys, 0 where there is none, (m,) float32."""
         place = np.searchsorted(self.keys, keys)
         found = np.append(self.keys, -1)[place] == keys
@@ -43,26 +43,26 @@ class Sums:
 
 
 @dataclass(frozen=True)
-class Around:
+class Neighbourhood:
     """What n customers bought, and what lies near it."""
 
     bundle: Bundle
     customers: Array  # (n,) rows of the bundle
 
     @cached_property
-    def bought_with(self) -> Sums:
+    def bought_with(self) -> PairSums:
         """How near products are to what customers bought, by common buyers."""
         return self._near(self.bundle.neighbours, self.bundle.neighbour_cosine)
 
     @cached_property
-    def basket_with(self) -> Sums:
+    def basket_with(self) -> PairSums:
         """How near products are to what customers bought, by common baskets."""
         return self._near(self.bundle.basket_neighbours, self.bundle.basket_cosine)
 
-    def places(self, keys: Array) -> Array:
+    def history_rows(self, keys: Array) -> Array:
         """Where in the history the purchases of pairs stand, -1 for none, (m,); keys: as in `Sums`."""
-        order = np.argsort(self.own, kind="stable")
-        ascending, places = self.own[order], self.purchases[1][order]
+        order = np.argsort(self.own_keys, kind="stable")
+        ascending, places = self.own_keys[order], self.purchases[1][order]
         at = np.searchsorted(ascending, keys)
         return np.where(np.append(ascending, -1)[at] == keys, np.append(places, -1)[at], -1)
 
@@ -72,41 +72,41 @@ class Around:
         return purchases(self.bundle, self.customers)
 
     @cached_property
-    def own(self) -> Array:
+    def own_keys(self) -> Array:
         """The pairs of a customer and a product bought, by ascending customer, (h,); as in `Sums`."""
         rows, places = self.purchases
         return rows * len(self.bundle.products) + self.bundle.history_product[places]
 
-    def _near(self, neighbours: Array, cosine: Array) -> Sums:
+    def _near(self, neighbours: Array, cosine: Array) -> PairSums:
         """The cosines of the neighbours of all own products, weighing by their decayed orders."""
         rows, places = self.purchases
         own, width = self.bundle.history_product[places], len(self.bundle.products)
         weights = self.bundle.history_traits[places, DECAYED][:, None] * cosine[own]
         keys = rows[:, None] * width + neighbours[own]
-        return Sums.of(keys.ravel(), weights.ravel(), len(self.customers), width)
+        return PairSums.of(keys.ravel(), weights.ravel(), len(self.customers), width)
 
 
-def features(around: Around, rows: Array, products: Array) -> Array:
+def features(around: Neighbourhood, rows: Array, products: Array) -> Array:
     """The features of pairs of a customer and a product, (m, F) float32 in the order of `traits.NAMES`.
 
     rows: (m,) among the customers. products: (m,) rows of the bundle.
     """
     bundle, customers = around.bundle, around.customers[rows]
     keys = rows * len(bundle.products) + products
-    place = around.places(keys)
+    place = around.history_rows(keys)
     purchase = bundle.history_traits.take(place, axis=0)
     purchase[place < 0] = UNKNOWN
     customer = bundle.customer_traits.take(customers, axis=0)
     product = bundle.product_traits.take(products, axis=0)
     tastes = bundle.user_factors.take(customers, axis=0), bundle.item_factors.take(products, axis=0)
     taste = np.einsum("mk,mk->m", *tastes)
-    lift = bundle.lift[products]
-    with_bought, with_basket = around.bought_with.at(keys), around.basket_with.at(keys)
+    lift = bundle.recent_boost[products]
+    with_bought, with_basket = around.bought_with.lookup(keys), around.basket_with.lookup(keys)
     pair = (taste, taste * lift, with_bought, with_basket, with_bought * lift)
     return np.column_stack([purchase, customer, product, *pair]).astype(np.float32, copy=False)
 
 
-def candidates(around: Around) -> tuple[Array, Array]:
+def candidates(around: Neighbourhood) -> tuple[Array, Array]:
     """The pairs worth ranking: rows among the customers, ascending, and products, ascending, (m,) each.
 
     They are the customer's own products, what leads the trend and the season, and the best others by
@@ -114,7 +114,7 @@ def candidates(around: Around) -> tuple[Array, Array]:
     """
     bundle, n = around.bundle, len(around.customers)
     width = len(bundle.products)
-    own, strength = around.own, bundle.history_traits[around.purchases[1], DECAYED]
+    own, strength = around.own_keys, bundle.history_traits[around.purchases[1], DECAYED]
     leading = np.arange(n)[:, None] * width + bundle.leading
     parts = [leading.ravel()]
     for near, count in (
@@ -145,17 +145,17 @@ def _ascending(keys: Array) -> Array:
     return order
 
 
-def _by_taste(around: Around) -> Sums:
+def _by_taste(around: Neighbourhood) -> PairSums:
     """The highest tastes above zero of each customer, so many that those of own products can be spared."""
     bundle, width = around.bundle, len(around.bundle.products)
     keys, values = [np.empty(0, np.int64)], [np.empty(0, np.float32)]
     for row, customer in enumerate(around.customers.tolist()):
-        own = bundle.history_of(customer)
+        own = bundle.history_rows(customer)
         count = BY_TASTE + own.stop - own.start
-        products, tastes = bundle.trending_taste.highest(bundle.user_factors[customer], count)
+        products, tastes = bundle.trending_taste_index.highest(bundle.user_factors[customer], count)
         keys.append(products[tastes > 0].astype(np.int64) + row * width)
         values.append(tastes[tastes > 0])
-    return Sums(width, np.concatenate(keys), np.concatenate(values))
+    return PairSums(width, np.concatenate(keys), np.concatenate(values))
 
 
 def _others(keys: Array, own: Array) -> Array:

@@ -20,18 +20,18 @@ def fold_in(bundle: Bundle, products: Array, strengths: Array | None = None) -> 
     orders = np.ones(len(products)) if strengths is None else strengths
     weight = bundle.manifest["fold_in"]["alpha"] * orders
     wanted = bundle.item_factors[products].T @ (1 + weight)
-    return np.linalg.solve(system(bundle, products, weight), wanted).astype(np.float32)
+    return np.linalg.solve(normal_matrix(bundle, products, weight), wanted).astype(np.float32)
 
 
 def scores(bundle: Bundle, products: Array, strengths: Array | None = None) -> Array:
     """What a customer who bought some products would like, (P,) float32; -inf for these, as `fold_in`."""
     values = bundle.item_factors @ fold_in(bundle, products, strengths) * bundle.boost
-    values[~bundle.known] = -np.inf
+    values[~bundle.sold_or_new] = -np.inf
     values[products] = -np.inf
     return values
 
 
-def system(bundle: Bundle, products: Array, weight: Array) -> Array:
+def normal_matrix(bundle: Bundle, products: Array, weight: Array) -> Array:
     """What the factors of a customer are solved from, (k, k) float64: Y'Y + Y'(C - I)Y + penalty I.
 
     products: (m,) rows of the bundle. weight: (m,) confidence that a purchase of each adds.

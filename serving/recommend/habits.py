@@ -13,7 +13,7 @@ DECAYED = ("orders_7d", "orders_30d", "orders_90d", "orders_365d")
 VISITS = ("visits", "visits_30d", "visits_90d")
 
 
-def after_a_visit(
+def traits_after_visit(
     bundle: Bundle, row: int | None, own: slice, product: Array, bought: Array
 ) -> dict[str, Array]:
     """The traits of a customer and of h purchases, by the bundle's names; (1, b) and (h, a) float32.

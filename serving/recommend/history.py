@@ -2,12 +2,12 @@
 
 import numpy as np
 
-from serving.bundle.format import Array, Bundle, entries
+from serving.bundle.format import Array, Bundle, expand_ranges
 
 
 def purchases(bundle: Bundle, customers: Array) -> tuple[Array, Array]:
     """For each history row of the customers: its row among them, and its place in the history."""
-    return entries(bundle.history_start[customers], bundle.history_start[customers + 1])
+    return expand_ranges(bundle.history_start[customers], bundle.history_start[customers + 1])
 
 
 def bought_mask(bundle: Bundle, customers: Array) -> Array:

@@ -3,26 +3,26 @@
 import numpy as np
 
 from serving.bundle.format import Array, Bundle
-from serving.recommend.features import Around, candidates, features
+from serving.recommend.features import Neighbourhood, candidates, features
 
-BEHIND = 1.0  # what lies between the last candidate and the first of the rest
+MARGIN = 1.0  # what lies between the last candidate and the first of the rest
 # What a taste counts that a description alone foretells. On Online Retail II, four weeks before the test
 # window, new products that are shown are then bought as often as the others, or rather more.
-DOUBT = 0.5
+NEW_PRODUCT_DISCOUNT = 0.5
 BATCH = 64  # customers at once
 
 
 def ranker(bundle: Bundle, customers: Array) -> Array:
     """Candidates by the learned model; behind them all other products by popularity, (n, P)."""
-    values = np.tile(behind(bundle, np.arange(len(bundle.products))), (len(customers), 1))
+    values = np.tile(fallback_scores(bundle, np.arange(len(bundle.products))), (len(customers), 1))
     rows, products, ranked = ranked_candidates(bundle, customers)
     values[rows, products] = ranked
     return values
 
 
-def behind(bundle: Bundle, products: Array) -> Array:
+def fallback_scores(bundle: Bundle, products: Array) -> Array:
     """The scores of products that are no candidates, by popularity, between 0 and 1, (m,) float32."""
-    return np.asarray(bundle.popularity[products] / bundle.most_popular)
+    return np.asarray(bundle.popularity[products] / bundle.max_popularity)
 
 
 def ranked_candidates(bundle: Bundle, customers: Array) -> tuple[Array, Array, Array]:
@@ -33,21 +33,21 @@ def ranked_candidates(bundle: Bundle, customers: Array) -> tuple[Array, Array, A
     """
     if bundle.trees is None:
         return np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.float32)
-    around = Around(bundle, customers)
+    around = Neighbourhood(bundle, customers)
     rows, products = candidates(around)
     ranked = bundle.trees.inplace_predict(features(around, rows, products))
     lowest = np.zeros(len(customers), np.float32)
     np.minimum.at(lowest, rows, ranked)
     # The rest lies between 0 and 1, so that each candidate stands before all of it.
-    known = rows, products, ranked - lowest[rows] + 1 + BEHIND
-    if not (len(bundle.newcomers) and len(customers)):
+    known = rows, products, ranked - lowest[rows] + 1 + MARGIN
+    if not (len(bundle.new_products) and len(customers)):
         return known
     parts = zip(known, _placed(bundle, customers, *known), strict=True)
     together, all_of_them, scores = (np.concatenate(both) for both in parts)
     return together, all_of_them, scores
 
 
-def ranked_each(bundle: Bundle, customers: Array) -> list[tuple[Array, Array]]:
+def candidates_per_customer(bundle: Bundle, customers: Array) -> list[tuple[Array, Array]]:
     """The candidates of each of n customers and their scores, so many customers at once as memory allows."""
     found = []
     for start in range(0, len(customers), BATCH):
@@ -68,10 +68,12 @@ def _placed(
     rows, products, ranked: (m,) the candidates, rows ascending, as is what is returned. One that pleases
     less than all of them, or not at all, stays behind and is left out.
     """
-    new = bundle.newcomers
+    new = bundle.new_products
     pairs = np.einsum("mk,mk->m", bundle.user_factors[customers[rows]], bundle.item_factors[products])
     tastes = pairs * bundle.boost[products]
-    of_new = bundle.user_factors[customers] @ bundle.item_factors[new].T * bundle.boost[new] * DOUBT
+    of_new = (
+        bundle.user_factors[customers] @ bundle.item_factors[new].T * bundle.boost[new] * NEW_PRODUCT_DISCOUNT
+    )
     ends = np.searchsorted(rows, np.arange(len(customers) + 1))
     placed = []
     for row, pleased in enumerate(of_new):

@@ -6,28 +6,28 @@ from typing import Literal
 import numpy as np
 
 from serving.bundle.format import Array, Bundle
-from serving.recommend.fold_in import system
+from serving.recommend.fold_in import normal_matrix
 
 Kind = Literal["repurchase", "taste", "alike", "bought-together", "trending"]
 Reason = tuple[Kind, tuple[int, ...]]
-Tell = Callable[[Bundle, int, Array, str], list[Reason]]  # of a customer, products, by a component
+Explain = Callable[[Bundle, int, Array, str], list[Reason]]  # of a customer, products, by a component
 
 REASON_PRODUCTS = 2
-ALIKE = 0.3  # the cosine from which on two descriptions are alike
+MIN_DESCRIPTION_COSINE = 0.3  # the cosine from which on two descriptions are alike
 
 
 def reasons(bundle: Bundle, customer: int, products: Array, component: str) -> list[Reason]:
     """What speaks for each product beside an own purchase of it; for a new one its description alone."""
     if component not in ("als", "ranker"):
         return [("trending", ())] * len(products)
-    weight = bundle.history_weight[bundle.history_of(customer)]
-    found = tastes(bundle, bundle.bought(customer), weight, products)
+    weight = bundle.history_weight[bundle.history_rows(customer)]
+    found = taste_reasons(bundle, bundle.bought(customer), weight, products)
     if component == "als":
         return found
     return [("trending", ()) if reason == ("taste", ()) else reason for reason in found]
 
 
-def kinds(bundle: Bundle, customer: int, products: Array, component: str) -> list[Reason]:
+def reason_kinds(bundle: Bundle, customer: int, products: Array, component: str) -> list[Reason]:
     """The same without the purchases that say so, for those who ask of many customers."""
     told: list[Reason] = [("alike" if new else "taste", ()) for new in bundle.new[products]]
     if component == "als":
@@ -35,18 +35,20 @@ def kinds(bundle: Bundle, customer: int, products: Array, component: str) -> lis
     own, spoken = bundle.bought(customer), np.zeros(len(products), bool)
     other = ~(products[:, None] == own).any(axis=1)
     if component == "ranker" and other.any():
-        weight = bundle.history_weight[bundle.history_of(customer)]
-        spoken[other] = spoken_for(bundle, own, weight, products[other])
+        weight = bundle.history_weight[bundle.history_rows(customer)]
+        spoken[other] = is_supported(bundle, own, weight, products[other])
         spoken |= bundle.new[products]
     return [kind if said else ("trending", ()) for kind, said in zip(told, spoken, strict=True)]
 
 
-def tastes(bundle: Bundle, bought: Array, weight: Array, products: Array) -> list[Reason]:
+def taste_reasons(bundle: Bundle, bought: Array, weight: Array, products: Array) -> list[Reason]:
     """What of h products, bought or wanted with a weight, (h,) each, speaks for each of n others."""
-    taste = _most(bought, losses(bundle, bought, weight, products), 0.0)
+    taste = _most(bought, score_losses(bundle, bought, weight, products), 0.0)
     if not (is_new := bundle.new[products]).any():
         return [("taste", t) for t in taste]
-    alike = _most(bought, bundle.content_factors[products] @ bundle.content_factors[bought].T, ALIKE)
+    alike = _most(
+        bought, bundle.content_factors[products] @ bundle.content_factors[bought].T, MIN_DESCRIPTION_COSINE
+    )
     return [("alike", a) if new else ("taste", t) for new, t, a in zip(is_new, taste, alike, strict=True)]
 
 
@@ -56,7 +58,7 @@ def _most(bought: Array, speaking: Array, floor: float) -> list[tuple[int, ...]]
     return [tuple(bought[row[said[row] > floor]].tolist()) for row, said in zip(first, speaking, strict=True)]
 
 
-def losses(bundle: Bundle, rows: Array, weight: Array, products: Array) -> Array:
+def score_losses(bundle: Bundle, rows: Array, weight: Array, products: Array) -> Array:
     """By how much the score of each of n products falls without each of h purchases, (n, h).
 
     rows, weight: (h,) the products bought and their weights. The factors of who bought them are
@@ -65,14 +67,14 @@ def losses(bundle: Bundle, rows: Array, weight: Array, products: Array) -> Array
     purchase y they are x - W y (1 + w (1 - y'x)) / (1 - w y'W y), by the formula of Sherman and Morrison.
     """
     bought = bundle.item_factors[rows]
-    solved = np.linalg.solve(system(bundle, rows, weight), bought.T).T.astype(np.float32)  # Y W
+    solved = np.linalg.solve(normal_matrix(bundle, rows, weight), bought.T).T.astype(np.float32)  # Y W
     preference = solved @ (bought.T @ (1 + weight))
     leverage = np.einsum("hk,hk->h", solved, bought)
     share = (1 + weight * (1 - preference)) / (1 - weight * leverage)
     return np.asarray(bundle.item_factors[products] @ solved.T * share)
 
 
-def spoken_for(bundle: Bundle, rows: Array, weight: Array, products: Array) -> Array:
+def is_supported(bundle: Bundle, rows: Array, weight: Array, products: Array) -> Array:
     """True for each of n products that would lose by missing any of h purchases, (n,) bool.
 
     rows, weight: as in `losses`, of which the signs are looked at alone: 1 - w y'W y is always above zero,
@@ -80,6 +82,6 @@ def spoken_for(bundle: Bundle, rows: Array, weight: Array, products: Array) -> A
     """
     bought = bundle.item_factors[rows]
     wanted = np.vstack([bundle.item_factors[products], (1 + weight) @ bought])
-    solved = np.linalg.solve(system(bundle, rows, weight), wanted.T).T.astype(np.float32)
+    solved = np.linalg.solve(normal_matrix(bundle, rows, weight), wanted.T).T.astype(np.float32)
     share = 1 + weight * (1 - bought @ solved[-1])
     return np.asarray((solved[:-1] @ bought.T * share > 0).any(axis=1))

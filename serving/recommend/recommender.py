@@ -8,15 +8,15 @@ from typing import Literal, get_args
 import numpy as np
 
 from serving.bundle.format import Array, Bundle
-from serving.bundle.highest import Standing, best
+from serving.bundle.highest import SortedScores, top_n
 from serving.recommend.association_rules import Rule
 from serving.recommend.history import bought_mask, purchases
 from serving.recommend.ranker import ranker
-from serving.recommend.reasons import Kind, Tell, reasons
-from serving.recommend.rerank import POOL, Variety, weighed
-from serving.recommend.selection import cut, reweighed
-from serving.recommend.shortlist import Shortlist, Source, shortlists, standing
-from serving.recommend.shortlist import trend as trend_list
+from serving.recommend.reasons import Explain, Kind, reasons
+from serving.recommend.rerank import POOL, Variety, reweighted
+from serving.recommend.selection import reweight_shortlist, select
+from serving.recommend.shortlist import Shortlist, ShortlistSource, shortlist_of_sorted, shortlists
+from serving.recommend.shortlist import trend_shortlist as trend_list
 
 Lane = Literal["for-you", "buy-again", "discover"]
 Component = Literal["popularity", "trend", "repurchase", "als", "ranker"]
@@ -25,7 +25,7 @@ Scorer = Callable[[Bundle, Array], Array]  # (n,) rows of customers to scores of
 LANES: tuple[Lane, ...] = get_args(Lane)
 BASELINES: tuple[Component, ...] = ("popularity", "trend", "repurchase")
 LEARNED: tuple[Component, ...] = ("als", "ranker")  # they can tell of products without a buyer
-AS_SCORED = Variety()
+NO_VARIETY = Variety()
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ def trend(bundle: Bundle, customers: Array) -> Array:
 
 def repurchase(bundle: Bundle, customers: Array) -> Array:
     """A customer's own products by decayed frequency; behind them all others by trend, (n, P)."""
-    scores = np.tile(bundle.trend * bundle.behind, (len(customers), 1))
+    scores = np.tile(bundle.trend * bundle.fallback_scale, (len(customers), 1))
     rows, places = purchases(bundle, customers)
     scores[rows, bundle.history_product[places]] += bundle.history_strength[places]
     return scores
@@ -75,7 +75,7 @@ SCORES: dict[str, Scorer] = {
 }
 
 
-def learned(bundle: Bundle) -> tuple[Component, ...]:
+def learned_components(bundle: Bundle) -> tuple[Component, ...]:
     """The components beyond the baselines that a bundle has learned."""
     return LEARNED if len(bundle.ranker) else LEARNED[:1]
 
@@ -95,26 +95,26 @@ def scores(
     that nobody has bought yet is no answer of a baseline, and of no component unless it is one of the
     bundle's new ones.
     """
-    values = scores_by(component or bundle.manifest["lanes"][lane], bundle, customers)
+    values = component_scores(component or bundle.manifest["lanes"][lane], bundle, customers)
     if allowed is not None:
         values[:, ~allowed] = -np.inf
-    return in_lane(bundle, customers, lane, values, as_scored=component is not None)
+    return restrict_to_lane(bundle, customers, lane, values, as_scored=component is not None)
 
 
-def scores_by(component: str | Scorer, bundle: Bundle, customers: Array) -> Array:
+def component_scores(component: str | Scorer, bundle: Bundle, customers: Array) -> Array:
     """The scores of a component in any lane, -inf for what it can't tell of or a rule excludes, (n, P)."""
     scorer = component if callable(component) else SCORES[component]
     values = scorer(bundle, customers).astype(np.float32, copy=False)
-    values[:, ~answerable(bundle, component)] = -np.inf
+    values[:, ~scorable(bundle, component)] = -np.inf
     return values
 
 
-def answerable(bundle: Bundle, component: str | Scorer) -> Array:
+def scorable(bundle: Bundle, component: str | Scorer) -> Array:
     """True for the products that a component can tell of and no rule excludes, (P,) bool."""
-    return bundle.known if component in LEARNED else bundle.sold
+    return bundle.sold_or_new if component in LEARNED else bundle.sold
 
 
-def in_lane(bundle: Bundle, customers: Array, lane: Lane, values: Array, as_scored: bool) -> Array:
+def restrict_to_lane(bundle: Bundle, customers: Array, lane: Lane, values: Array, as_scored: bool) -> Array:
     """The scores, (n, P), changed in place to -inf where the lane excludes a product.
 
     Re-ranked by the products' weight, unless they are to stay `as_scored`.
@@ -131,7 +131,7 @@ def recommend(
     lane: Lane,
     n: int,
     allowed: Array | None = None,
-    variety: Variety = AS_SCORED,
+    variety: Variety = NO_VARIETY,
     group: int | None = None,
 ) -> list[Item]:
     """At most n items for a customer, best first; what trends for a stranger (customer None).
@@ -149,9 +149,9 @@ def rankings(
     bundle: Bundle,
     customers: list[int | None],
     lane: Lane,
-    variety: Variety = AS_SCORED,
+    variety: Variety = NO_VARIETY,
     group: int | None = None,
-    tell: Tell = reasons,
+    tell: Explain = reasons,
 ) -> list[Ranking]:
     """What `recommend` answers each of many customers, worked out for all at once as far as that goes.
 
@@ -169,23 +169,23 @@ def rankings(
 
 
 def _from(
-    source: Source,
+    source: ShortlistSource,
     bundle: Bundle,
     customer: int,
     lane: Lane,
     variety: Variety,
-    tell: Tell,
+    tell: Explain,
     n: int,
     allowed: Array | None,
 ) -> list[Item]:
     component = bundle.manifest["lanes"][lane]
-    wanted = wanted_of(bundle, customer, lane, component, allowed)
+    wanted = eligible(bundle, customer, lane, component, allowed)
 
     def listing(size: int) -> Shortlist:
-        return reweighed(bundle, source(size, wanted))
+        return reweight_shortlist(bundle, source(size, wanted))
 
-    found = cut(bundle, listing, n, variety, POOL if bundle.strength else 0)
-    return explained(bundle, customer, found.products, found.values, component, tell)
+    found = select(bundle, listing, n, variety, POOL if bundle.strength else 0)
+    return with_reasons(bundle, customer, found.products, found.values, component, tell)
 
 
 def trending(
@@ -193,8 +193,8 @@ def trending(
     n: int,
     allowed: Array | None = None,
     group: int | None = None,
-    variety: Variety = AS_SCORED,
-    buyers: Standing | None = None,
+    variety: Variety = NO_VARIETY,
+    buyers: SortedScores | None = None,
 ) -> list[Item]:
     """At most n products by the trend, within a group before the overall one; what nobody bought is left out.
 
@@ -204,10 +204,10 @@ def trending(
 
     def listing(size: int) -> Shortlist:
         if buyers is not None:
-            return standing(buyers, size, wanted).above(0)
+            return shortlist_of_sorted(buyers, size, wanted).above(0)
         return trend_list(bundle, group, size, wanted)
 
-    found = cut(bundle, listing, n, variety)
+    found = select(bundle, listing, n, variety)
     pairs = zip(found.products.tolist(), found.values.tolist(), strict=True)
     return [Item(product, value, "trending") for product, value in pairs]
 
@@ -220,14 +220,14 @@ def trend_scores(bundle: Bundle, buyers: Array) -> Array:
 def _by_weight(bundle: Bundle, values: Array) -> Array:
     """The scores of n customers, re-ranked by the weight of the first POOL of each, (n, P) float64."""
     factor = bundle.weight.astype(np.float64) ** bundle.strength
-    return np.array([weighed(row, best(row, POOL), factor) for row in values]).reshape(values.shape)
+    return np.array([reweighted(row, top_n(row, POOL), factor) for row in values]).reshape(values.shape)
 
 
-def wanted_of(
+def eligible(
     bundle: Bundle, customer: int | None, lane: Lane, component: str, allowed: Array | None
 ) -> Array:
     """True for the products that may be answered in a lane, any to a stranger, (P,) bool."""
-    wanted = answerable(bundle, component)
+    wanted = scorable(bundle, component)
     wanted = wanted.copy() if allowed is None else wanted & allowed
     if customer is None:
         return wanted
@@ -241,8 +241,8 @@ def wanted_of(
     return wanted
 
 
-def explained(
-    bundle: Bundle, customer: int, products: Array, values: Array, component: str, tell: Tell = reasons
+def with_reasons(
+    bundle: Bundle, customer: int, products: Array, values: Array, component: str, tell: Explain = reasons
 ) -> list[Item]:
     """Products with their scores for a customer, (n,) each, and why a component recommends them."""
     own = set(bundle.bought(customer).tolist())

@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from serving.bundle.format import FEW_BUYERS, Array, Bundle
-from serving.bundle.highest import best
-from serving.recommend.association_rules import complements, together
-from serving.recommend.reasons import ALIKE, Kind
+from serving.bundle.format import MIN_BUYERS, Array, Bundle
+from serving.bundle.highest import top_n
+from serving.recommend.association_rules import complements, rules_for_cart
+from serving.recommend.reasons import MIN_DESCRIPTION_COSINE, Kind
 from serving.recommend.recommender import Item
 
 
@@ -16,19 +16,19 @@ def similar(bundle: Bundle, product: int, n: int, allowed: Array | None = None) 
     with fewer by the cosine of the descriptions. Complements are none: who buys the one in place of the
     other doesn't buy both at once. allowed: (P,) bool, the products that may be answered; all where None.
     """
-    if bundle.popularity[product] >= FEW_BUYERS:
-        cosine = _cosine(bundle.item_factors, bundle.lengths, product)
-        cosine[(cosine <= 0) | (bundle.popularity < FEW_BUYERS)] = -np.inf
+    if bundle.popularity[product] >= MIN_BUYERS:
+        cosine = _cosine(bundle.item_factors, bundle.item_norms, product)
+        cosine[(cosine <= 0) | (bundle.popularity < MIN_BUYERS)] = -np.inf
         kind: Kind = "taste"
     else:
         lengths = np.linalg.norm(bundle.content_factors, axis=1)
         cosine, kind = _cosine(bundle.content_factors, lengths, product), "alike"
-        cosine[cosine < ALIKE] = -np.inf
+        cosine[cosine < MIN_DESCRIPTION_COSINE] = -np.inf
     cosine[(np.arange(len(cosine)) == product) | bundle.hidden] = -np.inf
     cosine[complements(bundle, product)] = -np.inf
     if allowed is not None:
         cosine[~allowed] = -np.inf
-    return [Item(int(p), float(cosine[p]), kind, (product,)) for p in best(cosine, n)]
+    return [Item(int(p), float(cosine[p]), kind, (product,)) for p in top_n(cosine, n)]
 
 
 def goes_with(bundle: Bundle, cart: list[int], n: int, allowed: Array | None = None) -> list[Item]:
@@ -38,7 +38,7 @@ def goes_with(bundle: Bundle, cart: list[int], n: int, allowed: Array | None = N
     """
     return [
         Item(rule.consequent, rule.confidence, "bought-together", rule.antecedents, rule)
-        for rule in together(bundle, cart, n, allowed)
+        for rule in rules_for_cart(bundle, cart, n, allowed)
     ]
 
 

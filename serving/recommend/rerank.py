@@ -9,10 +9,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from serving.bundle.format import Array
-from serving.bundle.labels import NOTHING
+from serving.bundle.labels import NO_LABEL
 
 POOL = 200  # products that change places: as many as may be answered and may have been shown before
-SHOWN = 0.5  # what is left of the gain of a product that was shown: from the first place to about the third
+SHOWN_FACTOR = (
+    0.5  # what is left of the gain of a product that was shown: from the first place to about the third
+)
 
 
 @dataclass(frozen=True)
@@ -23,7 +25,7 @@ class Variety:
     shown: tuple[int, ...] = ()  # products that were shown before, by their rows in the bundle
 
 
-def weighed(values: Array, ranked: Array, factor: Array) -> Array:
+def reweighted(values: Array, ranked: Array, factor: Array) -> Array:
     """Scores by which the ranked products are ordered by factor / log2(rank + 1), (P,) float64.
 
     values: (P,) scores. ranked: (m,) the places of the highest of them, best first, which gives the ranks 1
@@ -36,30 +38,30 @@ def weighed(values: Array, ranked: Array, factor: Array) -> Array:
     return found
 
 
-def penalised(values: Array, ranked: Array, shown: tuple[int, ...]) -> Array:
+def penalise_shown(values: Array, ranked: Array, shown: tuple[int, ...]) -> Array:
     """Scores by which the ranked products are ordered by their gain, halved (SHOWN) where they were shown.
 
     values, ranked, the result: as in `weighed`. shown: rows of products; how often is not counted.
     """
     factor = np.ones(len(values))
-    factor[list(shown)] = SHOWN
-    return weighed(values, ranked, factor)
+    factor[list(shown)] = SHOWN_FACTOR
+    return reweighted(values, ranked, factor)
 
 
-def capped(ranked: Array, category: Array, most: int) -> Array:
+def cap_categories(ranked: Array, category: Array, most: int) -> Array:
     """The same products with at most so many of a category before all that are too many, (m,).
 
     ranked: (m,) places, best first. category: (P,) int; products of NOTHING are never too many. Both
     parts keep their order, so that the places freed go to the next ones, and the first n are n still.
     """
     among = category[ranked]
-    is_early = early(among, most)
+    is_early = within_cap(among, most)
     return np.concatenate([ranked[is_early], ranked[~is_early]])
 
 
-def early(category: Array, most: int) -> Array:
+def within_cap(category: Array, most: int) -> Array:
     """True for products, best first, of which no more than so many are of one category, (m,) bool."""
-    return np.asarray((_earlier(category) < most) | (category == NOTHING))
+    return np.asarray((_earlier(category) < most) | (category == NO_LABEL))
 
 
 def _earlier(category: Array) -> Array:

@@ -10,7 +10,7 @@ from pipelines import columns as c
 from pipelines.gate import challenger
 from pipelines.prepare.interactions import Interactions
 from pipelines.registry import versions
-from pipelines.sweep import space
+from pipelines.sweep import choice, space
 from pipelines.train import als, ranker, repurchase
 from serving.recommend import recommender, selection
 
@@ -252,7 +252,7 @@ def nothing_held_back(rng, patch):
 
 
 def the_worst_is_chosen(rng, patch):
-    choose = space.choose
+    choose = choice.choose
 
     def broken(tried):
         negative = [
@@ -273,7 +273,7 @@ def strength_of_the_oldest(rng, patch):
 def other_answers(rng, patch):
     """What serves answers otherwise than what is measured."""
     best = selection.best
-    patch.setattr(selection, "best", lambda values, n: best(-np.where(values > -np.inf, values, np.inf), n))
+    patch.setattr(selection, "top_n", lambda values, n: best(-np.where(values > -np.inf, values, np.inf), n))
 
 
 def history_by_chance(rng, patch):

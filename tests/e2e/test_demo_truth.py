@@ -9,12 +9,12 @@ from shops import DEMO, catalogue, demo, demo_baskets
 
 from pipelines import columns as c
 from pipelines.sweep import space
-from pipelines.sweep.space import Chosen, HalfLives
 from pipelines.train import association_rules
 from pipelines.train.als import AlsSettings
 from pipelines.train.bundle import learn, reopened
+from pipelines.train.recipe import Chosen, HalfLives
 from serving.http import responses
-from serving.recommend.association_rules import starting_from, together
+from serving.recommend.association_rules import rules_for_cart, rules_from
 from serving.recommend.recommender import BASELINES, LANES, recommend
 from serving.recommend.related import goes_with, similar
 
@@ -69,8 +69,8 @@ def test_what_is_sold_as_going_together_is_what_was_planted_and_all_of_it(bundle
     """Of all rules, most of which tell of what the same customers like, few are of planted complements."""
     ruled, told = set(), set()
     for product in range(len(bundle.products)):
-        ruled |= {(product, int(b)) for b in bundle.rule_consequent[starting_from(bundle, product)]}
-        told |= {(product, rule.consequent) for rule in together(bundle, [product], 100)}
+        ruled |= {(product, int(b)) for b in bundle.rule_consequent[rules_from(bundle, product)]}
+        told |= {(product, rule.consequent) for rule in rules_for_cart(bundle, [product], 100)}
     all_planted = {(p.a, p.b) for p in DEMO.truth.complements}
     all_planted |= {(b, a) for a, b in all_planted}
     recall, precision = len(told & planted) / len(planted), len(told & all_planted) / len(told)

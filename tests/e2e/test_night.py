@@ -23,7 +23,7 @@ from pipelines.report.records import STEPS
 from pipelines.retrain import retrain
 from pipelines.run import tracking
 from pipelines.settings import customer_key, settings
-from serving.bundle import format as bundle_format
+from serving.bundle import files as bundle_files
 from serving.errors import NightshelfError
 from serving.http.overview import SHOPPERS
 from serving.live.identity import normalise, pseudonym
@@ -56,7 +56,7 @@ def night(shop_url, spark, tmp_path_factory):
 @pytest.fixture(scope="module")
 def bundle(night, tmp_path_factory):
     """The bundle of the champion, as the service gets it."""
-    return bundle_format.load(download(champion(settings()), tmp_path_factory.mktemp("bundle")))
+    return bundle_files.load(download(champion(settings()), tmp_path_factory.mktemp("bundle")))
 
 
 @pytest.fixture(scope="module")

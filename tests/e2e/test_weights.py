@@ -21,7 +21,7 @@ from pipelines.registry import versions
 from pipelines.retrain import console, retrain
 from pipelines.run import tracking
 from pipelines.sweep.space import load
-from serving.bundle.highest import best
+from serving.bundle.highest import top_n
 from serving.recommend.recommender import LANES, scores
 
 SHOP = Shop(start=dt.date(2026, 9, 1), customers=800, products=200, orders_per_day=250)
@@ -101,7 +101,7 @@ def test_what_is_excluded_is_learned_from_and_never_recommended(night):
     assert np.isin(bundle.history_product, np.flatnonzero(bundle.hidden)).any()
     for lane in LANES:
         for values in scores(bundle, np.arange(len(bundle.customers)), lane):
-            assert not bundle.hidden[best(values, 10)].any()
+            assert not bundle.hidden[top_n(values, 10)].any()
 
 
 def test_evaluate_shows_both(night):

@@ -11,11 +11,12 @@ from pipelines import columns as c
 from pipelines.evaluate import LANE, MODEL, NDCG, WEIGHT, customer_groups, evaluate, summary
 from pipelines.gate import conditions, product_weight
 from pipelines.report import terminal
-from pipelines.sweep.space import Business, Chosen, HalfLives, load
+from pipelines.sweep.space import Business, load
 from pipelines.train.als import AlsSettings
 from pipelines.train.association_rules import none
 from pipelines.train.bundle import learn, weights
-from serving.bundle.highest import best
+from pipelines.train.recipe import Chosen, HalfLives
+from serving.bundle.highest import top_n
 from serving.recommend.recommender import LANES, scores
 
 CUT, LAST = 40, 50
@@ -100,7 +101,7 @@ def test_a_weight_that_is_none_is_like_most():
 def test_what_is_judged_is_what_serves_and_what_it_would_be_without_weights(shop, bundle, truth):
     chosen = CHOSEN.model_copy(update={"strength": 0.5, "lanes": CHOSEN.lanes | {"discover": "als"}})
     groups = customer_groups(shop.until(CUT))
-    found = product_weight.judge(bundle, chosen, truth, groups)
+    found = product_weight.evaluate_challenger(bundle, chosen, truth, groups)
     for model, strength in ((conditions.CHALLENGER, 0.5), (conditions.UNWEIGHTED, 0.0)):
         settings = chosen.model_copy(update={"strength": strength})
         products = weighing(bundle.weight.astype(float))
@@ -118,7 +119,7 @@ def test_the_mean_weight_is_of_the_ten_answered(bundle, truth):
     judged = evaluate(bundle, truth, "plain")
     for row in [row for row in judged.to_pylist() if row[LANE] == "discover"][:20]:
         customer = bundle.customer(row[c.CUSTOMER])
-        top = best(scores(bundle, np.array([customer]), "discover")[0], 10)
+        top = top_n(scores(bundle, np.array([customer]), "discover")[0], 10)
         assert row[WEIGHT] == pytest.approx(bundle.weight[top].astype(float).mean())
     unweighed = replace(bundle, weight=np.full(len(PRODUCTS), 2, np.float32))
     assert evaluate(unweighed, truth, "plain")[WEIGHT].null_count == judged.num_rows
@@ -159,7 +160,7 @@ def test_both_are_shown(shop, bundle, truth):
     from rich.console import Console
 
     groups = customer_groups(shop.until(CUT))
-    judged = product_weight.judge(bundle, CHOSEN.model_copy(update={"strength": 0.5}), truth, groups)
+    judged = product_weight.evaluate_challenger(bundle, CHOSEN.model_copy(update={"strength": 0.5}), truth, groups)
     console = Console(width=200)
     with console.capture() as capture:
         console.print(terminal.lanes(judged))

@@ -9,12 +9,13 @@ from shops import catalogue, known
 from pipelines import evaluate as evaluation
 from pipelines.evaluate.differences import of_lane
 from pipelines.gate.soundness import ask, kept, remembers, soundness, steady
-from pipelines.sweep.space import Chosen, HalfLives, load
+from pipelines.sweep.space import load
 from pipelines.train import ranker
 from pipelines.train.als import AlsSettings
 from pipelines.train.association_rules import none
 from pipelines.train.bundle import factorised, learn
 from pipelines.train.ranker import RankerSettings
+from pipelines.train.recipe import Chosen, HalfLives
 from serving.recommend import recommender, selection
 from serving.recommend.recommender import LANES
 
@@ -97,7 +98,7 @@ def test_what_trends_is_the_same_for_everyone_by_its_nature(bundle):
 
 def test_answers_that_score_less_than_the_best_arent_what_was_measured(bundle, monkeypatch):
     best = selection.best
-    monkeypatch.setattr(selection, "best", lambda values, n: best(values, n + 1)[1:])
+    monkeypatch.setattr(selection, "top_n", lambda values, n: best(values, n + 1)[1:])
     assert "answers are what was measured" in failed(soundness(bundle, BOUNDS))
     assert ask(bundle).apart > 0
 

@@ -9,11 +9,11 @@ from pipelines.registry import acts as registry_acts
 from pipelines.registry import versions
 from pipelines.report import terminal
 from pipelines.run import tracking
-from pipelines.sweep.space import Chosen, HalfLives
 from pipelines.train.als import AlsSettings
 from pipelines.train.association_rules import none
 from pipelines.train.bundle import learn
-from serving.bundle import format as bundle_format
+from pipelines.train.recipe import Chosen, HalfLives
+from serving.bundle import files as bundle_files
 from serving.errors import NightshelfError
 from serving.recommend.recommender import LANES
 
@@ -31,7 +31,7 @@ def register(home, tmp_path):
     known = random_shop(1)
     products = catalogue([one.decode() for one in known.products])
     bundle = learn(known, products, CHOSEN, none(products.num_rows), "implicit")
-    folder = bundle_format.save(bundle, tmp_path / "bundle")
+    folder = bundle_files.save(bundle, tmp_path / "bundle")
 
     def registered(**tags):
         run = tracking.begin("a night", {})

@@ -13,7 +13,8 @@ from pathlib import Path
 import numpy as np
 
 from serving.bundle import traits, trees
-from serving.bundle.format import Bundle, save, texts
+from serving.bundle.files import save
+from serving.bundle.format import Bundle, texts
 from serving.live.identity import pseudonym
 
 EXPERIMENT = "nightly"
@@ -72,7 +73,7 @@ def small(products: Sequence[str] = PRODUCTS) -> Bundle:
         basket_neighbours=np.zeros((7, 1), dtype=np.int32),
         basket_cosine=np.zeros((7, 1), dtype=np.float32),
         leading=np.array([4, 5], dtype=np.int32),
-        ranker=trees.none(),
+        ranker=trees.no_model(),
         rule_start=np.array([0, 3, 3, 3, 3, 4, 4, 4]),
         rule_consequent=np.array([1, 2, 4, 5], dtype=np.int32),
         rule_confidence=np.array([0.6, 0.5, 0.4, 0.9], dtype=np.float32),

@@ -90,10 +90,10 @@ def _rules(rng: np.random.Generator, products: int, size: int = 500) -> dict[str
 
 
 def _model(rng: np.random.Generator) -> Array:
-    features = rng.random((500, len(traits.NAMES)))
+    features = rng.random((500, len(traits.FEATURE_NAMES)))
     bought = features[:, -5:].sum(axis=1) + rng.random(500) > 3
     settings = {"objective": "binary:logistic", "base_score": 0.5, "nthread": 1, "max_depth": 4}
-    return trees.written(xgb.train(settings, xgb.DMatrix(features, bought), 10))
+    return trees.to_bytes(xgb.train(settings, xgb.DMatrix(features, bought), 10))
 
 
 def _floats(values: Array) -> Array:

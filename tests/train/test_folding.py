@@ -6,11 +6,11 @@ from shops import catalogue, demo
 
 from pipelines.demo.catalogue import catalogue as planted
 from pipelines.demo.shop import Shop
-from pipelines.sweep.space import Chosen, HalfLives
 from pipelines.train.als import AlsSettings
 from pipelines.train.association_rules import none
 from pipelines.train.bundle import learn
-from serving.bundle.highest import best
+from pipelines.train.recipe import Chosen, HalfLives
+from serving.bundle.highest import top_n
 from serving.recommend.fold_in import fold_in, scores
 
 HALF_LIFE = 30.0
@@ -34,7 +34,7 @@ def test_a_whole_history_folded_in_gives_the_learned_factors(solver, request, se
         request.getfixturevalue("spark")
     bundle = learned(solver)
     rows = np.random.default_rng(seed).choice(len(bundle.customers), 200)
-    places = [bundle.history_of(row) for row in rows]
+    places = [bundle.history_rows(row) for row in rows]
     folded = np.array(
         [fold_in(bundle, bundle.history_product[place], bundle.history_strength[place]) for place in places]
     )
@@ -54,7 +54,7 @@ def test_one_product_tells_the_taste_that_trend_cannot():
     cluster = np.array([product.cluster for product in planted(500, Shop.seed)])
     carts = np.flatnonzero(bundle.popularity > 0)
     folded, trending = (
-        np.mean([(cluster[best(values(one), 10)] == cluster[one]).mean() for one in carts])
+        np.mean([(cluster[top_n(values(one), 10)] == cluster[one]).mean() for one in carts])
         for values in (lambda one: scores(bundle, np.array([one])), lambda one: bundle.trend)
     )
     print(folded, trending)

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 from shops import catalogue, known
 
-from pipelines.sweep.space import HalfLives
 from pipelines.train import als
 from pipelines.train.association_rules import none
 from pipelines.train.bundle import build
+from pipelines.train.recipe import HalfLives
 from serving.bundle.traits import CUSTOMER, PURCHASE
-from serving.recommend.habits import after_a_visit
+from serving.recommend.habits import traits_after_visit
 
 LAST = 400
 SHOP = [
@@ -40,12 +40,12 @@ def test_a_visit_carried_on_is_what_training_would_have_made_of_it(customer, bou
     before = learned(SHOP)
     after = learned([*SHOP, *((customer, product, LAST, 1, 0) for product in bought)])
     row = None if customer == "d" else "abc".index(customer)
-    own = slice(0, 0) if row is None else before.history_of(row)
+    own = slice(0, 0) if row is None else before.history_rows(row)
     rows = np.array([before.product(product) for product in bought])
-    then = after.history_of("abcd".index(customer))
+    then = after.history_rows("abcd".index(customer))
     products = np.union1d(before.history_product[own], rows)
     assert products.tolist() == after.history_product[then].tolist()
-    found = after_a_visit(before, row, own, products, rows)
+    found = traits_after_visit(before, row, own, products, rows)
     told = dict(zip(CUSTOMER, found["customer_traits"][0].tolist(), strict=True))
     expected = dict(zip(CUSTOMER, after.customer_traits["abcd".index(customer)].tolist(), strict=True))
     assert told == pytest.approx(expected, abs=1e-5)
@@ -57,7 +57,7 @@ def test_a_visit_carried_on_is_what_training_would_have_made_of_it(customer, bou
 
 def test_nothing_bought_since_is_nothing_changed():
     bundle = learned(SHOP)
-    own = bundle.history_of(0)
-    found = after_a_visit(bundle, 0, own, bundle.history_product[own], np.array([], np.int64))
+    own = bundle.history_rows(0)
+    found = traits_after_visit(bundle, 0, own, bundle.history_product[own], np.array([], np.int64))
     assert (found["history_traits"] == bundle.history_traits[own]).all()
     assert (found["customer_traits"][0] == bundle.customer_traits[0]).all()

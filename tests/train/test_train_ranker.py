@@ -10,19 +10,19 @@ from shops import catalogue, known, random_shop
 
 from pipelines.evaluate import NDCG, evaluate, summary
 from pipelines.prepare.interactions import day_number
-from pipelines.sweep.space import Chosen, HalfLives
 from pipelines.train import ranker
 from pipelines.train.als import AlsSettings
 from pipelines.train.association_rules import none
 from pipelines.train.bundle import learn, reopened
 from pipelines.train.ranker import RankerSettings
+from pipelines.train.recipe import Chosen, HalfLives
 from serving.bundle import trees
-from serving.bundle.format import load, save
+from serving.bundle.files import load, save
 from serving.errors import BundleError
-from serving.recommend.features import Around, candidates
-from serving.recommend.ranker import DOUBT
+from serving.recommend.features import Neighbourhood, candidates
+from serving.recommend.ranker import NEW_PRODUCT_DISCOUNT
 from serving.recommend.ranker import ranker as ranked
-from serving.recommend.reasons import losses
+from serving.recommend.reasons import score_losses
 from serving.recommend.recommender import LANES, recommend, scores
 
 SETTINGS = RankerSettings(windows=2, window_days=7, trees=30, unbought=1.0)
@@ -87,7 +87,7 @@ def test_candidates_stand_before_all_others_and_every_score_is_a_number(bundle, 
         monkeypatch.setattr(f"serving.recommend.features.{name}", 2)
     bundle = replace(bundle, leading=bundle.leading[:3])
     customers = np.arange(5)
-    values, (rows, products) = ranked(bundle, customers), candidates(Around(bundle, customers))
+    values, (rows, products) = ranked(bundle, customers), candidates(Neighbourhood(bundle, customers))
     chosen = np.zeros(values.shape, bool)
     chosen[rows, products] = True
     assert 0 < chosen.sum() < chosen.size
@@ -105,8 +105,8 @@ def test_reasons_are_purchases_or_the_trend(bundle):
             elif item.kind == "taste":
                 assert item.because
                 assert own.issuperset(item.because)
-                weight = bundle.history_weight[bundle.history_of(customer)]
-                lost = losses(bundle, bundle.bought(customer), weight, np.array([item.product]))[0]
+                weight = bundle.history_weight[bundle.history_rows(customer)]
+                lost = score_losses(bundle, bundle.bought(customer), weight, np.array([item.product]))[0]
                 assert (lost[np.isin(bundle.bought(customer), item.because)] > 0).all()
             else:
                 assert (item.kind, item.because) == ("trending", ())
@@ -181,7 +181,9 @@ def test_a_model_that_cannot_be_read_is_refused_when_the_bundle_is_opened(bundle
 
 
 def _of_two_features():
-    return trees.written(xgb.train({"objective": "rank:ndcg"}, xgb.DMatrix(np.eye(2), [1, 0], qid=[0, 0]), 1))
+    return trees.to_bytes(
+        xgb.train({"objective": "rank:ndcg"}, xgb.DMatrix(np.eye(2), [1, 0], qid=[0, 0]), 1)
+    )
 
 
 @pytest.mark.parametrize(("liking", "place"), [(10.0, 0), (0.0, None), (-10.0, None)])
@@ -192,7 +194,7 @@ def test_a_new_product_stands_where_the_customers_taste_puts_it(bundle, liking, 
     new = np.arange(len(sold)) == product
     introduced = replace(bundle, popularity=sold, new=new, item_factors=factors)
     values = ranked(introduced, np.array([customer, 1]))[customer]
-    rows, products = candidates(Around(introduced, np.array([customer])))
+    rows, products = candidates(Neighbourhood(introduced, np.array([customer])))
     assert product not in products[rows == 0]
     by_score = np.sort(values[products])[::-1]
     assert values[product] == (by_score[place] if place is not None else 0)
@@ -206,9 +208,9 @@ def test_a_new_product_between_two_candidates_has_the_score_of_the_second(bundle
     sold[product] = 0
     new = np.arange(len(sold)) == product
     introduced = replace(bundle, popularity=sold, new=new)
-    _, products = candidates(Around(introduced, customers))
+    _, products = candidates(Neighbourhood(introduced, customers))
     tastes = np.sort(bundle.item_factors[products] @ bundle.user_factors[0])[::-1]
     user = bundle.user_factors[0]
-    factors[product] = user * (tastes[2] + tastes[3]) / 2 / (user @ user) / DOUBT
+    factors[product] = user * (tastes[2] + tastes[3]) / 2 / (user @ user) / NEW_PRODUCT_DISCOUNT
     values = ranked(replace(introduced, item_factors=factors), customers)[0]
     assert values[product] == np.sort(values[products])[::-1][3]

@@ -8,7 +8,8 @@ import bundles
 import numpy as np
 import pytest
 
-from serving.bundle.format import ARRAYS, MANIFEST, Bundle, load, position, save, texts
+from serving.bundle.files import MANIFEST, load, save
+from serving.bundle.format import ARRAYS, Bundle, find_row, texts
 from serving.errors import BundleError
 
 
@@ -123,4 +124,4 @@ def test_ids_are_found_and_nothing_else_is(bundle: Bundle) -> None:
     assert [bundle.product(product) for product in bundles.PRODUCTS] == list(range(7))
     for stranger in ("", "coffee", "coffee-11", "coffee-1\0", "zzz", "Кофе", "x" * 1000):
         assert bundle.product(stranger) is None
-    assert position(texts([]), "anything") is None
+    assert find_row(texts([]), "anything") is None

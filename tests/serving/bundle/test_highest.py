@@ -4,15 +4,15 @@ import numpy as np
 import pytest
 
 from serving.bundle import highest
-from serving.bundle.highest import Products, Standing, best
+from serving.bundle.highest import InnerProductIndex, SortedScores, top_n
 
 
 def test_best_breaks_ties_by_place_and_never_answers_minus_infinity() -> None:
     values = np.array([1, 2, 2, -np.inf, 2, 0])
-    assert best(values, 2).tolist() == [1, 2]
-    assert best(values, 10).tolist() == [1, 2, 4, 0, 5]
-    assert best(np.full(3, -np.inf), 2).tolist() == []
-    assert best(np.array([]), 2).tolist() == []
+    assert top_n(values, 2).tolist() == [1, 2]
+    assert top_n(values, 10).tolist() == [1, 2, 4, 0, 5]
+    assert top_n(np.full(3, -np.inf), 2).tolist() == []
+    assert top_n(np.array([]), 2).tolist() == []
 
 
 def test_best_is_what_sorting_says(seed: int) -> None:
@@ -20,7 +20,7 @@ def test_best_is_what_sorting_says(seed: int) -> None:
     for _ in range(200):
         values = rng.integers(0, 6, rng.integers(1, 30)).astype(float)
         n = int(rng.integers(1, 35))
-        assert best(values, n).tolist() == sorted(range(len(values)), key=lambda p: (-values[p], p))[:n]
+        assert top_n(values, n).tolist() == sorted(range(len(values)), key=lambda p: (-values[p], p))[:n]
 
 
 @pytest.fixture
@@ -37,8 +37,8 @@ def test_the_first_of_a_standing_are_the_best_of_all_that_are_wanted(seed: int) 
         values = rng.integers(0, 50, rng.integers(1, 300)).astype(np.float32)
         wanted = rng.random(len(values)) < rng.random()
         n = int(rng.integers(1, 40))
-        expected = best(np.where(wanted, values, -np.inf), n)
-        assert np.array_equal(np.sort(Standing.of(values).first(n, wanted)), np.sort(expected))
+        expected = top_n(np.where(wanted, values, -np.inf), n)
+        assert np.array_equal(np.sort(SortedScores.of(values).highest(n, wanted)), np.sort(expected))
 
 
 @pytest.mark.usefixtures("small_blocks")
@@ -54,10 +54,10 @@ def test_the_highest_products_are_the_best_of_all_that_are_wanted(seed: int) -> 
         vector = rng.normal(size=4).astype(np.float32)
         wanted = rng.random(count) < rng.random() if rng.random() < 0.5 else None
         n = int(rng.integers(1, 10))
-        rows, values = Products.of(factors, weight).highest(vector, n, wanted)
+        rows, values = InnerProductIndex.of(factors, weight).highest(vector, n, wanted)
         looked += len(rows) < count
         of_all = factors @ vector * weight
-        expected = best(of_all if wanted is None else np.where(wanted, of_all, -np.inf), n)
+        expected = top_n(of_all if wanted is None else np.where(wanted, of_all, -np.inf), n)
         np.testing.assert_allclose(values, of_all[rows], rtol=1e-5, atol=1e-6)
         order = np.lexsort((rows, -values))[:n]
         np.testing.assert_allclose(of_all[rows[order]], of_all[expected], rtol=1e-5, atol=1e-6)
@@ -67,5 +67,5 @@ def test_the_highest_products_are_the_best_of_all_that_are_wanted(seed: int) -> 
 
 def test_nobodys_taste_still_finds_as_many() -> None:
     factors = np.ones((5, 2), np.float32)
-    rows, values = Products.of(factors, np.ones(5, np.float32)).highest(np.zeros(2, np.float32), 3)
+    rows, values = InnerProductIndex.of(factors, np.ones(5, np.float32)).highest(np.zeros(2, np.float32), 3)
     assert (sorted(rows.tolist()), values.tolist()) == ([0, 1, 2, 3, 4], [0.0] * 5)

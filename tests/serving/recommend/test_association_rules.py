@@ -7,20 +7,20 @@ import numpy as np
 import pytest
 
 from serving.bundle.format import Bundle
-from serving.recommend.association_rules import Rule, complements, starting_from, together
+from serving.recommend.association_rules import Rule, complements, rules_for_cart, rules_from
 
 COFFEE_1, COFFEE_2, COFFEE_3, NEW, TEA_1, TEA_2, TEA_3 = range(7)
 CART = 40
 
 
 def goes_with(bundle: Bundle, *cart: int) -> list[tuple[int, tuple[int, ...]]]:
-    return [(rule.consequent, rule.antecedents) for rule in together(bundle, list(cart), 10)]
+    return [(rule.consequent, rule.antecedents) for rule in rules_for_cart(bundle, list(cart), 10)]
 
 
 def test_a_rule_tells_its_measures(bundle: Bundle) -> None:
-    (rule,) = together(bundle, [TEA_1], 10)
+    (rule,) = rules_for_cart(bundle, [TEA_1], 10)
     assert rule == Rule((TEA_1,), TEA_2, *(pytest.approx(value) for value in (0.9, 4.5, 0.1)), 10)
-    (rule, *_) = together(bundle, [TEA_1, COFFEE_1], 10)
+    (rule, *_) = rules_for_cart(bundle, [TEA_1, COFFEE_1], 10)
     assert rule == Rule((COFFEE_1, TEA_1), TEA_2, *(pytest.approx(value) for value in (0.95, 4.75, 0.19)), 19)
 
 
@@ -37,9 +37,9 @@ def test_what_is_in_the_cart_is_not_offered_and_twice_in_it_is_once(bundle: Bund
 
 def test_n_products_come_back_as_long_as_as_many_are_allowed(bundle: Bundle) -> None:
     cart = [COFFEE_1, TEA_1]
-    assert [rule.consequent for rule in together(bundle, cart, 1)] == [TEA_2]
+    assert [rule.consequent for rule in rules_for_cart(bundle, cart, 1)] == [TEA_2]
     allowed = np.arange(7) != TEA_2
-    assert [rule.consequent for rule in together(bundle, cart, 1, allowed)] == [COFFEE_3]
+    assert [rule.consequent for rule in rules_for_cart(bundle, cart, 1, allowed)] == [COFFEE_3]
     assert allowed.sum() == 6  # what it is given stays as it was
 
 
@@ -50,7 +50,7 @@ def test_complements_go_both_ways(bundle: Bundle) -> None:
 
 
 def test_the_older_route_tells_every_rule(bundle: Bundle) -> None:
-    assert starting_from(bundle, COFFEE_1).tolist() == [0, 1, 2]
+    assert rules_from(bundle, COFFEE_1).tolist() == [0, 1, 2]
 
 
 @pytest.fixture
@@ -93,7 +93,7 @@ def test_a_large_cart_gets_what_going_through_all_rules_says(busy: Bundle, seed:
     for _ in range(20):
         cart = rng.choice(len(busy.products), CART // 2).tolist()
         cart += rng.choice(len(busy.products) // 10, CART // 2).tolist()
-        found = together(busy, cart, 10)
+        found = rules_for_cart(busy, cart, 10)
         expected = by_hand(busy, cart)
         best = sorted(expected.items(), key=lambda one: -one[1])[:10]
         assert [(rule.consequent, rule.confidence) for rule in found] == best

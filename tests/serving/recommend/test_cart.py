@@ -14,8 +14,8 @@ from clients import Client
 
 from serving.bundle.format import Bundle, texts
 from serving.http.routes import create_app
-from serving.live.served import Live, Served
-from serving.recommend.cart import Cart, ranking_with
+from serving.live.served import Served, ServingState
+from serving.recommend.cart import Cart, cart_ranking
 
 ROUTE = "/v1/cart/recommendations"
 MANY = "/v1/recommendations"
@@ -116,7 +116,7 @@ def test_always_n_items_once_each_and_none_of_the_cart(seed: int) -> None:
     for customer in (None, *range(5)):
         held = rng.choice(len(bundle.products), rng.integers(1, 40), replace=False).tolist()
         allowed = rng.random(len(bundle.products)) < 0.5
-        items = ranking_with(bundle, Cart.of(held[1:], held[:1]), customer, "for-you")(60, allowed)
+        items = cart_ranking(bundle, Cart.of(held[1:], held[:1]), customer, "for-you")(60, allowed)
         products = [item.product for item in items]
         assert len(set(products)) == len(products) == 60
         assert not set(products) & set(held)
@@ -140,7 +140,7 @@ def test_many_customers_get_what_each_gets(bundle: Bundle, client: Client) -> No
 
 def test_many_drawn_customers_get_what_each_gets(seed: int) -> None:
     bundle = drawn.bundle(np.random.default_rng(seed), customers=150)
-    client = Client(create_app(Live(Served("1", bundle)), ""))
+    client = Client(create_app(ServingState(Served("1", bundle)), ""))
     whole = [one.decode() for one in bundle.customers]
     from serving.recommend.recommender import LANES, rankings, recommend
 
@@ -162,7 +162,7 @@ def test_too_many_or_none_are_refused(client: Client, customers: Any) -> None:
 def test_others_are_answered_while_many_are_worked_out_for_one_version(seed: int) -> None:
     before = drawn.bundle(np.random.default_rng(seed))
     after = replace(before, name=texts(["Another"] * len(before.products)))
-    live = Live(Served("1", before))
+    live = ServingState(Served("1", before))
     transport = httpx.ASGITransport(create_app(live, ""))
 
     async def answered() -> tuple[httpx.Response, list[str]]:

@@ -7,7 +7,7 @@ import pytest
 
 from serving.bundle.format import Bundle
 from serving.live.identity import pseudonym
-from serving.recommend.reasons import kinds, losses, reasons
+from serving.recommend.reasons import reason_kinds, reasons, score_losses
 
 
 @pytest.fixture
@@ -25,8 +25,8 @@ def test_what_a_score_loses_without_a_purchase_by_hand(bundle: Bundle, anna: int
     """
     both = (4 * 1 + 2 * 0.9) / (3.45 + 3 + 0.81)
     without = np.array([2 * 0.9 / (3.45 + 0.81), 4 * 1 / (3.45 + 3)])
-    weight = bundle.history_weight[bundle.history_of(anna)]
-    found = losses(bundle, bundle.bought(anna), weight, np.array([2, 4]))
+    weight = bundle.history_weight[bundle.history_rows(anna)]
+    found = score_losses(bundle, bundle.bought(anna), weight, np.array([2, 4]))
     np.testing.assert_allclose(found, [0.8 * (both - without), [0, 0]], rtol=1e-5, atol=1e-9)
 
 
@@ -44,6 +44,6 @@ def test_kinds_are_those_of_the_reasons(seed: int) -> None:
         others = np.setdiff1d(np.arange(len(told.products)), told.bought(customer))
         for component in ("als", "ranker", "trend"):
             expected = [(kind, ()) for kind, _ in reasons(told, customer, others, component)]
-            assert kinds(told, customer, others, component) == expected
+            assert reason_kinds(told, customer, others, component) == expected
             found |= {(component, kind) for kind, _ in expected}
     assert {("ranker", "trending"), ("ranker", "taste"), ("ranker", "alike"), ("als", "taste")} <= found

@@ -19,7 +19,7 @@ from serving.recommend.recommender import (
     trending,
 )
 from serving.recommend.related import similar
-from serving.recommend.shortlist import of_group
+from serving.recommend.shortlist import region_shortlist
 
 
 def row(bundle: Bundle, customer: str) -> int:
@@ -81,7 +81,7 @@ def test_a_stranger_gets_the_trend_in_every_lane(bundle: Bundle) -> None:
 def test_a_stranger_of_a_group_gets_its_trend_and_behind_it_the_overall_one(bundle: Bundle) -> None:
     # Overall [3, 1, 2, 0, 5, 4, 0.5] as thousandths of its highest, and the group's on top of it.
     expected = [0.25 + 0.0006, 0.0002, 0.0004, 0, 0.001, 0.0008, 0.5 + 0.0001]
-    everything = of_group(bundle, 0, 7, np.ones(7, bool))
+    everything = region_shortlist(bundle, 0, 7, np.ones(7, bool))
     np.testing.assert_allclose(everything.values, expected, rtol=1e-6)
     for lane in LANES:
         items = recommend(bundle, None, lane, 10, group=bundle.group("France"))

@@ -12,12 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from serving.bundle.format import Array, Bundle
-from serving.bundle.highest import best
-from serving.bundle.labels import NOTHING
+from serving.bundle.highest import top_n
+from serving.bundle.labels import NO_LABEL
 from serving.http.routes import create_app
-from serving.live.served import Live, Served
+from serving.live.served import Served, ServingState
 from serving.recommend.recommender import LANES, Lane, recommend, scores
-from serving.recommend.rerank import POOL, Variety, capped, penalised, weighed
+from serving.recommend.rerank import POOL, Variety, cap_categories, penalise_shown, reweighted
 
 ANNA = "/v1/customers/+7(916)539-6205/recommendations"
 STRANGER = f"/v1/customers/{bundles.STRANGER}/recommendations"
@@ -31,7 +31,7 @@ scored = st.lists(
 
 
 def order(values: Array) -> list[int]:
-    return best(values, len(values)).tolist()
+    return top_n(values, len(values)).tolist()
 
 
 def ids(answer: dict[str, Any]) -> list[str]:
@@ -43,22 +43,22 @@ def ids(answer: dict[str, Any]) -> list[str]:
 
 def test_the_gain_of_a_rank_is_multiplied_by_the_weight() -> None:
     values = np.array([-1, -5, -2, -np.inf, -9], np.float32)  # ranks 1, 3, 2 and, behind the ranked ones, 4
-    found = weighed(values, np.array([0, 2, 1]), np.array([1.0, 2, 1.5, 99, 99]))
+    found = reweighted(values, np.array([0, 2, 1]), np.array([1.0, 2, 1.5, 99, 99]))
     assert found.tolist() == pytest.approx([1, 2 / log2(4), 1.5 / log2(3), -np.inf, -9])
     assert order(found) == [0, 1, 2, 4]  # in the order of their place, for the second and the third are equal
-    assert order(weighed(values, np.array([0, 2, 1]), np.array([1.0, 2.1, 1.5, 99, 99]))) == [1, 0, 2, 4]
+    assert order(reweighted(values, np.array([0, 2, 1]), np.array([1.0, 2.1, 1.5, 99, 99]))) == [1, 0, 2, 4]
 
 
 def test_what_is_not_among_the_ranked_stays_behind_them() -> None:
     values = np.array([5.0, 4, 3, 2, 1])
-    found = weighed(values, np.array([0, 1]), np.array([1.0, 1, 1000, 1, 1000]))
+    found = reweighted(values, np.array([0, 1]), np.array([1.0, 1, 1000, 1, 1000]))
     assert order(found) == [0, 1, 2, 3, 4]
 
 
 @given(scored, st.floats(0.01, 100))
 def test_the_same_weight_for_all_is_no_change(found: Numbers, weight: float) -> None:
     values = np.array(found, np.float32)
-    assert order(weighed(values, best(values, POOL), np.full(len(values), weight))) == order(values)
+    assert order(reweighted(values, top_n(values, POOL), np.full(len(values), weight))) == order(values)
 
 
 @given(scored, st.data())
@@ -67,11 +67,11 @@ def test_more_weight_never_puts_a_product_further_behind(found: Numbers, data: s
     weight = np.array(
         data.draw(st.lists(st.floats(0.1, 10), min_size=len(values), max_size=len(values))), np.float64
     )
-    if not (before := order(weighed(values, best(values, POOL), weight))):
+    if not (before := order(reweighted(values, top_n(values, POOL), weight))):
         return
     one = data.draw(st.sampled_from(before))
     weight[one] *= data.draw(st.floats(1, 5))
-    after = order(weighed(values, best(values, POOL), weight))
+    after = order(reweighted(values, top_n(values, POOL), weight))
     assert sorted(after) == sorted(before)
     assert after.index(one) <= before.index(one)
 
@@ -123,31 +123,31 @@ def test_without_a_strength_every_answer_is_bit_for_bit_the_same(bundle: Bundle,
 
 def test_what_was_shown_keeps_half_of_its_gain() -> None:
     values = np.array([9.0, 8, 7, 6])  # gains 1, 0.63, 0.5, 0.43
-    assert order(penalised(values, best(values, POOL), (0,))) == [
+    assert order(penalise_shown(values, top_n(values, POOL), (0,))) == [
         1,
         0,
         2,
         3,
     ]  # a half equals the third
-    assert order(penalised(values, best(values, POOL), (1, 1))) == [0, 2, 3, 1]
-    assert order(penalised(values, best(values, POOL), (0, 1, 2, 3))) == [0, 1, 2, 3]
+    assert order(penalise_shown(values, top_n(values, POOL), (1, 1))) == [0, 2, 3, 1]
+    assert order(penalise_shown(values, top_n(values, POOL), (0, 1, 2, 3))) == [0, 1, 2, 3]
 
 
 def test_a_new_page_may_be_wholly_new() -> None:
     values = np.arange(1000.0, 0, -1)
     shown = tuple(range(100))
-    assert set(order(penalised(values, best(values, POOL), shown))[:10]) != set(range(10))
-    assert len(set(order(penalised(values, best(values, POOL), shown))) & set(range(POOL))) == POOL
+    assert set(order(penalise_shown(values, top_n(values, POOL), shown))[:10]) != set(range(10))
+    assert len(set(order(penalise_shown(values, top_n(values, POOL), shown))) & set(range(POOL))) == POOL
 
 
 # by category
 
 
 def test_places_freed_by_the_cap_go_to_the_next_ones() -> None:
-    category = np.array([1, 1, 1, 2, NOTHING, 1, NOTHING])
+    category = np.array([1, 1, 1, 2, NO_LABEL, 1, NO_LABEL])
     ranked = np.array([0, 1, 2, 5, 4, 6, 3])
-    assert capped(ranked, category, 2).tolist() == [0, 1, 4, 6, 3, 2, 5]
-    assert capped(ranked, category, 7).tolist() == ranked.tolist()
+    assert cap_categories(ranked, category, 2).tolist() == [0, 1, 4, 6, 3, 2, 5]
+    assert cap_categories(ranked, category, 7).tolist() == ranked.tolist()
 
 
 @given(scored, st.integers(1, 5), st.integers(1, 50), st.data())
@@ -155,16 +155,16 @@ def test_n_come_back_and_the_cap_holds_while_there_are_others(
     found: Numbers, most: int, n: int, data: st.DataObject
 ) -> None:
     values = np.array(found, np.float32)
-    numbers = st.integers(NOTHING, 4)
+    numbers = st.integers(NO_LABEL, 4)
     category = np.array(data.draw(st.lists(numbers, min_size=len(values), max_size=len(values))))
-    ranked = best(values, len(values))
-    answered = capped(ranked, category, most)[:n]
+    ranked = top_n(values, len(values))
+    answered = cap_categories(ranked, category, most)[:n]
     assert len(set(answered.tolist())) == len(answered) == min(n, len(ranked))
-    filed = category[ranked][category[ranked] != NOTHING]
-    free = np.count_nonzero(category[ranked] == NOTHING) + sum(
+    filed = category[ranked][category[ranked] != NO_LABEL]
+    free = np.count_nonzero(category[ranked] == NO_LABEL) + sum(
         min(most, count) for count in np.bincount(filed, minlength=1)
     )
-    counts = np.bincount(category[answered[:free]][category[answered[:free]] != NOTHING], minlength=1)
+    counts = np.bincount(category[answered[:free]][category[answered[:free]] != NO_LABEL], minlength=1)
     assert counts.max() <= most
     place = {product: rank for rank, product in enumerate(ranked.tolist())}
     for part in (answered[:free], answered[free:]):
@@ -181,7 +181,7 @@ def test_a_cap_is_asked_for_or_set(bundle: Bundle, client: Client) -> None:
         "coffee-1",
         "tea-2",  # nothing else is left
     ]
-    shop = Client(create_app(Live(Served("7", bundle, per_category=1)), bundles.KEY))
+    shop = Client(create_app(ServingState(Served("7", bundle, per_category=1)), bundles.KEY))
     assert ids(shop.get(ANNA, params={"n": 2}).json()) == ["coffee-1", "tea-1"]
     assert ids(shop.get(ANNA, params={"n": 2, "per_category": 100}).json()) == ["coffee-1", "coffee-2"]
     users = shop.get("/users/+7 (916) 539-6205/recommendations").json()
@@ -212,7 +212,9 @@ def test_a_wrong_wish_is_refused(client: Client, query: str, field: str) -> None
 
 def test_a_hidden_product_is_in_no_list_and_stays_in_histories(bundle: Bundle) -> None:
     hidden = np.array([product in ("coffee-1", "tea-2") for product in bundles.PRODUCTS])
-    client = Client(create_app(Live(Served("7", dataclasses.replace(bundle, hidden=hidden))), bundles.KEY))
+    client = Client(
+        create_app(ServingState(Served("7", dataclasses.replace(bundle, hidden=hidden))), bundles.KEY)
+    )
     every = "n=100&in_stock=false"
     paths = [f"{ANNA}?{every}&lane={lane}" for lane in LANES]
     paths += [f"{path}?{every}" for path in (STRANGER, "/v1/popular")] + [f"/v1/popular?{every}&days=28"]

@@ -6,10 +6,10 @@ import pytest
 
 from serving.bundle import highest
 from serving.bundle.format import Array, Bundle
-from serving.bundle.highest import best
+from serving.bundle.highest import top_n
 from serving.recommend import features
 from serving.recommend.recommender import LANES, Lane, Variety, recommend, scores, trend_scores, trending
-from serving.recommend.rerank import POOL, capped, penalised
+from serving.recommend.rerank import POOL, cap_categories, penalise_shown
 
 COMPONENTS = ("popularity", "trend", "repurchase", "als", "ranker")
 
@@ -29,7 +29,7 @@ def rng(seed: int) -> np.random.Generator:
 
 
 def masks(rng: np.random.Generator, bundle: Bundle) -> list[Array | None]:
-    rare = bundle.categories.number == 3
+    rare = bundle.categories.codes == 3
     return [None, bundle.in_stock, rng.random(len(bundle.products)) < 0.02, rare, rare & ~rare]
 
 
@@ -55,7 +55,7 @@ def test_an_answer_is_the_first_of_all_scores(
             for customer, values in enumerate(everyone):
                 n = int(rng.integers(1, 30))
                 items = recommend(bundle, customer, lane, n, allowed)
-                agree(values, best(values, n), [(item.product, item.score) for item in items])
+                agree(values, top_n(values, n), [(item.product, item.score) for item in items])
 
 
 @pytest.mark.parametrize("component", ["repurchase", "ranker"])
@@ -64,15 +64,15 @@ def test_variety_is_of_all_products(rng: np.random.Generator, component: str) ->
     shown = tuple(rng.choice(len(bundle.products), 60, replace=False).tolist())
     for lane in LANES:
         for customer, values in enumerate(scores(bundle, np.arange(len(bundle.customers)), lane)):
-            again = penalised(values, best(values, POOL), shown)
-            order = capped(best(again, len(again)), bundle.categories.number, 2)[:40]
+            again = penalise_shown(values, top_n(values, POOL), shown)
+            order = cap_categories(top_n(again, len(again)), bundle.categories.codes, 2)[:40]
             items = recommend(bundle, customer, lane, 40, variety=Variety(2, shown))
             agree(values, order, [(item.product, item.score) for item in items])
 
 
 def test_a_stranger_gets_the_first_of_the_trend(rng: np.random.Generator) -> None:
     bundle = drawn.bundle(rng)
-    within = bundle.trend * bundle.behind
+    within = bundle.trend * bundle.fallback_scale
     within[bundle.group_product] += bundle.group_trend
     asked = [(None, bundle.trend, None), (0, within, None), (None, bundle.recent[1], bundle.by_recent[1])]
     for allowed in masks(rng, bundle):
@@ -80,7 +80,7 @@ def test_a_stranger_gets_the_first_of_the_trend(rng: np.random.Generator) -> Non
             values = trend_scores(bundle, buyers)
             values[~(np.ones(len(values), bool) if allowed is None else allowed)] = -np.inf
             items = trending(bundle, 25, allowed, group, buyers=by)
-            agree(values, best(values, 25), [(item.product, item.score) for item in items])
+            agree(values, top_n(values, 25), [(item.product, item.score) for item in items])
 
 
 @pytest.mark.parametrize("lane", LANES)
