@@ -1,7 +1,6 @@
-"""TOML files of settings, read and checked."""
+"""Reads and validates TOML settings files."""
 
 import tomllib
-from collections.abc import Collection
 from pathlib import Path
 from typing import TypeVar
 
@@ -18,15 +17,14 @@ class FrozenModel(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-def read(model: type[Model], file: Path, what: str, ignored: Collection[str] = ()) -> Model:
-    """Returns the file's content, without the top-level keys to be ignored.
+def read(model: type[Model], file: Path, description: str) -> Model:
+    """Returns the file's content as a `model`.
 
-    Raises NightshelfError saying that `what` can't be used, and where in the file the reason is.
+    Raises NightshelfError, which names the file by `description` and the invalid field or line.
     """
     try:
-        content = tomllib.loads(file.read_text())
-        return model.model_validate({key: value for key, value in content.items() if key not in ignored})
+        return model.model_validate(tomllib.loads(file.read_text()))
     except ValidationError as error:
-        raise NightshelfError(f"{what} can't be used: {validation_message(error)}") from None
+        raise NightshelfError(f"{description} can't be used: {validation_message(error)}") from None
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise NightshelfError(f"{what} can't be read: {error}") from None
+        raise NightshelfError(f"{description} can't be read: {error}") from None

@@ -1,11 +1,11 @@
-"""One function per route: a question and what is served in, JSON out."""
+"""The endpoints that read: one function per route, from the served model and a query to the response body."""
 
 import asyncio
 from collections.abc import Iterator
 from functools import partial
 from typing import Annotated
 
-from serving.bundle.format import Bundle
+from serving.bundle.format import Array, Bundle
 from serving.errors import Problem
 from serving.http import responses, shapes
 from serving.http.overview import SHOPPERS
@@ -25,195 +25,212 @@ from serving.http.requests import (
     RequestModel,
 )
 from serving.http.responses import Json
-from serving.live import customers as people
+from serving.live import customers
 from serving.live.served import Served
-from serving.recommend.association_rules import starting_from
-from serving.recommend.cart import Cart, ranking_with
-from serving.recommend.reasons import Tell, reasons
+from serving.recommend.association_rules import rules_from
+from serving.recommend.cart import Cart, cart_ranking
+from serving.recommend.reasons import Explain, reasons
 from serving.recommend.recommender import Item, Ranking, rankings, trending
 from serving.recommend.related import goes_with, similar
 from serving.recommend.rerank import Variety
 
-OLDER_USER_ITEMS = 3
-OLDER_RECO_ITEMS = 5
-AT_ONCE = 8  # customers of a long answer between two looks at who else waits
-UNTOLD = ("files", SHOPPERS)  # the latter has a route of its own
+LEGACY_USER_ITEMS = 3
+LEGACY_RECO_ITEMS = 5
+BATCH_SIZE = 8  # customers of a long request that are answered before other requests get their turn
+UNPUBLISHED = ("files", SHOPPERS)  # manifest entries that /v1/model leaves out; /v1/shoppers has the latter
 
 
-def recommendations(served: Served, asked: RecommendationsQuery) -> Annotated[Json, shapes.Recommended]:
-    """Items for a customer; what trends, in the group if known, for a stranger, who is `"known": false`."""
-    bundle, customer = people.current(served, asked.customer)
-    group = _group(bundle, asked.group) if customer is None else None
-    (ranking,) = rankings(bundle, [customer], asked.lane, _variety(served, asked), group)
-    found = _placed(served, asked, ranking)
-    told = {"known": customer is not None, "lane": asked.lane, "group": responses.group(bundle, group)}
-    return responses.of(served, **told, items=responses.items(bundle, found))
+def recommendations(served: Served, query: RecommendationsQuery) -> Annotated[Json, shapes.Recommended]:
+    """Returns items for a customer; for an unknown customer the trend, first of the region if given."""
+    bundle, customer = customers.current(served, query.customer)
+    group = _group(bundle, query.group) if customer is None else None
+    (ranking,) = rankings(bundle, [customer], query.lane, _variety(served, query), group)
+    return responses.with_version(
+        served,
+        known=customer is not None,
+        lane=query.lane,
+        group=responses.group_name(bundle, group),
+        items=responses.items(bundle, _merchandised(served, query, ranking)),
+    )
 
 
-async def of_many(served: Served, asked: BatchQuery) -> Annotated[Json, shapes.OfMany]:
-    """Items for many customers at once, in the order of the customers asked for."""
-    told: list[Json] = []
-    for start in range(0, len(asked.customers), AT_ONCE):
-        told += _of_some(served, asked, asked.customers[start : start + AT_ONCE])
-        await asyncio.sleep(0)  # others are answered meanwhile
-    return responses.of(served, lane=asked.lane, customers=told)
+async def of_many(served: Served, query: BatchQuery) -> Annotated[Json, shapes.OfMany]:
+    """Returns items for each of many customers, in the order of the request."""
+    answers: list[Json] = []
+    for start in range(0, len(query.customers), BATCH_SIZE):
+        answers += _batch_answers(served, query, query.customers[start : start + BATCH_SIZE])
+        await asyncio.sleep(0)  # lets the event loop answer other requests
+    return responses.with_version(served, lane=query.lane, customers=answers)
 
 
-def cart_recommendations(served: Served, asked: CartQuery) -> Annotated[Json, shapes.WithCart]:
-    """Items that go with a cart or with what a guest looked at; the customer may be told, too."""
+def cart_recommendations(served: Served, query: CartQuery) -> Annotated[Json, shapes.WithCart]:
+    """Returns items that go with a cart or with recently viewed products. The customer is optional."""
     bundle, customer = served.bundle, None
-    if asked.customer is not None:
-        bundle, customer = people.current(served, asked.customer)
-    group = _group(bundle, asked.group) if customer is None else None
-    cart = Cart.of(responses.rows_of(bundle, asked.cart), responses.rows_of(bundle, asked.viewed))
-    ranking = ranking_with(bundle, cart, customer, asked.lane, _variety(served, asked), group)
-    found = _placed(served, asked, ranking)
-    unknown = [one for one in dict.fromkeys([*asked.cart, *asked.viewed]) if bundle.product(one) is None]
-    told = {"known": customer is not None, "lane": asked.lane, "group": responses.group(bundle, group)}
-    return responses.of(served, **told, unknown=unknown, items=responses.items(bundle, found))
-
-
-def history(served: Served, asked: HistoryQuery) -> Annotated[Json, shapes.History]:
-    """What a customer bought, the last purchase first; nothing of a stranger, who is `"known": false`."""
-    bundle, customer = people.current(served, asked.customer)
-    found = [] if customer is None else responses.purchases(bundle, customer, asked.n)
-    return responses.of(served, known=customer is not None, items=found)
-
-
-def similar_products(served: Served, asked: RelatedQuery) -> Annotated[Json, shapes.Alternatives]:
-    """Alternatives to a product: bought by the same customers, or described alike where few did."""
-    bundle, product = served.bundle, product_row(served.bundle, asked.product)
-    found = alternatives(served, asked, product)
-    return responses.of(
-        served, product=responses.named(bundle, product), items=responses.items(bundle, found)
+    if query.customer is not None:
+        bundle, customer = customers.current(served, query.customer)
+    group = _group(bundle, query.group) if customer is None else None
+    cart = Cart.of(responses.product_rows(bundle, query.cart), responses.product_rows(bundle, query.viewed))
+    ranking = cart_ranking(bundle, cart, customer, query.lane, _variety(served, query), group)
+    products = dict.fromkeys([*query.cart, *query.viewed])
+    return responses.with_version(
+        served,
+        known=customer is not None,
+        lane=query.lane,
+        group=responses.group_name(bundle, group),
+        unknown=[product for product in products if bundle.product(product) is None],
+        items=responses.items(bundle, _merchandised(served, query, ranking)),
     )
 
 
-def alternatives(served: Served, asked: ListQuery, product: int) -> list[Item]:
-    """The alternatives to a product, by its row."""
-    mask = responses.allowed(served.bundle, asked) & ~served.shop.placing(served.bundle).excluded
-    return similar(served.bundle, product, asked.n, mask)
+def history(served: Served, query: HistoryQuery) -> Annotated[Json, shapes.History]:
+    """Returns the purchases of a customer, most recent first. An unknown customer has no purchases."""
+    bundle, customer = customers.current(served, query.customer)
+    items = [] if customer is None else responses.purchases(bundle, customer, query.n)
+    return responses.with_version(served, known=customer is not None, items=items)
 
 
-def bought_together(served: Served, asked: RelatedQuery) -> Annotated[Json, shapes.Together]:
-    """What is bought along with a product: rules with confidence, lift, support and count."""
-    bundle, product = served.bundle, product_row(served.bundle, asked.product)
-    mask = responses.allowed(bundle, asked) & ~served.shop.placing(bundle).excluded
-    found = goes_with(bundle, [product], asked.n, mask)
-    return responses.of(
-        served, product=responses.named(bundle, product), items=responses.items(bundle, found)
+def similar_products(served: Served, query: RelatedQuery) -> Annotated[Json, shapes.Alternatives]:
+    """Returns alternatives to a product: bought by the same customers, or with a similar description."""
+    bundle, product = served.bundle, product_row(served.bundle, query.product)
+    items = alternatives(served, query, product)
+    return responses.with_version(
+        served, product=responses.product_reference(bundle, product), items=responses.items(bundle, items)
     )
 
 
-def popular(served: Served, asked: PopularQuery) -> Annotated[Json, shapes.Trending]:
-    """What trends, first in a group if asked, or has most buyers within the last `days` days."""
-    bundle, days = served.bundle, asked.days
+def alternatives(served: Served, query: ListQuery, product: int) -> list[Item]:
+    """The alternatives to the product of a row."""
+    return similar(served.bundle, product, query.n, _allowed(served, query))
+
+
+def bought_together(served: Served, query: RelatedQuery) -> Annotated[Json, shapes.Together]:
+    """Returns products bought in the same basket, with confidence, lift, support and count of the rule."""
+    bundle, product = served.bundle, product_row(served.bundle, query.product)
+    items = goes_with(bundle, [product], query.n, _allowed(served, query))
+    return responses.with_version(
+        served, product=responses.product_reference(bundle, product), items=responses.items(bundle, items)
+    )
+
+
+def popular(served: Served, query: PopularQuery) -> Annotated[Json, shapes.Trending]:
+    """Returns the trend, first of the region if given; or products by buyers in the last `days` days."""
+    bundle, days = served.bundle, query.days
     windows = bundle.manifest["recent_days"]
     if days is not None and days not in windows:
         raise Problem(400, "bad_parameter", f"days: Input should be one of {windows}", "days")
-    if days is not None and asked.group is not None:
+    if days is not None and query.group is not None:
         raise Problem(400, "bad_parameter", "group: Input can't be given together with days", "group")
-    group = _group(bundle, asked.group)
+    group = _group(bundle, query.group)
     buyers = None if days is None else bundle.by_recent[windows.index(days)]
-    found = _placed(served, asked, partial(trending, bundle, group=group, buyers=buyers))
-    told = {"category": asked.category, "days": days, "group": responses.group(bundle, group)}
-    return responses.of(served, **told, items=responses.items(bundle, found))
-
-
-def model(served: Served, asked: RequestModel) -> Annotated[Json, shapes.About]:
-    """What the serving model is: window, counts, metrics, verdict."""
-    told = {key: value for key, value in served.bundle.manifest.items() if key not in UNTOLD}
-    return responses.of(
-        served, **told | {"verdict": served.verdict, "rules": served.shop.told(served.bundle)}
+    items = _merchandised(served, query, partial(trending, bundle, group=group, buyers=buyers))
+    return responses.with_version(
+        served,
+        category=query.category,
+        days=days,
+        group=responses.group_name(bundle, group),
+        items=responses.items(bundle, items),
     )
 
 
+def model(served: Served, query: RequestModel) -> Annotated[Json, shapes.About]:
+    """Returns facts about the served model: training window, counts, metrics and the gate's verdict."""
+    facts = {key: value for key, value in served.bundle.manifest.items() if key not in UNPUBLISHED}
+    facts |= {"verdict": served.verdict, "rules": served.merchandising.summary(served.bundle)}
+    return responses.with_version(served, **facts)
+
+
 def user_recommendations(
-    served: Served, asked: LegacyUserQuery
+    served: Served, query: LegacyUserQuery
 ) -> Annotated[list[Json], list[shapes.Rating]]:
-    """The top three of a customer, phone numbers in any format (an older system's route)."""
-    found = _best(served, asked.customer, OLDER_USER_ITEMS)
+    """Returns the best three items for a customer, in the format of an older system."""
     return [
-        {"goodsId": served.bundle.products[item.product].decode(), "rating": responses.number(item.score)}
-        for item in found
+        {"goodsId": served.bundle.products[item.product].decode(), "rating": responses.rounded(item.score)}
+        for item in _legacy_items(served, query.customer, LEGACY_USER_ITEMS)
     ]
 
 
 def associations(
-    served: Served, asked: LegacyAssociationsQuery
+    served: Served, query: LegacyAssociationsQuery
 ) -> Annotated[list[Json], list[shapes.Association]]:
-    """All rules that start from a product, by falling confidence (an older system's route)."""
-    bundle, product = served.bundle, product_row(served.bundle, asked.product)
-    kept = ~(bundle.hidden | served.shop.placing(bundle).excluded)
+    """Returns the association rules that start from a product, by falling confidence (older format)."""
+    bundle, product = served.bundle, product_row(served.bundle, query.product)
+    shown = ~(bundle.hidden | served.merchandising.placement(bundle).excluded)
     return [
         {
-            "antecedent": asked.product,
-            "consequent": bundle.products[bundle.rule_consequent[place]].decode(),
-            "confidence": responses.number(bundle.rule_confidence[place]),
+            "antecedent": query.product,
+            "consequent": bundle.products[bundle.rule_consequent[rule]].decode(),
+            "confidence": responses.rounded(bundle.rule_confidence[rule]),
         }
-        for place in starting_from(bundle, product)
-        if kept[bundle.rule_consequent[place]]
+        for rule in rules_from(bundle, product)
+        if shown[bundle.rule_consequent[rule]]
     ]
 
 
-def reco(served: Served, asked: LegacyRecoQuery) -> Annotated[list[Json], list[shapes.Scored]]:
-    """The top five of the customer in the body's `user_id` (an older system's route)."""
+def reco(served: Served, query: LegacyRecoQuery) -> Annotated[list[Json], list[shapes.Scored]]:
+    """Returns the best five items for the customer in `user_id`, in the format of an older system."""
     bundle = served.bundle
     return [
         {
-            "score": responses.number(item.score),
-            "item_name": responses.text(bundle.name, item.product),
+            "score": responses.rounded(item.score),
+            "item_name": responses.text_or_none(bundle.name, item.product),
             "item_id": bundle.products[item.product].decode(),
-            "brand": responses.text(bundle.brand, item.product),
+            "brand": responses.text_or_none(bundle.brand, item.product),
         }
-        for item in _best(served, asked.user_id, OLDER_RECO_ITEMS)
+        for item in _legacy_items(served, query.user_id, LEGACY_RECO_ITEMS)
     ]
 
 
-def _best(served: Served, customer: str, n: int) -> list[Item]:
-    bundle, row = people.current(served, customer)
+def _legacy_items(served: Served, customer: str, n: int) -> list[Item]:
+    bundle, row = customers.current(served, customer)
     (ranking,) = rankings(bundle, [row], "for-you", Variety(served.per_category))
-    return _placed(served, MerchandisedQuery(n=n), ranking)
+    return _merchandised(served, MerchandisedQuery(n=n), ranking)
 
 
-def _of_some(served: Served, asked: BatchQuery, customers: list[str]) -> Iterator[Json]:
-    """What is told of some of the customers asked for."""
-    group = _group(served.bundle, asked.group)
-    found = [people.current(served, customer) for customer in customers]
-    for (bundle, customer), items in zip(found, each(served, found, asked), strict=True):
-        of_group = responses.group(bundle, group) if customer is None else None
-        yield {"known": customer is not None, "group": of_group, "items": responses.items(bundle, items)}
+def _batch_answers(served: Served, query: BatchQuery, pseudonyms: list[str]) -> Iterator[Json]:
+    """The answers for some of the customers of a query."""
+    group = _group(served.bundle, query.group)
+    rows = [customers.current(served, pseudonym) for pseudonym in pseudonyms]
+    for (bundle, customer), items in zip(rows, item_lists(served, rows, query), strict=True):
+        name = responses.group_name(bundle, group) if customer is None else None
+        yield {"known": customer is not None, "group": name, "items": responses.items(bundle, items)}
 
 
-def each(
-    served: Served, found: list[tuple[Bundle, int | None]], asked: PersonalQuery, tell: Tell = reasons
+def item_lists(
+    served: Served, rows: list[tuple[Bundle, int | None]], query: PersonalQuery, explain: Explain = reasons
 ) -> Iterator[list[Item]]:
-    """The items of many customers; those without events are worked out together.
+    """The items of many customers. Customers without recent events are scored together.
 
-    found: the bundle to answer each from and the row in it, as `people.now` tells. tell: as in `rankings`.
+    rows: for each customer the bundle to answer from and the row in it, as `customers.current` returns them.
+    explain: see `rankings`.
     """
-    group, variety = _group(served.bundle, asked.group), _variety(served, asked)
-    plain = [row for bundle, row in found if bundle is served.bundle]
-    together = iter(rankings(served.bundle, plain, asked.lane, variety, group, tell))
-    for bundle, row in found:
+    group, variety = _group(served.bundle, query.group), _variety(served, query)
+    without_events = [row for bundle, row in rows if bundle is served.bundle]
+    together = iter(rankings(served.bundle, without_events, query.lane, variety, group, explain))
+    for bundle, row in rows:
         if bundle is served.bundle:
-            yield _placed(served, asked, next(together))
+            yield _merchandised(served, query, next(together))
         else:
-            (own,) = rankings(bundle, [row], asked.lane, variety, group, tell)
-            yield _placed(served, asked, own)
+            (own,) = rankings(bundle, [row], query.lane, variety, group, explain)
+            yield _merchandised(served, query, own)
 
 
-def _placed(served: Served, asked: MerchandisedQuery, ranking: Ranking) -> list[Item]:
-    """The items of a ranking that are asked for, where the rules of the shop put them."""
-    mask = responses.allowed(served.bundle, asked)
-    if not asked.rules:
-        return ranking(asked.n, mask)
-    return served.shop.placing(served.bundle, asked.on).place(ranking, asked.n, mask)
+def _merchandised(served: Served, query: MerchandisedQuery, ranking: Ranking) -> list[Item]:
+    """The items of a ranking that pass the filters, in the order that the merchandising rules give."""
+    mask = responses.allowed_mask(served.bundle, query)
+    if not query.rules:
+        return ranking(query.n, mask)
+    return served.merchandising.placement(served.bundle, query.on).apply(ranking, query.n, mask)
 
 
-def _variety(served: Served, asked: PersonalQuery) -> Variety:
-    shown = responses.rows_of(served.bundle, asked.shown)
-    return Variety(asked.per_category or served.per_category, tuple(shown))
+def _allowed(served: Served, query: ListQuery) -> Array:
+    """True for the products that pass the filters and that no merchandising rule excludes, (P,) bool."""
+    excluded = served.merchandising.placement(served.bundle).excluded
+    return responses.allowed_mask(served.bundle, query) & ~excluded
+
+
+def _variety(served: Served, query: PersonalQuery) -> Variety:
+    shown = responses.product_rows(served.bundle, query.shown)
+    return Variety(query.per_category or served.per_category, tuple(shown))
 
 
 def _group(bundle: Bundle, name: str | None) -> int | None:
@@ -221,7 +238,7 @@ def _group(bundle: Bundle, name: str | None) -> int | None:
 
 
 def product_row(bundle: Bundle, product: str) -> int:
-    """The row of a product; raises Problem 404 where the catalogue lacks it."""
+    """The row of a product id; raises Problem 404 for an id that is not in the catalogue."""
     row = bundle.product(product)
     if row is None:
         raise Problem(404, "unknown_product", "product: the catalogue has no product of this id", "product")

@@ -1,4 +1,4 @@
-"""What BentoML is told of the routes that its own clients call by name."""
+"""The API for BentoML's own clients, which call the service's methods by name."""
 
 from typing import Any
 
@@ -9,21 +9,21 @@ from serving.errors import NightshelfError, Problem
 from serving.http import endpoints
 from serving.http.parsing import from_fields
 from serving.http.requests import BatchQuery, RequestModel
-from serving.live.served import Live
+from serving.live.served import ServingState
 
 
-def spec(kind: type[RequestModel]) -> type[IODescriptor]:
-    """A question as BentoML describes it to its clients at /schema.json."""
-    fields: dict[str, Any] = {name: (one.annotation, one) for name, one in kind.model_fields.items()}
-    described: type[IODescriptor] = create_model(kind.__name__, __base__=IODescriptor, **fields)
-    return described
+def input_spec(model: type[RequestModel]) -> type[IODescriptor]:
+    """A request model as the input description that BentoML publishes at /schema.json."""
+    fields: dict[str, Any] = {name: (field.annotation, field) for name, field in model.model_fields.items()}
+    spec: type[IODescriptor] = create_model(model.__name__, __base__=IODescriptor, **fields)
+    return spec
 
 
-async def answer(live: Live, asked: dict[str, Any], key: str) -> dict[str, Any]:
-    """Items for many customers, asked within the process; raises NightshelfError for a wrong question."""
-    if (served := live.now()) is None:
+async def answer(live: ServingState, fields: dict[str, Any], key: str) -> dict[str, Any]:
+    """Items for many customers; raises NightshelfError without a live model and for invalid parameters."""
+    if (served := live.current()) is None:
         raise NightshelfError(f"no model is live: {live.reason}")
     try:
-        return await endpoints.of_many(served, from_fields(BatchQuery, asked, key))
+        return await endpoints.of_many(served, from_fields(BatchQuery, fields, key))
     except Problem as problem:
         raise NightshelfError(problem.body["error"]["message"]) from None

@@ -11,10 +11,10 @@ from starlette.routing import Route
 
 from serving.errors import Problem
 
-LIST = "index"
-NAME = re.compile(r"index|\d{4}-\d\d-\d\d", re.ASCII)
+INDEX = "index"
+REPORT_NAME = re.compile(r"index|\d{4}-\d\d-\d\d", re.ASCII)
 STYLE = re.compile(rb"<style>(.*?)</style>", re.DOTALL)
-NONE_YET = b"""<!doctype html>
+NO_REPORTS = b"""<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width">
@@ -35,11 +35,11 @@ def routes(folder: Path) -> list[Route]:
         return RedirectResponse("nights/")  # so that what the list links to lies beside it
 
     async def listed(request: Request) -> Response:
-        return _page(folder / f"{LIST}.html") or _answer(NONE_YET)
+        return _page(folder / f"{INDEX}.html") or _answer(NO_REPORTS)
 
     async def shown(request: Request) -> Response:
         name = request.path_params["night"].removesuffix(".html")
-        return (NAME.fullmatch(name) and _page(folder / f"{name}.html")) or _absent()
+        return (REPORT_NAME.fullmatch(name) and _page(folder / f"{name}.html")) or _not_found()
 
     return [Route("/nights", moved), Route("/nights/", listed), Route("/nights/{night}", shown)]
 
@@ -65,7 +65,7 @@ def _answer(content: bytes) -> Response:
     return HTMLResponse(content, headers=headers)
 
 
-def _absent() -> Response:
+def _not_found() -> Response:
     return JSONResponse(
         Problem(404, "not_found", "there is no report of such a night; see /nights").body, 404
     )

@@ -1,4 +1,4 @@
-"""One operation of the HTTP interface: its method and path, its request, the function that answers."""
+"""One operation of the HTTP interface: method, path, request model and endpoint."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -8,9 +8,9 @@ from serving.live.served import Served
 
 
 class Operation(NamedTuple):
-    """A row of the table of routes, from which the application and its OpenAPI document are made."""
+    """A row of the route table, from which the application and its OpenAPI document are built."""
 
     method: str
-    path: str  # as Starlette writes it, `{customer:id}` for a parameter
+    path: str  # in Starlette's syntax, `{customer:id}` for a parameter
     request: type[RequestModel]
     endpoint: Callable[[Served, Any], Any]  # may be async; its return annotation names the response's shape

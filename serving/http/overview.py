@@ -1,62 +1,66 @@
-"""What the storefront shows beside recommendations: who serves, the departments, shoppers to look at."""
+"""The endpoints behind the storefront's status line, its category menu and its sample customers."""
 
 from typing import Annotated, Any
 
 import numpy as np
 
 from serving.bundle.format import Bundle
-from serving.bundle.labels import NOTHING
+from serving.bundle.labels import NO_LABEL
 from serving.http import responses, shapes
 from serving.http.requests import CategoriesQuery, RequestModel
 from serving.http.responses import Json
-from serving.live.identity import HIDDEN
+from serving.live.identity import PSEUDONYM_PREFIX
 from serving.live.served import Served
 from serving.observe.latency import Latency
 
-SHOPPERS = "shoppers"  # in a manifest: what the night wrote of some telling customers
+SHOPPERS = "shoppers"  # manifest entry: the sample customers that the nightly run chose
 
 LATENCY = Latency()
 
 
-def status(served: Served, asked: RequestModel) -> Annotated[Json, shapes.Status]:
-    """Which model serves, and how fast it answered lately."""
+def status(served: Served, query: RequestModel) -> Annotated[Json, shapes.Status]:
+    """Returns which model is served, the gate's verdict on it, and recent latency."""
     recent, manifest = LATENCY.recent(), served.bundle.manifest
-    told = {name: manifest.get(name) for name in ("as_of", "window", "counts")}
-    return responses.of(
+    return responses.with_version(
         served,
-        **told,
+        **{name: manifest.get(name) for name in ("as_of", "window", "counts")},
         verdict=served.verdict,
         latency={
             "seconds": round(recent.seconds, 1),
             "answers": recent.answers,
-            "p99_ms": None if recent.p99 is None else responses.number(recent.p99),
+            "p99_ms": None if recent.p99 is None else responses.rounded(recent.p99),
         },
     )
 
 
-def categories(served: Served, asked: CategoriesQuery) -> Annotated[Json, shapes.Categories]:
-    """The categories of the catalogue, those with most products first."""
-    filed = served.bundle.categories
-    counts = np.bincount(filed.number[filed.number != NOTHING]).tolist()
-    told = [{"category": name.decode(), "products": counts[at]} for name, at in filed.numbers.items()]
-    items = sorted(told, key=lambda one: -one["products"])[: asked.n]
-    return responses.of(served, items=items)
+def categories(served: Served, query: CategoriesQuery) -> Annotated[Json, shapes.Categories]:
+    """Returns the categories of the catalogue, largest first."""
+    labels = served.bundle.categories
+    counts = np.bincount(labels.codes[labels.codes != NO_LABEL]).tolist()
+    items = [{"category": name.decode(), "products": counts[code]} for name, code in labels.code_of.items()]
+    items.sort(key=lambda item: -item["products"])
+    return responses.with_version(served, items=items[: query.n])
 
 
-def shoppers(served: Served, asked: RequestModel) -> Annotated[Json, shapes.Shoppers]:
-    """A few telling customers: what was recommended before the test window, and what they bought in it."""
+def shoppers(served: Served, query: RequestModel) -> Annotated[Json, shapes.Shoppers]:
+    """Returns sample customers: items recommended before the test window, and purchases in it."""
     bundle = served.bundle
-    told: dict[str, Any] = bundle.manifest.get(SHOPPERS) or {"cut": None, "until": None, "popular": []}
-    # Who was forgotten since is a stranger to the bundle.
-    known = [one for one in told.get(SHOPPERS, []) if bundle.customer(one["customer"]) is not None]
-    days, found = {name: told[name] for name in ("cut", "until")}, [_shopper(bundle, one) for one in known]
-    return responses.of(served, **days, popular=_cards(bundle, told["popular"]), shoppers=found)
+    sample: dict[str, Any] = bundle.manifest.get(SHOPPERS) or {"cut": None, "until": None, "popular": []}
+    # The bundle no longer knows a customer who was forgotten after the nightly run.
+    known = [entry for entry in sample.get(SHOPPERS, []) if bundle.customer(entry["customer"]) is not None]
+    return responses.with_version(
+        served,
+        cut=sample["cut"],
+        until=sample["until"],
+        popular=_cards(bundle, sample["popular"]),
+        shoppers=[_shopper(bundle, entry) for entry in known],
+    )
 
 
-def _shopper(bundle: Bundle, told: Json) -> Json:
-    lists = {name: _cards(bundle, told[name]) for name in ("recommended", "bought")}
-    return told | {"customer": f"{HIDDEN}{told['customer']}"} | lists
+def _shopper(bundle: Bundle, entry: Json) -> Json:
+    lists = {name: _cards(bundle, entry[name]) for name in ("recommended", "bought")}
+    return entry | {"customer": f"{PSEUDONYM_PREFIX}{entry['customer']}"} | lists
 
 
 def _cards(bundle: Bundle, products: list[str]) -> list[Json]:
-    return [responses.card(bundle, row) for row in responses.rows_of(bundle, products)]
+    return [responses.card(bundle, row) for row in responses.product_rows(bundle, products)]

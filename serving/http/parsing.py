@@ -1,4 +1,7 @@
-"""From a request to a question: the URL's parameters, a body's fields."""
+"""Parses requests: the parameters of a URL or the fields of a JSON body become a request model.
+
+key: everywhere below, the secret key from which pseudonyms are derived.
+"""
 
 from typing import Any, TypeVar
 
@@ -9,62 +12,53 @@ from starlette.datastructures import QueryParams
 from serving.errors import Problem
 from serving.http.requests import RequestModel
 
-Q = TypeVar("Q", bound=RequestModel)
+M = TypeVar("M", bound=RequestModel)
 
 
-def from_url(kind: type[Q], path: dict[str, str], query: QueryParams, key: str) -> Q:
-    """The parameters in a URL; raises Problem 400 naming the first that is wrong.
-
-    key: the secret behind the pseudonyms.
-    """
-    given: dict[str, Any] = dict(path)
+def from_url(model: type[M], path: dict[str, str], query: QueryParams, key: str) -> M:
+    """Parses the parameters of a URL; raises Problem 400 naming the first invalid parameter."""
+    fields: dict[str, Any] = dict(path)
     for name in set(query.keys()):
         values = [*([path[name]] if name in path else []), *query.getlist(name)]
-        given[name] = values[0] if len(values) == 1 else values
-    return from_fields(kind, given, key)
+        fields[name] = values[0] if len(values) == 1 else values
+    return from_fields(model, fields, key)
 
 
-def from_fields(kind: type[Q], given: dict[str, Any], key: str) -> Q:
-    """The parameters by their names; raises Problem 400 naming the first that is wrong.
-
-    key: the secret behind the pseudonyms.
-    """
+def from_fields(model: type[M], fields: dict[str, Any], key: str) -> M:
+    """Parses parameters given by name; raises Problem 400 naming the first invalid parameter."""
     try:
-        return kind.model_validate(given, context=key)
+        return model.model_validate(fields, context=key)
     except ValidationError as error:
         raise _problem(error) from None
 
 
-def from_body(kind: type[Q], body: bytes, key: str) -> Q:
-    """The fields of a JSON body; raises Problem 400 naming the first that is wrong.
-
-    key: the secret behind the pseudonyms.
-    """
+def from_body(model: type[M], body: bytes, key: str) -> M:
+    """Parses a JSON body; raises Problem 400 naming the first invalid field."""
     try:
-        return kind.model_validate_json(body, strict=True, context=key)  # JSON has types, a URL has none
+        return model.model_validate_json(body, strict=True, context=key)  # JSON has types, a URL has none
     except ValidationError as error:
         raise _problem(error) from None
 
 
-def from_both(kind: type[Q], path: dict[str, str], body: bytes, key: str) -> Q:
-    """The parameters in a path and the fields of a JSON body; raises Problem 400 as the two above."""
+def from_path_and_body(model: type[M], path: dict[str, str], body: bytes, key: str) -> M:
+    """Parses the parameters of a path and a JSON body; raises Problem 400 naming the first invalid field."""
     try:
-        given = from_json(body)
+        fields = from_json(body)
     except ValueError:
         raise Problem(400, "bad_parameter", "body: Invalid JSON") from None
-    if not isinstance(given, dict):
+    if not isinstance(fields, dict):
         raise Problem(400, "bad_parameter", "body: Input should be an object")
-    if twice := sorted(given.keys() & path.keys()):
-        raise Problem(400, "bad_parameter", f"{twice[0]}: Extra inputs are not permitted", twice[0])
+    if repeated := sorted(fields.keys() & path.keys()):
+        raise Problem(400, "bad_parameter", f"{repeated[0]}: Extra inputs are not permitted", repeated[0])
     try:
-        return kind.model_validate(given | path, strict=True, context=key)
+        return model.model_validate(fields | path, strict=True, context=key)
     except ValidationError as error:
         raise _problem(error) from None
 
 
 def _problem(error: ValidationError) -> Problem:
-    """The first error of many, without the value that caused it: it may be a person's."""
+    """The first error of a validation, without the invalid value: it may be personal data."""
     first = error.errors()[0]
-    place = first["loc"] if first["loc"][:1] == ("events",) else first["loc"][:1]
-    field = ".".join(map(str, place)) or None
+    location = first["loc"] if first["loc"][:1] == ("events",) else first["loc"][:1]
+    field = ".".join(map(str, location)) or None
     return Problem(400, "bad_parameter", f"{field or 'body'}: {first['msg']}", field)

@@ -1,4 +1,4 @@
-"""What is answered: rows of the bundle turned into the JSON that a shop reads."""
+"""The JSON of responses, built from rows of the bundle."""
 
 from functools import reduce
 from typing import Any
@@ -14,100 +14,101 @@ from serving.recommend.recommender import Item
 Json = dict[str, Any]
 
 
-def allowed(bundle: Bundle, asked: ListQuery) -> Array:
-    """True where a product may be answered, (P,) bool, never to be changed."""
+def allowed_mask(bundle: Bundle, query: ListQuery) -> Array:
+    """True for the products that pass the filters of a query, (P,) bool. Read-only: may be shared."""
     masks = [
-        *([bundle.in_stock] if asked.in_stock else []),
-        *([bundle.categories.under(asked.category)] if asked.category is not None else []),
-        *([bundle.brands.under(asked.brand)] if asked.brand is not None else []),
-        # No comparison is true of a price that isn't known.
-        *([bundle.price >= asked.min_price] if asked.min_price is not None else []),
-        *([bundle.price <= asked.max_price] if asked.max_price is not None else []),
-        *([_without(bundle, asked.exclude)] if asked.exclude else []),
+        *([bundle.in_stock] if query.in_stock else []),
+        *([bundle.categories.mask(query.category)] if query.category is not None else []),
+        *([bundle.brands.mask(query.brand)] if query.brand is not None else []),
+        # An unknown price is NaN, which fails every comparison.
+        *([bundle.price >= query.min_price] if query.min_price is not None else []),
+        *([bundle.price <= query.max_price] if query.max_price is not None else []),
+        *([_not_excluded(bundle, query.exclude)] if query.exclude else []),
     ]
     return reduce(np.logical_and, masks) if masks else np.ones(len(bundle.products), bool)
 
 
-def _without(bundle: Bundle, excluded: list[str]) -> Array:
-    """True for all products but some, of which those that aren't known are passed over, (P,) bool."""
+def _not_excluded(bundle: Bundle, excluded: list[str]) -> Array:
+    """False for the excluded products, (P,) bool. Unknown product ids are ignored."""
     mask = np.ones(len(bundle.products), bool)
-    mask[rows_of(bundle, excluded)] = False
+    mask[product_rows(bundle, excluded)] = False
     return mask
 
 
-def rows_of(bundle: Bundle, products: list[str]) -> list[int]:
-    """The rows of the products that the catalogue has."""
+def product_rows(bundle: Bundle, products: list[str]) -> list[int]:
+    """The rows of product ids. Unknown ids are left out."""
     return [row for product in products if (row := bundle.product(product)) is not None]
 
 
-def of(served: Served, **answer: Any) -> Json:
-    """An answer and the model version that gave it."""
-    return {"model": {"version": served.version}} | answer
+def with_version(served: Served, **fields: Any) -> Json:
+    """A response body: the version of the model, then the given fields."""
+    return {"model": {"version": served.version}} | fields
 
 
-def named(bundle: Bundle, product: int) -> Json:
-    """A product's id and name; a name that isn't known is null."""
-    return {"product": bundle.products[product].decode(), "name": text(bundle.name, product)}
+def product_reference(bundle: Bundle, product: int) -> Json:
+    """The id and the name of a product. An unknown name is null."""
+    return {"product": bundle.products[product].decode(), "name": text_or_none(bundle.name, product)}
 
 
-def group(bundle: Bundle, row: int | None) -> str | None:
-    """A group's name; null where the answer is of no group."""
+def group_name(bundle: Bundle, row: int | None) -> str | None:
+    """The name of a region (parameter `group`); None for no region."""
     return None if row is None else bundle.groups[row].decode()
 
 
-def items(bundle: Bundle, found: list[Item]) -> list[Json]:
-    """Recommended products with what is known of them and why they are recommended."""
-    return [_item(bundle, item) for item in found]
+def items(bundle: Bundle, recommended: list[Item]) -> list[Json]:
+    """Recommended products with their catalogue data, score and reason."""
+    return [_item(bundle, item) for item in recommended]
 
 
 def purchases(bundle: Bundle, customer: int, n: int) -> list[Json]:
-    """The products that a customer bought, with orders and the day of the last, at most n, the last first."""
-    own = bundle.history_of(customer)
+    """The n products that a customer bought most recently, latest first, with orders and last day."""
+    own = bundle.history_rows(customer)
     latest = np.argsort(-bundle.history_last[own], kind="stable")[:n] + own.start
     return [
-        card(bundle, int(bundle.history_product[place]))
+        card(bundle, int(bundle.history_product[index]))
         | {
-            "orders": int(bundle.history_orders[place]),
-            "last_day": str(np.datetime64(int(bundle.history_last[place]), "D")),
+            "orders": int(bundle.history_orders[index]),
+            "last_day": str(np.datetime64(int(bundle.history_last[index]), "D")),
         }
-        for place in latest.tolist()
+        for index in latest.tolist()
     ]
 
 
-def number(value: float) -> float:
-    """A number, cut to the six digits that float32 is sure of."""
+def rounded(value: float) -> float:
+    """A number rounded to six significant digits, the precision of float32."""
     return float(f"{value:.6g}")
 
 
-def text(texts: Array, row: int) -> str | None:
-    """One of the bundle's texts; null where it is empty."""
+def text_or_none(texts: Array, row: int) -> str | None:
+    """A text of the bundle; None if it is empty."""
     return texts[row].decode() or None
 
 
 def card(bundle: Bundle, product: int) -> Json:
-    """What is known of a product; null where it isn't."""
+    """The catalogue data of a product. Unknown values are null."""
     price = float(bundle.price[product])
-    return named(bundle, product) | {
-        "category": text(bundle.category, product),
-        "brand": text(bundle.brand, product),
+    return product_reference(bundle, product) | {
+        "category": text_or_none(bundle.category, product),
+        "brand": text_or_none(bundle.brand, product),
         "price": None if np.isnan(price) else price,
         "in_stock": bool(bundle.in_stock[product]),
     }
 
 
 def _item(bundle: Bundle, item: Item) -> Json:
+    because = [product_reference(bundle, product) for product in item.because]
     return card(bundle, item.product) | {
-        "score": number(item.score),
-        "reason": {"kind": item.kind, "because": [named(bundle, product) for product in item.because]},
-        **({} if item.rule is None else _measures(item.rule)),
+        "score": rounded(item.score),
+        "reason": {"kind": item.kind, "because": because},
+        **({} if item.rule is None else _rule_measures(item.rule)),
         **({} if item.moved_by is None else {"rule": item.moved_by}),
     }
 
 
-def _measures(rule: Rule) -> Json:
+def _rule_measures(rule: Rule) -> Json:
     return {
-        "confidence": number(rule.confidence),
-        "lift": number(rule.lift),
-        "support": number(rule.support),
+        "confidence": rounded(rule.confidence),
+        "lift": rounded(rule.lift),
+        "support": rounded(rule.support),
         "count": rule.count,
     }

@@ -1,4 +1,4 @@
-"""The HTTP side: routes, errors and pages, over whatever is live."""
+"""The HTTP application: the route table, error responses and pages."""
 
 import inspect
 import logging
@@ -14,26 +14,26 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Match, Route
 from starlette.types import Scope
 
-from serving.access.guard import Ring
+from serving.access.guard import Keyring
 from serving.errors import Problem
 from serving.http import endpoints, openapi, overview, pages, parsing, requests, writes
 from serving.http.operation import Operation
 from serving.http.requests import RequestModel
-from serving.live.served import Live
+from serving.live.served import ServingState
 from serving.observe import metrics
-from serving.observe.masking import template
+from serving.observe.masking import display_path
 
-MANY = "/v1/recommendations"
+BATCH_PATH = "/v1/recommendations"
 VERSION_HEADER = "Nightshelf-Model-Version"
 
 
-class Anything(PathConvertor):
-    """An id in a path, of any characters: Starlette's own takes no newline."""
+class IdConvertor(PathConvertor):
+    """An id in a path. Unlike Starlette's own path convertor, it accepts newlines."""
 
     regex = r"[\s\S]*"
 
 
-register_url_convertor("id", Anything())
+register_url_convertor("id", IdConvertor())
 
 ROUTES = [
     Operation(
@@ -42,7 +42,7 @@ ROUTES = [
         requests.RecommendationsQuery,
         endpoints.recommendations,
     ),
-    Operation("POST", MANY, requests.BatchQuery, endpoints.of_many),
+    Operation("POST", BATCH_PATH, requests.BatchQuery, endpoints.of_many),
     Operation("POST", "/v1/cart/recommendations", requests.CartQuery, endpoints.cart_recommendations),
     Operation("GET", "/v1/customers/{customer:id}/history", requests.HistoryQuery, endpoints.history),
     Operation("DELETE", "/v1/customers/{customer:id}", requests.ForgetRequest, writes.forget_customer),
@@ -69,79 +69,87 @@ ROUTES = [
     Operation("POST", "/reco", requests.LegacyRecoQuery, endpoints.reco),
 ]
 
-ENDINGS = tuple({route.path.rpartition("}")[2] for route in ROUTES if "}/" in route.path})
+SUBRESOURCES = tuple({route.path.rpartition("}")[2] for route in ROUTES if "}/" in route.path})
 
 log = logging.getLogger(__name__)
 
 
-class Greedy(Route):
-    """A route whose last parameter takes all that is left of a path, but for what are the endings of others.
+class TrailingIdRoute(Route):
+    """A route that ends in an id, such as /v1/customers/{customer}.
 
-    Of other methods it knows nothing.
+    The id may contain slashes, but the path must not end like a subresource (.../history). A request with
+    another method does not match, not even partially.
     """
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        """Whether the route has the path and the method."""
-        found, more = super().matches(scope)
-        # Who is forgotten by DELETE .../history would be another customer than was meant.
-        is_own = found == Match.FULL and not scope["path"].endswith(ENDINGS)
-        return (found, more) if is_own else (Match.NONE, {})
+        """Whether the route serves the path with this method, and the path parameters."""
+        match, child_scope = super().matches(scope)
+        # DELETE /v1/customers/7/history must not forget a customer called "7/history".
+        is_match = match == Match.FULL and not scope["path"].endswith(SUBRESOURCES)
+        return (match, child_scope) if is_match else (Match.NONE, {})
 
 
-def create_app(live: Live, key: str, ring: Ring | None = None, others: Sequence[Route] = ()) -> Starlette:
-    """The application that answers from `live`.
+def create_app(
+    state: ServingState, key: str, keyring: Keyring | None = None, extra_routes: Sequence[Route] = ()
+) -> Starlette:
+    """The application that answers from a serving state.
 
-    key: the secret behind the pseudonyms. ring: of sign-in. others: more pages.
+    key: the secret key of the pseudonyms. keyring: the API keys that sign-in accepts.
     """
-    routes = [_route(live, key, operation) for operation in ROUTES]
-    routes += [*pages.routes(openapi.document(ROUTES), ring), *others]
+    routes = [_route(state, key, operation) for operation in ROUTES]
+    routes += [*pages.routes(openapi.document(ROUTES), keyring), *extra_routes]
     app = Starlette(routes=routes, exception_handlers={404: _not_found, 405: _wrong_method})
-    # A redirect would write the path, and the customer in it, into an address.
+    # The Location of a redirect would repeat the path, and the customer id in it.
     app.router.redirect_slashes = False
     return app
 
 
-def _route(live: Live, key: str, operation: Operation) -> Route:
-    method, path, kind, endpoint = operation
+def _route(state: ServingState, key: str, operation: Operation) -> Route:
+    method, path, model, endpoint = operation
 
     async def respond(request: Request) -> Response:
         try:
-            if (served := live.now()) is None:
-                raise Problem(503, "no_model", f"no model is live: {live.reason}")
-            asked = await _asked(request, kind, key)
-            answer = endpoint(served, asked)
-            if inspect.isawaitable(answer):  # it waits for a disk or a network; others are answered meanwhile
+            if (served := state.current()) is None:
+                raise Problem(503, "no_model", f"no model is live: {state.reason}")
+            answer = endpoint(served, await _parse(request, model, key))
+            if inspect.isawaitable(answer):  # an endpoint that waits for a disk or a network is a coroutine
                 answer = await answer
-            metrics.answered(answer)
+            metrics.count_answer(answer)
             return JSONResponse(answer, headers={VERSION_HEADER: served.version})
         except Problem as problem:
             return JSONResponse(problem.body, problem.status, problem.headers)
         except Exception as error:
-            log.error("%s failed: %s", template(path), _cause(error))
-            return JSONResponse(Problem(500, "internal", "the service failed; its log says where").body, 500)
+            log.error("%s failed: %s", display_path(path), _error_location(error))
+            return JSONResponse(
+                Problem(500, "internal", "the service failed; its log names the error").body, 500
+            )
 
-    return (Greedy if path.endswith(":id}") else Route)(path, respond, methods=[method])
+    return (TrailingIdRoute if path.endswith(":id}") else Route)(path, respond, methods=[method])
 
 
-async def _asked(request: Request, kind: type[RequestModel], key: str) -> RequestModel:
+async def _parse(request: Request, model: type[RequestModel], key: str) -> RequestModel:
     if request.method == "POST":
-        return parsing.from_body(kind, await request.body(), key)
+        return parsing.from_body(model, await request.body(), key)
     if request.method == "PUT":
-        return parsing.from_both(kind, request.path_params, await request.body(), key)
-    return parsing.from_url(kind, request.path_params, request.query_params, key)
+        return parsing.from_path_and_body(model, request.path_params, await request.body(), key)
+    return parsing.from_url(model, request.path_params, request.query_params, key)
 
 
-def _cause(error: Exception) -> str:
-    """The kind of an error and its place, without its text, which may quote a customer."""
-    place = traceback.extract_tb(error.__traceback__)[-1]
-    return f"{type(error).__name__} at {Path(place.filename).name}:{place.lineno}"
+def _error_location(error: Exception) -> str:
+    """The type of an error and where it was raised, without its message: it may contain a customer id."""
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{type(error).__name__} at {Path(frame.filename).name}:{frame.lineno}"
 
 
 async def _not_found(request: Request, error: Exception) -> Response:
-    return JSONResponse(Problem(404, "not_found", "there is no such route; GET /docs lists them").body, 404)
+    return JSONResponse(
+        Problem(404, "not_found", "there is no such route; GET /docs lists the routes").body, 404
+    )
 
 
 async def _wrong_method(request: Request, error: Exception) -> Response:
     headers = error.headers if isinstance(error, HTTPException) else None
-    problem = Problem(405, "method_not_allowed", "the route has another method; GET /docs lists them")
+    problem = Problem(
+        405, "method_not_allowed", "the route does not support this method; GET /docs lists the routes"
+    )
     return JSONResponse(problem.body, problem.status, headers)

@@ -1,4 +1,4 @@
-"""The routes that change something: once they answer it is on disk, and the next answers reflect it."""
+"""The endpoints that write. When they answer, the write is on disk and the next answer reflects it."""
 
 import asyncio
 from collections.abc import Callable
@@ -12,55 +12,57 @@ from serving.http.responses import Json
 from serving.live.changes import CHANGEABLE, Changes
 from serving.live.served import Served
 from serving.live.store import MICROSECONDS, now_microseconds
-from serving.live.store import Event as Kept
+from serving.live.store import Event as StoredEvent
 
 T = TypeVar("T")
 
 
-async def change_product(served: Served, asked: ProductChange) -> Annotated[Json, shapes.Changed]:
-    """Changes stock, price or hidden of a product for every answer from now on, whichever model answers."""
-    product_row(served.bundle, asked.product)
-    given = {"stock": "in_stock", "price": "price", "hidden": "hidden"}
-    values = {given[name]: getattr(asked, name) for name in asked.model_fields_set & given.keys()}
+async def change_product(served: Served, change: ProductChange) -> Annotated[Json, shapes.Changed]:
+    """Changes a product's stock, price or visibility from now on. The change outlives the current model."""
+    product_row(served.bundle, change.product)
+    columns = {"stock": "in_stock", "price": "price", "hidden": "hidden"}
+    values = {columns[name]: getattr(change, name) for name in change.model_fields_set & columns.keys()}
     if values.get("in_stock") is not None:
         values["in_stock"] = values["in_stock"] > 0
-    changes = _changes(served)
-    await _written(lambda: changes.change(asked.product, values))
-    now = changes.state.products[asked.product]
-    return responses.of(served, product=asked.product, **{name: now[name] for name in CHANGEABLE})
+    changes = _require_changes(served)
+    await _in_thread(lambda: changes.update_product(change.product, values))
+    current = changes.state.products[change.product]
+    return responses.with_version(
+        served, product=change.product, **{name: current[name] for name in CHANGEABLE}
+    )
 
 
-async def add_events(served: Served, asked: Events) -> Annotated[Json, shapes.Accepted]:
-    """Keeps what customers did: purchases, views, carts, dismissals; their next answers reflect it."""
+async def add_events(served: Served, request: Events) -> Annotated[Json, shapes.Accepted]:
+    """Stores purchases, views, cart additions and dismissals. The customers' next answers reflect them."""
     now = now_microseconds()
-    kept = [_kept(served, event, now) for event in asked.events]
-    changes = _changes(served)
-    await _written(lambda: changes.store.add(kept))
-    return responses.of(served, accepted=len(kept))
+    events = [_stored_event(served, event, now) for event in request.events]
+    changes = _require_changes(served)
+    await _in_thread(lambda: changes.store.add_events(events))
+    return responses.with_version(served, accepted=len(events))
 
 
-async def forget_customer(served: Served, asked: ForgetRequest) -> Annotated[Json, shapes.Forgotten]:
-    """Forgets a person: at once in every answer, and for good in the lake with the next night."""
-    changes = _changes(served)
-    gone = await _written(lambda: changes.forget(asked.customer))
-    return responses.of(served, forgotten=True, events=gone)
+async def forget_customer(served: Served, request: ForgetRequest) -> Annotated[Json, shapes.Forgotten]:
+    """Forgets a customer: at once in all answers, and in the lake with the next nightly run."""
+    changes = _require_changes(served)
+    removed = await _in_thread(lambda: changes.forget(request.customer))
+    return responses.with_version(served, forgotten=True, events=removed)
 
 
-def _kept(served: Served, event: Event, now: int) -> Kept:
-    at = now if event.time is None else min(int(event.time.timestamp() * MICROSECONDS), now)
+def _stored_event(served: Served, event: Event, now: int) -> StoredEvent:
+    time = now if event.time is None else min(int(event.time.timestamp() * MICROSECONDS), now)
     row = served.bundle.product(event.product)
     price = None if row is None else responses.card(served.bundle, row)["price"]
-    return Kept(event.customer, event.product, event.kind, at, event.id, price)
+    return StoredEvent(event.customer, event.product, event.kind, time, event.id, price)
 
 
-def _changes(served: Served) -> Changes:
+def _require_changes(served: Served) -> Changes:
     if served.changes is None:
         raise Problem(503, "no_store", "this service was started without a store of changes and events")
     return served.changes
 
 
-async def _written(write: Callable[[], T]) -> T:
-    """What writing gives, in a thread, since it waits for the disk."""
+async def _in_thread(write: Callable[[], T]) -> T:
+    """The result of a write, which runs in a thread because it waits for the disk."""
     try:
         return await asyncio.to_thread(write)
     except StoreError as error:

@@ -8,7 +8,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from serving.access import session
-from serving.access.guard import Ring
+from serving.access.guard import Keyring
 from serving.http.pages import docs, sign_in
 from serving.http.pages.frame import page
 
@@ -16,10 +16,10 @@ HERE = Path(__file__).parent
 TYPES = {".css": "text/css", ".js": "text/javascript"}
 
 
-def routes(document: dict[str, Any], ring: Ring | None) -> list[Route]:
+def routes(document: dict[str, Any], ring: Keyring | None) -> list[Route]:
     """The routes of all pages. document: OpenAPI's. ring: the keys that may be asked for, if any."""
     files = {path.name: _file(path) for path in HERE.iterdir() if path.suffix in TYPES}
-    storefront, described = (HERE / "storefront.html").read_text(), docs.docs(document)
+    storefront, described = (HERE / "storefront.html").read_text(), docs.render(document)
     openapi = JSONResponse(document)
 
     async def shop_window(request: Request) -> Response:

@@ -8,7 +8,7 @@ from urllib.parse import quote, urlencode
 
 from starlette.responses import HTMLResponse
 
-from serving.http.openapi import REFUSALS
+from serving.http.openapi import ERROR_DESCRIPTIONS
 from serving.http.pages.frame import page
 
 Json = dict[str, Any]
@@ -16,7 +16,7 @@ Json = dict[str, Any]
 CODE = re.compile("`([^`]+)`")
 
 
-def docs(document: Json) -> HTMLResponse:
+def render(document: Json) -> HTMLResponse:
     """Every route in one table, then each with its parameters, an example and what it answers."""
     about = f'<p>{escape(document["info"]["description"])} <a href="v1/openapi.json">OpenAPI document</a></p>'
     rows = "".join(map(_row, operations(document)))
@@ -34,14 +34,14 @@ def operations(document: Json) -> list[tuple[str, str, Json]]:
     ]
 
 
-def fields(operation: Json) -> Json:
+def request_fields(operation: Json) -> Json:
     """The schemas of what an operation is asked, in the URL or the body, by name."""
     in_url = {one["name"]: one["schema"] for one in operation["parameters"]}
     body = operation.get("requestBody")
-    return in_url | (_media(body)["schema"].get("properties", {}) if body else {})
+    return in_url | (_json_content(body)["schema"].get("properties", {}) if body else {})
 
 
-def request(method: str, path: str, operation: Json) -> tuple[str, str, Any]:
+def example_request(method: str, path: str, operation: Json) -> tuple[str, str, Any]:
     """The example of an operation: method, address and body (None where it has none)."""
     given = {one["name"]: one for one in operation["parameters"] if "example" in one}
     query = {}
@@ -54,28 +54,28 @@ def request(method: str, path: str, operation: Json) -> tuple[str, str, Any]:
     return (
         method,
         path + (f"?{urlencode(query, doseq=True)}" if query else ""),
-        body and _media(body)["example"],
+        body and _json_content(body)["example"],
     )
 
 
 def _row(operation: tuple[str, str, Json]) -> str:
     method, path, told = operation
     link = f'<a href="#{told["operationId"]}"><code>{escape(path)}</code></a>'
-    return f"<tr><td>{method}<td>{link}<td>{_text(told['summary'])}"
+    return f"<tr><td>{method}<td>{link}<td>{_html(told['summary'])}"
 
 
 def _section(operation: tuple[str, str, Json]) -> str:
     method, path, told = operation
-    parameters = "".join(_parameter(name, schema) for name, schema in fields(told).items())
+    parameters = "".join(_parameter(name, schema) for name, schema in request_fields(told).items())
     answers = "".join(
-        f"<tr><td>{status}<td>{_text(REFUSALS.get(int(status), 'the answer'))}"
+        f"<tr><td>{status}<td>{_html(ERROR_DESCRIPTIONS.get(int(status), 'the answer'))}"
         for status in told["responses"]
     )
-    answer = json.dumps(_media(told["responses"]["200"])["example"], ensure_ascii=False, indent=2)
+    answer = json.dumps(_json_content(told["responses"]["200"])["example"], ensure_ascii=False, indent=2)
     return (
         f'<section id="{told["operationId"]}"><h2><code>{method} {escape(path)}</code></h2>'
-        f"<p>{_text(told['summary'])} {_text(told['description'])}</p>"
-        f"<table>{parameters}</table>{_code('curl', _curl(*request(method, path, told)))}"
+        f"<p>{_html(told['summary'])} {_html(told['description'])}</p>"
+        f"<table>{parameters}</table>{_code('curl', _curl(*example_request(method, path, told)))}"
         f"{_code('Answer', answer)}<table>{answers}</table></section>"
     )
 
@@ -100,11 +100,11 @@ def _curl(method: str, address: str, body: Any) -> str:
     return f"curl -H 'Authorization: Bearer KEY'{verb} 'http://127.0.0.1:3000{address}'{data}"
 
 
-def _text(said: str) -> str:
+def _html(said: str) -> str:
     """A sentence in HTML, with its code as code."""
     return CODE.sub(r"<code>\1</code>", escape(said, quote=False))
 
 
-def _media(told: Json) -> Json:
+def _json_content(told: Json) -> Json:
     media: Json = told["content"]["application/json"]
     return media

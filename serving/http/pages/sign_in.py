@@ -7,7 +7,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from serving.access import keys, session
-from serving.access.guard import Ring
+from serving.access.guard import Keyring
 from serving.http.pages.frame import page
 
 FORM = """<main id="content" class="narrow">
@@ -21,29 +21,29 @@ FORM = """<main id="content" class="narrow">
 {wrong}<button>Sign in</button>
 </form>
 </main>"""
-WRONG = '<p id="wrong" class="wrong" role="alert">{said}</p>\n'
-OPEN = """<main id="content" class="narrow">
+ERROR = '<p id="wrong" class="wrong" role="alert">{said}</p>\n'
+NO_KEY_NEEDED = """<main id="content" class="narrow">
 <h1>Sign in</h1>
 <p>No key is asked for here: the service answers this machine alone. <a href="./">To the storefront</a></p>
 </main>"""
 
 
-def routes(ring: Ring | None) -> list[Route]:
+def routes(ring: Keyring | None) -> list[Route]:
     """The routes to sign in and out; ring: the keys that may be asked for."""
 
     async def form(request: Request) -> Response:
-        return _form() if ring and ring.keys is not None else page("Sign in", OPEN)
+        return _form() if ring and ring.keys is not None else page("Sign in", NO_KEY_NEEDED)
 
     async def enter(request: Request) -> Response:
-        if not session.is_own(request.scope):
+        if not session.is_same_origin(request.scope):
             return _form("The form was sent from another site. Try again here.", 403)
         secret = parse_qs((await request.body()).decode(errors="replace")).get("key", [""])[0].strip()
-        if not keys.matching((ring and ring.keys) or [], secret):
+        if not keys.find((ring and ring.keys) or [], secret):
             return _form("No such key is known. Is it whole, and not removed?", 401)
-        return _remembered(request, secret)
+        return _signed_in(request, secret)
 
     async def leave(request: Request) -> Response:
-        if not session.is_own(request.scope):
+        if not session.is_same_origin(request.scope):
             return _form("The form was sent from another site. Try again here.", 403)
         gone = RedirectResponse("sign-in", 303)
         gone.delete_cookie(session.COOKIE, httponly=True, samesite="strict")
@@ -57,12 +57,12 @@ def routes(ring: Ring | None) -> list[Route]:
 
 
 def _form(wrong: str = "", status: int = 200) -> Response:
-    said = WRONG.format(said=wrong) if wrong else ""
+    said = ERROR.format(said=wrong) if wrong else ""
     described = ' aria-describedby="wrong" aria-invalid="true"' if wrong else ""
     return page("Sign in", FORM.format(wrong=said, described=described), status)
 
 
-def _remembered(request: Request, secret: str) -> Response:
+def _signed_in(request: Request, secret: str) -> Response:
     """The way to the storefront, with the key in a cookie that ends with the browser."""
     found = RedirectResponse("./", 303)
     secure = session.is_secure(request.scope)
