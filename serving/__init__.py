@@ -1,1 +1,1 @@
-"""Answers over HTTP from the bundle of the champion."""
+"""The HTTP service: it answers requests from the champion's bundle."""

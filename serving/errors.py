@@ -1,30 +1,30 @@
-"""What a user can cause and mend; shown as one line, never as a traceback."""
+"""Errors that a user can cause and fix: commands print them as one line, without a traceback."""
 
 from pydantic import ValidationError
 
 
 class NightshelfError(Exception):
-    """Says what is wrong, where, and what to do, in one sentence a user can act on."""
+    """Says in one sentence what is wrong, where, and what to do next."""
 
 
 class TransientError(NightshelfError):
-    """Something that may pass by itself: a later try can help."""
+    """A failure that may pass on its own, so a retry can succeed."""
 
 
 class BundleError(NightshelfError):
-    """A bundle is missing, truncated, tampered with or of another format."""
+    """A bundle is missing, truncated, altered or in an unsupported format."""
 
 
 class RegistryError(NightshelfError):
-    """The registry can't be reached, or holds nothing to serve."""
+    """The registry can't be reached, or holds no model to serve."""
 
 
 class StoreError(TransientError):
-    """The database of changes and events gives no answer."""
+    """The database of changes and events doesn't respond."""
 
 
-class Problem(Exception):  # noqa: N818 - an answer like any other, not a failure of the service
-    """A request that gets no answer: an HTTP status, a code, a sentence, and the field at fault."""
+class Problem(Exception):  # noqa: N818 - a normal response to a bad request, not a failure of the service
+    """A request that can't be answered: HTTP status, error code, message, and the field at fault."""
 
     def __init__(
         self,
@@ -41,6 +41,6 @@ class Problem(Exception):  # noqa: N818 - an answer like any other, not a failur
 
 
 def validation_message(error: ValidationError) -> str:
-    """What a validation found wrong and where, in one line and without the values."""
-    found = error.errors(include_input=False, include_url=False)
-    return "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in found)
+    """Returns each invalid field and its problem, in one line and without the invalid values."""
+    details = error.errors(include_input=False, include_url=False)
+    return "; ".join(f"{'.'.join(map(str, detail['loc']))}: {detail['msg']}" for detail in details)

@@ -1,6 +1,7 @@
 """Reads and validates TOML settings files."""
 
 import tomllib
+from collections.abc import Collection
 from pathlib import Path
 from typing import TypeVar
 
@@ -17,13 +18,14 @@ class FrozenModel(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-def read(model: type[Model], file: Path, description: str) -> Model:
-    """Returns the file's content as a `model`.
+def read(model: type[Model], file: Path, description: str, ignored: Collection[str] = ()) -> Model:
+    """Returns the file's content as a `model`, without the ignored top-level keys.
 
     Raises NightshelfError, which names the file by `description` and the invalid field or line.
     """
     try:
-        return model.model_validate(tomllib.loads(file.read_text()))
+        content = tomllib.loads(file.read_text())
+        return model.model_validate({key: value for key, value in content.items() if key not in ignored})
     except ValidationError as error:
         raise NightshelfError(f"{description} can't be used: {validation_message(error)}") from None
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:

@@ -1,1 +1,1 @@
-"""The bundle: everything that answers a request, as one directory of plain arrays."""
+"""The bundle: a directory of plain arrays that holds everything needed to answer a request."""

@@ -1,4 +1,7 @@
-"""Saves a bundle to a folder, and loads it again after checking every file."""
+"""Saves a bundle to a folder, and loads it after checking every file.
+
+The manifest lists the SHA-256 of every file, so `load` refuses a truncated or altered bundle.
+"""
 
 import hashlib
 import json
@@ -23,31 +26,31 @@ from serving.errors import BundleError
 
 FORMAT = 2
 MANIFEST = "manifest.json"
-ROWS = 100_000  # of an array that are checked at once
+ROWS_AT_ONCE = 100_000  # rows of an array that are checked for finite values in one step
 
 
 def save(bundle: Bundle, folder: Path) -> Path:
-    """The folder, now holding the bundle; it appears whole or not at all."""
-    beside = folder.with_name(f".{folder.name}.{os.getpid()}")
-    shutil.rmtree(beside, ignore_errors=True)
-    beside.mkdir(parents=True)
+    """Saves a bundle and returns the folder, which appears complete or not at all."""
+    temporary = folder.with_name(f".{folder.name}.{os.getpid()}")
+    shutil.rmtree(temporary, ignore_errors=True)
+    temporary.mkdir(parents=True)
     for name in ARRAYS:
-        np.save(beside / f"{name}.npy", getattr(bundle, name), allow_pickle=False)
-    files = {name: _sha256(beside / f"{name}.npy") for name in ARRAYS}
+        np.save(temporary / f"{name}.npy", getattr(bundle, name), allow_pickle=False)
+    files = {name: _sha256(temporary / f"{name}.npy") for name in ARRAYS}
     manifest = bundle.manifest | {"format": FORMAT, "files": files}
-    (beside / MANIFEST).write_text(json.dumps(manifest, indent=1))
+    (temporary / MANIFEST).write_text(json.dumps(manifest, indent=1))
     shutil.rmtree(folder, ignore_errors=True)
-    beside.replace(folder)
+    temporary.replace(folder)
     return folder
 
 
 def load(folder: Path) -> Bundle:
-    """The bundle of a folder, memory-mapped; raises BundleError where it isn't whole and sound."""
+    """Returns the memory-mapped bundle of a folder; raises BundleError if it is incomplete or invalid."""
     manifest = _manifest(folder)
     arrays = {name: _array(folder, name, manifest) for name in ARRAYS}
     bundle = Bundle(**arrays, manifest=manifest)
     _check_shapes(bundle)
-    bundle.trees  # noqa: B018  opened now, so that a model that can't be read is refused
+    bundle.trees  # noqa: B018 - read now, so that an unreadable model is refused here
     return bundle
 
 
@@ -62,13 +65,13 @@ def _manifest(folder: Path) -> Manifest:
     return manifest
 
 
-def _check_format(folder: Path, found: Any) -> None:
-    if found == FORMAT:
+def _check_format(folder: Path, version: Any) -> None:
+    if version == FORMAT:
         return
-    what = "run a night, `nightshelf retrain`; until it ends, the release that made it serves it"
-    if isinstance(found, int) and found > FORMAT:
-        what = "it is a later release's: install that, or promote an older version"
-    raise BundleError(f"bundle {folder.name} has format {found}, this release reads {FORMAT}: {what}")
+    advice = "run `nightshelf retrain`, and serve with the earlier release until it finishes"
+    if isinstance(version, int) and version > FORMAT:
+        advice = "a later release wrote it; install that release, or promote an older version"
+    raise BundleError(f"bundle {folder.name} has format {version}, this release reads {FORMAT}: {advice}")
 
 
 def _array(folder: Path, name: str, manifest: Manifest) -> Array:
@@ -77,17 +80,19 @@ def _array(folder: Path, name: str, manifest: Manifest) -> Array:
         raise BundleError(
             f"{file.name} of bundle {folder.name} is missing or altered: promote another version"
         )
-    # A plain view of the mapped file: numpy's memmap class slows every look at a value.
+    # A plain view of the mapped file: numpy's memmap class slows down every access.
     array = np.asarray(np.load(file, mmap_mode="r", allow_pickle=False))
-    if array.dtype.kind == "f" and not _is_finite(array, or_unknown=name == "price"):
-        raise BundleError(f"{file.name} of bundle {folder.name} holds values that are no finite numbers")
+    if array.dtype.kind == "f" and not _is_finite(array, allow_nan=name == "price"):
+        raise BundleError(
+            f"{file.name} of bundle {folder.name} holds values that aren't finite: promote another version"
+        )
     return array
 
 
-def _is_finite(array: Array, or_unknown: bool) -> bool:
-    """Whether all values are finite or may be unknown; some rows at a time, for an array may be large."""
-    parts = (array[at : at + ROWS] for at in range(0, len(array), ROWS))
-    return all((np.isfinite(part) | (or_unknown & np.isnan(part))).all() for part in parts)
+def _is_finite(array: Array, allow_nan: bool) -> bool:
+    """Returns whether all values are finite, or nan where allowed; in steps, because arrays can be large."""
+    parts = (array[start : start + ROWS_AT_ONCE] for start in range(0, len(array), ROWS_AT_ONCE))
+    return all((np.isfinite(part) | (allow_nan & np.isnan(part))).all() for part in parts)
 
 
 def _check_shapes(bundle: Bundle) -> None:
@@ -106,5 +111,5 @@ def _check_shapes(bundle: Bundle) -> None:
 
 
 def _sha256(file: Path) -> str:
-    with file.open("rb") as from_bytes:
-        return hashlib.file_digest(from_bytes, "sha256").hexdigest()
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

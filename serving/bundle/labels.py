@@ -1,4 +1,4 @@
-"""Texts that many products share, as numbers: categories, brands."""
+"""Labels that many products share, such as categories and brands, encoded as integers."""
 
 from dataclasses import dataclass
 
@@ -11,20 +11,23 @@ NO_LABEL = -1
 
 @dataclass(frozen=True)
 class Labels:
-    """Under which of some texts each of P products is."""
+    """One label for each of P products, as integer codes."""
 
-    code_of: dict[bytes, int]  # of each text
-    codes: Array  # (P,) int32, NOTHING where a product has none
+    code_of: dict[bytes, int]  # the code of each label
+    codes: Array  # (P,) int32, NO_LABEL where a product has no label
 
     @classmethod
     def of(cls, texts: Array) -> "Labels":
-        """The numbers of P texts; an empty one is none. Hashed, since sorting a million takes seconds."""
-        own = texts.tolist()
-        numbers = {text: number for number, text in enumerate(dict.fromkeys(own)) if text}
-        found = np.fromiter((numbers.get(text, NO_LABEL) for text in own), np.int32, len(own))
-        return cls(numbers, found)
+        """Encodes P texts, (P,) bytes; an empty text is no label.
 
-    def mask(self, text: str) -> Array:
-        """True for the products of a text, (P,) bool; for none where no product has it."""
-        number = self.code_of.get(text.encode())
-        return np.zeros(len(self.codes), bool) if number is None else self.codes == number
+        Hashes the texts, because sorting a million of them takes seconds.
+        """
+        labels = texts.tolist()
+        code_of = {label: code for code, label in enumerate(dict.fromkeys(labels)) if label}
+        codes = np.fromiter((code_of.get(label, NO_LABEL) for label in labels), np.int32, len(labels))
+        return cls(code_of, codes)
+
+    def mask(self, label: str) -> Array:
+        """Returns True for each product with this label, (P,) bool."""
+        code = self.code_of.get(label.encode())
+        return np.zeros(len(self.codes), bool) if code is None else self.codes == code

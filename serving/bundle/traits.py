@@ -1,25 +1,25 @@
-"""The names of what the ranker knows, in the order in which arrays and model hold it."""
+"""The names of the ranker's features (traits), in the order of the bundle's arrays and of the model."""
 
-UNKNOWN = -1.0  # stands for a number that a customer or a purchase doesn't have
+UNKNOWN = -1.0  # the value of a feature that a customer or a purchase doesn't have
 
-# Of a customer's purchases of a product; `UNKNOWN` where the customer never bought it. Days, but for orders.
+# Of a customer's purchases of one product, in days unless stated; UNKNOWN if the customer never bought it.
 PURCHASE = (
     "orders",
-    "orders_7d",  # weighing by age, with a half-life of so many days
+    "orders_7d",  # orders that decay with age; the number is the half-life in days
     "orders_30d",
     "orders_90d",
     "orders_365d",
     "since_last",
     "since_first",
     "gap",  # mean days between two purchases of the product
-    "gap_in_visits",  # that gap in mean days between two visits
-    "due",  # days since the last one, in gaps
+    "gap_in_visits",  # `gap` divided by the mean days between two visits
+    "due",  # days since the last purchase, divided by `gap`
     "share_of_visits",
-    "season",  # purchases in the weeks around those to come, a year ago
-    "quantity",  # logarithm of units of an order
+    "season",  # purchases a year ago, in the weeks around the coming ones
+    "quantity",  # log(1 + units) of an order
     "in_last_visit",
 )
-# Of a customer; a visit is a day with purchases.
+# Of a customer. A visit is a day with purchases.
 CUSTOMER = (
     "visits",
     "visits_30d",
@@ -30,19 +30,19 @@ CUSTOMER = (
     "visit_due",
     "basket",
     "last_basket",
-    "assortment",  # different products
-    "repeats",  # share of lines that buy again
-    "season_lines",  # lines in the weeks to come, a year ago
+    "assortment",  # distinct products
+    "repeats",  # share of order lines that are repeat purchases
+    "season_lines",  # order lines a year ago, in the coming weeks
 )
-# Of a product; buyers are distinct customers.
+# Of a product. Buyers are distinct customers.
 PRODUCT = (
     "buyers",
-    "buyers_3d",  # weighing by age, with a half-life of so many days
+    "buyers_3d",  # buyers that decay with age; the number is the half-life in days
     "buyers_7d",
     "buyers_14d",
     "buyers_30d",
     "buyers_90d",
-    "week",  # buyers of the last so many days
+    "week",  # buyers of the last 7 days
     "fortnight",
     "month",
     "quarter",
@@ -50,19 +50,20 @@ PRODUCT = (
     "month_before",
     "growth",
     "growth_quarter",
-    "season_next",  # buyers in the four weeks to come, a year ago
-    "season_now",  # in the four weeks before those
-    "season_later",  # in the four weeks after those
+    "season_next",  # buyers a year ago, in the coming four weeks
+    "season_now",  # in the four weeks before that
+    "season_later",  # in the four weeks after that
     "season_ratio",
     "season_growth",
-    "season_expected",  # this month's buyers, times last year's growth into the next
+    "season_expected",  # this month's buyers, times last year's growth into the next month
     "age",
     "since_sale",
     "buys_again",  # share of buyers with more than one visit
-    "again_quarter",  # share of the lines of 90 days that are no first purchase
-    "new_month",  # first purchases of 28 days
+    "again_quarter",  # share of the order lines of 90 days that are repeat purchases
+    "new_month",  # customers' first purchases of the product within 28 days
     "new_quarter",
-    "units",  # mean logarithm of units of an order
+    "units",  # mean log(1 + units) of an order
 )
+# Of a customer and a product: inner products of factors, and cosines to what the customer bought.
 PAIR = ("taste", "trending_taste", "bought_with", "basket_with", "trending_with")
 FEATURE_NAMES = (*PURCHASE, *CUSTOMER, *PRODUCT, *PAIR)

@@ -1,4 +1,4 @@
-"""The ranker's learned model: gradient-boosted trees, lying in a bundle as the bytes of XGBoost's JSON."""
+"""The ranker's model: gradient-boosted trees, stored in the bundle as the bytes of XGBoost's JSON."""
 
 from typing import Any
 
@@ -14,30 +14,31 @@ Bytes = npt.NDArray[Any]
 
 
 def to_bytes(model: Booster) -> Bytes:
-    """The bytes of a model, (n,) uint8."""
+    """Serialises a model, (n,) uint8."""
     return np.frombuffer(bytes(model.save_raw("json")), np.uint8)
 
 
 def no_model() -> Bytes:
-    """The bytes of no model."""
+    """Returns the empty array that stands for "no model", (0,) uint8."""
     return np.empty(0, np.uint8)
 
 
 def from_bytes(content: Bytes) -> Booster | None:
-    """The model of such bytes, None of none; it takes one thread.
+    """Returns the model stored in (n,) uint8 bytes, or None if there are none.
 
-    Raises BundleError where it isn't whole or asks for other features than there are.
+    Raises BundleError if the bytes are no valid model, or if the model expects other features than
+    this release computes.
     """
     if not len(content):
         return None
-    model = Booster({"nthread": 1})  # a request has little to do, and others wait beside it
+    model = Booster({"nthread": 1})  # a request is small, and other requests run beside it
     try:
         model.load_model(bytearray(content.tobytes()))
     except XGBoostError:
         raise BundleError("the ranker's model in the bundle can't be read: promote another version") from None
     if model.num_features() != len(FEATURE_NAMES):
         raise BundleError(
-            f"the ranker's model in the bundle asks for {model.num_features()} features,"
-            f" this release has {len(FEATURE_NAMES)}: retrain"
+            f"the ranker's model in the bundle expects {model.num_features()} features,"
+            f" this release computes {len(FEATURE_NAMES)}: retrain with `nightshelf retrain`"
         )
     return model

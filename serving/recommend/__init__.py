@@ -1,1 +1,1 @@
-"""Recommendations computed from a bundle's arrays."""
+"""Computes recommendations from a bundle's arrays."""
