@@ -1,4 +1,4 @@
-"""The night reports, which the nights leave as files: a list of them, and one page for each."""
+"""The pages of the nightly reports: an index, and one page for each nightly run."""
 
 import base64
 import hashlib
@@ -18,42 +18,42 @@ NO_REPORTS = b"""<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width">
-<title>Nights</title>
+<title>Nightly reports</title>
 <style>body { font: 16px/1.5 system-ui, sans-serif; max-width: 40rem; margin: 2rem auto; padding: 0 1rem; }
 :root { color-scheme: light dark; }</style>
-<h1>Nights</h1>
-<p>No night has left a report yet: run <code>nightshelf retrain</code>, or trigger <code>nightly</code> in
+<h1>Nightly reports</h1>
+<p>There is no report yet. Run <code>nightshelf retrain</code>, or trigger the DAG <code>nightly</code> in
 Airflow.</p>
 </html>
 """
 
 
 def routes(folder: Path) -> list[Route]:
-    """The routes of the reports in a folder: /nights, and /nights/2026-01-31 for each."""
+    """The routes of the reports in a folder: /nights/ is the index, /nights/2026-01-31 one report."""
 
-    async def moved(request: Request) -> Response:
-        return RedirectResponse("nights/")  # so that what the list links to lies beside it
+    async def redirect(request: Request) -> Response:
+        return RedirectResponse("nights/")  # the index links to the reports relative to its own path
 
-    async def listed(request: Request) -> Response:
-        return _page(folder / f"{INDEX}.html") or _answer(NO_REPORTS)
+    async def index(request: Request) -> Response:
+        return _page(folder / f"{INDEX}.html") or _html(NO_REPORTS)
 
-    async def shown(request: Request) -> Response:
+    async def report(request: Request) -> Response:
         name = request.path_params["night"].removesuffix(".html")
         return (REPORT_NAME.fullmatch(name) and _page(folder / f"{name}.html")) or _not_found()
 
-    return [Route("/nights", moved), Route("/nights/", listed), Route("/nights/{night}", shown)]
+    return [Route("/nights", redirect), Route("/nights/", index), Route("/nights/{night}", report)]
 
 
 def _page(file: Path) -> Response | None:
-    """A report as an answer; None where there is none."""
+    """The page of a report file; None if the file does not exist."""
     try:
-        return _answer(file.read_bytes())
+        return _html(file.read_bytes())
     except FileNotFoundError:
         return None
 
 
-def _answer(content: bytes) -> Response:
-    """A page that may load and run nothing, and is styled by the sheet in it alone."""
+def _html(content: bytes) -> Response:
+    """A page whose policy allows its own style sheet, and neither scripts nor any loading."""
     style = STYLE.search(content)
     digest = base64.b64encode(hashlib.sha256(style[1] if style else b"").digest()).decode()
     policy = f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
@@ -67,5 +67,5 @@ def _answer(content: bytes) -> Response:
 
 def _not_found() -> Response:
     return JSONResponse(
-        Problem(404, "not_found", "there is no report of such a night; see /nights").body, 404
+        Problem(404, "not_found", "there is no report of this night; /nights lists the reports").body, 404
     )

@@ -1,4 +1,4 @@
-"""The kinds of values that a request may hold, with their limits; what is read wrongly quotes no value."""
+"""The types of request parameters, with their limits. Their error messages never contain the value."""
 
 import datetime as dt
 import re
@@ -14,7 +14,7 @@ from serving.live import identity
 MAX_ITEMS = 100
 EARLIEST_TIME = dt.datetime(2000, 1, 1, tzinfo=dt.UTC)
 DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
-CLOCK_SKEW = dt.timedelta(minutes=1)  # by which a shop's clock may be before ours
+CLOCK_SKEW = dt.timedelta(minutes=1)  # how far ahead a shop's clock may be
 
 
 def _pseudonym(customer: str, info: ValidationInfo[str]) -> str:
@@ -22,18 +22,18 @@ def _pseudonym(customer: str, info: ValidationInfo[str]) -> str:
 
 
 def _number_as_text(value: Any) -> Any:
-    """A number in a body as the id that it stands for."""
+    """Converts a number in a JSON body to text, since an id may be written as a number."""
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     return str(value) if is_number and abs(value) <= sys.float_info.max else value
 
 
 def _whole_number(value: Any) -> Any:
-    """5.0, which is an integer in JSON, as one."""
+    """Converts 5.0 to 5: JSON does not distinguish them."""
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _split_ids(value: object) -> object:
-    """The ids of a parameter given several times or with commas; anything else is left to be refused."""
+    """Splits comma-separated ids, also of repeated parameters. Leaves other values for pydantic to reject."""
     parts = [value] if isinstance(value, str) else value
     if not isinstance(parts, list) or not all(isinstance(part, str) for part in parts):
         return value
@@ -41,7 +41,7 @@ def _split_ids(value: object) -> object:
 
 
 def _json_types(*types: str) -> Callable[[dict[str, Any]], None]:
-    """Tells the document that a body may say a field in several types."""
+    """Declares in the JSON schema that a body may give a field in several types."""
     return lambda schema: schema.update(type=list(types))
 
 
@@ -50,7 +50,7 @@ def _hashed(text: str, info: ValidationInfo[str]) -> str:
 
 
 def _time(value: object) -> object:
-    """A time in ISO 8601; anything else is left to be refused."""
+    """Parses an ISO 8601 time. Leaves other values for pydantic to reject."""
     try:
         return dt.datetime.fromisoformat(value) if isinstance(value, str) else value
     except ValueError:
@@ -58,7 +58,7 @@ def _time(value: object) -> object:
 
 
 def _day(value: object) -> dt.date:
-    """A day; a number is none, though pydantic would take it for the seconds since 1970."""
+    """Parses a day. Rejects numbers, which pydantic would take for seconds since 1970."""
     if not (isinstance(value, str) and DAY.fullmatch(value)):
         raise PydanticCustomError("day", "Input should be a date such as 2026-12-24")
     return dt.date.fromisoformat(value)
@@ -66,16 +66,16 @@ def _day(value: object) -> dt.date:
 
 def _past(time: dt.datetime) -> dt.datetime:
     if not EARLIEST_TIME <= time <= dt.datetime.now(dt.UTC) + CLOCK_SKEW:
-        raise ValueError("Input should be a time that is past, and after the year 1999")
+        raise ValueError("Input should be a time in the past, and after the year 1999")
     return time
 
 
-# No code behind the reading of a request ever holds a customer's own id.
+# Parsing replaces the shop's own id of a customer by a pseudonym, so no later code ever sees the id.
 Customer = Annotated[
     str,
     Field(
         description="the shop's own id of a customer: a phone number in any format, or any text; or "
-        "`pseudonym:` and the 64 hex digits that stand for it",
+        "`pseudonym:` followed by the pseudonym's 64 hex digits",
         examples=["+79165396205"],
         json_schema_extra=_json_types("string", "number"),
     ),
@@ -85,10 +85,14 @@ Customer = Annotated[
 Count = Annotated[int, Field(ge=1, le=MAX_ITEMS), BeforeValidator(_whole_number)]
 Product = Annotated[str, Field(description="the shop's own id of a product", examples=["10017"])]
 Group = Annotated[
-    str | None, Field(description="what is known of a stranger: a country, a region", examples=["France"])
+    str | None,
+    Field(
+        description="region of a customer that the model does not know, for example a country",
+        examples=["France"],
+    ),
 ]
-Category = Annotated[str | None, Field(description="products of this one alone", examples=["Kitchen"])]
-Brand = Annotated[str | None, Field(description="products of this one alone", examples=["Nordlys"])]
+Category = Annotated[str | None, Field(description="only products of this category", examples=["Kitchen"])]
+Brand = Annotated[str | None, Field(description="only products of this brand", examples=["Nordlys"])]
 ProductIds = Annotated[
     list[str],
     Field(

@@ -1,7 +1,7 @@
-"""The shape of every answer, as `/v1/openapi.json` documents it; nothing is checked against it at run time.
+"""The shapes of all responses, as `/v1/openapi.json` documents them.
 
-An endpoint names its own by its return annotation. Tests hold the answers to them, so that a field that
-isn't documented is found there and costs no request anything.
+An endpoint names its shape in its return annotation. Tests compare responses with the shapes; at run time
+nothing is compared, so that requests don't pay for it.
 """
 
 from typing import Annotated, Any
@@ -14,38 +14,42 @@ from serving.recommend.recommender import Lane
 ProductId = Annotated[str, Field(description="the shop's own id of a product", examples=["10017"])]
 Name = Annotated[str | None, Field(examples=["Espresso cups, set of 4"])]
 Group = Annotated[
-    str | None, Field(description="the group that the answer is of; null for none", examples=["France"])
+    str | None,
+    Field(
+        description="region that the trend is of; null for the overall trend and for known customers",
+        examples=["France"],
+    ),
 ]
 
 
 class Shape(BaseModel):
-    """What is told, no more and no less."""
+    """Base class of shapes: no other fields, no type conversions."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
 
 class Version(Shape):
-    """Which version of the model gave an answer."""
+    """The model that answered."""
 
     version: str = Field(examples=["12"])
 
 
 class Product(Shape):
-    """A product's id and name; null where the catalogue has none."""
+    """The id and the name of a product. The name is null if it is unknown."""
 
     product: ProductId
     name: Name
 
 
 class Reason(Shape):
-    """Why a product is recommended, and because of which products."""
+    """Why a product is recommended, and the products that are the reason."""
 
     kind: Kind = Field(examples=["taste"])
     because: list[Product]
 
 
 class Card(Product):
-    """What is known of a product."""
+    """The catalogue data of a product. Unknown values are null."""
 
     category: str | None = Field(examples=["Kitchen"])
     brand: str | None = Field(examples=["Nordlys"])
@@ -54,19 +58,25 @@ class Card(Product):
 
 
 class Item(Card):
-    """A recommended product, and why it is recommended; with the measures of a rule that says so."""
+    """A recommended product with score and reason, and the measures of its association rule, if any."""
 
     score: float = Field(examples=[0.8312])
     reason: Reason
-    confidence: float = Field(0, description="share of the baskets with the others", examples=[0.31])
-    lift: float = Field(0, description="times as often as by chance", examples=[4.2])
-    support: float = Field(0, description="share of all baskets", examples=[0.012])
-    count: int = Field(0, description="baskets with all of them", examples=[184])
-    rule: str = Field("", description="rule of the shop that gave it its place", examples=["summer sale"])
+    confidence: float = Field(
+        0,
+        description="share of the baskets with the other products that also contain this one",
+        examples=[0.31],
+    )
+    lift: float = Field(0, description="how many times more often than by chance", examples=[4.2])
+    support: float = Field(
+        0, description="share of all baskets that contain all of the products", examples=[0.012]
+    )
+    count: int = Field(0, description="baskets that contain all of the products", examples=[184])
+    rule: str = Field("", description="merchandising rule that moved the product", examples=["summer sale"])
 
 
 class OfCustomer(Shape):
-    """Items for a customer; `known` is false for a stranger, who gets what trends."""
+    """Items for a customer. `known` is false for an unknown customer, whose items are the trend."""
 
     known: bool = Field(examples=[True])
     group: Group
@@ -74,20 +84,20 @@ class OfCustomer(Shape):
 
 
 class Recommended(OfCustomer):
-    """Items for a customer, and the version that recommends them."""
+    """Items for a customer, with the model and the lane."""
 
     model: Version
     lane: Lane = Field(examples=["for-you"])
 
 
 class WithCart(Recommended):
-    """Items that go with a cart, and the ids in it that the catalogue lacks."""
+    """Items for a cart, and the product ids of the request that are not in the catalogue."""
 
     unknown: list[str] = Field(examples=[[]])
 
 
 class OfMany(Shape):
-    """Items for many customers, in their order."""
+    """Items for many customers, in the order of the request."""
 
     model: Version
     lane: Lane = Field(examples=["for-you"])
@@ -95,14 +105,14 @@ class OfMany(Shape):
 
 
 class Purchase(Card):
-    """What a customer bought."""
+    """A product that a customer bought."""
 
-    orders: int = Field(description="orders that held it", examples=[3])
-    last_day: str = Field(description="day of the last of them", examples=["2026-11-02"])
+    orders: int = Field(description="orders that contain the product", examples=[3])
+    last_day: str = Field(description="day of the most recent of these orders", examples=["2026-11-02"])
 
 
 class History(Shape):
-    """What a customer bought, the last purchase first."""
+    """The products that a customer bought, most recent first."""
 
     model: Version
     known: bool = Field(examples=[True])
@@ -110,7 +120,7 @@ class History(Shape):
 
 
 class Changed(Shape):
-    """What is told of a product from now on; null stands for what the shop's catalogue says."""
+    """The changed values of a product. Null means that the catalogue's value applies."""
 
     model: Version
     product: ProductId
@@ -120,14 +130,14 @@ class Changed(Shape):
 
 
 class Accepted(Shape):
-    """How many events are kept."""
+    """How many events were stored."""
 
     model: Version
     accepted: int = Field(examples=[1])
 
 
 class Forgotten(Shape):
-    """That a customer is forgotten, and how many events went."""
+    """Confirms that a customer is forgotten, with the number of deleted events."""
 
     model: Version
     forgotten: bool = Field(examples=[True])
@@ -135,7 +145,7 @@ class Forgotten(Shape):
 
 
 class Alternatives(Shape):
-    """Items that could take a product's place."""
+    """Alternatives to a product."""
 
     model: Version
     product: Product
@@ -143,7 +153,7 @@ class Alternatives(Shape):
 
 
 class Together(Shape):
-    """Items that go with a product, each with its rule."""
+    """Products bought in the same basket as a product, each with its association rule."""
 
     model: Version
     product: Product
@@ -151,7 +161,7 @@ class Together(Shape):
 
 
 class Trending(Shape):
-    """What many bought."""
+    """Trending products, or the products with most buyers in the last `days` days."""
 
     model: Version
     category: str | None = Field(examples=["Kitchen"])
@@ -161,13 +171,13 @@ class Trending(Shape):
 
 
 class About(BaseModel):
-    """What the serving model is; the settings of its night are told as they were."""
+    """Facts about the served model, including settings of the nightly run that trained it."""
 
     model_config = ConfigDict(extra="allow")
 
     model: Version
     verdict: dict[str, Any] = Field(description="the gate's verdict and its reasons")
-    as_of: str | None = Field(description="last day that it has seen", examples=["2026-11-21"])
+    as_of: str | None = Field(description="last day of the training data", examples=["2026-11-21"])
     window: dict[str, Any]
     counts: dict[str, Any]
     lanes: dict[str, Any]
@@ -175,18 +185,18 @@ class About(BaseModel):
 
 
 class Speed(Shape):
-    """How long answers took lately."""
+    """Recent latency."""
 
-    seconds: float = Field(description="over how many", examples=[60.2])
-    answers: int = Field(description="how many, of all workers", examples=[1840])
-    p99_ms: float | None = Field(description="in which 99 % of them came; null of none", examples=[3.12])
+    seconds: float = Field(description="length of the period", examples=[60.2])
+    answers: int = Field(description="answers in the period, by all workers", examples=[1840])
+    p99_ms: float | None = Field(description="99th percentile; null without answers", examples=[3.12])
 
 
 class Status(Shape):
-    """Who serves, and how fast."""
+    """The served model, and its recent latency."""
 
     model: Version
-    as_of: str | None = Field(description="last day that it has seen", examples=["2026-11-21"])
+    as_of: str | None = Field(description="last day of the training data", examples=["2026-11-21"])
     window: dict[str, Any]
     counts: dict[str, Any]
     verdict: dict[str, Any] = Field(description="the gate's verdict and its reasons")
@@ -194,7 +204,7 @@ class Status(Shape):
 
 
 class Department(Shape):
-    """A category and how many products it has."""
+    """A category, and the number of its products."""
 
     category: str = Field(examples=["Kitchen"])
     products: int = Field(examples=[120])
@@ -208,39 +218,43 @@ class Categories(Shape):
 
 
 class Shopper(Shape):
-    """A telling customer; what was recommended at the cut, and what was bought from then on."""
+    """A sample customer: what was recommended at the cut, and what the customer bought after it."""
 
     kind: str = Field(examples=["loyal"])
-    customer: str = Field(description="may be asked about in place of an id", examples=["pseudonym:00ff"])
-    days: int = Field(description="with purchases, before the cut", examples=[11])
-    units: float = Field(description="bought on such a day, in the mean", examples=[4.5])
-    last_day: str = Field(description="of a purchase before the cut", examples=["2026-10-20"])
-    category: str | None = Field(description="most bought", examples=["Kitchen"])
-    share: float = Field(description="of the purchases that are of it", examples=[0.82])
-    planted: list[str] = Field(description="what a simulated shop made it like", examples=[["Kitchen"]])
+    customer: str = Field(description="pseudonym, accepted in place of an id", examples=["pseudonym:00ff"])
+    days: int = Field(description="days with purchases before the cut", examples=[11])
+    units: float = Field(description="mean number of units on a day with purchases", examples=[4.5])
+    last_day: str = Field(description="day of the last purchase before the cut", examples=["2026-10-20"])
+    category: str | None = Field(description="category with most purchases", examples=["Kitchen"])
+    share: float = Field(description="share of the purchases that are of this category", examples=[0.82])
+    planted: list[str] = Field(
+        description="categories that the demo shop made the customer prefer", examples=[["Kitchen"]]
+    )
     recommended: list[Card]
     bought: list[Card]
 
 
 class Shoppers(Shape):
-    """Customers on whom the settings of the model were tried, and the days between which they were."""
+    """Sample customers, and the test window that followed the cut."""
 
     model: Version
-    cut: str | None = Field(description="last day that was learned from", examples=["2026-10-24"])
-    until: str | None = Field(description="last day of the purchases", examples=["2026-11-21"])
-    popular: list[Card] = Field(description="most bought lately, at the cut")
+    cut: str | None = Field(
+        description="last day of the data that the recommendations were made from", examples=["2026-10-24"]
+    )
+    until: str | None = Field(description="last day of the test window", examples=["2026-11-21"])
+    popular: list[Card] = Field(description="the most popular products at the cut")
     shoppers: list[Shopper]
 
 
 class Rating(Shape):
-    """An older system's item."""
+    """An item in the format of an older system (`GET /users/{customer}/recommendations`)."""
 
     goodsId: str = Field(examples=["10017"])  # noqa: N815
     rating: float = Field(examples=[0.8312])
 
 
 class Association(Shape):
-    """An older system's rule."""
+    """An association rule in the format of an older system."""
 
     antecedent: str = Field(examples=["10017"])
     consequent: str = Field(examples=["10003"])
@@ -248,7 +262,7 @@ class Association(Shape):
 
 
 class Scored(Shape):
-    """An older system's item with a name."""
+    """An item in the format of an older system (`POST /reco`)."""
 
     score: float = Field(examples=[0.8312])
     item_name: Name
@@ -257,16 +271,17 @@ class Scored(Shape):
 
 
 class Fault(Shape):
-    """What was wrong with a request."""
+    """Why a request failed."""
 
-    code: str = Field(description="for programs", examples=["bad_parameter"])
+    code: str = Field(description="stable code for programs", examples=["bad_parameter"])
     message: str = Field(
-        description="for people; quotes no value", examples=["n: Input should be less than or equal to 100"]
+        description="message for people; contains no parameter values",
+        examples=["n: Input should be less than or equal to 100"],
     )
-    field: str | None = Field(description="the parameter at fault", examples=["n"])
+    field: str | None = Field(description="the invalid parameter, if there is one", examples=["n"])
 
 
 class Refusal(Shape):
-    """Every answer that is none."""
+    """The body of every error response."""
 
     error: Fault

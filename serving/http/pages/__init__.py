@@ -1,4 +1,4 @@
-"""The pages for people: storefront, how each route is asked, sign-in. They load nothing from outside."""
+"""The HTML pages: storefront, documentation of the routes, sign-in. They load nothing from other hosts."""
 
 from pathlib import Path
 from typing import Any
@@ -16,30 +16,32 @@ HERE = Path(__file__).parent
 TYPES = {".css": "text/css", ".js": "text/javascript"}
 
 
-def routes(document: dict[str, Any], ring: Keyring | None) -> list[Route]:
-    """The routes of all pages. document: OpenAPI's. ring: the keys that may be asked for, if any."""
+def routes(document: dict[str, Any], keyring: Keyring | None) -> list[Route]:
+    """The routes of all pages. document: the OpenAPI document. keyring: the API keys that sign-in accepts."""
     files = {path.name: _file(path) for path in HERE.iterdir() if path.suffix in TYPES}
-    storefront, described = (HERE / "storefront.html").read_text(), docs.render(document)
+    storefront, docs_page = (HERE / "storefront.html").read_text(), docs.render(document)
     openapi = JSONResponse(document)
 
-    async def shop_window(request: Request) -> Response:
+    async def show_storefront(request: Request) -> Response:
         return page("Nightshelf", storefront, signed_in=session.COOKIE in request.cookies)
 
-    async def explained(request: Request) -> Response:
-        return described
+    async def show_docs(request: Request) -> Response:
+        return docs_page
 
-    async def file(request: Request) -> Response:
-        return files.get(request.path_params["file"]) or PlainTextResponse("there is no such file", 404)
+    async def send_file(request: Request) -> Response:
+        return files.get(request.path_params["file"]) or PlainTextResponse(
+            "there is no file of this name", 404
+        )
 
-    async def told(request: Request) -> Response:
+    async def show_document(request: Request) -> Response:
         return openapi
 
     return [
-        Route("/", shop_window),
-        Route("/docs", explained),
-        Route("/v1/openapi.json", told),
-        Route("/pages/{file}", file),
-        *sign_in.routes(ring),
+        Route("/", show_storefront),
+        Route("/docs", show_docs),
+        Route("/v1/openapi.json", show_document),
+        Route("/pages/{file}", send_file),
+        *sign_in.routes(keyring),
     ]
 
 

@@ -1,4 +1,4 @@
-"""The page that tells how each route is asked."""
+"""The documentation page of the routes."""
 
 import json
 import re
@@ -17,7 +17,7 @@ CODE = re.compile("`([^`]+)`")
 
 
 def render(document: Json) -> HTMLResponse:
-    """Every route in one table, then each with its parameters, an example and what it answers."""
+    """A table of all routes, then for each route its parameters, an example and its status codes."""
     about = f'<p>{escape(document["info"]["description"])} <a href="v1/openapi.json">OpenAPI document</a></p>'
     rows = "".join(map(_row, operations(document)))
     sections = "".join(map(_section, operations(document)))
@@ -26,30 +26,31 @@ def render(document: Json) -> HTMLResponse:
 
 
 def operations(document: Json) -> list[tuple[str, str, Json]]:
-    """Method, path and description of each operation of a document."""
+    """Method, path and OpenAPI operation of each route of a document."""
     return [
-        (method.upper(), path, told)
+        (method.upper(), path, operation)
         for path, methods in document["paths"].items()
-        for method, told in methods.items()
+        for method, operation in methods.items()
     ]
 
 
 def request_fields(operation: Json) -> Json:
-    """The schemas of what an operation is asked, in the URL or the body, by name."""
-    in_url = {one["name"]: one["schema"] for one in operation["parameters"]}
+    """The schemas of an operation's parameters, in the URL or the body, by name."""
+    in_url = {field["name"]: field["schema"] for field in operation["parameters"]}
     body = operation.get("requestBody")
     return in_url | (_json_content(body)["schema"].get("properties", {}) if body else {})
 
 
 def example_request(method: str, path: str, operation: Json) -> tuple[str, str, Any]:
-    """The example of an operation: method, address and body (None where it has none)."""
-    given = {one["name"]: one for one in operation["parameters"] if "example" in one}
+    """An example request of an operation: method, URL, and body (None for an operation without a body)."""
+    parameters = [parameter for parameter in operation["parameters"] if "example" in parameter]
     query = {}
-    for name, one in given.items():
-        if one["in"] == "path":
-            path = path.replace(f"{{{name}}}", quote(str(one["example"]), safe=""))
+    for parameter in parameters:
+        name, value = parameter["name"], parameter["example"]
+        if parameter["in"] == "path":
+            path = path.replace(f"{{{name}}}", quote(str(value), safe=""))
         else:
-            query[name] = json.dumps(value) if isinstance(value := one["example"], bool) else value
+            query[name] = json.dumps(value) if isinstance(value, bool) else value
     body = operation.get("requestBody")
     return (
         method,
@@ -58,40 +59,42 @@ def example_request(method: str, path: str, operation: Json) -> tuple[str, str, 
     )
 
 
-def _row(operation: tuple[str, str, Json]) -> str:
-    method, path, told = operation
-    link = f'<a href="#{told["operationId"]}"><code>{escape(path)}</code></a>'
-    return f"<tr><td>{method}<td>{link}<td>{_html(told['summary'])}"
+def _row(route: tuple[str, str, Json]) -> str:
+    method, path, operation = route
+    link = f'<a href="#{operation["operationId"]}"><code>{escape(path)}</code></a>'
+    return f"<tr><td>{method}<td>{link}<td>{_html(operation['summary'])}"
 
 
-def _section(operation: tuple[str, str, Json]) -> str:
-    method, path, told = operation
-    parameters = "".join(_parameter(name, schema) for name, schema in request_fields(told).items())
-    answers = "".join(
-        f"<tr><td>{status}<td>{_html(ERROR_DESCRIPTIONS.get(int(status), 'the answer'))}"
-        for status in told["responses"]
+def _section(route: tuple[str, str, Json]) -> str:
+    method, path, operation = route
+    parameters = "".join(_parameter(name, schema) for name, schema in request_fields(operation).items())
+    statuses = "".join(
+        f"<tr><td>{status}<td>{_html(ERROR_DESCRIPTIONS.get(int(status), 'success'))}"
+        for status in operation["responses"]
     )
-    answer = json.dumps(_json_content(told["responses"]["200"])["example"], ensure_ascii=False, indent=2)
+    example = json.dumps(
+        _json_content(operation["responses"]["200"])["example"], ensure_ascii=False, indent=2
+    )
     return (
-        f'<section id="{told["operationId"]}"><h2><code>{method} {escape(path)}</code></h2>'
-        f"<p>{_html(told['summary'])} {_html(told['description'])}</p>"
-        f"<table>{parameters}</table>{_code('curl', _curl(*example_request(method, path, told)))}"
-        f"{_code('Answer', answer)}<table>{answers}</table></section>"
+        f'<section id="{operation["operationId"]}"><h2><code>{method} {escape(path)}</code></h2>'
+        f"<p>{_html(operation['summary'])} {_html(operation['description'])}</p>"
+        f"<table>{parameters}</table>{_code('curl', _curl(*example_request(method, path, operation)))}"
+        f"{_code('Response', example)}<table>{statuses}</table></section>"
     )
 
 
 def _code(label: str, text: str) -> str:
-    """A text as it is, which a keyboard can scroll."""
+    """Preformatted text that can be scrolled with the keyboard."""
     return f'<pre tabindex="0" role="group" aria-label="{label}">{escape(text)}</pre>'
 
 
 def _parameter(name: str, schema: Json) -> str:
     types = [part.get("type", "") for part in schema.get("anyOf", [schema])]
-    kinds = [kind for one in types for kind in (one if isinstance(one, list) else [one])]
+    kinds = [kind for option in types for kind in (option if isinstance(option, list) else [option])]
     choice = f": {', '.join(map(str, schema['enum']))}" if "enum" in schema else ""
-    default = f", else {json.dumps(schema['default'])}" if schema.get("default") is not None else ""
-    told = " or ".join(kind for kind in kinds if kind != "null") + choice + default
-    return f"<tr><td><code>{name}</code><td>{escape(told)}<td>{escape(schema.get('description', ''))}"
+    default = f", default {json.dumps(schema['default'])}" if schema.get("default") is not None else ""
+    text = " or ".join(kind for kind in kinds if kind != "null") + choice + default
+    return f"<tr><td><code>{name}</code><td>{escape(text)}<td>{escape(schema.get('description', ''))}"
 
 
 def _curl(method: str, address: str, body: Any) -> str:
@@ -100,11 +103,11 @@ def _curl(method: str, address: str, body: Any) -> str:
     return f"curl -H 'Authorization: Bearer KEY'{verb} 'http://127.0.0.1:3000{address}'{data}"
 
 
-def _html(said: str) -> str:
-    """A sentence in HTML, with its code as code."""
-    return CODE.sub(r"<code>\1</code>", escape(said, quote=False))
+def _html(text: str) -> str:
+    """HTML of a sentence; text in backticks becomes <code>."""
+    return CODE.sub(r"<code>\1</code>", escape(text, quote=False))
 
 
-def _json_content(told: Json) -> Json:
-    media: Json = told["content"]["application/json"]
+def _json_content(message: Json) -> Json:
+    media: Json = message["content"]["application/json"]
     return media

@@ -1,4 +1,4 @@
-"""What all pages have in common: the head, the way between them, and what a browser may do on them."""
+"""The frame of all pages: head, navigation, and the headers that restrict what a browser may load."""
 
 from html import escape
 
@@ -7,10 +7,10 @@ from starlette.responses import HTMLResponse
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; "
     "img-src 'self' data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
-    "Referrer-Policy": "same-origin",  # else a browser hides where a form was sent from, and sign-in fails
+    "Referrer-Policy": "same-origin",  # "no-referrer" would make browsers hide the sign-in form's Origin
     "X-Frame-Options": "DENY",
 }
-LINKS = {"./": "Storefront", "nights": "Nights", "docs": "Routes"}
+LINKS = {"./": "Storefront", "nights": "Nightly reports", "docs": "Routes"}
 PAGE = """<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
@@ -32,9 +32,9 @@ SIGN_OUT = (
 
 
 def page(title: str, body: str, status: int = 200, signed_in: bool = False) -> HTMLResponse:
-    """A page around its body, in HTML; signed_in: who looks at it may sign out."""
-    shown = PAGE.format(title=escape(title), links=_links(), sign_out=SIGN_OUT * signed_in, body=body)
-    return HTMLResponse(shown, status, HEADERS)
+    """A complete HTML page around a body. signed_in: adds the sign-out button."""
+    html = PAGE.format(title=escape(title), links=_links(), sign_out=SIGN_OUT * signed_in, body=body)
+    return HTMLResponse(html, status, HEADERS)
 
 
 def _links() -> str:

@@ -1,4 +1,4 @@
-"""Sign-in: a key in a cookie that no script can read and no other site can send."""
+"""Sign-in: the API key in a cookie that scripts cannot read and other sites cannot send."""
 
 from urllib.parse import parse_qs
 
@@ -12,59 +12,61 @@ from serving.http.pages.frame import page
 
 FORM = """<main id="content" class="narrow">
 <h1>Sign in</h1>
-<p>This shop's recommendations are shown to who has a key of the service:
-<code>nightshelf keys add NAME --scope read</code> makes one. To send events too, it needs the scope
-<code>write</code>.</p>
+<p>You need an API key of this service. <code>nightshelf keys add NAME --scope read</code> creates a key that
+may see the storefront; to send events, it needs the scope <code>write</code>.</p>
 <form method="post" action="sign-in">
-<label for="key">Key</label>
+<label for="key">API key</label>
 <input id="key" name="key" type="password" required autocomplete="current-password"{described}>
-{wrong}<button>Sign in</button>
+{error}<button>Sign in</button>
 </form>
 </main>"""
-ERROR = '<p id="wrong" class="wrong" role="alert">{said}</p>\n'
+ERROR = '<p id="wrong" class="wrong" role="alert">{message}</p>\n'
 NO_KEY_NEEDED = """<main id="content" class="narrow">
 <h1>Sign in</h1>
-<p>No key is asked for here: the service answers this machine alone. <a href="./">To the storefront</a></p>
+<p>You don't need an API key: there are none yet, and the service accepts only requests from this machine.
+<a href="./">Go to the storefront</a></p>
 </main>"""
 
 
-def routes(ring: Keyring | None) -> list[Route]:
-    """The routes to sign in and out; ring: the keys that may be asked for."""
+def routes(keyring: Keyring | None) -> list[Route]:
+    """The routes to sign in and out. keyring: the API keys that are accepted."""
 
     async def form(request: Request) -> Response:
-        return _form() if ring and ring.keys is not None else page("Sign in", NO_KEY_NEEDED)
+        return _form() if keyring and keyring.keys is not None else page("Sign in", NO_KEY_NEEDED)
 
-    async def enter(request: Request) -> Response:
+    async def submit(request: Request) -> Response:
         if not session.is_same_origin(request.scope):
-            return _form("The form was sent from another site. Try again here.", 403)
+            return _form("The form was sent from another site. Enter the key on this page.", 403)
         secret = parse_qs((await request.body()).decode(errors="replace")).get("key", [""])[0].strip()
-        if not keys.find((ring and ring.keys) or [], secret):
-            return _form("No such key is known. Is it whole, and not removed?", 401)
+        if not keys.find((keyring and keyring.keys) or [], secret):
+            return _form(
+                "This API key is unknown. Check that you copied all of it and that it was not removed.", 401
+            )
         return _signed_in(request, secret)
 
-    async def leave(request: Request) -> Response:
+    async def sign_out(request: Request) -> Response:
         if not session.is_same_origin(request.scope):
-            return _form("The form was sent from another site. Try again here.", 403)
-        gone = RedirectResponse("sign-in", 303)
-        gone.delete_cookie(session.COOKIE, httponly=True, samesite="strict")
-        return gone
+            return _form("The form was sent from another site. Enter the key on this page.", 403)
+        response = RedirectResponse("sign-in", 303)
+        response.delete_cookie(session.COOKIE, httponly=True, samesite="strict")
+        return response
 
     return [
         Route("/sign-in", form),
-        Route("/sign-in", enter, methods=["POST"]),
-        Route("/sign-out", leave, methods=["POST"]),
+        Route("/sign-in", submit, methods=["POST"]),
+        Route("/sign-out", sign_out, methods=["POST"]),
     ]
 
 
-def _form(wrong: str = "", status: int = 200) -> Response:
-    said = ERROR.format(said=wrong) if wrong else ""
-    described = ' aria-describedby="wrong" aria-invalid="true"' if wrong else ""
-    return page("Sign in", FORM.format(wrong=said, described=described), status)
+def _form(message: str = "", status: int = 200) -> Response:
+    error = ERROR.format(message=message) if message else ""
+    described = ' aria-describedby="wrong" aria-invalid="true"' if message else ""
+    return page("Sign in", FORM.format(error=error, described=described), status)
 
 
 def _signed_in(request: Request, secret: str) -> Response:
-    """The way to the storefront, with the key in a cookie that ends with the browser."""
-    found = RedirectResponse("./", 303)
+    """A redirect to the storefront, with the key in a cookie that ends with the browser session."""
+    response = RedirectResponse("./", 303)
     secure = session.is_secure(request.scope)
-    found.set_cookie(session.COOKIE, secret, httponly=True, samesite="strict", secure=secure)
-    return found
+    response.set_cookie(session.COOKIE, secret, httponly=True, samesite="strict", secure=secure)
+    return response
