@@ -11,7 +11,7 @@ from rich import print as show
 from pipelines.settings import Solver, SourceName, Split, settings, write_env
 from serving.access import keys
 from serving.errors import NightshelfError
-from serving.http.parameters import MOST
+from serving.http.parameters import MAX_ITEMS
 from serving.recommend.recommender import LANES
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
@@ -163,7 +163,7 @@ def evaluate(
     from pipelines.compare.models import compare
     from pipelines.report import terminal
 
-    show(terminal.lanes(compare(split)))
+    show(terminal.lane_tables(compare(split)))
 
 
 @app.command()
@@ -173,13 +173,13 @@ def forget(customer: Annotated[str, typer.Argument(help="The shop's own id of th
 
     found = go(customer)
     show(found.table())
-    raise typer.Exit(1 if found.rows else 0)
+    raise typer.Exit(1 if found.total_remaining else 0)
 
 
 @app.command()
 def export(
     to: Annotated[str, typer.Option(help="FILE.parquet, FILE.csv, here or at a URL, or a database's URL.")],
-    n: Annotated[int, typer.Option(min=1, max=MOST, help="Products of each, at most.")] = 10,
+    n: Annotated[int, typer.Option(min=1, max=MAX_ITEMS, help="Products of each, at most.")] = 10,
     lane: Annotated[
         list[str] | None,
         typer.Option(parser=_lane, metavar="LANE", help=f"{', '.join(LANES)}; else for-you; repeatable."),
@@ -296,7 +296,7 @@ def keys_add(
 @keyring.command("list")
 def keys_list() -> None:
     """Names the keys and their scopes."""
-    for key in keys.known(settings().keys_path):
+    for key in keys.load_or_empty(settings().keys_path):
         print(f"{key.name} {key.scope}")
 
 

@@ -1,4 +1,4 @@
-"""Every column name once."""
+"""The column names of all tables, and the form of the dates in `ordered_at`."""
 
 # orders, one row per order line; ids are strings everywhere
 ORDER_ID = "order_id"
@@ -8,7 +8,10 @@ CUSTOMER = "customer"
 PRODUCT = "product"
 QUANTITY = "quantity"
 UNIT_PRICE = "unit_price"
-GROUP = "group"  # of customers: a country, a region; null where the source maps none
+GROUP = "group"  # the customer's region or country; null where the source maps no such column
+
+ISO_DAY = r"^\d{4}-\d\d-\d\d"  # how a readable `ordered_at` begins in raw/
+ISO_DAY_LENGTH = len("2026-01-31")
 
 # products
 NAME = "name"
@@ -16,16 +19,16 @@ CATEGORY = "category"
 BRAND = "brand"
 PRICE = "price"
 IN_STOCK = "in_stock"
-WEIGHT = "weight"  # what a sale is worth beside others: a margin; 1 is like most
-PLACEHOLDER = "placeholder"  # whether orders name the product and the catalogue lacks it
-HIDDEN = "hidden"  # whether a rule of the shop excludes the product from what is recommended
+WEIGHT = "weight"  # the value of one sale relative to other products, such as its margin; 1 is typical
+PLACEHOLDER = "placeholder"  # whether orders name the product although the catalogue lacks it
+HIDDEN = "hidden"  # whether one of the shop's rules excludes the product from recommendations
 
-# where a raw row came from
+# origin of a raw row
 SOURCE = "source"
 PAGE = "page"
 EXTRACTED_AT = "extracted_at"
-FAULT = "fault"  # what is wrong with a line that couldn't be read; null where it could
-SEEN_ON = "seen_on"  # the day that a state of a product was seen first
+FAULT = "fault"  # why the line couldn't be read; null if it could
+SEEN_ON = "seen_on"  # the first day on which a product had this state
 
 # quarantine
 RULE = "rule"
@@ -39,15 +42,15 @@ RETURNED = "returned"
 ORDERS = "orders"
 PRODUCTS = "products"
 
-# rules
+# association rules
 ANTECEDENT = "antecedent"
-SECOND_ANTECEDENT = "second_antecedent"  # null for a rule of one product
+SECOND_ANTECEDENT = "second_antecedent"  # null for a rule with one antecedent
 CONSEQUENT = "consequent"
 CONFIDENCE = "confidence"
 LIFT = "lift"
 SUPPORT = "support"
 COUNT = "count"
-COMPLEMENT = "complement"  # whether the consequent surely goes with each antecedent
+COMPLEMENT = "complement"  # whether the consequent is a significant complement of each antecedent
 ITEMS = "items"
 FREQ = "freq"
 

@@ -1,4 +1,4 @@
-"""Where orders come from."""
+"""Sources of orders: the shop's API, files and databases."""
 
 from pipelines.extract.files import FileSource
 from pipelines.extract.shop_api import ShopApiSource
@@ -10,7 +10,7 @@ __all__ = ["Source", "source"]
 
 
 def source(name: SourceName, path: str, mapping: str) -> Source:
-    """The source by that name; path is for `files` alone, mapping for `files` and `sql`."""
+    """Returns the source of this name; `files` reads `path`, `files` and `sql` use `mapping`."""
     if name == "shop-api":
         return ShopApiSource(settings())
     return FileSource(path, mapping) if name == "files" else SqlSource(settings(), mapping)

@@ -1,4 +1,4 @@
-"""The E-COM contract: what a shop answers, and which of our columns that is."""
+"""The E-COM contract: the shape of a shop API's responses, and how they map to our columns."""
 
 from typing import NotRequired
 
@@ -16,7 +16,7 @@ numbers_as_text = with_config(ConfigDict(coerce_numbers_to_str=True))
 
 @numbers_as_text
 class Line(TypedDict):
-    """A line of a basket."""
+    """One order line."""
 
     goodsId: Text
     quantity: Text
@@ -25,7 +25,7 @@ class Line(TypedDict):
 
 @numbers_as_text
 class Order(TypedDict):
-    """An order and its basket."""
+    """An order with its lines."""
 
     id: str
     createdAt: Text
@@ -36,7 +36,7 @@ class Order(TypedDict):
 
 @numbers_as_text
 class Good(TypedDict):
-    """One of the goods."""
+    """A product of the catalogue."""
 
     id: str
     name: NotRequired[Text]
@@ -48,14 +48,14 @@ class Good(TypedDict):
 
 
 class OrderPage(TypedDict):
-    """What `/orders` answers."""
+    """The response of `/orders`."""
 
     orders: list[Order]
     pageCount: int
 
 
 class GoodPage(TypedDict):
-    """What `/goods` answers."""
+    """The response of `/goods`."""
 
     goods: list[Good]
     pageCount: int
@@ -63,17 +63,17 @@ class GoodPage(TypedDict):
 
 EMPTY_LINE = Line(goodsId=None, quantity=None)
 
-# Dictionaries, for a page of them is checked in a fifth of the time that objects take.
+# Typed dictionaries, because a page validates five times as fast as with model objects.
 ORDER_PAGE = TypeAdapter(OrderPage)
 GOOD_PAGE = TypeAdapter(GoodPage)
 
 
-def order_lines(answer: OrderPage) -> pa.Table:
-    """The lines of a page of orders, in columns of RAW_ORDERS; an empty basket is one line of nothing.
+def order_lines(response: OrderPage) -> pa.Table:
+    """Returns the order lines of a page, in columns of RAW_ORDERS.
 
-    So an order whose lines went replaces what it was.
+    An order with an empty basket becomes one line of nulls, so that it replaces its earlier version.
     """
-    orders = answer["orders"]
+    orders = response["orders"]
     lines = [
         (order, number, line)
         for order in orders
@@ -93,8 +93,8 @@ def order_lines(answer: OrderPage) -> pa.Table:
     return pa.table(columns)
 
 
-def products(answer: GoodPage) -> pa.Table:
-    """The goods of a page, in the schema RAW_PRODUCTS."""
+def products(response: GoodPage) -> pa.Table:
+    """Returns the products of a page, in the schema RAW_PRODUCTS."""
     rows = [
         {
             c.PRODUCT: good["id"],
@@ -105,6 +105,6 @@ def products(answer: GoodPage) -> pa.Table:
             c.IN_STOCK: good.get("inStock") is not False,
             c.WEIGHT: good.get("weight"),
         }
-        for good in answer["goods"]
+        for good in response["goods"]
     ]
     return pa.Table.from_pylist(rows, RAW_PRODUCTS)

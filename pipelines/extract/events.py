@@ -1,7 +1,7 @@
-"""Purchases that the service was told of: orders too, beside those that the shop's own source gives.
+"""Purchases reported to the service, as orders of a source of their own beside the shop's.
 
-They are read whole every night, so that who was forgotten is gone here too. What the shop's orders hold
-as well counts once: see `pipelines.validate.told`.
+Each nightly run reads all of them, so that customers forgotten since then disappear here as well.
+`pipelines.validate.service_purchases` drops purchases that the shop's own orders contain too.
 """
 
 import datetime as dt
@@ -18,37 +18,34 @@ from serving.live.identity import PSEUDONYM_PREFIX
 from serving.live.store import DAY, MICROSECONDS
 
 SOURCE_NAME = "events"
-ORDER_PREFIX = "event:"  # begins the ids of their orders
+ORDER_PREFIX = "event:"  # marks the order ids of these purchases
 
 
 def pull() -> int:
-    """How many order lines raw/ holds of them now; what was bought in one call on one day is an order.
+    """Replaces the reported purchases in raw/, and returns their number of order lines.
 
-    A product that had no price is left out until the shop's own orders tell of it.
+    A customer's purchases of one request and one day form an order. A purchase without a price is left out.
     """
     store = forgotten.open_store()
-    told = [row for row in store.purchases() if row.price]
+    purchases = [event for event in store.purchases() if event.price]
     store.close()
-    if not told and not raw.pulls(SOURCE_NAME):
+    if not purchases and not raw.pulls(SOURCE_NAME):
         return 0
     now = dt.datetime.now(dt.UTC)
-    last = max((_time(row.at).date() for row in told), default=now.date())
-    return raw.append(
-        SOURCE_NAME,
-        raw.Watermark(id=SOURCE_NAME, started=now, last_day=last, reached={}, full=True),
-        [_lines(told)],
-    )
+    last_day = max((_time(event.at).date() for event in purchases), default=now.date())
+    watermark = raw.Watermark(id=SOURCE_NAME, started=now, last_day=last_day, reached={}, full=True)
+    return raw.append(SOURCE_NAME, watermark, [_order_lines(purchases)])
 
 
-def _lines(told: list[Any]) -> pa.Table:
-    """The lines of orders, in the schema RAW_ORDERS."""
-    first: dict[tuple[str, int, int], Any] = {}
-    bought: Counter[tuple[int, str, float]] = Counter()
-    for row in told:
-        order = first.setdefault((row.customer, row.recorded_at, row.at // DAY), row)
-        bought[order.number, row.product, row.price] += 1
-    orders = {order.number: order for order in first.values()}
-    lines = [
+def _order_lines(purchases: list[Any]) -> pa.Table:
+    """Returns the purchases in the schema RAW_ORDERS; equal product and price in an order make one line."""
+    first_events: dict[tuple[str, int, int], Any] = {}
+    units_bought: Counter[tuple[int, str, float]] = Counter()
+    for event in purchases:
+        order = first_events.setdefault((event.customer, event.recorded_at, event.at // DAY), event)
+        units_bought[order.number, event.product, event.price] += 1
+    orders = {order.number: order for order in first_events.values()}
+    rows = [
         {
             c.ORDER_ID: f"{ORDER_PREFIX}{number}",
             c.LINE: line,
@@ -61,9 +58,9 @@ def _lines(told: list[Any]) -> pa.Table:
             c.PAGE: 0,
             c.EXTRACTED_AT: _time(orders[number].recorded_at),
         }
-        for line, ((number, product, price), units) in enumerate(bought.items())
+        for line, ((number, product, price), units) in enumerate(units_bought.items())
     ]
-    return pa.Table.from_pylist(lines, RAW_ORDERS)
+    return pa.Table.from_pylist(rows, RAW_ORDERS)
 
 
 def _time(microseconds: int) -> dt.datetime:

@@ -1,4 +1,4 @@
-"""What the columns of a file or of a query mean: a TOML file, shipped or a user's own."""
+"""Mappings: TOML files, shipped or written by the user, that assign a source's columns to ours."""
 
 from pathlib import Path
 
@@ -16,34 +16,46 @@ OPTIONAL = (c.NAME, c.CATEGORY, c.BRAND, c.WEIGHT, c.GROUP)
 
 
 class Query(FrozenModel):
-    """What source `sql` asks its database."""
+    """The query of source `sql`."""
 
-    lines: str  # a SELECT of all order lines, one row each
-    changed: str  # its column that tells when an order was last written: a time, or a number that only grows
+    lines: str  # a SELECT of all order lines, one row per line
+    changed: str  # the column with each order's last change: a time, or a number that only grows
 
 
 class Mapping(Dialect):
-    """A source's dialect, and which of its columns is which of ours."""
+    """A source's dialect, its column names by ours, and the query if it is a database."""
 
     columns: dict[str, str] = Field(default_factory=dict)
     sql: Query | None = None
 
 
 def load_mapping(name: str) -> Mapping:
-    """The mapping of a shipped name or of a TOML file; raises NightshelfError naming what is wrong."""
+    """Loads a shipped mapping by its name, or any mapping by the path of its TOML file.
+
+    Raises NightshelfError if there is no such mapping or if it can't be used.
+    """
     file = MAPPINGS / f"{name}.toml" if not name.endswith(".toml") else Path(name)
     if not file.exists():
         shipped = ", ".join(sorted(path.stem for path in MAPPINGS.glob("*.toml")))
         raise NightshelfError(
-            f"there is no mapping {name!r}: name a TOML file, or one of those shipped: {shipped}"
+            f"there is no mapping {name!r}: give --mapping, or set NIGHTSHELF_FILES_MAPPING or"
+            f" NIGHTSHELF_SQL_MAPPING, as the path of a TOML file or as a shipped mapping ({shipped})"
         )
-    found = toml.read(Mapping, file, f"mapping {name!r}")
-    if missing := [column for column in REQUIRED if column not in found.columns]:
-        raise NightshelfError(f"mapping {name!r} lacks {', '.join(missing)} under [columns]")
-    if unknown := found.columns.keys() - {*REQUIRED, *OPTIONAL}:
-        raise NightshelfError(f"mapping {name!r} has no use for {', '.join(sorted(unknown))} under [columns]")
-    if unknown := set(found.row_key) - found.columns.keys() - {c.LINE}:
+    mapping = toml.read(Mapping, file, f"mapping {name!r}")
+    _check_columns(mapping, name)
+    return mapping
+
+
+def _check_columns(mapping: Mapping, name: str) -> None:
+    if missing := [column for column in REQUIRED if column not in mapping.columns]:
+        raise NightshelfError(f"mapping {name!r} lacks {', '.join(missing)} under [columns]: add each")
+    if unknown := mapping.columns.keys() - {*REQUIRED, *OPTIONAL}:
         raise NightshelfError(
-            f"row_key of mapping {name!r} names {', '.join(sorted(unknown))}, not in [columns]"
+            f"mapping {name!r} has unknown columns {', '.join(sorted(unknown))} under [columns]:"
+            f" use only {', '.join((*REQUIRED, *OPTIONAL))}"
         )
-    return found
+    if unmapped := set(mapping.row_key) - mapping.columns.keys() - {c.LINE}:
+        raise NightshelfError(
+            f"row_key of mapping {name!r} names {', '.join(sorted(unmapped))}, which [columns] lacks: add it"
+            " there, or remove it from row_key"
+        )

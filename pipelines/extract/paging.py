@@ -1,17 +1,21 @@
-"""A list that is read page by page, backwards from its newest page, while it moves.
+"""Reads a paged list backwards from its newest page while the list changes.
 
-New entries make its last pages grow; a late one, or one that goes, shifts all behind it; and now and
-then a page comes that isn't the one asked for. A shift between the answers of two pages can hide an
-entry from both. So once all are read, the newest pages are asked again, as many as are asked at once.
-Where they say what they said, nothing shifted since: pages before them were asked after them. Where one
-doesn't, as many before them are asked again, and so on; and then the newest once more, till they all
-say the same. This is also done from where earlier reading ended, and before a page that was corrected.
+New entries extend the last pages. A late entry or a deletion shifts all entries behind it, and some
+responses hold another page than the requested one. A shift between two responses can hide an entry from
+both. So once all pages are read, the reader fetches the newest pages again, as many as it fetches
+concurrently:
 
-A page that isn't the one asked for shares its first or last entry with another page, or is shorter
-than others, or seems to be known: it is asked till it says the same three times in a row.
+- If they are unchanged, nothing has shifted, because all pages before them were fetched after them.
+- If one has changed, the reader fetches as many pages before them again, and so on; then it starts over at
+  the newest page, until all pages are unchanged.
 
-What stays unseen: shifts that cancel each other between two answers of a page, the same wrong answer
-three times in a row, and a list that loses entries while the second of two runs is killed.
+The same check runs where an earlier, killed run stopped, and before each page that turned out wrong.
+
+A page is doubtful if it shares its first or last entry with another page, is shorter than others, or holds
+only known entries. The reader fetches a doubtful page until three responses in a row agree.
+
+Not detected: shifts that cancel out between two responses of a page, the same wrong response three times in
+a row, and deletions during the second of two killed runs.
 """
 
 import asyncio
@@ -25,178 +29,182 @@ from numpy.typing import NDArray
 from pipelines.run.progress import Progress
 from serving.errors import NightshelfError, TransientError
 
-SAME = 3  # answers in a row that settle a doubt
-PATIENCE = 10  # questions per page the list had at first, before it is given up for restless
-SLACK = 100
+AGREEING = 3  # equal responses in a row that settle a doubt
+REQUESTS_PER_PAGE = 10  # of the initial number of pages, before the reader gives up
+EXTRA_REQUESTS = 100
 
 
 @dataclass(frozen=True)
 class Page:
-    """What a page said: the hashes of its entries' ids in order, how many pages there are, its days."""
+    """The content of one response."""
 
-    ids: NDArray[np.int64]
-    count: int
-    day: str  # its last
+    ids: NDArray[np.int64]  # hashes of the entries' ids in order, shape (entries,)
+    count: int  # pages of the list
+    last_day: str
     first_day: str
 
 
 def make_page(ids: Iterable[str], count: int, days: Collection[str]) -> Page:
-    """A page of entries with these ids, on these days."""
-    hashes = np.array([hash(one) for one in ids], np.int64)
+    """Returns the page with these entry ids and days, of a list of `count` pages."""
+    hashes = np.array([hash(entry) for entry in ids], np.int64)
     return Page(hashes, count, max(days, default=""), min(days, default=""))
 
 
 class PagedReader:
-    """Pages read so far, by number, and how sure they are."""
+    """Reads all pages of a list, or those back to the first known page."""
 
     def __init__(
-        self, ask: Callable[[int], Awaitable[Page]], at_once: int, kept: dict[int, Page], progress: Progress
+        self,
+        fetch: Callable[[int], Awaitable[Page]],
+        concurrency: int,
+        pages: dict[int, Page],
+        progress: Progress,
     ) -> None:
-        """ask: fetches a page; kept: pages of a run that was killed."""
-        self.ask, self.at_once, self.progress = ask, at_once, progress
-        self.pages = kept
-        self.entries = sum(len(one.ids) for one in kept.values())
-        self.count = self.asked = 0
-        self.limit = SLACK
-        self.said: Counter[int] = Counter()  # how often in a row a page gave the answer that stands
+        """fetch: fetches a page by its number; pages: those that a killed run left."""
+        self.fetch, self.concurrency, self.progress = fetch, concurrency, progress
+        self.pages = pages
+        self.entries = sum(len(page.ids) for page in pages.values())
+        self.count = self.requests = 0
+        self.limit = EXTRA_REQUESTS
+        self.agreeing: Counter[int] = Counter()  # latest responses in a row that agree, by page
 
-    async def read(self, known: Callable[[Page], bool]) -> list[int]:
-        """The numbers of all pages from the first that is known on, each read.
+    async def read(self, is_known: Callable[[Page], bool]) -> list[int]:
+        """Reads the list, and returns the numbers of all pages from the first known page on.
 
-        Raises PassingError where the list never rests, NightshelfError where its newest entries come first.
+        Raises TransientError if the list keeps changing, NightshelfError if its newest entries come first.
         """
-        self.is_known = known
-        self.known = {number for number, one in self.pages.items() if known(one)}
+        self.is_known = is_known
+        self.known = {number for number, page in self.pages.items() if is_known(page)}
         await self._begin()
-        moved = True
+        changed = True
         corrected: set[int] = set()
-        while moved or corrected or any(self._missing()):
-            starts = {self.count, self._end()} | {number - 1 for number in corrected}
-            await self._take(self._missing())
-            moved = await self._follow(starts)
+        while changed or corrected or any(self._missing()):
+            starts = {self.count, self._last_filled()} | {number - 1 for number in corrected}
+            await self._fetch_all(self._missing())
+            changed = await self._refetch_back_from(starts)
             corrected = set()
-            while doubted := self._doubted():
-                corrected |= await self._take(doubted)
+            while doubtful := self._doubtful():
+                corrected |= await self._fetch_all(doubtful)
         self._check_order()
         needed = list(range(self._lowest(), self.count + 1))
         self.progress(len(needed), len(needed), sum(len(self.pages[number].ids) for number in needed))
         return needed
 
     async def _begin(self) -> None:
-        """Learns the number of pages; the first is asked for again in its turn, as the last of them."""
-        await self._take([1])
-        self.limit += PATIENCE * self.count  # of the first count: a list may grow as fast as it is asked
+        """Learns the number of pages from page 1, which is fetched again in its turn, as the last one."""
+        await self._fetch_all([1])
+        self.limit += REQUESTS_PER_PAGE * self.count  # the first count: a list may grow with every request
         for number in list(self.pages):
             if number == 1 or number > self.count:
                 self.entries -= len(self.pages.pop(number).ids)
                 self.known.discard(number)
-        self.said.clear()
+        self.agreeing.clear()
 
     def _lowest(self) -> int:
         return max((number for number in self.known if number <= self.count), default=1)
 
-    def _end(self) -> int:
-        return max((number for number, one in self.pages.items() if len(one.ids)), default=self.count)
+    def _last_filled(self) -> int:
+        return max((number for number, page in self.pages.items() if len(page.ids)), default=self.count)
 
     def _missing(self) -> Iterator[int]:
-        """Pages not read yet, from the newest back to the first that is known."""
+        """Yields the pages not read yet, from the newest back to the first known one."""
         for number in range(self.count, 0, -1):
             if number < self._lowest():
                 return
             if number not in self.pages:
                 yield number
 
-    async def _follow(self, starts: set[int]) -> bool:
-        """Asks again from these pages back while answers differ; whether one did."""
-        moved = False
-        while starts and (top := max(starts)) >= (lowest := self._lowest()):
-            reached = max(top - self.at_once + 1, lowest)
-            differ = await self._differ(range(top, reached - 1, -1))
-            if differ or any(reached <= start < top for start in starts):
+    async def _refetch_back_from(self, starts: set[int]) -> bool:
+        """Fetches again from these pages backwards while responses differ; returns whether any did."""
+        changed = False
+        while starts and (highest := max(starts)) >= (lowest := self._lowest()):
+            reached = max(highest - self.concurrency + 1, lowest)
+            differ = await self._differ(range(highest, reached - 1, -1))
+            if differ or any(reached <= start < highest for start in starts):
                 starts.add(reached - 1)
             starts = {start for start in starts if start < reached}
-            moved |= differ
-        return moved
+            changed |= differ
+        return changed
 
     async def _differ(self, numbers: range) -> bool:
-        """Whether one of these pages differs from what it said; where not all do, for good."""
+        """Fetches pages again, twice if only some differ; returns whether any still differs from before."""
         before = {number: self.pages[number] for number in numbers if number in self.pages}
-        moved = await self._take(numbers)
-        if len(moved) < len(numbers):
-            await self._take(sorted(moved, reverse=True))
+        changed = await self._fetch_all(numbers)
+        if len(changed) < len(numbers):
+            await self._fetch_all(sorted(changed, reverse=True))
         return any(
-            number not in before or not _goes_on(before[number], self.pages[number]) for number in moved
+            number not in before or not _extends(before[number], self.pages[number]) for number in changed
         )
 
-    async def _take(self, numbers: Iterable[int]) -> set[int]:
-        """Asks for pages, several at once; those that didn't say what they said."""
-        shared = iter(numbers)
-        moved = set()
+    async def _fetch_all(self, numbers: Iterable[int]) -> set[int]:
+        """Fetches pages concurrently, and returns those that differ from their previous response."""
+        queue = iter(numbers)
+        changed = set()
 
         async def work() -> None:
-            for number in shared:
-                if self._hear(number, await self.ask(number)):
-                    moved.add(number)
+            for number in queue:
+                if self._store(number, await self.fetch(number)):
+                    changed.add(number)
 
         try:
             async with asyncio.TaskGroup() as group:
-                for _ in range(self.at_once):
+                for _ in range(self.concurrency):
                     group.create_task(work())
         except ExceptionGroup as errors:
             raise errors.exceptions[0] from None
-        return moved
+        return changed
 
-    def _hear(self, number: int, answer: Page) -> bool:
-        """Takes an answer; whether it differs from the one before by more than entries at its end."""
+    def _store(self, number: int, page: Page) -> bool:
+        """Stores a response, and returns whether it changed other than by new entries at its end."""
         before = self.pages.get(number)
-        same = before is not None and _goes_on(before, answer)
-        self.said[number] = self.said[number] + 1 if same else 1
-        self.pages[number] = answer
-        (self.known.add if self.is_known(answer) else self.known.discard)(number)
+        same = before is not None and _extends(before, page)
+        self.agreeing[number] = self.agreeing[number] + 1 if same else 1
+        self.pages[number] = page
+        (self.known.add if self.is_known(page) else self.known.discard)(number)
         if number == 1:
-            self.front = answer
-        self.entries += len(answer.ids) - (0 if before is None else len(before.ids))
-        self.count = max(self.count, answer.count, 1)
-        self.asked += 1
+            self.front = page
+        self.entries += len(page.ids) - (0 if before is None else len(before.ids))
+        self.count = max(self.count, page.count, 1)
+        self.requests += 1
         self.progress(len(self.pages), self.count, self.entries)
-        if self.asked > self.limit:
+        if self.requests > self.limit:
             raise TransientError(
-                f"the list moved all the while it was read ({self.asked} answers for {self.count} pages):"
-                " a later try may find it at rest"
+                f"the list kept changing while it was read ({self.requests} requests for {self.count} pages):"
+                " repeat the run when the shop changes fewer orders"
             )
         return not same
 
-    def _doubted(self) -> list[int]:
-        """Pages that may not be the ones asked for and haven't said the same often enough, newest first."""
+    def _doubtful(self) -> list[int]:
+        """Returns the doubtful pages that lack agreeing responses, newest first."""
         lowest = self._lowest()
-        read = {number: one for number, one in self.pages.items() if number >= lowest}
-        full = max(len(one.ids) for one in read.values())
-        doubted = {number for number, one in read.items() if len(one.ids) < full} | _sharing(read)
-        doubted |= {lowest} & self.known
-        doubted |= {1, self.count} if self._newest_first() else set()
-        return sorted((number for number in doubted if self.said[number] < SAME), reverse=True)
+        read = {number: page for number, page in self.pages.items() if number >= lowest}
+        longest = max(len(page.ids) for page in read.values())
+        doubtful = {number for number, page in read.items() if len(page.ids) < longest} | _overlapping(read)
+        doubtful |= {lowest} & self.known
+        doubtful |= {1, self.count} if self._newest_first() else set()
+        return sorted((number for number in doubtful if self.agreeing[number] < AGREEING), reverse=True)
 
     def _newest_first(self) -> bool:
-        return self.count in self.pages and self.front.first_day > self.pages[self.count].day != ""
+        return self.count in self.pages and self.front.first_day > self.pages[self.count].last_day != ""
 
     def _check_order(self) -> None:
         if self._newest_first():
             raise NightshelfError(
-                "the shop lists its newest orders first: Nightshelf reads back from the last page,"
-                " so let it list the oldest first"
+                "the shop lists its newest orders first, but Nightshelf reads backwards from the last page:"
+                " let the shop's API list the oldest orders first"
             )
 
 
-def _goes_on(before: Page, answer: Page) -> bool:
-    """Whether an answer says what was said before, and at most more at its end."""
-    return np.array_equal(answer.ids[: len(before.ids)], before.ids)
+def _extends(before: Page, page: Page) -> bool:
+    """Returns whether a response repeats the previous one, possibly with more entries at its end."""
+    return np.array_equal(page.ids[: len(before.ids)], before.ids)
 
 
-def _sharing(pages: dict[int, Page]) -> set[int]:
-    """The pages whose first or last entry stands on another page as well."""
-    ends = {number: set(one.ids[[0, -1]].tolist()) for number, one in pages.items() if len(one.ids)}
-    sought = set().union(*ends.values())
-    on: Counter[int] = Counter()
-    for one in pages.values():
-        on.update(sought.intersection(one.ids.tolist()))
-    return {number for number, both in ends.items() if any(on[end] > 1 for end in both)}
+def _overlapping(pages: dict[int, Page]) -> set[int]:
+    """Returns the pages whose first or last entry is also on another page."""
+    ends = {number: set(page.ids[[0, -1]].tolist()) for number, page in pages.items() if len(page.ids)}
+    all_ends = set().union(*ends.values())
+    pages_with: Counter[int] = Counter()
+    for page in pages.values():
+        pages_with.update(all_ends.intersection(page.ids.tolist()))
+    return {number for number, both in ends.items() if any(pages_with[end] > 1 for end in both)}

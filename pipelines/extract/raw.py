@@ -1,7 +1,7 @@
-"""The log of pulls below raw/: what each brought, and how far its source was read then.
+"""The log of pulls below raw/: the order lines of each pull, and how far it read its source.
 
-A pull is a table of its own, and its mark a file of the same version: both are seen together or not
-at all. Of an order that several pulls brought, the newest version stands, whole.
+Each pull is a table, and its watermark is a file of the same version, so that both become visible together.
+If several pulls hold an order, its newest version counts, with all its lines.
 """
 
 import datetime as dt
@@ -21,10 +21,9 @@ from pydantic import BaseModel
 from pipelines import columns as c
 from pipelines.extract.source import Position
 from pipelines.extract.staging import RAW_ORDERS
-from pipelines.lake import files as place
-from pipelines.lake import tables as lake
+from pipelines.lake import files, tables
 
-MARK = "_mark.json"  # Arrow and Spark leave names with an underscore alone
+WATERMARK = "_mark.json"  # Arrow and Spark ignore names that begin with an underscore
 FULL, PULL = "full", "pull"
 BATCH_ROWS = 100_000
 VERSION = [c.EXTRACTED_AT, c.PAGE]
@@ -33,152 +32,158 @@ CONTENT += [c.NAME, c.CATEGORY, c.BRAND, c.WEIGHT, c.GROUP]
 
 
 class Watermark(BaseModel):
-    """How far a source was read by a pull."""
+    """How far a pull read its source."""
 
-    id: str  # of the staging that it was made of
+    id: str  # of the staging that the pull was made from
     started: dt.datetime
     last_day: dt.date  # the latest day of an order so far
     reached: Position
     full: bool
 
-    def tells(self, other: "Watermark") -> bool:
-        """Whether another mark says nothing new."""
+    def same_position(self, other: "Watermark") -> bool:
+        """Returns whether both watermarks have the same last day and position."""
         return (self.last_day, self.reached) == (other.last_day, other.reached)
 
 
 def pulls(source: str) -> list[str]:
-    """The tables of a source's pulls, oldest first, from the last full one on."""
-    folder = lake.RAW_ORDERS.format(source=source)
-    found = sorted(lake.entries(folder), key=lambda name: name.partition("=")[2])
-    whole = [f"{folder}/{name}" for name in found if lake.exists(f"{folder}/{name}")]
-    full = [place for place, table in enumerate(whole) if table.startswith(f"{folder}/{FULL}=")]
-    return whole[full[-1] :] if full else whole
+    """Returns the tables of a source's pulls, oldest first, from the last full pull on."""
+    folder = tables.RAW_ORDERS.format(source=source)
+    names = sorted(tables.entries(folder), key=lambda name: name.partition("=")[2])
+    written = [f"{folder}/{name}" for name in names if tables.exists(f"{folder}/{name}")]
+    full = [index for index, table in enumerate(written) if table.startswith(f"{folder}/{FULL}=")]
+    return written[full[-1] :] if full else written
 
 
 def watermark(source: str) -> Watermark | None:
-    """The mark that the last pull left; None where there is none yet."""
-    tables = pulls(source)
-    return _mark(tables[-1]) if tables else None
+    """Returns the watermark of the last pull, or None before the first."""
+    written = pulls(source)
+    return _read_watermark(written[-1]) if written else None
 
 
-def append(source: str, left: Watermark, pages: Iterable[pa.Table]) -> int:
-    """The number of rows written as one more pull; a full one takes the place of all before it.
+def append(source: str, new: Watermark, pages: Iterable[pa.Table]) -> int:
+    """Writes one more pull, and returns its number of rows; a full pull replaces all earlier ones.
 
-    A pull that brought nothing and came no further than the one before leaves no trace.
+    A pull without rows that has the position of the pull before it is not written.
     """
     before = pulls(source)
-    rows = (page for page in pages if page.num_rows)
-    first = next(rows, None)
-    if first is None and before and not left.full and _mark(before[-1]).tells(left):
+    filled = (page for page in pages if page.num_rows)
+    first = next(filled, None)
+    if first is None and before and not new.full and _read_watermark(before[-1]).same_position(new):
         return 0
-    kind = FULL if left.full else PULL
-    table = f"{lake.RAW_ORDERS.format(source=source)}/{kind}={left.started:%Y%m%dT%H%M%S.%f}"
+    kind = FULL if new.full else PULL
+    table = f"{tables.RAW_ORDERS.format(source=source)}/{kind}={new.started:%Y%m%dT%H%M%S.%f}"
     written = 0
 
     def save(url: str) -> None:
         nonlocal written
-        fs, path = place.folder_at(url)
+        fs, path = files.make_folder(url)
         with (
             fs.open(f"{path}/part-0.parquet", "wb") as file,
             pq.ParquetWriter(file, RAW_ORDERS) as parquet,
         ):
-            for batch in batches(chain([first] if first else [], rows)):
+            for batch in batches(chain([first] if first else [], filled)):
                 parquet.write_table(batch)
                 written += batch.num_rows
-        fs.pipe_file(f"{path}/{MARK}", left.model_dump_json().encode())
+        fs.pipe_file(f"{path}/{WATERMARK}", new.model_dump_json().encode())
 
-    lake.replace(table, save)
-    for old in set(before) - {table} if left.full else ():
-        lake.remove(old)
+    tables.replace(table, save)
+    for old in set(before) - {table} if new.full else ():
+        tables.remove(old)
     return written
 
 
-def read(tables: list[str], columns: list[str], rows: pc.Expression | None = None) -> pa.Table:
-    """Columns of pulls, of all rows or of those that the expression picks."""
-    found = [_dataset(table).to_table(columns=columns, filter=rows) for table in tables]
-    return pa.concat_tables(found) if found else RAW_ORDERS.empty_table().select(columns)
+def read(pull_tables: list[str], columns: list[str], rows: pc.Expression | None = None) -> pa.Table:
+    """Returns columns of pulls, of all rows or of those that match the expression."""
+    parts = [_dataset(table).to_table(columns=columns, filter=rows) for table in pull_tables]
+    return pa.concat_tables(parts) if parts else RAW_ORDERS.empty_table().select(columns)
 
 
-def extent(tables: list[str]) -> tuple[int, dt.datetime]:
-    """How many rows pulls hold, and when the newest was extracted."""
-    rows, newest_versions = 0, []
-    for table in tables:
+def extent(pull_tables: list[str]) -> tuple[int, dt.datetime]:
+    """Returns the number of rows in pulls, and when the newest row was extracted."""
+    rows, newest = 0, []
+    for table in pull_tables:
         for batch in _dataset(table).to_batches(columns=[c.EXTRACTED_AT]):
             rows += batch.num_rows
-            newest_versions += [pc.max(batch[c.EXTRACTED_AT]).as_py()] if batch.num_rows else []
-    return rows, max(newest_versions)
+            newest += [pc.max(batch[c.EXTRACTED_AT]).as_py()] if batch.num_rows else []
+    return rows, max(newest)
 
 
 def customers() -> list[str]:
-    """The ids of all customers of all sources, as received."""
-    folder = lake.RAW_ORDERS.partition("/source=")[0]
-    found: set[str] = set()
-    for source in lake.entries(folder):
+    """Returns the ids of all customers of all sources, as received, in ascending order."""
+    folder = tables.RAW_ORDERS.partition("/source=")[0]
+    ids: set[str] = set()
+    for source in tables.entries(folder):
         for table in pulls(source.removeprefix("source=")):
-            found |= set(read([table], [c.CUSTOMER])[c.CUSTOMER].unique().to_pylist())
-    return sorted(found - {None})
+            ids |= set(read([table], [c.CUSTOMER])[c.CUSTOMER].unique().to_pylist())
+    return sorted(ids - {None})
 
 
 def order_hashes(source: str) -> "np.ndarray[Any, Any]":
-    """The hashes of the ids of all orders known, distinct and ascending; as Python hashes a text now."""
+    """Returns the distinct hashes of all order ids in raw/: int64, shape (orders,), ascending.
+
+    The hashes are Python's hashes of strings, which differ from process to process.
+    """
     ids = read(pulls(source), [c.ORDER_ID])[c.ORDER_ID].unique()
-    return np.unique(np.array([hash(one.as_py()) for one in ids], np.int64))
+    return np.unique(np.array([hash(order_id.as_py()) for order_id in ids], np.int64))
 
 
 def changed_orders(source: str, staged: Callable[[], Iterable[pa.Table]]) -> Iterator[pa.Table]:
-    """What is staged, without those orders that say what the newest version known says already.
+    """Yields the staged rows without orders that equal their newest version in raw/.
 
-    staged: iterates over what is staged, each time from the beginning.
+    staged: iterates over the staged rows, from the beginning at each call.
     """
-    now = _digests(staged())
-    known = pc.field(c.ORDER_ID).isin(pa.array(now.index, pa.string()))
-    before = newest_versions(read(pulls(source), [*CONTENT, c.SOURCE, *VERSION], known).to_pandas())
-    then = _digests([pa.Table.from_pandas(before, preserve_index=False)])
-    both = now.index.intersection(then.index)
-    same = pa.array(both[now[both].to_numpy() == then[both].to_numpy()], pa.string())
-    for rows in staged():
-        yield rows.filter(pc.invert(pc.is_in(rows[c.ORDER_ID], same)))
+    new = _digests(staged())
+    known = pc.field(c.ORDER_ID).isin(pa.array(new.index, pa.string()))
+    rows = newest_versions(read(pulls(source), [*CONTENT, c.SOURCE, *VERSION], known).to_pandas())
+    old = _digests([pa.Table.from_pandas(rows, preserve_index=False)])
+    both = new.index.intersection(old.index)
+    unchanged = pa.array(both[new[both].to_numpy() == old[both].to_numpy()], pa.string())
+    for page in staged():
+        yield page.filter(pc.invert(pc.is_in(page[c.ORDER_ID], unchanged)))
 
 
 def newest_versions(rows: pd.DataFrame) -> pd.DataFrame:
-    """The rows of each order's newest version; without an order id, those of their file's last reading."""
-    inverse = rows.sort_values(VERSION, ascending=False)
-    orders = inverse.dropna(subset=c.ORDER_ID).drop_duplicates(c.ORDER_ID)[[c.ORDER_ID, *VERSION]]
-    files = inverse.drop_duplicates(c.SOURCE)[[c.SOURCE, *VERSION]]
-    anonymous = rows[rows[c.ORDER_ID].isna()].merge(files, on=[c.SOURCE, *VERSION])
-    return pd.concat([rows.merge(orders, on=[c.ORDER_ID, *VERSION]), anonymous])
+    """Returns the rows of each order's newest version.
+
+    Rows without an order id are returned if they belong to the newest version of their source file.
+    """
+    newest_first = rows.sort_values(VERSION, ascending=False)
+    orders = newest_first.dropna(subset=c.ORDER_ID).drop_duplicates(c.ORDER_ID)[[c.ORDER_ID, *VERSION]]
+    versions = newest_first.drop_duplicates(c.SOURCE)[[c.SOURCE, *VERSION]]
+    without_id = rows[rows[c.ORDER_ID].isna()].merge(versions, on=[c.SOURCE, *VERSION])
+    return pd.concat([rows.merge(orders, on=[c.ORDER_ID, *VERSION]), without_id])
 
 
 def batches(pages: Iterable[pa.Table]) -> Iterator[pa.Table]:
-    """The pages together in tables of about 100,000 rows."""
-    held: list[pa.Table] = []
+    """Yields the pages, concatenated to tables of about 100,000 rows."""
+    pending: list[pa.Table] = []
     for page in pages:
-        held.append(page)
-        if sum(one.num_rows for one in held) >= BATCH_ROWS:
-            yield pa.concat_tables(held)
-            held = []
-    if held:
-        yield pa.concat_tables(held)
+        pending.append(page)
+        if sum(table.num_rows for table in pending) >= BATCH_ROWS:
+            yield pa.concat_tables(pending)
+            pending = []
+    if pending:
+        yield pa.concat_tables(pending)
 
 
-def _digests(tables: Iterable[pa.Table]) -> "pd.Series[Any]":
-    """A number per order id that tells what all its lines on the last page that holds it say together."""
-    found = [_lines(rows.select([*CONTENT, c.PAGE]).to_pandas()) for rows in batches(tables)]
-    on_pages = pd.concat(found).groupby(level=[0, 1]).sum() if found else pd.Series([], [[], []], np.uint64)
-    digests: pd.Series[Any] = on_pages.groupby(level=0).last()
+def _digests(pages: Iterable[pa.Table]) -> "pd.Series[Any]":
+    """Returns a digest of each order's lines on its last page, uint64 by order id."""
+    parts = [_line_hashes(rows.select([*CONTENT, c.PAGE]).to_pandas()) for rows in batches(pages)]
+    by_page = pd.concat(parts).groupby(level=[0, 1]).sum() if parts else pd.Series([], [[], []], np.uint64)
+    digests: pd.Series[Any] = by_page.groupby(level=0).last()
     return digests
 
 
-def _lines(rows: pd.DataFrame) -> "pd.Series[Any]":
-    lines = pd.util.hash_pandas_object(rows[CONTENT], index=False).to_numpy()
-    return pd.Series(lines, [rows[c.ORDER_ID], rows[c.PAGE]])
+def _line_hashes(rows: pd.DataFrame) -> "pd.Series[Any]":
+    hashes = pd.util.hash_pandas_object(rows[CONTENT], index=False).to_numpy()
+    return pd.Series(hashes, [rows[c.ORDER_ID], rows[c.PAGE]])
 
 
 def _dataset(table: str) -> ds.Dataset:
-    fs, path = place.at(lake.current(table))
+    fs, path = files.resolve(tables.current_path(table))
     return ds.dataset(path, schema=RAW_ORDERS, filesystem=fs, format="parquet")
 
 
-def _mark(table: str) -> Watermark:
-    fs, path = place.at(lake.current(table))
-    return Watermark.model_validate(json.loads(fs.cat_file(f"{path}/{MARK}")))
+def _read_watermark(table: str) -> Watermark:
+    fs, path = files.resolve(tables.current_path(table))
+    return Watermark.model_validate(json.loads(fs.cat_file(f"{path}/{WATERMARK}")))

@@ -1,4 +1,4 @@
-"""A shop over HTTP: its orders and goods, page by page, with Basic auth."""
+"""Source `shop-api`: a shop's REST API, read page by page with Basic authentication."""
 
 import asyncio
 import datetime as dt
@@ -9,18 +9,11 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from pipelines import columns as c
 from pipelines.extract import contract, raw
 from pipelines.extract.http import ShopClient
 from pipelines.extract.paging import Page, PagedReader, make_page
-from pipelines.extract.source import (
-    DAY_LETTERS,
-    ISO_DAY,
-    Dialect,
-    LastPull,
-    Position,
-    latest_plausible_day,
-    source_name,
-)
+from pipelines.extract.source import Dialect, LastPull, Position, latest_plausible_day, source_name
 from pipelines.extract.staging import Note, Staging
 from pipelines.run.progress import Progress, silent
 from pipelines.settings import Settings
@@ -29,7 +22,7 @@ ORDERS, GOODS = "/orders", "/goods"
 
 
 class ShopApiSource:
-    """Source `shop-api`: the orders and goods of a shop's REST API."""
+    """Source `shop-api`: the orders and products of a shop's REST API."""
 
     dialect = Dialect()
 
@@ -39,79 +32,86 @@ class ShopApiSource:
         self.description = f"the shop at {settings.shop_address}"
         self.plan = {"page_size": settings.shop_page_size, "since": settings.shop_since}
 
-    def last_day(self, since: LastPull | None) -> dt.date:
-        """Yesterday: today's orders are still coming in."""
+    def last_day(self, last_pull: LastPull | None) -> dt.date:
+        """Returns yesterday, because today's orders are incomplete."""
         return dt.datetime.now(dt.UTC).date() - dt.timedelta(days=1)
 
-    def orders(self, since: LastPull | None, staging: Staging, progress: Progress) -> Position:
-        """Nothing to remember: the days known tell where to go on.
+    def orders(self, last_pull: LastPull | None, staging: Staging, progress: Progress) -> Position:
+        """Writes the new order lines to staging; the position is empty, as raw/ shows which orders are known.
 
-        Asks for the pages back to the first that holds known orders alone, or for those since the
-        last day known where the shop can list them. Errors are those of Shop.page.
+        Reads back to the first page with only known orders, or asks the shop for orders since the last known
+        day if it can filter by date. Raises the errors of ShopClient.page and PagedReader.read.
         """
-        asyncio.run(self._orders(since, staging, progress))
+        asyncio.run(self._orders(last_pull, staging, progress))
         return {}
 
     def products(self) -> pa.Table:
-        """All goods as they are now; errors are those of Shop.page."""
-        return asyncio.run(self._goods())
+        """Returns the present catalogue in the schema RAW_PRODUCTS; raises the errors of ShopClient.page."""
+        return asyncio.run(self._products())
 
-    async def _orders(self, since: LastPull | None, staging: Staging, progress: Progress) -> None:
-        query = {"expand": "basket"}
-        known: Callable[[Page], bool] = lambda _: False  # noqa: E731
-        if since:
-            day = str(since.last_day - dt.timedelta(days=self.settings.overlap_days))
-            if self.settings.shop_since:
-                query[self.settings.shop_since] = f"{day}T00:00:00Z"
-            else:
-                known = _known_before(day, raw.order_hashes(self.name))
+    async def _orders(self, last_pull: LastPull | None, staging: Staging, progress: Progress) -> None:
+        query, is_known = self._incremental(last_pull)
         kept = {number: make_page(**staging.note(number)) for number in staging.pages()}
-        first, later = set(kept), {}
+        staged, newer = set(kept), {}
         async with ShopClient(self.settings) as shop:
 
-            async def ask(number: int) -> Page:
-                answer = await shop.page(ORDERS, query, number, contract.ORDER_PAGE)
-                note = _note(answer)
-                told = [contract.order_lines(answer)], note
-                if number in first:
-                    later[number] = told
+            async def fetch(number: int) -> Page:
+                response = await shop.page(ORDERS, query, number, contract.ORDER_PAGE)
+                note = _note(response)
+                content = [contract.order_lines(response)], note
+                if number in staged:
+                    newer[number] = content
                 else:
-                    first.add(number)
-                    staging.write(number, *told)
+                    staged.add(number)
+                    staging.write(number, *content)
                 return make_page(**note)
 
-            needed = await PagedReader(ask, self.settings.shop_concurrency, kept, progress).read(known)
-        # Only now and from the oldest page on: a run that goes on with staged pages takes the older ones
-        # for the later answers.
-        for number in sorted(later.keys() & set(needed)):
-            staging.write(number, *later[number])
-        for number in first - set(needed):
+            needed = await PagedReader(fetch, self.settings.shop_concurrency, kept, progress).read(is_known)
+        # Refetched pages are written only now and by ascending number: a run that resumes from staging
+        # assumes that of two pages the one with the lower number was fetched later.
+        for number in sorted(newer.keys() & set(needed)):
+            staging.write(number, *newer[number])
+        for number in staged - set(needed):
             staging.drop(number)
 
-    async def _goods(self) -> pa.Table:
+    def _incremental(self, last_pull: LastPull | None) -> tuple[dict[str, str], Callable[[Page], bool]]:
+        """Returns the query, and the test for the page at which reading stops."""
+        query = {"expand": "basket"}
+        if last_pull is None:
+            return query, lambda _: False
+        day = str(last_pull.last_day - dt.timedelta(days=self.settings.overlap_days))
+        if self.settings.shop_since:
+            return query | {self.settings.shop_since: f"{day}T00:00:00Z"}, lambda _: False
+        return query, _known_before(day, raw.order_hashes(self.name))
+
+    async def _products(self) -> pa.Table:
         tables: dict[int, pa.Table] = {}
         async with ShopClient(self.settings) as shop:
 
-            async def ask(number: int) -> Page:
-                answer = await shop.page(GOODS, {}, number, contract.GOOD_PAGE)
-                tables[number] = contract.products(answer)
-                return make_page([one["id"] for one in answer["goods"]], answer["pageCount"], [])
+            async def fetch(number: int) -> Page:
+                response = await shop.page(GOODS, {}, number, contract.GOOD_PAGE)
+                tables[number] = contract.products(response)
+                return make_page([good["id"] for good in response["goods"]], response["pageCount"], [])
 
-            await PagedReader(ask, self.settings.shop_concurrency, {}, silent).read(lambda _: False)
+            await PagedReader(fetch, self.settings.shop_concurrency, {}, silent).read(lambda _: False)
         return pa.concat_tables(tables.values())
 
 
-def _note(answer: contract.OrderPage) -> Note:
-    """What is to be known of a page: the ids of its orders, how many pages there are, and its days."""
-    days = {(order["createdAt"] or "")[:DAY_LETTERS] for order in answer["orders"]}
-    real = sorted(day for day in days if re.match(ISO_DAY, day) and day <= latest_plausible_day())
+def _note(response: contract.OrderPage) -> Note:
+    """Returns the arguments of `make_page`: order ids, number of pages, first and last plausible day."""
+    days = {(order["createdAt"] or "")[: c.ISO_DAY_LENGTH] for order in response["orders"]}
+    limit = latest_plausible_day()
+    plausible = sorted(day for day in days if re.match(c.ISO_DAY, day) and day <= limit)
     return {
-        "ids": [order["id"] for order in answer["orders"]],
-        "count": answer["pageCount"],
-        "days": [real[0], real[-1]] if real else [],
+        "ids": [order["id"] for order in response["orders"]],
+        "count": response["pageCount"],
+        "days": [plausible[0], plausible[-1]] if plausible else [],
     }
 
 
 def _known_before(day: str, known: "np.ndarray[Any, Any]") -> Callable[[Page], bool]:
-    """Whether a page ends before a day and holds no order that isn't known."""
-    return lambda one: one.day < day and len(one.ids) > 0 and bool(np.isin(one.ids, known).all())
+    """Returns a test for pages that end before a day and hold only known orders.
+
+    known: int64 hashes of order ids, as `raw.order_hashes` returns them.
+    """
+    return lambda page: page.last_day < day and len(page.ids) > 0 and bool(np.isin(page.ids, known).all())

@@ -1,4 +1,4 @@
-"""What every source of orders offers, and how it says what its rows mean."""
+"""The interface that every source of orders implements, and the settings that interpret its rows."""
 
 import datetime as dt
 import re
@@ -16,88 +16,85 @@ from pipelines.extract.staging import Staging
 from pipelines.run.progress import Progress
 from serving.toml import FrozenModel
 
-ISO_DAY = r"^\d{4}-\d\d-\d\d"
-DAY_LETTERS = len("2026-01-31")
-
-Position = dict[str, Any]  # how far a source was read, in its own words; JSON
+Position = dict[str, Any]  # how far a source has been read; JSON, its keys are the source's own
 
 
 class Dialect(FrozenModel):
     """How a source writes its orders."""
 
-    timezone: str = "UTC"  # of times that state none
-    row_key: tuple[str, ...] = Field((c.ORDER_ID, c.LINE), min_length=1)  # rows that agree on these are one
-    not_products: str = ""  # regular expression of codes that are no products: postage, fees, vouchers
-    guests: bool = False  # whether an order without a customer is a good order
+    timezone: str = "UTC"  # of times without an offset
+    row_key: tuple[str, ...] = Field((c.ORDER_ID, c.LINE), min_length=1)  # rows equal in these are duplicates
+    not_products: str = ""  # regular expression of codes that are not products: postage, fees, vouchers
+    guests: bool = False  # whether an order without a customer is valid
 
     @field_validator("timezone")
     @classmethod
-    def _known(cls, zone: str) -> str:
-        if zone not in zoneinfo.available_timezones():
-            raise ValueError("no time zone has this name; write it as Europe/London")
-        return zone
+    def _check_timezone(cls, name: str) -> str:
+        if name not in zoneinfo.available_timezones():
+            raise ValueError("unknown time zone; write an IANA name such as Europe/London")
+        return name
 
     @field_validator("not_products")
     @classmethod
-    def _regular(cls, pattern: str) -> str:
+    def _check_pattern(cls, pattern: str) -> str:
         try:
             re.compile(pattern)
         except re.error as error:
-            raise ValueError(f"no regular expression: {error}") from None
+            raise ValueError(f"not a regular expression: {error}") from None
         return pattern
 
 
 class LastPull(BaseModel):
-    """What is known of a source before it is asked for more."""
+    """What the last pull left: an incremental pull starts from here."""
 
     model_config = ConfigDict(frozen=True)
 
-    last_day: dt.date  # of the orders known
+    last_day: dt.date  # the latest day of an order in raw/
     reached: Position
 
 
 class Source(Protocol):
-    """A shop's orders and goods, as received.
+    """A shop's orders and products, as received.
 
-    An order comes whole: where a later answer names it again, that answer replaces all its lines.
+    A source returns whole orders: a later page or file that repeats an order replaces all its lines.
     """
 
-    name: str  # of its own among all sources; names folders
+    name: str  # unique among all sources; part of folder names
     description: str  # names the source in messages
     dialect: Dialect
-    plan: dict[str, Any]  # how it is read now; pages kept under another plan are of no use
+    plan: dict[str, Any]  # how the source is read; staged pages of another plan are discarded
 
-    def last_day(self, since: LastPull | None) -> dt.date:
-        """The last complete day that the source can give."""
+    def last_day(self, last_pull: LastPull | None) -> dt.date:
+        """Returns the last complete day of orders that the source can deliver."""
 
-    def orders(self, since: LastPull | None, staging: Staging, progress: Progress) -> Position:
-        """How far it was read; all order lines since then, or all there are, are in staging.
+    def orders(self, last_pull: LastPull | None, staging: Staging, progress: Progress) -> Position:
+        """Writes the order lines since the last pull, or all, to staging, and returns the new position.
 
-        Pages that staging holds from a run that was killed aren't asked for again.
+        Pages that a killed run left in staging are not fetched again.
         """
 
     def products(self) -> pa.Table | None:
-        """The catalogue of now, as RAW_PRODUCTS has it; None where order lines alone tell of products."""
+        """Returns the present catalogue in the schema RAW_PRODUCTS, or None if the source has none."""
 
 
 def source_name(kind: str, *parts: str) -> str:
-    """A source's name: its kind and a short hash of what tells it from others of that kind."""
+    """Returns the kind of the source and a short hash of the parts that identify it."""
     return f"{kind}-{zlib.crc32('|'.join(parts).encode()):08x}"
 
 
 def latest_plausible_day() -> str:
-    """The last day that an order may truly have: tomorrow, for somewhere it is that already."""
+    """Returns tomorrow in UTC: later orders are mistakes, because no time zone is further ahead."""
     return str(dt.datetime.now(dt.UTC).date() + dt.timedelta(days=1))
 
 
 def last_iso_day(times: Iterable[pa.ChunkedArray | pa.Array]) -> dt.date | None:
-    """The latest day, up to tomorrow, of times as text; None where none begins with an ISO day."""
+    """Returns the latest plausible day in columns of times (strings), or None if there is no ISO date."""
     limit = latest_plausible_day()
     latest = ""
     for column in times:
-        days = pc.utf8_slice_codeunits(column, 0, DAY_LETTERS)
-        good = pc.and_(pc.match_substring_regex(days, ISO_DAY), pc.less_equal(days, limit))
-        latest = max(latest, pc.max(days.filter(good)).as_py() or "")
+        days = pc.utf8_slice_codeunits(column, 0, c.ISO_DAY_LENGTH)
+        plausible = pc.and_(pc.match_substring_regex(days, c.ISO_DAY), pc.less_equal(days, limit))
+        latest = max(latest, pc.max(days.filter(plausible)).as_py() or "")
     try:
         return dt.date.fromisoformat(latest)
     except ValueError:

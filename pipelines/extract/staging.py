@@ -14,7 +14,7 @@ import pyarrow.ipc
 from pydantic import BaseModel, ValidationError
 
 from pipelines import columns as c
-from pipelines.lake import tables as lake
+from pipelines.lake import tables
 from pipelines.privacy import forgotten
 from serving.errors import TransientError
 
@@ -44,20 +44,20 @@ class Staging:
 
     def __init__(self, source: str, plan: dict[str, Any]) -> None:
         """Resumes an unfinished pull of the same plan, or else starts a new one."""
-        self.folder = lake.STAGING.format(source=source)
+        self.folder = tables.STAGING.format(source=source)
         plan = plan | {"fields": RAW_ORDERS.names}  # an older release's pages may lack columns
         state = self._read_state()
         if state is None or state.plan != plan:
-            lake.remove(self.folder)
+            tables.remove(self.folder)
             state = State(id=uuid.uuid4().hex, started=dt.datetime.now(dt.UTC), plan=plan, owner="")
         self.state = state.model_copy(update={"owner": uuid.uuid4().hex})
         self.id, self.started = state.id, state.started
         self.forgotten = forgotten.load()
-        lake.put(f"{self.folder}/{STATE}", self.state.model_dump_json().encode())
+        tables.put(f"{self.folder}/{STATE}", self.state.model_dump_json().encode())
 
     def _read_state(self) -> State | None:
         try:
-            return State.model_validate_json(lake.load(f"{self.folder}/{STATE}"))
+            return State.model_validate_json(tables.load(f"{self.folder}/{STATE}"))
         except (FileNotFoundError, ValidationError):
             return None
 
@@ -68,15 +68,18 @@ class Staging:
                 "another run reads the same source at this moment: wait until it ends, then repeat the run"
             )
 
-    def write(self, page: int, tables: Iterable[pa.Table], note: Note) -> None:
+    def write(self, page: int, batches: Iterable[pa.Table], note: Note) -> None:
         """Writes a page without the orders of forgotten customers; it replaces the page's previous content.
 
-        tables: columns of RAW_ORDERS; missing columns become null, PAGE and EXTRACTED_AT are filled in.
+        batches: columns of RAW_ORDERS; missing columns become null, PAGE and EXTRACTED_AT are filled in.
         """
         schema = RAW_ORDERS.with_metadata({NOTE: json.dumps(note)})
         options = pa.ipc.IpcWriteOptions(compression="lz4")
-        with lake.whole(self._path(page)) as file, pa.ipc.new_stream(file, schema, options=options) as stream:
-            for rows in tables:
+        with (
+            tables.atomic_write(self._path(page)) as file,
+            pa.ipc.new_stream(file, schema, options=options) as stream,
+        ):
+            for rows in batches:
                 columns = [self._column(rows, field, page) for field in RAW_ORDERS]
                 stream.write_table(self.forgotten.without(pa.table(columns, schema=schema)))
 
@@ -90,27 +93,27 @@ class Staging:
 
     def pages(self) -> list[int]:
         """Returns the numbers of the staged pages in ascending order."""
-        return sorted(int(name.partition(".")[0]) for name in lake.entries(self.folder) if name != STATE)
+        return sorted(int(name.partition(".")[0]) for name in tables.entries(self.folder) if name != STATE)
 
     def note(self, page: int) -> Note:
         """Returns the note written with a page."""
-        with lake.opened(self._path(page)) as file, pa.ipc.open_stream(file) as stream:
+        with tables.open_file(self._path(page)) as file, pa.ipc.open_stream(file) as stream:
             return dict(json.loads(stream.schema.metadata[NOTE]))
 
     def read(self) -> Iterator[pa.Table]:
         """Yields the rows of all pages in the schema RAW_ORDERS, by page number."""
         for page in self.pages():
-            with lake.opened(self._path(page)) as file, pa.ipc.open_stream(file) as stream:
+            with tables.open_file(self._path(page)) as file, pa.ipc.open_stream(file) as stream:
                 for batch in stream:
                     yield pa.Table.from_batches([batch]).replace_schema_metadata(None)
 
     def drop(self, page: int) -> None:
         """Deletes a page."""
-        lake.remove(self._path(page))
+        tables.remove(self._path(page))
 
     def remove(self) -> None:
         """Deletes all pages, once they are in raw/ or no longer needed."""
-        lake.remove(self.folder)
+        tables.remove(self.folder)
 
     def _path(self, page: int) -> str:
         return f"{self.folder}/{page:08}.arrow"

@@ -1,1 +1,1 @@
-"""Erasing customers who asked to be forgotten."""
+"""Erases customers who asked to be forgotten."""

@@ -1,4 +1,4 @@
-"""Forgets one person at once, and proves it: the rows that are left, place by place."""
+"""Forgets one customer at once, and counts the rows that remain in each location as proof."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -8,75 +8,78 @@ from rich.table import Table
 
 from pipelines.privacy import forgotten
 from pipelines.settings import customer_key, settings
-from serving.bundle.format import Bundle, load
+from serving.bundle.files import load
+from serving.bundle.format import Bundle
 from serving.errors import BundleError, NightshelfError, RegistryError
 from serving.live import registry
-from serving.live.changes import State, with_changes
+from serving.live.changes import with_changes
 from serving.live.identity import normalise, pseudonym
+from serving.live.store import ChangeSet
 
 SERVICE_EVENTS = "events of the service"
 
 
 @dataclass
 class ErasureReport:
-    """How many rows of a person each place held before and holds still."""
+    """The number of the customer's rows by location, before and after the erasure."""
 
     before: Counter[str] = field(default_factory=Counter)
-    left: Counter[str] = field(default_factory=Counter)
+    remaining: Counter[str] = field(default_factory=Counter)
 
     @property
-    def rows(self) -> int:
-        """All that is left."""
-        return self.left.total()
+    def total_remaining(self) -> int:
+        """The number of rows that remain in all locations."""
+        return self.remaining.total()
 
     def table(self) -> Table:
-        """One line for each place."""
+        """Returns a table for the terminal, one line per location."""
         table = Table()
-        table.add_column("place", overflow="fold")
+        table.add_column("location", overflow="fold")
         for heading in ("rows before", "rows left"):
             table.add_column(heading, justify="right")
-        for place in sorted(self.left):
-            table.add_row(place, f"{self.before[place]:,}", f"{self.left[place]:,}")
+        for location in sorted(self.remaining):
+            table.add_row(location, f"{self.before[location]:,}", f"{self.remaining[location]:,}")
         return table
 
 
 def forget(customer: str) -> ErasureReport:
-    """What was left of a person, by the shop's own id, in the store, in the lake and in bundles.
+    """Erases a customer, named by the shop's own id, from store, lake and bundles, and reports what remains.
 
-    Raises NightshelfError where the id is empty. A bundle that learned of the person keeps its arrays, whose
-    digests prove it whole; from now on each that is opened has a stranger there, and the next night's knows
-    nothing.
+    A bundle trained on the customer's orders keeps its arrays, because its digests cover them. From now on it
+    is opened with the customer unknown, and the next nightly run trains a bundle without the customer.
+
+    Raises NightshelfError if the id is empty.
     """
     if not normalise(customer):
-        raise NightshelfError("the customer's id is empty: give it as the shop writes it")
-    who, found = pseudonym(customer, customer_key()), ErasureReport()
+        raise NightshelfError("the customer's id is empty: give the shop's own id of the customer")
+    name, report = pseudonym(customer, customer_key()), ErasureReport()
     store = forgotten.open_store()
-    found.before[SERVICE_EVENTS] = store.forget(who)
-    times = {who: store.pending_erasures()[who]}
-    gone = forgotten.from_times(times)
-    found.before.update(forgotten.scrub(gone))  # the next night does it once more, after all that ran now
-    found.left = forgotten.count_remaining(gone)
-    found.left[SERVICE_EVENTS] = store.count_events(who)
-    _search_bundles(who, times, found)
+    report.before[SERVICE_EVENTS] = store.forget(name)
+    times = {name: store.pending_erasures()[name]}
+    customers = forgotten.from_times(times)
+    report.before.update(forgotten.scrub(customers))  # the next nightly run repeats this for runs in progress
+    report.remaining = forgotten.count_remaining(customers)
+    report.remaining[SERVICE_EVENTS] = store.count_events(name)
+    _search_bundles(name, times, report)
     store.close()
-    return found
+    return report
 
 
-def _search_bundles(who: str, times: dict[str, int], found: ErasureReport) -> None:
-    for place, bundle in _bundles().items():
-        found.before[place] = int(bundle.customer(who) is not None)
-        found.left[place] = int(with_changes(bundle, State(forgotten=times)).customer(who) is not None)
+def _search_bundles(name: str, times: dict[str, int], report: ErasureReport) -> None:
+    for location, bundle in _bundles().items():
+        changed = with_changes(bundle, ChangeSet(forgotten=times))
+        report.before[location] = int(bundle.customer(name) is not None)
+        report.remaining[location] = int(changed.customer(name) is not None)
 
 
 def _bundles() -> dict[str, Bundle]:
-    """Those that the service has on disk, and the champion of the registry."""
-    found = {f"bundle {folder.name} on disk": folder for folder in _folders()}
+    """Returns the bundles on the service's disk and the registry's champion, by location."""
     bundles = {}
-    for place, folder in found.items():
+    for folder in _bundle_folders():
         try:
-            bundles[place] = load(folder)
+            bundles[f"bundle {folder.name} on disk"] = load(folder)
         except BundleError:
-            continue  # no service answers from it either
+            continue  # no service can answer from it
     try:
         version, champion = registry.load_champion(settings())
     except RegistryError:
@@ -84,10 +87,8 @@ def _bundles() -> dict[str, Bundle]:
     return bundles | {f"bundle of version {version}": champion}
 
 
-def _folders() -> list[Path]:
+def _bundle_folders() -> list[Path]:
     folder = settings().state / "bundles"
-    return (
-        [one for one in folder.iterdir() if one.is_dir() and not one.name.startswith(".")]
-        if folder.exists()
-        else []
-    )
+    if not folder.exists():
+        return []
+    return [path for path in folder.iterdir() if path.is_dir() and not path.name.startswith(".")]

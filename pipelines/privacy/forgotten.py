@@ -1,7 +1,7 @@
-"""Whom the shop has forgotten: out of every table of the lake, and out of all that comes of sources later.
+"""Forgotten customers: removed from every table of the lake, and from everything that sources send later.
 
-A shop's own orders may tell of the person for ever, so that pseudonym and time are kept in the store. What
-was bought up to the day of the forgetting is never read again; what came after it is a new person's.
+A shop's own orders may name a forgotten customer for ever, so the store keeps each pseudonym with the time of
+forgetting. Orders up to that day are never read again; later orders count as those of a new customer.
 """
 
 import datetime as dt
@@ -23,130 +23,134 @@ from serving.live.identity import row_pseudonym
 from serving.live.store import DAY as MICROSECONDS_OF_A_DAY
 from serving.live.store import Store, now_microseconds
 
-DAYS_OF_LOOKING = 90  # after which what was viewed or in a cart tells nothing more
-AS_RECEIVED = ("raw/", "staging/")  # where customers have the shop's own ids
-DAY_LETTERS = len("2026-01-31")
-ISO_DAY = r"^\d{4}-\d\d-\d\d$"
-NO_PLACE = re.compile(r"(date|run|full|pull)=.*|[0-9a-f]{32}")  # of a table, but of a night, pull or version
+VIEW_RETENTION_DAYS = 90  # for events other than purchases; older ones no longer predict anything
+RAW_FOLDERS = ("raw/", "staging/")  # where customers have the shop's own ids
+VERSION_FOLDER = re.compile(r"(date|run|full|pull)=.*|[0-9a-f]{32}")  # not part of a table's name
 
 
 @dataclass(frozen=True)
 class ForgottenCustomers:
-    """The last day of each forgotten person, by pseudonym, as text."""
+    """The last forgotten day of each forgotten customer, an ISO date by pseudonym."""
 
     last_day: dict[str, str]
 
-    def among(self, customers: pa.ChunkedArray, as_received: bool) -> dict[str, str]:
-        """The last days of the forgotten among customers, by what stands for them there."""
+    def among(self, customers: pa.ChunkedArray, raw_ids: bool) -> dict[str, str]:
+        """Returns the last days of those customers that are forgotten, by their value in the column.
+
+        raw_ids: whether the column holds ids as received instead of pseudonyms.
+        """
         if not self.last_day:
             return {}
-        found = (one for one in customers.unique().to_pylist() if one)
-        named = {one: row_pseudonym(one, customer_key()) if as_received else one for one in found}
-        return {one: self.last_day[who] for one, who in named.items() if who in self.last_day}
+        values = (value for value in customers.unique().to_pylist() if value)
+        pseudonyms = {value: row_pseudonym(value, customer_key()) if raw_ids else value for value in values}
+        return {value: self.last_day[name] for value, name in pseudonyms.items() if name in self.last_day}
 
     def without(self, rows: pa.Table) -> pa.Table:
-        """Rows as received, without what the forgotten bought up to their last day, or at no readable one."""
+        """Returns raw rows without those that `in_raw` marks."""
         return rows.filter(pc.invert(self.in_raw(rows))) if self.last_day else rows
 
     def in_raw(self, rows: pa.Table) -> pa.Array:
-        """Whether each row as received is of a forgotten person."""
-        found = self.among(rows[c.CUSTOMER], as_received=True)
-        return _of(rows, found, until_their_day=True)
+        """Marks the raw rows of forgotten customers up to their last day or without a readable day."""
+        return _mask(rows, self.among(rows[c.CUSTOMER], raw_ids=True), until_last_day=True)
 
 
 def load() -> ForgottenCustomers:
-    """All who were ever forgotten."""
+    """Loads all customers who were ever forgotten."""
     store = open_store()
-    news = store.changes_since(0)
+    changes = store.changes_since(0)
     store.close()
-    return from_times(news.forgotten if news else {})
+    return from_times(changes.forgotten if changes else {})
 
 
 def from_times(times: dict[str, int]) -> ForgottenCustomers:
-    """The same of pseudonyms and times, in microseconds since 1970."""
+    """Returns the forgotten customers of these times, in microseconds since 1970 by pseudonym."""
     epoch = dt.date(1970, 1, 1)
-    days = {who: epoch + dt.timedelta(days=at // MICROSECONDS_OF_A_DAY) for who, at in times.items()}
-    return ForgottenCustomers({who: str(day) for who, day in days.items()})
+    days = {name: epoch + dt.timedelta(days=at // MICROSECONDS_OF_A_DAY) for name, at in times.items()}
+    return ForgottenCustomers({name: str(day) for name, day in days.items()})
 
 
 def open_store() -> Store:
-    """The store that the service writes to."""
+    """Opens the store that the service writes to."""
     store = Store(settings().store_address)
     store.prepare()
     return store
 
 
 def scrub_pending() -> int:
-    """When it looked who is forgotten, in microseconds since 1970; the lake holds nothing more of these.
+    """Removes newly forgotten customers from the lake; returns when it checked, in microseconds since 1970.
 
-    So whatever is learned from the lake from now on knows nothing of them.
+    A bundle trained from the lake afterwards contains no customer forgotten before that time.
     """
     store = open_store()
-    at, pending = now_microseconds(), store.pending_erasures()
+    checked_at, pending = now_microseconds(), store.pending_erasures()
     scrub(from_times(pending))
     store.mark_erased(pending)
-    store.prune(at - DAYS_OF_LOOKING * MICROSECONDS_OF_A_DAY)
+    store.prune(checked_at - VIEW_RETENTION_DAYS * MICROSECONDS_OF_A_DAY)
     store.close()
-    return at
+    return checked_at
 
 
-def scrub(gone: ForgottenCustomers) -> Counter[str]:
-    """How many rows went, by place: every file of the lake is written anew without the forgotten."""
+def scrub(customers: ForgottenCustomers) -> Counter[str]:
+    """Rewrites the files of the lake without these customers; returns how many rows it removed per table."""
     removed: Counter[str] = Counter()
-    for path, rows, mine in _found(gone):
-        if count := pc.sum(mine).as_py():
+    for path, rows, mask in _customer_files(customers):
+        if count := pc.sum(mask).as_py():
             removed[table_of(path)] += count
-            _replace(path, rows.filter(pc.invert(mine)))
+            _replace(path, rows.filter(pc.invert(mask)))
     return removed
 
 
-def count_remaining(gone: ForgottenCustomers) -> Counter[str]:
-    """How many rows of the forgotten there are, by place; places without one stand with 0."""
-    found: Counter[str] = Counter()
-    for path, _, mine in _found(gone):
-        found[table_of(path)] += pc.sum(mine).as_py() or 0
-    return found
+def count_remaining(customers: ForgottenCustomers) -> Counter[str]:
+    """Counts the forgotten customers' rows in each table of the lake; tables without such rows count 0."""
+    counts: Counter[str] = Counter()
+    for path, _, mask in _customer_files(customers):
+        counts[table_of(path)] += pc.sum(mask).as_py() or 0
+    return counts
 
 
 def table_of(path: str) -> str:
-    """The table that a file belongs to, without its day, its version and its part."""
-    return "/".join(part for part in path.split("/")[:-1] if not NO_PLACE.fullmatch(part))
+    """Returns the table that a file belongs to: its path without day, version and file name."""
+    return "/".join(part for part in path.split("/")[:-1] if not VERSION_FOLDER.fullmatch(part))
 
 
-def _found(gone: ForgottenCustomers) -> Iterator[tuple[str, pa.Table, Any]]:
-    """Every file that names customers: its path, its rows, and whether each is of a forgotten person."""
-    for path in tables.files():
-        as_received = path.startswith(AS_RECEIVED)
+def _customer_files(forgotten: ForgottenCustomers) -> Iterator[tuple[str, pa.Table, Any]]:
+    """Yields each file with a customer column: its path, its rows, and a mask of forgotten customers' rows.
+
+    If no row is of a forgotten customer, the rows have the customer column only.
+    """
+    for path in tables.file_paths():
+        raw_ids = path.startswith(RAW_FOLDERS)
         customers = _customers(path)
         if customers is None:
             continue
-        found = gone.among(customers, as_received)
-        rows = _read(path) if found else pa.table({c.CUSTOMER: customers})
-        yield path, rows, _of(rows, found, until_their_day=as_received)
+        last_days = forgotten.among(customers, raw_ids)
+        rows = _read(path) if last_days else pa.table({c.CUSTOMER: customers})
+        yield path, rows, _mask(rows, last_days, until_last_day=raw_ids)
 
 
-def _of(rows: pa.Table, found: dict[str, str], until_their_day: bool) -> Any:
-    at = pc.index_in(rows[c.CUSTOMER], pa.array(found, pa.string()))
-    mine = pc.is_valid(at)
-    if not until_their_day or not found:
-        return mine
-    last = pa.array(found.values(), pa.string()).take(at.combine_chunks())
-    days = pc.utf8_slice_codeunits(rows[c.ORDERED_AT], 0, DAY_LETTERS)
-    later = pc.and_(pc.match_substring_regex(days, ISO_DAY), pc.greater(days, last))
-    return pc.and_(mine, pc.invert(pc.fill_null(later, False)))
+def _mask(rows: pa.Table, last_days: dict[str, str], until_last_day: bool) -> Any:
+    """Marks the rows of these customers, all of them or only those up to the last day."""
+    index = pc.index_in(rows[c.CUSTOMER], pa.array(last_days, pa.string()))
+    of_forgotten = pc.is_valid(index)
+    if not until_last_day or not last_days:
+        return of_forgotten
+    limit = pa.array(last_days.values(), pa.string()).take(index.combine_chunks())
+    days = pc.utf8_slice_codeunits(rows[c.ORDERED_AT], 0, c.ISO_DAY_LENGTH)
+    later = pc.and_(pc.match_substring_regex(days, c.ISO_DAY), pc.greater(days, limit))
+    return pc.and_(of_forgotten, pc.invert(pc.fill_null(later, False)))
 
 
 def _customers(path: str) -> pa.ChunkedArray | None:
-    """The customers that a file names, row by row; None where it is of something else."""
+    """Returns the customer column of a file, or None if the file has none."""
     if path.endswith(".parquet"):
-        with tables.opened(path) as file, pq.ParquetFile(file) as found:
-            named = c.CUSTOMER in found.schema_arrow.names
-            return found.read([c.CUSTOMER])[c.CUSTOMER] if named else None
+        with tables.open_file(path) as file, pq.ParquetFile(file) as parquet:
+            has_customers = c.CUSTOMER in parquet.schema_arrow.names
+            return parquet.read([c.CUSTOMER])[c.CUSTOMER] if has_customers else None
     return _read(path)[c.CUSTOMER] if path.endswith(".arrow") else None
 
 
 def _read(path: str) -> pa.Table:
-    with tables.opened(path) as file:
+    with tables.open_file(path) as file:
         if path.endswith(".arrow"):
             with pa.ipc.open_stream(file) as stream:
                 return stream.read_all()
@@ -154,11 +158,11 @@ def _read(path: str) -> pa.Table:
 
 
 def _replace(path: str, rows: pa.Table) -> None:
-    with tables.whole(path) as file:
+    with tables.atomic_write(path) as file:
         if path.endswith(".arrow"):
             with pa.ipc.new_stream(file, rows.schema) as stream:
                 stream.write_table(rows)
         else:
             pq.write_table(rows, file)
     folder, _, name = path.rpartition("/")
-    tables.remove(f"{folder}/.{name}.crc")  # which Hadoop wrote of what is gone
+    tables.remove(f"{folder}/.{name}.crc")  # Hadoop's checksum of the replaced content

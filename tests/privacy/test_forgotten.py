@@ -148,10 +148,10 @@ def test_what_is_left_is_told_and_is_an_error(home, monkeypatch):
     monkeypatch.setattr(forgotten, "scrub", lambda gone: {})
     found = CliRunner().invoke(app, ["forget", PERSON])
     assert found.exit_code == 1
-    assert forget_one.forget(PERSON).left == {tables.BASKETS: 4, forget_one.SERVICE_EVENTS: 0}
+    assert forget_one.forget(PERSON).remaining == {tables.BASKETS: 4, forget_one.SERVICE_EVENTS: 0}
     monkeypatch.undo()
     found = forget_one.forget(DIGITS)
-    assert (found.before[tables.BASKETS], found.rows) == (4, 0)
+    assert (found.before[tables.BASKETS], found.total_remaining) == (4, 0)
     assert tables.read(tables.BASKETS)[c.CUSTOMER].to_pylist() == [who(OTHER), None]
 
 

@@ -11,37 +11,37 @@ from pipelines.privacy import forget_one
 from serving.bundle.format import Bundle
 from serving.live.follow import Follower
 from serving.live.identity import pseudonym
-from serving.live.served import Live
+from serving.live.served import ServingState
 from serving.settings import ServingSettings
 
 ANNA, BORIS = (pseudonym(one, bundles.KEY) for one in (bundles.ANNA, bundles.BORIS))
 
 
 @pytest.fixture
-def live(settings: ServingSettings, uri: str, bundle: Bundle, tmp_path: Path) -> Live:
+def live(settings: ServingSettings, uri: str, bundle: Bundle, tmp_path: Path) -> ServingState:
     """What a service serves that has followed two versions."""
-    found = Live(changes=changes(settings.home))
+    found = ServingState(changes=changes(settings.home))
     for _ in range(2):
         bundles.publish(uri, bundle, tmp_path)
-        Follower(settings, found).look()
+        Follower(settings, found).poll()
     return found
 
 
 def test_the_command_searches_the_bundles_and_the_service_follows(
-    live: Live, uri: str, settings: ServingSettings
+    live: ServingState, uri: str, settings: ServingSettings
 ) -> None:
     with fresh_home(settings.home, CUSTOMER_KEY=bundles.KEY):
         found = forget_one.forget(bundles.ANNA)
-    searched = {place: found.before[place] for place in found.left if place.startswith("bundle")}
+    searched = {place: found.before[place] for place in found.remaining if place.startswith("bundle")}
     assert len(searched) == 3  # two on disk, and the champion
     assert set(searched.values()) == {1}
-    assert found.rows == 0
+    assert found.total_remaining == 0
     assert live.changes is not None
-    live.changes.look()
+    live.changes.refresh()
     for version in ("2", "1"):  # a rollback brings nobody back
         bundles.promote(uri, version)
-        Follower(settings, live).look()
-        served = live.now()
+        Follower(settings, live).poll()
+        served = live.current()
         assert served is not None
         assert served.version == version
         assert served.bundle.customer(ANNA) is None
