@@ -58,7 +58,7 @@ def writing(to: str) -> Iterator[Writer]:
     """An archive, which is at a path or URL once the block ends well; a file is its owner's alone."""
     before = os.umask(FOR_ITS_OWNER)
     try:
-        with files.whole_at(to) as file, tarfile.open(fileobj=file, mode="w|") as tar:
+        with files.atomic_write(to) as file, tarfile.open(fileobj=file, mode="w|") as tar:
             writer = Writer(tar)
             yield writer
             sums = "".join(f"{digest}  {name}\n" for name, digest in writer.sums.items())
@@ -74,7 +74,7 @@ def writing(to: str) -> Iterator[Writer]:
 def unpack(source: str, folder: Path) -> None:
     """Puts the files of an archive into a folder; raises NightshelfError where one isn't as it was."""
     try:
-        fs, path = files.at(source)
+        fs, path = files.resolve(source)
         with fs.open(path, "rb") as file, tarfile.open(fileobj=file, mode="r|") as tar:
             for member in tar:
                 _extract(tar, member, folder)

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ValidationError
 
 from pipelines.backup import archive, registry, store
 from pipelines.backup import lake as lake_backup
-from pipelines.lake import tables as lake
+from pipelines.lake import tables
 from pipelines.settings import customer_key, settings
 from serving.errors import NightshelfError
 
@@ -26,7 +26,7 @@ class Head(BaseModel):
     """What an archive says of itself."""
 
     format: int
-    lake: int  # the format of the lake
+    tables: int  # the format of the lake
     release: str
     made: dt.datetime
     key: str  # tells whether it is the same customer key, and nothing of it
@@ -37,7 +37,7 @@ def back_up(to: str) -> str:
     """What was put into the archive at a path or URL, in words."""
     head = Head(
         format=FORMAT,
-        lake=lake.FORMAT,
+        lake=tables.FORMAT,
         release=version("nightshelf"),
         made=dt.datetime.now(dt.UTC),
         key=_fingerprint(),
@@ -96,7 +96,7 @@ def _head(folder: Path) -> Head:
         raise NightshelfError(
             "this is no backup but some other archive: take one of `nightshelf backup`"
         ) from None
-    if head.format > FORMAT or head.lake > lake.FORMAT:
+    if head.format > FORMAT or head.lake > tables.FORMAT:
         raise NightshelfError(
             f"the backup was made by a later release, {head.release}, in a format that this one doesn't read:"
             " restore it with that release"

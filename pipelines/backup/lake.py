@@ -33,9 +33,9 @@ def restore(folder: Path) -> None:
     unpacked = folder / LAKE
     names = [str(path.relative_to(unpacked)) for path in unpacked.rglob("*") if path.is_file()]
     for name in sorted(names, key=lambda name: name.endswith(tables.POINTER)):  # after what they point to
-        with tables.whole(name) as file, (unpacked / name).open("rb") as saved:
+        with tables.atomic_write(name) as file, (unpacked / name).open("rb") as saved:
             shutil.copyfileobj(saved, file)
-    for name in set(tables.files()) - set(names):
+    for name in set(tables.file_paths()) - set(names):
         tables.remove(name)
 
 
@@ -46,7 +46,7 @@ def any_there() -> bool:
 
 def _tables() -> Iterator[str]:
     end = f"/{tables.POINTER}"
-    return (path.removesuffix(end) for path in tables.files() if path.endswith(end))
+    return (path.removesuffix(end) for path in tables.file_paths() if path.endswith(end))
 
 
 def _save_table(archive: Writer, table: str) -> None:
@@ -65,12 +65,12 @@ def _save_table(archive: Writer, table: str) -> None:
 def _fetched(table: str, folder: Path) -> str | None:
     """The name of the version whose files are in the folder now; None where others replaced it meanwhile."""
     try:
-        version = tables.version(table)
-        for path in tables.files(f"{table}/{version}"):
+        version = tables.current_version(table)
+        for path in tables.file_paths(f"{table}/{version}"):
             to = folder / path.removeprefix(f"{table}/")
             to.parent.mkdir(parents=True, exist_ok=True)
-            with tables.opened(path) as file, to.open("wb") as copied:
+            with tables.open_file(path) as file, to.open("wb") as copied:
                 shutil.copyfileobj(file, copied)
-        return version if tables.version(table) == version else None
+        return version if tables.current_version(table) == version else None
     except (FileNotFoundError, NightshelfError):
         return None

@@ -82,7 +82,7 @@ def restore(folder: Path, roots: tuple[str, ...]) -> None:
     found, saved = home(), _saved(folder)
     for path in (path for path in (folder / ARTIFACTS).rglob("*") if path.is_file()):
         to = f"{found.artifacts.rstrip('/')}/{path.relative_to(folder / ARTIFACTS)}"
-        with files.whole_at(to) as file, path.open("rb") as opened:
+        with files.atomic_write(to) as file, path.open("rb") as opened:
             shutil.copyfileobj(opened, file)
 
     def moved(value: Any) -> Any:
@@ -135,7 +135,7 @@ def _moved(text: str, roots: tuple[str, ...], new: str) -> str:
 
 
 def _save_artifacts(archive: Writer, place_of_them: str) -> list[str]:
-    fs, root = files.at(place_of_them)
+    fs, root = files.resolve(place_of_them)
     found = fs.find(root) if fs.exists(root) else []
     for path in found:
         with fs.open(path, "rb") as file:

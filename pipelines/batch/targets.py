@@ -39,7 +39,7 @@ def opened(to: str, schema: pa.Schema, key: list[str], table: str) -> AbstractCo
             " postgresql+psycopg://user:password@host/database"
         )
     try:
-        files.at(to)
+        files.resolve(to)
     except (ValueError, ImportError) as error:
         raise NightshelfError(f"--to names a place of a kind that isn't known here: {error}") from None
     return _into_file(to, schema, writer)
@@ -62,7 +62,7 @@ def _database(to: str) -> sa.URL | None:
 @contextmanager
 def _into_file(to: str, schema: pa.Schema, writer: Callable[[Any, pa.Schema], Any]) -> Iterator[Write]:
     try:
-        with files.whole_at(to) as file, writer(file, schema) as rows:
+        with files.atomic_write(to) as file, writer(file, schema) as rows:
             yield rows.write_table
     except OSError as error:
         raise NightshelfError(

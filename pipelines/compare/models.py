@@ -13,11 +13,9 @@ from pipelines.prepare import interactions
 from pipelines.prepare.interactions import Interactions
 from pipelines.registry import versions
 from pipelines.settings import Solver, Split, settings
-from pipelines.sweep import space
-from pipelines.train import association_rules
 from pipelines.train.bundle import fit_without_rules
 from pipelines.train.recipe import Chosen
-from serving.bundle.format import Array, Bundle
+from serving.bundle.format import Array
 from serving.errors import NightshelfError
 from serving.recommend.recommender import BASELINES, Scorer, learned_components
 
@@ -35,7 +33,7 @@ def compare(how: Split) -> pa.Table:
     if champion is None:
         raise NightshelfError("no model serves yet, so there are no settings to measure: run a night first")
     products = tables.read(tables.PRODUCTS)
-    rows = tables.read_path(tables.current(tables.INTERACTIONS), coded=interactions.IDS)
+    rows = tables.read_path(tables.current_path(tables.INTERACTIONS), coded=interactions.IDS)
     known = interactions.interactions(rows, products[c.PRODUCT].to_pylist())
     before, truth = _parts(known, how)
     return judge(before, truth, products, champion.chosen, settings().solver)

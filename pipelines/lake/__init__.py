@@ -1,1 +1,1 @@
-"""The tables of a shop, and the engines that compute on them."""
+"""The tables of a shop (the lake), and Spark, which computes on them."""

@@ -1,4 +1,4 @@
-"""Where files lie, a local folder or any fsspec URL: each appears there whole or not at all."""
+"""Files in a local folder or at any fsspec URL, written atomically: a reader sees a whole file or none."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -8,50 +8,51 @@ import fsspec
 from fsspec.core import url_to_fs
 
 
-def at(url: str) -> tuple[fsspec.AbstractFileSystem, str]:
-    """The file system of a URL and the path in it."""
-    # Spark and other processes write, too: a listing that is remembered would lack what they wrote.
+def resolve(url: str) -> tuple[fsspec.AbstractFileSystem, str]:
+    """The file system of a URL, and the path in it."""
+    # Spark and other processes write too: a cached listing would lack what they wrote.
     return url_to_fs(url, use_listings_cache=False)  # type: ignore[no-any-return]
 
 
-def folder_at(url: str) -> tuple[fsspec.AbstractFileSystem, str]:
-    """The same of a folder, which is there now."""
-    fs, path = at(url)
+def make_folder(url: str) -> tuple[fsspec.AbstractFileSystem, str]:
+    """Creates the folder if it is missing, and returns its file system and path."""
+    fs, path = resolve(url)
     _make_folder(fs, path)
     return fs, path
 
 
-def in_bucket(fs: fsspec.AbstractFileSystem) -> bool:
-    """Whether a file system is that of an object store with S3's API."""
+def is_object_store(fs: fsspec.AbstractFileSystem) -> bool:
+    """Whether the file system is an object store with S3's API."""
     return "s3" in fs.protocol
 
 
 @contextmanager
-def whole_at(url: str) -> Iterator[IO[bytes]]:
-    """A file to write into, which is there once the block ends well: none sees half of it."""
-    fs, path = at(url)
-    with _uploaded(fs, path) if in_bucket(fs) else _moved(fs, path) as file:
+def atomic_write(url: str) -> Iterator[IO[bytes]]:
+    """Yields a file to write to, which appears at the URL only when the block ends without an error."""
+    fs, path = resolve(url)
+    with _uploaded(fs, path) if is_object_store(fs) else _moved(fs, path) as file:
         yield file
 
 
 @contextmanager
 def _moved(fs: fsspec.AbstractFileSystem, path: str) -> Iterator[IO[bytes]]:
+    """Writes a hidden file in the same folder, and renames it at the end."""
     folder, _, name = path.rpartition("/")
     _make_folder(fs, folder)
-    beside = f"{folder}/.{name}"
+    temporary = f"{folder}/.{name}"
     try:
-        with fs.open(beside, "wb") as file:
+        with fs.open(temporary, "wb") as file:
             yield file
     except BaseException:
         with suppress(FileNotFoundError):
-            fs.rm(beside)
+            fs.rm(temporary)
         raise
-    fs.mv(beside, path)
+    fs.mv(temporary, path)
 
 
 @contextmanager
 def _uploaded(fs: fsspec.AbstractFileSystem, path: str) -> Iterator[IO[bytes]]:
-    """A file of a bucket, which is there when its upload is completed; to move one would be to copy it."""
+    """Writes an object, which exists once its upload completes; an object store would copy to rename."""
     file = fs.open(path, "wb", autocommit=False)
     try:
         with file:
@@ -63,5 +64,5 @@ def _uploaded(fs: fsspec.AbstractFileSystem, path: str) -> Iterator[IO[bytes]]:
 
 
 def _make_folder(fs: fsspec.AbstractFileSystem, path: str) -> None:
-    if not in_bucket(fs):  # there a folder is but a part of names, and s3fs would make a bucket
+    if not is_object_store(fs):  # it has no folders, and s3fs would create a bucket
         fs.makedirs(path, exist_ok=True)

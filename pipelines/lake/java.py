@@ -1,4 +1,4 @@
-"""Whether this machine has the Java that Spark needs."""
+"""Checks that this machine has a Java that Spark supports."""
 
 import os
 import re
@@ -11,15 +11,14 @@ from serving.errors import NightshelfError
 
 OLDEST = 17
 CONNECT = "sc://"
-ADVICE = "set JAVA_HOME to one, or on Debian: apt-get install default-jre-headless"
+ADVICE = "set JAVA_HOME to such a Java, or install one; on Debian: apt-get install default-jre-headless"
 VERSION = re.compile(r'version "(?:1\.)?(\d+)')
 
 
 def check_java() -> None:
-    """Nothing, where Java 17 or newer is found as Spark finds it: by JAVA_HOME, else on the PATH.
+    """Checks that Spark finds Java 17 or newer: in JAVA_HOME if that is set, otherwise on the PATH.
 
-    Over Spark Connect it isn't needed here. Raises NightshelfError saying what is there instead and
-    what to do.
+    Spark Connect needs no Java on this machine. Raises NightshelfError if Java is missing or too old.
     """
     if settings().spark_master.startswith(CONNECT):
         return
@@ -27,13 +26,13 @@ def check_java() -> None:
     java = shutil.which("java", path=str(Path(home, "bin")) if home else None)
     if java is None:
         where = f"in JAVA_HOME ({home})" if home else "on the PATH"
-        raise NightshelfError(f"Spark needs Java {OLDEST} or newer, and there is none {where}: {ADVICE}")
+        raise NightshelfError(f"Spark needs Java {OLDEST} or newer, and there is no Java {where}: {ADVICE}")
     if (version := _version(java)) < OLDEST:
         raise NightshelfError(f"Spark needs Java {OLDEST} or newer, and {java} is Java {version}: {ADVICE}")
 
 
 def _version(java: str) -> int:
-    """The major version, or 0 where `java -version` doesn't tell."""
-    answer = subprocess.run([java, "-version"], capture_output=True, text=True, check=False)  # noqa: S603 - ours
-    found = VERSION.search(answer.stderr + answer.stdout)
-    return int(found[1]) if found else 0
+    """The major version that `java -version` prints, or 0 if it prints none."""
+    process = subprocess.run([java, "-version"], capture_output=True, text=True, check=False)  # noqa: S603 - ours
+    match = VERSION.search(process.stderr + process.stdout)
+    return int(match[1]) if match else 0

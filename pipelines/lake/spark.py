@@ -1,4 +1,4 @@
-"""The one Spark session of a process."""
+"""The Spark session that a process shares."""
 
 import os
 import sys
@@ -20,74 +20,78 @@ from serving.errors import NightshelfError
 Result = TypeVar("Result")
 
 STDERR = 2
-PARTS = 8  # of a shuffle, at least
-PART_ROWS = 500_000
+PARTITIONS = 8  # of a shuffle, at least
+PARTITION_ROWS = 500_000
 LOGGING = Path(__file__).with_name("log4j2.properties")
 
 
 def session() -> SparkSession:
-    """The session at the master, or the Spark Connect address, of the settings.
+    """The session at NIGHTSHELF_SPARK_MASTER, which is a Spark master or a Spark Connect address.
 
-    Raises NightshelfError where a local Spark finds no Java 17 or newer, or Spark can't be started.
+    Raises NightshelfError if Java 17 or newer is missing, or if Spark can't be started.
     """
     check_java()
     master = settings().spark_master
-    _name_python(master)
+    _choose_python(master)
     try:
-        return _started(master)
+        return _start(master)
     except (PySparkException, Py4JError) as error:
         raise NightshelfError(
             f"Spark can't be started at {master} ({type(error).__name__}): check NIGHTSHELF_SPARK_MASTER and"
-            f" NIGHTSHELF_SPARK_MEMORY{_jars()}, and see {settings().state / 'spark.log'}"
+            f" NIGHTSHELF_SPARK_MEMORY{_jars_hint()}, and see {settings().state / 'spark.log'}"
         ) from None
 
 
-def spread(spark: SparkSession, rows: int) -> None:
-    """Lets Spark work on this many rows in parts that fit the memory of one core each."""
-    spark.conf.set("spark.sql.shuffle.partitions", str(max(PARTS, -(-rows // PART_ROWS))))
+def set_shuffle_partitions(spark: SparkSession, rows: int) -> None:
+    """Sets the number of shuffle partitions so that each holds at most PARTITION_ROWS of this many rows."""
+    spark.conf.set("spark.sql.shuffle.partitions", str(max(PARTITIONS, -(-rows // PARTITION_ROWS))))
 
 
-def at_once(*jobs: Callable[[], Result]) -> list[Result]:
-    """The results of jobs that Spark works at together; a short one waits more than it computes."""
+def run_concurrently(*jobs: Callable[[], Result]) -> list[Result]:
+    """The results of Spark jobs that run at the same time: a short job waits more than it computes."""
     with ThreadPoolExecutor(len(jobs)) as pool:
         return list(pool.map(lambda job: job(), jobs))
 
 
-def _name_python(master: str) -> None:
-    """Says which python Spark's workers take, else the system's; elsewhere it may have another place."""
+def _choose_python(master: str) -> None:
+    """Makes a local Spark use this Python; PYSPARK_PYTHON may name another path for a cluster."""
     if master.startswith("local") or "PYSPARK_PYTHON" not in os.environ:
         os.environ["PYSPARK_PYTHON"] = sys.executable
 
 
-def _jars() -> str:
-    return ", whether Maven's repository gives the jars for a lake in a bucket" if s3a.options() else ""
+def _jars_hint() -> str:
+    return (
+        ", whether Maven's repository can be reached for the jars that a lake in a bucket needs"
+        if s3a.options()
+        else ""
+    )
 
 
-def _started(master: str) -> SparkSession:
+def _start(master: str) -> SparkSession:
     builder = SparkSession.builder.appName("nightshelf").config("spark.sql.session.timeZone", "UTC")
     builder = builder.config("spark.sql.execution.arrow.pyspark.enabled", "true")
     if master.startswith(CONNECT):
         return builder.remote(master).getOrCreate()
-    with _stderr_in(settings().state / "spark.log"):
+    with _stderr_to(settings().state / "spark.log"):
         return _driver(builder.master(master)).getOrCreate()
 
 
 @contextmanager
-def _stderr_in(file: Path) -> Iterator[None]:
-    """Gives the JVM that starts meanwhile a file for its stderr: it warns of modules that Spark asks for."""
+def _stderr_to(file: Path) -> Iterator[None]:
+    """Appends this process's stderr to a file meanwhile, so that the JVM's start-up warnings go there."""
     file.parent.mkdir(parents=True, exist_ok=True)
-    kept = os.dup(STDERR)
+    saved = os.dup(STDERR)
     try:
         with file.open("ab") as log:
             os.dup2(log.fileno(), STDERR)
         yield
     finally:
-        os.dup2(kept, STDERR)
-        os.close(kept)
+        os.dup2(saved, STDERR)
+        os.close(saved)
 
 
 def _driver(builder: SparkSession.Builder) -> SparkSession.Builder:
-    if settings().host not in EVERYWHERE:  # where executors find it; else it is this machine's name
+    if settings().host not in EVERYWHERE:  # otherwise executors look for it by this machine's name
         builder = builder.config("spark.driver.host", settings().host)
     for name, value in s3a.options().items():
         builder = builder.config(name, value)
@@ -96,10 +100,10 @@ def _driver(builder: SparkSession.Builder) -> SparkSession.Builder:
         .config("spark.driver.bindAddress", settings().host)
         .config("spark.executor.memory", settings().spark_executor_memory)
         .config("spark.cores.max", settings().spark_cores)
-        .config("spark.ui.enabled", "false")  # its plans and its tables would show what is in the lake
+        .config("spark.ui.enabled", "false")  # its plans would show data of the lake
         .config("spark.ui.showConsoleProgress", "false")
-        .config("spark.sql.shuffle.partitions", str(PARTS))
-        .config("spark.sql.inMemoryColumnarStorage.compressed", "false")  # texts that differ gain little
+        .config("spark.sql.shuffle.partitions", str(PARTITIONS))
+        .config("spark.sql.inMemoryColumnarStorage.compressed", "false")  # distinct texts compress little
         .config("spark.sql.warehouse.dir", str(settings().state / "spark-warehouse"))
         .config("spark.driver.extraJavaOptions", f"-Dlog4j2.configurationFile={LOGGING.as_uri()}")
     )

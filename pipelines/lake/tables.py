@@ -1,10 +1,9 @@
-"""Where the tables live: Parquet under one folder or URL, each replaced whole.
+"""The tables of the lake: Parquet under one folder or URL, each replaced atomically.
 
-A table is a folder of versions and one small file, CURRENT, that names the version to read. A
-version is written beside the others and CURRENT replaced last, so that whoever reads sees the old
-table or the new one and never a half; a run that is killed leaves only a version nobody reads.
-Nothing is asked of the place but that a file appears whole, which those of a bucket do as well.
-The file FORMAT says in which way all this lies there.
+A table is a folder of versions and a small file, CURRENT, which names the version to read. `replace` writes
+the new version beside the others and replaces CURRENT last, so a reader sees the old table or the new one,
+never a mixture; a run that is killed leaves only a version that nothing refers to. The storage only has to
+make each file appear whole, which object stores do too. The file FORMAT holds the version of this layout.
 """
 
 import uuid
@@ -18,7 +17,7 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
-from pipelines.lake import files as place
+from pipelines.lake import files
 from pipelines.settings import settings
 from serving.errors import NightshelfError
 
@@ -26,96 +25,97 @@ if TYPE_CHECKING:  # an extraction needs no Spark, and starts sooner without it
     from pyspark.sql import DataFrame, SparkSession
     from pyspark.sql.types import StructType
 
-RAW_ORDERS = "raw/orders/source={source}"  # a table per pull below it
+RAW_ORDERS = "raw/orders/source={source}"  # holds a table per pull
 RAW_PRODUCTS = "raw/products/source={source}"
-STAGING = "staging/source={source}"  # pages on their way into raw/
+STAGING = "staging/source={source}"  # pages of a pull that isn't complete yet
 GOODS = "goods"
 ORDERS = "orders"
 PRODUCTS = "products"
 QUARANTINE = "quarantine/orders/date={day}"
-VALIDATION = "validation/source={source}"  # a table per night below it
+VALIDATION = "validation/source={source}"  # holds a table per nightly run
 PROFILE = "profile/source={source}"
 CUSTOMERS = "customers/source={source}"
-RELEASES = "quarantine/releases"  # lines that a person put back
+RELEASES = "quarantine/releases"  # quarantined lines that a person released
 INTERACTIONS = "interactions"
 BASKETS = "baskets"
-GROUPS = "groups"  # of customers
+GROUPS = "groups"  # the region of each customer
 RULES = "rules"
-LIVE = "live/date={day}/run={run}"  # what the champion's answers were worth on the orders since
+BACKTEST = "live/date={day}/run={run}"  # how well the champion predicted the orders since its fit
 EVALUATION = "evaluation/date={day}/run={run}"
 
 POINTER = "CURRENT"
 FULL = "No space left on device"
 STAMP = "FORMAT"
-FORMAT = 1  # that of a lake without a stamp, too
+FORMAT = 1  # also the format of a lake without the file FORMAT
 
 
-def current(table: str) -> str:
-    """The path of the version to read; raises NightshelfError where the table was never written."""
+def current_path(table: str) -> str:
+    """The path of a table's current version; raises NightshelfError if the table was never written."""
     fs, root = _open(table)
     try:
         return f"{_url(table)}/{fs.cat_file(f'{root}/{POINTER}').decode()}"
     except FileNotFoundError:
         raise NightshelfError(
-            f"the lake holds no table {table!r} in {settings().lake_url}: run a night first"
+            f"the lake in {settings().lake_url} has no table {table!r}: run `nightshelf retrain` first"
         ) from None
 
 
-def version(table: str) -> str:
-    """The name of the version that `current` names the path of."""
-    return current(table).rsplit("/", 1)[-1]
+def current_version(table: str) -> str:
+    """The name of a table's current version; raises NightshelfError if the table was never written."""
+    return current_path(table).rsplit("/", 1)[-1]
 
 
-def of_version(table: str, version: str) -> str:
-    """The path of a version; raises NightshelfError where others have replaced it."""
+def version_path(table: str, version: str) -> str:
+    """The path of a version; raises NightshelfError if later runs have replaced and removed it."""
     fs, root = _open(f"{table}/{version}")
     if not fs.exists(root):
         raise NightshelfError(
-            f"other nights have replaced the table {table!r} of this one: run it again when no other runs"
+            f"other runs have replaced the table {table!r} of this run: repeat it when no other is active"
         )
     return f"{_url(table)}/{version}"
 
 
 def read(table: str, columns: list[str] | None = None) -> pa.Table:
-    """A table of the lake, in memory."""
-    return read_path(current(table), columns)
+    """The current version of a table, in memory."""
+    return read_path(current_path(table), columns)
 
 
 def read_path(path: str, columns: list[str] | None = None, coded: list[str] | None = None) -> pa.Table:
     """The version of a table at a path, in memory.
 
-    coded: columns of texts that come again and again, to be held as numbers into a dictionary.
+    coded: text columns with many repeated values, which are read dictionary-encoded.
     """
-    fs, root = place.at(path)
+    fs, root = files.resolve(path)
     return pq.read_table(root, filesystem=fs, columns=columns, read_dictionary=coded)
 
 
 def dataset(table: str) -> ds.Dataset:
-    """A table of the lake, whose rows can be counted without reading them."""
-    fs, root = place.at(current(table))
+    """The current version of a table, without reading its rows (they can be counted from metadata)."""
+    fs, root = files.resolve(current_path(table))
     return ds.dataset(root, filesystem=fs, format="parquet")
 
 
 def distinct(table: str, column: str) -> list[str]:
-    """The different texts of a column."""
-    found: list[str] = read_path(current(table), [column], [column])[column].unique().to_pylist()
-    return found
+    """The distinct values of a text column."""
+    values: list[str] = read_path(current_path(table), [column], [column])[column].unique().to_pylist()
+    return values
 
 
 def read_spark(spark: "SparkSession", *tables: str, schema: "StructType | None" = None) -> "DataFrame":
-    """Tables of the lake, one below the other, as Spark reads them.
+    """The union of tables, as a Spark DataFrame.
 
-    schema: the columns to read; one that a table lacks is null. Without it all tables have the same.
+    schema: the columns to read; a column that a table lacks is null there. Without a schema all tables
+    must have the same columns.
     """
     reader = spark.read.schema(schema) if schema else spark.read
-    return reader.parquet(*map(current, tables))
+    return reader.parquet(*map(current_path, tables))
 
 
 def write(table: str, rows: pa.Table) -> int:
-    """The number of rows written; they replace what the table held."""
+    """Replaces the table with these rows, and returns how many there are."""
 
     def save(url: str) -> None:
-        fs, path = place.folder_at(url)
+        fs, path = files.make_folder(url)
         pq.write_table(rows, f"{path}/part-0.parquet", filesystem=fs)
 
     replace(table, save)
@@ -123,95 +123,95 @@ def write(table: str, rows: pa.Table) -> int:
 
 
 def write_spark(table: str, rows: "DataFrame") -> None:
-    """Replaces a table by what Spark computes."""
+    """Replaces the table with the rows of a Spark DataFrame."""
     replace(table, rows.write.parquet)
 
 
 def replace(table: str, save: Callable[[str], Any]) -> None:
-    """Replaces a table by what `save` writes to the path it is given.
+    """Replaces the table with what `save` writes to the URL that it is called with.
 
-    Raises NightshelfError where the disk is full.
+    Raises NightshelfError if the disk is full.
     """
     fs, root = _open(table)
-    before = fs.cat_file(f"{root}/{POINTER}").decode() if fs.exists(f"{root}/{POINTER}") else ""
+    previous = fs.cat_file(f"{root}/{POINTER}").decode() if fs.exists(f"{root}/{POINTER}") else ""
     version = uuid.uuid4().hex
     try:
-        with _room(table):
-            place.folder_at(_url(table))
+        with _report_full_disk(table):
+            files.make_folder(_url(table))
             save(f"{_url(table)}/{version}")
     except Exception:
-        remove(f"{table}/{version}")  # half of it would take the room of the next try
+        remove(f"{table}/{version}")  # a partial version would take the disk space of the next attempt
         raise
     _stamp(settings().lake_url)
     put(f"{table}/{POINTER}", version.encode())
-    _remove_others(fs, root, {POINTER, version, before})  # the one before may still be being read
+    _remove_others(fs, root, {POINTER, version, previous})  # readers may still hold the previous version
 
 
 def put(path: str, content: bytes) -> None:
-    """Writes a small file of the lake whole."""
-    with whole(path) as file:
+    """Writes a small file of the lake atomically."""
+    with atomic_write(path) as file:
         file.write(content)
 
 
 @contextmanager
-def whole(path: str) -> Iterator[IO[bytes]]:
-    """A file of the lake to write into, which is there once the block ends well: none sees half of it."""
-    with _room(path), place.whole_at(_url(path)) as file:
+def atomic_write(path: str) -> Iterator[IO[bytes]]:
+    """Yields a file of the lake to write to, which appears only when the block ends without an error."""
+    with _report_full_disk(path), files.atomic_write(_url(path)) as file:
         yield file
 
 
 def entries(folder: str) -> list[str]:
-    """The names in a folder of the lake, in order; none where the folder doesn't exist."""
+    """The sorted names in a folder of the lake, without hidden ones; empty if the folder doesn't exist."""
     fs, root = _open(folder)
-    found = fs.ls(root, detail=False) if fs.exists(root) else []
-    return sorted(name for entry in found if not (name := entry.rsplit("/", 1)[-1]).startswith("."))
+    paths = fs.ls(root, detail=False) if fs.exists(root) else []
+    return sorted(name for path in paths if not (name := path.rsplit("/", 1)[-1]).startswith("."))
 
 
-def files(folder: str = "") -> Iterator[str]:
-    """The paths of all files of the lake, or of a folder of it, but for hidden ones."""
-    (fs, root), (_, inside) = _open(""), _open(folder)
-    for path in fs.find(inside) if fs.exists(inside) else ():
-        below = path.removeprefix(root.rstrip("/")).lstrip("/")
-        if not below.rpartition("/")[2].startswith("."):
-            yield below
+def file_paths(folder: str = "") -> Iterator[str]:
+    """The paths of all files in a folder of the lake (default: the whole lake), without hidden files."""
+    (fs, root), (_, folder_path) = _open(""), _open(folder)
+    for path in fs.find(folder_path) if fs.exists(folder_path) else ():
+        relative = path.removeprefix(root.rstrip("/")).lstrip("/")
+        if not relative.rpartition("/")[2].startswith("."):
+            yield relative
 
 
 def remove(path: str) -> None:
-    """Removes a file or a folder of the lake; one that doesn't exist is left alone."""
+    """Removes a file or a folder of the lake, if it exists."""
     fs, root = _open(path)
     if fs.exists(root):
         fs.rm(root, recursive=True)
 
 
 def exists(table: str) -> bool:
-    """Whether a table was ever written."""
+    """Whether the table was ever written."""
     fs, root = _open(f"{table}/{POINTER}")
     return bool(fs.exists(root))
 
 
 def keep_latest(folder: str, count: int) -> None:
-    """Removes all but the last entries of a folder, in the order of their names."""
+    """Removes all entries of a folder but the last `count` in the order of their names."""
     for name in entries(folder)[:-count]:
         remove(f"{folder}/{name}")
 
 
 def load(path: str) -> bytes:
-    """What a small file of the lake holds; raises FileNotFoundError where there is none."""
+    """The content of a small file of the lake; raises FileNotFoundError if it doesn't exist."""
     fs, root = _open(path)
     return bytes(fs.cat_file(root))
 
 
 @contextmanager
-def opened(path: str) -> Iterator[IO[bytes]]:
-    """A file of the lake to read from."""
+def open_file(path: str) -> Iterator[IO[bytes]]:
+    """Yields a file of the lake to read from."""
     fs, root = _open(path)
     with fs.open(root, "rb") as file:
         yield file
 
 
 @contextmanager
-def _room(path: str) -> Iterator[None]:
-    """A block of writing; raises NightshelfError where Python, Arrow or Spark tell that the disk is full."""
+def _report_full_disk(path: str) -> Iterator[None]:
+    """Raises NightshelfError in place of the error by which Python, Arrow or Spark report a full disk."""
     try:
         yield
     except Exception as error:
@@ -219,61 +219,61 @@ def _room(path: str) -> Iterator[None]:
             raise
         raise NightshelfError(
             f"{path} can't be written to the lake {settings().lake_url}: {FULL};"
-            " make room and run the night again"
+            " free some space and repeat the run"
         ) from None
 
 
 def _remove_others(fs: fsspec.AbstractFileSystem, root: str, keep: set[str]) -> None:
-    for entry in fs.ls(root, detail=False):
-        if entry.rsplit("/", 1)[-1] not in keep:
-            fs.rm(entry, recursive=True)
+    for path in fs.ls(root, detail=False):
+        if path.rsplit("/", 1)[-1] not in keep:
+            fs.rm(path, recursive=True)
 
 
-def _open(table: str) -> tuple[fsspec.AbstractFileSystem, str]:
-    return place.at(_url(table))
+def _open(path: str) -> tuple[fsspec.AbstractFileSystem, str]:
+    return files.resolve(_url(path))
 
 
-def _url(table: str) -> str:
+def _url(path: str) -> str:
     _check(settings().lake_url)
-    return f"{settings().lake_url.rstrip('/')}/{table}"
+    return f"{settings().lake_url.rstrip('/')}/{path}"
 
 
 @cache
 def _check(lake: str) -> None:
-    """Nothing where a lake is, or can be; raises NightshelfError where this release can't read it."""
+    """Raises NightshelfError if the lake can't be reached, or if its format is newer than this release's."""
     try:
-        found = _format(lake)
+        lake_format = _format(lake)
     except ImportError:
         raise NightshelfError(
             f"the lake in {lake} needs packages that aren't installed: pip install 'nightshelf[s3]'"
         ) from None
     except FileNotFoundError:
-        raise NightshelfError(f"there is no bucket for the lake in {lake}: make it") from None
+        raise NightshelfError(f"the bucket of the lake {lake} doesn't exist: create it") from None
     except Exception as error:
         raise NightshelfError(
-            f"the lake in {lake} can't be reached ({type(error).__name__}): check NIGHTSHELF_LAKE, for a"
+            f"the lake in {lake} can't be reached ({type(error).__name__}): check NIGHTSHELF_LAKE; for a"
             " bucket also AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_ENDPOINT_URL and the key's rights"
         ) from None
-    if found > FORMAT:
+    if lake_format > FORMAT:
         raise NightshelfError(
-            f"the lake in {lake} has format {found} of a later release, and this one reads {FORMAT}: run that"
-            " release, or restore a backup that this one made"
+            f"the lake in {lake} has format {lake_format} of a later release, and this release reads format"
+            f" {FORMAT}: install the later release, or restore a backup that this release made"
         )
 
 
 def _format(lake: str) -> int:
-    fs, root = place.at(lake)
+    fs, root = files.resolve(lake)
     try:
         return int(fs.cat_file(f"{root}/{STAMP}"))
     except FileNotFoundError:
-        if place.in_bucket(fs):
-            fs.info(root.partition("/")[0])  # raises where there is no such bucket
+        if files.is_object_store(fs):
+            fs.info(root.partition("/")[0])  # raises FileNotFoundError if the bucket doesn't exist
         return FORMAT
 
 
 @cache
 def _stamp(lake: str) -> None:
-    """Writes the format of a lake that doesn't say it yet."""
-    fs, root = place.at(f"{lake.rstrip('/')}/{STAMP}")
+    """Writes the file FORMAT if the lake has none yet."""
+    fs, root = files.resolve(f"{lake.rstrip('/')}/{STAMP}")
     if not fs.exists(root):
         put(STAMP, str(FORMAT).encode())

@@ -1,7 +1,6 @@
 """Step `evaluate`: measures the sweep's choice and the champion's settings, and settles the challenger."""
 
 from dataclasses import replace
-from typing import Any
 
 import pyarrow as pa
 
@@ -28,7 +27,7 @@ KEPT_DAYS = 30  # whose measures, customer by customer, stay in the lake
 
 
 def run(night: Night) -> dict[str, float]:
-    """Returns the challenger's NDCG@10 and the others' by lane; all measures are in the lake and in MLflow."""
+    """Returns the models' NDCG@10 by lane; all measures are written to the lake and to MLflow."""
     champion, data = versions.champion(), night_data.load(night)
     measures, settled = _measure(night, data, _choice(night), champion.chosen if champion else None)
     tables.keep_latest("evaluation", KEPT_DAYS)
@@ -72,7 +71,8 @@ def _check_cut(bundle: Bundle, cut: int) -> None:
     """Raises NightshelfError where the bundle knows days after the cut (a day number, since 1970)."""
     if (day := backtest.last_day(bundle)) > cut:
         raise NightshelfError(
-            f"the bundle to be measured knows {date_of(day)}, a day of the test window: it can't be measured on it"
+            f"the bundle to be measured knows {date_of(day)}, a day of the test window,"
+            " and so can't be measured on it"
         )
 
 
@@ -95,7 +95,7 @@ def _components(bundle: Bundle, truth: Interactions, segments: Array) -> pa.Tabl
 
 
 def _strength(night: Night, data: NightData, chosen: Chosen) -> float:
-    """Returns how much the products' weight may count by the validation window; 0 for a shop without weights."""
+    """Returns the strength of the products' weight, by the validation window; 0 without weights."""
     if not product_weight.differ(data.products):
         return 0.0
     bundle = fit_without_rules(data.known.until(data.cut.train), data.products, chosen, night.solver)

@@ -15,7 +15,7 @@ from serving.live.registry import ALIAS
 ARTIFACT = "report.html"
 
 
-def write(night: Night) -> str:
+def run(night: Night) -> dict[str, str]:
     """The address of the night's report, which is in MLflow and in HOME/nights beside a new list of all."""
     asked = service.ask()
     if not isinstance(asked, str):
@@ -27,7 +27,7 @@ def write(night: Night) -> str:
     tracking.client().log_text(night.run_id, html, ARTIFACT)
     _put(settings().nights / f"{night.as_of}.html", html)
     _put(settings().nights / "index.html", page.index(runs, _written()))
-    return f"{address(settings(), settings().serving_port)}/nights/{night.as_of}"
+    return {"page": f"{address(settings(), settings().serving_port)}/nights/{night.as_of}"}
 
 
 def _written() -> set[str]:

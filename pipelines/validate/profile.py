@@ -1,4 +1,4 @@
-"""What each day of orders is like, in numbers: Spark counts, pandas only joins the counts."""
+"""Profiles each day of the orders: Spark counts, pandas only joins the counts."""
 
 import datetime as dt
 from functools import partial
@@ -9,7 +9,7 @@ from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
 from pipelines import columns as c
-from pipelines.lake.spark import at_once
+from pipelines.lake.spark import run_concurrently
 from pipelines.validate import waterfall as w
 from pipelines.validate.row_checks import FATE, GOOD, RETURNED
 
@@ -24,31 +24,38 @@ LAST_DAY = "last_day"
 AT, ITEM, CONTENT = "at", "item", "content"
 SUMS = [w.LINES, w.REVENUE, w.LOG_PIECES, w.GUESTS, w.PRICED, w.LOG_PRICE, w.MOVED]
 
-SAMPLE = 10_000  # customers by whom a later night tells whether it still knows them
+SAMPLE = 10_000  # customers whom a later run looks up to check that customer ids are unchanged
 
 
 def profile(
     tallied: pd.DataFrame, orders: DataFrame, listed: DataFrame | None, until: dt.date
 ) -> pd.DataFrame:
-    """A row per calendar day from the first order's to `until`, zeros where nothing happened.
+    """One row per calendar day, from that of the first order to `until`; counts of days without orders are 0.
 
-    lines, revenue, log_pieces, guests, priced, log_price, moved: as in the tally; returns: lines taken back.
-    orders, hour_00 to hour_23 (orders by UTC hour), copies (orders that equal an earlier one in customer,
-    products, pieces and second of the day), number (the typical order id, null where it is no number).
-    customers, known (seen on an earlier day); pairs (a known customer and a product), known_pairs (bought
-    before). sales: orders' distinct products; top: those of the day's first product, top_product; new: of
-    products never sold before, which are `first` products; unlisted: of products that the catalogue lacks.
+    Columns:
+    - lines, revenue, log_pieces, guests, priced, log_price, moved: as in waterfall.tally
+    - returns: returned lines
+    - orders; hour_00 to hour_23: orders by UTC hour
+    - copies: orders that equal an earlier one in customer, products, quantities and second of the day
+    - number: the median order id, null if order ids aren't numbers
+    - customers; known: those who bought on an earlier day
+    - pairs: pairs of a known customer and a product; known_pairs: those bought on an earlier day, too
+    - sales: pairs of an order and a product; unlisted: sales of products missing from the catalogue
+    - top_product: the day's best seller; top: its sales
+    - first: products sold for the first time; new: their sales
     """
     sold = _numbered(orders.where(F.col(c.QUANTITY) > 0))
     counted = (_baskets(sold), _customers(sold), _products(sold, listed))
-    days = pd.concat([_lines(tallied), *at_once(*(partial(_by_day, one) for one in counted))], axis=1)
-    whole = pd.date_range(days.index.min(), pd.Timestamp(until), name=c.DAY)
+    days = pd.concat(
+        [_lines(tallied), *run_concurrently(*(partial(_by_day, table) for table in counted))], axis=1
+    )
+    calendar = pd.date_range(days.index.min(), pd.Timestamp(until), name=c.DAY)
     counts = days.columns.difference([NUMBER, TOP_PRODUCT])
-    return days.reindex(whole).fillna(dict.fromkeys(counts, 0))
+    return days.reindex(calendar).fillna(dict.fromkeys(counts, 0))
 
 
 def sample(orders: DataFrame) -> pa.Table:
-    """The customers who sort first with their last day: a fair draw, pseudonyms are as good as random."""
+    """The customers whose pseudonyms sort first, with their last day; pseudonyms are as good as random."""
     known = orders.where(F.col(c.CUSTOMER).isNotNull() & (F.col(c.QUANTITY) > 0))
     last = known.groupBy(c.CUSTOMER).agg(F.max(F.to_date(c.ORDERED_AT)).alias(LAST_DAY))
     return last.orderBy(c.CUSTOMER).limit(2 * SAMPLE).toArrow()
@@ -67,7 +74,7 @@ def _by_day(counted: DataFrame) -> pd.DataFrame:
 
 
 def _numbered(sold: DataFrame) -> DataFrame:
-    """Sales with numbers in place of texts where only sameness counts: they group and sort faster."""
+    """Sales with hashes instead of texts that are only compared: numbers group and sort faster."""
     return sold.select(
         F.to_date(c.ORDERED_AT).alias(c.DAY),
         F.col(c.ORDERED_AT).alias(AT),
@@ -86,9 +93,9 @@ def _baskets(sold: DataFrame) -> DataFrame:
     )
     second = F.unix_seconds(AT) % 86_400
     same = Window.partitionBy(c.CUSTOMER, CONTENT, second).orderBy(AT, c.ORDER_ID)
-    told = orders.withColumn("copy", F.row_number().over(same) > 1)
+    marked = orders.withColumn("copy", F.row_number().over(same) > 1)
     hours = [F.count_if(F.hour(AT) == hour).alias(name) for hour, name in enumerate(HOURS)]
-    return told.groupBy(F.to_date(AT).alias(c.DAY)).agg(
+    return marked.groupBy(F.to_date(AT).alias(c.DAY)).agg(
         F.count(F.lit(1)).alias(c.ORDERS),
         F.count_if("copy").alias(COPIES),
         F.percentile_approx(NUMBER, 0.5).alias(NUMBER),
@@ -97,14 +104,14 @@ def _baskets(sold: DataFrame) -> DataFrame:
 
 
 def _customers(sold: DataFrame) -> DataFrame:
-    # By the customer once, so that none of what follows has to move the rows again.
+    # One shuffle by customer: none of the groupings below needs another.
     known = sold.where(F.col(c.CUSTOMER).isNotNull()).repartition(c.CUSTOMER)
     pairs = known.groupBy(c.CUSTOMER, ITEM, c.DAY).agg(F.count(F.lit(1)).alias("n"))
     first = F.min(c.DAY).over(Window.partitionBy(c.CUSTOMER))
     pair_first = F.min(c.DAY).over(Window.partitionBy(c.CUSTOMER, ITEM))
     again, same = first < F.col(c.DAY), pair_first < F.col(c.DAY)
-    told = pairs.select(c.CUSTOMER, c.DAY, again.alias("again"), same.alias("same"))
-    visits = told.groupBy(c.CUSTOMER, c.DAY).agg(
+    marked = pairs.select(c.CUSTOMER, c.DAY, again.alias("again"), same.alias("same"))
+    visits = marked.groupBy(c.CUSTOMER, c.DAY).agg(
         F.count_if("again").alias("again"), F.count_if("same").alias("same")
     )
     return visits.groupBy(c.DAY).agg(
@@ -118,15 +125,15 @@ def _customers(sold: DataFrame) -> DataFrame:
 def _products(sold: DataFrame, listed: DataFrame | None) -> DataFrame:
     sales = sold.groupBy(c.PRODUCT, c.DAY).agg(F.count(F.lit(1)).alias("n"))
     first = F.min(c.DAY).over(Window.partitionBy(c.PRODUCT))
-    told = sales.withColumn("new", first == F.col(c.DAY)).withColumn("lacks", F.lit(False))
+    marked = sales.withColumn("new", first == F.col(c.DAY)).withColumn("unlisted", F.lit(False))
     if listed is not None:
-        told = told.drop("lacks").join(listed.withColumn("lists", F.lit(True)), c.PRODUCT, "left")
-        told = told.withColumn("lacks", F.col("lists").isNull())
-    return told.groupBy(c.DAY).agg(
+        marked = marked.drop("unlisted").join(listed.withColumn("listed", F.lit(True)), c.PRODUCT, "left")
+        marked = marked.withColumn("unlisted", F.col("listed").isNull())
+    return marked.groupBy(c.DAY).agg(
         F.sum("n").alias(SALES),
         F.max("n").alias(TOP),
         F.max_by(c.PRODUCT, "n").alias(TOP_PRODUCT),
         F.count_if("new").alias(FIRST),
         F.sum(F.when(F.col("new"), F.col("n"))).alias(NEW),
-        F.sum(F.when(F.col("lacks"), F.col("n"))).alias(UNLISTED),
+        F.sum(F.when(F.col("unlisted"), F.col("n"))).alias(UNLISTED),
     )

@@ -1,4 +1,4 @@
-"""The lake in a bucket of a real S3 server: what holds in a folder holds there, too."""
+"""The lake in a bucket of a real S3 server has the same guarantees as in a folder."""
 
 import random
 import subprocess
@@ -27,27 +27,27 @@ OLD, NEW = pa.table({"n": [1, 2, 3], "name": ["a", "b", None]}), pa.table({"n": 
 ROWS = 500_000
 REPLACED = 12  # times
 
-# Replaces the table once for each line that it gets; every row of a version says which version it is.
+# Replaces the table once per line of input; every row of a version holds the version's number.
 WRITER = f"""
 import sys, numpy as np, pyarrow as pa
-from pipelines import lake
+from pipelines.lake import tables
 for number, _ in enumerate(sys.stdin):
-    # Noise takes its time to be written.
-    lake.write("{TABLE}", pa.table({{"n": [number] * {ROWS}, "noise": np.random.rand({ROWS})}}))
+    # Noise doesn't compress, so writing it takes time.
+    tables.write("{TABLE}", pa.table({{"n": [number] * {ROWS}, "noise": np.random.rand({ROWS})}}))
     print(number, flush=True)
 """
 
-# Spark writes from the very table that it replaces, and reads what Arrow wrote, in a process with its jars.
+# In a process with S3A's jars, Spark reads a table that Arrow wrote, and replaces the table it reads from.
 SPARK = f"""
 import pyarrow as pa
-from pipelines import lake
-from pipelines.spark import session
+from pipelines.lake import tables
+from pipelines.lake.spark import session
 spark = session()
-lake.write("{TABLE}", pa.table({{"n": [1, 2, 3]}}))
-rows = lake.read_spark(spark, "{TABLE}")
-lake.write_spark("{TABLE}", rows.where("n > 1"))
-lake.write_spark("{TABLE}", lake.read_spark(spark, "{TABLE}").repartition(2))
-print(sorted(lake.read("{TABLE}")["n"].to_pylist()))
+tables.write("{TABLE}", pa.table({{"n": [1, 2, 3]}}))
+rows = tables.read_spark(spark, "{TABLE}")
+tables.write_spark("{TABLE}", rows.where("n > 1"))
+tables.write_spark("{TABLE}", tables.read_spark(spark, "{TABLE}").repartition(2))
+print(sorted(tables.read("{TABLE}")["n"].to_pylist()))
 """
 
 
@@ -59,14 +59,14 @@ def buckets():
 
 @pytest.fixture
 def url(buckets, request, tmp_path):
-    """The lake of one test, in a folder of the bucket."""
-    found = f"{buckets}/{request.node.name.partition('[')[0]}"
-    with fresh_home(tmp_path, LAKE=found):
-        yield found
+    """The URL of one test's lake: a folder of the bucket."""
+    lake = f"{buckets}/{request.node.name.partition('[')[0]}"
+    with fresh_home(tmp_path, LAKE=lake):
+        yield lake
 
 
 def run(script, *arguments):
-    """The output of a script in a process of its own, which has the settings of the test."""
+    """The completed process of a script, which runs with the settings of the test."""
     command = [sys.executable, "-c", script, *arguments]
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
@@ -75,21 +75,21 @@ def versions(url):
     return {key.partition("/")[0] for key in keys(f"{url}/{TABLE}")} - {tables.POINTER}
 
 
-def test_a_table_is_replaced_whole_and_the_one_before_is_kept(url):
+def test_write_replaces_the_whole_table_and_keeps_the_previous_version(url):
     for rows in (OLD, NEW, OLD):
         assert tables.write(TABLE, rows) == rows.num_rows
         assert tables.read(TABLE) == rows
-    held = tables.current(TABLE)
+    path = tables.current_path(TABLE)
     tables.write(TABLE, NEW)
-    assert tables.read_path(held) == OLD
+    assert tables.read_path(path) == OLD
     assert tables.read(TABLE, ["name"]) == NEW.select(["name"])
-    assert versions(url) == {held.rpartition("/")[2], tables.version(TABLE)}
+    assert versions(url) == {path.rpartition("/")[2], tables.current_version(TABLE)}
     assert uploads(url) == []
 
 
-def test_what_fails_leaves_the_table_before_and_no_half(url):
+def test_a_failed_write_leaves_the_old_table_and_no_partial_files(url):
     def fail(path):
-        pq.write_table(NEW, f"{path}/part-0.parquet", filesystem=files.at(path)[0])
+        pq.write_table(NEW, f"{path}/part-0.parquet", filesystem=files.resolve(path)[0])
         raise OSError("the network is gone")
 
     tables.write(TABLE, OLD)
@@ -97,44 +97,44 @@ def test_what_fails_leaves_the_table_before_and_no_half(url):
         tables.replace(TABLE, fail)
     assert tables.read(TABLE) == OLD
     before = keys(url)
-    with pytest.raises(RuntimeError, match="in between"), tables.whole("a/file") as file:
-        file.write(b"x" * 6_000_000)  # more than what is uploaded at once
+    with pytest.raises(RuntimeError, match="in between"), tables.atomic_write("a/file") as file:
+        file.write(b"x" * 6_000_000)  # more than one part of the upload
         raise RuntimeError("in between")
     assert (keys(url), uploads(url)) == (before, [])
     tables.write(TABLE, NEW)
     assert len(versions(url)) == 2
 
 
-def test_who_reads_beside_a_writer_that_is_killed_sees_whole_tables(url, seed):
+def test_readers_see_whole_tables_while_a_writer_works_and_is_killed(url, seed):
     tables.write(TABLE, pa.table({"n": [-1] * ROWS}))
     command = [sys.executable, "-c", WRITER]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as writer:
-        written = poll()  # select() refuses the numbers of a process that holds a thousand files
+        written = poll()  # select() refuses file descriptors above 1023
         written.register(writer.stdout, POLLIN)
         for number in range(REPLACED):
             print(file=writer.stdin, flush=True)
-            while not written.poll(0):  # as often as it can be read meanwhile
-                assert seen() in (number - 1, number)
+            while not written.poll(0):  # read as often as possible meanwhile
+                assert number_in_table() in (number - 1, number)
             assert int(writer.stdout.readline()) == number
-            assert seen() == number  # what another process writes is seen: no listing is remembered
+            assert number_in_table() == number  # no listing is cached, so other processes' writes show
         print(file=writer.stdin, flush=True)
         time.sleep(random.Random(seed).uniform(0, 0.1))
         writer.kill()
-    assert seen() in (REPLACED - 1, REPLACED)
+    assert number_in_table() in (REPLACED - 1, REPLACED)
     tables.write(TABLE, NEW)
     assert tables.read(TABLE) == NEW
     assert len(versions(url)) == 2
 
 
-def seen():
-    """The number in all rows of the table."""
-    found = tables.read(TABLE)["n"]
-    assert (len(found), len(found.unique())) == (ROWS, 1)
-    return found[0].as_py()
+def number_in_table():
+    """The number that all rows of the table hold."""
+    numbers = tables.read(TABLE)["n"]
+    assert (len(numbers), len(numbers.unique())) == (ROWS, 1)
+    return numbers[0].as_py()
 
 
 def test_files_and_folders_are_listed_and_removed_as_on_disk(url):
-    assert (tables.entries("live"), list(tables.files())) == ([], [])
+    assert (tables.entries("live"), list(tables.file_paths())) == ([], [])
     for day in (3, 1, 2):
         tables.write(f"live/date=2026-01-0{day}/run=a", OLD)
     tables.keep_latest("live", 2)
@@ -148,37 +148,37 @@ def test_files_and_folders_are_listed_and_removed_as_on_disk(url):
     assert keys(url) == {tables.STAMP}
     with pytest.raises(FileNotFoundError):
         tables.load("live/note.json")
-    with pytest.raises(NightshelfError, match=rf"no table 'baskets' in {url}: run a night first"):
+    with pytest.raises(NightshelfError, match=rf"{url} has no table 'baskets': run `nightshelf retrain`"):
         tables.read("baskets")
 
 
-def test_a_person_is_forgotten_in_a_bucket(url):
-    who, other = "a" * 64, "b" * 64
-    tables.write(tables.ORDERS, pa.table({c.CUSTOMER: [who, other, who, None], "n": [1, 2, 3, 4]}))
-    gone = ForgottenCustomers({who: "2026-01-31"})
-    assert scrub(gone) == {"orders": 2}
-    assert count_remaining(gone) == {"orders": 0}
+def test_forgets_a_customer_in_a_bucket(url):
+    customer, other = "a" * 64, "b" * 64
+    tables.write(tables.ORDERS, pa.table({c.CUSTOMER: [customer, other, customer, None], "n": [1, 2, 3, 4]}))
+    forgotten = ForgottenCustomers({customer: "2026-01-31"})
+    assert scrub(forgotten) == {"orders": 2}
+    assert count_remaining(forgotten) == {"orders": 0}
     assert tables.read(tables.ORDERS)["n"].to_pylist() == [2, 4]
 
 
 @pytest.mark.parametrize("name", ["out.parquet", "out.csv", "odd [1]*?.csv"])
-def test_an_export_goes_to_a_bucket(url, name):
+def test_exports_to_a_bucket(url, name):
     to, schema = f"{url}/{name}", pa.schema([("n", pa.int32())])
     for numbers in ([1, 2], [3]):
         with targets.opened(to, schema, ["n"], "") as write:
             write(pa.table({"n": numbers}, schema=schema))
-    fs, path = files.at(to)
+    fs, path = files.resolve(to)
     content = fs.cat_file(path)
     read = pq.read_table(pa.BufferReader(content)).to_pydict() if "parquet" in name else content
     assert read in ({"n": [3]}, b'"n"\n3\n')
 
 
 @pytest.mark.parametrize(
-    ("variables", "told"),
+    ("variables", "message"),
     [
         (
             {"NIGHTSHELF_LAKE": "s3://nobodys-bucket/lake"},
-            r"no bucket for the lake in s3://nobodys-bucket/lake",
+            r"the bucket of the lake s3://nobodys-bucket/lake doesn't exist",
         ),
         ({"NIGHTSHELF_LAKE": "s4://bucket/lake"}, r"s4://bucket/lake can't be reached \(ValueError\)"),
         ({"AWS_ENDPOINT_URL": "http://127.0.0.1:9"}, r"can't be reached \(EndpointConnectionError\)"),
@@ -189,34 +189,36 @@ def test_an_export_goes_to_a_bucket(url, name):
         ({"NIGHTSHELF_LAKE": "s3://me:secret@bucket/lake"}, r"NIGHTSHELF_LAKE: .* are AWS_\* variables"),
     ],
 )
-def test_a_lake_out_of_reach_is_one_line(url, variables, told, monkeypatch):
+def test_an_unreachable_lake_is_an_error_saying_what_to_check(url, variables, message, monkeypatch):
     for name, value in variables.items():
         monkeypatch.setenv(name, value) if value else monkeypatch.delenv(name)
     settings.cache_clear()
     s3fs.S3FileSystem.clear_instance_cache()
-    with pytest.raises(NightshelfError, match=told) as caught:
+    with pytest.raises(NightshelfError, match=message) as caught:
         tables.exists(TABLE)
     assert "secret" not in str(caught.value)
     s3fs.S3FileSystem.clear_instance_cache()
 
 
-def test_without_its_packages_a_bucket_is_one_line(url):
-    done = run(
+def test_without_the_s3_packages_a_bucket_is_an_error_naming_the_extra(url):
+    process = run(
         "import sys; sys.modules['s3fs'] = None; from pipelines.cli import main; main()", "quarantine", "list"
     )
-    told = f"nightshelf: the lake in {url} needs packages that aren't installed: pip install 'nightshelf[s3]'"
-    assert (done.returncode, done.stderr.strip()) == (1, told)
+    message = (
+        f"nightshelf: the lake in {url} needs packages that aren't installed: pip install 'nightshelf[s3]'"
+    )
+    assert (process.returncode, process.stderr.strip()) == (1, message)
 
 
-def test_the_jars_are_those_of_sparks_own_hadoop():
+def test_the_jars_have_the_version_of_sparks_own_hadoop():
     assert list(Path(pyspark.__file__).parent.glob(f"jars/hadoop-client-api-{s3a.HADOOP}.jar"))
 
 
 def test_spark_reads_and_writes_the_bucket(url):
-    done = run(SPARK)
+    process = run(SPARK)
     log = settings().state / "spark.log"
     if log.exists() and "unresolved dependency" in log.read_text():
         pytest.skip("Maven's repository can't be reached for the jars of S3A")
-    assert done.stdout == "[2, 3]\n", done.stderr
+    assert process.stdout == "[2, 3]\n", process.stderr
     assert len(versions(url)) == 2
     assert not [key for key in keys(url) if "_temporary" in key]

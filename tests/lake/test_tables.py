@@ -1,4 +1,4 @@
-"""A table is replaced whole, whatever happens to who writes it."""
+"""A table is replaced atomically, even if its writer fails or is killed."""
 
 import random
 import subprocess
@@ -18,12 +18,12 @@ TABLE = "raw/orders/date=2026-01-31"
 OLD, NEW = pa.table({"n": [1, 2, 3], "name": ["a", "b", None]}), pa.table({"n": [4], "name": ["d"]})
 ROWS = 200_000
 
-# Replaces the table without an end; every row of a version says which version it is.
+# Replaces the table forever; every row of a version holds the version's number.
 WRITER = f"""
 import itertools, pyarrow as pa
-from pipelines import lake
+from pipelines.lake import tables
 for number in itertools.count():
-    lake.write("{TABLE}", pa.table({{"n": [number] * {ROWS}}}))
+    tables.write("{TABLE}", pa.table({{"n": [number] * {ROWS}}}))
     print(number, flush=True)
 """
 
@@ -33,7 +33,7 @@ def entries() -> set[str]:
 
 
 @pytest.mark.parametrize("lake_url", ["", "file://{home}/elsewhere"])
-def test_a_table_is_replaced_whole(home, monkeypatch, lake_url):
+def test_write_replaces_the_whole_table(home, monkeypatch, lake_url):
     monkeypatch.setenv("NIGHTSHELF_LAKE", lake_url.format(home=home))
     settings.cache_clear()
     assert tables.write(TABLE, OLD) == 3
@@ -43,22 +43,22 @@ def test_a_table_is_replaced_whole(home, monkeypatch, lake_url):
     assert tables.read(TABLE, ["name"]) == NEW.select(["name"])
 
 
-def test_spark_and_arrow_read_what_the_other_wrote(home, spark):
+def test_spark_and_arrow_read_each_others_tables(home, spark):
     tables.write(TABLE, OLD)
     rows = tables.read_spark(spark, TABLE)
     assert [tuple(row) for row in rows.orderBy("n").collect()] == [(1, "a"), (2, "b"), (3, None)]
-    tables.write_spark(TABLE, rows.where("n > 1"))  # from the very table that is replaced
+    tables.write_spark(TABLE, rows.where("n > 1"))  # reads from the table that it replaces
     assert tables.read(TABLE).sort_by("n").to_pylist() == OLD.slice(1).to_pylist()
 
 
-def test_who_held_the_version_before_can_still_read_it(home):
+def test_the_previous_version_stays_readable(home):
     tables.write(TABLE, OLD)
-    held = tables.current(TABLE)
+    path = tables.current_path(TABLE)
     tables.write(TABLE, NEW)
-    assert pq.read_table(held) == OLD
+    assert pq.read_table(path) == OLD
 
 
-def test_a_failing_writer_leaves_the_old_table_and_nothing_else(home):
+def test_a_failing_writer_leaves_the_old_table_and_no_other_files(home):
     def fail(url):
         Path(url).mkdir()
         Path(url, "part-0.parquet").write_bytes(b"half")
@@ -77,74 +77,80 @@ def small_disk(tmp_path, monkeypatch):
     """A lake on a disk of 2 MB."""
     folder = tmp_path / "disk"
     folder.mkdir()
-    mounted = subprocess.run(
+    process = subprocess.run(
         ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", folder], capture_output=True, check=False
     )
-    if mounted.returncode:
-        pytest.skip("nothing may be mounted here: a small disk needs root")
+    if process.returncode:
+        pytest.skip("mounting a small disk needs root")
     monkeypatch.setenv("NIGHTSHELF_LAKE", str(folder))
     settings.cache_clear()
     yield folder
     subprocess.run(["umount", "--lazy", folder], check=True)  # Spark may still hold a file
 
 
-def test_a_full_disk_is_told_and_leaves_the_old_table_and_its_room(home, spark, small_disk):
-    much = random.Random(1).randbytes(3_000_000)
-    rows = spark.range(1_000_000).selectExpr("id", "uuid() AS told")
+def test_a_full_disk_is_an_error_that_leaves_the_old_table_and_frees_the_space(home, spark, small_disk):
+    noise = random.Random(1).randbytes(3_000_000)
+    rows = spark.range(1_000_000).selectExpr("id", "uuid() AS text")
     tables.write(TABLE, OLD)
     before = {path.name for path in (small_disk / TABLE).iterdir()}
     for write in (
-        lambda: tables.write(TABLE, pa.table({"told": [much]})),
+        lambda: tables.write(TABLE, pa.table({"text": [noise]})),
         lambda: tables.write_spark(TABLE, rows),
-        lambda: tables.put(f"{TABLE}/more", much),
+        lambda: tables.put(f"{TABLE}/more", noise),
     ):
-        told = rf"{TABLE}.* can't be written to the lake {small_disk}: No space left on device; make room"
-        with pytest.raises(NightshelfError, match=told):
+        message = rf"{TABLE}.* can't be written to the lake {small_disk}: No space left on device"
+        with pytest.raises(NightshelfError, match=message):
             write()
         assert tables.read(TABLE) == OLD
         assert {path.name for path in (small_disk / TABLE).iterdir()} == before
 
 
-def test_a_killed_writer_leaves_a_whole_table_and_the_next_one_cleans_up(home, seed):
+def test_a_killed_writer_leaves_a_whole_table_and_the_next_writer_cleans_up(home, seed):
     with subprocess.Popen([sys.executable, "-c", WRITER], stdout=subprocess.PIPE, text=True) as writer:
         for _ in range(3):
             writer.stdout.readline()
         time.sleep(random.Random(seed).uniform(0, 0.1))
         writer.kill()
-        done = [2, *map(int, writer.stdout.read().split())]
-    found = tables.read(TABLE)["n"]
-    assert len(found) == ROWS
-    assert found.unique().to_pylist()[0] in (done[-1], done[-1] + 1)
-    assert len(found.unique()) == 1
-    before = Path(tables.current(TABLE)).name
+        written = [2, *map(int, writer.stdout.read().split())]
+    numbers = tables.read(TABLE)["n"]
+    assert len(numbers) == ROWS
+    assert numbers.unique().to_pylist()[0] in (written[-1], written[-1] + 1)
+    assert len(numbers.unique()) == 1
+    before = Path(tables.current_path(TABLE)).name
     tables.write(TABLE, NEW)
-    assert entries() == {tables.POINTER, before, Path(tables.current(TABLE)).name}
+    assert entries() == {tables.POINTER, before, Path(tables.current_path(TABLE)).name}
 
 
-def test_a_table_never_written_is_one_clear_error(home):
-    with pytest.raises(NightshelfError, match=rf"no table 'baskets' in {home}/lake: run a night first"):
+def test_reading_a_table_that_was_never_written_names_table_and_lake(home):
+    with pytest.raises(
+        NightshelfError, match=rf"{home}/lake has no table 'baskets': run `nightshelf retrain`"
+    ):
         tables.read("baskets")
 
 
-def test_a_lake_says_its_format_once_it_is_written_to(home):
+def test_the_first_write_stamps_the_lake_with_its_format(home):
     assert not tables.exists(TABLE)
     assert not (home / "lake").exists()
     tables.write(TABLE, OLD)
     assert (home / "lake" / tables.STAMP).read_text() == str(tables.FORMAT)
 
 
-def test_a_lake_of_a_later_format_is_refused(home):
+def test_refuses_a_lake_of_a_later_format(home):
     (home / "lake").mkdir()
     (home / "lake" / tables.STAMP).write_text("2")
-    for asked in (lambda: tables.read(TABLE), lambda: tables.write(TABLE, OLD), lambda: list(tables.files())):
+    for access in (
+        lambda: tables.read(TABLE),
+        lambda: tables.write(TABLE, OLD),
+        lambda: list(tables.file_paths()),
+    ):
         with pytest.raises(
-            NightshelfError, match=r"format 2 of a later release, and this one reads 1: run that"
+            NightshelfError, match=r"format 2 of a later release, and this release reads format 1"
         ):
-            asked()
+            access()
     assert [path.name for path in (home / "lake").iterdir()] == [tables.STAMP]
 
 
-def test_a_lake_from_before_there_were_formats_is_read_and_stamped(home):
+def test_a_lake_without_a_stamp_is_read_and_stamped_on_write(home):
     folder = home / "lake" / TABLE / "0123456789abcdef0123456789abcdef"
     folder.mkdir(parents=True)
     pq.write_table(OLD, folder / "part-0.parquet")
@@ -155,7 +161,7 @@ def test_a_lake_from_before_there_were_formats_is_read_and_stamped(home):
     assert tables.load(tables.STAMP) == str(tables.FORMAT).encode()
 
 
-def test_a_lake_that_is_no_folder_is_one_line(home):
+def test_a_lake_that_is_a_file_is_an_error_naming_the_setting(home):
     (home / "lake").write_text("")
     with pytest.raises(
         NightshelfError, match=r"lake can't be reached \(NotADirectoryError\): check NIGHTSHELF_L"
@@ -163,7 +169,7 @@ def test_a_lake_that_is_no_folder_is_one_line(home):
         tables.exists(TABLE)
 
 
-def test_of_a_folder_the_latest_entries_are_kept(home):
+def test_keep_latest_removes_all_but_the_last_entries(home):
     for day in (3, 1, 2):
         tables.write(f"live/date=2026-01-0{day}/run=a", OLD)
     tables.keep_latest("live", 2)
@@ -171,13 +177,13 @@ def test_of_a_folder_the_latest_entries_are_kept(home):
     tables.keep_latest("nothing", 2)
 
 
-def test_a_version_is_read_until_it_was_replaced_twice(home):
+def test_a_version_is_readable_until_it_has_been_replaced_twice(home):
     assert not tables.exists(TABLE)
     tables.write(TABLE, OLD)
     assert tables.exists(TABLE)
-    first = tables.version(TABLE)
+    first = tables.current_version(TABLE)
     tables.write(TABLE, NEW)
-    assert tables.read_path(tables.of_version(TABLE, first)) == OLD
+    assert tables.read_path(tables.version_path(TABLE, first)) == OLD
     tables.write(TABLE, NEW)
-    with pytest.raises(NightshelfError, match=f"other nights have replaced the table '{TABLE}'"):
-        tables.of_version(TABLE, first)
+    with pytest.raises(NightshelfError, match=f"have replaced the table '{TABLE}'"):
+        tables.version_path(TABLE, first)

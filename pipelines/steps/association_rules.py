@@ -1,0 +1,21 @@
+"""Step `association_rules`: mines which products bring a third one into a basket."""
+
+from pipelines import columns as c
+from pipelines.lake import tables
+from pipelines.lake.spark import session
+from pipelines.run import pins, tracking
+from pipelines.run.night import Night
+from pipelines.train import association_rules
+
+
+def run(night: Night) -> dict[str, int]:
+    """Returns how many association rules were mined, and how many baskets were too large to mine."""
+    baskets = session().read.parquet(pins.path(night, tables.BASKETS))
+    rules = association_rules.mine(baskets, association_rules.load())
+    tables.write(tables.RULES, rules)
+    pins.pin(night, tables.RULES)
+    of_two_products = rules.num_rows - rules[c.SECOND_ANTECEDENT].null_count
+    counts = {"rules": rules.num_rows, "of_two_products": of_two_products}
+    counts |= association_rules.too_large(baskets)
+    tracking.log(night.run_id, metrics=counts)
+    return counts

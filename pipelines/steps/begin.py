@@ -1,0 +1,61 @@
+"""Step `begin`: decides which day the nightly run closes, from which source, with which settings."""
+
+import datetime as dt
+from typing import Any
+
+from pipelines import extract
+from pipelines.extract import pulls
+from pipelines.lake.java import check_java
+from pipelines.prepare import exclude
+from pipelines.run import tracking
+from pipelines.run.night import Night
+from pipelines.settings import customer_key, settings
+from pipelines.sweep import space
+from serving.errors import NightshelfError
+
+
+def run(
+    as_of: str | None = None,
+    source: str | None = None,
+    path: str | None = None,
+    mapping: str | None = None,
+    sweep: str | None = None,
+    solver: str | None = None,
+    full: bool = False,
+    let_pass: str | None = None,
+    dag_run: str | None = None,
+) -> Night:
+    """Returns the nightly run, with its run in MLflow opened.
+
+    What is not given comes from the settings, the day from the source. Raises NightshelfError for a setting
+    or a file that can't be used, so that the run stops now and not after the extraction.
+    """
+    customer_key()
+    check_java()
+    defaults = settings()
+    kind = source or defaults.source
+    values: dict[str, Any] = {
+        "source": kind,
+        "path": path or defaults.files_path,
+        "mapping": mapping or (defaults.sql_mapping if kind == "sql" else defaults.files_mapping),
+        "full": full,
+        "let_pass": (let_pass or "").strip(),
+        "sweep": sweep or defaults.sweep,
+        "solver": solver or defaults.solver,
+        "dag_run": dag_run or "",
+    }
+    exclude.load()
+    space.candidates(values["sweep"])
+    night = Night.model_validate(values | {"as_of": _day(as_of) or dt.date.max})
+    orders = extract.source(night.source, night.path, night.mapping)
+    if not as_of:
+        night = night.model_copy(update={"as_of": orders.last_day(pulls.last_pull(orders))})
+    params = night.model_dump(mode="json", exclude={"run_id", "path"})
+    return night.model_copy(update={"run_id": tracking.begin(f"{tracking.NIGHT}{night.as_of}", params)})
+
+
+def _day(as_of: str | None) -> dt.date | None:
+    try:
+        return dt.date.fromisoformat(as_of) if as_of else None
+    except ValueError:
+        raise NightshelfError(f"as-of {as_of!r} is no date: write it as 2026-01-31") from None

@@ -1,0 +1,22 @@
+"""Step `extract`: reads what is new at the source and at the service into raw/."""
+
+from pipelines import extract
+from pipelines.extract import events, pulls
+from pipelines.privacy import forgotten
+from pipelines.run import tracking
+from pipelines.run.night import Night
+from pipelines.run.progress import Progress, lines
+from serving.live.changes import FORGOTTEN_UNTIL
+
+
+def run(night: Night, progress: Progress | None = None) -> dict[str, int]:
+    """Returns how many pages, orders and lines were read; progress is logged unless `progress` takes it.
+
+    Customers who asked to be forgotten are erased from the lake first.
+    """
+    tracking.log(night.run_id, tags={FORGOTTEN_UNTIL: str(forgotten.scrub_pending())})
+    source = extract.source(night.source, night.path, night.mapping)
+    counts = pulls.pull(source, night.as_of, night.full, progress or lines())
+    counts |= {"purchases_told": events.pull()}
+    tracking.log(night.run_id, metrics=counts)
+    return counts

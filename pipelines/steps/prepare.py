@@ -1,0 +1,36 @@
+"""Step `prepare`: makes interactions, baskets, regions and products of the checked orders."""
+
+import pyarrow.compute as pc
+
+from pipelines import columns as c
+from pipelines.lake import tables
+from pipelines.lake.spark import session, set_shuffle_partitions
+from pipelines.prepare import exclude, features
+from pipelines.run import pins, tracking
+from pipelines.run.night import Night
+
+
+def run(night: Night) -> dict[str, int]:
+    """Returns the counts of what models are trained on; the tables of this run are pinned."""
+    spark = session()
+    set_shuffle_partitions(spark, tables.dataset(tables.ORDERS).count_rows())
+    orders = tables.read_spark(spark, tables.ORDERS)
+    tables.write_spark(tables.INTERACTIONS, features.interactions(orders))
+    tables.write_spark(tables.BASKETS, features.baskets(orders))
+    tables.write_spark(tables.GROUPS, features.groups(orders))
+    sold = tables.distinct(tables.ORDERS, c.PRODUCT)
+    products = exclude.marked(features.products(tables.read(tables.GOODS), sold), exclude.load())
+    tables.write(tables.PRODUCTS, products)
+    interactions = tables.dataset(tables.INTERACTIONS)
+    tracking.log_table(night.run_id, "interactions", interactions, tables.current_path(tables.INTERACTIONS))
+    pins.pin(night, tables.INTERACTIONS, tables.BASKETS, tables.GROUPS, tables.PRODUCTS)
+    counts = {
+        "interactions": interactions.count_rows(),
+        "customers": len(tables.distinct(tables.INTERACTIONS, c.CUSTOMER)),
+        "baskets": tables.dataset(tables.BASKETS).count_rows(),
+        "catalogue": products.num_rows,
+        "placeholders": pc.sum(products[c.PLACEHOLDER]).as_py(),
+        "excluded": pc.sum(products[c.HIDDEN]).as_py(),
+    }
+    tracking.log(night.run_id, metrics=counts)
+    return counts
