@@ -1,45 +1,37 @@
-"""What was changed since the bundle was learned, as every worker knows it: laid over the bundle's arrays."""
+"""Changes made through the service since the bundle was fitted, applied on top of the bundle's arrays."""
 
 import logging
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
-from serving.bundle.format import PREPARED, Array, Bundle, positions
+from serving.bundle.format import PRECOMPUTED, Array, Bundle, find_rows
 from serving.errors import StoreError
-from serving.live.store import News, Store
+from serving.live.poller import Poller
+from serving.live.store import ChangeSet, Store
 from serving.settings import ServingSettings
 
 CHANGEABLE = ("in_stock", "price", "hidden")
-FORGOTTEN_UNTIL = "forgotten_until"  # in a manifest: whom the lake had forgotten when it was learned from
-LOOK_SECONDS = 0.2  # after which a worker knows what another changed, at most
-KEPT = ("trees", "forgotten", *PREPARED)  # made once for a bundle, and the same in its views
-BY_POPULARITY = ("by_popularity", "most_popular")  # but where a view has its own popularity
+# Manifest key: the time up to which forgotten customers were removed from the data the bundle was fitted on.
+FORGOTTEN_UNTIL = "forgotten_until"
+POLL_SECONDS = 0.2  # a worker knows another worker's change after at most this time
+SHARED = ("trees", "forgotten", *PRECOMPUTED)  # derived once per bundle and shared by its copies
+DERIVED_FROM_POPULARITY = (
+    "by_popularity",
+    "max_popularity",
+)  # not shared with a copy that changes popularity
 
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class State:
-    """All changes up to a number: products' by their id, the times of forgetting by pseudonym."""
-
-    number: int = 0
-    products: dict[str, dict[str, Any]] = field(default_factory=dict)
-    forgotten: dict[str, int] = field(default_factory=dict)
-
-    def and_then(self, news: News) -> "State":
-        """The state after some more changes."""
-        return State(news.number, self.products | news.products, self.forgotten | news.forgotten)
-
-
 class Changes:
-    """What the store holds, as this process knows it.
+    """The content of the store as this process knows it.
 
-    Products' changes and the forgotten are held in memory and looked for every LOOK_SECONDS in the
-    background; own ones are known at once. A customer's events are read when they are asked for, which takes
-    0.1 ms from SQLite, so that no worker answers without what another has just been told. While the store
-    gives no answer there are none: the bundle answers on, and no request waits.
+    Product changes and forgotten customers are held in memory; a background thread refreshes them every
+    POLL_SECONDS, and this process's own changes are visible at once. A customer's events are read from the
+    store on each request (0.1 ms with SQLite), so every worker sees an event as soon as it is recorded.
+    While the store is unreachable, requests don't wait: the bundle answers without events.
     """
 
     def __init__(self, settings: ServingSettings) -> None:
@@ -49,118 +41,117 @@ class Changes:
             "cart": settings.cart_weight,
             "view": settings.view_weight,
         }
-        self.state = State()
-        self.known = False  # whether the store has answered since the start
-        self._up = False
-        self._seen: tuple[Bundle, Bundle] | None = None
-        self._looking = threading.Lock()
-        self._laying = threading.Lock()  # never held while the database is waited for
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="changes", daemon=True)
+        self.state = ChangeSet()
+        self.loaded = False  # whether the store has answered since the start
+        self._store_up = False
+        self._applied: tuple[Bundle, Bundle] | None = None  # a bundle, and its copy with the changes
+        self._refresh_lock = threading.Lock()
+        self._apply_lock = threading.Lock()  # never held while waiting for the database
+        self._poller = Poller("changes", POLL_SECONDS, self._poll)
 
     def start(self) -> None:
-        """Looks in the background from now on."""
-        self._thread.start()
+        """Starts to refresh in the background."""
+        self._poller.start()
 
     def stop(self) -> None:
-        """Ends the looking and the connections."""
-        self._stopping.set()
-        self._thread.join(timeout=1)
+        """Stops the background refresh and closes the connections."""
+        self._poller.stop()
         self.store.close()
 
-    def look(self) -> None:
-        """Looks once for what is new; raises StoreError where the store gives no answer."""
-        with self._looking:
-            if not self._up:
+    def refresh(self) -> None:
+        """Reads new changes from the store; raises StoreError if the store doesn't answer."""
+        with self._refresh_lock:
+            if not self._store_up:
                 self.store.prepare()
-            if news := self.store.news(self.state.number):
-                self._take(news)
-            self._up = self.known = True
+            if new := self.store.changes_since(self.state.number):
+                self._merge(new)
+            self._store_up = self.loaded = True
 
-    def change(self, product: str, values: dict[str, Any]) -> None:
-        """Changes a product, as the store does; it is known here when this returns."""
-        self.store.change(product, values)
-        self.look()
+    def update_product(self, product: str, values: dict[str, Any]) -> None:
+        """Updates a product as `Store.update_product` does; the change is visible here on return."""
+        self.store.update_product(product, values)
+        self.refresh()
 
     def forget(self, customer: str) -> int:
-        """How many events of a customer went; the customer is a stranger here when this returns."""
-        gone = self.store.forget(customer)
-        self.look()
-        return gone
+        """Forgets a customer and returns the number of deleted events; the id is unknown here on return."""
+        deleted = self.store.forget(customer)
+        self.refresh()
+        return deleted
 
-    def over(self, bundle: Bundle) -> Bundle:
-        """The bundle with the changes laid over it, made once."""
-        seen = self._seen
-        if seen is None or seen[0] is not bundle:
-            with self._laying:
-                self._seen = seen = bundle, laid_over(bundle, self.state)
-        return seen[1]
+    def apply_to(self, bundle: Bundle) -> Bundle:
+        """Returns a copy of the bundle with all changes applied; the copy is made once per bundle."""
+        applied = self._applied
+        if applied is None or applied[0] is not bundle:
+            with self._apply_lock:
+                self._applied = applied = bundle, with_changes(bundle, self.state)
+        return applied[1]
 
     def events(self, customer: str) -> Sequence[Any]:
-        """The latest events of a customer since the last forgetting: product, kind and time."""
-        if not self._up:
+        """Returns a customer's latest events since the customer was last forgotten: product, kind and time.
+
+        customer: a pseudonym. Returns nothing while the store is unreachable.
+        """
+        if not self._store_up:
             return []
         try:
-            found = self.store.of_customer(customer)
+            events = self.store.customer_events(customer)
         except StoreError as error:
-            self._lost(error)
+            self._store_lost(error)
             return []
-        since = self.state.forgotten.get(customer, 0)
-        return [event for event in found if event.at > since]
+        forgotten_at = self.state.forgotten.get(customer, 0)
+        return [event for event in events if event.at > forgotten_at]
 
-    def _take(self, news: News) -> None:
-        with self._laying:
-            self.state = self.state.and_then(news)
-            if self._seen:
-                bundle, changed = self._seen
-                self._seen = bundle, renewed(bundle, changed, news)
+    def _merge(self, new: ChangeSet) -> None:
+        with self._apply_lock:
+            self.state = self.state.merged(new)
+            if self._applied:
+                bundle, changed = self._applied
+                self._applied = bundle, _with_more_changes(bundle, changed, new)
 
-    def _run(self) -> None:
-        while not self._stopping.is_set():
-            try:
-                self.look()
-            except StoreError as error:
-                self._lost(error)
-            self._stopping.wait(LOOK_SECONDS)
+    def _poll(self) -> None:
+        try:
+            self.refresh()
+        except StoreError as error:
+            self._store_lost(error)
 
-    def _lost(self, error: StoreError) -> None:
-        if self._up:
-            log.warning("%s; the model answers without events until it is back", error)
-        self._up = False
+    def _store_lost(self, error: StoreError) -> None:
+        if self._store_up:
+            log.warning("%s; until it is back, answers don't include customers' events", error)
+        self._store_up = False
 
 
-def laid_over(bundle: Bundle, state: State) -> Bundle:
-    """The bundle with products' changes in its arrays; who was forgotten since it learned is a stranger."""
-    return renewed(bundle, bundle, News(state.number, state.products, state.forgotten))
+def with_changes(bundle: Bundle, changes: ChangeSet) -> Bundle:
+    """Returns a copy with product changes in its arrays; customers forgotten since the fit are unknown."""
+    return _with_more_changes(bundle, bundle, changes)
 
 
-def renewed(bundle: Bundle, changed: Bundle, news: News) -> Bundle:
-    """The bundle with some changes laid over it already, and some more; what they cost is by their number."""
+def with_arrays(bundle: Bundle, **arrays: Any) -> Bundle:
+    """Returns a copy with some arrays replaced; it shares everything that was derived from the others."""
+    stale = DERIVED_FROM_POPULARITY if "popularity" in arrays else ()
+    derived = vars(bundle)
+    copy = replace(bundle, **arrays)
+    vars(copy).update({name: derived[name] for name in SHARED if name in derived and name not in stale})
+    return copy
+
+
+def _with_more_changes(bundle: Bundle, changed: Bundle, new: ChangeSet) -> Bundle:
+    """Adds changes to a copy that may hold earlier ones; the cost depends on the number of new changes."""
     until = int(bundle.manifest.get(FORGOTTEN_UNTIL, 0))
-    forgotten = changed.forgotten | {customer for customer, at in news.forgotten.items() if at > until}
-    found = view(changed, **{name: _changed(bundle, changed, news, name) for name in CHANGEABLE})
-    vars(found)["forgotten"] = forgotten
-    return found
+    forgotten = changed.forgotten | {customer for customer, at in new.forgotten.items() if at > until}
+    copy = with_arrays(changed, **{name: _changed_array(bundle, changed, new, name) for name in CHANGEABLE})
+    vars(copy)["forgotten"] = forgotten
+    return copy
 
 
-def view(bundle: Bundle, **arrays: Any) -> Bundle:
-    """The same bundle with some other arrays; what was made of it once need not be made again."""
-    stale = BY_POPULARITY if "popularity" in arrays else ()
-    made = vars(bundle)
-    found = replace(bundle, **arrays)
-    vars(found).update({name: made[name] for name in KEPT if name in made and name not in stale})
-    return found
-
-
-def _changed(bundle: Bundle, changed: Bundle, news: News, name: str) -> Array:
-    """One of the arrays of products, as changed; a change that was taken back leaves the bundle's own."""
+def _changed_array(bundle: Bundle, changed: Bundle, new: ChangeSet, name: str) -> Array:
+    """Returns one product array with the changes; None as a new value restores the bundle's own value."""
     own: Array = getattr(bundle, name)
     array: Array = getattr(changed, name)
-    values = {product: row[name] for product, row in news.products.items()}
+    values = {product: row[name] for product, row in new.products.items()}
     if array is own and all(value is None for value in values.values()):
         return array
-    at, array = positions(bundle.products, list(values)), array.copy()
-    for place, value in zip(at.tolist(), values.values(), strict=True):
-        if place >= 0:
-            array[place] = own[place] if value is None else value
+    rows, array = find_rows(bundle.products, list(values)), array.copy()
+    for row, value in zip(rows.tolist(), values.values(), strict=True):
+        if row >= 0:
+            array[row] = own[row] if value is None else value
     return array

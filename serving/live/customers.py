@@ -1,7 +1,7 @@
-"""Customers as they are now: what the bundle knows of them, and what they did since.
+"""A customer as known now: the bundle's data about the customer, and the customer's events since the fit.
 
-The view of a customer is a bundle of one customer over the same products, so that lanes, scorers and reasons
-answer from it as from any other.
+The result is a bundle with one customer over the same products, so lanes, scorers and reasons use it like any
+other bundle.
 """
 
 from collections.abc import Sequence
@@ -10,73 +10,79 @@ from typing import Any
 
 import numpy as np
 
-from serving.bundle.format import Array, Bundle, positions
-from serving.live.changes import view
+from serving.bundle.format import Array, Bundle, find_rows
+from serving.live.changes import with_arrays
 from serving.live.served import Served
 from serving.live.store import DAY
 from serving.recommend import habits
 from serving.recommend.fold_in import fold_in
 from serving.recommend.recommender import LANES
 
-ONLY = 0  # the row of the one customer of a view
-BOUGHT, DISMISSED = "purchase", "dismissed"
+ONLY_ROW = 0  # the row of the customer in a bundle of one customer
+PURCHASE, DISMISSED = "purchase", "dismissed"
 
 
 @dataclass(frozen=True)
-class Done:
-    """m events of a customer: rows of products, days since 1970, what each adds to the taste, in orders."""
+class CustomerEvents:
+    """m events of one customer."""
 
-    product: Array
-    day: Array
-    weight: Array
+    product: Array  # (m,) int64, rows of products
+    day: Array  # (m,) int64, days since 1970
+    weight: Array  # (m,) float64, the contribution to the customer's taste, in orders
 
-    def where(self, wanted: Array) -> "Done":
-        """Some of the events."""
-        return Done(self.product[wanted], self.day[wanted], self.weight[wanted])
+    def where(self, mask: Array) -> "CustomerEvents":
+        """Returns the events selected by a mask, (m,) bool."""
+        return CustomerEvents(self.product[mask], self.day[mask], self.weight[mask])
 
 
-def now(served: Served, customer: str) -> tuple[Bundle, int | None]:
-    """The bundle to answer a customer from, and the customer's row in it; None for a stranger.
+def current(served: Served, customer: str) -> tuple[Bundle, int | None]:
+    """Returns the bundle to answer a customer from, and the customer's row in it, None if unknown.
 
     customer: a pseudonym.
     """
     bundle, row = served.bundle, served.bundle.customer(customer)
-    if served.changes is None or not (found := served.changes.events(customer)):
+    if served.changes is None or not (events := served.changes.events(customer)):
         return bundle, row
-    return joined(bundle, row, customer, found, served.changes.weights)
+    return with_events(bundle, row, customer, events, served.changes.weights)
 
 
-def joined(
+def with_events(
     bundle: Bundle, row: int | None, customer: str, events: Sequence[Any], weights: dict[str, float]
 ) -> tuple[Bundle, int | None]:
-    """The view of a customer with events beside the bundle's own rows; with those alone where row is None.
+    """Returns a bundle of one customer whose events are added to the bundle's data, and the customer's row.
 
-    A purchase that the bundle holds, of the same product and day or a later one, isn't counted again. What
-    was dismissed is hidden; all else adds to the taste, and purchases to the history too. weights: by kind.
+    A purchase is ignored if the bundle holds one of the same product on the same day or later. Dismissed
+    products are hidden; every other event adds to the customer's taste, and purchases add to the history.
+    row: the customer's row in the bundle, None if unknown. weights: by kind of event.
     """
-    places = positions(bundle.products, [event.product for event in events]).tolist()
-    known = [(event, at) for event, at in zip(events, places, strict=True) if at >= 0]
-    dismissed = [at for event, at in known if event.kind == DISMISSED]
+    rows = find_rows(bundle.products, [event.product for event in events]).tolist()
+    known = [(event, product) for event, product in zip(events, rows, strict=True) if product >= 0]
+    dismissed = [product for event, product in known if event.kind == DISMISSED]
     hidden = bundle.hidden
     if dismissed:
         hidden = hidden.copy()
         hidden[dismissed] = True
-    own = bundle.history_of(row) if row is not None else slice(0, 0)
-    bought = _new(bundle, own, _done(known, weights, [BOUGHT]))
-    touched = _done(known, weights, [kind for kind in weights if kind != BOUGHT])
+    own = bundle.history_rows(row) if row is not None else slice(0, 0)
+    bought = _new_purchases(bundle, own, _selected(known, weights, [PURCHASE]))
+    touched = _selected(known, weights, [kind for kind in weights if kind != PURCHASE])
     if not len(bought.product) and not touched.weight.any():
-        return view(bundle, hidden=hidden), row
-    return view(bundle, hidden=hidden, **_arrays(bundle, row, own, customer, bought, touched)), ONLY
+        return with_arrays(bundle, hidden=hidden), row
+    return with_arrays(
+        bundle, hidden=hidden, **_arrays(bundle, row, own, customer, bought, touched)
+    ), ONLY_ROW
 
 
-def _done(known: list[tuple[Any, int]], weights: dict[str, float], kinds: list[str]) -> Done:
-    rows = [(at, event.at // DAY, weights[event.kind]) for event, at in known if event.kind in kinds]
+def _selected(known: list[tuple[Any, int]], weights: dict[str, float], kinds: list[str]) -> CustomerEvents:
+    """Returns the events of some kinds; known: events, each with the row of its product."""
+    rows = [
+        (product, event.at // DAY, weights[event.kind]) for event, product in known if event.kind in kinds
+    ]
     product, day, weight = zip(*rows, strict=True) if rows else ((), (), ())
-    return Done(np.array(product, np.int64), np.array(day, np.int64), np.array(weight, np.float64))
+    return CustomerEvents(np.array(product, np.int64), np.array(day, np.int64), np.array(weight, np.float64))
 
 
-def _new(bundle: Bundle, own: slice, bought: Done) -> Done:
-    """The purchases that the bundle doesn't hold yet."""
+def _new_purchases(bundle: Bundle, own: slice, bought: CustomerEvents) -> CustomerEvents:
+    """Returns the purchases that the bundle doesn't hold yet."""
     last = np.full(len(bundle.products), -1) if len(bought.product) else np.empty(0, np.int64)
     if len(last):
         last[bundle.history_product[own]] = bundle.history_last[own]
@@ -84,9 +90,14 @@ def _new(bundle: Bundle, own: slice, bought: Done) -> Done:
 
 
 def _arrays(
-    bundle: Bundle, row: int | None, own: slice, customer: str, bought: Done, touched: Done
+    bundle: Bundle,
+    row: int | None,
+    own: slice,
+    customer: str,
+    bought: CustomerEvents,
+    touched: CustomerEvents,
 ) -> dict[str, Any]:
-    """What a view holds in place of the bundle's arrays and manifest."""
+    """Returns the fields in which the customer's bundle differs from the bundle."""
     history, alpha = _history(bundle, own, bought), bundle.manifest["fold_in"]["alpha"]
     product = history["history_product"]
     arrays: dict[str, Any] = {
@@ -94,27 +105,30 @@ def _arrays(
         "history_start": np.array([0, len(product)]),
         **history,
         "user_factors": _taste(bundle, product, history["history_weight"] / alpha, touched)[None],
-        **habits.after_a_visit(bundle, row, own, product, bought.product),
+        **habits.traits_after_visit(bundle, row, own, product, bought.product),
     }
-    if not len(product):  # the ranker and re-purchase know only those who bought
+    if not len(product):  # the ranker and re-purchase score only customers with a purchase
         arrays["manifest"] = bundle.manifest | {"lanes": dict.fromkeys(LANES, "als")}
-    if not bundle.popularity[product].all():  # else what nobody else has bought would be in no lane
+    if not bundle.popularity[product].all():  # a product without another buyer would be in no lane
         arrays["popularity"] = bundle.popularity.copy()
         arrays["popularity"][product] = np.maximum(bundle.popularity[product], 1)
     return arrays
 
 
-def _history(bundle: Bundle, own: slice, bought: Done) -> dict[str, Array]:
-    """The history with what was bought since, each as an order of the bundle's last day; products ascend."""
+def _history(bundle: Bundle, own: slice, bought: CustomerEvents) -> dict[str, Array]:
+    """Returns the history arrays with the new purchases, sorted by product.
+
+    Each new purchase counts as one order on the bundle's last day.
+    """
     before, alpha = bundle.history_product[own], bundle.manifest["fold_in"]["alpha"]
     product = np.union1d(before, bought.product).astype(np.int32)
     kept, added = np.searchsorted(product, before), np.searchsorted(product, bought.product)
 
     def summed(array: Array, more: Array | float) -> Array:
-        found = np.zeros(len(product), array.dtype)
-        found[kept] = array[own]
-        np.add.at(found, added, np.asarray(more, array.dtype))
-        return found
+        total = np.zeros(len(product), array.dtype)
+        total[kept] = array[own]
+        np.add.at(total, added, np.asarray(more, array.dtype))
+        return total
 
     last = summed(bundle.history_last, 0)
     np.maximum.at(last, added, bought.day.astype(last.dtype))
@@ -127,7 +141,7 @@ def _history(bundle: Bundle, own: slice, bought: Done) -> dict[str, Array]:
     }
 
 
-def _taste(bundle: Bundle, bought: Array, orders: Array, touched: Done) -> Array:
-    """The factors of what was bought and touched, (k,)."""
-    products, place = np.unique(np.concatenate([bought, touched.product]), return_inverse=True)
-    return fold_in(bundle, products, np.bincount(place, np.concatenate([orders, touched.weight])))
+def _taste(bundle: Bundle, bought: Array, orders: Array, touched: CustomerEvents) -> Array:
+    """Returns the customer's factors, (k,), folded in from purchases and other events."""
+    product, index = np.unique(np.concatenate([bought, touched.product]), return_inverse=True)
+    return fold_in(bundle, product, np.bincount(index, np.concatenate([orders, touched.weight])))

@@ -1,4 +1,4 @@
-"""Follows the champion of the registry without a restart: loads beside the old one, then swaps."""
+"""Follows the registry's champion without a restart: loads the new bundle beside the old one, then swaps."""
 
 import contextlib
 import fcntl
@@ -8,17 +8,19 @@ import logging
 import os
 import shutil
 import tempfile
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from serving.bundle.format import Bundle, load
+from serving.bundle import atomic
+from serving.bundle.files import load
+from serving.bundle.format import Bundle
 from serving.errors import BundleError, NightshelfError
 from serving.live import registry
-from serving.live.changes import view
-from serving.live.merchandising import Shop
-from serving.live.served import Live, Served
+from serving.live.changes import with_arrays
+from serving.live.merchandising import Merchandising
+from serving.live.poller import Poller
+from serving.live.served import Served, ServingState
 from serving.observe import metrics
 from serving.recommend.recommender import LANES, recommend
 from serving.recommend.related import similar
@@ -27,69 +29,66 @@ from serving.settings import ServingSettings
 if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
 
-KEPT = 3  # bundles on disk: the one that serves and those that a rollback goes back to
-GC_THRESHOLDS = (2_000, 20, 100)  # often, and each time in a millisecond, not seldom and in thirty
+BUNDLES_KEPT = 3  # on disk: the served bundle and earlier ones for a rollback
+GC_THRESHOLDS = (2_000, 20, 100)  # many collections of about 1 ms instead of few of about 30 ms
 
 log = logging.getLogger(__name__)
 
 
 class Follower:
-    """Keeps `live` at the champion of the registry.
+    """Keeps the serving state at the registry's champion.
 
-    Bundles lie in STATE/bundles, one folder for each; the file `served` beside them names the last one
-    served, with which a start without a registry goes on. Several processes may follow into one folder.
+    Bundles lie in STATE/bundles, one folder per bundle. The file `served` in that folder names the bundle
+    served last; after a restart without a registry the service loads that one. Several processes may share
+    the folder.
     """
 
-    def __init__(self, settings: ServingSettings, live: Live) -> None:
+    def __init__(self, settings: ServingSettings, state: ServingState) -> None:
         self.settings = settings
-        self.live = live
+        self.state = state
         self.folder = settings.state / "bundles"
-        self.shop = Shop(Path(settings.shop_rules) if settings.shop_rules else None)
+        self.merchandising = Merchandising(Path(settings.shop_rules) if settings.shop_rules else None)
         self._name = ""
-        self._refused: dict[str, str] = {}  # why, by the name of a bundle
-        self._said = ""
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="follower", daemon=True)
+        self._refused: dict[str, str] = {}  # the reason, by name of the bundle
+        self._logged_reason = ""
+        self._poller = Poller("follower", settings.follow_seconds, self.poll)
 
     def start(self) -> None:
-        """Looks in the background from now on, every `follow_seconds`."""
-        self._thread.start()
-
-    def stop(self) -> None:
-        """Ends the looking; a look that hangs at the registry is abandoned after a second."""
-        self._stopping.set()
-        self._thread.join(timeout=1)
-
-    def look(self) -> None:
-        """Looks once: `live` has the champion, or what it had before, and the log says once why."""
-        try:
-            self._follow()
-            self._say("")
-        except NightshelfError as error:
-            self._say(str(error))
-        except Exception as error:  # whatever it is, what serves goes on serving and the next look is due
-            self._say(f"following the registry failed ({type(error).__name__})")
-        if self.live.served is None:
-            self._resume()
-
-    def _run(self) -> None:
+        """Starts to poll the registry in the background, every `follow_seconds`."""
         for name, value in registry.ENVIRONMENT.items():
             os.environ.setdefault(name, value)
-        while not self._stopping.is_set():
-            self.look()
-            self._stopping.wait(self.settings.follow_seconds)
+        self._poller.start()
+
+    def stop(self) -> None:
+        """Stops polling; a call that hangs at the registry is abandoned after a second."""
+        self._poller.stop()
+
+    def poll(self) -> None:
+        """Checks the registry once and serves a new champion.
+
+        On any failure the served bundle stays; the reason is stored in the serving state and logged once.
+        """
+        try:
+            self._follow()
+            self._report("")
+        except NightshelfError as error:
+            self._report(str(error))
+        except Exception as error:  # any failure must leave the served bundle and the next poll alone
+            self._report(f"following the registry failed ({type(error).__name__})")
+        if self.state.served is None:
+            self._resume()
 
     def _follow(self) -> None:
         champion = registry.champion(self.settings)
-        # A registry that was made anew counts from 1 again, so the version alone names no bundle.
+        # A registry that was created anew counts from 1 again, so the version alone doesn't name a bundle.
         name = f"{champion.version}-{champion.creation_timestamp}"
         if name in self._refused:
             raise BundleError(self._refused[name])
         if name != self._name:
             with _locked(self.folder):
-                self._take(champion, name)
+                self._switch_to(champion, name)
 
-    def _take(self, champion: "ModelVersion", name: str) -> None:
+    def _switch_to(self, champion: "ModelVersion", name: str) -> None:
         folder = self.folder / name
         try:
             self._serve(name, self._obtain(champion, folder), registry.verdict(champion))
@@ -102,46 +101,45 @@ class Follower:
     def _obtain(self, champion: "ModelVersion", folder: Path) -> Bundle:
         with contextlib.suppress(BundleError):
             return load(folder)
-        with tempfile.TemporaryDirectory(dir=self.folder, prefix=".") as beside:
-            bundle = registry.download(champion, Path(beside))
+        with tempfile.TemporaryDirectory(dir=self.folder, prefix=".") as temporary:
+            bundle = registry.download(champion, Path(temporary))
             shutil.rmtree(folder, ignore_errors=True)
             if bundle.exists():
                 bundle.rename(folder)
         return load(folder)
 
     def _serve(self, name: str, bundle: Bundle, verdict: dict[str, Any]) -> None:
-        _warm(bundle)
+        _warm_up(bundle)
         gc.collect()
-        gc.freeze()  # or every full collection would walk through all that now stays
+        gc.freeze()  # else every full collection would walk through all objects that stay
         gc.set_threshold(*GC_THRESHOLDS)
-        most, before = self.settings.per_category or None, self.live.served
-        self.live.served = Served(name.partition("-")[0], bundle, verdict, most, shop=self.shop)
-        metrics.live(self.live.served.version, before.version if before else None)
+        before, version, cap = self.state.served, name.partition("-")[0], self.settings.per_category or None
+        self.state.served = Served(version, bundle, verdict, cap, merchandising=self.merchandising)
+        metrics.set_live_version(version, before.version if before else None)
         self._name = name
-        log.info("version %s is live", self.live.served.version)
+        log.info("version %s is live", version)
 
     def _remember(self) -> None:
-        """Names what is served for the next start, and leaves on disk only the bundles used last."""
-        beside = self.folder / ".served"
-        verdict = self.live.served.verdict if self.live.served else {}
-        beside.write_text(json.dumps({"name": self._name, "verdict": verdict}))
-        beside.replace(self.folder / "served")
+        """Records the served bundle for the next start, and deletes all but the bundles used last."""
+        verdict = self.state.served.verdict if self.state.served else {}
+        record = json.dumps({"name": self._name, "verdict": verdict})
+        atomic.write_text(self.folder / "served", record)
         os.utime(self.folder / self._name)
         folders = [folder for folder in self.folder.iterdir() if folder.is_dir()]
-        for folder in sorted(folders, key=lambda f: f.stat().st_mtime)[:-KEPT]:
+        for folder in sorted(folders, key=lambda f: f.stat().st_mtime)[:-BUNDLES_KEPT]:
             shutil.rmtree(folder)
 
     def _resume(self) -> None:
         with contextlib.suppress(OSError, ValueError, TypeError, KeyError, BundleError):
-            told = json.loads((self.folder / "served").read_text())
-            self._serve(told["name"], load(self.folder / told["name"]), told["verdict"])
+            record = json.loads((self.folder / "served").read_text())
+            self._serve(record["name"], load(self.folder / record["name"]), record["verdict"])
 
-    def _say(self, reason: str) -> None:
-        self.live.reason = reason
-        if reason and reason != self._said:
-            served = self.live.served
-            log.warning("%s%s", reason, f"; version {served.version} goes on serving" if served else "")
-        self._said = reason
+    def _report(self, reason: str) -> None:
+        self.state.reason = reason
+        if reason and reason != self._logged_reason:
+            served = self.state.served
+            log.warning("%s%s", reason, f"; version {served.version} stays live" if served else "")
+        self._logged_reason = reason
 
 
 @contextlib.contextmanager
@@ -153,15 +151,15 @@ def _locked(folder: Path) -> Iterator[None]:
         yield
 
 
-def _warm(bundle: Bundle) -> None:
-    """Asks a first question of every kind; raises BundleError where one gets no answer."""
+def _warm_up(bundle: Bundle) -> None:
+    """Answers one request of every kind; raises BundleError if one fails."""
     known = 0 if len(bundle.customers) else None
     try:
-        bundle.prepare()
+        bundle.precompute()
         for lane in LANES:
             for customer in (known, None):
                 recommend(bundle, customer, lane, n=10)
         similar(bundle, product=0, n=10)
-        view(bundle)  # so that what all views of the bundle share is made before it answers
+        with_arrays(bundle)  # derives what all copies share before the bundle goes live
     except Exception as error:
-        raise BundleError(f"it can't answer a first question ({type(error).__name__})") from None
+        raise BundleError(f"it can't answer a test request ({type(error).__name__})") from None

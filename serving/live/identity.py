@@ -1,17 +1,17 @@
-"""Who a customer is: the shop's id in its many spellings, and the pseudonym that stands for it."""
+"""Customer ids: normalising the shop's spellings, and the pseudonyms that replace them."""
 
 import hashlib
 import hmac
 import re
 
 PHONE = re.compile(r"\+?[\d\s().\-]+")
-HIDDEN = "pseudonym:"  # begins a customer in rows as received who came without an own id
-TOLD = re.compile(rf"{HIDDEN}([0-9a-f]{{64}})")
-PHONE_DIGITS = range(10, 16)  # E.164 allows 15; ten is the shortest national number with its area
+PSEUDONYM_PREFIX = "pseudonym:"  # marks a customer id that is a pseudonym already
+PREFIXED_PSEUDONYM = re.compile(rf"{PSEUDONYM_PREFIX}([0-9a-f]{{64}})")
+PHONE_DIGITS = range(10, 16)  # E.164 allows 15; ten is the shortest national number with its area code
 
 
 def normalise(customer: str) -> str:
-    """One spelling of a customer's id: digits only for a phone number, trimmed text for all else.
+    """Returns one spelling of a customer id: only the digits of a phone number, any other text trimmed.
 
     >>> normalise("+7(916)539-6205"), normalise("79165396205"), normalise(" C-17 ")
     ('79165396205', '79165396205', 'C-17')
@@ -22,23 +22,29 @@ def normalise(customer: str) -> str:
 
 
 def pseudonym(customer: str, key: str) -> str:
-    """The 64 hex digits that stand for a customer: HMAC-SHA256 over the normalised id."""
-    return hidden(normalise(customer), key)
+    """Returns a customer's pseudonym: 64 hex digits, the HMAC-SHA256 of the normalised id."""
+    return keyed_hash(normalise(customer), key)
 
 
-def asked(customer: str, key: str) -> str:
-    """The pseudonym of a customer in a question, who may be named by it: `pseudonym:` and its 64 digits."""
-    found = TOLD.fullmatch(customer)
-    return found[1] if found else pseudonym(customer, key)
+def requested_pseudonym(customer: str, key: str) -> str:
+    """Returns the pseudonym of a customer named in a request.
+
+    customer: the shop's id, or `pseudonym:` and the pseudonym's 64 digits.
+    """
+    match = PREFIXED_PSEUDONYM.fullmatch(customer)
+    return match[1] if match else pseudonym(customer, key)
 
 
-def received(customer: str, key: str) -> str | None:
-    """The pseudonym of a customer in a row as received; None of who is nobody."""
-    if customer.startswith(HIDDEN):
-        return customer.removeprefix(HIDDEN)
+def row_pseudonym(customer: str, key: str) -> str | None:
+    """Returns the pseudonym of a customer in a raw row, or None for an anonymous visitor.
+
+    customer: the shop's id, or a pseudonym behind `pseudonym:`.
+    """
+    if customer.startswith(PSEUDONYM_PREFIX):
+        return customer.removeprefix(PSEUDONYM_PREFIX)
     return pseudonym(customer, key) if normalise(customer) else None
 
 
-def hidden(text: str, key: str) -> str:
-    """The 64 hex digits that stand for a text, just as it is written."""
+def keyed_hash(text: str, key: str) -> str:
+    """Returns the HMAC-SHA256 (RFC 2104) of a text, which is not normalised: 64 hex digits."""
     return hmac.new(key.encode(), text.encode(), hashlib.sha256).hexdigest()

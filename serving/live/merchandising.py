@@ -1,6 +1,6 @@
-"""The shop's own rules: what is pinned, boosted, buried or excluded in answers, as data and by date.
+"""Merchandising rules: products that the shop pins, boosts, buries or excludes, each for a range of days.
 
-They change answers alone: what is learned and what is measured knows nothing of them.
+The rules change answers only; training and evaluation don't use them.
 """
 
 import datetime as dt
@@ -19,7 +19,7 @@ from serving.recommend.recommender import Item, Ranking
 from serving.recommend.rerank import POOL
 from serving.toml import FrozenModel
 
-DAYS_KEPT = 8  # days that are kept worked out: today, and those that are looked ahead to
+CACHED_DAYS = 8  # days whose placement is kept: today, and days that are previewed
 
 Act = Literal["pin", "boost", "bury", "exclude"]
 
@@ -27,7 +27,10 @@ log = logging.getLogger(__name__)
 
 
 class MerchandisingRule(FrozenModel):
-    """One rule: what it does, to which products, and when; both days count, in UTC."""
+    """One rule: what it does, to which products, and when.
+
+    The rule applies from the first day to the last day, both included, in UTC.
+    """
 
     name: str = Field(min_length=1)
     act: Act
@@ -39,7 +42,7 @@ class MerchandisingRule(FrozenModel):
     last: dt.date | None = Field(None, alias="until")
 
     @model_validator(mode="after")
-    def _means_something(self) -> Self:
+    def _is_consistent(self) -> Self:
         if not (self.products or self.categories or self.brands):
             raise ValueError("names no products, categories or brands")
         if self.act != "boost" and "factor" in self.model_fields_set:
@@ -49,137 +52,144 @@ class MerchandisingRule(FrozenModel):
         return self
 
     def in_force(self, day: dt.date) -> bool:
-        """Whether the rule counts on a day."""
+        """Returns whether the rule applies on a day."""
         return (self.first or day) <= day <= (self.last or day)
 
-    def of(self, bundle: Bundle) -> Array:
-        """True for the products that the rule is about, (P,) bool; what the bundle lacks is passed over."""
+    def mask(self, bundle: Bundle) -> Array:
+        """Returns which products the rule names, (P,) bool; products that the bundle lacks are ignored."""
         mask = np.zeros(len(bundle.products), bool)
-        mask[[row for one in self.products if (row := bundle.product(one)) is not None]] = True
-        for filed, names in ((bundle.categories, self.categories), (bundle.brands, self.brands)):
+        mask[[row for product in self.products if (row := bundle.product(product)) is not None]] = True
+        for labels, names in ((bundle.categories, self.categories), (bundle.brands, self.brands)):
             for name in names:
-                mask |= filed.under(name)
+                mask |= labels.mask(name)
         return mask
 
 
 class MerchandisingRules(FrozenModel):
-    """All of the file; of rules about the same product the first that pins, buries or boosts it counts."""
+    """All rules of a file, in order.
+
+    For each product only the first rule that pins, boosts or buries it applies; an exclusion always does.
+    """
 
     rule: tuple[MerchandisingRule, ...] = ()
 
 
 @dataclass(frozen=True)
 class Placement:
-    """What the rules in force do to P products."""
+    """The effect of the rules in force on P products."""
 
     excluded: Array  # (P,) bool
     pinned: Array  # (P,) bool
     buried: Array  # (P,) bool
     rules: tuple[MerchandisingRule, ...]
-    by: Array  # (P,) int16, the rule that moves a product, its place among the rules, or -1
+    rule_index: Array  # (P,) int16, index in `rules` of the rule that moves a product, or -1
 
     @classmethod
-    def of(cls, rules: MerchandisingRules, bundle: Bundle, day: dt.date) -> "Placing":
-        """What the rules of a day do to the products of a bundle."""
-        size, now = len(bundle.products), tuple(rule for rule in rules.rule if rule.in_force(day))
-        excluded, by = np.zeros(size, bool), np.full(size, -1, np.int16)
-        for place, rule in enumerate(now):
-            about = rule.of(bundle)
+    def of(cls, rules: MerchandisingRules, bundle: Bundle, day: dt.date) -> "Placement":
+        """Returns the effect of a day's rules on the products of a bundle."""
+        size, in_force = len(bundle.products), tuple(rule for rule in rules.rule if rule.in_force(day))
+        excluded, rule_index = np.zeros(size, bool), np.full(size, -1, np.int16)
+        for index, rule in enumerate(in_force):
+            mask = rule.mask(bundle)
             if rule.act == "exclude":
-                excluded |= about
+                excluded |= mask
             else:
-                by[about & (by == -1)] = place
-        acts = np.array([rule.act for rule in now] + [""])[by]
-        return cls(excluded, acts == "pin", acts == "bury", now, by)
+                rule_index[mask & (rule_index == -1)] = index
+        acts = np.array([rule.act for rule in in_force] + [""])[rule_index]
+        return cls(excluded, acts == "pin", acts == "bury", in_force, rule_index)
 
-    def place(self, ranking: Ranking, n: int, allowed: Array) -> list[Item]:
-        """At most n items: the pinned ones, the others, and where these are too few the buried ones.
+    def apply(self, ranking: Ranking, n: int, allowed: Array) -> list[Item]:
+        """Returns at most n items: pinned products first, then all others, buried products last.
 
-        A boosted product has its gain, 1 / log2(rank + 1) over the best POOL, multiplied by the factor: a
-        score may be below zero, a rank may not. Each keeps its score and its reason.
+        A boost multiplies the gain of a product's rank, 1 / log2(rank + 1), among the best POOL; it doesn't
+        multiply the score, which may be below zero. Items keep their scores and reasons.
+        allowed: (P,) bool, the products that may be returned.
         """
         allowed = allowed & ~self.excluded
         if all(rule.act == "exclude" for rule in self.rules):
             return ranking(n, allowed)
-        found: list[Item] = []
-        for place, rule in enumerate(self.rules):
+        items: list[Item] = []
+        for index, rule in enumerate(self.rules):
             if rule.act == "pin":
-                found += self._some(ranking, n - len(found), allowed & (self.by == place))
+                items += self._best(ranking, n - len(items), allowed & (self.rule_index == index))
         rest = allowed & ~self.pinned & ~self.buried
-        if n > len(found):
-            found += self._boosted(ranking, n - len(found), rest)
-        found += self._some(ranking, n - len(found), allowed & self.buried)
-        return [self._told(item) for item in found]
+        if n > len(items):
+            items += self._boosted(ranking, n - len(items), rest)
+        items += self._best(ranking, n - len(items), allowed & self.buried)
+        return [self._with_rule(item) for item in items]
 
-    def _some(self, ranking: Ranking, n: int, allowed: Array) -> list[Item]:
+    def _best(self, ranking: Ranking, n: int, allowed: Array) -> list[Item]:
         return ranking(n, allowed) if n and allowed.any() else []
 
     def _boosted(self, ranking: Ranking, n: int, allowed: Array) -> list[Item]:
         if all(rule.act != "boost" for rule in self.rules):
             return ranking(n, allowed)
         items = ranking(max(n, POOL), allowed)
-        moved = [self._rule(item) for item in items]
-        factor = np.array([rule.factor if rule else 1.0 for rule in moved])
+        rules = [self._rule(item) for item in items]
+        factor = np.array([rule.factor if rule else 1.0 for rule in rules])
         order = np.argsort(-factor / np.log2(np.arange(len(items)) + 2), kind="stable")
-        return [items[place] for place in order[:n].tolist()]
+        return [items[index] for index in order[:n].tolist()]
 
     def _rule(self, item: Item) -> MerchandisingRule | None:
-        place = int(self.by[item.product])
-        return None if place < 0 else self.rules[place]
+        index = int(self.rule_index[item.product])
+        return None if index < 0 else self.rules[index]
 
-    def _told(self, item: Item) -> Item:
+    def _with_rule(self, item: Item) -> Item:
         rule = self._rule(item)
         return item if rule is None else replace(item, moved_by=rule.name)
 
 
 @dataclass
 class Merchandising:
-    """The rules of a file, read again whenever it changes; a file that can't be used changes nothing."""
+    """The rules in a file, read again whenever the file changes.
+
+    If the file can't be used, the rules that were read last stay in force.
+    """
 
     file: Path | None = None
     rules: MerchandisingRules = field(default_factory=MerchandisingRules)
-    error: str | None = None  # why the file as it is now isn't what counts
-    _seen: tuple[int, int] | None = None
+    error: str | None = None  # why the file's present content is not in force
+    _stamp: tuple[int, int] | None = None
     _products: Array | None = None
-    _placings: dict[dt.date, Placement] = field(default_factory=dict)  # of the bundle with these products
+    _placements: dict[dt.date, Placement] = field(default_factory=dict)  # for a bundle with `_products`
 
-    def placing(self, bundle: Bundle, day: dt.date | None = None) -> Placement:
-        """What the rules of a day, today where None, do to the products of a bundle."""
-        self.look()
+    def placement(self, bundle: Bundle, day: dt.date | None = None) -> Placement:
+        """Returns the effect of a day's rules on the products of a bundle; day: None for today (UTC)."""
+        self.reload()
         day = day or dt.datetime.now(dt.UTC).date()
-        if bundle.products is not self._products or len(self._placings) > DAYS_KEPT:
-            self._products, self._placings = bundle.products, {}
-        if day not in self._placings:
-            self._placings[day] = Placement.of(self.rules, bundle, day)
-        return self._placings[day]
+        if bundle.products is not self._products or len(self._placements) > CACHED_DAYS:
+            self._products, self._placements = bundle.products, {}
+        if day not in self._placements:
+            self._placements[day] = Placement.of(self.rules, bundle, day)
+        return self._placements[day]
 
-    def told(self, bundle: Bundle) -> dict[str, Any]:
-        """The rules in force today, with how many products each is about, and why the file can't be used."""
+    def summary(self, bundle: Bundle) -> dict[str, Any]:
+        """Returns today's rules with the number of products of each, and the file's error, if any."""
         in_force = [
-            {"name": rule.name, "act": rule.act, "products": int(rule.of(bundle).sum())}
-            for rule in self.placing(bundle).rules
+            {"name": rule.name, "act": rule.act, "products": int(rule.mask(bundle).sum())}
+            for rule in self.placement(bundle).rules
         ]
         return {"in_force": in_force, "error": self.error}
 
-    def look(self) -> None:
-        """Reads the file again if it isn't what was read last."""
-        if self.file is None or (seen := _stamp(self.file)) == self._seen:
+    def reload(self) -> None:
+        """Reads the file again if it has changed."""
+        if self.file is None or (stamp := _file_stamp(self.file)) == self._stamp:
             return
-        self._seen = seen
+        self._stamp = stamp
         try:
             self.rules = toml.read(MerchandisingRules, self.file, f"NIGHTSHELF_SHOP_RULES ({self.file.name})")
             self.error = None
-            self._placings.clear()
-            log.info("%d rules of the shop are read", len(self.rules.rule))
+            self._placements.clear()
+            log.info("read %d merchandising rules", len(self.rules.rule))
         except NightshelfError as error:
             self.error = str(error)
-            log.warning("%s; the rules read before go on", self.error)
+            log.warning("%s; the merchandising rules read before stay in force", self.error)
 
 
-def _stamp(file: Path) -> tuple[int, int]:
-    """What changes with a file; zeros where there is none."""
+def _file_stamp(file: Path) -> tuple[int, int]:
+    """Returns the time of the last change and the size of a file; zeros if there is no file."""
     try:
-        found = file.stat()
+        status = file.stat()
     except OSError:
         return 0, 0
-    return found.st_mtime_ns, found.st_size
+    return status.st_mtime_ns, status.st_size

@@ -1,4 +1,4 @@
-"""The registry as the service sees it: which version is the champion, and its bundle."""
+"""Reads the MLflow registry: the champion's version, and the bundle of a version."""
 
 import contextlib
 import json
@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from serving.bundle.format import Bundle, load
+from serving.bundle.files import load
+from serving.bundle.format import Bundle
 from serving.errors import RegistryError
 from serving.settings import ServingSettings
 
@@ -15,11 +16,12 @@ if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
 
 ALIAS = "champion"
-BUNDLE = Path("artifacts", "bundle")  # where a version of the registered model holds it
+BUNDLE = Path("artifacts", "bundle")  # the bundle's path in a registered model
 
-ABSENT = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")  # the latter for an unknown alias
+# Error codes of MLflow for a missing model and for an unknown alias.
+NOT_FOUND_CODES = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
 
-# The follower asks again in a moment: MLflow's own patience, of minutes, would only hide an outage.
+# The follower polls again in a moment; MLflow's default retries, which take minutes, would hide an outage.
 ENVIRONMENT = {
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "5",
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
@@ -29,19 +31,19 @@ ENVIRONMENT = {
 
 
 def champion(settings: ServingSettings) -> "ModelVersion":
-    """The version that the alias names; raises RegistryError where there is none or no answer."""
+    """Returns the champion's version; raises RegistryError if there is none or the registry is down."""
     uri = settings.tracking_uri
     if uri.startswith("sqlite:///") and not Path(uri.removeprefix("sqlite:///")).exists():
-        raise RegistryError("there is no registry yet: run `nightshelf retrain`")  # MLflow would make one
-    with _reaching(f"version of {settings.model_name} with the alias {ALIAS}"):
+        raise RegistryError("there is no registry yet: run `nightshelf retrain`")  # MLflow would create one
+    with _registry_errors(f"version of {settings.model_name} with the alias {ALIAS}"):
         import mlflow
 
-        mlflow.set_tracking_uri(uri)  # a client's own address would not reach its downloads
+        mlflow.set_tracking_uri(uri)  # downloads ignore the address of a client
         return mlflow.MlflowClient().get_model_version_by_alias(settings.model_name, ALIAS)
 
 
 def verdict(version: "ModelVersion") -> dict[str, Any]:
-    """What the gate said of a version, and why; nothing where no gate judged it."""
+    """Returns the gate's verdict on a version and its reasons; empty if no gate checked the version."""
     tags = version.tags
     if "verdict" not in tags:
         return {}
@@ -49,36 +51,45 @@ def verdict(version: "ModelVersion") -> dict[str, Any]:
 
 
 def download(version: "ModelVersion", to: Path) -> Path:
-    """The folder of a champion's bundle, downloaded below `to`; raises RegistryError where that fails."""
-    with _reaching(f"bundle of version {version.version}"):
+    """Downloads the bundle of a version below `to` and returns its folder.
+
+    Raises RegistryError if the download fails.
+    """
+    with _registry_errors(f"bundle of version {version.version}"):
         from mlflow.artifacts import download_artifacts
 
         uri = f"models:/{version.name}/{version.version}"
         return Path(download_artifacts(artifact_uri=uri, dst_path=str(to))) / BUNDLE
 
 
-def opened(settings: ServingSettings) -> tuple[str, Bundle]:
-    """The champion's version and its bundle, of which nothing stays on disk; raises as the two above."""
-    found = champion(settings)
-    return str(found.version), opened_version(found)
+def load_champion(settings: ServingSettings) -> tuple[str, Bundle]:
+    """Returns the champion's version and its bundle, and keeps no copy on disk.
+
+    Raises RegistryError as `champion` and `download` do, and BundleError if the bundle is unusable.
+    """
+    version = champion(settings)
+    return str(version.version), load_version(version)
 
 
-def opened_version(version: "ModelVersion") -> Bundle:
-    """The bundle of a version, of which nothing stays on disk; raises as `download` and `load` do."""
+def load_version(version: "ModelVersion") -> Bundle:
+    """Returns the bundle of a version and keeps no copy on disk.
+
+    Raises RegistryError if the download fails, and BundleError if the bundle is unusable.
+    """
     with tempfile.TemporaryDirectory() as folder:
-        return load(download(version, Path(folder)))  # mapped files live on until unmapped
+        return load(download(version, Path(folder)))  # memory-mapped files outlive their deletion
 
 
 @contextlib.contextmanager
-def _reaching(what: str) -> Iterator[None]:
-    """Turns whatever MLflow and its transport raise into one RegistryError."""
+def _registry_errors(what: str) -> Iterator[None]:
+    """Turns every exception of MLflow and its transport into a RegistryError."""
     try:
         yield
     except Exception as error:
-        if getattr(error, "error_code", "") in ABSENT:
+        if getattr(error, "error_code", "") in NOT_FOUND_CODES:
             raise RegistryError(f"the registry has no {what}: run `nightshelf retrain`") from None
-        # MLflow's own text may quote the address, and a password in it.
+        # MLflow's own message may quote the address, and a password in it.
         kind = type(error).__name__
         raise RegistryError(
-            f"the registry didn't give the {what} ({kind}): check NIGHTSHELF_MLFLOW_URI"
+            f"the registry didn't return the {what} ({kind}): check NIGHTSHELF_MLFLOW_URI"
         ) from None

@@ -1,4 +1,4 @@
-"""What is being served at this moment."""
+"""What the service serves at this moment."""
 
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -6,37 +6,38 @@ from typing import Any
 from serving.bundle.format import Bundle
 from serving.errors import Problem
 from serving.live.changes import Changes
-from serving.live.merchandising import Shop
+from serving.live.merchandising import Merchandising
 
 
 @dataclass(frozen=True)
 class Served:
-    """A bundle that answers, the version of the registered model that it is, the gate's verdict on it."""
+    """A version of the registered model with its bundle, its verdict, and what changes its answers."""
 
     version: str
     bundle: Bundle
-    verdict: dict[str, Any] = field(default_factory=dict)
-    per_category: int | None = None  # products of one category in an answer; a question may say other
-    changes: Changes | None = None  # what came since; laid over the bundle already
-    shop: Shop = field(default_factory=Shop)  # the shop's own rules
+    verdict: dict[str, Any] = field(default_factory=dict)  # the gate's, and its reasons
+    per_category: int | None = None  # most products of one category in an answer, unless a query says other
+    changes: Changes | None = None  # made since the fit; the bundle has them already
+    merchandising: Merchandising = field(default_factory=Merchandising)
 
 
 @dataclass
-class Live:
-    """The one reference that a new champion replaces; a request holds on to the one that it began with."""
+class ServingState:
+    """Holds what is served; a new champion replaces `served`, and a request in flight keeps the old one."""
 
     served: Served | None = None
-    reason: str = "the service has only just started and is looking for a model"
+    reason: str = "the service has just started and is looking for a model"
     changes: Changes | None = None
 
-    def now(self) -> Served | None:
-        """What is served, with all changes up to now; None where no model is live.
+    def current(self) -> Served | None:
+        """Returns what is served, with all changes so far; None if no model is live.
 
-        Raises Problem 503 as long as the store has never answered: it alone knows who is forgotten.
+        Raises Problem 503 until the store has answered once: only the store knows the forgotten customers.
         """
         served = self.served
         if served is None or self.changes is None:
             return served
-        if not self.changes.known:
-            raise Problem(503, "no_store", "the store of changes has not answered yet: is it up?")
-        return replace(served, bundle=self.changes.over(served.bundle), changes=self.changes)
+        if not self.changes.loaded:
+            message = "the store of changes and events has not answered yet: check that its database is up"
+            raise Problem(503, "no_store", message)
+        return replace(served, bundle=self.changes.apply_to(served.bundle), changes=self.changes)

@@ -1,13 +1,13 @@
-"""Products' changes, customers' events and who is forgotten: in SQLite, or in PostgreSQL by URL.
+"""The store of product changes, customers' events and forgotten customers, in SQLite or PostgreSQL.
 
-A customer is a pseudonym here. What a call has written is on disk before it returns. Changes and forgettings
-carry numbers that only grow, so that every worker learns by one small query whether there are new ones.
+Customers are pseudonyms. A write is on disk before the call returns. Every change has a number, and numbers
+only grow, so one small query tells a worker whether there are new changes. Times are microseconds since 1970.
 """
 
 import contextlib
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -22,10 +22,10 @@ Kind = Literal["purchase", "view", "cart", "dismissed"]
 
 MICROSECONDS = 1_000_000
 DAY = 86_400 * MICROSECONDS
-LATEST = 500  # events of a customer that an answer looks at
-PATIENCE = 5  # seconds that a write waits for others
-FORMAT = 1  # of the tables; a store that doesn't say it has it, too
-LOCK = 7_061_952  # any number that nothing else in the database locks
+MAX_EVENTS = 500  # latest events of a customer that an answer uses
+TIMEOUT_SECONDS = 5  # for a connection, a statement, or SQLite's write lock
+FORMAT = 1  # of the tables; a store without a format number has this format
+LOCK_ID = 7_061_952  # PostgreSQL advisory lock; any number that nothing else in the database uses
 
 tables = sa.MetaData()
 counter = sa.Table(
@@ -53,16 +53,16 @@ forgotten = sa.Table(
     "nightshelf_forgotten",
     tables,
     sa.Column("customer", sa.String(64), primary_key=True),
-    sa.Column("at", sa.BigInteger, nullable=False),  # microseconds since 1970, as all times here
-    sa.Column("in_lake", sa.Boolean, nullable=False),  # whether the lake may still hold something
+    sa.Column("at", sa.BigInteger, nullable=False),
+    sa.Column("in_lake", sa.Boolean, nullable=False),  # whether the lake may still hold the customer's rows
     sa.Column("number", sa.BigInteger, nullable=False, index=True),
 )
 events = sa.Table(
     "nightshelf_events",
     tables,
-    # An alias of SQLite's own row number only where it is a plain INTEGER.
+    # SQLite generates the numbers only if the type is a plain INTEGER.
     sa.Column("number", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True),
-    sa.Column("id", sa.String(64), unique=True),  # the hash of what the shop calls the event
+    sa.Column("id", sa.String(64), unique=True),  # keyed hash of the shop's id of the event
     sa.Column("customer", sa.String(64), nullable=False),
     sa.Column("product", sa.Text, nullable=False),
     sa.Column("kind", sa.String(16), nullable=False, index=True),
@@ -72,17 +72,17 @@ events = sa.Table(
     sa.Index("nightshelf_events_of_customer", "customer", "at"),
 )
 
-OF_CUSTOMER = (
+CUSTOMER_EVENTS = (
     sa.select(events.c.product, events.c.kind, events.c.at)
     .where(events.c.customer == sa.bindparam("customer"))
     .order_by(events.c.at.desc())
-    .limit(LATEST)
+    .limit(MAX_EVENTS)
 )
 
 
 @dataclass(frozen=True)
 class Event:
-    """What a customer did with a product, and what the product cost then."""
+    """An action of a customer on a product, and the product's price at that time."""
 
     customer: str  # pseudonym
     product: str
@@ -93,129 +93,140 @@ class Event:
 
 
 @dataclass(frozen=True)
-class News:
-    """What was changed after a number: products by their id, the times of forgetting by pseudonym."""
+class ChangeSet:
+    """All changes up to a number, or those between two numbers."""
 
-    number: int
-    products: dict[str, dict[str, Any]]
-    forgotten: dict[str, int]
+    number: int = 0  # of the latest change
+    products: dict[str, dict[str, Any]] = field(default_factory=dict)  # rows of the table, by product id
+    forgotten: dict[str, int] = field(default_factory=dict)  # times, by pseudonym
+
+    def merged(self, later: "ChangeSet") -> "ChangeSet":
+        """Returns these changes and later ones."""
+        return ChangeSet(later.number, self.products | later.products, self.forgotten | later.forgotten)
 
 
 class Store:
-    """The one database of changes and events; any number of processes may share it.
+    """The database of changes and events, which any number of processes may share.
 
-    Every method raises StoreError where the database gives no answer.
+    Every method raises StoreError if the database doesn't answer.
     """
 
     def __init__(self, url: str) -> None:
         self.engine = _engine(url)
-        # A single statement is a transaction by itself, without the round trips of BEGIN and COMMIT: to
-        # switch a connection to that and back for each takes longer than the statement.
-        self.reading = _engine(url, isolation_level="AUTOCOMMIT", skip_autocommit_rollback=True)
+        # With autocommit a single statement needs no round trips for BEGIN and COMMIT. It is a second engine
+        # because switching a connection's isolation level for each statement takes longer than the statement.
+        self.reader = _engine(url, isolation_level="AUTOCOMMIT", skip_autocommit_rollback=True)
         self.insert = sqlite.insert if self.engine.dialect.name == "sqlite" else postgresql.insert
 
     def prepare(self) -> None:
-        """Makes the tables that aren't there yet; raises StoreError where they are a later release's."""
+        """Creates missing tables; raises StoreError if a later release created them."""
         if self.engine.dialect.name == "sqlite":
             Path(str(self.engine.url.database)).parent.mkdir(parents=True, exist_ok=True)
         with self._writing() as connection:
-            for table in self._missing(connection):
+            for table in self._missing_tables(connection):
                 connection.execute(CreateTable(table, if_not_exists=True))
                 for index in table.indexes:
                     connection.execute(CreateIndex(index, if_not_exists=True))
             for table, number in ((counter, 0), (schema, FORMAT)):
                 connection.execute(self.insert(table).values(id=1, number=number).on_conflict_do_nothing())
-            found = connection.execute(sa.select(schema.c.number)).scalar_one()
-        if found > FORMAT:
+            format_number = connection.execute(sa.select(schema.c.number)).scalar_one()
+        if format_number > FORMAT:
             raise StoreError(
-                f"the store of changes and events has format {found} of a later release, and this one knows"
-                f" {FORMAT}: run that release, or restore a backup that this one made"
+                f"the store of changes and events has format {format_number} of a later release; this release"
+                f" reads format {FORMAT}: run the later release, or restore a backup made by this one"
             )
 
     def close(self) -> None:
-        """Ends the connections; another call opens new ones."""
+        """Closes the connections; a later call opens new ones."""
         self.engine.dispose()
-        self.reading.dispose()
+        self.reader.dispose()
 
-    def change(self, product: str, values: dict[str, Any]) -> None:
-        """Changes what is known of a product; what values don't name stays, None is what the bundle says."""
+    def update_product(self, product: str, values: dict[str, Any]) -> None:
+        """Changes some values of a product; None stands for the bundle's own value."""
         with self._writing() as connection:
-            row = {"product": product, "number": _next(connection)} | values
+            row = {"product": product, "number": _next_number(connection)} | values
             new = {name: value for name, value in row.items() if name != "product"}
             connection.execute(
                 self.insert(products).values(row).on_conflict_do_update(index_elements=["product"], set_=new)
             )
 
-    def add(self, new: Sequence[Event]) -> None:
-        """Keeps events; one whose id is known already is the same, one from before a forgetting none."""
-        now = microseconds()
+    def add_events(self, new: Sequence[Event]) -> None:
+        """Adds events, except those whose id is stored and those from before a customer was forgotten."""
+        now = now_microseconds()
         with self._writing() as connection:
-            asked = forgotten.c.customer.in_({event.customer for event in new})
-            gone = dict(
-                connection.execute(sa.select(forgotten.c.customer, forgotten.c.at).where(asked)).all()
-            )
+            involved = forgotten.c.customer.in_({event.customer for event in new})
+            query = sa.select(forgotten.c.customer, forgotten.c.at).where(involved)
+            forgotten_at = dict(connection.execute(query).all())
             rows = [
-                vars(event) | {"recorded_at": now} for event in new if event.at > gone.get(event.customer, 0)
+                vars(event) | {"recorded_at": now}
+                for event in new
+                if event.at > forgotten_at.get(event.customer, 0)
             ]
             if rows:
                 connection.execute(self.insert(events).on_conflict_do_nothing(index_elements=["id"]), rows)
 
-    def of_customer(self, customer: str) -> Sequence[Any]:
-        """The latest events of a customer: product, kind and time, the newest first."""
-        with self._connected(self.reading) as connection:
-            return connection.execute(OF_CUSTOMER, {"customer": customer}).all()
+    def customer_events(self, customer: str) -> Sequence[Any]:
+        """Returns a customer's latest MAX_EVENTS events, newest first: product, kind and time."""
+        with self._connected(self.reader) as connection:
+            return connection.execute(CUSTOMER_EVENTS, {"customer": customer}).all()
 
     def customers(self) -> set[str]:
-        """All customers with events."""
-        with self._connected(self.reading) as connection:
+        """Returns all customers with events."""
+        with self._connected(self.reader) as connection:
             return set(connection.execute(sa.select(events.c.customer).distinct()).scalars())
 
     def forget(self, customer: str) -> int:
-        """How many events of a customer went; from now on all that was known of the customer is forgotten."""
+        """Marks a customer as forgotten now, deletes the customer's events and returns their number."""
         with self._writing() as connection:
-            row = {"at": microseconds(), "in_lake": True, "number": _next(connection)}
+            row = {"at": now_microseconds(), "in_lake": True, "number": _next_number(connection)}
             connection.execute(
                 self.insert(forgotten)
                 .values(row | {"customer": customer})
                 .on_conflict_do_update(index_elements=["customer"], set_=row)
             )
-            gone = connection.execute(sa.delete(events).where(events.c.customer == customer))
-            return int(gone.rowcount)
+            deleted = connection.execute(sa.delete(events).where(events.c.customer == customer))
+            return int(deleted.rowcount)
 
-    def news(self, since: int) -> News | None:
-        """What was changed after a number, None where nothing was."""
-        with self._connected(self.reading) as connection:
-            number = connection.execute(sa.select(counter.c.number)).scalar() or 0
-            if number <= since:
+    def changes_since(self, number: int) -> ChangeSet | None:
+        """Returns the changes after a number, None if there are none."""
+        with self._connected(self.reader) as connection:
+            latest = connection.execute(sa.select(counter.c.number)).scalar() or 0
+            if latest <= number:
                 return None
-            changed = connection.execute(sa.select(products).where(products.c.number > since)).mappings()
-            gone = connection.execute(
-                sa.select(forgotten.c.customer, forgotten.c.at).where(forgotten.c.number > since)
+            changed = connection.execute(sa.select(products).where(products.c.number > number)).mappings()
+            newly_forgotten = connection.execute(
+                sa.select(forgotten.c.customer, forgotten.c.at).where(forgotten.c.number > number)
             )
-            return News(
-                number,
+            return ChangeSet(
+                latest,
                 {row["product"]: dict(row) for row in changed},
-                {row.customer: row.at for row in gone},
+                {row.customer: row.at for row in newly_forgotten},
             )
 
-    def pending(self) -> dict[str, int]:
-        """The times of forgetting of those whom the lake may still hold, by pseudonym."""
-        asked = sa.select(forgotten.c.customer, forgotten.c.at).where(forgotten.c.in_lake)
-        with self._connected(self.reading) as connection:
-            return {row.customer: row.at for row in connection.execute(asked)}
+    def pending_erasures(self) -> dict[str, int]:
+        """Returns the forgotten customers whose rows the lake may still hold: times by pseudonym."""
+        query = sa.select(forgotten.c.customer, forgotten.c.at).where(forgotten.c.in_lake)
+        with self._connected(self.reader) as connection:
+            return {row.customer: row.at for row in connection.execute(query)}
 
-    def scrubbed(self, gone: dict[str, int]) -> None:
-        """Notes that the lake holds nothing more of some, unless they were forgotten again since."""
-        with self._writing() as connection:
-            for customer, at in gone.items():
-                same = (forgotten.c.customer == customer) & (forgotten.c.at == at)
-                connection.execute(sa.update(forgotten).where(same).values(in_lake=False))
+    def mark_erased(self, erased: dict[str, int]) -> None:
+        """Marks customers as erased from the lake, except those who were forgotten again since.
 
-    def remind(self, gone: dict[str, int]) -> None:
-        """Lets all forgotten, and some more as of their times, be looked for in the lake once more."""
+        erased: times by pseudonym, as `pending_erasures` returned them.
+        """
         with self._writing() as connection:
-            number = _next(connection)
-            for customer, at in gone.items():
+            for customer, at in erased.items():
+                unchanged = (forgotten.c.customer == customer) & (forgotten.c.at == at)
+                connection.execute(sa.update(forgotten).where(unchanged).values(in_lake=False))
+
+    def reopen_erasures(self, times: dict[str, int]) -> None:
+        """Makes all erasures pending again, after adding some with their times (after a restore).
+
+        times: by pseudonym. A later time in the store is kept. Events up to the given time are deleted.
+        """
+        with self._writing() as connection:
+            number = _next_number(connection)
+            for customer, at in times.items():
                 row = {"at": at, "in_lake": True, "number": number}
                 connection.execute(
                     self.insert(forgotten)
@@ -227,34 +238,34 @@ class Store:
             connection.execute(sa.update(forgotten).values(in_lake=True))
 
     def purchases(self) -> Sequence[Any]:
-        """All purchases in the order in which they were told."""
-        asked = sa.select(events).where(events.c.kind == "purchase").order_by(events.c.number)
-        with self._connected(self.reading) as connection:
-            return connection.execute(asked).all()
+        """Returns all purchases in the order in which they were recorded."""
+        query = sa.select(events).where(events.c.kind == "purchase").order_by(events.c.number)
+        with self._connected(self.reader) as connection:
+            return connection.execute(query).all()
 
     def prune(self, before: int) -> None:
-        """Lets go of what was viewed or in a cart before a time."""
+        """Deletes views and cart events from before a time."""
         old = events.c.kind.in_(("view", "cart")) & (events.c.at < before)
         with self._writing() as connection:
             connection.execute(sa.delete(events).where(old))
 
-    def count(self, customer: str) -> int:
-        """How many events of a customer there are."""
-        asked = sa.select(sa.func.count()).where(events.c.customer == customer)
-        with self._connected(self.reading) as connection:
-            return int(connection.execute(asked).scalar_one())
+    def count_events(self, customer: str) -> int:
+        """Returns the number of a customer's events."""
+        query = sa.select(sa.func.count()).where(events.c.customer == customer)
+        with self._connected(self.reader) as connection:
+            return int(connection.execute(query).scalar_one())
 
-    def _missing(self, connection: sa.Connection) -> list[sa.Table]:
-        """The tables to make; in PostgreSQL those that aren't there, and no other worker makes meanwhile.
+    def _missing_tables(self, connection: sa.Connection) -> list[sa.Table]:
+        """Returns the tables to create, and keeps other workers of PostgreSQL from creating them meanwhile.
 
-        PostgreSQL refuses what another makes at the same moment, and to make an index that is there locks
-        its table, for which writers wait who hold what is waited for.
+        In PostgreSQL a table that two workers create at once is an error, and "create index if not exists"
+        locks a table even if the index exists, which can deadlock with writers: so existing tables are left.
         """
         if self.engine.dialect.name == "sqlite":
             return tables.sorted_tables
-        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(LOCK)))
-        there = sa.inspect(connection).get_table_names()
-        return [table for table in tables.sorted_tables if table.name not in there]
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(LOCK_ID)))
+        existing = sa.inspect(connection).get_table_names()
+        return [table for table in tables.sorted_tables if table.name not in existing]
 
     def _writing(self) -> Any:
         return self._connected(self.engine, begin=True)
@@ -265,51 +276,51 @@ class Store:
             with engine.begin() if begin else engine.connect() as connection:
                 yield connection
         except (SQLAlchemyError, OSError) as error:
-            # What the driver says may quote a row, or the address and a password in it.
+            # The driver's own message may quote a row, or the address and a password in it.
             kind = type(getattr(error, "orig", None) or error).__name__
             raise StoreError(
-                f"the store of changes and events gives no answer ({kind}): check NIGHTSHELF_STORE_URL"
+                f"the store of changes and events doesn't answer ({kind}): check NIGHTSHELF_STORE_URL"
             ) from None
 
 
-def microseconds() -> int:
-    """The present moment, since 1970."""
+def now_microseconds() -> int:
+    """Returns the present time in microseconds since 1970."""
     return time.time_ns() // 1000
 
 
-def _next(connection: sa.Connection) -> int:
-    """The number of the change that the transaction makes; others wait, so that numbers commit in order."""
+def _next_number(connection: sa.Connection) -> int:
+    """Returns the number of this transaction's change; other writers wait, so numbers commit in order."""
     connection.execute(sa.update(counter).values(number=counter.c.number + 1))
     return int(connection.execute(sa.select(counter.c.number)).scalar_one())
 
 
 def _engine(url: str, **options: Any) -> sa.Engine:
     try:
-        place = sa.make_url(url)
-        if place.get_backend_name() == "sqlite":
-            return _sqlite(place, options)
-        if place.get_backend_name() != "postgresql":
+        address = sa.make_url(url)
+        if address.get_backend_name() == "sqlite":
+            return _sqlite(address, options)
+        if address.get_backend_name() != "postgresql":
             raise ValueError
-        patience = {
-            "connect_timeout": PATIENCE,
-            "options": f"-c statement_timeout={PATIENCE * 1000}",
+        timeouts = {
+            "connect_timeout": TIMEOUT_SECONDS,
+            "options": f"-c statement_timeout={TIMEOUT_SECONDS * 1000}",
         }
-        return sa.create_engine(place, connect_args=patience, **options)
+        return sa.create_engine(address, connect_args=timeouts, **options)
     except (ArgumentError, ImportError, ValueError, TypeError):
-        # What SQLAlchemy says may quote the URL, and with it the password.
+        # SQLAlchemy's own message may quote the URL, and with it the password.
         raise NightshelfError(
             "NIGHTSHELF_STORE_URL can't be used: write it as postgresql+psycopg://user:password@host/nightshelf,"
             " an @ in a password as %40, or leave it empty for a file in HOME/.nightshelf"
         ) from None
 
 
-def _sqlite(place: sa.URL, options: dict[str, Any]) -> sa.Engine:
-    if not place.database:
+def _sqlite(address: sa.URL, options: dict[str, Any]) -> sa.Engine:
+    if not address.database:
         raise ValueError
-    engine = sa.create_engine(place, connect_args={"timeout": PATIENCE}, **options)
+    engine = sa.create_engine(address, connect_args={"timeout": TIMEOUT_SECONDS}, **options)
 
     @sa.event.listens_for(engine, "connect")
-    def _durable(connection: Any, _: Any) -> None:
+    def _set_pragmas(connection: Any, _: Any) -> None:
         connection.execute("PRAGMA journal_mode = WAL")  # readers don't wait for a writer
         connection.execute("PRAGMA synchronous = FULL")  # a commit is on disk when it returns
 
