@@ -1,7 +1,7 @@
-"""The outermost application: who may ask, how much at once, and what is told of it afterwards.
+"""The outermost ASGI application: admits a request, limits its body, and records the answer.
 
-BentoML's own routes go to BentoML, all others straight to the application: what BentoML would wrap around
-them (its metrics, access log, traces and timer) takes longer than most answers, and here is what they give.
+BentoML's own routes go to BentoML, all others directly to the application. What BentoML would wrap around
+them (metrics, access log, traces, timeout) takes longer than most answers; the edge does it faster.
 """
 
 import asyncio
@@ -20,20 +20,20 @@ from serving.access.guard import Guard
 from serving.errors import Problem
 from serving.http.routes import VERSION_HEADER
 from serving.observe import access_log, metrics
-from serving.observe.masking import BENTOML_OWN, template_of
+from serving.observe.masking import BENTOML_ROUTES, route_template
 from serving.settings import ServingSettings
 
-QUIET = ("/livez", "/readyz", "/healthz", "/metrics")  # machines ask them all day long
+UNRECORDED_ROUTES = ("/livez", "/readyz", "/healthz", "/metrics")  # probes, which would fill the log
 METHODS = ("GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE")
 NIGHTS = "/nights"
-PATIENCE = 10.0  # seconds that a body may take
+BODY_TIMEOUT = 10.0  # seconds
 HEADERS = [(b"x-content-type-options", b"nosniff"), (b"cache-control", b"no-store")]
 VERSION = VERSION_HEADER.lower().encode()
 
 
 @dataclass
-class Seen:
-    """What is told of a request."""
+class Record:
+    """What metrics and the access log record of a request."""
 
     status: int = 0
     version: str | None = None
@@ -41,7 +41,7 @@ class Seen:
 
 
 class Edge:
-    """Answers one request by BentoML or the application, if the guard lets it in."""
+    """Forwards admitted requests to BentoML or to the application, and answers all others itself."""
 
     def __init__(
         self,
@@ -59,53 +59,53 @@ class Edge:
         self.access_log = settings.access_log
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answers, and counts and logs the answer."""
+        """Handles one request, and counts and logs its answer."""
         if scope["type"] == "lifespan":
             await self.bento(scope, receive, send)
         elif scope["type"] == "http":
             await self._answer(scope, receive, send)
-        else:  # there is nothing to ask over a WebSocket
+        else:  # there are no WebSocket routes
             await send({"type": "websocket.close"})
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
-        started, seen = perf_counter(), Seen()
-        own = scope["path"] in BENTOML_OWN
-        route = scope["path"] if own else template_of(self.routes, scope)
+        started, record = perf_counter(), Record()
+        is_bentoml = scope["path"] in BENTOML_ROUTES
+        route = scope["path"] if is_bentoml else route_template(self.routes, scope)
 
-        async def tell(message: Message) -> None:
+        async def recorded_send(message: Message) -> None:
             if message["type"] == "http.response.start":
-                _note(seen, message)
+                _note_start(record, message)
             await send(message)
 
         try:
-            seen.key = self.guard.admit(scope, route)
+            record.key = self.guard.admit(scope, route)
             received = await self._received(scope, receive)
-            await (self.bento if own else self.app)(scope, received, tell)
+            await (self.bento if is_bentoml else self.app)(scope, received, recorded_send)
         except Problem as problem:
-            await _told(problem, scope, route)(scope, receive, tell)
+            await _problem_response(problem, scope, route)(scope, receive, recorded_send)
         except ClientDisconnect:
             return
-        if route not in QUIET:
-            self._record(scope["method"], route, seen, perf_counter() - started)
+        if route not in UNRECORDED_ROUTES:
+            self._record(scope["method"], route, record, perf_counter() - started)
 
-    def _record(self, method: str, route: str, seen: Seen, seconds: float) -> None:
+    def _record(self, method: str, route: str, record: Record, seconds: float) -> None:
         method = method if method in METHODS else "other"
-        metrics.requested(route, method, seen.status, seconds)
+        metrics.count_request(route, method, record.status, seconds)
         if self.access_log:
-            access_log.write(method, route, seen.status, seconds, seen.version, seen.key)
+            access_log.write(method, route, record.status, seconds, record.version, record.key)
 
     async def _received(self, scope: Scope, receive: Receive) -> Receive:
-        """What gives a request's body, which is here whole; raises Problem 408 or 413."""
+        """Reads the whole body and returns an ASGI `receive` that replays it; raises Problem 408 or 413."""
         if scope["method"] in ("GET", "HEAD"):
             return receive
-        told = Headers(scope=scope).get("content-length", "")
-        if told.isdecimal() and int(told) > self.body_limit:
+        length = Headers(scope=scope).get("content-length", "")
+        if length.isdecimal() and int(length) > self.body_limit:
             raise _too_large(self.body_limit)
         try:
-            async with asyncio.timeout(PATIENCE):
-                return _again(await self._body(receive), receive)
+            async with asyncio.timeout(BODY_TIMEOUT):
+                return _replayed(await self._body(receive), receive)
         except TimeoutError:
-            raise Problem(408, "timeout", f"body: it took more than {PATIENCE:.0f} s to come") from None
+            raise Problem(408, "timeout", f"body: it took more than {BODY_TIMEOUT:.0f} s to arrive") from None
 
     async def _body(self, receive: Receive) -> bytes:
         body = bytearray()
@@ -121,34 +121,37 @@ class Edge:
         return bytes(body)
 
 
-def shared(app: ASGIApp, origins: str) -> ASGIApp:
-    """An application that browsers let the pages of some origins ask, named with commas between; if any."""
-    named = [origin.strip() for origin in origins.split(",") if origin.strip()]
-    if not named:
+def with_cors(app: ASGIApp, origins: str) -> ASGIApp:
+    """Wraps the application so that browsers let pages of these origins use it.
+
+    origins: separated by commas; if empty, the application is returned unchanged.
+    """
+    allowed = [origin.strip() for origin in origins.split(",") if origin.strip()]
+    if not allowed:
         return app
     return CORSMiddleware(
         app,
-        allow_origins=named,
+        allow_origins=allowed,
         allow_methods=["GET", "POST", "PUT", "DELETE"],
         allow_headers=["Authorization", "Content-Type"],
         expose_headers=[VERSION_HEADER, "Retry-After"],
     )
 
 
-def _again(body: bytes, receive: Receive) -> Receive:
-    """What gives a body that was received, then whatever follows it."""
+def _replayed(body: bytes, receive: Receive) -> Receive:
+    """Returns an ASGI `receive` that gives a body read before, then what follows it."""
     messages: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
 
-    async def received() -> Message:
+    async def replay() -> Message:
         return messages.pop() if messages else await receive()
 
-    return received
+    return replay
 
 
-def _told(problem: Problem, scope: Scope, route: str) -> Response:
-    """What a problem is answered with; who opens a page without a key is led to where one is asked for."""
-    asks_for_page = "text/html" in Headers(scope=scope).get("accept", "")
-    if problem.status == 401 and asks_for_page and route.startswith(NIGHTS):
+def _problem_response(problem: Problem, scope: Scope, route: str) -> Response:
+    """Returns a problem as JSON; a browser that opens a report without a key is sent to the sign-in page."""
+    wants_page = "text/html" in Headers(scope=scope).get("accept", "")
+    if problem.status == 401 and wants_page and route.startswith(NIGHTS):
         return RedirectResponse("sign-in" if scope["path"] == NIGHTS else "../sign-in", 303)
     return JSONResponse(problem.body, problem.status, problem.headers)
 
@@ -157,8 +160,9 @@ def _too_large(limit: int) -> Problem:
     return Problem(413, "too_large", f"body: it has more than {limit:,} bytes")
 
 
-def _note(seen: Seen, message: Message) -> None:
+def _note_start(record: Record, message: Message) -> None:
+    """Notes status and model version of a response, and adds the headers that every response has."""
     headers = message["headers"]
-    seen.status = message["status"]
-    seen.version = next((value.decode() for name, value in headers if name == VERSION), None)
+    record.status = message["status"]
+    record.version = next((value.decode() for name, value in headers if name == VERSION), None)
     message["headers"] = [*headers, *HEADERS]

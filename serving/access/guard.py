@@ -1,4 +1,4 @@
-"""Who may ask what, and how often: keys, their scopes and their rate."""
+"""Decides whether a request is answered: API keys, their scopes and their rate limits."""
 
 import ipaddress
 import logging
@@ -11,114 +11,122 @@ from starlette.types import Scope
 
 from serving.access import keys, session
 from serving.access.keys import Key
-from serving.access.rate import Rate
+from serving.access.rate import RateLimiter
 from serving.errors import NightshelfError, Problem
 
-# They tell nothing of the shop.
-PAGES = ("/", "/docs", "/v1/openapi.json", "/pages/{file}", "/sign-in", "/sign-out")
-OPEN = ("/livez", "/readyz", "/healthz", *PAGES)
-LOOKS = 1.0  # seconds between looks at the file
+# Pages without data of the shop.
+PUBLIC_PAGES = ("/", "/docs", "/v1/openapi.json", "/pages/{file}", "/sign-in", "/sign-out")
+PUBLIC_ROUTES = ("/livez", "/readyz", "/healthz", *PUBLIC_PAGES)
+CHECK_SECONDS = 1.0  # between checks whether the file of the keys has changed
 
 log = logging.getLogger(__name__)
 
 
-class Ring:
-    """The keys of a file, read again within a second of a change; None as long as there is no file."""
+class Keyring:
+    """The keys in a file, read again within a second of a change."""
 
     def __init__(self, file: Path) -> None:
         self.file = file
         self._keys: list[Key] | None = None
         self._stamp: tuple[int, int] | None = None
-        self._looked = -math.inf
+        self._checked_at = -math.inf
 
     @property
     def keys(self) -> list[Key] | None:
-        """All keys; None where nobody needs one."""
-        if (now := monotonic()) - self._looked > LOOKS:
-            self._looked = now
-            if (stamp := _stamp(self.file)) != self._stamp:
+        """All keys; None if there has been no file since the start, so that requests need no key."""
+        if (now := monotonic()) - self._checked_at > CHECK_SECONDS:
+            self._checked_at = now
+            if (stamp := _file_stamp(self.file)) != self._stamp:
                 self._stamp = stamp
                 self._read()
         return self._keys
 
     def _read(self) -> None:
-        """Reads the file; the keys stay as they were where it can't be read or is gone."""
+        """Reads the file; keeps the present keys if it is unreadable or gone."""
         try:
             self._keys = keys.load(self.file)
         except FileNotFoundError:
-            log.warning("the file of the keys is gone; those that were in it hold until the next start")
+            log.warning("the file of the keys is gone; its keys stay valid until the next start")
         except NightshelfError as error:
-            self._keys = self._keys or []  # there are keys, so that nobody gets in without
+            self._keys = self._keys or []  # an empty list admits nobody, unlike None
             log.warning("the keys stay as they were: %s", error)
 
 
 class Guard:
-    """Lets a request in or says why not."""
+    """Admits a request or raises the problem to answer with."""
 
     def __init__(self, file: Path, rate: float) -> None:
-        self.ring = Ring(file)
-        self.rate = Rate(rate) if rate else None
+        self.keyring = Keyring(file)
+        self.limiter = RateLimiter(rate) if rate else None
 
     def admit(self, scope: Scope, route: str) -> str | None:
-        """The name of the key that asks, None where none is needed; raises Problem 401, 403 or 429."""
-        if route in OPEN:
+        """Returns the name of the request's key, None if it needs no key; raises Problem 401, 403 or 429."""
+        if route in PUBLIC_ROUTES:
             return None
-        known = self.ring.keys
-        if known is None:
-            _only_this_machine(scope)
+        valid = self.keyring.keys
+        if valid is None:
+            _require_loopback(scope)
             name = None
         else:
-            name = _entitled(known, scope, route).name
-        if self.rate and (wait := self.rate.wait(name or "")):
-            after = {"Retry-After": str(math.ceil(wait))}
-            raise Problem(429, "too_many_requests", "the key asks too often", headers=after)
+            name = _authorised_key(valid, scope, route).name
+        if self.limiter and (delay := self.limiter.delay(name or "")):
+            retry = {"Retry-After": str(math.ceil(delay))}
+            message = f"the key is over its rate limit: send the next request after {retry['Retry-After']} s"
+            raise Problem(429, "too_many_requests", message, headers=retry)
         return name
 
 
-def is_this_machine(host: str) -> bool:
-    """Whether an address is reached from this machine alone."""
+def is_loopback(host: str) -> bool:
+    """Returns whether only this machine can reach an address: a loopback IP, localhost or a socket's path."""
     try:
         return ipaddress.ip_address(host).is_loopback
-    except ValueError:  # a name, or the path of a socket
+    except ValueError:
         return host == "localhost" or host.startswith("/")
 
 
-_is_this_machine = cache(is_this_machine)
+_is_loopback = cache(is_loopback)
 
 
-def _only_this_machine(scope: Scope) -> None:
+def _require_loopback(scope: Scope) -> None:
     server = scope.get("server")
-    if server and not _is_this_machine(server[0]):
-        raise Problem(403, "no_keys", "without keys the service answers its own machine alone")
+    if server and not _is_loopback(server[0]):
+        message = (
+            "requests from other machines are accepted only once an API key exists: run `nightshelf keys add`"
+        )
+        raise Problem(403, "no_keys", message)
 
 
-def _entitled(known: list[Key], scope: Scope, route: str) -> Key:
+def _authorised_key(valid: list[Key], scope: Scope, route: str) -> Key:
     secret = _secret(scope)
-    if secret is None or (key := keys.matching(known, secret)) is None:
-        message = "send a key of the service in the header Authorization: Bearer KEY"
+    if secret is None or (key := keys.find(valid, secret)) is None:
+        message = "no valid API key: send one in the header Authorization: Bearer KEY"
         raise Problem(401, "unauthorized", message, headers={"WWW-Authenticate": "Bearer"})
-    wanted = keys.scope_of(scope["method"], route)
-    if not key.may(wanted):
-        raise Problem(403, "forbidden", f"the key's scope is {key.scope}, the route asks for {wanted}")
+    required = keys.required_scope(scope["method"], route)
+    if not key.allows(required):
+        raise Problem(403, "forbidden", f"the key's scope is {key.scope}, the route requires {required}")
     return key
 
 
 def _secret(scope: Scope) -> str | None:
-    """The key of a request, in its header or in the cookie of who signed in; raises Problem 403."""
+    """Returns the secret in the Authorization header or in the cookie of a signed-in browser.
+
+    Raises Problem 403 for a cookie sent by another site's page.
+    """
     for name, value in scope["headers"]:
         if name == b"authorization":
             scheme, _, secret = value.decode("latin-1").partition(" ")
             return secret.strip() if scheme.lower() == "bearer" else None
-    found = session.secret(scope)
-    if found is not None and not session.is_own(scope):
-        message = "a cookie counts on the service's own pages alone: send the key in a header"
+    cookie = session.secret(scope)
+    if cookie is not None and not session.is_same_origin(scope):
+        message = "the cookie is accepted only from the service's own pages: send the key in a header"
         raise Problem(403, "other_site", message)
-    return found
+    return cookie
 
 
-def _stamp(file: Path) -> tuple[int, int] | None:
+def _file_stamp(file: Path) -> tuple[int, int] | None:
+    """Returns the time of the last change and the inode of a file, None if there is no file."""
     try:
-        found = file.stat()
+        status = file.stat()
     except OSError:
         return None
-    return found.st_mtime_ns, found.st_ino
+    return status.st_mtime_ns, status.st_ino

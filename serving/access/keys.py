@@ -1,29 +1,30 @@
-"""API keys: who may ask the service what. They are kept as hashes, in a file of one line for each.
+"""API keys, stored as hashes in a file with one line per key.
 
-A key is 256 random bits, so nobody finds it from its SHA-256 by trying: the slow hashes made for passwords,
-which people choose, would cost every request their slowness and add nothing.
+A secret is 256 random bits, so its SHA-256 can't be inverted by guessing. A slow password hash would delay
+every request and add no security.
 """
 
 import hashlib
 import hmac
-import os
 import re
 import secrets
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
+from serving.bundle import atomic
 from serving.errors import NightshelfError
 
 Scope = Literal["read", "write", "admin"]
 
-SCOPES: tuple[Scope, ...] = get_args(Scope)  # each may do what those before it may
-BYTES = 32
+SCOPES: tuple[Scope, ...] = get_args(Scope)  # each scope includes the previous ones
+SECRET_BYTES = 32
+FILE_MODE = 0o600
 NAME = re.compile(r"[\w.-]{1,64}", re.ASCII)
 LINE = re.compile(rf"({NAME.pattern}) ({'|'.join(SCOPES)}) ([0-9a-f]{{64}})", re.ASCII)
 
-# They are posted for the length of what they ask, and change nothing.
-ASKING = ("/reco", "/v1/recommendations", "/v1/cart/recommendations")
+# Queries sent by POST because of their length; they change nothing.
+READING_POSTS = ("/reco", "/v1/recommendations", "/v1/cart/recommendations")
 
 
 @dataclass(frozen=True)
@@ -34,88 +35,95 @@ class Key:
     scope: Scope
     digest: str  # SHA-256 of the secret, in hex
 
-    def may(self, wanted: Scope) -> bool:
-        """Whether its scope holds another."""
-        return SCOPES.index(self.scope) >= SCOPES.index(wanted)
+    def allows(self, required: Scope) -> bool:
+        """Returns whether the key's scope includes the required one."""
+        return SCOPES.index(self.scope) >= SCOPES.index(required)
 
 
-def scope_of(method: str, path: str) -> Scope:
-    """The scope that a route asks for, by the method and the template of the path."""
-    if method in ("GET", "HEAD", "OPTIONS") or path in ASKING:
+def required_scope(method: str, path: str) -> Scope:
+    """Returns the scope that a route requires; path: the route's template."""
+    if method in ("GET", "HEAD", "OPTIONS") or path in READING_POSTS:
         return "read"
     return "admin" if method == "DELETE" else "write"
 
 
 def load(file: Path) -> list[Key]:
-    """The keys in a file; raises NightshelfError naming the line that is none, FileNotFoundError."""
+    """Returns the keys in a file.
+
+    Raises FileNotFoundError, or NightshelfError with the number of the line that can't be read.
+    """
     try:
         lines = file.read_text().splitlines()
     except (PermissionError, IsADirectoryError, UnicodeDecodeError) as error:
         raise NightshelfError(f"the keys in {file} can't be read ({type(error).__name__})") from None
-    return [_key(file, number, line) for number, line in enumerate(lines, 1) if line.strip()]
+    return [_parse(file, number, line) for number, line in enumerate(lines, 1) if line.strip()]
 
 
-def known(file: Path) -> list[Key]:
-    """The keys in a file; none where there is no file. Raises NightshelfError as `load` does."""
+def load_or_empty(file: Path) -> list[Key]:
+    """Returns the keys in a file, or an empty list if there is no file; raises as `load` does."""
     try:
         return load(file)
     except FileNotFoundError:
         return []
 
 
-def matching(keys: list[Key], secret: str) -> Key | None:
-    """The key of a secret; how long it takes tells nothing of the keys."""
+def find(keys: list[Key], secret: str) -> Key | None:
+    """Returns the key with a secret, or None; the comparison takes the same time for every secret."""
     digest = _digest(secret)
-    found = [key for key in keys if hmac.compare_digest(key.digest, digest)]
-    return found[0] if found else None
+    matches = [key for key in keys if hmac.compare_digest(key.digest, digest)]
+    return matches[0] if matches else None
 
 
 def add(file: Path, name: str, scope: Scope) -> str:
-    """The secret of a new key, which is told this once; raises NightshelfError for a name that won't do."""
-    keys = known(file)
+    """Adds a key and returns its secret, which is stored nowhere.
+
+    Raises NightshelfError if the name is in use or has other letters than a key's name may have.
+    """
+    keys = load_or_empty(file)
     if not NAME.fullmatch(name):
         raise NightshelfError("a key's name has 1 to 64 letters of a-z, A-Z, 0-9, '.', '_' and '-'")
     if any(key.name == name for key in keys):
         raise NightshelfError(f"there is a key {name} already: remove it first, or choose another name")
-    secret = secrets.token_urlsafe(BYTES)
+    secret = secrets.token_urlsafe(SECRET_BYTES)
     _write(file, [*keys, Key(name, scope, _digest(secret))])
     return secret
 
 
 def put(file: Path, name: str, scope: Scope, secret: str) -> None:
-    """Has the file hold a key of a secret made elsewhere, in place of one of that name.
+    """Adds a key with a given secret, replacing any key of that name.
 
-    Raises NightshelfError for a secret that could be guessed by its hash.
+    Raises NightshelfError if the secret is so short that it could be guessed from its hash.
     """
-    if len(secret) < BYTES:
-        raise NightshelfError(f"the secret of the key {name} has to have {BYTES} random letters at least")
-    others = [key for key in known(file) if key.name != name]
+    if len(secret) < SECRET_BYTES:
+        raise NightshelfError(
+            f"the secret of the key {name} is too short: use at least {SECRET_BYTES} random letters"
+        )
+    others = [key for key in load_or_empty(file) if key.name != name]
     _write(file, [*others, Key(name, scope, _digest(secret))])
 
 
 def remove(file: Path, name: str) -> None:
-    """Leaves a file without a key; one without any keeps all out. Raises NightshelfError where none is."""
-    keys = known(file)
-    left = [key for key in keys if key.name != name]
-    if len(left) == len(keys):
-        raise NightshelfError(f"there is no key {name}: `nightshelf keys list` names them")
-    _write(file, left)
+    """Removes a key; a file without keys admits nobody. Raises NightshelfError if there is no such key."""
+    keys = load_or_empty(file)
+    remaining = [key for key in keys if key.name != name]
+    if len(remaining) == len(keys):
+        raise NightshelfError(f"there is no key {name}: `nightshelf keys list` shows all names")
+    _write(file, remaining)
 
 
 def _write(file: Path, keys: list[Key]) -> None:
-    beside = file.with_name(f".{file.name}")
-    beside.unlink(missing_ok=True)
     file.parent.mkdir(parents=True, exist_ok=True)
-    with os.fdopen(os.open(beside, os.O_CREAT | os.O_WRONLY | os.O_EXCL, 0o600), "w") as output:
-        output.writelines(f"{key.name} {key.scope} {key.digest}\n" for key in keys)
-    beside.replace(file)
+    lines = "".join(f"{key.name} {key.scope} {key.digest}\n" for key in keys)
+    atomic.write_text(file, lines, mode=FILE_MODE)
 
 
-def _key(file: Path, number: int, line: str) -> Key:
-    if not (found := LINE.fullmatch(line.strip())):
-        raise NightshelfError(f"line {number} of {file} is no key: `nightshelf keys add` writes them")
-    name, scope, digest = found.groups()
-    return Key(name, next(one for one in SCOPES if one == scope), digest)
+def _parse(file: Path, number: int, line: str) -> Key:
+    if not (match := LINE.fullmatch(line.strip())):
+        raise NightshelfError(
+            f"line {number} of {file} is no key: remove the line, and add keys with `nightshelf keys add`"
+        )
+    name, scope, digest = match.groups()
+    return Key(name, next(known for known in SCOPES if known == scope), digest)
 
 
 def _digest(secret: str) -> str:

@@ -1,4 +1,4 @@
-"""A person who signed in: the key in a browser's cookie, and requests from the service's own pages."""
+"""The session of a signed-in browser: its API key in a cookie, and the check for the service's own pages."""
 
 from http.cookies import CookieError, SimpleCookie
 from urllib.parse import urlsplit
@@ -7,28 +7,28 @@ from starlette.datastructures import Headers
 from starlette.types import Scope
 
 COOKIE = "nightshelf_key"
-SAFE = ("GET", "HEAD", "OPTIONS")
+SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 
 
 def secret(scope: Scope) -> str | None:
-    """The key in the cookie of a request, None where it has none."""
+    """Returns the API key in a request's cookie, None if it has no such cookie."""
     try:
-        found = SimpleCookie(Headers(scope=scope).get("cookie", "")).get(COOKIE)
+        cookie = SimpleCookie(Headers(scope=scope).get("cookie", "")).get(COOKIE)
     except CookieError:
         return None
-    return found.value if found else None
+    return cookie.value if cookie else None
 
 
-def is_own(scope: Scope) -> bool:
-    """Whether a request changes nothing or comes from a page of this service itself.
+def is_same_origin(scope: Scope) -> bool:
+    """Returns whether a request changes nothing or comes from one of the service's own pages.
 
-    Every browser tells the origin of what it posts. Its scheme isn't compared: a proxy may have ended TLS.
+    Browsers send the header Origin with every POST. Its scheme is ignored: a proxy may have ended TLS.
     """
     headers = Headers(scope=scope)
     origin = urlsplit(headers.get("origin", "")).netloc
-    return scope["method"] in SAFE or (bool(origin) and origin == headers.get("host"))
+    return scope["method"] in SAFE_METHODS or (bool(origin) and origin == headers.get("host"))
 
 
 def is_secure(scope: Scope) -> bool:
-    """Whether the browser asked by https, of the service or of a proxy before it."""
+    """Returns whether the browser used HTTPS, to the service or to a proxy in front of it."""
     return "https" in (scope["scheme"], Headers(scope=scope).get("x-forwarded-proto"))

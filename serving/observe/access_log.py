@@ -1,4 +1,4 @@
-"""The access log: one line of JSON on standard output for each request, without anything that was asked."""
+"""The access log: one line of JSON on standard output per request, without ids or parameters."""
 
 import contextlib
 import datetime as dt
@@ -9,9 +9,10 @@ STANDARD_OUTPUT = 1
 
 
 def write(method: str, route: str, status: int, seconds: float, version: str | None, key: str | None) -> None:
-    """Writes a request's line. version: of the model that answered. key: the name of the key that asked.
+    """Writes the line of one request.
 
-    In one piece, so that lines of several workers don't mix, and past `logging`, which takes twice as long.
+    One system call per line keeps the lines of several workers apart; `logging` takes twice as long.
+    version: of the model that answered. key: the name of the API key.
     """
     line = {
         "time": dt.datetime.now(dt.UTC).isoformat(timespec="milliseconds"),
@@ -22,5 +23,5 @@ def write(method: str, route: str, status: int, seconds: float, version: str | N
         "version": version,
         "key": key,
     }
-    with contextlib.suppress(OSError):  # nobody reads it any more
+    with contextlib.suppress(OSError):  # the reader of standard output may have ended
         os.write(STANDARD_OUTPUT, f"{json.dumps(line)}\n".encode())

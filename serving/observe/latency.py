@@ -1,4 +1,4 @@
-"""How long answers took lately, over all workers, from the histogram that /metrics tells."""
+"""Recent latency over all workers, computed from the histogram at /metrics."""
 
 import os
 from collections import deque
@@ -13,71 +13,73 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from serving.bundle.format import Array
 from serving.observe.metrics import MILLISECONDS, REQUESTS
 
-LATELY = 60.0  # seconds
+WINDOW_SECONDS = 60.0
 SHARE = 0.99
-PLACES = {one / 1000: place for place, one in enumerate((*MILLISECONDS, np.inf))}  # of each bucket's bound
-OWN = ("/v1/status", "/v1/openapi.json")  # what the page asks of itself
+BUCKET_INDEX = {bound / 1000: index for index, bound in enumerate((*MILLISECONDS, np.inf))}  # by seconds
+EXCLUDED_ROUTES = ("/v1/status", "/v1/openapi.json")  # requests of the overview page itself
 
 
 @dataclass(frozen=True)
-class Recent:
-    """Over how many seconds, of how many answers, and in how many ms 99 % of them came; None of no answer."""
+class RecentLatency:
+    """The latency of recent answers."""
 
-    seconds: float
+    seconds: float  # length of the window
     answers: int
-    p99: float | None
+    p99: float | None  # the 99th percentile in ms, None without answers
 
 
 class Latency:
-    """Remembers the histogram whenever it is asked, so that no request and no thread works for it.
+    """Computes recent latency from the histogram's growth since earlier calls.
 
-    Where nobody has asked within the last minute, the span is the longer one since somebody did.
+    It stores the counts only when `recent` is called, so it costs requests nothing and needs no thread. If
+    the last call is more than a minute ago, the window reaches back to that call.
     """
 
     def __init__(self) -> None:
-        self._seen: deque[tuple[float, Array]] = deque([(monotonic(), counted())])
+        self._snapshots: deque[tuple[float, Array]] = deque([(monotonic(), bucket_counts())])
 
-    def recent(self) -> Recent:
-        """The answers of the last minute, or since the last question before it."""
-        now, total = monotonic(), counted()
-        if (total < self._seen[-1][1]).any():  # the workers' files were begun anew
-            self._seen = deque([(now, total)])
-        while len(self._seen) > 1 and now - self._seen[1][0] >= LATELY:
-            self._seen.popleft()
-        since, before = self._seen[0]
-        self._seen.append((now, total))
-        return Recent(now - since, int((total - before)[-1]), percentile(total - before))
+    def recent(self) -> RecentLatency:
+        """Returns the latency over the last minute, or since the last call before that."""
+        now, total = monotonic(), bucket_counts()
+        if (total < self._snapshots[-1][1]).any():  # the workers have restarted with new files
+            self._snapshots = deque([(now, total)])
+        while len(self._snapshots) > 1 and now - self._snapshots[1][0] >= WINDOW_SECONDS:
+            self._snapshots.popleft()
+        since, before = self._snapshots[0]
+        self._snapshots.append((now, total))
+        return RecentLatency(now - since, int((total - before)[-1]), percentile(total - before))
 
 
-def counted() -> Array:
-    """The answers of all workers that took at most as long as each bucket says, ascending, (B,) int64."""
-    found = np.zeros(len(PLACES), np.int64)
+def bucket_counts() -> Array:
+    """Returns the answers of all workers within each bucket's bound, cumulative, (B,) int64."""
+    counts = np.zeros(len(BUCKET_INDEX), np.int64)
     for sample in (sample for metric in _collected() for sample in metric.samples):
         route = sample.labels.get("route", "")
-        if sample.name.endswith("_bucket") and route.startswith("/v1/") and route not in OWN:
-            found[PLACES[float(sample.labels["le"])]] += int(sample.value)
-    return found
+        if sample.name.endswith("_bucket") and route.startswith("/v1/") and route not in EXCLUDED_ROUTES:
+            counts[BUCKET_INDEX[float(sample.labels["le"])]] += int(sample.value)
+    return counts
 
 
 def percentile(counts: Array, share: float = SHARE) -> float | None:
-    """Within how many ms a share of answers came, even within a bucket; None of no answer.
+    """Returns the latency in ms within which a share of the answers came, None without answers.
 
-    counts: (B,) as of `counted`. What took longer than the last bound counts as that.
+    Interpolates linearly within a bucket; answers slower than the last bound count as that bound.
+    counts: (B,) as from `bucket_counts`.
     """
     if not counts[-1]:
         return None
     bounds = np.array([0.0, *MILLISECONDS, MILLISECONDS[-1]])
-    wanted = share * counts[-1]
-    at = int(np.searchsorted(counts, wanted))
-    below = counts[at - 1] if at else 0
-    part = (wanted - below) / (counts[at] - below)
-    return float(bounds[at] + (bounds[at + 1] - bounds[at]) * part)
+    target = share * counts[-1]
+    bucket = int(np.searchsorted(counts, target))
+    below = counts[bucket - 1] if bucket else 0
+    fraction = (target - below) / (counts[bucket] - below)
+    return float(bounds[bucket] + (bounds[bucket + 1] - bounds[bucket]) * fraction)
 
 
 def _collected() -> Iterable[Metric]:
-    """The histogram of all workers; of this process where BentoML keeps none for them."""
+    """Returns the histogram of all workers, or of this process if BentoML set up no shared files."""
     if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
         return REQUESTS.collect()
     files = MultiProcessCollector(CollectorRegistry())  # type: ignore[no-untyped-call]
-    found: Iterable[Metric] = files.collect()  # type: ignore[no-untyped-call]
-    return [metric for metric in found if metric.name == "nightshelf_request_seconds"]
+    metrics: Iterable[Metric] = files.collect()  # type: ignore[no-untyped-call]
+    return [metric for metric in metrics if metric.name == "nightshelf_request_seconds"]

@@ -1,7 +1,7 @@
-"""What Prometheus is told at /metrics, added up over all workers; no label holds what a person asked.
+"""Prometheus metrics at /metrics, summed over all workers; no label holds personal data.
 
-Each worker writes into a file of its own below PROMETHEUS_MULTIPROC_DIR, which BentoML sets before a worker
-imports this module, and whose files BentoML's /metrics adds up.
+Each worker writes to a file of its own in PROMETHEUS_MULTIPROC_DIR. BentoML sets this variable before a
+worker imports this module, and its /metrics adds up the files.
 """
 
 from collections import Counter as Count
@@ -21,7 +21,9 @@ REQUESTS = Histogram(
     ["route", "method", "status"],
     buckets=[milliseconds / 1000 for milliseconds in MILLISECONDS],
 )
-ANSWERS = Counter("nightshelf_answers", "Lists answered; known is false for a stranger", ["lane", "known"])
+ANSWERS = Counter(
+    "nightshelf_answers", "Lists answered; known is false for an unknown customer", ["lane", "known"]
+)
 ITEMS = Counter("nightshelf_items", "Items answered, by the kind of their reason", ["kind"])
 MODEL = Gauge(
     "nightshelf_model_info",
@@ -30,40 +32,40 @@ MODEL = Gauge(
     multiprocess_mode="livemostrecent",
 )
 
-
-# Found by their labels once, so that a request needn't; and so that all are told from the start.
-OF_LANE = {
+# Looked up once: requests save the look-up, and /metrics shows every label from the start.
+ANSWERS_BY_LANE = {
     (lane, known): ANSWERS.labels(lane, str(known).lower()) for lane in LANES for known in (True, False)
 }
-OF_KIND: dict[str, Counter] = {kind: ITEMS.labels(kind) for kind in get_args(Kind)}
+ITEMS_BY_KIND: dict[str, Counter] = {kind: ITEMS.labels(kind) for kind in get_args(Kind)}
 
 
-def requested(route: str, method: str, status: int, seconds: float) -> None:
-    """Counts a request."""
+def count_request(route: str, method: str, status: int, seconds: float) -> None:
+    """Counts one request."""
     REQUESTS.labels(route, method, status).observe(seconds)
 
 
-def answered(answer: Any) -> None:
-    """Counts the lists of items in an answer: those of lanes by lane, all items by their reason."""
-    for one in _listings(answer):
-        if "lane" in one and "known" in one:
-            OF_LANE[one["lane"], one["known"]].inc()
-        kinds = Count([item["reason"]["kind"] for item in one["items"] if "reason" in item])
+def count_answer(answer: Any) -> None:
+    """Counts the lists of an answer by lane, and all their items by kind of reason."""
+    for listing in _listings(answer):
+        if "lane" in listing and "known" in listing:
+            ANSWERS_BY_LANE[listing["lane"], listing["known"]].inc()
+        kinds = Count([item["reason"]["kind"] for item in listing["items"] if "reason" in item])
         for kind, items in kinds.items():
-            OF_KIND[kind].inc(items)
+            ITEMS_BY_KIND[kind].inc(items)
 
 
-def live(version: str, before: str | None) -> None:
-    """Tells which version is live, and that the one before no longer is."""
+def set_live_version(version: str, before: str | None) -> None:
+    """Marks a model version as live and the previous one as not live."""
     if before is not None:
         MODEL.labels(before).set(0)
     MODEL.labels(version).set(1)
 
 
 def _listings(answer: Any) -> Iterator[dict[str, Any]]:
+    """Yields the lists of items in an answer, one per customer for a batch."""
     if not isinstance(answer, dict):
         return
     if "items" in answer:
         yield answer
-    for one in answer.get("customers", []):
-        yield {"lane": answer["lane"]} | one
+    for listing in answer.get("customers", []):
+        yield {"lane": answer["lane"]} | listing

@@ -1,4 +1,4 @@
-"""OpenTelemetry, where it is set: a span for each request, named by its route's template."""
+"""OpenTelemetry traces, if NIGHTSHELF_TRACE_URL is set: one span per request, named by its route."""
 
 from typing import Any
 
@@ -9,8 +9,8 @@ from serving.observe.masking import Mask, Unmask
 from serving.settings import ServingSettings
 
 
-def configured(settings: ServingSettings) -> dict[str, Any]:
-    """What BentoML is told of traces: where they go, and how many."""
+def bentoml_options(settings: ServingSettings) -> dict[str, Any]:
+    """Returns BentoML's option `tracing`: the exporter's address and the share of traced requests."""
     if not settings.trace_url:
         return {}
     return {
@@ -20,8 +20,8 @@ def configured(settings: ServingSettings) -> dict[str, Any]:
     }
 
 
-def traced(app: Starlette, settings: ServingSettings) -> ASGIApp:
-    """An application whose requests are traced, if that is set; the spans know templates alone."""
+def with_tracing(app: Starlette, settings: ServingSettings) -> ASGIApp:
+    """Wraps the application so that its requests are traced; returns it unchanged without a trace URL."""
     if not settings.trace_url:
         return app
     from opentelemetry.instrumentation.asgi import OpenTelemetryMiddleware
@@ -30,7 +30,7 @@ def traced(app: Starlette, settings: ServingSettings) -> ASGIApp:
 
 
 def stop(settings: ServingSettings) -> None:
-    """Sends the traces that are left; a worker ends by its signal, with which Python calls nothing more."""
+    """Sends the remaining traces; BentoML ends workers by a signal, which skips Python's exit handlers."""
     if settings.trace_url:
         _provider().shutdown()
 
