@@ -1,4 +1,4 @@
-"""What the service is told from outside, by environment variables named NIGHTSHELF_*."""
+"""Settings of the service, read from environment variables named NIGHTSHELF_* and from HOME/.env."""
 
 import os
 from pathlib import Path
@@ -13,72 +13,81 @@ PROJECT = Path(__file__).resolve().parents[1]
 
 
 def home() -> Path:
-    """The folder of NIGHTSHELF_HOME, else the project's own."""
+    """Returns the folder NIGHTSHELF_HOME, by default the project's folder."""
     return Path(os.environ.get("NIGHTSHELF_HOME") or PROJECT)
 
 
 class ServingSettings(BaseSettings):
-    """The part of the settings that answering over HTTP needs."""
+    """The settings that the service needs."""
 
     model_config = SettingsConfigDict(
         env_prefix="NIGHTSHELF_", extra="ignore", frozen=True, env_ignore_empty=True
     )
 
-    home: Path = Field(
-        default_factory=home, description="folder under which everything that is written lives"
-    )
-    host: str = Field("127.0.0.1", description="address that every server listens on")
+    home: Path = Field(default_factory=home, description="folder for all files that Nightshelf writes")
+    host: str = Field("127.0.0.1", description="address on which every server listens")
     serving_port: int = Field(3000, description="port of the BentoML service")
     mlflow_uri: str = Field(
         "", description="MLflow tracking address; empty: the database in HOME/mlruns, without a server"
     )
-    model_name: str = Field("nightshelf", description="registered model that is trained and served")
-    follow_seconds: float = Field(2.0, gt=0, description="how often the service looks for a new champion")
+    model_name: str = Field(
+        "nightshelf", description="name of the registered model that is trained and served"
+    )
+    follow_seconds: float = Field(2.0, gt=0, description="seconds between checks for a new champion")
     per_category: int = Field(
         0,
         ge=0,
-        description="products of one category in an answer, at most, as long as there are others; 0: any",
+        description="most products of one category in an answer while others have products; 0: no limit",
     )
-    workers: int = Field(1, ge=1, description="processes that answer, sharing one bundle's memory")
-    keys_file: str = Field("", description="file of the service's API keys, as hashes; empty: HOME/keys")
+    workers: int = Field(
+        1, ge=1, description="worker processes of the service; they share one bundle's memory"
+    )
+    keys_file: str = Field("", description="file with the hashes of the service's API keys; empty: HOME/keys")
     rate_limit: float = Field(
         0.0,
         ge=0,
-        description="requests per second that a key may make of a worker, a second's worth at once; 0: any",
+        description="requests per second per key and worker, in bursts of a second's worth; 0: no limit",
     )
-    body_limit: int = Field(1_000_000, ge=1, description="bytes that a request's body may have")
+    body_limit: int = Field(1_000_000, ge=1, description="largest size of a request body, in bytes")
     cors_origins: str = Field(
-        "", description="origins whose pages a browser may let ask, separated by commas; empty: none"
+        "",
+        description="origins whose pages may call the service (CORS), separated by commas; empty: none",
     )
-    access_log: bool = Field(True, description="whether each request is a line of JSON on standard output")
+    access_log: bool = Field(
+        True, description="whether each request is logged as a line of JSON on standard output"
+    )
     trace_url: str = Field(
-        "", description="address that traces are sent to by OTLP over HTTP, with its path; empty: none"
+        "", description="full URL of the collector that receives traces by OTLP over HTTP; empty: no tracing"
     )
-    trace_share: float = Field(1.0, ge=0, le=1, description="share of the requests that are traced")
+    trace_share: float = Field(1.0, ge=0, le=1, description="share of requests that are traced")
     store_url: SecretStr = Field(
         SecretStr(""),
-        description="SQLAlchemy URL of the database of changes and events; empty: a file in HOME (secret)",
+        description="SQLAlchemy URL of the store of changes and events; empty: SQLite in HOME (secret)",
     )
     purchase_weight: float = Field(
-        1.0, gt=0, description="what an event `purchase` adds to a taste, in orders"
+        1.0, gt=0, description="weight of a purchase event in a customer's taste, in orders"
     )
-    cart_weight: float = Field(0.5, ge=0, description="what an event `cart` adds to a taste, in orders")
-    view_weight: float = Field(0.1, ge=0, description="what an event `view` adds to a taste, in orders")
+    cart_weight: float = Field(
+        0.5, ge=0, description="weight of a cart event in a customer's taste, in orders"
+    )
+    view_weight: float = Field(
+        0.1, ge=0, description="weight of a view event in a customer's taste, in orders"
+    )
     shop_rules: str = Field(
-        "", description="TOML file of what is pinned, boosted, buried or excluded in answers; empty: nothing"
+        "", description="TOML file of merchandising rules (pin, boost, bury, exclude); empty: none"
     )
     customer_key: SecretStr = Field(
-        SecretStr(""), description="secret that turns customer ids into pseudonyms (secret)"
+        SecretStr(""), description="key that turns customer ids into pseudonyms (secret)"
     )
 
     @property
     def tracking_uri(self) -> str:
-        """The MLflow address in use."""
+        """MLflow tracking URI in use."""
         return self.mlflow_uri or f"sqlite:///{self.home / 'mlruns' / 'mlflow.db'}"
 
     @property
     def keys_path(self) -> Path:
-        """The file of the API keys."""
+        """File of the API keys."""
         return Path(self.keys_file) if self.keys_file else self.home / "keys"
 
     @property
@@ -88,20 +97,20 @@ class ServingSettings(BaseSettings):
 
     @property
     def state(self) -> Path:
-        """Folder of everything that can be made anew: caches, logs, Airflow's home."""
+        """Folder of the service's store, bundles on disk, caches, logs and Airflow's home."""
         return self.home / ".nightshelf"
 
     @property
     def store_address(self) -> str:
-        """The SQLAlchemy URL of the store in use."""
+        """SQLAlchemy URL of the store in use."""
         return self.store_url.get_secret_value() or f"sqlite:///{self.state / 'store.db'}"
 
     def require_customer_key(self) -> str:
-        """The secret behind the pseudonyms; raises NightshelfError where it isn't set."""
+        """Returns the key of the pseudonyms; raises NightshelfError if it isn't set."""
         if not (key := self.customer_key.get_secret_value()):
             raise NightshelfError(
                 "NIGHTSHELF_CUSTOMER_KEY is not set: "
-                "set it, or let `nightshelf init` write a .env with secrets"
+                "set it, or run `nightshelf init` to write a .env file with new secrets"
             )
         return key
 
@@ -110,9 +119,9 @@ S = TypeVar("S", bound=ServingSettings)
 
 
 def read(kind: type[S]) -> S:
-    """The settings of the environment and of HOME/.env; raises NightshelfError naming each wrong one."""
+    """Returns the settings of a class; raises NightshelfError naming every setting that has a wrong value."""
     try:
         return kind(_env_file=home() / ".env")
     except ValidationError as error:
-        wrong = "; ".join(f"NIGHTSHELF_{str(e['loc'][0]).upper()}: {e['msg']}" for e in error.errors())
-        raise NightshelfError(f"wrong settings: {wrong}") from None
+        reasons = (f"NIGHTSHELF_{str(e['loc'][0]).upper()}: {e['msg']}" for e in error.errors())
+        raise NightshelfError(f"wrong settings: {'; '.join(reasons)}") from None
