@@ -5,7 +5,6 @@ things out, and no shop can ask it about a customer.
 """
 
 import hashlib
-import uuid
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +17,7 @@ from rich.table import Table
 from pipelines import columns as c
 from pipelines.compare.representative import Comparison, compare, distributions, verdict
 from pipelines.lake import tables
+from serving.bundle import atomic
 from serving.bundle.format import Array
 from serving.errors import NightshelfError
 
@@ -77,18 +77,13 @@ def _described(lines: pa.Table, products: pa.Table) -> pa.Table:
 
 
 def _write(rows: pa.Table, to: Path) -> None:
-    """Replaces a file whole: who reads it sees the old one or the new one."""
-    beside = to.parent / f".{uuid.uuid4().hex}"
     try:
-        with beside.open("wb") as file:
+        with atomic.replacing(to) as file:
             pq.write_table(rows, file)
-        beside.replace(to)
     except OSError as error:
         raise NightshelfError(
             f"{to} can't be written ({error.strerror}): give --to a file in a folder that is there"
         ) from None
-    finally:
-        beside.unlink(missing_ok=True)
 
 
 def _table(comparisons: list[Comparison]) -> Table:
