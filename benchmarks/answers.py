@@ -57,7 +57,9 @@ def _figures(bundle: Bundle) -> list[str]:
         return lambda at: rankings(bundle, [customers[at]], lane)[0](N, responses.allowed_mask(bundle, asked))
 
     def guest(at: int) -> object:
-        return cart_ranking(bundle, carts[at], None, "for-you")(N, responses.allowed_mask(bundle, ListQuery()))
+        return cart_ranking(bundle, carts[at], None, "for-you")(
+            N, responses.allowed_mask(bundle, ListQuery())
+        )
 
     ways: list[Callable[[int], object]] = [
         *(own("for-you", ListQuery()), own("for-you", FILTERS)),

@@ -21,8 +21,8 @@ ASKED = 5  # times as often as by chance
 def compare(home: Path) -> str:
     """A table over the lake that a night has left in `home`."""
     os.environ["NIGHTSHELF_HOME"] = str(home)
+    from pipelines.evaluate import settings
     from pipelines.lake import tables
-    from pipelines.sweep import space
     from pipelines.train import content
     from pipelines.train.als import AlsSettings
     from pipelines.train.association_rules import none
@@ -30,7 +30,7 @@ def compare(home: Path) -> str:
 
     products = tables.read(tables.PRODUCTS)
     shop = interactions.interactions(tables.read(tables.INTERACTIONS), products["product"].to_pylist())
-    horizon = space.load().evaluation.horizon_days
+    horizon = settings.load().horizon_days
     cut = int(shop.day.max()) - horizon
     before, truth = shop.until(cut), shop.bought(cut, cut + horizon)
     chosen = recipe.Chosen(

@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from pipelines import nightly
 from pipelines.demo import files
@@ -21,18 +21,6 @@ MILLION = 1_000_000
 START, DAYS = dt.date(2025, 1, 1), 365
 LINES_A_CUSTOMER, LINES_AN_ORDER = 80, 2.87
 PRODUCTS = 12_500  # of a million lines, and twice as many of four times the lines
-PARTS = {
-    "extract": nightly.extract,
-    "validate": nightly.validate,
-    "prepare": nightly.prepare,
-    "live": nightly.live,
-    "rules": nightly.rules,
-    "evaluate": nightly.evaluate,
-    "register": nightly.register,
-    "gate": nightly.gate,
-    "publish": nightly.publish,
-    "smoke": nightly.smoke,
-}
 
 
 def shop(millions: int) -> Shop:
@@ -61,8 +49,8 @@ def _sweep(night: Night) -> dict[str, Any]:
 
 
 def _step(name: str, night: str) -> dict[str, Any]:
-    part: Callable[[Night], dict[str, Any]] = _sweep if name == "sweep" else PARTS[name]
-    return part(Night.model_validate_json(night))
+    begun = Night.model_validate_json(night)
+    return _sweep(begun) if name == "sweep" else nightly.run(cast(nightly.Step, name), begun)
 
 
 def main(name: str, *arguments: str) -> None:

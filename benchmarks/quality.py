@@ -52,18 +52,18 @@ def _judged(back: int) -> tuple[dict[str, str], pa.Table, float]:
     """The lanes that a sweep chose, the measures of its settings beside yardsticks, and seconds."""
     from pipelines import evaluate
     from pipelines.compare import models
-    from pipelines.evaluate import windows
+    from pipelines.evaluate import settings, windows
     from pipelines.lake import tables
     from pipelines.sweep import space, trial
 
     started = time.monotonic()
-    products, evaluation = tables.read(tables.PRODUCTS), space.load().evaluation
+    products, evaluation = tables.read(tables.PRODUCTS), settings.load()
     shop = interactions.interactions(tables.read(tables.INTERACTIONS), products["product"].to_pylist())
     last = int(shop.day.max()) - back
     known = shop.where(shop.day <= last)
     cut = windows.windows(known, interactions.date_of(last), evaluation.horizon_days)
     tried = [
-        (one, trial.run(known, products, cut, one, evaluation.folds, "auto").metrics)
+        (one, trial.run(NightData(known, products, cut), one, evaluation.folds, "auto").metrics)
         for one in space.candidates("default")
     ]
     chosen = choice.choose(tried)
@@ -85,12 +85,11 @@ def _table(judged: pa.Table) -> str:
 
 
 def _gain(back: int, lanes: dict[str, str], judged: pa.Table, seconds: float) -> str:
-    from pipelines.evaluate import differences
+    from pipelines.evaluate import differences, settings
     from pipelines.gate import conditions
-    from pipelines.sweep import space
 
     found = {
-        lane: differences.difference(judged, conditions.CHAMPION, other, lane, space.load().evaluation)
+        lane: differences.difference(judged, conditions.CHAMPION, other, lane, settings.load())
         for lane, other in BEATEN.items()
     }
     return "".join(

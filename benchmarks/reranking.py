@@ -34,8 +34,8 @@ def compare(home: Path) -> str:
 
 
 def _learned():
+    from pipelines.evaluate import settings
     from pipelines.lake import tables
-    from pipelines.sweep.space import load
     from pipelines.train.als import AlsSettings
     from pipelines.train.association_rules import none
     from pipelines.train.bundle import learn
@@ -48,7 +48,7 @@ def _learned():
     )
     products = tables.read(tables.PRODUCTS)
     known = interactions.interactions(tables.read(tables.INTERACTIONS), products["product"].to_pylist())
-    last, horizon = int(known.day.max()), load().evaluation.horizon_days
+    last, horizon = int(known.day.max()), settings.load().horizon_days
     before, truth = known.until(last - 2 * horizon), known.bought(last - 2 * horizon, last - horizon)
     return learn(before, products, chosen, none(products.num_rows), "implicit"), truth
 
@@ -56,9 +56,9 @@ def _learned():
 def _weights(bundle, truth) -> str:
     from pipelines import evaluate
     from pipelines.gate import product_weight
-    from pipelines.sweep import space
+    from pipelines.gate import settings as gate_settings
 
-    bounds = space.load().business
+    bounds = gate_settings.load().product_weight
     tried = product_weight.tried(bundle, truth, bounds.model_copy(update={"strengths": STRENGTHS[1:]}))
     rows = [
         f"| {strength:g} | {_cells(lanes, evaluate.NDCG)} | {_cells(lanes, evaluate.WEIGHT)} |"
@@ -133,11 +133,11 @@ def _measured(bundle, truth, change: Callable):
         seconds, asked = seconds + time.perf_counter() - started, asked + len(values)
         return found
 
-    per_customer.in_lane = changed
+    per_customer.restrict_to_lane = changed
     try:
         measured = evaluate.summary(evaluate.evaluate(bundle, truth, "changed"))["changed"]
     finally:
-        per_customer.in_lane = restrict_to_lane
+        per_customer.restrict_to_lane = restrict_to_lane
     return measured, seconds / asked * 1000
 
 

@@ -14,6 +14,7 @@ def compare(home: Path) -> str:
     """A table over the lake that a night has left in `home`."""
     os.environ["NIGHTSHELF_HOME"] = str(home)
     from pipelines import evaluate
+    from pipelines.evaluate import settings
     from pipelines.lake import tables
     from pipelines.lake.spark import session
     from pipelines.sweep import space
@@ -23,7 +24,7 @@ def compare(home: Path) -> str:
     products = tables.read(tables.PRODUCTS)
     known = interactions.interactions(tables.read(tables.INTERACTIONS), products["product"].to_pylist())
     last = int(known.day.max())
-    horizon = space.load().evaluation.horizon_days
+    horizon = settings.load().horizon_days
     before, truth = known.until(last - 2 * horizon), known.bought(last - 2 * horizon, last - horizon)
     tried = [one for one in space.candidates("default") if one.component == "als"]
     rows = []

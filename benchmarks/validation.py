@@ -35,10 +35,10 @@ def _validated(file: Path) -> dict[str, float]:
     from pipelines.lake.spark import session
 
     night = nightly.begin(source="files", path=str(file), mapping="online_retail_ii")
-    nightly.extract(night)
+    nightly.run("extract", night)
     session()
     started = time.monotonic()
-    counts = nightly.validate(night)
+    counts = nightly.run("validate", night)
     seconds = time.monotonic() - started
     (source,) = tables.entries("validation")
     results = tables.read(f"validation/{source}/date={night.as_of}").to_pandas()

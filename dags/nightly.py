@@ -1,31 +1,32 @@
-"""A night at the shop, as Airflow runs it; every step is a function of `pipelines.nightly`.
+"""The nightly run, as Airflow runs it; every task is a step of `pipelines.nightly`.
 
-1. **begin** settles which day the night closes, from which source, with which sweep; opens the MLflow run.
-2. **extract** pulls the shop's orders and goods into the lake.
-3. **validate** checks them; a bad night ends here, and the champion serves on. If it is good after all,
-   trigger it again with a reason in *Let pass*.
-4. **prepare** makes interactions and baskets of them.
-5. **live** measures what the champion's answers were worth on the orders that came since it was fitted.
-6. **candidates** names what the sweep tries; **sweep** trains and measures each, one box in the grid apiece.
-7. **rules** mines what is bought together, while the sweep runs.
-8. **evaluate** measures the best of them on days that nothing has seen; if it isn't surely better than the
-   champion's settings, these are what is fitted anew.
-9. **register** fits them on everything and registers the bundle as a version, alias `challenger`.
+1. **begin** decides which day the run closes, from which source, with which sweep; it opens the MLflow run.
+2. **extract** reads the shop's orders and products into the lake.
+3. **validate** checks them. Bad data stops the run here, and the champion serves on. If the data is good
+   after all, trigger the run again with a reason in *Let pass*.
+4. **prepare** makes interactions and baskets of the orders.
+5. **backtest_champion** measures the champion on the orders that came in since it was fitted.
+6. **candidates** lists what the sweep tries; **sweep** trains and measures each candidate, a task for each.
+7. **association_rules** mines which products are bought together, while the sweep runs.
+8. **evaluate** measures the best candidate on days that nothing has seen. Unless it is better than the
+   champion's settings with confidence, those settings are fitted to the new data instead.
+9. **register** fits the settings to all orders and registers the bundle as a version, alias `challenger`.
 10. **gate** decides whether that version may serve; verdict and reasons are in the MLflow run.
-11. **publish** moves the alias `champion`; a refused model leaves it skipped, and the champion serves on.
-12. **smoke** asks the champion a few questions, and ends the MLflow run.
-13. **report** writes the night report, of a night that was stopped too: the button *Night report* leads
-    there, the service lists all of them at `/nights`, and MLflow keeps each as `report.html`.
+11. **publish** moves the alias `champion`; if the gate refused the model, the task is skipped and the
+    champion serves on.
+12. **smoke** sends a few requests to the champion, and ends the MLflow run.
+13. **report** writes the night report, also for a run that was stopped. The button *Night report* opens it;
+    the service lists all reports at `/nights`, and MLflow keeps each one as `report.html`.
 
 XCom carries names and counts only; the tables are in the lake, the models in MLflow. The shop's address,
-user and password may be in a connection `nightshelf_shop`, a database's in `nightshelf_sql`; else they are
-settings.
+user and password may come from a connection `nightshelf_shop`, a database's from `nightshelf_sql`; without
+one they come from the settings.
 """
 
 import datetime as dt
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import (
     Asset,
@@ -46,6 +47,9 @@ from airflow.sdk.exceptions import (
 
 from dags.connections import take_secrets
 from serving.errors import NightshelfError, TransientError
+
+if TYPE_CHECKING:
+    from pipelines.nightly import Step
 
 Json = dict[str, Any]
 
@@ -84,7 +88,7 @@ PARAMS = {
         None,
         type=["null", "string"],
         title="Let pass",
-        description="Why this night may pass though validation would stop it; kept with the night.",
+        description="Why this run may pass although validation would stop it; kept with the run.",
     ),
     "sweep": Param(
         None, type=["null", "string"], title="Sweep", description="Search space; empty: as the settings say."
@@ -99,8 +103,12 @@ PARAMS = {
 
 
 @contextmanager
-def told_plainly() -> Iterator[None]:
-    """A block whose NightshelfError fails the task by its one sentence; what may pass is tried again."""
+def step_environment() -> Iterator[None]:
+    """Runs a step with the secrets of Airflow's connections.
+
+    A NightshelfError fails the task with its one sentence; after a TransientError Airflow tries again.
+    """
+    take_secrets()
     try:
         yield
     except TransientError as error:
@@ -110,48 +118,47 @@ def told_plainly() -> Iterator[None]:
 
 
 def last_day(context: Context) -> str | None:
-    """The day that a scheduled run closes; None for a run by hand, where the source knows its last day."""
+    """Returns the day that a scheduled run closes; None for a manual run, whose source knows its last day."""
     if context["dag_run"].run_type not in ("scheduled", "backfill"):
         return None
-    # A daily run comes at midnight, when its logical date is already the day after the one it closes.
+    # A daily run starts at midnight, when its logical date is already the day after the one that it closes.
     return str((context["data_interval_end"] - dt.timedelta(microseconds=1)).date())
 
 
-def run(step: str, night: Json, *arguments: Any) -> Any:
-    """What the step of `pipelines.nightly` by that name answers."""
-    take_secrets()
-    from pipelines import nightly
-    from pipelines.run.night import Night
+def run(step: "Step", night: Json) -> Json:
+    """Runs a step and returns what it counted."""
+    with step_environment():
+        from pipelines import nightly
+        from pipelines.run.night import Night
 
-    with told_plainly():
-        return getattr(nightly, step)(Night(**night), *arguments)
+        return nightly.run(step, Night(**night))
 
 
 def close_failed(context: Context) -> None:
-    """Marks the night's MLflow run as failed, with the task and its sentence."""
+    """Marks the run in MLflow as failed, with the task and its error."""
     from pipelines import nightly
     from pipelines.run.night import Night
 
     if night := context["ti"].xcom_pull(task_ids="begin"):
         error = context.get("exception")
-        # Only our own sentences are sure to hold nothing about a customer.
+        # Only our own messages certainly hold no personal data.
         reason = str(error) if isinstance(error, AirflowException) else type(error).__name__
         nightly.fail(Night(**night), f"{context['ti'].task_id}: {reason}")
 
 
 class NightReport(BaseOperatorLink):
-    """The button of a task that answered where its page is."""
+    """A button that opens the page whose address the task returned."""
 
     name = "Night report"
 
     def get_link(self, operator: Any, *, ti_key: Any) -> str:
-        """The page's address; nothing where the task failed."""
-        answered = ti_key.xcom_pull(task_ids=operator.task_id)
-        return str(answered["page"]) if answered else ""
+        """Returns the page's address; an empty text if the task failed."""
+        result = ti_key.xcom_pull(task_ids=operator.task_id)
+        return str(result["page"]) if result else ""
 
 
 def step(**options: Any) -> Callable[[Callable[..., Any]], Any]:
-    """A task whose docstring is its documentation; Airflow itself forgets that of a mapped task."""
+    """Returns a decorator for tasks that makes the docstring the documentation, of mapped tasks too."""
 
     def decorate(function: Callable[..., Any]) -> Any:
         return task(multiple_outputs=False, doc_md=function.__doc__, **options)(function)
@@ -160,30 +167,29 @@ def step(**options: Any) -> Callable[[Callable[..., Any]], Any]:
 
 
 @dag(
-    # A first start doesn't make up for last midnight, whoever starts it triggers the run.
+    # A first start does not make up for last midnight: whoever starts Airflow triggers the run.
     schedule=CronTriggerTimetable("@daily", timezone="UTC", run_immediately=dt.timedelta(0)),
     catchup=False,
     max_active_runs=1,
     params=PARAMS,
-    # A list, for Airflow makes one of what a mapped task has only once its arguments are there.
+    # A list, since Airflow makes one of a mapped task's callback only once its arguments are there.
     default_args={"execution_timeout": dt.timedelta(hours=1), "on_failure_callback": [close_failed]},
     doc_md=__doc__,
     tags=["nightshelf"],
 )
 def nightly() -> None:
-    """The wiring of the night."""
+    """Wires the steps of the nightly run."""
 
     @step()
     def begin() -> Json:
-        """Settles the night from the Params and the settings, and opens its MLflow run."""
-        take_secrets()
-        from pipelines import nightly
-
+        """Decides on the run's day and settings from Params and settings, and opens its run in MLflow."""
         context = get_current_context()
-        chosen = dict(context["params"])
-        chosen["as_of"] = chosen["as_of"] or last_day(context)
-        with told_plainly():
-            return nightly.begin(**chosen, dag_run=context["run_id"]).model_dump(mode="json")
+        options = dict(context["params"])
+        options["as_of"] = options["as_of"] or last_day(context)
+        with step_environment():
+            from pipelines import nightly
+
+            return nightly.begin(**options, dag_run=context["run_id"]).model_dump(mode="json")
 
     @step(
         retries=3,
@@ -193,81 +199,95 @@ def nightly() -> None:
         execution_timeout=dt.timedelta(hours=4),
     )
     def extract(night: Json) -> Json:
-        """Pulls orders and goods from the source into the lake; answers their counts."""
+        """Reads orders and products from the source into the lake; returns their counts."""
         return run("extract", night)
 
     @step(outlets=[ORDERS])
     def validate(night: Json) -> Json:
-        """Sets bad lines aside, then holds the night against the shop's usual; answers the row waterfall."""
+        """Quarantines bad lines, then checks the day against the shop's usual; returns the row waterfall."""
         return run("validate", night)
 
     @step(outlets=[INTERACTIONS, BASKETS])
     def prepare(night: Json) -> Json:
-        """Makes interactions and baskets of the orders; answers their counts."""
+        """Makes interactions and baskets of the orders; returns their counts."""
         return run("prepare", night)
 
     @step()
-    def live(night: Json) -> Json:
-        """Measures the champion's answers on the orders since it was fitted; nothing before the first."""
-        return run("live", night)
+    def backtest_champion(night: Json) -> Json:
+        """Measures the champion on the orders since its fit; returns nothing before there is one."""
+        return run("backtest_champion", night)
 
     @step()
     def candidates(night: Json) -> list[Json]:
-        """Names the candidates of the sweep with their settings."""
-        return run("candidates", night)
+        """Lists the candidates of the sweep with their settings."""
+        with step_environment():
+            from pipelines import nightly
+            from pipelines.run.night import Night
+
+            return nightly.candidates(Night(**night))
 
     @step(
         map_index_template="{{ task.op_kwargs['candidate']['name'] }}",
         execution_timeout=dt.timedelta(hours=2),
     )
     def sweep(night: Json, candidate: Json) -> Json:
-        """Trains one candidate and measures it on the validation days; a child run in MLflow."""
-        return run("sweep", night, candidate)
+        """Trains one candidate and measures it on the validation window; a child run in MLflow."""
+        with step_environment():
+            from pipelines import nightly
+            from pipelines.run.night import Night
+
+            return nightly.sweep(Night(**night), candidate)
 
     @step()
-    def rules(night: Json) -> Json:
-        """Mines association rules from the baskets; answers their count, and what was too large to mine."""
-        return run("rules", night)
+    def association_rules(night: Json) -> Json:
+        """Mines association rules from the baskets; returns how many, and how many baskets were too large."""
+        return run("association_rules", night)
 
     @step(execution_timeout=dt.timedelta(hours=2))
     def evaluate(night: Json) -> Json:
-        """Measures the best candidate, the champion and the baselines on the test days."""
+        """Measures the best candidate, the champion and the baselines on the test window."""
         return run("evaluate", night)
 
     @step(execution_timeout=dt.timedelta(hours=2))
     def register(night: Json) -> Json:
-        """Fits the challenger on everything and registers it as a new version; answers which."""
+        """Fits the challenger to all orders and registers it as a new version; returns its number."""
         return run("register", night)
 
     @step()
     def gate(night: Json) -> Json:
-        """Answers the verdict (FIRST, PROMOTED or REFUSED) and its reasons."""
+        """Returns the verdict (FIRST, PROMOTED or REFUSED) and its reasons."""
         return run("gate", night)
 
     @step(outlets=[MODEL])
     def publish(night: Json) -> Json:
-        """Moves the alias `champion` to the version; skipped when the gate refused it."""
+        """Moves the alias `champion` to the version; skipped if the gate refused it."""
         published = run("publish", night)
         if published["version"] is None:
             raise AirflowSkipException("the gate refused the model; the champion serves on")
         return published
 
-    # Also where nothing was published: then it is the champion of before that is asked.
+    # Also after a refusal: then the requests go to the champion of before.
     @step(trigger_rule="none_failed", execution_timeout=dt.timedelta(minutes=10))
     def smoke(night: Json) -> Json:
-        """Asks the champion a few questions within its budget of time, and ends the MLflow run."""
+        """Sends a few requests to the champion, and ends the run in MLflow."""
         return run("smoke", night)
 
-    # A teardown: it runs however the night ended, and doesn't hide from Airflow that it failed.
+    # A teardown runs however the run ended, and does not hide from Airflow that it failed.
     @teardown
     @step(execution_timeout=dt.timedelta(minutes=10))
     def report(night: Json | None) -> Json | None:
-        """Writes the night report, however the night ended; answers where it is."""
-        return run("report", night) if night else None
+        """Writes the night report, however the run ended; returns its address."""
+        if not night:
+            return None
+        with step_environment():
+            from pipelines import nightly
+            from pipelines.run.night import Night
+
+            return nightly.report(Night(**night))
 
     night = begin()
-    tried, mined, measured = candidates(night), rules(night), evaluate(night)
-    extract(night) >> validate(night) >> prepare(night) >> live(night) >> [tried, mined]
+    tried, mined, measured = candidates(night), association_rules(night), evaluate(night)
+    extract(night) >> validate(night) >> prepare(night) >> backtest_champion(night) >> [tried, mined]
     [sweep.partial(night=night).expand(candidate=tried), mined] >> measured
     written = report(night)
     written.operator.operator_extra_links = (NightReport(),)

@@ -1,4 +1,4 @@
-"""A night in one process: the steps of `nightly`, with a progress bar each."""
+"""A nightly run in one process: the steps of `nightly`, with a progress bar each."""
 
 import contextlib
 import time
@@ -19,88 +19,98 @@ from pipelines.run.progress import lines, sentence
 from pipelines.settings import settings
 from serving.errors import NightshelfError
 
+WIDTH = max(map(len, ("association_rules", "backtest_champion")))
+
 console = Console()
 
 
-def retrain(full: bool = False, **asked: str | None) -> dict[str, Any]:
-    """The verdict of a night and what its steps counted; raises NightshelfError where a step stops it."""
-    night = nightly.begin(full=full, **asked)
+def retrain(full: bool = False, **options: str | None) -> dict[str, Any]:
+    """Runs all steps and returns the verdict and what the steps counted.
+
+    options: those of `nightly.begin`. Raises NightshelfError where a step stops the run.
+    """
+    night = nightly.begin(full=full, **options)
     console.print(
-        f"the night of {night.as_of}: source {night.source}, sweep {night.sweep}, solver {night.solver}"
+        f"nightly run of {night.as_of}: source {night.source}, sweep {night.sweep}, solver {night.solver}"
     )
     try:
         with _bars() as bars:
-            done = _steps(night, bars)
+            results = _steps(night, bars)
         _report(night)
-        return done
+        return results
     except NightshelfError as error:
         _close(night, str(error))
         _report(night)
         raise
-    except (MlflowException, RequestException) as error:  # the latter where it takes no artifact
+    except (MlflowException, RequestException) as error:  # the latter where it accepts no artifact
         cause = getattr(error, "error_code", type(error).__name__)
         raise NightshelfError(
-            f"MLflow at {settings().tracking_uri} failed in the middle of the night ({cause}):"
-            " the champion serves on; see that it is up and run the night again"
+            f"MLflow at {settings().tracking_uri} failed in the middle of the nightly run ({cause}): the"
+            " champion serves on; check that MLflow is up and start the run again"
         ) from None
     except BaseException as error:
         _close(night, type(error).__name__)
-        if isinstance(error, Exception):  # who ends the night by Ctrl-C waits for nothing more
+        if isinstance(error, Exception):  # after Ctrl-C nobody waits for a report
             _report(night)
         raise
 
 
 def _close(night: Night, reason: str) -> None:
-    with contextlib.suppress(MlflowException):  # what ended the night is told, not that MLflow is down too
+    with contextlib.suppress(MlflowException):  # the reason matters, not that MLflow is down as well
         nightly.fail(night, reason)
 
 
 def _report(night: Night) -> None:
-    """Writes the report of a night, also of one that failed; that it can't be written fails no night."""
+    """Writes the night report, also of a run that failed; a report that can't be written fails no run."""
     try:
-        console.print(f"the night's report: {nightly.report(night)['page']}", soft_wrap=True)
+        console.print(f"night report: {nightly.report(night)['page']}", soft_wrap=True)
     except Exception as error:
-        console.print(f"the night's report could not be written ({type(error).__name__})", soft_wrap=True)
+        console.print(f"the night report could not be written ({type(error).__name__})", soft_wrap=True)
 
 
 def _steps(night: Night, bars: Progress) -> dict[str, Any]:
-    told = _step(bars, "extract", lambda bar: nightly.extract(night, _told(bars, bar)))
-    told |= (checked := _step(bars, "validate", lambda _: nightly.validate(night)))
-    console.print(terminal.waterfall(checked))
-    told |= _step(bars, "prepare", lambda _: nightly.prepare(night))
-    told |= _step(bars, "live", lambda _: nightly.live(night))
-    told |= _step(bars, "sweep", lambda bar: _sweep(night, bars, bar))
-    told |= _step(bars, "rules", lambda _: nightly.rules(night))
-    told |= _step(bars, "evaluate", lambda _: nightly.evaluate(night))
-    told |= _step(bars, "register", lambda _: nightly.register(night))
-    decision = _step(bars, "gate", lambda _: nightly.gate(night))
-    published = _step(bars, "publish", lambda _: nightly.publish(night))
-    console.print(terminal.evaluation(night), terminal.verdict(decision, published))
-    told |= _step(bars, "smoke", lambda _: nightly.smoke(night))
-    return told | decision | published
+    results = _step(bars, "extract", lambda bar: nightly.extract(night, _progress(bars, bar)))
+    results |= (counts := _run(bars, "validate", night))
+    console.print(terminal.waterfall(counts))
+    results |= _run(bars, "prepare", night)
+    results |= _run(bars, "backtest_champion", night)
+    results |= _step(bars, "sweep", lambda bar: _sweep(night, bars, bar))
+    results |= _run(bars, "association_rules", night)
+    results |= _run(bars, "evaluate", night)
+    results |= _run(bars, "register", night)
+    decision = _run(bars, "gate", night)
+    published = _run(bars, "publish", night)
+    console.print(terminal.evaluation_tables(night), terminal.verdict(decision, published))
+    results |= _run(bars, "smoke", night)
+    return results | decision | published
+
+
+def _run(bars: Progress, step: nightly.Step, night: Night) -> dict[str, Any]:
+    return _step(bars, step, lambda _: nightly.run(step, night))
 
 
 def _step(bars: Progress, name: str, work: Callable[[TaskID], dict[str, Any]]) -> dict[str, Any]:
     bar = bars.add_task(name, total=None, counts="")
     started = time.monotonic()
-    done = work(bar)
-    bars.update(bar, completed=1, total=1, counts=terminal.counts(done))
+    result = work(bar)
+    counts = terminal.counts(result)
+    bars.update(bar, completed=1, total=1, counts=counts)
     if not console.is_terminal:
-        console.print(
-            f"{name:>9} {time.monotonic() - started:6.1f} s  {terminal.counts(done)}", soft_wrap=True
-        )
-    return done
+        console.print(f"{name:>{WIDTH}} {time.monotonic() - started:6.1f} s  {counts}", soft_wrap=True)
+    return result
 
 
-def _told(bars: Progress, bar: TaskID) -> Extraction:
-    """Progress beside the bar, or as lines where there is no terminal."""
+def _progress(bars: Progress, bar: TaskID) -> Extraction:
+    """Returns what shows progress beside the bar, or as lines where there is no terminal."""
     started = time.monotonic()
 
-    def tell(done: int, known: int, orders: int) -> None:
-        told = sentence(done, known, orders, time.monotonic() - started)
-        bars.update(bar, completed=done, total=known, counts=told)
+    def show(done: int, known: int, orders: int) -> None:
+        counts = sentence(done, known, orders, time.monotonic() - started)
+        bars.update(bar, completed=done, total=known, counts=counts)
 
-    return tell if console.is_terminal else lines(lambda told: console.print(f"{told:>9}", soft_wrap=True))
+    if console.is_terminal:
+        return show
+    return lines(lambda message: console.print(f"{message:>{WIDTH}}", soft_wrap=True))
 
 
 def _sweep(night: Night, bars: Progress, bar: TaskID) -> dict[str, Any]:
@@ -113,7 +123,9 @@ def _sweep(night: Night, bars: Progress, bar: TaskID) -> dict[str, Any]:
 
 def _bars() -> Progress:
     return Progress(
-        TextColumn("{task.description:>9}", table_column=Column(no_wrap=True, min_width=9)),
+        TextColumn(
+            "{task.description:>" + str(WIDTH) + "}", table_column=Column(no_wrap=True, min_width=WIDTH)
+        ),
         BarColumn(bar_width=24),
         TimeElapsedColumn(),
         TextColumn("{task.fields[counts]}"),

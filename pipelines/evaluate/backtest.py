@@ -11,7 +11,7 @@ from pipelines.prepare.sorted_arrays import placed
 from serving.bundle.format import Array, Bundle
 
 
-def judge(bundle: Bundle, known: Interactions, model: str) -> pa.Table:
+def evaluate_since(bundle: Bundle, known: Interactions, model: str) -> pa.Table:
     """The rows of `evaluate` for a bundle, on all purchases after the last day that it knows."""
     return evaluate(bundle, over(since(known, last_day(bundle)), bundle.products), model)
 

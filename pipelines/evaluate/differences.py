@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 
 from pipelines import columns as c
 from pipelines.evaluate import LANE, MODEL, NDCG
-from pipelines.sweep.space import Evaluation
+from pipelines.evaluate.settings import EvaluationSettings
 from serving.bundle.format import Array
 from serving.recommend.recommender import LANES
 
@@ -38,14 +38,16 @@ class Difference:
         return self.high < -tolerance * self.reference
 
 
-def differences(judged: pa.Table, model: str, other: str, settings: Evaluation) -> dict[str, Difference]:
+def differences(
+    judged: pa.Table, model: str, other: str, settings: EvaluationSettings
+) -> dict[str, Difference]:
     """The difference between two models in each lane in which both were judged."""
     found = {lane: difference(judged, model, other, lane, settings) for lane in LANES}
     return {lane: one for lane, one in found.items() if one is not None}
 
 
 def difference(
-    judged: pa.Table, model: str, other: str, lane: str, settings: Evaluation
+    judged: pa.Table, model: str, other: str, lane: str, settings: EvaluationSettings
 ) -> Difference | None:
     """NDCG@10 of a model minus another's, by customer, with a bootstrap interval; None without customers.
 
@@ -61,7 +63,7 @@ def difference(
     return Difference(float(gains.mean()), low, high, reference, len(shared))
 
 
-def interval(values: Array, settings: Evaluation) -> tuple[float, float]:
+def interval(values: Array, settings: EvaluationSettings) -> tuple[float, float]:
     """Between which the mean of values, (n,), lies, by the bootstrap."""
     tail = (1 - settings.confidence) / 2
     low, high = np.quantile(_resampled_means(values, settings.resamples), [tail, 1 - tail])

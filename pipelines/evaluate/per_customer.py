@@ -16,7 +16,14 @@ from pipelines.evaluate.traits import trait_metrics, traits
 from pipelines.prepare.interactions import Interactions
 from pipelines.prepare.sorted_arrays import placed
 from serving.bundle.format import Array, Bundle
-from serving.recommend.recommender import LANES, Lane, Scorer, restrict_to_lane, component_scores, trend_scores
+from serving.recommend.recommender import (
+    LANES,
+    Lane,
+    Scorer,
+    component_scores,
+    restrict_to_lane,
+    trend_scores,
+)
 
 CELLS = 2**22  # scores at once; a cell takes some 30 bytes
 JUDGED = 20_000  # known customers of a window at most, and strangers: more narrow no interval that decides

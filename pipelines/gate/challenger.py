@@ -1,4 +1,4 @@
-"""From settled settings to a bundle that can be registered, and the last questions to the one that serves."""
+"""The challenger: the settings that a nightly run settled on, and their bundle, ready to be registered."""
 
 import datetime as dt
 
@@ -6,23 +6,35 @@ import pyarrow as pa
 from mlflow.utils.git_utils import get_git_commit
 
 from pipelines import evaluate as evaluation
-from pipelines.gate import soundness
 from pipelines.lake import tables
 from pipelines.prepare.interactions import Interactions
 from pipelines.registry import versions
 from pipelines.run import pins
 from pipelines.run.night import Night
-from pipelines.run.tracking import client, tag
-from pipelines.sweep import space
+from pipelines.run.tracking import CHOSEN, client, tag
 from pipelines.train.association_rules import arrays
 from pipelines.train.bundle import learn
+from pipelines.train.recipe import Chosen
 from serving.bundle.format import Bundle
 from serving.errors import NightshelfError
 from serving.live.changes import FORGOTTEN_UNTIL
 from serving.settings import PROJECT
 
 
-def fit(night: Night, known: Interactions, products: pa.Table, chosen: space.Chosen) -> Bundle:
+def chosen(night: Night) -> Chosen:
+    """Returns the settings that the night's challenger is fitted with."""
+    return Chosen.model_validate_json(tag(night.run_id, CHOSEN) or "{}")
+
+
+def outdated(serving: str, version: str, compared: str | None) -> NightshelfError:
+    """Returns the error for a challenger that was compared with another version than the one that serves."""
+    return NightshelfError(
+        f"version {serving or 'none'} was promoted while this run was under way, and version {version} was"
+        f" compared with {compared or 'none'}: the next nightly run compares anew"
+    )
+
+
+def fit(night: Night, known: Interactions, products: pa.Table, chosen: Chosen) -> Bundle:
     """The bundle of settings fitted on everything known, with the night's rules and groups."""
     manifest = {
         "created_at": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
@@ -36,7 +48,7 @@ def fit(night: Night, known: Interactions, products: pa.Table, chosen: space.Cho
     return learn(known, products, chosen, rules, night.solver, manifest, grouped=grouped)
 
 
-def tags(night: Night, chosen: space.Chosen, bundle: Bundle) -> dict[str, str]:
+def tags(night: Night, chosen: Chosen, bundle: Bundle) -> dict[str, str]:
     """What a version remembers of its night: settings, measures, data window, counts, code and DAG run."""
     window, counts = bundle.manifest["window"], bundle.manifest["counts"]
     told = {name: f"{value:.6f}" for name, value in bundle.manifest["metrics"].items()}
@@ -44,26 +56,6 @@ def tags(night: Night, chosen: space.Chosen, bundle: Bundle) -> dict[str, str]:
     commit = get_git_commit(str(PROJECT)) or ""
     where = {"as_of": str(night.as_of), "dag_run": night.dag_run, "git_commit": commit}
     return {versions.CHOSEN: chosen.model_dump_json(), **window, **rows, **told, **where}
-
-
-def smoke() -> dict[str, float]:
-    """How many answers the champion, as the registry gives it, gave; the slowest in milliseconds.
-
-    Nothing where none serves. Raises NightshelfError where it doesn't answer as it should.
-    """
-    champion = versions.champion()
-    if champion is None:
-        return {}  # the gate refused a first model
-    version, bundle = champion.version, versions.bundle(champion.version)
-    found = soundness.ask(bundle)
-    if failed := [one for one in soundness.soundness(bundle, space.load().gate) if not one.met]:
-        told = "; ".join(f"{one.name}: {one.told}" for one in failed)
-        raise NightshelfError(f"version {version} serves and is not sound ({told}): `nightshelf rollback`")
-    return {
-        "champion_version": float(version),
-        "smoke_answers": float(found.count),
-        "smoke_slowest_ms": found.slowest * 1000,
-    }
 
 
 def measured(run_id: str) -> dict[str, float]:

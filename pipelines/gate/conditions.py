@@ -1,4 +1,4 @@
-"""The gate: a model goes live only when it is measured to be no worse than the one that serves."""
+"""The gate's conditions: a model is promoted only when it measures no worse than the one that serves."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -8,34 +8,35 @@ import pyarrow as pa
 
 from pipelines.evaluate import NDCG, differences
 from pipelines.evaluate.differences import Difference
-from pipelines.sweep.space import Chosen, SweepFile
+from pipelines.gate.settings import GateSettings
+from pipelines.train.recipe import Chosen
 from serving.recommend.recommender import BASELINES, LANES
 
 SWEEP, CHALLENGER, CHAMPION = "sweep", "challenger", "champion"
-UNWEIGHTED = "unweighted"  # what serves, but for the weight of products
+UNWEIGHTED = "unweighted"  # the challenger without the re-ranking by the products' weight
 MAIN = "for-you"
-MANY = 100  # customers; the mean of fewer tells little by itself
+MIN_CUSTOMERS = 100  # below it a lane's mean varies too much to be compared with an earlier one
 
 Verdict = Literal["FIRST", "PROMOTED", "REFUSED"]
 
 
 @dataclass(frozen=True)
 class Settled:
-    """What the challenger is: settings to fit, the model whose measures are its own in each lane, and why."""
+    """What the challenger is: its settings, the model that stands for it in each lane, and the reasons."""
 
     chosen: Chosen
-    measured_as: dict[str, str]  # by lane
+    measured_as: dict[str, str]  # by lane, the model whose measures are the challenger's
     reasons: list[str]
-    is_new: bool  # whether its settings are the sweep's, which then surely beat the champion's
+    is_new: bool  # whether the settings are the sweep's
 
 
 @dataclass(frozen=True)
 class Condition:
-    """Something that a challenger must be to go live, and what was found."""
+    """One condition of the gate: whether the challenger meets it, and the figures behind that."""
 
     name: str
     met: bool
-    told: str
+    detail: str
 
 
 @dataclass(frozen=True)
@@ -46,135 +47,166 @@ class Decision:
     reasons: list[str]
 
 
-def settle(judged: pa.Table, choice: Chosen, champion: Chosen | None, sweep: SweepFile) -> Settled:
-    """The challenger: the sweep's choice where that is surely better than the champion's settings.
+def settle(measures: pa.Table, choice: Chosen, champion: Chosen | None, settings: GateSettings) -> Settled:
+    """Returns the challenger: the sweep's choice if it beats the champion's settings, else those settings.
 
-    Else it is the champion's settings on tonight's data, so that noise seldom changes settings. A lane that
-    is surely worse than a baseline, for a first model one that may be, is answered by that baseline.
+    "Beats" means with confidence `sure` in one lane, and without a loss beyond the tolerance in any other;
+    so noise seldom changes settings. A lane that loses to a baseline is answered by that baseline: the
+    champion's lane where the whole interval lies beyond the tolerance, a first model's where a part does.
     """
     if champion is None:
         first = Settled(choice, dict.fromkeys(LANES, SWEEP), [], is_new=True)
-        return _with_baselines(judged, first, sweep, Difference.may_be_worse)
-    gains = differences.differences(judged, SWEEP, CHAMPION, sweep.evaluation)
-    sure = sweep.evaluation.model_copy(update={"confidence": sweep.gate.sure})
-    surely = differences.differences(judged, SWEEP, CHAMPION, sure)
-    told = [f"{lane}: the sweep's choice has NDCG@10 {found}" for lane, found in gains.items()]
-    better = any(found.low > 0 for found in surely.values())
-    is_new = better and not any(found.may_be_worse(sweep.gate.tolerance) for found in gains.values())
+        return _with_baselines(measures, first, settings, Difference.may_be_worse)
+    gains = differences.differences(measures, SWEEP, CHAMPION, settings.evaluation)
+    is_new = _beats(measures, gains, settings)
     model, chosen = (SWEEP, choice) if is_new else (CHAMPION, champion)
-    verb = "the sweep's are taken" if is_new else "the champion's are kept"
-    settled = Settled(chosen, dict.fromkeys(LANES, model), [f"settings: {verb}", *told], is_new)
-    return _with_baselines(judged, settled, sweep, Difference.is_worse)
+    reasons = [f"settings: {'the sweep' if is_new else 'the champion'}'s are used"]
+    reasons += [f"{lane}: the sweep's choice has NDCG@10 {gain}" for lane, gain in gains.items()]
+    settled = Settled(chosen, dict.fromkeys(LANES, model), reasons, is_new)
+    return _with_baselines(measures, settled, settings, Difference.is_worse)
 
 
-def challenger(judged: pa.Table, settled: Settled) -> pa.Table:
-    """The rows of a table of measures that are the challenger's, under its name."""
-    return differences.composed(judged, settled.measured_as, CHALLENGER)
+def challenger(measures: pa.Table, settled: Settled) -> pa.Table:
+    """Returns the rows of a table of measures that are the challenger's, under its name."""
+    return differences.composed(measures, settled.measured_as, CHALLENGER)
 
 
-def conditions(judged: pa.Table, live: pa.Table | None, sweep: SweepFile) -> list[Condition]:
-    """What the measures say of a challenger: against baselines and champion, and on the orders since.
+def conditions(measures: pa.Table, since: pa.Table | None, settings: GateSettings) -> list[Condition]:
+    """Returns the conditions that compare a challenger with baselines and champion.
 
-    judged: challenger, baselines and champion on the test window. A challenger whose answers are re-ranked by
-    weight is compared as it would be without, and may cost what is allowed. live: the champion as it served,
-    and the challenger's settings fitted to what the champion knew, on the orders that came since; None
-    without.
+    measures: challenger, baselines and champion on the test window. A challenger that is re-ranked by weight
+    is compared without that, and the re-ranking may cost what is allowed. since: champion and challenger on
+    the orders after the champion's fit, the challenger fitted to what the champion knew; None without any.
     """
-    tolerance = sweep.gate.tolerance
-    customers = len(differences.by_customer(judged, CHALLENGER, MAIN))
-    costs = differences.differences(judged, CHALLENGER, UNWEIGHTED, sweep.evaluation)
+    customers = len(differences.by_customer(measures, CHALLENGER, MAIN))
+    costs = differences.differences(measures, CHALLENGER, UNWEIGHTED, settings.evaluation)
     own = UNWEIGHTED if costs else CHALLENGER
-    found = [Condition(f"{MAIN}: measured", customers > 0, f"on {customers} customers of the test window")]
-    found += [
-        Condition(f"{lane}: not surely worse than {model}", not gain.is_worse(tolerance), f"NDCG@10 {gain}")
-        for lane in LANES
-        if (model := _best_baseline(judged, lane))
-        and (gain := differences.difference(judged, own, model, lane, sweep.evaluation))
-    ]
-    found += [
-        Condition(f"{lane}: no worse than the champion", not gain.may_be_worse(tolerance), f"NDCG@10 {gain}")
-        for lane, gain in differences.differences(judged, own, CHAMPION, sweep.evaluation).items()
-    ]
-    most = sweep.business.most_lost
-    found += [
-        Condition(f"{lane}: weight costs no more than allowed", not cost.is_worse(most), f"NDCG@10 {cost}")
-        for lane, cost in costs.items()
-    ]
-    since = differences.differences(live, CHALLENGER, CHAMPION, sweep.evaluation) if live else {}
-    return found + [
-        Condition(
-            f"{lane}: not surely worse than the champion on the orders since",
-            not gain.is_worse(tolerance),
-            f"NDCG@10 {gain}",
-        )
-        for lane, gain in since.items()
-        if gain.customers >= sweep.gate.live_customers
+    return [
+        Condition(f"{MAIN}: measured", customers > 0, f"on {customers} customers of the test window"),
+        *_against_baselines(measures, own, settings),
+        *_against_champion(measures, own, settings),
+        *_costs_of_weight(costs, settings),
+        *_on_new_orders(since, settings),
     ]
 
 
 def plausible(
-    judged: pa.Table, before: Mapping[str, float], sweep: SweepFile, is_young: bool
+    measures: pa.Table, before: Mapping[str, float], settings: GateSettings, is_young: bool
 ) -> list[Condition]:
-    """Whether what is measured tonight is near what was measured of the champion on its own night, by lane.
+    """Returns, by lane, whether the challenger measures close to what the champion measured on its own run.
 
-    Data, windows or code that are broken for every model alike show here alone. Of a young champion nearly
-    the same days were measured, so that little may be lost.
+    Only this shows that data, windows or code are broken for every model alike. A young champion was measured
+    on nearly the same days, so that the challenger may lose little.
     """
-    most, found = sweep.gate.measured_apart, []
-    lost = sweep.gate.measured_lost if is_young else most
-    for lane, then in before.items():
-        values = differences.of_lane(judged, CHALLENGER, lane)[NDCG].to_numpy()
-        if not then or len(values) < MANY:
+    most = settings.thresholds.measured_apart
+    least = settings.thresholds.measured_lost if is_young else most
+    checks = []
+    for lane, earlier in before.items():
+        values = differences.of_lane(measures, CHALLENGER, lane)[NDCG].to_numpy()
+        if not earlier or len(values) < MIN_CUSTOMERS:
             continue
-        low, high = differences.interval(values, sweep.evaluation)
-        told = f"NDCG@10 {values.mean():.4f} [{low:.4f}, {high:.4f}], the champion's was {then:.4f}"
-        met = high >= then / lost and low <= then * most
-        found.append(
-            Condition(
-                f"{lane}: near what was measured before",
-                met,
-                f"{told}, at most {lost:g} times less or {most:g} times more",
-            )
+        low, high = differences.interval(values, settings.evaluation)
+        detail = (
+            f"NDCG@10 {values.mean():.4f} [{low:.4f}, {high:.4f}], the champion's was {earlier:.4f};"
+            f" allowed are {least:g} times less to {most:g} times more"
         )
-    return found
+        met = high >= earlier / least and low <= earlier * most
+        checks.append(Condition(f"{lane}: close to the champion's own measurement", met, detail))
+    return checks
 
 
-def foretold(live: pa.Table | None, before: Mapping[str, float], sweep: SweepFile) -> list[Condition]:
-    """Whether the orders since are such as the champion could foretell: they are learned from too."""
-    found = differences.by_customer(live, CHAMPION, MAIN) if live else {}
-    if MAIN not in before or len(found) < sweep.gate.live_customers:
+def predicted(since: pa.Table | None, before: Mapping[str, float], settings: GateSettings) -> list[Condition]:
+    """Returns whether the champion predicts the orders since its fit about as well as those of its own run.
+
+    Orders that it can't predict at all are probably broken, and the challenger has learned from them.
+    """
+    values = differences.by_customer(since, CHAMPION, MAIN) if since else {}
+    if MAIN not in before or len(values) < settings.thresholds.live_customers:
         return []
-    now, least = sum(found.values()) / len(found), before[MAIN] / sweep.gate.live_apart
-    told = f"the champion has NDCG@10 {now:.4f} on them, at least {least:.4f} is to be expected of its"
-    return [Condition("orders since are like those before", now >= least, f"{told} {before[MAIN]:.4f}")]
+    now, least = sum(values.values()) / len(values), before[MAIN] / settings.thresholds.live_apart
+    detail = (
+        f"the champion has NDCG@10 {now:.4f} on them; at least {least:.4f} is expected after the"
+        f" {before[MAIN]:.4f} of its own run"
+    )
+    return [Condition("new orders are like earlier ones", now >= least, detail)]
 
 
-def decide(found: list[Condition], has_champion: bool) -> Decision:
-    """The verdict: REFUSED with each condition that isn't met, or all that were."""
-    failed = [condition for condition in found if not condition.met]
-    told = [f"{condition.name}: {condition.told}" for condition in failed or found]
+def decide(checks: list[Condition], has_champion: bool) -> Decision:
+    """Returns the verdict: REFUSED with each condition that is not met, else with all conditions."""
+    failed = [check for check in checks if not check.met]
+    reasons = [f"{check.name}: {check.detail}" for check in failed or checks]
     if failed:
-        return Decision("REFUSED", told)
-    return Decision("PROMOTED" if has_champion else "FIRST", told)
+        return Decision("REFUSED", reasons)
+    return Decision("PROMOTED" if has_champion else "FIRST", reasons)
+
+
+def _beats(measures: pa.Table, gains: Mapping[str, Difference], settings: GateSettings) -> bool:
+    """Returns whether the sweep's choice beats the champion's settings in one lane and loses in none."""
+    thresholds = settings.thresholds
+    confident = settings.evaluation.model_copy(update={"confidence": thresholds.sure})
+    wide = differences.differences(measures, SWEEP, CHAMPION, confident)
+    wins = any(gain.low > 0 for gain in wide.values())
+    return wins and not any(gain.may_be_worse(thresholds.tolerance) for gain in gains.values())
+
+
+def _against_baselines(measures: pa.Table, own: str, settings: GateSettings) -> list[Condition]:
+    tolerance = settings.thresholds.tolerance
+    return [
+        Condition(f"{lane}: not worse than {model}", not gain.is_worse(tolerance), f"NDCG@10 {gain}")
+        for lane in LANES
+        if (model := _best_baseline(measures, lane))
+        and (gain := differences.difference(measures, own, model, lane, settings.evaluation))
+    ]
+
+
+def _against_champion(measures: pa.Table, own: str, settings: GateSettings) -> list[Condition]:
+    tolerance = settings.thresholds.tolerance
+    gains = differences.differences(measures, own, CHAMPION, settings.evaluation)
+    return [
+        Condition(f"{lane}: no worse than the champion", not gain.may_be_worse(tolerance), f"NDCG@10 {gain}")
+        for lane, gain in gains.items()
+    ]
+
+
+def _costs_of_weight(costs: Mapping[str, Difference], settings: GateSettings) -> list[Condition]:
+    most = settings.product_weight.most_lost
+    return [
+        Condition(f"{lane}: weight costs no more than allowed", not cost.is_worse(most), f"NDCG@10 {cost}")
+        for lane, cost in costs.items()
+    ]
+
+
+def _on_new_orders(since: pa.Table | None, settings: GateSettings) -> list[Condition]:
+    thresholds = settings.thresholds
+    gains = differences.differences(since, CHALLENGER, CHAMPION, settings.evaluation) if since else {}
+    return [
+        Condition(
+            f"{lane}: not worse than the champion on new orders",
+            not gain.is_worse(thresholds.tolerance),
+            f"NDCG@10 {gain}",
+        )
+        for lane, gain in gains.items()
+        if gain.customers >= thresholds.live_customers
+    ]
 
 
 def _with_baselines(
-    judged: pa.Table, settled: Settled, sweep: SweepFile, loses: Callable[[Difference, float], bool]
+    measures: pa.Table, settled: Settled, settings: GateSettings, loses: Callable[[Difference, float], bool]
 ) -> Settled:
-    """The same, but for the lanes that are lost to a baseline: that answers them."""
+    """Returns the same challenger, with a baseline for each lane that loses to it."""
     lanes, measured_as = dict(settled.chosen.lanes), dict(settled.measured_as)
     reasons = list(settled.reasons)
     for lane, model in settled.measured_as.items():
-        best = _best_baseline(judged, lane)
-        found = differences.difference(judged, model, best, lane, sweep.evaluation) if best else None
-        if best and found and loses(found, sweep.gate.tolerance):
+        best = _best_baseline(measures, lane)
+        gain = differences.difference(measures, model, best, lane, settings.evaluation) if best else None
+        if best and gain and loses(gain, settings.thresholds.tolerance):
             lanes[lane] = measured_as[lane] = best
-            reasons.append(f"{lane}: {best} answers it, what was to answer it has NDCG@10 {found}")
-    ranker = settled.chosen.ranker if "ranker" in lanes.values() else None  # none is trained for nothing
+            reasons.append(f"{lane}: {best} answers it, since the chosen component has NDCG@10 {gain}")
+    ranker = settled.chosen.ranker if "ranker" in lanes.values() else None  # else training it is for nothing
     chosen = settled.chosen.model_copy(update={"lanes": lanes, "ranker": ranker})
     return replace(settled, chosen=chosen, measured_as=measured_as, reasons=reasons)
 
 
-def _best_baseline(judged: pa.Table, lane: str) -> str | None:
-    means = {name: mean for name in BASELINES if (mean := differences.mean(judged, name, lane)) is not None}
+def _best_baseline(measures: pa.Table, lane: str) -> str | None:
+    means = {name: mean for name in BASELINES if (mean := differences.mean(measures, name, lane)) is not None}
     return max(means, key=lambda name: means[name]) if means else None

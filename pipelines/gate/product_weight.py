@@ -7,9 +7,11 @@ import pyarrow as pa
 
 from pipelines.evaluate import NDCG, evaluate, summary
 from pipelines.gate.conditions import CHALLENGER, UNWEIGHTED
+from pipelines.gate.settings import ProductWeightSettings
 from pipelines.prepare.interactions import Interactions
-from pipelines.sweep.space import Business, Chosen, Metrics
+from pipelines.sweep.choice import Metrics
 from pipelines.train.bundle import weights
+from pipelines.train.recipe import Chosen
 from serving.bundle.format import Array, Bundle
 
 
@@ -24,13 +26,13 @@ def at(bundle: Bundle, strength: float) -> Bundle:
     return replace(bundle, manifest=bundle.manifest | {"strength": strength})
 
 
-def tried(bundle: Bundle, truth: Interactions, bounds: Business) -> dict[float, Metrics]:
+def tried(bundle: Bundle, truth: Interactions, bounds: ProductWeightSettings) -> dict[float, Metrics]:
     """What each strength, and none at all (0), is worth on what happened after a bundle's cut."""
     found = {one: evaluate(at(bundle, one), truth, CHALLENGER) for one in (0.0, *bounds.strengths)}
     return {one: summary(judged).get(CHALLENGER, {}) for one, judged in found.items()}
 
 
-def strongest(found: Mapping[float, Metrics], bounds: Business) -> float:
+def strongest(found: Mapping[float, Metrics], bounds: ProductWeightSettings) -> float:
     """The largest strength that costs no lane more of its NDCG@10 than is allowed.
 
     found: as `tried` tells. 0 where each costs too much, or nothing could be measured.
@@ -40,7 +42,7 @@ def strongest(found: Mapping[float, Metrics], bounds: Business) -> float:
     return max(allowed) if least else 0.0
 
 
-def judge(bundle: Bundle, chosen: Chosen, truth: Interactions, groups: Array) -> pa.Table:
+def evaluate_challenger(bundle: Bundle, chosen: Chosen, truth: Interactions, groups: Array) -> pa.Table:
     """The rows of `evaluate` for what serves, and for the same without the weights."""
     serving = replace(bundle, manifest=bundle.manifest | {"lanes": chosen.lanes})
     strengths = {UNWEIGHTED: 0.0, CHALLENGER: chosen.strength}

@@ -16,10 +16,10 @@ from pipelines.evaluate import NDCG, flat_name
 from pipelines.run import tracking
 from pipelines.run.tracking import client
 from pipelines.settings import settings
-from pipelines.sweep.space import Chosen
+from pipelines.train.recipe import Chosen
 from serving.bundle.format import Bundle
-from serving.errors import NightshelfError
-from serving.live.registry import ABSENT, ALIAS, opened_version
+from serving.errors import BundleError, NightshelfError
+from serving.live.registry import ALIAS, NOT_FOUND_CODES, load_version
 from serving.recommend.recommender import LANES
 
 CHALLENGER = "challenger"
@@ -32,6 +32,9 @@ REQUIREMENTS = [
     *("mlflow-skinny", "numpy", "pandas", "pydantic", "pydantic-settings", "starlette", "xgboost-cpu"),
 ]
 EXAMPLE = [{"customer": "+7 (905) 545-5709", "lane": "for-you", "n": 10}]  # nobody's number
+
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -90,7 +93,7 @@ def find(version: str) -> ModelVersion:
     try:
         return client().get_model_version(settings().model_name, version)
     except MlflowException as error:
-        if error.error_code not in ABSENT:
+        if error.error_code not in NOT_FOUND_CODES:
             raise
         raise NightshelfError(
             f"the registry has no version {version!r} of {settings().model_name!r}: see `nightshelf status`"
@@ -100,7 +103,16 @@ def find(version: str) -> ModelVersion:
 def bundle(version: str) -> Bundle:
     """The bundle of a version as the registry gives it; raises BundleError or RegistryError."""
     mlflow.set_tracking_uri(settings().tracking_uri)  # a client's own address would not reach its downloads
-    return opened_version(find(version))
+    return load_version(find(version))
+
+
+def readable_bundle(version: str) -> Bundle | None:
+    """Returns a version's bundle, or None where it can't be read: then nothing is compared with it."""
+    try:
+        return bundle(version)
+    except BundleError as error:
+        log.warning("the bundle of version %s can't be read, nothing is compared with it: %s", version, error)
+        return None
 
 
 def aliases() -> dict[str, list[str]]:
@@ -138,7 +150,7 @@ def aliased(alias: str) -> ModelVersion | None:
     try:
         return client().get_model_version_by_alias(settings().model_name, alias)
     except MlflowException as error:
-        if error.error_code in ABSENT:
+        if error.error_code in NOT_FOUND_CODES:
             return None
         raise NightshelfError(
             f"the registry at {settings().tracking_uri} gives no answer: is MLflow up?"

@@ -1,7 +1,7 @@
-"""What goes together: the strongest rules, and what changed since the version that served before."""
+"""The section on association rules: the strongest, and what changed since the previous champion."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
@@ -9,85 +9,94 @@ import pyarrow.compute as pc
 
 from pipelines import columns as c
 from pipelines.lake import tables
-from pipelines.report.figures import Figure, count, many
+from pipelines.registry import versions
+from pipelines.report.figures import Figure, count, quantity
 from pipelines.report.records import Record
 from pipelines.run import pins
-from pipelines.steps import evaluate as evaluate_step
 from serving.bundle.format import Bundle
 from serving.errors import NightshelfError
 
-MOST = 8
+SHOWN = 8  # rules per list, at most
+LEAST_CHANGE = 0.01  # of a rule's confidence
 
-Pair = tuple[str, str]
+Pair = tuple[str, str]  # antecedent and consequent, by product id
 
 
 @dataclass(frozen=True)
 class Rule:
-    """Who has the first product in a basket has the second too; before: the confidence that was served."""
+    """An association rule: baskets with the antecedent also hold the consequent.
 
-    first: str
-    second: str
+    antecedent, consequent: product names; baskets: those that hold both; before: the confidence in the
+    previous champion's bundle, None if the rule is not compared.
+    """
+
+    antecedent: str
+    consequent: str
     confidence: float
     lift: float
     baskets: int
     before: float | None = None
 
     @property
-    def told(self) -> str:
-        """The rule in words."""
-        before = "" if self.before is None else f", before in {100 * self.before:.0f} %"
-        share = f"in {100 * self.confidence:.0f} % of baskets with it{before}"
-        return f"{share}, lift {self.lift:,.1f}, seen {self.baskets:,} times"
+    def description(self) -> str:
+        """The rule's figures in words."""
+        before = "" if self.before is None else f" (before: {100 * self.before:.0f} %)"
+        share = f"in {100 * self.confidence:.0f} % of baskets with the first{before}"
+        return f"{share}, lift {self.lift:,.1f}, {quantity(self.baskets, 'basket')} with both"
 
 
 @dataclass(frozen=True)
 class Associations:
-    """The strongest rules and those that are new, gone or changed; counts as the night logged them."""
+    """The section on association rules; previous: the version that they are compared with, or empty."""
 
     sentence: str
     counts: list[tuple[str, Figure]]
-    against: str
-    top: list[Rule]
+    previous: str
+    strongest: list[Rule]
     new: list[Rule]
     gone: list[Rule]
-    moved: list[Rule]
+    changed: list[Rule]
 
 
 def associations(record: Record) -> Associations:
-    """The rules of a night, of one product each; nothing where none were mined."""
+    """The section on association rules of a nightly run: complements with one antecedent."""
     if f"{pins.PREFIX}{tables.RULES}" not in record.tags:
-        return _nothing("No rules were mined: the night did not come that far.")
+        return _empty("No association rules were mined: the nightly run did not complete step rules.")
     try:
-        rows, goods = (pins.read(record.night, table) for table in (tables.RULES, tables.PRODUCTS))
+        table, products = (pins.read(record.night, name) for name in (tables.RULES, tables.PRODUCTS))
     except NightshelfError:
-        return _nothing("Later nights have replaced the rules of this one.")
-    names = dict(zip(goods[c.PRODUCT].to_pylist(), goods[c.NAME].to_pylist(), strict=True))
-    found = _complements(rows, names)
-    against = record.tags.get("against", "")
-    before = evaluate_step.opened(against) if against else None
-    then = _known(before) if before else {}
-    top = sorted(_each_once(found).values(), key=lambda rule: (-rule.lift, -rule.baskets))[:MOST]
-    new = _most(rule for pair, rule in found.items() if pair not in then) if then else []
-    gone = _most(rule for pair, rule in then.items() if pair not in found)
-    moved = _moved(found, then)
-    counted = {
-        "rules": "rules",
-        "of_two_products": "of two products",
-        "baskets_too_large": "baskets too large",
+        return _empty("The association rules of this run are gone from the lake: later runs replaced them.")
+    names = dict(zip(products[c.PRODUCT].to_pylist(), products[c.NAME].to_pylist(), strict=True))
+    now = _mined(table, names)
+    previous = record.tags.get("against", "")
+    bundle = versions.readable_bundle(previous) if previous else None
+    before = _served(bundle) if bundle else {}
+    strongest = sorted(_one_per_pair(now), key=lambda rule: (-rule.lift, -rule.baskets))[:SHOWN]
+    new = _most_frequent(rule for pair, rule in now.items() if pair not in before) if before else []
+    gone = _most_frequent(rule for pair, rule in before.items() if pair not in now)
+    sentence = _sentence(now, before, previous)
+    compared = previous if before else ""
+    return Associations(sentence, _counts(record), compared, strongest, new, gone, _changed(now, before))
+
+
+def _empty(sentence: str) -> Associations:
+    return Associations(sentence, [], "", [], [], [], [])
+
+
+def _counts(record: Record) -> list[tuple[str, Figure]]:
+    captions = {
+        "rules": "association rules",
+        "of_two_products": "with two antecedents",
+        "baskets_too_large": "baskets too large to mine",
     }
-    counts = [(said, figure) for name, said in counted.items() if (figure := count(record.metrics, name))]
-    return Associations(
-        _sentence(found, then, against), counts, against if then else "", top, new, gone, moved
-    )
+    return [
+        (caption, figure) for name, caption in captions.items() if (figure := count(record.metrics, name))
+    ]
 
 
-def _nothing(why: str) -> Associations:
-    return Associations(why, [], "", [], [], [], [])
-
-
-def _complements(rows: pa.Table, names: dict[str, str]) -> dict[Pair, Rule]:
-    """The rules from one product to one that it goes with."""
-    wanted = rows.filter(pc.and_(pc.is_null(rows[c.SECOND_ANTECEDENT]), rows[c.COMPLEMENT]))
+def _mined(table: pa.Table, names: dict[str, str]) -> dict[Pair, Rule]:
+    """The complements with one antecedent in the lake's table of rules."""
+    wanted = table.filter(pc.and_(pc.is_null(table[c.SECOND_ANTECEDENT]), table[c.COMPLEMENT]))
     wanted = wanted.sort_by([(c.LIFT, "descending")])
     return {
         (row[c.ANTECEDENT], row[c.CONSEQUENT]): Rule(
@@ -101,55 +110,59 @@ def _complements(rows: pa.Table, names: dict[str, str]) -> dict[Pair, Rule]:
     }
 
 
-def _known(bundle: Bundle) -> dict[Pair, Rule]:
-    """The same of a bundle."""
+def _served(bundle: Bundle) -> dict[Pair, Rule]:
+    """The complements with one antecedent in a bundle."""
     antecedent = np.repeat(np.arange(len(bundle.products)), np.diff(bundle.rule_start))
-    places = np.flatnonzero(bundle.rule_complement)
-    ids, names = bundle.products.astype(str), bundle.name.astype("S").tolist()
-    said = [name.decode() or one for name, one in zip(names, ids.tolist(), strict=True)]
+    complements = np.flatnonzero(bundle.rule_complement)
+    ids = bundle.products.astype(str)
+    names = [
+        name.decode() or product
+        for name, product in zip(bundle.name.astype("S").tolist(), ids.tolist(), strict=True)
+    ]
     return {
-        (str(ids[first]), str(ids[second])): Rule(said[first], said[second], confidence, lift, baskets)
+        (str(ids[first]), str(ids[second])): Rule(names[first], names[second], confidence, lift, baskets)
         for first, second, confidence, lift, baskets in zip(
-            antecedent[places].tolist(),
-            bundle.rule_consequent[places].tolist(),
-            bundle.rule_confidence[places].tolist(),
-            bundle.rule_lift[places].tolist(),
-            bundle.rule_count[places].tolist(),
+            antecedent[complements].tolist(),
+            bundle.rule_consequent[complements].tolist(),
+            bundle.rule_confidence[complements].tolist(),
+            bundle.rule_lift[complements].tolist(),
+            bundle.rule_count[complements].tolist(),
             strict=True,
         )
     }
 
 
-def _each_once(found: dict[Pair, Rule]) -> dict[frozenset[str], Rule]:
-    """Of the two rules of a pair of products the surer."""
-    ordered = sorted(found.items(), key=lambda one: one[1].confidence)
-    return {frozenset(pair): rule for pair, rule in ordered}
+def _one_per_pair(rules: dict[Pair, Rule]) -> Iterable[Rule]:
+    """Of the two rules between a pair of products, the one with the higher confidence."""
+    ordered = sorted(rules.items(), key=lambda entry: entry[1].confidence)
+    return {frozenset(pair): rule for pair, rule in ordered}.values()
 
 
-def _most(rules: Iterable[Rule]) -> list[Rule]:
-    """The rules that were seen the most often."""
-    return sorted(rules, key=lambda rule: (-rule.baskets, -rule.lift))[:MOST]
+def _most_frequent(rules: Iterable[Rule]) -> list[Rule]:
+    """The rules with the most baskets."""
+    return sorted(rules, key=lambda rule: (-rule.baskets, -rule.lift))[:SHOWN]
 
 
-def _moved(found: dict[Pair, Rule], then: dict[Pair, Rule]) -> list[Rule]:
-    """The rules whose confidence changed the most, by at least a hundredth."""
-    both = [
-        Rule(now.first, now.second, now.confidence, now.lift, now.baskets, then[pair].confidence)
-        for pair, now in found.items()
-        if pair in then and abs(now.confidence - then[pair].confidence) >= 0.01
+def _changed(now: dict[Pair, Rule], before: dict[Pair, Rule]) -> list[Rule]:
+    """The rules whose confidence changed the most, by at least LEAST_CHANGE."""
+    changed = [
+        replace(rule, before=before[pair].confidence)
+        for pair, rule in now.items()
+        if pair in before and abs(rule.confidence - before[pair].confidence) >= LEAST_CHANGE
     ]
-    return sorted(both, key=lambda rule: -abs(rule.confidence - (rule.before or 0)))[:MOST]
+    return sorted(changed, key=lambda rule: -abs(rule.confidence - (rule.before or 0)))[:SHOWN]
 
 
-def _sentence(found: dict[Pair, Rule], then: dict[Pair, Rule], against: str) -> str:
-    if not found:
-        return "No two products were found to go together."
-    best = max(found.values(), key=lambda rule: (rule.lift, rule.baskets))
-    told = f"{many(len(found), 'rule')} tell what goes with a product beyond what the same customers like"
-    told += f"; the strongest joins {best.first} and {best.second}"
-    if not against:
-        return f"{told}, and no version served before to compare them with."
-    if not then:
-        return f"{told}; version {against}, which served before, tells of none."
-    new, gone = len(found.keys() - then.keys()), len(then.keys() - found.keys())
-    return f"{told}; {new:,} are new and {gone:,} are gone since version {against}."
+def _sentence(now: dict[Pair, Rule], before: dict[Pair, Rule], previous: str) -> str:
+    if not now:
+        return "No two products are bought together more often than their shared buyers explain."
+    best = max(now.values(), key=lambda rule: (rule.lift, rule.baskets))
+    rules = quantity(len(now), "rule links", "rules link")
+    summary = f"{rules} products that are bought together more often than their shared buyers explain"
+    summary += f"; the strongest links {best.antecedent} and {best.consequent}"
+    if not previous:
+        return f"{summary}. There is no previous champion to compare with."
+    if not before:
+        return f"{summary}. Version {previous}, the previous champion, has none to compare with."
+    new, gone = len(now.keys() - before.keys()), len(before.keys() - now.keys())
+    return f"{summary}. Since version {previous}, {new:,} are new and {gone:,} are gone."

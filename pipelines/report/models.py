@@ -1,4 +1,4 @@
-"""How good challenger, champion and baselines are, with intervals, by lane and by group of customers."""
+"""The section on models: NDCG@10 and intervals of challenger, champion and baselines, by lane and segment."""
 
 from dataclasses import dataclass, replace
 
@@ -9,25 +9,25 @@ from markupsafe import Markup
 
 from pipelines import evaluate as evaluation
 from pipelines.evaluate import differences
+from pipelines.evaluate import settings as evaluation_settings
 from pipelines.gate import conditions
 from pipelines.lake import tables
 from pipelines.report import svg
-from pipelines.report.figures import Figure, many, share
+from pipelines.report.figures import Figure, fraction, quantity
 from pipelines.report.records import Record
 from pipelines.run import pins
-from pipelines.steps.evaluate import KEPT, SETTINGS
-from pipelines.sweep import space
+from pipelines.run.tracking import KEPT, SETTINGS
 from serving.recommend.recommender import BASELINES, LANES
 
 MODELS = (conditions.CHALLENGER, conditions.CHAMPION, *BASELINES)
 SHAPES = dict(zip(MODELS, ("diamond", "square", "circle", "triangle", "bar"), strict=True))
-RESAMPLES = 200  # for a drawing; the gate takes more
+RESAMPLES = 200  # enough for a drawing; the gate draws more
 HEIGHT = 20.0
 
 
 @dataclass(frozen=True)
-class Measured:
-    """NDCG@10 of a model among some customers, and between which values it lies."""
+class ModelScore:
+    """NDCG@10 of a model over some customers: its mean, and the bootstrap interval from low to high."""
 
     model: str
     figure: Figure | str
@@ -37,154 +37,144 @@ class Measured:
     bar: Markup | str = ""
 
     @property
-    def between(self) -> str:
+    def interval(self) -> str:
         """The interval in words."""
         return f"{self.low:.3f} – {self.high:.3f}"
 
 
 @dataclass(frozen=True)
-class Group:
-    """The models among the customers of a group."""
+class Segment:
+    """The models over the customers of a segment; name: empty for all customers."""
 
     name: str
     customers: int
-    models: list[Measured]
+    scores: list[ModelScore]
 
 
 @dataclass(frozen=True)
 class Lane:
-    """A lane: all customers, then each group; and the sentence about it."""
+    """A lane: the models over all customers and over each segment, and a sentence about them."""
 
     name: str
     sentence: str
-    everyone: Group
-    groups: list[Group]
+    everyone: Segment
+    segments: list[Segment]
 
 
 @dataclass(frozen=True)
 class Models:
-    """All lanes that were judged, and the sentence about them."""
+    """The section on models: the lanes that were evaluated, a sentence, and the mark of each model."""
 
     sentence: str
     lanes: list[Lane]
-    shapes: dict[str, Markup]
+    marks: dict[str, Markup]
 
 
 def models(record: Record) -> Models:
-    """The comparison of a night, from its table of judged customers; without lanes where it has none."""
+    """The section on models of a nightly run; without lanes if it wrote no evaluation table."""
     table = pins.own(record.night, tables.EVALUATION)
     if not tables.exists(table):
-        return Models("No model was measured: the night did not come that far.", [], {})
-    judged = tables.read(table, [evaluation.MODEL, evaluation.LANE, evaluation.GROUP, evaluation.NDCG])
+        return Models("No model was evaluated: the nightly run did not complete step evaluate.", [], {})
+    rows = tables.read(table, [evaluation.MODEL, evaluation.LANE, evaluation.GROUP, evaluation.NDCG])
     lanes = [
-        _lane(record, judged, lane)
-        for lane in LANES
-        if differences.of_lane(judged, conditions.CHALLENGER, lane)
+        _lane(record, rows, lane) for lane in LANES if differences.of_lane(rows, conditions.CHALLENGER, lane)
     ]
-    shown = {one.model for lane in lanes for one in lane.everyone.models}
-    legend = {model: _legend(model) for model in MODELS if model in shown}
-    return Models(_sentence(record), lanes, legend)
+    shown = {score.model for lane in lanes for score in lane.everyone.scores}
+    marks = {model: svg.legend_sign(SHAPES[model], _kind(model)) for model in MODELS if model in shown}
+    return Models(_sentence(record), lanes, marks)
 
 
-def _lane(record: Record, judged: pa.Table, lane: str) -> Lane:
-    everyone = _group(record, evaluation.known_only(judged), lane, "")
-    groups = [
-        _group(record, judged.filter(pc.equal(judged[evaluation.GROUP], name)), lane, name)
+def _lane(record: Record, rows: pa.Table, lane: str) -> Lane:
+    everyone = _segment(record, evaluation.known_only(rows), lane, "")
+    segments = [
+        _segment(record, rows.filter(pc.equal(rows[evaluation.GROUP], name)), lane, name)
         for name in evaluation.GROUPS
     ]
-    found = [everyone, *(one for one in groups if one.models)]
-    scale = svg.Scale(0, max(one.high for group in found for one in group.models) * 1.02)
-    everyone, *groups = [_drawn(group, scale) for group in found]
-    return Lane(lane, _lane_sentence(record, lane, everyone), everyone, groups)
+    measured = [everyone, *(segment for segment in segments if segment.scores)]
+    scale = svg.Scale(0, max(score.high for segment in measured for score in segment.scores) * 1.02)
+    everyone, *segments = [_with_bars(segment, scale) for segment in measured]
+    return Lane(lane, _lane_sentence(record, lane, everyone), everyone, segments)
 
 
-def _group(record: Record, rows: pa.Table, lane: str, name: str) -> Group:
+def _segment(record: Record, rows: pa.Table, lane: str, name: str) -> Segment:
     values = {
-        model: found.to_numpy()
+        model: ndcg.to_numpy()
         for model in MODELS
-        if len(found := differences.of_lane(rows, model, lane)[evaluation.NDCG])
+        if len(ndcg := differences.of_lane(rows, model, lane)[evaluation.NDCG])
     }
-    measured = [_measured(record, model, lane, name, found) for model, found in values.items()]
-    return Group(name, max(map(len, values.values()), default=0), measured)
+    scores = [_score(record, model, lane, name, ndcg) for model, ndcg in values.items()]
+    return Segment(name, max(map(len, values.values()), default=0), scores)
 
 
-def _measured(
-    record: Record, model: str, lane: str, group: str, values: "np.typing.NDArray[np.float64]"
-) -> Measured:
-    settings = space.load().evaluation.model_copy(update={"resamples": RESAMPLES})
+def _score(
+    record: Record, model: str, lane: str, segment: str, values: "np.typing.NDArray[np.float64]"
+) -> ModelScore:
+    """The score of a model; values: NDCG@10 by customer, (n,) float64."""
+    settings = evaluation_settings.load().model_copy(update={"resamples": RESAMPLES})
     low, high = differences.interval(values, settings)
     mean = float(values.mean())
-    figure = share(record.metrics, _metric(model, lane, group)) or f"{mean:.4f}"
-    return Measured(model, figure, low, high, mean)
+    figure = fraction(record.metrics, _metric(model, lane, segment)) or f"{mean:.4f}"
+    return ModelScore(model, figure, low, high, mean)
 
 
-def _metric(model: str, lane: str, group: str) -> str:
-    """The name by which MLflow keeps a mean; there is none for groups of other models than the challenger."""
+def _metric(model: str, lane: str, segment: str) -> str:
+    """The MLflow metric of a mean; empty for a segment of another model than the challenger."""
     name = evaluation.flat_name(evaluation.NDCG, lane)
     if model == conditions.CHALLENGER:
-        return f"{name}_{group}" if group else name
-    return "" if group else f"{model}_{name}"
+        return f"{name}_{segment}" if segment else name
+    return "" if segment else f"{model}_{name}"
 
 
-def _drawn(group: Group, scale: svg.Scale) -> Group:
-    """The group with its interval bars."""
-    return Group(group.name, group.customers, [_with_bar(one, scale) for one in group.models])
+def _with_bars(segment: Segment, scale: svg.Scale) -> Segment:
+    return replace(segment, scores=[_with_bar(score, scale) for score in segment.scores])
 
 
-def _with_bar(one: Measured, scale: svg.Scale) -> Measured:
-    kind, middle = ("own" if one.model == conditions.CHALLENGER else "other"), HEIGHT / 2
-    low, high = scale(one.low), scale(one.high)
+def _with_bar(score: ModelScore, scale: svg.Scale) -> ModelScore:
+    kind, middle = _kind(score.model), HEIGHT / 2
+    low, high = scale(score.low), scale(score.high)
+    title = f"{score.model}: {score.mean:.4f}, {score.interval}"
     parts = [
         svg.line((scale(0), middle), (scale(scale.high), middle), "guide"),
         svg.rect(low, middle - 3, high - low, 6, f"interval {kind}"),
-        svg.mark(
-            SHAPES[one.model], (scale(one.mean), middle), kind, f"{one.model}: {one.mean:.4f}, {one.between}"
-        ),
+        svg.mark(SHAPES[score.model], (scale(score.mean), middle), kind, title),
     ]
-    label = f"{one.model}: NDCG@10 {one.mean:.3f}, {one.between}"
-    return replace(one, bar=svg.drawing(HEIGHT, label, parts))
+    label = f"{score.model}: NDCG@10 {score.mean:.3f}, {score.interval}"
+    return replace(score, bar=svg.drawing(HEIGHT, label, parts))
 
 
-def _legend(model: str) -> Markup:
-    kind = "own" if model == conditions.CHALLENGER else "other"
-    return Markup('<svg width="16" height="16" aria-hidden="true">{}</svg>').format(
-        svg.mark(SHAPES[model], (50, 8), kind)
-    )
+def _kind(model: str) -> str:
+    return "own" if model == conditions.CHALLENGER else "other"
 
 
 def _sentence(record: Record) -> str:
-    days = space.load().evaluation.horizon_days
-    window = f"the last {days} days, which no model had seen"
+    days = evaluation_settings.load().horizon_days
     is_kept = record.tags.get(SETTINGS) == KEPT
-    challenger = "the champion's settings on tonight's data" if is_kept else "the sweep's choice"
-    return f"All models were asked about {window}; the challenger is {challenger}."
+    challenger = "the champion's settings, fitted to this run's data" if is_kept else "the sweep's choice"
+    window = f"the test window, the last {days} days, which no model was trained on"
+    return f"All models are evaluated on {window}. The challenger is {challenger}."
 
 
-def _lane_sentence(record: Record, lane: str, everyone: Group) -> str:
-    own = next(one for one in everyone.models if one.model == conditions.CHALLENGER)
-    best = max(
-        (one for one in everyone.models if one.model in BASELINES), key=lambda one: one.mean, default=None
-    )
-    told = f"The challenger has NDCG@10 {own.figure} over {many(everyone.customers, 'customer')}"
-    others = [
-        (name, _against(record, name, lane)) for name in (best.model if best else "", conditions.CHAMPION)
-    ]
-    words = [f"{found} {_the(name)}" for name, found in others if found]
-    return f"{told}: {' and '.join(words)}." if words else f"{told}."
+def _lane_sentence(record: Record, lane: str, everyone: Segment) -> str:
+    own = next(score for score in everyone.scores if score.model == conditions.CHALLENGER)
+    baselines = (score for score in everyone.scores if score.model in BASELINES)
+    best = max(baselines, key=lambda score: score.mean, default=None)
+    summary = f"The challenger has NDCG@10 {own.figure} over {quantity(everyone.customers, 'customer')}"
+    others = (best.model if best else "", conditions.CHAMPION)
+    comparisons = [words for model in others if (words := _comparison(record, model, lane))]
+    return f"{summary}: {' and '.join(comparisons)}." if comparisons else f"{summary}."
 
 
-def _the(model: str) -> str:
-    return "the champion's settings" if model == conditions.CHAMPION else model
-
-
-def _against(record: Record, model: str, lane: str) -> str:
-    """What the challenger gains on a model, paired by customer, as the evaluation wrote it."""
-    found = record.evaluation.get("differences", {}).get(model, {}).get(lane)
-    if not found:
+def _comparison(record: Record, model: str, lane: str) -> str:
+    """How the challenger compares with a model, by the paired differences in evaluation.json."""
+    difference = record.evaluation.get("differences", {}).get(model, {}).get(lane)
+    if not difference:
         return ""
-    gain, low, high = (found[name] for name in ("mean", "low", "high"))
+    other = "the champion's settings" if model == conditions.CHAMPION else model
+    gain, low, high = (difference[name] for name in ("mean", "low", "high"))
     if low == high == 0:
-        return "the same as"
+        return f"equal to {other}"
+    confidence = evaluation_settings.load().confidence
+    interval = f"{gain:+.3f}, {low:+.3f} to {high:+.3f} with confidence {confidence:g}"
     if low <= 0 <= high:
-        return f"neither surely better nor surely worse ({gain:+.3f}, {low:+.3f} to {high:+.3f}) than"
-    return f"surely {'better' if gain > 0 else 'worse'} ({gain:+.3f}, {low:+.3f} to {high:+.3f}) than"
+        return f"not distinguishable from {other} ({interval})"
+    return f"{'better' if gain > 0 else 'worse'} than {other} ({interval})"

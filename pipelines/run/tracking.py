@@ -26,6 +26,10 @@ CANDIDATE = "candidate"
 CANDIDATE_SECONDS = "seconds"  # that a candidate took in all, of a child run
 SECONDS = "seconds_"  # of each step, in a night's run
 STOPPED_AT, FAILED = "stopped_at", "failed"  # the step that broke off, and why the night failed
+CHOSEN, VERSION = "chosen", "version"  # tags: the challenger's settings, and the version registered
+SETTINGS, NEW, KEPT = "settings", "the sweep's", "the champion's"  # a tag: whose settings the challenger has
+AGAINST = "against"  # a tag: the version that served when the challenger was measured
+DECISION = "decision"  # a tag: the gate's verdict, as JSON
 TAG_LETTERS = 8000  # MLflow takes no more
 
 

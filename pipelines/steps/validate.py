@@ -238,6 +238,6 @@ def _stop(night: Night, findings: list[Finding]) -> None:
     message = "; ".join(map(str, critical[:MAX_FINDINGS])) + more
     raise NightshelfError(
         f"validation rejected the nightly run: {message}. Correct the data at the source and repeat the run"
-        " (with --full if orders were deleted there), or accept the data with a reason (--let-pass, in Airflow"
-        " the parameter let_pass)"
+        " (with --full if orders were deleted there), or let it pass with a reason (--let-pass, or the"
+        " parameter let_pass in Airflow)"
     )

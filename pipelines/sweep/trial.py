@@ -7,11 +7,11 @@ import pyarrow as pa
 
 from pipelines import evaluate as evaluation
 from pipelines.evaluate import windows
-from pipelines.evaluate.windows import Windows
-from pipelines.prepare.interactions import Interactions
+from pipelines.evaluate.night_data import NightData
 from pipelines.settings import Solver
-from pipelines.sweep.space import Candidate, Metrics
+from pipelines.sweep.choice import Metrics
 from pipelines.train.bundle import attempt
+from pipelines.train.recipe import Candidate
 
 
 @dataclass(frozen=True)
@@ -22,18 +22,16 @@ class Trial:
     seconds: float
 
 
-def run(
-    known: Interactions, products: pa.Table, cut: Windows, tried: Candidate, folds: int, solver: Solver
-) -> Trial:
-    """The trial of a candidate on a number of validation windows, all before the test window.
+def run(data: NightData, candidate: Candidate, folds: int, solver: Solver) -> Trial:
+    """Returns the trial of a candidate on a number of validation windows, all before the test window.
 
-    Its measures are means over the customers of all windows.
+    Its metrics are means over the customers of all windows.
     """
-    seconds, judged = 0.0, []
-    for learned, judged_until in windows.folds(cut, folds, int(known.day.min())):
+    seconds, parts = 0.0, []
+    for learned_until, measured_until in windows.folds(data.cut, folds, int(data.known.day.min())):
         started = time.monotonic()
-        bundle = attempt(known.until(learned), products, tried, solver)
+        bundle = attempt(data.known.until(learned_until), data.products, candidate, solver)
         seconds += time.monotonic() - started
-        truth = known.bought(learned, judged_until)
-        judged.append(evaluation.evaluate(bundle, truth, tried.name, tried.component))
-    return Trial(evaluation.summary(pa.concat_tables(judged)).get(tried.name, {}), seconds)
+        truth = data.known.bought(learned_until, measured_until)
+        parts.append(evaluation.evaluate(bundle, truth, candidate.name, candidate.component))
+    return Trial(evaluation.summary(pa.concat_tables(parts)).get(candidate.name, {}), seconds)

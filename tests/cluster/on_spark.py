@@ -15,7 +15,7 @@ from pipelines.lake import tables
 from pipelines.lake.spark import session
 from pipelines.prepare import features
 from pipelines.train import als, association_rules
-from pipelines.validate.outputs import hidden
+from pipelines.validate.outputs import pseudonyms
 
 ORDERS = 4000
 RNG = np.random.default_rng(3)
@@ -42,7 +42,7 @@ def tell(**found):
 
 
 spark = session()
-rows = spark.createDataFrame(orders()).withColumn(c.CUSTOMER, hidden(c.CUSTOMER, "a key"))
+rows = spark.createDataFrame(orders()).withColumn(c.CUSTOMER, pseudonyms(c.CUSTOMER, "a key"))
 tables.write_spark(tables.ORDERS, rows)
 read = tables.read_spark(spark, tables.ORDERS)
 tables.write_spark(tables.INTERACTIONS, features.interactions(read))

@@ -19,10 +19,10 @@ from homes import in_soak
 
 from pipelines import columns as c
 from pipelines.evaluate import MODEL
+from pipelines.evaluate import settings as evaluation_settings
 from pipelines.evaluate.differences import differences
 from pipelines.gate.conditions import CHALLENGER
 from pipelines.lake import tables
-from pipelines.sweep import space
 
 pytestmark = in_soak
 
@@ -91,13 +91,13 @@ def measured(folder, name):
 def test_a_night_on_the_cluster_measures_what_one_on_one_machine_does(
     running, disk, one_machine, one_machine_by_spark
 ):
-    own, known = measured(disk, "cluster"), space.load()
+    own, known = measured(disk, "cluster"), evaluation_settings.load()
     judged = pa.concat_tables([own, measured(one_machine_by_spark, "machine")])
-    for lane, found in differences(judged, "cluster", "machine", known.evaluation).items():
+    for lane, found in differences(judged, "cluster", "machine", known).items():
         print(f"{lane}: cluster minus machine, both by Spark {found}, {found.customers} customers")
         assert found.low <= 0 <= found.high
     judged = pa.concat_tables([own, measured(one_machine, "machine")])
-    for lane, found in differences(judged, "cluster", "machine", known.evaluation).items():
+    for lane, found in differences(judged, "cluster", "machine", known).items():
         print(f"{lane}: cluster minus machine by its own solver {found}, {found.customers} customers")
         assert not found.is_worse(known.gate.tolerance)
     assert same_orders(disk, one_machine)

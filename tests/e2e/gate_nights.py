@@ -104,12 +104,12 @@ def prepared(world, number, seed, change=lambda rows: rows):
 
 def judged(night):
     """The gate's decision on a prepared night."""
-    nightly.live(night)
+    nightly.run("backtest_champion", night)
     for candidate in nightly.candidates(night):
         nightly.sweep(night, candidate)
-    nightly.evaluate(night)
-    nightly.register(night)
-    return nightly.gate(night)
+    nightly.run("evaluate", night)
+    nightly.run("register", night)
+    return nightly.run("gate", night)
 
 
 def run(world, number, seed, change=lambda rows: rows):
@@ -117,7 +117,7 @@ def run(world, number, seed, change=lambda rows: rows):
     before = versions.champion()
     night = prepared(world, number, seed, change)
     decision = judged(night)
-    nightly.publish(night)
+    nightly.run("publish", night)
     tracking.end(night.run_id)
     version = decision["version"]
     return decision, before.version if before else version, version

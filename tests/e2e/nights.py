@@ -122,8 +122,8 @@ def night(window, world):
     stopped = ""
     try:
         now = nightly.begin(as_of=str(world.as_of), full=world.full)
-        for step in (nightly.extract, nightly.validate, nightly.prepare):
-            step(now)
+        for step in ("extract", "validate", "prepare"):
+            nightly.run(step, now)
     except NightshelfError as error:
         stopped = str(error)
         nightly.fail(now, stopped)
@@ -152,7 +152,7 @@ def versions():
     found = []
     for table in LEARNED:
         try:
-            found.append(Path(tables.current(table)).name)
+            found.append(Path(tables.current_path(table)).name)
         except NightshelfError:
             found.append("")
     return found

@@ -8,7 +8,6 @@ import pytest
 from shops import DEMO, catalogue, demo, demo_baskets
 
 from pipelines import columns as c
-from pipelines.sweep import space
 from pipelines.train import association_rules
 from pipelines.train.als import AlsSettings
 from pipelines.train.bundle import learn, reopened
@@ -36,7 +35,7 @@ def baskets():
 @pytest.fixture(scope="module")
 def mined(spark, baskets):
     baskets = spark.createDataFrame(baskets, f"{c.CUSTOMER} string, {c.PRODUCTS} array<string>")
-    return association_rules.mine(baskets, space.load().rules)
+    return association_rules.mine(baskets, association_rules.load())
 
 
 @pytest.fixture(scope="module")

@@ -7,14 +7,14 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from browsers import chromium, looking
+from browsers import chromium, open_page
 from gate_nights import day_of, judged, prepared, world
 from homes import fresh_home
 from reports import read, wrong
 
 from expectations.context import Finding
 from expectations.measure import Measure
-from expectations.suites import Rule
+from expectations.suites import Expectation
 from pipelines import columns as c
 from pipelines import nightly
 from pipelines.lake import tables
@@ -35,8 +35,8 @@ LINES = {
     "rows_used": 900,
 }
 RULES = [
-    Rule("orders", "orders", "critical", 0.2, 5.0, "orders are missing"),
-    Rule("orders", "orders", "warning", 0.5, 2.0, "orders are missing"),
+    Expectation("orders", "orders", "critical", 0.2, 5.0, "orders are missing"),
+    Expectation("orders", "orders", "warning", 0.5, 2.0, "orders are missing"),
 ]
 SECTIONS = ["steps", "lines", "expectations", "models", "sweep", "rules", "service", "trend"]
 
@@ -60,9 +60,9 @@ def nights(shop, tmp_path_factory):
         yield [first, second, stopped]
 
 
-@nightly.timed
 def validate(night):
-    raise NightshelfError("validation stopped the night")
+    with tracking.stopping(night.run_id, "validate"):
+        raise NightshelfError("validation stopped the night")
 
 
 def begun(shop, number):
@@ -103,8 +103,8 @@ def whole(shop, number, ratio):
     night = begun(shop, number)
     validated(night, ratio)
     judged(night)
-    nightly.publish(night)
-    nightly.smoke(night)
+    nightly.run("publish", night)
+    nightly.run("smoke", night)
     nightly.report(night)
     return night
 
@@ -204,7 +204,7 @@ def test_a_browser_shows_every_report_whole_on_a_narrow_screen_and_axe_finds_not
     folder, narrow = settings().nights, {"width": 360, "height": 780}
     with (
         chromium() as browser,
-        looking(browser, folder.as_uri(), color_scheme=scheme, viewport=narrow) as page,
+        open_page(browser, folder.as_uri(), color_scheme=scheme, viewport=narrow) as page,
     ):
         for name in ("index", *(str(night.as_of) for night in nights)):
             page.goto(f"{folder.as_uri()}/{name}.html")

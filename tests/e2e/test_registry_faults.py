@@ -100,7 +100,7 @@ def test_a_server_that_is_down_for_a_while_ends_no_night(shop, server, tmp_path)
             started = time.monotonic()
             assert judged(night)["verdict"] == "PROMOTED"
             assert time.monotonic() - started > DOWN
-            nightly.publish(night)
+            nightly.run("publish", night)
             assert valid() == "2"
         finally:
             ended.set()
@@ -123,13 +123,13 @@ def test_two_nights_at_once_read_their_own_tables_and_one_is_promoted(shop, home
     assert pins.known(one)[2].test + 1 == pins.known(two)[2].test
     verdicts = [judged(one)["verdict"], judged(two)["verdict"]]
     assert verdicts == ["PROMOTED", "PROMOTED"]
-    nightly.publish(two)
+    nightly.run("publish", two)
     with pytest.raises(
         NightshelfError, match="version 3 was promoted meanwhile, and version 2 was compared with 1"
     ):
-        nightly.publish(one)
+        nightly.run("publish", one)
     assert valid() == "3"
-    nightly.publish(two)  # tried again
+    nightly.run("publish", two)  # tried again
     assert valid() == "3"
 
 
@@ -137,7 +137,7 @@ def test_a_night_whose_tables_were_replaced_twice_says_so(shop, home):
     night = prepared(shop, 0, 7)
     for _ in range(2):
         prepared(shop, 0, 7)
-    with pytest.raises(NightshelfError, match=f"other nights have replaced the table '{tables.PRODUCTS}'"):
+    with pytest.raises(NightshelfError, match=f"have replaced the table '{tables.PRODUCTS}'"):
         pins.known(night)
 
 

@@ -17,10 +17,10 @@ from pipelines.compare import models
 from pipelines.demo.shop import Shop
 from pipelines.evaluate import NDCG, WEIGHT, summary
 from pipelines.gate import conditions
+from pipelines.gate.settings import load
 from pipelines.registry import versions
 from pipelines.retrain import console, retrain
 from pipelines.run import tracking
-from pipelines.sweep.space import load
 from serving.bundle.highest import top_n
 from serving.recommend.recommender import LANES, scores
 
@@ -91,7 +91,7 @@ def test_the_strength_serves_within_its_bound_and_is_told(night):
     tried = tracking.client().download_artifacts(run.info.run_id, "business.json")
     lanes = json.loads(Path(tried).read_text())
     for lane in LANES:
-        least = lanes["strength 0"][lane][NDCG] * (1 - load().business.most_lost)
+        least = lanes["strength 0"][lane][NDCG] * (1 - load().product_weight.most_lost)
         assert lanes[f"strength {strength:g}"][lane][NDCG] >= least
 
 

@@ -3,10 +3,10 @@ import pytest
 from shops import catalogue, known
 
 from pipelines.evaluate import NDCG, backtest, summary
-from pipelines.sweep.space import Chosen, HalfLives
 from pipelines.train.als import AlsSettings
 from pipelines.train.association_rules import none
 from pipelines.train.bundle import learn
+from pipelines.train.recipe import Chosen, HalfLives
 from serving.recommend.recommender import LANES
 
 CHOSEN = Chosen(
@@ -31,7 +31,7 @@ def fitted(rows):
 def test_the_champion_is_measured_on_what_came_after_its_last_day_alone():
     bundle = fitted(BEFORE)
     now = known([*BEFORE, ("anna", "cups", 11, 1, 0), ("boris", "tea", 11, 1, 0)])
-    found = summary(backtest.judge(bundle, now, "champion"))["champion"]["for-you"]
+    found = summary(backtest.evaluate_since(bundle, now, "champion"))["champion"]["for-you"]
     # Anna bought cups, her second; Boris bought tea, which is all that he hasn't bought: his second.
     assert found[NDCG] == pytest.approx(1 / np.log2(3))
     assert found["customers"] == 2
@@ -40,10 +40,10 @@ def test_the_champion_is_measured_on_what_came_after_its_last_day_alone():
 def test_products_and_customers_that_it_doesnt_know_are_none_of_its_answers():
     bundle = fitted(BEFORE)
     now = known([*BEFORE, ("anna", "an urn", 11, 1, 0), ("anna", "tea", 12, 1, 0), ("vera", "tea", 12, 1, 0)])
-    judged = backtest.judge(bundle, now, "champion")
+    judged = backtest.evaluate_since(bundle, now, "champion")
     found = summary(judged)["champion"]["for-you"]
     assert (found[NDCG], found["customers"]) == (1, 1)
 
 
 def test_a_day_without_orders_tells_nothing():
-    assert backtest.judge(fitted(BEFORE), known(BEFORE), "champion").num_rows == 0
+    assert backtest.evaluate_since(fitted(BEFORE), known(BEFORE), "champion").num_rows == 0

@@ -25,10 +25,10 @@ from pipelines.evaluate import (
     summary,
 )
 from pipelines.evaluate.names import SCHEMA
-from pipelines.sweep.space import HalfLives
 from pipelines.train import als
 from pipelines.train.association_rules import none
 from pipelines.train.bundle import build
+from pipelines.train.recipe import HalfLives
 from serving.recommend.recommender import recommend
 
 LANES = {"for-you": "repurchase", "buy-again": "repurchase", "discover": "trend"}

@@ -14,13 +14,14 @@ from pipelines.gate.conditions import (
     challenger,
     conditions,
     decide,
-    foretold,
     plausible,
+    predicted,
     settle,
 )
-from pipelines.sweep.space import Chosen, HalfLives, load
+from pipelines.gate.settings import load
 from pipelines.train.als import AlsSettings
 from pipelines.train.ranker import RankerSettings
+from pipelines.train.recipe import Chosen, HalfLives
 from serving.recommend.recommender import LANES
 
 CUSTOMERS = 500
@@ -128,7 +129,7 @@ def test_a_challenger_surely_worse_than_a_baseline_is_refused_with_the_numbers(s
     table = judged(seed, challenger=0.25, champion=0.25, **BASELINES)
     decision = decide(conditions(table, None, load()), has_champion=True)
     assert decision.verdict == "REFUSED"
-    told = r"for-you: not surely worse than repurchase: NDCG@10 -0\.0\d+ \[-0\.\d+, -0\.\d+\] against 0\.\d+"
+    told = r"for-you: not worse than repurchase: NDCG@10 -0\.0\d+ \[-0\.\d+, -0\.\d+\] against 0\.\d+"
     assert re.fullmatch(told, decision.reasons[0])
     assert len(decision.reasons) == len(LANES)
 
@@ -150,7 +151,7 @@ def test_the_champion_as_it_served_is_the_last_word(seed, since, expected):
 
 def test_few_customers_since_tell_nothing(seed):
     table = judged(seed, sweep=0.4, champion=0.4, **BASELINES)
-    live = judged(seed, customers=load().gate.live_customers - 1, challenger=0.1, champion=0.4)
+    live = judged(seed, customers=load().thresholds.live_customers - 1, challenger=0.1, champion=0.4)
     assert verdict(table, settle(table, CHOSEN, OTHER, load()), live=live).verdict == "PROMOTED"
 
 
@@ -165,15 +166,15 @@ def test_what_is_measured_is_near_what_was_measured_before(seed, before, met):
     assert plausible(few, {"for-you": before}, load(), is_young=True) == []
     (young,) = plausible(table, {"for-you": 0.5}, load(), is_young=True)
     assert not young.met
-    assert f"the champion's was {before:.4f}" in found.told
+    assert f"the champion's was {before:.4f}" in found.detail
 
 
 @pytest.mark.parametrize(("since", "met"), [(0.3, True), (0.15, True), (0.1, False)])
 def test_orders_that_the_champion_couldnt_foretell_are_none_to_learn_from(seed, since, met):
     live = judged(seed, champion=since)
-    (found,) = foretold(live, {"for-you": 0.4}, load())
+    (found,) = predicted(live, {"for-you": 0.4}, load())
     assert found.met is met
-    assert foretold(None, {"for-you": 0.4}, load()) == []
+    assert predicted(None, {"for-you": 0.4}, load()) == []
 
 
 def verdict(table, settled, live=None, has_champion=True):

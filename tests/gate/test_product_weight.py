@@ -10,8 +10,8 @@ from shops import catalogue, known
 from pipelines import columns as c
 from pipelines.evaluate import LANE, MODEL, NDCG, WEIGHT, customer_groups, evaluate, summary
 from pipelines.gate import conditions, product_weight
+from pipelines.gate.settings import ProductWeightSettings, load
 from pipelines.report import terminal
-from pipelines.sweep.space import Business, load
 from pipelines.train.als import AlsSettings
 from pipelines.train.association_rules import none
 from pipelines.train.bundle import learn, weights
@@ -62,7 +62,7 @@ def bundle(shop, seed):
 
 @pytest.mark.parametrize("most_lost", [0.0, 0.02, 0.2, 0.99])
 def test_the_strongest_within_the_bound_is_taken(bundle, truth, most_lost):
-    bounds = Business(most_lost=most_lost, strengths=(0.05, 0.2, 0.5, 2.0))
+    bounds = ProductWeightSettings(most_lost=most_lost, strengths=(0.05, 0.2, 0.5, 2.0))
     tried = product_weight.tried(bundle, truth, bounds)
     chosen = product_weight.strongest(tried, bounds)
     plain = summary(evaluate(bundle, truth, "plain"))["plain"]
@@ -79,7 +79,7 @@ def test_strengths_by_hand():
         return {"for-you": {NDCG: for_you}, "discover": {NDCG: discover}}
 
     found = {0.0: lanes(0.5, 0.1), 0.1: lanes(0.49, 0.11), 0.5: lanes(0.6, 0.097), 1.0: lanes(0.495, 0.098)}
-    bounds = Business(most_lost=0.02, strengths=(0.1, 0.5, 1.0))
+    bounds = ProductWeightSettings(most_lost=0.02, strengths=(0.1, 0.5, 1.0))
     assert product_weight.strongest(found, bounds) == 1.0  # 0.495 / 0.5 is 0.99, 0.098 / 0.1 is 0.98
     assert product_weight.strongest(found | {1.0: lanes(0.495, 0.0979)}, bounds) == 0.1
     assert product_weight.strongest({one: {} for one in found}, bounds) == 0.0
@@ -160,10 +160,12 @@ def test_both_are_shown(shop, bundle, truth):
     from rich.console import Console
 
     groups = customer_groups(shop.until(CUT))
-    judged = product_weight.evaluate_challenger(bundle, CHOSEN.model_copy(update={"strength": 0.5}), truth, groups)
+    judged = product_weight.evaluate_challenger(
+        bundle, CHOSEN.model_copy(update={"strength": 0.5}), truth, groups
+    )
     console = Console(width=200)
     with console.capture() as capture:
-        console.print(terminal.lanes(judged))
+        console.print(terminal.lane_tables(judged))
     measured = summary(judged)
     assert "weight@10" in capture.get()
     for model in (conditions.CHALLENGER, conditions.UNWEIGHTED):
@@ -171,5 +173,5 @@ def test_both_are_shown(shop, bundle, truth):
             assert f"{measured[model]['for-you'][metric]:.4f}" in capture.get()
     plain = evaluate(replace(bundle, weight=np.ones(60, np.float32)), truth, conditions.CHALLENGER)
     with console.capture() as capture:
-        console.print(terminal.lanes(plain))
+        console.print(terminal.lane_tables(plain))
     assert "weight@10" not in capture.get()

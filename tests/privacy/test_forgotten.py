@@ -64,9 +64,9 @@ class Shop:
         night = nightly.begin(
             as_of, source="files", path=str(self.folder), mapping=str(self.mapping), **asked
         )
-        nightly.extract(night)
-        counts = nightly.validate(night)
-        nightly.prepare(night)
+        nightly.run("extract", night)
+        counts = nightly.run("validate", night)
+        nightly.run("prepare", night)
         return night, counts
 
 

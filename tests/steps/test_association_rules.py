@@ -23,7 +23,7 @@ def test_a_night_says_what_it_mined_and_what_was_too_large_to_be_mined(home, spa
     tables.write(tables.BASKETS, pa.table({c.CUSTOMER: ["someone"] * len(baskets), c.PRODUCTS: baskets}))
     pins.pin(night, tables.BASKETS)
     told = {"rules": 9, "of_two_products": 3, "baskets_too_large": 2, "percent_in_them": 72}  # 202 of 282
-    assert nightly.rules(night) == told
+    assert nightly.run("association_rules", night) == told
     measured = tracking.client().get_run(night.run_id).data.metrics
     assert measured.pop("seconds_rules") > 0
     assert measured == told

@@ -56,8 +56,8 @@ class Shop:
     def night(self, day, **asked):
         as_of = str(FIRST + dt.timedelta(days=day))
         night = nightly.begin(as_of, source="files", path=str(self.folder), mapping=self.mapping, **asked)
-        nightly.extract(night)
-        return night, nightly.validate(night)
+        nightly.run("extract", night)
+        return night, nightly.run("validate", night)
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +73,7 @@ def shop(spark, tmp_path_factory):
 
 
 def versions():
-    return [tables.current(table) for table in BEFORE]
+    return [tables.current_path(table) for table in BEFORE]
 
 
 def kept(day):
@@ -81,7 +81,7 @@ def kept(day):
     source = tables.entries("validation")[0].partition("=")[2]
     (found,) = (
         table.to_pylist()
-        for table in history.nights(source, FIRST + dt.timedelta(days=100))
+        for table in history.results(source, FIRST + dt.timedelta(days=100))
         if table["as_of"][0].as_py() == FIRST + dt.timedelta(days=day)
     )
     return found
@@ -148,13 +148,13 @@ def test_a_group_comes_from_a_column_to_the_customers_and_pulls_before_it_was_ma
             shop.put(day, lines(day))
         shop.night(9)
         (pull,) = raw.pulls(tables.entries("profile")[0].partition("=")[2])
-        (file,) = Path(tables.current(pull)).glob("*.parquet")
+        (file,) = Path(tables.current_path(pull)).glob("*.parquet")
         pq.write_table(pq.read_table(file).drop_columns(c.GROUP), file)  # as an earlier release left it
         (tmp_path / "mapping.toml").write_text(f'{MAPPING}{c.GROUP} = "land"\n')
         shop.put(10, ([*line, "France" if line[2] > "c2" else ""] for line in lines(10)), [*COLUMNS, "land"])
         night, checked = shop.night(10)
         assert checked["used"] == 11 * 60
-        nightly.prepare(night)
+        nightly.run("prepare", night)
         named = {pseudonym(line[2], "a key for tests") for line in lines(10) if line[2] > "c2"}
         assert 0 < len(named) < 20
         expected = [{c.CUSTOMER: one, c.GROUP: "France"} for one in sorted(named)]
@@ -179,4 +179,4 @@ def test_a_night_before_the_extraction_says_what_to_do(shop):
         "2026-09-20", source="files", path=str(shop.folder / "000.csv"), mapping=shop.mapping
     )
     with pytest.raises(NightshelfError, match=r"raw/ holds nothing of .*: run the step extract first"):
-        nightly.validate(night)
+        nightly.run("validate", night)

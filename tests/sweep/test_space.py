@@ -1,9 +1,11 @@
 import pytest
 
 from pipelines.evaluate import NDCG
-from pipelines.sweep.space import FILE, Candidate, candidates, choose, edges, load
+from pipelines.sweep.choice import choose
+from pipelines.sweep.space import FILE, candidates, edges, load
 from pipelines.train.als import AlsSettings
 from pipelines.train.ranker import RankerSettings
+from pipelines.train.recipe import Candidate
 from serving.errors import NightshelfError
 
 
