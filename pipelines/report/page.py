@@ -1,4 +1,7 @@
-"""The pages: figures into HTML that loads nothing, runs no script and escapes all it is given."""
+"""The report's HTML pages, rendered from Jinja2 templates.
+
+A page loads nothing, runs no script, and escapes every text from data.
+"""
 
 import datetime as dt
 from dataclasses import dataclass
@@ -23,38 +26,41 @@ from pipelines.report import (
     waterfall,
 )
 from pipelines.report.banner import Banner
-from pipelines.report.figures import Figure, many, share
+from pipelines.report.figures import Figure, fraction, quantity
 from pipelines.report.records import Record
+from pipelines.report.service import ServiceMetrics
 from serving.recommend.recommender import LANES
 
-HERE = Path(__file__).parent
+TEMPLATES = Path(__file__).parent
 CONTENTS = (
     ("steps", "Steps"),
     ("lines", "Order lines"),
     ("expectations", "Expectations"),
     ("models", "Models"),
     ("sweep", "Sweep"),
-    ("rules", "What goes together"),
+    ("rules", "Association rules"),
     ("service", "Service"),
-    ("trend", "The last nights"),
+    ("trend", "Recent nightly runs"),
 )
 
 
 @dataclass(frozen=True)
-class Listed:
-    """A night in the list of all; written: whether it has a report."""
+class IndexRow:
+    """A nightly run in the list of all; ndcg: NDCG@10 in for-you."""
 
     day: str
     banner: Banner
-    measure: Figure | None
-    written: bool
+    ndcg: Figure | None
+    has_report: bool
 
 
-def night(record: Record, nights: list[Run], asked: service.Answers | str, serving: str, mlflow: str) -> str:
-    """The report of a night.
+def night(
+    record: Record, nights: list[Run], fetched: ServiceMetrics | str, champion: str, mlflow_url: str
+) -> str:
+    """The report of a nightly run as HTML.
 
-    nights: the last ones; asked: as `served.ask` tells; serving: the version that serves by now; mlflow:
-    where the run is shown.
+    nights: the recent runs, oldest first; fetched: the result of `service.fetch`; champion: the version that
+    serves now, or empty; mlflow_url: the page of the run in MLflow, or empty.
     """
     return (
         _templates()
@@ -62,54 +68,57 @@ def night(record: Record, nights: list[Run], asked: service.Answers | str, servi
         .render(
             night=record.night,
             started=dt.datetime.fromtimestamp(record.run.info.start_time / 1000, dt.UTC),
-            mlflow=mlflow,
+            mlflow_url=mlflow_url,
             contents=CONTENTS,
             lanes=LANES,
-            banner=banner.banner(record.run, serving),
+            banner=banner.banner(record.run, champion),
             conditions=banner.conditions(record.decision),
-            stages=steps.stages(record),
+            steps=steps.steps(record),
             waterfall=waterfall.waterfall(record),
             expectations=expectations.expectations(record),
-            models_found=models.models(record),
+            models=models.models(record),
             sweep=sweep.sweep(record),
             associations=associations.associations(record),
-            served=service.served(record, asked),
+            service=service.service(record, fetched),
             trend=trend.trend(nights),
         )
     )
 
 
-def index(runs: list[Run], written: set[str]) -> str:
-    """The list of all nights, the newest first; of a day that was run again its last run."""
+def index(runs: list[Run], reported: set[str]) -> str:
+    """The list of nightly runs as HTML, newest day first, with the last run of each day.
+
+    runs: newest first; reported: the days that have a report.
+    """
     latest: dict[str, Run] = {}
     for run in runs:
         latest.setdefault(records.as_of(run), run)
-    nights = [_listed(day, latest[day], day in written) for day in sorted(latest, reverse=True)]
-    return _templates().get_template("nights.html").render(nights=nights, sentence=_sentence(nights))
+    rows = [_row(day, latest[day], day in reported) for day in sorted(latest, reverse=True)]
+    return _templates().get_template("nights.html").render(rows=rows, sentence=_sentence(rows))
 
 
-def _listed(day: str, run: Run, written: bool) -> Listed:
-    measure = share(run.data.metrics, evaluation.flat_name(evaluation.NDCG, "for-you"), str(run.info.run_id))
-    return Listed(day, banner.banner(run), measure, written)
+def _row(day: str, run: Run, has_report: bool) -> IndexRow:
+    ndcg = fraction(run.data.metrics, evaluation.flat_name(evaluation.NDCG, "for-you"), str(run.info.run_id))
+    return IndexRow(day, banner.banner(run), ndcg, has_report)
 
 
-def _sentence(nights: list[Listed]) -> str:
-    if not nights:
-        return "No night has been run yet."
-    live = [one for one in nights if one.banner.kind == "good"]
-    told = f"{many(len(nights), 'night')}, of which {len(live)} put a model live"
-    return f"{told}; the last was on {live[0].day}." if live else f"{told}."
+def _sentence(rows: list[IndexRow]) -> str:
+    if not rows:
+        return "There has been no nightly run yet."
+    published = [row.day for row in rows if row.banner.kind == "good"]
+    summary = f"{quantity(len(rows), 'nightly run')}, {len(published)} of which published a model"
+    return f"{summary}, most recently on {published[0]}." if published else f"{summary}."
 
 
 @cache
 def _templates() -> Environment:
-    found = Environment(
-        loader=FileSystemLoader(HERE),
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    style = (HERE / "style.css").read_text(encoding="utf-8")
-    found.globals["style"] = Markup(style)  # noqa: S704 - a file of ours
-    return found
+    style = (TEMPLATES / "style.css").read_text(encoding="utf-8")
+    environment.globals["style"] = Markup(style)  # noqa: S704 - the package's own file
+    return environment

@@ -1,4 +1,4 @@
-"""What MLflow keeps of a night."""
+"""The MLflow run of a nightly run as the report reads it: metrics, tags, candidates and artifacts."""
 
 import json
 import tempfile
@@ -19,12 +19,16 @@ STEPS = (
     *("extract", "validate", "prepare", "live", "sweep", "rules"),
     *("evaluate", "register", "gate", "publish", "smoke"),
 )
-SERVES = ("FIRST", "PROMOTED")
+PUBLISHED = ("FIRST", "PROMOTED")  # the verdicts after which the challenger becomes the champion
 
 
 @dataclass(frozen=True)
 class Record:
-    """A night's run with its candidates, and what the gate and the evaluation left beside it."""
+    """The MLflow run of a nightly run.
+
+    candidates: the child runs of the sweep; decision, evaluation: the artifacts that gate and evaluate
+    logged, empty if the run stopped before.
+    """
 
     night: Night
     run: Run
@@ -34,61 +38,61 @@ class Record:
 
     @property
     def metrics(self) -> Mapping[str, float]:
-        """The night's metrics."""
-        found: Mapping[str, float] = self.run.data.metrics
-        return found
+        """The run's metrics."""
+        metrics: Mapping[str, float] = self.run.data.metrics
+        return metrics
 
     @property
     def tags(self) -> Mapping[str, str]:
-        """The night's tags."""
-        found: Mapping[str, str] = self.run.data.tags
-        return found
+        """The run's tags."""
+        tags: Mapping[str, str] = self.run.data.tags
+        return tags
 
 
 def read(night: Night) -> Record:
-    """The record of a night, as far as it came."""
+    """The record of a nightly run, with whatever MLflow holds of it."""
     run = client().get_run(night.run_id)
-    there = {one.path for one in client().list_artifacts(night.run_id)}
+    logged = {artifact.path for artifact in client().list_artifacts(night.run_id)}
     decision, evaluation = (
-        _artifact(night.run_id, name) if name in there else {}
+        _artifact(night.run_id, name) if name in logged else {}
         for name in ("decision.json", "evaluation.json")
     )
     return Record(night, run, tracking.children(night.run_id), decision, evaluation)
 
 
 def stopped_at(run: Run) -> str:
-    """The step at which a night broke off; empty where none did."""
+    """The step in which a run stopped; empty if it did not stop."""
     step = run.data.tags.get(tracking.STOPPED_AT, "")
-    done = run.info.status == "FINISHED" or f"{tracking.SECONDS}{step}" in run.data.metrics  # by a later try
-    return "" if done else str(step)
+    is_done = run.info.status == "FINISHED" or f"{tracking.SECONDS}{step}" in run.data.metrics  # by a retry
+    return "" if is_done else str(step)
 
 
 def verdict(run: Run) -> str:
-    """FIRST, PROMOTED or REFUSED of a night that came to its end; else STOPPED or UNFINISHED."""
+    """FIRST, PROMOTED or REFUSED for a run that finished; else STOPPED or UNFINISHED."""
     if run.info.status == "FAILED" or stopped_at(run):
         return "STOPPED"
-    found = run.data.tags.get("verdict", "")
-    return str(found) if found and run.info.status == "FINISHED" else "UNFINISHED"
+    verdict = run.data.tags.get("verdict", "")
+    return str(verdict) if verdict and run.info.status == "FINISHED" else "UNFINISHED"
 
 
-def reason(run: Run) -> str:
-    """Why a night was stopped, without the name of the step."""
-    told, step = run.data.tags.get(tracking.FAILED, ""), stopped_at(run)
-    return str(told).removeprefix(f"{step}: ")
+def failure(run: Run) -> str:
+    """The message with which a run stopped, without the name of the step."""
+    message, step = run.data.tags.get(tracking.FAILED, ""), stopped_at(run)
+    return str(message).removeprefix(f"{step}: ")
 
 
-def reasons(run: Run) -> list[str]:
-    """The reasons of the gate."""
+def gate_reasons(run: Run) -> list[str]:
+    """The reasons of the gate's verdict."""
     decision = json.loads(run.data.tags.get("decision", "{}"))
     return list(decision.get("reasons", []))
 
 
 def as_of(run: Run) -> str:
-    """The day that a night closed."""
+    """The last day of data that a nightly run used, as in 2026-01-31."""
     return str(run.info.run_name).removeprefix(tracking.NIGHT)
 
 
 def _artifact(run_id: str, name: str) -> Json:
     with tempfile.TemporaryDirectory() as folder:
-        found: Json = json.loads(Path(client().download_artifacts(run_id, name, folder)).read_text())
-        return found
+        content: Json = json.loads(Path(client().download_artifacts(run_id, name, folder)).read_text())
+        return content

@@ -1,4 +1,4 @@
-"""What the service answered since it started, as its own metrics tell it."""
+"""The section on the service: what it answered since it started, from its Prometheus metrics."""
 
 import math
 from collections.abc import Iterable
@@ -9,117 +9,122 @@ from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 
 from pipelines.evaluate import NDCG, flat_name
-from pipelines.report.figures import Figure, count, many, percent
+from pipelines.report.figures import Figure, count, percent, quantity
 from pipelines.report.records import Record
 from pipelines.settings import address, settings
 from serving.recommend.recommender import LANES
 
-ROUTES = "/recommendations"  # how the routes end that answer with a list for somebody
+ROUTES = "/recommendations"  # the end of every route that returns a personal list
 SECONDS = "nightshelf_request_seconds_bucket"
 LISTS = "nightshelf_answers_total"
 P99 = 0.99
-PATIENCE = 5.0
+TIMEOUT = 5.0  # seconds
 
-Answers = dict[str, float]
+ServiceMetrics = dict[str, float]
+Bucket = tuple[float, float]  # upper bound, observations up to it
 
 
 @dataclass(frozen=True)
-class Served:
-    """What is known of the service: by name the figure; and the sentence about it."""
+class Service:
+    """The section on the service: figures by their caption, and a sentence about them."""
 
     sentence: str
     figures: list[tuple[str, Figure]]
 
 
-def ask() -> Answers | str:
-    """The service's figures as metrics of a run, or why there are none."""
-    where = settings().service_url or address(settings(), settings().serving_port)
+def fetch() -> ServiceMetrics | str:
+    """The service's figures under the names that the nightly run logs, or why they could not be fetched."""
+    base = settings().service_url or address(settings(), settings().serving_port)
     key = settings().service_key.get_secret_value()
     headers = {"Authorization": f"Bearer {key}"} if key else {}
     try:
-        answer = httpx.get(f"{where}/metrics", headers=headers, timeout=PATIENCE)
+        response = httpx.get(f"{base}/metrics", headers=headers, timeout=TIMEOUT)
     except httpx.HTTPError as error:
-        return f"the service does not answer at {where} ({type(error).__name__})"
-    if answer.status_code in (401, 403):
-        return "the service asks for another key than NIGHTSHELF_SERVICE_KEY"
-    return told(answer.text) if answer.is_success else f"the service answers {answer.status_code} to /metrics"
+        return f"no response from {base} ({type(error).__name__}); check NIGHTSHELF_SERVICE_URL"
+    if response.status_code in (401, 403):
+        return f"{base}/metrics rejects the API key; check NIGHTSHELF_SERVICE_KEY"
+    return parse(response.text) if response.is_success else f"{base}/metrics returns {response.status_code}"
 
 
-def told(text: str) -> Answers:
-    """What the text of /metrics says: requests, p99 in milliseconds, lists, share of them for strangers."""
-    samples = [one for family in text_string_to_metric_families(text) for one in family.samples]
-    buckets = _buckets(one for one in samples if one.name == SECONDS)
-    lists = {known: _total(samples, known) for known in ("true", "false")}
-    found = {"served_requests": buckets[-1][1] if buckets else 0.0, "served_lists": sum(lists.values())}
-    if found["served_requests"]:
-        found["served_p99_ms"] = 1000 * quantile(buckets, P99)
-    if found["served_lists"]:
-        found["served_fallback_share"] = lists["false"] / found["served_lists"]
-    return found
+def parse(text: str) -> ServiceMetrics:
+    """The figures in the text of /metrics.
 
-
-def quantile(buckets: list[tuple[float, float]], share: float) -> float:
-    """Below which value a share of observations lies, by (upper bound, observations up to it) ascending.
-
-    Within a bucket they are taken to be spread evenly, as Prometheus' histogram_quantile does; what lies
-    beyond the last finite bound is told as that bound.
+    served_requests, served_p99_ms, served_lists, and served_fallback_share: the share of lists for unknown
+    customers and anonymous visitors. A figure that needs at least one request or list is absent without.
     """
-    wanted, low, before = share * buckets[-1][1], 0.0, 0.0
+    samples = [sample for family in text_string_to_metric_families(text) for sample in family.samples]
+    buckets = _buckets(sample for sample in samples if sample.name == SECONDS)
+    lists = {known: _total(samples, known) for known in ("true", "false")}
+    figures = {"served_requests": buckets[-1][1] if buckets else 0.0, "served_lists": sum(lists.values())}
+    if figures["served_requests"]:
+        figures["served_p99_ms"] = 1000 * quantile(buckets, P99)
+    if figures["served_lists"]:
+        figures["served_fallback_share"] = lists["false"] / figures["served_lists"]
+    return figures
+
+
+def quantile(buckets: list[Bucket], share: float) -> float:
+    """The value below which a share of the observations lies; buckets: in ascending order.
+
+    As in Prometheus' histogram_quantile, observations are spread evenly within a bucket, and the last finite
+    bound stands for all that lie beyond it.
+    """
+    rank, low, before = share * buckets[-1][1], 0.0, 0.0
     for high, seen in buckets:
-        if seen >= wanted and seen > before:
-            return low if math.isinf(high) else low + (high - low) * (wanted - before) / (seen - before)
+        if seen >= rank and seen > before:
+            return low if math.isinf(high) else low + (high - low) * (rank - before) / (seen - before)
         low, before = (low if math.isinf(high) else high), seen
     return low
 
 
-def served(record: Record, asked: Answers | str) -> Served:
-    """The service's figures as the night logged them, and what the champion's answers were worth."""
+def service(record: Record, fetched: ServiceMetrics | str) -> Service:
+    """The section on the service, from the run's metrics; fetched: the result of `fetch`."""
     names = {
         "served_requests": ("requests", ",.0f", 1),
         "served_p99_ms": ("p99, milliseconds", ",.1f", 1),
-        "served_lists": ("lists answered", ",.0f", 1),
-        "served_fallback_share": ("for strangers, %", ".1f", 100),
-        **{f"live_{flat_name(NDCG, lane)}": (f"NDCG@10 since, {lane}", ".4f", 1) for lane in LANES},
+        "served_lists": ("lists returned", ",.0f", 1),
+        "served_fallback_share": ("for unknown or anonymous, %", ".1f", 100),
+        **{f"live_{flat_name(NDCG, lane)}": (f"NDCG@10 since the fit, {lane}", ".4f", 1) for lane in LANES},
     }
-    found = [
-        (said, Figure(name, value, format(value * factor, form)))
-        for name, (said, form, factor) in names.items()
+    figures = [
+        (caption, Figure(name, value, format(value * factor, form)))
+        for name, (caption, form, factor) in names.items()
         if (value := record.metrics.get(name)) is not None
     ]
-    why = asked if isinstance(asked, str) else ""
-    return Served(f"{_sentence(record, why)}{_live(record)}", found)
+    problem = fetched if isinstance(fetched, str) else ""
+    return Service(f"{_traffic(record, problem)}{_quality(record)}", figures)
 
 
-def _sentence(record: Record, why: str) -> str:
-    found = record.metrics
-    if why:
-        return f"How the service fares is not known: {why}"
-    if not found.get("served_requests"):
-        return "The service has given no recommendations since it started"
-    told = f"Of {many(int(found['served_requests']), 'request')} since the service started 99 % took under"
-    if not (lists := found.get("served_lists")):
-        return f"{told} {found['served_p99_ms']:.1f} ms"
-    strangers = percent(found["served_fallback_share"] * lists, lists)
-    return f"{told} {found['served_p99_ms']:.1f} ms, and {strangers} of the lists were for strangers"
+def _traffic(record: Record, problem: str) -> str:
+    metrics = record.metrics
+    if problem:
+        return f"The service's metrics could not be read: {problem}"
+    if not metrics.get("served_requests"):
+        return "The service has returned no recommendations since it started"
+    requests = quantity(int(metrics["served_requests"]), "request")
+    latency = f"Of {requests} since the service started, 99 % took under {metrics['served_p99_ms']:.1f} ms"
+    if not (lists := metrics.get("served_lists")):
+        return latency
+    fallback = percent(metrics["served_fallback_share"] * lists, lists)
+    return f"{latency}, and {fallback} of the lists went to unknown customers or anonymous visitors"
 
 
-def _live(record: Record) -> str:
+def _quality(record: Record) -> str:
     customers = count(record.metrics, "live_customers_for_you")
-    worth = record.metrics.get("live_ndcg_at_10_for_you")
-    if customers is None or worth is None:
+    ndcg = record.metrics.get("live_ndcg_at_10_for_you")
+    if customers is None or ndcg is None:
         return "."
-    told = f"NDCG@10 {worth:.3f} over {customers} customers"
-    return f"; on the orders since it was fitted the champion had {told}."
+    return f"; on the orders since its fit, the champion has NDCG@10 {ndcg:.3f} over {customers} customers."
 
 
-def _buckets(samples: Iterable[Sample]) -> list[tuple[float, float]]:
-    added: dict[float, float] = {}
-    for one in samples:
-        if one.labels["route"].endswith(ROUTES):
-            bound = float(one.labels["le"])
-            added[bound] = added.get(bound, 0.0) + one.value
-    return sorted(added.items())
+def _buckets(samples: Iterable[Sample]) -> list[Bucket]:
+    sums: dict[float, float] = {}
+    for sample in samples:
+        if sample.labels["route"].endswith(ROUTES):
+            bound = float(sample.labels["le"])
+            sums[bound] = sums.get(bound, 0.0) + sample.value
+    return sorted(sums.items())
 
 
 def _total(samples: list[Sample], known: str) -> float:
-    return sum(one.value for one in samples if one.name == LISTS and one.labels["known"] == known)
+    return sum(sample.value for sample in samples if sample.name == LISTS and sample.labels["known"] == known)

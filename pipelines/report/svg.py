@@ -1,6 +1,7 @@
-"""Drawings as wide as their place: x in percent of it, y in pixels, so that texts and marks keep their size.
+"""SVG drawings that fill the width of their container.
 
-Kinds are classes of `style.css`; what differs by kind differs in shape, hatch or dash, not in colour alone.
+x is in percent of the width and y in pixels, so that texts and marks keep their size. A kind is a class of
+`style.css`; kinds differ in shape, hatch or dash, never in colour alone.
 """
 
 from collections.abc import Iterable, Sequence
@@ -9,11 +10,11 @@ from itertools import pairwise
 
 from markupsafe import Markup
 
-Point = tuple[float, float]
+Point = tuple[float, float]  # x in percent, y in pixels
 
-NOTHING = Markup("")
+EMPTY = Markup("")
 
-# Around (0, 0), in pixels.
+# Paths around (0, 0), in pixels.
 SHAPES = {
     "triangle": "M0-6 6 5-6 5z",
     "diamond": "M0-6 6 0 0 6-6 0z",
@@ -27,7 +28,7 @@ SHAPES = {
 
 @dataclass(frozen=True)
 class Scale:
-    """Values between low and high as places between first and last."""
+    """A linear map from values between low and high to positions between first and last."""
 
     low: float
     high: float
@@ -35,48 +36,55 @@ class Scale:
     last: float = 99.0
 
     def __call__(self, value: float) -> float:
-        """The place of a value; the middle where low is high."""
+        """The position of a value; the middle if low equals high."""
         share = (value - self.low) / (self.high - self.low) if self.high > self.low else 0.5
         return self.first + share * (self.last - self.first)
 
 
 def drawing(height: float, label: str, parts: Iterable[Markup]) -> Markup:
-    """The drawing of some parts; label: what it shows, for who doesn't see it."""
-    inside = Markup("").join(parts)
+    """An svg element of a height in pixels; label: its text for screen readers."""
+    content = Markup("").join(parts)
     return Markup('<svg width="100%" height="{:g}" role="img" aria-label="{}">{}</svg>').format(
-        height, label, inside
+        height, label, content
     )
 
 
 def line(start: Point, end: Point, kind: str) -> Markup:
-    """A line from one point to another."""
+    """A line between two points."""
     return Markup('<line x1="{:.2f}%" y1="{:.1f}" x2="{:.2f}%" y2="{:.1f}" class="{}"/>').format(
         *start, *end, kind
     )
 
 
 def lines(points: Sequence[Point], kind: str) -> Markup:
-    """A line through points."""
+    """Lines from each point to the next."""
     return Markup("").join(line(start, end, kind) for start, end in pairwise(points))
 
 
 def rect(x: float, y: float, width: float, height: float, kind: str) -> Markup:
-    """A rectangle; one of no width is still seen, by its outline."""
+    """A rectangle; with width 0 only its outline shows."""
     return Markup('<rect x="{:.2f}%" y="{:.1f}" width="{:.2f}%" height="{:.1f}" class="{}"/>').format(
         x, y, width, height, kind
     )
 
 
-def mark(shape: str, at: Point, kind: str, title: str = "", data: Markup = NOTHING) -> Markup:
-    """A shape of SHAPES at a point; title: what a pointer over it is told; data: attributes."""
-    told = Markup("<title>{}</title>").format(title) if title else ""
+def mark(shape: str, point: Point, kind: str, title: str = "", attributes: Markup = EMPTY) -> Markup:
+    """A shape of SHAPES at a point; title: the tooltip; attributes: of the svg element."""
+    tooltip = Markup("<title>{}</title>").format(title) if title else ""
     return Markup('<svg x="{:.2f}%" y="{:.1f}" class="mark"{}>{}<path d="{}" class="{}"/></svg>').format(
-        *at, data, told, SHAPES[shape], kind
+        *point, attributes, tooltip, SHAPES[shape], kind
     )
 
 
-def text(at: Point, said: str, kind: str = "", anchor: str = "start") -> Markup:
-    """A text that begins (start), has its middle or ends at a point."""
+def legend_sign(shape: str, kind: str) -> Markup:
+    """A mark in a drawing of its own, for a legend, hidden from screen readers."""
+    return Markup('<svg width="16" height="16" aria-hidden="true">{}</svg>').format(
+        mark(shape, (50, 8), kind)
+    )
+
+
+def text(point: Point, content: str, kind: str = "", anchor: str = "start") -> Markup:
+    """A text whose start, middle or end (anchor) is at a point."""
     return Markup('<text x="{:.2f}%" y="{:.1f}" text-anchor="{}" class="{}">{}</text>').format(
-        *at, anchor, kind, said
+        *point, anchor, kind, content
     )

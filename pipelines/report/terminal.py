@@ -1,4 +1,4 @@
-"""What a night says of itself in the terminal."""
+"""Tables and lines for the terminal: results of a nightly run, status and history of the registry."""
 
 import datetime as dt
 import json
@@ -14,7 +14,9 @@ from rich.text import Text
 
 from pipelines import evaluate
 from pipelines.compare import yardsticks
+from pipelines.evaluate.summaries import Summary
 from pipelines.gate import conditions
+from pipelines.gate import settings as gate_settings
 from pipelines.lake import tables
 from pipelines.registry import acts as registry_acts
 from pipelines.registry import versions as registry
@@ -43,77 +45,84 @@ ORDER = (
     ),
     *(yardsticks.LATELY, yardsticks.PLAIN, yardsticks.EASE),
 )
-LIVE = f"live_{evaluate.NDCG}_for_you"
-LAST = 10  # versions that a status shows
+LIVE_NDCG = f"live_{evaluate.NDCG}_for_you"
+STATUS_VERSIONS = 10  # the most versions that `nightshelf status` lists
 
 
-def counts(found: Mapping[str, Any]) -> str:
-    """The numbers of a step, in one line."""
-    return ", ".join(f"{name} {value:,}" for name, value in found.items() if isinstance(value, int))
+def counts(results: Mapping[str, Any]) -> str:
+    """The integers among a step's results, in one line."""
+    return ", ".join(f"{name} {value:,}" for name, value in results.items() if isinstance(value, int))
 
 
-def waterfall(checked: Mapping[str, Any]) -> Group:
-    """What became of the lines fetched, each row leaving fewer, down to those used; and the warnings."""
+def waterfall(results: Mapping[str, Any]) -> Group:
+    """Order lines from fetched to used, a table row per reason that removes some; then the warnings.
+
+    results: of step validate.
+    """
     table = Table("order lines", Column(justify="right"), Column("left", justify="right"))
-    rows = [(name.replace("_", " "), lines) for name, lines in checked.items() if isinstance(lines, int)]
-    (first, fetched), *taken, (last, used) = rows
+    rows = [(name.replace("_", " "), lines) for name, lines in results.items() if isinstance(lines, int)]
+    (first, fetched), *removed, (last, used) = rows
     table.add_row(first, "", f"{fetched:,}")
     left = fetched
-    for name, lines in taken:
+    for name, lines in removed:
         left -= lines
         table.add_row(name, f"-{lines:,}", f"{left:,}")
     table.add_row(last, "", f"{used:,}", style="bold")
-    return Group(table, *(Text(f"warning: {one}") for one in checked["warnings"]))
+    return Group(table, *(Text(f"warning: {warning}") for warning in results["warnings"]))
 
 
-def evaluation(night: Night) -> Group:
-    """Each model beside the others on the test window: a table per lane."""
-    return lanes(tables.read(pins.own(night, tables.EVALUATION)))
+def evaluation_tables(night: Night) -> Group:
+    """All models on the test window: a table per lane."""
+    return lane_tables(tables.read(pins.own(night, tables.EVALUATION)))
 
 
-def lanes(judged: pa.Table) -> Group:
-    """What was measured of each model: a table per lane."""
-    measured = evaluate.summary(judged)
-    return Group(*(_lane_table(measured, lane) for lane in LANES))
+def lane_tables(rows: pa.Table) -> Group:
+    """Mean measures of all models: a table per lane; rows: measures by customer."""
+    summary = evaluate.summary(rows)
+    return Group(*(_lane_table(summary, lane) for lane in LANES))
 
 
 def verdict(decision: Mapping[str, Any], published: Mapping[str, Any]) -> str:
-    """The verdict, its reasons, and the version that serves by it."""
-    serves = f"version {published['version']} serves" if published["version"] else "the champion serves on"
-    told = [f"{decision['verdict']}: {serves}", *(f"  {reason}" for reason in decision["reasons"])]
-    if not published["version"]:
-        told.append(f"if it is good after all: nightshelf promote {decision['version']} --reason TEXT")
-    return "\n".join(told)
+    """The gate's verdict with its reasons, the version that serves, and how to overrule a refusal."""
+    version = published["version"]
+    serving = f"version {version} serves" if version else "the champion keeps serving"
+    lines = [f"{decision['verdict']}: {serving}", *(f"  {reason}" for reason in decision["reasons"])]
+    if not version:
+        lines.append(f"to publish it nevertheless: nightshelf promote {decision['version']} --reason TEXT")
+    return "\n".join(lines)
 
 
 def status() -> RenderableType:
-    """Who serves, since when and why, what its answers are worth; and the last versions."""
-    serving = registry.aliased(ALIAS)
-    if serving is None:
+    """The champion: since when, why, and its NDCG@10 on orders since its fit; then the latest versions."""
+    champion = registry.aliased(ALIAS)
+    if champion is None:
         return Text(f"no model yet in the registry at {settings().tracking_uri}: run `nightshelf retrain`")
-    version, tags = str(serving.version), serving.tags
+    version, tags = str(champion.version), champion.tags
     acts = (act for act in registry_acts.acts() if act.data.tags[registry_acts.VERSION] == version)
-    told = [f"version {version} serves{_since(next(acts, None))}: {tags.get(registry_acts.REASON, '')}"]
-    if LIVE in tags:
-        told.append(f"on the orders since its last day it has NDCG@10 {float(tags[LIVE]):.4f} in for-you")
+    lines = [f"version {version} serves{_since(next(acts, None))}: {tags.get(registry_acts.REASON, '')}"]
+    if LIVE_NDCG in tags:
+        lines.append(f"on the orders since its fit: NDCG@10 {float(tags[LIVE_NDCG]):.4f} in for-you")
     if held := tags.get(registry.HELD):
-        told.append(f"after a rollback ({held}) only what surely beats it follows")
-    return Group(*map(Text, told), _versions(registry.versions()[:LAST]))
+        confidence = gate_settings.load().thresholds.sure
+        lines.append(
+            f"after the rollback ({held}), only settings better with confidence {confidence:g} replace it"
+        )
+    return Group(*map(Text, lines), _versions(registry.versions()[:STATUS_VERSIONS]))
 
 
 def history() -> RenderableType:
-    """What was promoted, refused and rolled back, the newest first."""
+    """Promotions, refusals and rollbacks, newest first."""
     table = Table("when (UTC)", "act", "version", "before", "reason")
     for act in registry_acts.acts():
-        tags, done = act.data.tags, act.info.status == "FINISHED"
-        told = (tags[name] for name in (registry_acts.VERSION, registry_acts.BEFORE, registry_acts.REASON))
-        name = tags[registry_acts.ACT] + ("" if done else " (broken off)")
-        table.add_row(*map(Text, (_when(act), name, *told)))
-    return table if table.row_count else "nothing was promoted yet: run `nightshelf retrain`"
+        tags, is_done = act.data.tags, act.info.status == "FINISHED"
+        cells = (tags[name] for name in (registry_acts.VERSION, registry_acts.BEFORE, registry_acts.REASON))
+        name = tags[registry_acts.ACT] + ("" if is_done else " (incomplete)")
+        table.add_row(*map(Text, (_when(act), name, *cells)))
+    return table if table.row_count else "no version was promoted yet: run `nightshelf retrain`"
 
 
 def _versions(versions: list[ModelVersion]) -> Table:
-    table = Table("version", "alias", "night", "verdict", "for-you", "discover", "reasons")
+    table = Table("version", "alias", "as of", "verdict", "for-you", "discover", "reasons")
     aliases = registry.aliases()
     for version in versions:
         tags, own = version.tags, aliases.get(str(version.version), [])
@@ -121,7 +130,7 @@ def _versions(versions: list[ModelVersion]) -> Table:
             str(version.version),
             ", ".join(own),
             tags.get("as_of", ""),
-            tags.get("verdict", "not judged"),
+            tags.get("verdict", "not decided"),
             tags.get("ndcg_at_10_for_you", "")[:6],
             tags.get("ndcg_at_10_discover", "")[:6],
             Text(_reasons(tags)),
@@ -131,7 +140,7 @@ def _versions(versions: list[ModelVersion]) -> Table:
 
 
 def _reasons(tags: Mapping[str, str]) -> str:
-    """Why a version was refused; what let one pass fills no screen."""
+    """The reasons of a refusal; a promoted version's are left out, as every condition is among them."""
     return "; ".join(json.loads(tags.get("reasons", "[]"))) if tags.get("verdict") == "REFUSED" else ""
 
 
@@ -143,20 +152,18 @@ def _when(act: Run) -> str:
     return f"{dt.datetime.fromtimestamp(act.info.start_time / 1000, dt.UTC):%Y-%m-%d %H:%M}"
 
 
-def _lane_table(measured: Mapping[str, Mapping[str, Mapping[str, float]]], lane: str) -> Table:
-    customers = max(
-        (int(lanes[lane]["customers"]) for lanes in measured.values() if lane in lanes), default=0
-    )
+def _lane_table(summary: Summary, lane: str) -> Table:
+    customers = max((int(lanes[lane]["customers"]) for lanes in summary.values() if lane in lanes), default=0)
     table = Table(title=f"{lane}: {customers:,} customers of the test window", title_justify="left")
     table.add_column("model")
-    headings = HEADINGS | ({evaluate.WEIGHT: "weight@10"} if _weighs(measured, lane) else {})
+    headings = HEADINGS | ({evaluate.WEIGHT: "weight@10"} if _has_weight(summary, lane) else {})
     for heading in headings.values():
         table.add_column(heading, justify="right")
-    for model in sorted(measured, key=ORDER.index):
-        found = measured[model].get(lane, {})
-        table.add_row(model, *(f"{found[metric]:.4f}" if found else "-" for metric in headings))
+    for model in sorted(summary, key=ORDER.index):
+        means = summary[model].get(lane, {})
+        table.add_row(model, *(f"{means[metric]:.4f}" if means else "-" for metric in headings))
     return table
 
 
-def _weighs(measured: Mapping[str, Mapping[str, Mapping[str, float]]], lane: str) -> bool:
-    return any(evaluate.WEIGHT in lanes.get(lane, {}) for lanes in measured.values())
+def _has_weight(summary: Summary, lane: str) -> bool:
+    return any(evaluate.WEIGHT in lanes.get(lane, {}) for lanes in summary.values())

@@ -1,4 +1,4 @@
-"""The last nights beside one another: what was measured, and which of them were promoted."""
+"""The section on recent nightly runs: NDCG@10 and verdict of each, day by day."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -8,12 +8,12 @@ from mlflow.entities import Run
 
 from pipelines import evaluate as evaluation
 from pipelines.report import records, svg
-from pipelines.report.figures import Figure, listed, many, share
-from pipelines.report.records import SERVES
+from pipelines.report.figures import Figure, fraction, join_words, quantity
+from pipelines.report.records import PUBLISHED
 from serving.recommend.recommender import LANES
 
-NIGHTS = 30
-HEIGHT, LEAST, MOST = 96.0, 74.0, 14.0
+NIGHTS = 30  # the most runs that are shown
+HEIGHT, BOTTOM, TOP = 96.0, 74.0, 14.0  # pixels: of a panel, and of its lowest and highest mark
 SHAPES = {
     "FIRST": "diamond",
     "PROMOTED": "triangle",
@@ -21,21 +21,21 @@ SHAPES = {
     "STOPPED": "cross",
     "UNFINISHED": "bar",
 }
-WORDS = {"FIRST": "first", "PROMOTED": "promoted", "REFUSED": "refused", "STOPPED": "stopped"}
+LABELS = {"FIRST": "first", "PROMOTED": "promoted", "REFUSED": "refused", "STOPPED": "stopped"}
 
 
 @dataclass(frozen=True)
 class Panel:
-    """A lane's NDCG@10 through the nights; last: tonight's."""
+    """NDCG@10 of a lane over the runs; current: that of the newest run, None if it has none."""
 
     lane: str
-    last: Figure | None
+    current: Figure | None
     drawing: Markup
 
 
 @dataclass(frozen=True)
 class Trend:
-    """A panel per lane with a mark per night, and the sentence about them."""
+    """The section on recent runs: a panel per lane with a mark per run, and a sentence about them."""
 
     sentence: str
     panels: list[Panel]
@@ -43,14 +43,18 @@ class Trend:
 
 
 def trend(nights: list[Run]) -> Trend:
-    """The trend of nights, the oldest first."""
+    """The section on recent runs; nights: their MLflow runs, oldest first."""
     verdicts = Counter(map(records.verdict, nights))
-    legend = [(WORDS[one], _sign(one)) for one in WORDS if verdicts[one]]
+    legend = [
+        (label, svg.legend_sign(SHAPES[verdict], _kind(verdict)))
+        for verdict, label in LABELS.items()
+        if verdicts[verdict]
+    ]
     return Trend(_sentence(nights, verdicts), [_panel(nights, lane) for lane in LANES], legend)
 
 
 def latest(runs: list[Run], until: str) -> list[Run]:
-    """The last run of each day up to one, the last NIGHTS of them, the oldest first; runs: newest first."""
+    """The last run of each of the NIGHTS latest days up to `until`, oldest first; runs: newest first."""
     by_day: dict[str, Run] = {}
     for run in runs:
         if (day := records.as_of(run)) <= until:
@@ -60,17 +64,18 @@ def latest(runs: list[Run], until: str) -> list[Run]:
 
 def _panel(nights: list[Run], lane: str) -> Panel:
     name = evaluation.flat_name(evaluation.NDCG, lane)
-    found = [share(run.data.metrics, name, str(run.info.run_id)) for run in nights]
-    values = [one.value for one in found if one] or [0.0]
+    scores = [fraction(run.data.metrics, name, str(run.info.run_id)) for run in nights]
+    values = [figure.value for figure in scores if figure] or [0.0]
     across = svg.Scale(0, len(nights) - 1, 3, 97)
-    down = svg.Scale(min(values), max(values), LEAST, MOST)
-    points = [(across(place), down(one.value)) for place, one in enumerate(found) if one]
+    down = svg.Scale(min(values), max(values), BOTTOM, TOP)
+    points = [(across(index), down(figure.value)) for index, figure in enumerate(scores) if figure]
     marks = [
-        _mark(run, one, across(place), down)
-        for place, (run, one) in enumerate(zip(nights, found, strict=True))
+        _mark(run, figure, across(index), down)
+        for index, (run, figure) in enumerate(zip(nights, scores, strict=True))
     ]
     ends = [records.as_of(nights[0]), records.as_of(nights[-1])]
-    label = f"{lane}: NDCG@10 of {many(len(points), 'night')}, from {min(values):.3f} to {max(values):.3f}"
+    runs = quantity(len(points), "nightly run")
+    label = f"{lane}: NDCG@10 of {runs}, from {min(values):.3f} to {max(values):.3f}"
     parts = [
         svg.line((0, HEIGHT - 14), (100, HEIGHT - 14), "axis-line"),
         svg.lines(points, "spark"),
@@ -78,38 +83,33 @@ def _panel(nights: list[Run], lane: str) -> Panel:
         svg.text((0, HEIGHT - 1), ends[0], "tick"),
         svg.text((100, HEIGHT - 1), ends[1] if len(nights) > 1 else "", "tick", "end"),
     ]
-    return Panel(lane, found[-1], svg.drawing(HEIGHT, label, parts))
+    return Panel(lane, scores[-1], svg.drawing(HEIGHT, label, parts))
 
 
 def _mark(run: Run, figure: Figure | None, x: float, down: svg.Scale) -> Markup:
-    """A night's mark; one without a measure stands at the foot."""
+    """The mark of a run; a run without a score has it at the bottom."""
     verdict, day = records.verdict(run), records.as_of(run)
-    y = down(figure.value) if figure else LEAST
+    y = down(figure.value) if figure else BOTTOM
     title = f"{day}: {verdict.lower()}" + (f", NDCG@10 {figure}" if figure else "")
-    return svg.mark(SHAPES[verdict], (x, y), _kind(verdict), title, figure.data if figure else Markup(""))
+    attributes = figure.attributes if figure else svg.EMPTY
+    return svg.mark(SHAPES[verdict], (x, y), _kind(verdict), title, attributes)
 
 
 def _kind(verdict: str) -> str:
     return {"REFUSED": "hollow", "STOPPED": "broken", "UNFINISHED": "other"}.get(verdict, "own")
 
 
-def _sign(verdict: str) -> Markup:
-    return Markup('<svg width="16" height="16" aria-hidden="true">{}</svg>').format(
-        svg.mark(SHAPES[verdict], (50, 8), _kind(verdict))
-    )
-
-
 def _sentence(nights: list[Run], verdicts: Counter[str]) -> str:
-    promoted = sum(verdicts[one] for one in SERVES)
+    published = sum(verdicts[verdict] for verdict in PUBLISHED)
     ends = (
-        (promoted, "put a model live"),
-        (verdicts["REFUSED"], "had it refused"),
+        (published, "published a model"),
+        (verdicts["REFUSED"], "had its model refused" if verdicts["REFUSED"] == 1 else "had theirs refused"),
         (verdicts["STOPPED"], "stopped"),
     )
-    words = [f"{count} {what}" for count, what in ends if count]
-    told = f"Of the last {many(len(nights), 'night')} {listed(words) or 'none has ended'}"
+    parts = [f"{number} {end}" for number, end in ends if number]
+    runs = f"The last {quantity(len(nights), 'nightly run')}: {join_words(parts) or 'none has finished'}"
     name = evaluation.flat_name(evaluation.NDCG, "for-you")
-    found = [run.data.metrics[name] for run in nights if name in run.data.metrics]
-    if len(found) < 2:
-        return f"{told}."
-    return f"{told}; NDCG@10 in for-you went from {found[0]:.3f} to {found[-1]:.3f}."
+    values = [run.data.metrics[name] for run in nights if name in run.data.metrics]
+    if len(values) < 2:
+        return f"{runs}."
+    return f"{runs}; NDCG@10 in for-you went from {values[0]:.3f} to {values[-1]:.3f}."

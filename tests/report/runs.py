@@ -1,4 +1,4 @@
-"""Runs as MLflow gives them, made by hand."""
+"""MLflow runs of nightly runs, built by hand."""
 
 import datetime as dt
 import json
@@ -31,10 +31,11 @@ def run(status="FINISHED", run_id="night", as_of="2026-01-31", metrics=None, tag
     )
 
 
-def decided(verdict, reasons=("a: b",), **tags):
-    """The tags that the gate leaves."""
+def gate_tags(verdict, reasons=("a: b",), **tags):
+    """The tags that the gate sets on a run."""
     return {"verdict": verdict, "decision": json.dumps({"reasons": list(reasons)}), "version": "7"} | tags
 
 
-def record(**told):
-    return Record(NIGHT, run(**told))
+def record(**fields):
+    """The record of a run; fields: of `run`."""
+    return Record(NIGHT, run(**fields))

@@ -4,13 +4,13 @@ import pytest
 from homes import fresh_home
 from runs import run
 
-from pipelines.steps.report import in_mlflow
+from pipelines.steps.report import mlflow_link
 
 RUN = "/#/experiments/1/runs/night"
 
 
 @pytest.mark.parametrize(
-    ("given", "found"),
+    ("settings", "url"),
     [
         ({}, f"http://127.0.0.1:5000{RUN}"),
         ({"MLFLOW_URI": "sqlite:///mlflow.db"}, ""),
@@ -21,6 +21,6 @@ RUN = "/#/experiments/1/runs/night"
         ),
     ],
 )
-def test_it_leads_where_a_browser_gets(tmp_path, given, found):
-    with fresh_home(tmp_path, **given):
-        assert in_mlflow(run()) == found
+def test_it_uses_the_address_that_a_browser_reaches_without_credentials(tmp_path, settings, url):
+    with fresh_home(tmp_path, **settings):
+        assert mlflow_link(run()) == url

@@ -17,9 +17,9 @@ LINES = {
 }
 
 
-def test_each_bar_hangs_where_the_one_before_left_off():
-    found = waterfall(record(metrics={f"rows_{fate}": lines for fate, lines in LINES.items()}))
-    bars = {one.name: [float(part) for part in BAR.search(one.bar).groups()] for one in found.falls}
+def test_each_bar_ends_where_the_previous_one_starts():
+    section = waterfall(record(metrics={f"rows_{outcome}": lines for outcome, lines in LINES.items()}))
+    bars = {row.name: [float(number) for number in BAR.search(row.bar).groups()] for row in section.rows}
     assert bars == {
         "fetched": [0, 100],
         "duplicate": [90, 10],
@@ -29,15 +29,15 @@ def test_each_bar_hangs_where_the_one_before_left_off():
         "returned": [78, 2],
         "used": [0, 78],
     }
-    assert found.sentence == (
-        "Of 1,000 order lines 780 (78 %) are good; 100 repeat others,"
-        " 50 were set aside by 2 row rules and 20 take back purchases."
+    assert section.sentence == (
+        "Of 1,000 order lines, 780 (78 %) are used for training; 100 are duplicates,"
+        " 2 row checks quarantined 50 and 20 are returns."
     )
 
 
-def test_a_night_that_judged_no_line_says_so():
-    found = waterfall(record(status="FAILED"))
-    assert (found.sentence, found.falls) == (
-        "No order line was judged: the night did not come that far.",
+def test_a_run_that_checked_no_lines_says_so():
+    section = waterfall(record(status="FAILED"))
+    assert (section.sentence, section.rows) == (
+        "No order lines were checked: the nightly run did not complete step validate.",
         [],
     )

@@ -1,11 +1,11 @@
 import pytest
 from markupsafe import escape
 
-from pipelines.report.figures import Figure, count, duration, listed, many, percent
+from pipelines.report.figures import Figure, count, duration, join_words, percent, quantity
 
 
 @pytest.mark.parametrize(
-    ("seconds", "said"),
+    ("seconds", "text"),
     [
         (0.04, "0.0 s"),
         (9.94, "9.9 s"),
@@ -15,12 +15,12 @@ from pipelines.report.figures import Figure, count, duration, listed, many, perc
         (3725, "1 h 2 min"),
     ],
 )
-def test_seconds_are_said_as_people_say_them(seconds, said):
-    assert duration(seconds) == said
+def test_a_duration_has_at_most_two_units(seconds, text):
+    assert duration(seconds) == text
 
 
 @pytest.mark.parametrize(
-    ("part", "said"),
+    ("part", "text"),
     [
         (0, "0 %"),
         (1, "under 0.1 %"),
@@ -32,16 +32,16 @@ def test_seconds_are_said_as_people_say_them(seconds, said):
         (10**4, "100 %"),
     ],
 )
-def test_a_share_of_ten_thousand_is_said_as_people_say_it(part, said):
-    assert percent(part, 10**4) == said
+def test_only_nothing_is_0_percent_and_only_all_is_100_percent(part, text):
+    assert percent(part, 10**4) == text
 
 
-def test_lists_and_numbers_of_things():
-    assert [listed(list(words)) for words in ("", "a", "ab", "abc")] == ["", "a", "a and b", "a, b and c"]
-    assert (many(1, "night"), many(1200, "night")) == ("1 night", "1,200 nights")
+def test_words_and_quantities_read_as_in_a_sentence():
+    assert [join_words(list(words)) for words in ("", "a", "ab", "abc")] == ["", "a", "a and b", "a, b and c"]
+    assert (quantity(1, "run"), quantity(1200, "run")) == ("1 run", "1,200 runs")
 
 
-def test_a_figure_says_which_metric_it_is_with_every_digit():
+def test_a_figure_carries_its_metric_and_exact_value():
     assert count({}, "rules") is None
     assert escape(count({"rules": 1234.0}, "rules")) == (
         '<span data-metric="rules" data-value="1234.0">1,234</span>'

@@ -27,12 +27,12 @@ nightshelf_answers_total{known="false",lane="for-you"} 50.0
 """
 
 
-def test_requests_of_all_lists_and_the_share_for_strangers_are_added_up():
-    found = service.told(METRICS)
-    assert (found["served_requests"], found["served_lists"]) == (200, 200)
-    assert found["served_fallback_share"] == 0.25
-    # 198 of 200 lie at 118 of the 120 between 10 and 20 ms.
-    assert math.isclose(found["served_p99_ms"], 10 + 10 * 118 / 120)
+def test_requests_lists_and_fallback_share_are_summed_over_routes_and_lanes():
+    metrics = service.parse(METRICS)
+    assert (metrics["served_requests"], metrics["served_lists"]) == (200, 200)
+    assert metrics["served_fallback_share"] == 0.25
+    # Rank 198 of 200 is number 118 of the 120 requests between 10 and 20 ms.
+    assert math.isclose(metrics["served_p99_ms"], 10 + 10 * 118 / 120)
 
 
 @pytest.mark.parametrize(
@@ -40,35 +40,36 @@ def test_requests_of_all_lists_and_the_share_for_strangers_are_added_up():
     [
         ([(1.0, 0.0), (2.0, 4.0), (math.inf, 4.0)], 1.5),
         ([(1.0, 4.0), (math.inf, 4.0)], 0.5),
-        ([(1.0, 1.0), (2.0, 1.0), (math.inf, 4.0)], 2.0),  # beyond all bounds: the last
+        ([(1.0, 1.0), (2.0, 1.0), (math.inf, 4.0)], 2.0),  # beyond every finite bound: the last of them
     ],
 )
 def test_a_quantile_lies_within_its_bucket(buckets, median):
     assert service.quantile(buckets, 0.5) == median
 
 
-def test_a_service_that_was_asked_nothing_is_told_so():
-    found = service.served(record(metrics=(told := service.told(""))), told)
-    assert found.sentence == "The service has given no recommendations since it started."
+def test_a_service_without_requests_is_reported_as_such():
+    section = service.service(record(metrics=(metrics := service.parse(""))), metrics)
+    assert section.sentence == "The service has returned no recommendations since it started."
 
 
-def test_the_service_is_asked_with_the_key_and_what_is_in_the_way_is_said(serve, tmp_path):
+def test_the_metrics_are_fetched_with_the_key_and_a_failure_is_explained(serve, tmp_path):
     async def metrics(request):
-        allowed = request.headers.get("Authorization") == "Bearer of the night"
-        return PlainTextResponse(METRICS if allowed else "", status_code=200 if allowed else 401)
+        is_allowed = request.headers.get("Authorization") == "Bearer of the night"
+        return PlainTextResponse(METRICS if is_allowed else "", status_code=200 if is_allowed else 401)
 
     address = serve(Starlette(routes=[Route("/metrics", metrics)]))
     with fresh_home(tmp_path, SERVICE_URL=address, SERVICE_KEY="of the night"):
-        found = service.ask()
-        assert found["served_lists"] == 200
-        told = service.served(record(metrics=found), found)
-        assert told.sentence == (
-            "Of 200 requests since the service started 99 % took under 19.8 ms,"
-            " and 25 % of the lists were for strangers."
+        fetched = service.fetch()
+        assert fetched["served_lists"] == 200
+        assert service.service(record(metrics=fetched), fetched).sentence == (
+            "Of 200 requests since the service started, 99 % took under 19.8 ms,"
+            " and 25 % of the lists went to unknown customers or anonymous visitors."
         )
     with fresh_home(tmp_path, SERVICE_URL=address, SERVICE_KEY="of yesterday"):
-        refused = service.served(record(), service.ask()).sentence
-        assert refused.startswith("How the service fares is not known: ")
-        assert refused.endswith("the service asks for another key than NIGHTSHELF_SERVICE_KEY.")
+        sentence = service.service(record(), service.fetch()).sentence
+        assert sentence.startswith("The service's metrics could not be read: ")
+        assert "NIGHTSHELF_SERVICE_KEY" in sentence
     with fresh_home(tmp_path, SERVICE_URL="http://127.0.0.1:1"):
-        assert "does not answer at http://127.0.0.1:1" in service.served(record(), service.ask()).sentence
+        sentence = service.service(record(), service.fetch()).sentence
+        assert "http://127.0.0.1:1" in sentence
+        assert "NIGHTSHELF_SERVICE_URL" in sentence
