@@ -1,9 +1,9 @@
 // Lists of cards, and what stands in their place while they load, where there are none, or where asking failed.
 
-import { curl, failed } from "./ask.js";
+import { curl, failed } from "./api.js";
 import { element } from "./dom.js";
 import { drawing } from "./drawing.js";
-import { count, name, number, price, reason } from "./words.js";
+import { count, name, number, price, reason } from "./text.js";
 
 const PATIENCE = 150; // ms before a list that loads is shown as loading
 

@@ -1,10 +1,10 @@
 // A product's page: what could take its place, and what goes with it, on and on.
 
-import { ask } from "./ask.js";
+import { ask } from "./api.js";
 import { about, seen, show } from "./cards.js";
 import { drawing } from "./drawing.js";
 import { element } from "./dom.js";
-import { name, price } from "./words.js";
+import { name, price } from "./text.js";
 
 const LISTS = {
   similar: ["Alternatives", "Could take its place", "hardly anybody has bought it, and nothing is described like it"],

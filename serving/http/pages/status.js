@@ -1,8 +1,8 @@
 // The line that says which model serves, and how fast.
 
-import { ask, failed } from "./ask.js";
+import { ask, failed } from "./api.js";
 import { element, find } from "./dom.js";
-import { count, days, number, span } from "./words.js";
+import { count, days, number, span } from "./text.js";
 
 const TONES = { PROMOTED: "good", FIRST: "good", REFUSED: "bad" };
 

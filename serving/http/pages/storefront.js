@@ -1,12 +1,12 @@
 // The storefront: whom to look at, what they are shown, and what they would be shown with something in the cart.
 
-import { ask, failed } from "./ask.js";
+import { ask, failed } from "./api.js";
 import { place, show } from "./cards.js";
 import { element, find, say } from "./dom.js";
 import { product, trail } from "./product.js";
-import { about, title } from "./people.js";
+import { about, title } from "./shoppers.js";
 import { status } from "./status.js";
-import { count, date, name } from "./words.js";
+import { count, date, name } from "./text.js";
 
 const NOBODY = { cut: null, until: null, popular: [], shoppers: [] };
 const GUEST = { kind: "guest", customer: "", bought: null };

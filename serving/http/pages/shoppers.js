@@ -1,6 +1,6 @@
 // Whom the storefront shows, in words.
 
-import { count, date, percent } from "./words.js";
+import { count, date, percent } from "./text.js";
 
 const TITLES = {
   guest: () => "Guest",
