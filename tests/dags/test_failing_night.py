@@ -66,9 +66,9 @@ def test_the_run_in_mlflow_ends_failed_by_the_sentence_of_the_task(night, logged
 def test_its_report_says_where_and_why_it_stopped(night, logged, home):
     report = (home / "nights" / "2011-12-09.html").read_text()
     _, _, sentence = logged.data.tags["failed"].partition(": ")
-    assert "The night stopped in the step extract." in report
+    assert "The nightly run stopped in step extract." in report
     assert sentence in html.unescape(report)
-    assert "No order line was judged" in report
+    assert "No order lines were checked" in report
 
 
 def test_the_button_of_the_task_leads_to_the_report(night, home):

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from homes import fresh_home, served
-from reports import read, wrong
+from reports import read, wrong_figures
 
 from pipelines import columns as c
 from pipelines.batch import export
@@ -228,7 +228,7 @@ def _told(group):
 def test_the_report_shows_the_figures_of_the_run(night):
     run = versions.find("1").run_id
     page = read((settings().nights / f"{LAST}.html").read_text())
-    assert wrong(page, tracking.client(), run) == []
+    assert wrong_figures(page, tracking.client(), run) == []
     shown = {figure.metric for figure in page.figures}
     assert shown >= {"rows_fetched", "rows_bad_quantity", "rules", "interactions", "ndcg_at_10_for_you_loyal"}
     assert shown >= {f"seconds_{step}" for step in STEPS if step != "sweep"}
@@ -255,7 +255,7 @@ def test_the_next_night_is_promoted_and_a_bad_one_leaves_the_champion(night, mon
         retrain(as_of=str(LAST))
     assert versions.champion().version == serving
     stopped = read((settings().nights / f"{LAST}.html").read_text()).text
-    assert f"The night stopped in the step validate; version {serving} serves on." in stopped
+    assert f"The nightly run stopped in step validate; version {serving} keeps serving." in stopped
     if serving == "2":
         assert registry_acts.rollback(None, "a test") == "1"
         assert versions.champion().version == "1"

@@ -1,4 +1,4 @@
-"""Nights at a shop from the lake's tables on, and what their reports say of them."""
+"""The reports of three nightly runs: a first, one with a warning, and one that validation stopped."""
 
 import datetime as dt
 import re
@@ -10,7 +10,7 @@ from axe_playwright_python.sync_playwright import Axe
 from browsers import chromium, open_page
 from gate_nights import day_of, judged, prepared, world
 from homes import fresh_home
-from reports import read, wrong
+from reports import read, wrong_figures
 
 from expectations.context import Finding
 from expectations.measure import Measure
@@ -34,7 +34,7 @@ LINES = {
     "rows_returned": 0,
     "rows_used": 900,
 }
-RULES = [
+EXPECTATIONS = [
     Expectation("orders", "orders", "critical", 0.2, 5.0, "orders are missing"),
     Expectation("orders", "orders", "warning", 0.5, 2.0, "orders are missing"),
 ]
@@ -48,11 +48,11 @@ def shop():
 
 @pytest.fixture(scope="module")
 def nights(shop, tmp_path_factory):
-    """A first night, one with a warning, and one that validation stopped: the nights by number."""
+    """The three nightly runs by number: the first, one with a warning, and one that validation stopped."""
     with fresh_home(tmp_path_factory.mktemp("home")):
-        first, second = whole(shop, 0, 1.0), whole(shop, 1, 0.4)
-        stopped = begun(shop, 2)
-        validated(stopped, 0.1)
+        first, second = finished_night(shop, 0, 1.0), finished_night(shop, 1, 0.4)
+        stopped = begin_night(shop, 2)
+        record_validation(stopped, 0.1)
         with pytest.raises(NightshelfError):
             validate(stopped)
         nightly.fail(stopped, "validation stopped the night: 15 orders, usual is 150 <b>")
@@ -65,43 +65,45 @@ def validate(night):
         raise NightshelfError("validation stopped the night")
 
 
-def begun(shop, number):
-    """A night with rules, of which the one of a number goes when that number is reached."""
+def begin_night(shop, number):
+    """A nightly run with its tables; each run has one association rule less than the run before."""
     night = prepared(shop, number, SEED)
     tracking.log(night.run_id, metrics=LINES)
     first, *others = shop.products[:4]
-    found = [(first, other, 0.5 + number / 10, 4.0, 0.01, 40) for other in others[number:]]
-    columns = [[row[i] for row in found] for i in range(6)]
-    none = pa.nulls(len(found), pa.string())
-    arrays = [columns[0], none, *columns[1:], [True] * len(found)]
+    rows = [(first, other, 0.5 + number / 10, 4.0, 0.01, 40) for other in others[number:]]
+    columns = [[row[column] for row in rows] for column in range(6)]
+    second = pa.nulls(len(rows), pa.string())
+    arrays = [columns[0], second, *columns[1:], [True] * len(rows)]
     tables.write(tables.RULES, pa.table(arrays, schema=association_rules.SCHEMA))
-    tables.write(tables.PRODUCTS, renamed(pins.read(night, tables.PRODUCTS), first))
+    tables.write(tables.PRODUCTS, with_script_as_name(pins.read(night, tables.PRODUCTS), first))
     pins.pin(night, tables.RULES, tables.PRODUCTS)
     return night
 
 
-def renamed(products, product):
+def with_script_as_name(products, product):
     names = [
-        "<script>alert(1)</script>" if one == product else name
-        for one, name in zip(products[c.PRODUCT].to_pylist(), products[c.NAME].to_pylist(), strict=True)
+        "<script>alert(1)</script>" if row_product == product else name
+        for row_product, name in zip(
+            products[c.PRODUCT].to_pylist(), products[c.NAME].to_pylist(), strict=True
+        )
     ]
     return products.set_column(products.schema.get_field_index(c.NAME), c.NAME, pa.array(names))
 
 
-def validated(night, ratio):
-    """What validation keeps of a night with that many times the usual orders."""
+def record_validation(night, ratio):
+    """Records validation results for a nightly run with `ratio` times the usual number of orders."""
     measure = Measure("orders", night.as_of, ratio, f"{150 * ratio:.0f} orders, usual is 150", "ratio")
-    broken = [rule for rule in RULES if not rule.low <= ratio <= rule.high]
+    broken = [rule for rule in EXPECTATIONS if not rule.low <= ratio <= rule.high]
     outcome = "stopped" if any(rule.severity == "critical" for rule in broken) else "passed"
     findings = [Finding(rule, (measure,)) for rule in broken]
     verdict = history.Verdict(outcome, findings, RECEIVED)
-    history.record(SOURCE, night, verdict, RULES, [measure])
+    history.record(SOURCE, night, verdict, EXPECTATIONS, [measure])
     tracking.log(night.run_id, tags={history.SOURCE: SOURCE})
 
 
-def whole(shop, number, ratio):
-    night = begun(shop, number)
-    validated(night, ratio)
+def finished_night(shop, number, ratio):
+    night = begin_night(shop, number)
+    record_validation(night, ratio)
     judged(night)
     nightly.run("publish", night)
     nightly.run("smoke", night)
@@ -109,20 +111,20 @@ def whole(shop, number, ratio):
     return night
 
 
-def page(night):
+def report_page(night):
     return read((settings().nights / f"{night.as_of}.html").read_text())
 
 
-def test_every_figure_is_what_mlflow_holds_of_the_run(nights):
+def test_every_figure_equals_its_metric_in_mlflow(nights):
     for night in nights:
-        found = page(night)
-        assert wrong(found, tracking.client(), night.run_id) == []
-        assert {one.metric for one in found.figures if not one.run} >= {"rows_fetched", "rows_used"}
+        report = report_page(night)
+        assert wrong_figures(report, tracking.client(), night.run_id) == []
+        assert {figure.metric for figure in report.figures if not figure.run} >= {"rows_fetched", "rows_used"}
 
 
-def test_a_whole_night_shows_models_candidates_and_seconds(nights):
+def test_a_finished_run_shows_models_candidates_and_seconds(nights):
     _, second, _ = nights
-    shown = {(one.metric, one.run) for one in page(second).figures}
+    shown = {(figure.metric, figure.run) for figure in report_page(second).figures}
     for lane in ("for_you", "buy_again", "discover"):
         for model in ("", "champion_", "popularity_", "trend_", "repurchase_"):
             assert (f"{model}ndcg_at_10_{lane}", "") in shown
@@ -135,72 +137,72 @@ def test_a_whole_night_shows_models_candidates_and_seconds(nights):
     }
 
 
-def test_the_artifact_in_mlflow_is_the_page(nights, tmp_path):
+def test_the_artifact_in_mlflow_equals_the_page(nights, tmp_path):
     for night in nights:
         logged = tracking.client().download_artifacts(night.run_id, "report.html", str(tmp_path))
         assert Path(logged).read_text() == (settings().nights / f"{night.as_of}.html").read_text()
 
 
-def test_it_loads_nothing_runs_nothing_and_names_no_customer(nights):
+def test_a_report_loads_nothing_has_no_script_and_names_no_customer(nights):
     for night in nights:
-        found = page(night)
-        assert found.loads == []
-        assert "script" not in found.tags
+        report = report_page(night)
+        assert report.loads == []
+        assert "script" not in report.tags
         html = (settings().nights / f"{night.as_of}.html").read_text()
         assert not re.search(r"url\((?!#)|@import|\bc\d{4}\b", html)
 
 
-def test_every_section_has_a_sentence_of_its_own_however_the_night_ended(nights):
+def test_every_section_has_a_sentence_however_the_run_ended(nights):
     for night in nights:
         html = (settings().nights / f"{night.as_of}.html").read_text()
-        found = dict(re.findall(r'<section id="(\w+)"><h2>[^<]+</h2><p>([^<]+)</p>', html))
-        assert list(found) == SECTIONS
-        assert all(sentence.strip().endswith(".") for sentence in found.values()), found
+        sentences = dict(re.findall(r'<section id="(\w+)"><h2>[^<]+</h2><p>([^<]+)</p>', html))
+        assert list(sentences) == SECTIONS
+        assert all(sentence.strip().endswith(".") for sentence in sentences.values()), sentences
 
 
-def test_the_banner_says_what_became_of_the_night(nights):
-    first, second, stopped = map(page, nights)
-    assert "Version 1 is the first model and serves: it met all" in first.text
+def test_the_banner_shows_the_verdict(nights):
+    first, second, stopped = map(report_page, nights)
+    assert "Version 1 is the first model and now serves: it met all" in first.text
     assert re.search(
-        "Version 2 (took the place of version 1|was refused and version 1 serves on)", second.text
+        "Version 2 replaces version 1|refused version 2, and version 1 keeps serving", second.text
     )
-    assert "The night stopped in the step validate; version" in stopped.text
+    assert "The nightly run stopped in step validate; version" in stopped.text
     assert "15 orders, usual is 150 <b>" in stopped.text
 
 
-def test_expectations_stand_by_severity_with_the_nights_before(nights):
-    _, second, stopped = map(page, nights)
-    told = "All 1 critical expectations held and 0 of 1 warning expectations held, and the night passed"
-    assert f"{told}; the lines show 2 nights." in second.text
-    told = "0 of 1 critical expectations held and 0 of 1 warning expectations held"
-    assert f"{told}, and the night was stopped for it; the lines show 3 nights." in stopped.text
+def test_expectations_are_counted_by_severity_with_the_runs_before(nights):
+    _, second, stopped = map(report_page, nights)
+    counts = "1 of 1 critical and 0 of 1 warning expectations are met: validation passed."
+    assert f"{counts} The charts show 2 nightly runs." in second.text
+    counts = "0 of 1 critical and 0 of 1 warning expectations are met: validation stopped the run."
+    assert f"{counts} The charts show 3 nightly runs." in stopped.text
 
 
-def test_a_stopped_night_has_no_models_and_says_so(nights):
-    stopped = page(nights[2])
-    assert "No model was measured: the night did not come that far." in stopped.text
-    assert "Nothing was tried: the night did not come that far." in stopped.text
+def test_a_stopped_run_says_that_it_has_no_models_and_candidates(nights):
+    stopped = report_page(nights[2])
+    assert "No model was evaluated: the nightly run did not complete step evaluate." in stopped.text
+    assert "No candidate was tried: the nightly run did not complete step sweep." in stopped.text
 
 
-def test_rules_that_changed_since_the_champion_are_told(nights):
-    first, second, _ = map(page, nights)
-    assert "no version served before to compare them with" in first.text
-    assert "0 are new and 1 are gone since version 1" in second.text
-    assert "in 60 % of baskets with it, before in 50 %, lift 4.0, seen 40 times" in second.text
+def test_association_rules_are_compared_with_the_champions(nights):
+    first, second, _ = map(report_page, nights)
+    assert "There is no previous champion to compare with." in first.text
+    assert "Since version 1, 0 are new and 1 are gone." in second.text
+    assert "in 60 % of baskets with the first (before: 50 %), lift 4.0, 40 baskets" in second.text
     assert "<script>alert(1)</script> →" in first.text  # as text
 
 
-def test_the_list_leads_to_every_report(nights):
-    found = read((settings().nights / "index.html").read_text())
-    assert [link for link in found.links if link.endswith(".html")] == [
+def test_the_list_links_to_every_report(nights):
+    index = read((settings().nights / "index.html").read_text())
+    assert [link for link in index.links if link.endswith(".html")] == [
         f"{day_of(number)}.html" for number in (2, 1, 0)
     ]
-    assert wrong(found, tracking.client(), "") == []
-    assert found.loads == []
+    assert wrong_figures(index, tracking.client(), "") == []
+    assert index.loads == []
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_a_browser_shows_every_report_whole_on_a_narrow_screen_and_axe_finds_nothing(nights, scheme):
+def test_every_page_fits_a_narrow_screen_and_has_no_axe_violation(nights, scheme):
     folder, narrow = settings().nights, {"width": 360, "height": 780}
     with (
         chromium() as browser,
@@ -209,5 +211,5 @@ def test_a_browser_shows_every_report_whole_on_a_narrow_screen_and_axe_finds_not
         for name in ("index", *(str(night.as_of) for night in nights)):
             page.goto(f"{folder.as_uri()}/{name}.html")
             assert page.evaluate("document.documentElement.scrollWidth") == 360, name
-            found = Axe().run(page).response["violations"]
-            assert [(one["id"], [node["html"] for node in one["nodes"]]) for one in found] == [], name
+            violations = Axe().run(page).response["violations"]
+            assert [(item["id"], [node["html"] for node in item["nodes"]]) for item in violations] == [], name

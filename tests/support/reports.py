@@ -1,14 +1,14 @@
-"""Reads a night report as a browser would: its figures, its texts and what it would load."""
+"""Parses a night report: its figures, its texts and the resources that it would load."""
 
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 
-EMPTY = ("meta", "link", "img", "br", "hr", "input")
+VOID = ("meta", "link", "img", "br", "hr", "input")
 
 
 @dataclass(frozen=True)
 class Figure:
-    """A number of the page and the metric that it says it is; run: a child's id, or nothing."""
+    """A number on the page with the MLflow metric that it names; run: a child run's id, or empty."""
 
     metric: str
     run: str
@@ -17,7 +17,7 @@ class Figure:
 
 @dataclass
 class Page(HTMLParser):
-    """A parsed page. loads: what it would fetch; unclosed: tags that were left open."""
+    """A parsed page; loads: URLs that a browser would fetch, open_tags: elements not yet closed."""
 
     figures: list = field(default_factory=list)
     links: list = field(default_factory=list)
@@ -25,34 +25,34 @@ class Page(HTMLParser):
     tags: set = field(default_factory=set)
     words: list = field(default_factory=list)
     ids: list = field(default_factory=list)
-    opened: list = field(default_factory=list)
+    open_tags: list = field(default_factory=list)
 
     def __post_init__(self):
         super().__init__()
 
     def handle_starttag(self, tag, attrs):
-        told = dict(attrs)
+        values = dict(attrs)
         self.tags.add(tag)
-        self.ids += [told["id"]] if "id" in told else []
-        if "data-metric" in told:
-            run = told.get("data-run", "")
-            self.figures.append(Figure(told["data-metric"], run, float(told["data-value"])))
-        self.links += [told["href"]] if "href" in told else []
-        self.loads += [told[name] for name in ("src", "srcset", "poster", "data") if name in told]
-        assert not any(name == "style" or name.startswith("on") for name in told), attrs
-        if tag not in EMPTY:
-            self.opened.append(tag)
+        self.ids += [values["id"]] if "id" in values else []
+        if "data-metric" in values:
+            run = values.get("data-run", "")
+            self.figures.append(Figure(values["data-metric"], run, float(values["data-value"])))
+        self.links += [values["href"]] if "href" in values else []
+        self.loads += [values[name] for name in ("src", "srcset", "poster", "data") if name in values]
+        assert not any(name == "style" or name.startswith("on") for name in values), attrs
+        if tag not in VOID:
+            self.open_tags.append(tag)
 
     def handle_startendtag(self, tag, attrs):
         self.handle_starttag(tag, attrs)
-        if tag not in EMPTY:
-            self.opened.pop()
+        if tag not in VOID:
+            self.open_tags.pop()
 
     def handle_endtag(self, tag):
-        assert self.opened.pop() == tag
+        assert self.open_tags.pop() == tag
 
     def handle_data(self, data):
-        if data.strip() and self.opened[-1] != "style":
+        if data.strip() and self.open_tags[-1] != "style":
             self.words.append(" ".join(data.split()))
 
     @property
@@ -61,17 +61,21 @@ class Page(HTMLParser):
 
 
 def read(html):
+    """The parsed page; fails if a tag is not closed or an id is not unique."""
     page = Page()
     page.feed(html)
     page.close()
-    assert page.opened == []
+    assert page.open_tags == []
     assert len(page.ids) == len(set(page.ids))
     return page
 
 
-def wrong(page, client, run_id):
-    """The figures of a page that aren't what MLflow holds under their names."""
+def wrong_figures(page, client, run_id):
+    """The figures of a page that differ from their metrics in MLflow; run_id: of figures without a run."""
     runs = {
-        run or run_id: client.get_run(run or run_id).data.metrics for run in {f.run for f in page.figures}
+        run or run_id: client.get_run(run or run_id).data.metrics
+        for run in {figure.run for figure in page.figures}
     }
-    return [one for one in page.figures if runs[one.run or run_id].get(one.metric) != one.value]
+    return [
+        figure for figure in page.figures if runs[figure.run or run_id].get(figure.metric) != figure.value
+    ]
