@@ -1,4 +1,4 @@
-"""The registered model: the bundle as MLflow's plain Python model, for batches and other MLflow tools.
+"""The registered model: the bundle as an MLflow Python model, for batch scoring and other MLflow tools.
 
 `mlflow.pyfunc.load_model("models:/nightshelf@champion").predict([{"customer": "+7 (905) 545-5709"}])`
 """
@@ -17,10 +17,10 @@ from serving.recommend.recommender import LANES, Lane, recommend
 from serving.settings import ServingSettings, read
 
 
-class Asked(BaseModel):
-    """One question; `customer` is the shop's own id, a text, which NIGHTSHELF_CUSTOMER_KEY hides.
+class Query(BaseModel):
+    """One input row. `customer` is the shop's own id, which NIGHTSHELF_CUSTOMER_KEY turns into a pseudonym.
 
-    `check` finds what is wrong with the rest, since MLflow's own errors quote the whole question.
+    `check` validates the other fields, because MLflow's own errors quote the whole input.
     """
 
     model_config = ConfigDict(extra="allow")
@@ -30,17 +30,17 @@ class Asked(BaseModel):
     n: int = 10
 
     def check(self) -> None:
-        """Raises NightshelfError naming a field that isn't known or has a value that can't be."""
+        """Raises NightshelfError that names an unknown field, or a field with an invalid value."""
         if self.model_extra:
-            raise NightshelfError(f"a question has no field {min(self.model_extra)!r}: leave it out")
+            raise NightshelfError(f"the model takes no input {min(self.model_extra)!r}: remove it")
         if self.lane not in LANES:
             raise NightshelfError(f"lane must be one of {', '.join(LANES)}")
         if self.n < 1:
             raise NightshelfError("n must be at least 1")
 
 
-class Recommended(BaseModel):
-    """One answer: products and their scores, best first; what trends for a stranger."""
+class Recommendations(BaseModel):
+    """One output row: products and their scores, best first; the trend if the customer isn't known."""
 
     known: bool
     products: list[str]
@@ -48,22 +48,22 @@ class Recommended(BaseModel):
 
 
 class NightshelfModel(PythonModel):
-    """A bundle that answers `predict`, one answer for each question."""
+    """The MLflow model of a bundle."""
 
     def load_context(self, context: PythonModelContext) -> None:
-        """Opens the bundle among the artifacts; raises BundleError where it isn't whole and sound."""
+        """Loads the bundle from the artifacts; raises BundleError if it is incomplete or invalid."""
         self.bundle = load(Path(context.artifacts["bundle"]))
         self.key = read(ServingSettings).require_customer_key()
 
-    def predict(self, model_input: list[Asked]) -> list[Recommended]:  # type: ignore[override] # as MLflow documents
-        """Answers in the order of the questions."""
-        return [self._answer(asked) for asked in model_input]
+    def predict(self, model_input: list[Query]) -> list[Recommendations]:  # type: ignore[override] # as MLflow documents
+        """Returns recommendations for each query, in the same order."""
+        return [self._recommend(query) for query in model_input]
 
-    def _answer(self, asked: Asked) -> Recommended:
-        asked.check()
-        customer = self.bundle.customer(pseudonym(asked.customer, self.key))
-        items = recommend(self.bundle, customer, cast(Lane, asked.lane), asked.n)
-        return Recommended(
+    def _recommend(self, query: Query) -> Recommendations:
+        query.check()
+        customer = self.bundle.customer(pseudonym(query.customer, self.key))
+        items = recommend(self.bundle, customer, cast(Lane, query.lane), query.n)
+        return Recommendations(
             known=customer is not None,
             products=[self.bundle.products[item.product].decode() for item in items],
             scores=[item.score for item in items],

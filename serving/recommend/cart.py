@@ -1,7 +1,8 @@
-"""What goes with a cart, or with what a guest looked at: folded in, by the rules, and by the trend behind.
+"""Recommends products for a cart, or for the products that a visitor viewed.
 
-The lists of the factors, of the rules and, of a known customer, of the lane score on scales of their own. So
-a product's score is the sum of the gains of its ranks in them, each 1 / log2(rank + 1) as in `rerank`.
+Four lists are combined: products by the taste folded in from the cart, complements by association rules, a
+known customer's own lane, and the trend behind them. Their scores are on different scales, so the lists are
+fused by rank: a product's score is the sum of its gains 1 / log2(rank + 1), as in `rerank`.
 """
 
 from dataclasses import dataclass, replace
@@ -19,39 +20,42 @@ from serving.recommend.rerank import POOL, Variety
 from serving.recommend.selection import select
 from serving.recommend.shortlist import Shortlist, shortlists, trend_shortlist
 
-VIEW_WEIGHT = 0.5  # what a look at a product counts as, of an order
+VIEW_WEIGHT = 0.5  # a product view counts as half an order
 
 
 @dataclass(frozen=True)
 class Cart:
-    """m distinct products that are in a cart or were looked at, by their rows in the bundle."""
+    """m distinct products that are in a cart or were viewed."""
 
-    products: Array  # (m,) int64
-    orders: Array  # (m,) what each counts as
+    products: Array  # (m,) int64, rows of the bundle
+    orders: Array  # (m,) float64, the orders that each counts as
 
     @classmethod
     def of(cls, held: list[int], viewed: list[int]) -> "Cart":
-        """What is in the cart counts as one order each, what was only looked at less."""
+        """Counts a product in the cart as one order, and a product only viewed as VIEW_WEIGHT.
+
+        held, viewed: rows of the bundle.
+        """
         orders = dict.fromkeys(viewed, VIEW_WEIGHT) | dict.fromkeys(held, 1.0)
         return cls(np.array(list(orders), np.int64), np.array(list(orders.values())))
 
 
 @dataclass(frozen=True)
 class RankedLists:
-    """The products that speak to each other for a cart, best first."""
+    """The lists that are fused for a cart, best first."""
 
-    taste: Array  # (a,) rows of the bundle
-    rules: Array  # (b,) rows
-    numbers: Array  # (b,) of their rules
-    own: Array  # (c,) rows, of the customer's lane
+    taste: Array  # (a,) rows of the bundle, by the cart's folded-in factors
+    rules: Array  # (b,) rows, by association rules
+    rule_indices: Array  # (b,) the rule of each
+    own: Array  # (c,) rows, from the customer's lane
 
     def fused(self, rest: Shortlist) -> Shortlist:
-        """All products of the lists by the sum of their gains, and behind them the rest."""
+        """Returns the products of all lists by the sum of their gains, and behind them the rest."""
         lists = (self.taste, self.rules, self.own)
         products = np.unique(np.concatenate([*lists, rest.products]))
         values = np.zeros(len(products), np.float32)
-        least = HIGHEST_FALLBACK / rest.values.max(initial=TINY)
-        values[np.searchsorted(products, rest.products)] = rest.values * least
+        scale = HIGHEST_FALLBACK / rest.values.max(initial=TINY)
+        values[np.searchsorted(products, rest.products)] = rest.values * scale
         for ranked in lists:
             values[np.searchsorted(products, ranked)] += 1 / np.log2(np.arange(len(ranked)) + 2)
         return Shortlist(products, values)
@@ -65,15 +69,18 @@ def cart_ranking(
     variety: Variety = NO_VARIETY,
     group: int | None = None,
 ) -> Ranking:
-    """What is answered to who has a cart: nothing of it is among the items. Who has none has no other answer.
+    """Returns the ranking for a cart, which never contains the cart's own products.
 
-    customer: None for a guest, who gets the same in every lane. variety, group: as in `recommend`.
+    With an empty cart, this is the ranking that `recommend` uses. customer: the customer's row; None for an
+    anonymous or unknown visitor, whose result is the same in every lane. variety, group: as in `recommend`.
     """
-    (own,) = rankings(bundle, [customer], lane, variety, group)
-    return partial(_with, bundle, cart, customer, lane, variety, group) if len(cart.products) else own
+    (without_cart,) = rankings(bundle, [customer], lane, variety, group)
+    if not len(cart.products):
+        return without_cart
+    return partial(_recommend, bundle, cart, customer, lane, variety, group)
 
 
-def _with(
+def _recommend(
     bundle: Bundle,
     cart: Cart,
     customer: int | None,
@@ -83,52 +90,59 @@ def _with(
     n: int,
     allowed: Array | None,
 ) -> list[Item]:
-    others = np.ones(len(bundle.products), bool) if allowed is None else allowed.copy()
-    others[cart.products] = False
-    wanted = eligible(bundle, customer, lane, "als", others)
+    outside_cart = np.ones(len(bundle.products), bool) if allowed is None else allowed.copy()
+    outside_cart[cart.products] = False
+    wanted = eligible(bundle, customer, lane, "als", outside_cart)
     lists = _lists(bundle, cart, customer, lane, wanted)
-    found = select(bundle, lambda size: lists.fused(trend_shortlist(bundle, group, size, wanted)), n, variety)
-    return _explained(bundle, cart, customer, lane, lists, found)
+
+    def fetch(size: int) -> Shortlist:
+        return lists.fused(trend_shortlist(bundle, group, size, wanted))
+
+    return _items(bundle, cart, customer, lane, lists, select(bundle, fetch, n, variety))
 
 
 def _lists(bundle: Bundle, cart: Cart, customer: int | None, lane: Lane, wanted: Array) -> RankedLists:
-    """The first POOL of each list."""
-    rules, numbers = most_confident(bundle, cart.products, POOL, wanted)
+    """Returns the first POOL products of each list."""
+    rules, rule_indices = most_confident(bundle, cart.products, POOL, wanted)
     own = np.empty(0, np.int64)
     if customer is not None:
         component = bundle.manifest["lanes"][lane]
-        may = eligible(bundle, customer, lane, component, wanted)
+        wanted_in_lane = eligible(bundle, customer, lane, component, wanted)
         (source,) = shortlists(bundle, np.array([customer]), component)
-        own = _first(source(POOL, may))
-    return RankedLists(_taste(bundle, cart, wanted), rules, numbers, own)
+        own = _ranked(source(POOL, wanted_in_lane))
+    return RankedLists(_by_taste(bundle, cart, wanted), rules, rule_indices, own)
 
 
-def _taste(bundle: Bundle, cart: Cart, wanted: Array) -> Array:
+def _by_taste(bundle: Bundle, cart: Cart, wanted: Array) -> Array:
     factors = fold_in(bundle, cart.products, cart.orders)
-    return _first(Shortlist.of(*bundle.taste_index.highest(factors, POOL, wanted)).above(0))
+    return _ranked(Shortlist.of(*bundle.taste_index.highest(factors, POOL, wanted)).above(0))
 
 
-def _first(found: Shortlist) -> Array:
-    return found.products[top_n(found.values, POOL)]
+def _ranked(shortlist: Shortlist) -> Array:
+    return shortlist.products[top_n(shortlist.values, POOL)]
 
 
-def _explained(
-    bundle: Bundle, cart: Cart, customer: int | None, lane: Lane, lists: RankedLists, found: Shortlist
+def _items(
+    bundle: Bundle, cart: Cart, customer: int | None, lane: Lane, lists: RankedLists, selected: Shortlist
 ) -> list[Item]:
-    """For each a rule, an own purchase, the taste of the cart, the customer's lane trend."""
-    numbers = dict(zip(lists.rules.tolist(), lists.numbers.tolist(), strict=True))
+    """Returns the selected products with a reason each.
+
+    The first that applies: an association rule, an own purchase, the taste of the cart, the customer's lane,
+    the trend.
+    """
+    rule_of = dict(zip(lists.rules.tolist(), lists.rule_indices.tolist(), strict=True))
     weight = bundle.manifest["fold_in"]["alpha"] * cart.orders
-    by_taste = taste_reasons(bundle, cart.products, weight, found.products)
+    by_taste = taste_reasons(bundle, cart.products, weight, selected.products)
     liked = set(lists.taste.tolist())
-    pairs = zip(found.products.tolist(), found.values.tolist(), strict=True)
+    pairs = zip(selected.products.tolist(), selected.values.tolist(), strict=True)
     items = [Item(product, value, "trending") for product, value in pairs]
     if customer is not None:
         component = bundle.manifest["lanes"][lane]
-        items = with_reasons(bundle, customer, found.products, found.values, component)
-    for place, (item, (kind, because)) in enumerate(zip(items, by_taste, strict=True)):
-        if item.product in numbers:
-            told = rule_at(bundle, numbers[item.product])
-            items[place] = Item(item.product, item.score, "bought-together", told.antecedents, told)
+        items = with_reasons(bundle, customer, selected.products, selected.values, component)
+    for index, (item, (kind, because)) in enumerate(zip(items, by_taste, strict=True)):
+        if item.product in rule_of:
+            rule = rule_at(bundle, rule_of[item.product])
+            items[index] = Item(item.product, item.score, "bought-together", rule.antecedents, rule)
         elif item.kind != "repurchase" and item.product in liked and because:
-            items[place] = replace(item, kind=kind, because=because)
+            items[index] = replace(item, kind=kind, because=because)
     return items

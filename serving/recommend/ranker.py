@@ -1,86 +1,94 @@
-"""The second stage: candidates of several kinds, ordered by a model learned from earlier windows."""
+"""The second stage: orders several kinds of candidates by a model learned from earlier windows."""
 
 import numpy as np
 
 from serving.bundle.format import Array, Bundle
 from serving.recommend.features import Neighbourhood, candidates, features
 
-MARGIN = 1.0  # what lies between the last candidate and the first of the rest
-# What a taste counts that a description alone foretells. On Online Retail II, four weeks before the test
-# window, new products that are shown are then bought as often as the others, or rather more.
+MARGIN = 1.0  # between the lowest candidate and the highest of all other products
+# Multiplies tastes that are predicted from a description alone. Measured on Online Retail II, in the four
+# weeks before the test window: customers then buy the new products shown at least as often as the others.
 NEW_PRODUCT_DISCOUNT = 0.5
-BATCH = 64  # customers at once
+BATCH = 64  # customers scored at once
 
 
 def ranker(bundle: Bundle, customers: Array) -> Array:
-    """Candidates by the learned model; behind them all other products by popularity, (n, P)."""
+    """Returns the scores of all products: candidates by the model, the others behind by popularity.
+
+    customers: (n,) rows of the bundle. Returns (n, P) float32.
+    """
     values = np.tile(fallback_scores(bundle, np.arange(len(bundle.products))), (len(customers), 1))
-    rows, products, ranked = ranked_candidates(bundle, customers)
-    values[rows, products] = ranked
+    rows, products, scores = ranked_candidates(bundle, customers)
+    values[rows, products] = scores
     return values
 
 
 def fallback_scores(bundle: Bundle, products: Array) -> Array:
-    """The scores of products that are no candidates, by popularity, between 0 and 1, (m,) float32."""
+    """Returns the scores of products that are no candidates: popularity from 0 to 1, (m,) float32."""
     return np.asarray(bundle.popularity[products] / bundle.max_popularity)
 
 
 def ranked_candidates(bundle: Bundle, customers: Array) -> tuple[Array, Array, Array]:
-    """The candidates of customers: rows among these, products, and their scores, (m,) each.
+    """Returns the customers' candidates: indices among the customers, products and scores, (m,) each.
 
-    The model knows nothing of products without a sale: a new one stands among the candidates where the
-    customer's taste would put it. Where a bundle holds no model there are no candidates.
+    The model can't score a product without a sale, so a new product takes the score of the candidate at the
+    rank where the customer's taste puts it. Without a model there are no candidates.
+
+    customers: (n,) rows of the bundle.
     """
     if bundle.trees is None:
         return np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.float32)
-    around = Neighbourhood(bundle, customers)
-    rows, products = candidates(around)
-    ranked = bundle.trees.inplace_predict(features(around, rows, products))
+    nearby = Neighbourhood(bundle, customers)
+    rows, products = candidates(nearby)
+    scores = bundle.trees.inplace_predict(features(nearby, rows, products))
     lowest = np.zeros(len(customers), np.float32)
-    np.minimum.at(lowest, rows, ranked)
-    # The rest lies between 0 and 1, so that each candidate stands before all of it.
-    known = rows, products, ranked - lowest[rows] + 1 + MARGIN
+    np.minimum.at(lowest, rows, scores)
+    # Fallback scores lie between 0 and 1, so every candidate comes before all other products.
+    known = rows, products, scores - lowest[rows] + 1 + MARGIN
     if not (len(bundle.new_products) and len(customers)):
         return known
-    parts = zip(known, _placed(bundle, customers, *known), strict=True)
-    together, all_of_them, scores = (np.concatenate(both) for both in parts)
-    return together, all_of_them, scores
+    parts = zip(known, _new_products(bundle, customers, *known), strict=True)
+    all_rows, all_products, all_scores = (np.concatenate(both) for both in parts)
+    return all_rows, all_products, all_scores
 
 
 def candidates_per_customer(bundle: Bundle, customers: Array) -> list[tuple[Array, Array]]:
-    """The candidates of each of n customers and their scores, so many customers at once as memory allows."""
-    found = []
+    """Returns each customer's candidates and their scores, (m,) each.
+
+    Scores BATCH customers at a time to bound memory. customers: (n,) rows of the bundle.
+    """
+    result: list[tuple[Array, Array]] = []
     for start in range(0, len(customers), BATCH):
         batch = customers[start : start + BATCH]
-        rows, products, values = ranked_candidates(bundle, batch)
+        rows, products, scores = ranked_candidates(bundle, batch)
         order = np.argsort(rows, kind="stable")
         ends = np.searchsorted(rows[order], np.arange(1, len(batch)))
-        parts = (np.split(one[order], ends) for one in (products, values))
-        found += list(zip(*parts, strict=True))
-    return found
+        parts = (np.split(array[order], ends) for array in (products, scores))
+        result += list(zip(*parts, strict=True))
+    return result
 
 
-def _placed(
-    bundle: Bundle, customers: Array, rows: Array, products: Array, ranked: Array
+def _new_products(
+    bundle: Bundle, customers: Array, rows: Array, products: Array, scores: Array
 ) -> tuple[Array, Array, Array]:
-    """New products with the score of the candidate that stands where their taste would put them.
+    """Returns new products with the score of the candidate at the rank where their taste puts them.
 
-    rows, products, ranked: (m,) the candidates, rows ascending, as is what is returned. One that pleases
-    less than all of them, or not at all, stays behind and is left out.
+    A new product with a lower taste than every candidate, or with none above zero, is left out.
+
+    rows, products, scores: (m,) the candidates, rows ascending. Returns the same for the new products.
     """
     new = bundle.new_products
-    pairs = np.einsum("mk,mk->m", bundle.user_factors[customers[rows]], bundle.item_factors[products])
-    tastes = pairs * bundle.boost[products]
-    of_new = (
-        bundle.user_factors[customers] @ bundle.item_factors[new].T * bundle.boost[new] * NEW_PRODUCT_DISCOUNT
-    )
+    inner = np.einsum("mk,mk->m", bundle.user_factors[customers[rows]], bundle.item_factors[products])
+    tastes = inner * bundle.boost[products]
+    new_tastes = bundle.user_factors[customers] @ bundle.item_factors[new].T
+    new_tastes = new_tastes * bundle.boost[new] * NEW_PRODUCT_DISCOUNT
     ends = np.searchsorted(rows, np.arange(len(customers) + 1))
-    placed = []
-    for row, pleased in enumerate(of_new):
+    parts = []
+    for row, taste in enumerate(new_tastes):
         own = slice(ends[row], ends[row + 1])
-        place = np.searchsorted(np.sort(-tastes[own]), -pleased)  # how many candidates please more
-        among = (place < own.stop - own.start) & (pleased > 0)
-        by_score = -np.sort(-ranked[own])
-        placed.append((np.full(among.sum(), row), new[among], by_score[place[among]]))
-    of_whom, found, scores = (np.concatenate(part) for part in zip(*placed, strict=True))
-    return of_whom, found, scores
+        rank = np.searchsorted(np.sort(-tastes[own]), -taste)  # how many candidates have a higher taste
+        is_ranked = (rank < own.stop - own.start) & (taste > 0)
+        by_score = -np.sort(-scores[own])
+        parts.append((np.full(is_ranked.sum(), row), new[is_ranked], by_score[rank[is_ranked]]))
+    new_rows, new_products, new_scores = (np.concatenate(part) for part in zip(*parts, strict=True))
+    return new_rows, new_products, new_scores

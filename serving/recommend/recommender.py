@@ -1,4 +1,7 @@
-"""Answers from a bundle's arrays. Evaluation scores with these very functions."""
+"""Scores and recommends products from a bundle's arrays.
+
+The evaluation scores with these same functions, so what is measured is what is served.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,54 +18,64 @@ from serving.recommend.ranker import ranker
 from serving.recommend.reasons import Explain, Kind, reasons
 from serving.recommend.rerank import POOL, Variety, reweighted
 from serving.recommend.selection import reweight_shortlist, select
-from serving.recommend.shortlist import Shortlist, ShortlistSource, shortlist_of_sorted, shortlists
-from serving.recommend.shortlist import trend_shortlist as trend_list
+from serving.recommend.shortlist import (
+    Shortlist,
+    ShortlistSource,
+    shortlist_of_sorted,
+    shortlists,
+    trend_shortlist,
+)
 
 Lane = Literal["for-you", "buy-again", "discover"]
 Component = Literal["popularity", "trend", "repurchase", "als", "ranker"]
-Scorer = Callable[[Bundle, Array], Array]  # (n,) rows of customers to scores of all products, (n, P)
+Scorer = Callable[
+    [Bundle, Array], Array
+]  # takes (n,) rows of customers; returns the scores of all products, (n, P)
 
 LANES: tuple[Lane, ...] = get_args(Lane)
 BASELINES: tuple[Component, ...] = ("popularity", "trend", "repurchase")
-LEARNED: tuple[Component, ...] = ("als", "ranker")  # they can tell of products without a buyer
+LEARNED: tuple[Component, ...] = ("als", "ranker")  # they also score products without a buyer
 NO_VARIETY = Variety()
 
 
 @dataclass(frozen=True)
 class Item:
-    """One recommended product, by its row in the bundle, with what speaks for it."""
+    """One recommended product, with its score and reason."""
 
-    product: int
+    product: int  # a row of the bundle
     score: float
     kind: Kind
-    because: tuple[int, ...] = ()
-    rule: Rule | None = None  # what is bought together
-    moved_by: str | None = None  # the rule of the shop that gave it its place
+    because: tuple[int, ...] = ()  # the purchases that the reason names, rows of the bundle
+    rule: Rule | None = None  # the association rule behind "bought-together"
+    moved_by: str | None = None  # the merchandising rule that set its rank
 
 
-Ranking = Callable[[int, Array | None], list[Item]]  # at most n items, of the allowed products, (P,) bool
+Ranking = Callable[[int, Array | None], list[Item]]  # takes n and the allowed products, (P,) bool
 
 
 def popularity(bundle: Bundle, customers: Array) -> Array:
-    """Distinct buyers of all time, the same for everyone, (n, P)."""
+    """Scores by distinct buyers of all time, the same for every customer, (n, P) float32."""
     return np.tile(bundle.popularity, (len(customers), 1))
 
 
 def trend(bundle: Bundle, customers: Array) -> Array:
-    """Distinct buyers with recent ones weighing more, the same for everyone, (n, P)."""
+    """Scores by distinct buyers, recent buyers weigh more, the same for every customer, (n, P) float32."""
     return np.tile(bundle.trend, (len(customers), 1))
 
 
 def repurchase(bundle: Bundle, customers: Array) -> Array:
-    """A customer's own products by decayed frequency; behind them all others by trend, (n, P)."""
+    """Scores a customer's own products by decayed orders, all others behind them by trend, (n, P) float32."""
     scores = np.tile(bundle.trend * bundle.fallback_scale, (len(customers), 1))
-    rows, places = purchases(bundle, customers)
-    scores[rows, bundle.history_product[places]] += bundle.history_strength[places]
+    rows, history_rows = purchases(bundle, customers)
+    scores[rows, bundle.history_product[history_rows]] += bundle.history_strength[history_rows]
     return scores
 
 
 def als(bundle: Bundle, customers: Array) -> Array:
-    """Preference by the factors of customer and product, times the product's boost, (n, P)."""
+    """Scores by the inner product of factors times the product's boost, (n, P) float32.
+
+    The factors come from implicit ALS: Hu, Koren, Volinsky (2008).
+    """
     return bundle.user_factors[customers] @ bundle.item_factors.T * bundle.boost
 
 
@@ -76,7 +89,7 @@ SCORES: dict[str, Scorer] = {
 
 
 def learned_components(bundle: Bundle) -> tuple[Component, ...]:
-    """The components beyond the baselines that a bundle has learned."""
+    """Returns the components beyond the baselines that a bundle contains."""
     return LEARNED if len(bundle.ranker) else LEARNED[:1]
 
 
@@ -87,13 +100,14 @@ def scores(
     component: str | Scorer | None = None,
     allowed: Array | None = None,
 ) -> Array:
-    """The scores of all products for known customers, -inf where a lane or a rule of the shop excludes one.
+    """Returns the scores of all products for known customers, (n, P) float32, or float64 if re-ranked.
 
-    customers: (n,) rows of the bundle. component: what scores, or its name, as it is; the lane's own where
-    None, re-ranked by the products' weight where the bundle has a `strength` for that. allowed: (P,) bool,
-    the products that may be answered; all where None. Returns (n, P) float32, re-ranked float64. A product
-    that nobody has bought yet is no answer of a baseline, and of no component unless it is one of the
-    bundle's new ones.
+    A score is -inf for a product that is outside the lane, hidden, or not allowed, and for one without a
+    buyer, unless it is a new product and a learned component scores it.
+
+    customers: (n,) rows of the bundle. component: a scorer or a component's name, whose scores are not
+    re-ranked; None scores with the lane's component and re-ranks by the products' weight if the bundle has
+    a `strength`. allowed: (P,) bool, the products that may be recommended; None allows all.
     """
     values = component_scores(component or bundle.manifest["lanes"][lane], bundle, customers)
     if allowed is not None:
@@ -102,7 +116,7 @@ def scores(
 
 
 def component_scores(component: str | Scorer, bundle: Bundle, customers: Array) -> Array:
-    """The scores of a component in any lane, -inf for what it can't tell of or a rule excludes, (n, P)."""
+    """Returns a component's scores before any lane, -inf for products it can't recommend, (n, P) float32."""
     scorer = component if callable(component) else SCORES[component]
     values = scorer(bundle, customers).astype(np.float32, copy=False)
     values[:, ~scorable(bundle, component)] = -np.inf
@@ -110,14 +124,14 @@ def component_scores(component: str | Scorer, bundle: Bundle, customers: Array) 
 
 
 def scorable(bundle: Bundle, component: str | Scorer) -> Array:
-    """True for the products that a component can tell of and no rule excludes, (P,) bool."""
+    """Returns True for the products that a component can score and that aren't hidden, (P,) bool."""
     return bundle.sold_or_new if component in LEARNED else bundle.sold
 
 
 def restrict_to_lane(bundle: Bundle, customers: Array, lane: Lane, values: Array, as_scored: bool) -> Array:
-    """The scores, (n, P), changed in place to -inf where the lane excludes a product.
+    """Returns the scores, (n, P), set to -inf in place for products outside the lane.
 
-    Re-ranked by the products' weight, unless they are to stay `as_scored`.
+    Re-ranks them by the products' weight, unless `as_scored`.
     """
     if lane != "for-you":
         bought = bought_mask(bundle, customers)
@@ -134,12 +148,13 @@ def recommend(
     variety: Variety = NO_VARIETY,
     group: int | None = None,
 ) -> list[Item]:
-    """At most n items for a customer, best first; what trends for a stranger (customer None).
+    """Returns at most n items, best first: the products that `scores` ranks highest.
 
-    allowed: (P,) bool, the products that may be answered; all where None. It and the variety are applied
-    before the cut, so that n items come back as long as there are as many. group: that of a stranger, a row
-    of the bundle; it changes nothing for a customer, of whom more is known. These are the products that
-    `scores` puts first.
+    Filters and variety apply before the first n are selected, so n items come back if enough remain.
+
+    customer: the customer's row; None recommends the trend, to anonymous visitors and unknown customers.
+    allowed: (P,) bool, the products that may be recommended; None allows all. group: the region's row for
+    the trend; it changes nothing for a known customer.
     """
     (ranking,) = rankings(bundle, [customer], lane, variety, group)
     return ranking(n, allowed)
@@ -151,41 +166,41 @@ def rankings(
     lane: Lane,
     variety: Variety = NO_VARIETY,
     group: int | None = None,
-    tell: Explain = reasons,
+    explain: Explain = reasons,
 ) -> list[Ranking]:
-    """What `recommend` answers each of many customers, worked out for all at once as far as that goes.
+    """Returns the ranking that `recommend` uses, for each of n customers; shares the work between them.
 
-    tell: what finds the reasons.
+    explain: the function that finds the reasons. Other parameters: as in `recommend`.
     """
     known = np.array([customer for customer in customers if customer is not None], np.int64)
     sources = iter(shortlists(bundle, known, bundle.manifest["lanes"][lane]) if len(known) else [])
-    to_strangers = partial(trending, bundle, group=group, variety=variety)
+    trend_ranking = partial(trending, bundle, group=group, variety=variety)
     return [
-        to_strangers
+        trend_ranking
         if customer is None
-        else partial(_from, next(sources), bundle, customer, lane, variety, tell)
+        else partial(_recommend, next(sources), bundle, customer, lane, variety, explain)
         for customer in customers
     ]
 
 
-def _from(
+def _recommend(
     source: ShortlistSource,
     bundle: Bundle,
     customer: int,
     lane: Lane,
     variety: Variety,
-    tell: Explain,
+    explain: Explain,
     n: int,
     allowed: Array | None,
 ) -> list[Item]:
     component = bundle.manifest["lanes"][lane]
     wanted = eligible(bundle, customer, lane, component, allowed)
 
-    def listing(size: int) -> Shortlist:
+    def fetch(size: int) -> Shortlist:
         return reweight_shortlist(bundle, source(size, wanted))
 
-    found = select(bundle, listing, n, variety, POOL if bundle.strength else 0)
-    return with_reasons(bundle, customer, found.products, found.values, component, tell)
+    selected = select(bundle, fetch, n, variety, POOL if bundle.strength else 0)
+    return with_reasons(bundle, customer, selected.products, selected.values, component, explain)
 
 
 def trending(
@@ -196,29 +211,33 @@ def trending(
     variety: Variety = NO_VARIETY,
     buyers: SortedScores | None = None,
 ) -> list[Item]:
-    """At most n products by the trend, within a group before the overall one; what nobody bought is left out.
+    """Returns at most n trending products, best first, without products that score 0.
 
-    buyers: what counts in place of the trend.
+    allowed: (P,) bool, the products that may be recommended; None allows all. group: a region's row, whose
+    trend comes before the overall trend. buyers: replaces the trend.
     """
     wanted = ~bundle.hidden if allowed is None else allowed & ~bundle.hidden
 
-    def listing(size: int) -> Shortlist:
+    def fetch(size: int) -> Shortlist:
         if buyers is not None:
             return shortlist_of_sorted(buyers, size, wanted).above(0)
-        return trend_list(bundle, group, size, wanted)
+        return trend_shortlist(bundle, group, size, wanted)
 
-    found = select(bundle, listing, n, variety)
-    pairs = zip(found.products.tolist(), found.values.tolist(), strict=True)
+    selected = select(bundle, fetch, n, variety)
+    pairs = zip(selected.products.tolist(), selected.values.tolist(), strict=True)
     return [Item(product, value, "trending") for product, value in pairs]
 
 
 def trend_scores(bundle: Bundle, buyers: Array) -> Array:
-    """The scores of all products for a stranger by their buyers, -inf for what is no answer, (P,) float32."""
+    """Returns the scores that `trending` ranks by, -inf for products it leaves out, (P,) float32.
+
+    buyers: (P,) float, the trend or another count of buyers.
+    """
     return np.where((buyers > 0) & ~bundle.hidden, buyers, -np.inf).astype(np.float32)
 
 
 def _by_weight(bundle: Bundle, values: Array) -> Array:
-    """The scores of n customers, re-ranked by the weight of the first POOL of each, (n, P) float64."""
+    """Re-ranks each customer's first POOL products by the products' weight, (n, P) float64."""
     factor = bundle.weight.astype(np.float64) ** bundle.strength
     return np.array([reweighted(row, top_n(row, POOL), factor) for row in values]).reshape(values.shape)
 
@@ -226,7 +245,10 @@ def _by_weight(bundle: Bundle, values: Array) -> Array:
 def eligible(
     bundle: Bundle, customer: int | None, lane: Lane, component: str, allowed: Array | None
 ) -> Array:
-    """True for the products that may be answered in a lane, any to a stranger, (P,) bool."""
+    """Returns True for the products that can be recommended in a lane, (P,) bool.
+
+    customer: the customer's row; for None the lane excludes nothing. allowed: (P,) bool; None allows all.
+    """
     wanted = scorable(bundle, component)
     wanted = wanted.copy() if allowed is None else wanted & allowed
     if customer is None:
@@ -242,12 +264,15 @@ def eligible(
 
 
 def with_reasons(
-    bundle: Bundle, customer: int, products: Array, values: Array, component: str, tell: Explain = reasons
+    bundle: Bundle, customer: int, products: Array, values: Array, component: str, explain: Explain = reasons
 ) -> list[Item]:
-    """Products with their scores for a customer, (n,) each, and why a component recommends them."""
+    """Returns items with the reasons why a component recommends the products to a customer.
+
+    products: (n,) rows of the bundle. values: (n,) float, their scores.
+    """
     own = set(bundle.bought(customer).tolist())
-    found = tell(bundle, customer, products, component)
+    others = explain(bundle, customer, products, component)
     return [
-        Item(p, value, "repurchase", (p,)) if p in own else Item(p, value, *reason)
-        for p, value, reason in zip(products.tolist(), values.tolist(), found, strict=True)
+        Item(product, value, "repurchase", (product,)) if product in own else Item(product, value, *reason)
+        for product, value, reason in zip(products.tolist(), values.tolist(), others, strict=True)
     ]

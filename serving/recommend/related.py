@@ -1,4 +1,4 @@
-"""What belongs to a product or a cart: alternatives, and what goes with it."""
+"""Recommends products related to a product or a cart: alternatives and complements."""
 
 import numpy as np
 
@@ -10,31 +10,33 @@ from serving.recommend.recommender import Item
 
 
 def similar(bundle: Bundle, product: int, n: int, allowed: Array | None = None) -> list[Item]:
-    """At most n alternatives: bought by the same customers, or described alike where few have bought it.
+    """Returns at most n alternatives to a product, by falling cosine.
 
-    By the cosine of the factors, where it is above zero, among products with buyers enough; of a product
-    with fewer by the cosine of the descriptions. Complements are none: who buys the one in place of the
-    other doesn't buy both at once. allowed: (P,) bool, the products that may be answered; all where None.
+    - With MIN_BUYERS or more, a product is compared by its item factors with products that have as many.
+    - With fewer, it is compared by its description.
+    - Complements are left out: customers buy them with the product, not in its place.
+
+    product: a row of the bundle. allowed: (P,) bool, the products that may be recommended; None allows all.
     """
     if bundle.popularity[product] >= MIN_BUYERS:
         cosine = _cosine(bundle.item_factors, bundle.item_norms, product)
         cosine[(cosine <= 0) | (bundle.popularity < MIN_BUYERS)] = -np.inf
         kind: Kind = "taste"
     else:
-        lengths = np.linalg.norm(bundle.content_factors, axis=1)
-        cosine, kind = _cosine(bundle.content_factors, lengths, product), "alike"
+        norms = np.linalg.norm(bundle.content_factors, axis=1)
+        cosine, kind = _cosine(bundle.content_factors, norms, product), "alike"
         cosine[cosine < MIN_DESCRIPTION_COSINE] = -np.inf
     cosine[(np.arange(len(cosine)) == product) | bundle.hidden] = -np.inf
     cosine[complements(bundle, product)] = -np.inf
     if allowed is not None:
         cosine[~allowed] = -np.inf
-    return [Item(int(p), float(cosine[p]), kind, (product,)) for p in top_n(cosine, n)]
+    return [Item(int(row), float(cosine[row]), kind, (product,)) for row in top_n(cosine, n)]
 
 
 def goes_with(bundle: Bundle, cart: list[int], n: int, allowed: Array | None = None) -> list[Item]:
-    """At most n products that go with those of a cart, by the confidence of the rule that says so.
+    """Returns at most n complements of a cart, by falling confidence of their association rule.
 
-    cart: rows of the bundle. allowed: as in `recommend`.
+    cart: rows of the bundle. allowed: as in `similar`.
     """
     return [
         Item(rule.consequent, rule.confidence, "bought-together", rule.antecedents, rule)
@@ -42,6 +44,12 @@ def goes_with(bundle: Bundle, cart: list[int], n: int, allowed: Array | None = N
     ]
 
 
-def _cosine(vectors: Array, lengths: Array, row: int) -> Array:
-    """The cosine of each vector with one of them, (P,); 0 where one of the two is zero."""
-    return np.asarray(vectors @ vectors[row] / np.maximum(lengths * lengths[row], 1e-12))
+def _cosine(vectors: Array, norms: Array, row: int) -> Array:
+    """Returns the cosine of each vector with the vector of a row, (P,); 0 where either vector is zero.
+
+    vectors: (P, k). norms: (P,), their Euclidean norms.
+
+    >>> _cosine(np.array([[2.0, 0.0], [3.0, 4.0], [0.0, 0.0]]), np.array([2.0, 5.0, 0.0]), 0).tolist()
+    [1.0, 0.6, 0.0]
+    """
+    return np.asarray(vectors @ vectors[row] / np.maximum(norms * norms[row], 1e-12))

@@ -1,7 +1,7 @@
-"""Another order of what was scored: by what a sale is worth, by what was shown before, by category.
+"""Re-ranks scored products by the value of a sale, by what was shown before, and by category.
 
-Components score on scales of their own, some below zero, so nothing here looks at how high a score is: a
-product's gain is the one that NDCG gives its rank (Järvelin and Kekäläinen 2002), 1 / log2(rank + 1).
+Components score on scales of their own, partly below zero, so re-ranking uses ranks and never the height of
+a score. A product's gain is the gain of its rank in NDCG, 1 / log2(rank + 1): Järvelin, Kekäläinen (2002).
 """
 
 from dataclasses import dataclass
@@ -11,37 +11,39 @@ import numpy as np
 from serving.bundle.format import Array
 from serving.bundle.labels import NO_LABEL
 
-POOL = 200  # products that change places: as many as may be answered and may have been shown before
-SHOWN_FACTOR = (
-    0.5  # what is left of the gain of a product that was shown: from the first place to about the third
-)
+POOL = 200  # products that are re-ranked: the most that a request can ask for plus the most it can have shown
+SHOWN_FACTOR = 0.5  # multiplies the gain of a product shown before: moves the first to about rank 3
 
 
 @dataclass(frozen=True)
 class Variety:
-    """What keeps one answer from being all alike, and the next from being the same; by itself nothing."""
+    """What varies the products within one response and from one response to the next; off by default."""
 
-    per_category: int | None = None  # products of one category before all the others, at most
-    shown: tuple[int, ...] = ()  # products that were shown before, by their rows in the bundle
+    per_category: int | None = None  # at most so many products of one category before all the others
+    shown: tuple[int, ...] = ()  # products shown before, rows of the bundle
 
 
 def reweighted(values: Array, ranked: Array, factor: Array) -> Array:
-    """Scores by which the ranked products are ordered by factor / log2(rank + 1), (P,) float64.
+    """Returns scores that order the ranked products by factor / log2(rank + 1), (P,) float64.
 
-    values: (P,) scores. ranked: (m,) the places of the highest of them, best first, which gives the ranks 1
-    to m. factor: (P,) above zero; the same for all leaves each product where it is. All other products stay
-    behind the ranked ones, in their order.
+    All other products keep their order behind them. If all factors are equal, nothing moves.
+
+    values: (P,) scores. ranked: (m,) indices of the m highest scores, best first, which have the ranks 1
+    to m. factor: (P,), above zero.
+
+    >>> reweighted(np.array([7.0, 5.0, 3.0]), np.array([0, 1]), np.array([1.0, 2.0, 1.0])).round(2).tolist()
+    [1.0, 1.26, -4.0]
     """
-    found = values.astype(np.float64)
-    found -= np.max(found, initial=0.0)
-    found[ranked] = factor[ranked] / np.log2(np.arange(len(ranked)) + 2)
-    return found
+    scores = values.astype(np.float64)
+    scores -= np.max(scores, initial=0.0)
+    scores[ranked] = factor[ranked] / np.log2(np.arange(len(ranked)) + 2)
+    return scores
 
 
 def penalise_shown(values: Array, ranked: Array, shown: tuple[int, ...]) -> Array:
-    """Scores by which the ranked products are ordered by their gain, halved (SHOWN) where they were shown.
+    """Returns scores that order the ranked products by gain, times SHOWN_FACTOR if shown, (P,) float64.
 
-    values, ranked, the result: as in `weighed`. shown: rows of products; how often is not counted.
+    values, ranked: as in `reweighted`. shown: indices of products; repeated ones count once.
     """
     factor = np.ones(len(values))
     factor[list(shown)] = SHOWN_FACTOR
@@ -49,25 +51,31 @@ def penalise_shown(values: Array, ranked: Array, shown: tuple[int, ...]) -> Arra
 
 
 def cap_categories(ranked: Array, category: Array, most: int) -> Array:
-    """The same products with at most so many of a category before all that are too many, (m,).
+    """Moves the products beyond the first `most` of their category to the end, (m,).
 
-    ranked: (m,) places, best first. category: (P,) int; products of NOTHING are never too many. Both
-    parts keep their order, so that the places freed go to the next ones, and the first n are n still.
+    Both parts keep their order, so the first n are still n products.
+
+    ranked: (m,) indices, best first. category: (P,) integer codes; NO_LABEL is never capped.
+
+    >>> cap_categories(np.array([2, 0, 1]), np.array([7, 8, 7]), most=1).tolist()
+    [2, 1, 0]
     """
-    among = category[ranked]
-    is_early = within_cap(among, most)
-    return np.concatenate([ranked[is_early], ranked[~is_early]])
+    is_within = within_cap(category[ranked], most)
+    return np.concatenate([ranked[is_within], ranked[~is_within]])
 
 
 def within_cap(category: Array, most: int) -> Array:
-    """True for products, best first, of which no more than so many are of one category, (m,) bool."""
+    """Returns True for the first `most` products of each category, and for all without one, (m,) bool.
+
+    category: (m,) integer codes of products, best first.
+    """
     return np.asarray((_earlier(category) < most) | (category == NO_LABEL))
 
 
 def _earlier(category: Array) -> Array:
-    """How many of the same category stand before each, (m,)."""
+    """Returns for each product how many of the same category come before it, (m,) int64."""
     order = np.argsort(category, kind="stable")
-    together = category[order]
-    found = np.empty(len(order), dtype=np.int64)
-    found[order] = np.arange(len(order)) - np.searchsorted(together, together)
-    return found
+    sorted_category = category[order]
+    counts = np.empty(len(order), dtype=np.int64)
+    counts[order] = np.arange(len(order)) - np.searchsorted(sorted_category, sorted_category)
+    return counts

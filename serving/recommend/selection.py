@@ -1,4 +1,4 @@
-"""The first products of a list, with the variety that is asked for."""
+"""Selects the first n products of a shortlist, after re-ranking and with the requested variety."""
 
 from collections.abc import Callable
 
@@ -6,36 +6,47 @@ import numpy as np
 
 from serving.bundle.format import Bundle
 from serving.bundle.highest import top_n
-from serving.recommend.rerank import POOL, Variety, cap_categories, penalise_shown, reweighted, within_cap
+from serving.recommend.rerank import (
+    POOL,
+    Variety,
+    cap_categories,
+    penalise_shown,
+    reweighted,
+    within_cap,
+)
 from serving.recommend.shortlist import Shortlist
 
-FetchShortlist = Callable[[int], Shortlist]  # the products that score highest, so many of them at least
+FetchShortlist = Callable[
+    [int], Shortlist
+]  # returns at least the given number of highest scores, if there are
 
 
-def reweight_shortlist(bundle: Bundle, found: Shortlist) -> Shortlist:
-    """The same, re-ranked by the weight of the first POOL where the bundle has a strength for that."""
+def reweight_shortlist(bundle: Bundle, shortlist: Shortlist) -> Shortlist:
+    """Re-ranks the first POOL products by the products' weight, if the bundle has a `strength`."""
     if not bundle.strength:
-        return found
-    factor = bundle.weight[found.products].astype(np.float64) ** bundle.strength
-    return Shortlist(found.products, reweighted(found.values, top_n(found.values, POOL), factor))
+        return shortlist
+    factor = bundle.weight[shortlist.products].astype(np.float64) ** bundle.strength
+    ranked = top_n(shortlist.values, POOL)
+    return Shortlist(shortlist.products, reweighted(shortlist.values, ranked, factor))
 
 
-def select(bundle: Bundle, listing: FetchShortlist, n: int, variety: Variety, least: int = 0) -> Shortlist:
-    """At most n products, best first, with the variety that is asked for and the scores that they had.
+def select(bundle: Bundle, fetch: FetchShortlist, n: int, variety: Variety, least: int = 0) -> Shortlist:
+    """Returns at most n products, best first, with the requested variety and their original scores.
 
-    least: how many the listing needs to know of at once.
+    Fetches longer and longer shortlists until the category cap leaves n products. least: the size of the
+    shortest one.
     """
     size = max(n, least, POOL if variety.shown else 0)
     while True:
-        found = listing(size)
-        values = found.values
+        shortlist = fetch(size)
+        values = shortlist.values
         if variety.shown:
-            shown = np.flatnonzero(np.isin(found.products, variety.shown))
+            shown = np.flatnonzero(np.isin(shortlist.products, variety.shown))
             values = penalise_shown(values, top_n(values, POOL), tuple(shown.tolist()))
         order = top_n(values, len(values))
         if (most := variety.per_category) is None:
-            return found.take(order[:n])
-        category = bundle.categories.codes[found.products]
+            return shortlist.take(order[:n])
+        category = bundle.categories.codes[shortlist.products]
         if np.count_nonzero(within_cap(category[order], most)) >= n or len(order) < size:
-            return found.take(cap_categories(order, category, most)[:n])
+            return shortlist.take(cap_categories(order, category, most)[:n])
         size *= 8

@@ -1,6 +1,6 @@
-"""The few products that an answer is picked from: those that a component scores highest, and no others.
+"""Finds the products that a component scores highest, without scoring the whole catalogue.
 
-What is on a list is scored as `recommender.scores` does it for all products; tests hold both together.
+The scores are those that `recommender.scores` computes for all products; tests compare the two.
 """
 
 from collections.abc import Callable
@@ -16,34 +16,35 @@ from serving.recommend.ranker import candidates_per_customer, fallback_scores
 
 @dataclass(frozen=True)
 class Shortlist:
-    """m products with their scores, among them the highest so many of all that are wanted."""
+    """m products with their scores. They include the products with the highest scores."""
 
-    products: Array  # (m,) rows of the bundle, ascending, so that equals go by their place here as there
-    values: Array  # (m,) float32
+    products: Array  # (m,) int64, rows of the bundle, ascending, so that ties are ordered by row
+    values: Array  # (m,) float32, scores
 
     @classmethod
     def of(cls, products: Array, values: Array) -> "Shortlist":
-        """A list of products in any order."""
+        """Builds a shortlist from products in any order and their scores, (m,) each."""
         order = np.argsort(products)
         return cls(products[order].astype(np.int64), values[order])
 
     def above(self, floor: float) -> "Shortlist":
-        """The products that score more."""
+        """Returns the products with a score above the floor."""
         return self.take(self.values > floor)
 
-    def take(self, places: Array) -> "Shortlist":
-        """The products of some places."""
-        return Shortlist(self.products[places], self.values[places])
+    def take(self, indices: Array) -> "Shortlist":
+        """Returns the products at the given indices, or where a mask is True."""
+        return Shortlist(self.products[indices], self.values[indices])
 
 
-# The n products at least that score highest of the wanted ones, (P,) bool; fewer where no more are wanted.
+# Takes a number n and the wanted products, (P,) bool; returns at least the n of them with the highest scores,
+# or all of them if there are fewer.
 ShortlistSource = Callable[[int, Array], Shortlist]
 
 
 def shortlists(bundle: Bundle, customers: Array, component: str) -> list[ShortlistSource]:
-    """For each of n customers the source of the products that a component scores highest.
+    """Returns for each of n customers the source of the products that a component scores highest.
 
-    What is asked of all of them is worked out for all of them at once.
+    The ranker scores all customers at once. customers: (n,) rows of the bundle.
     """
     if component == "ranker":
         return [partial(_by_ranker, bundle, *ranked) for ranked in candidates_per_customer(bundle, customers)]
@@ -59,30 +60,33 @@ def _by_purchases(bundle: Bundle, customer: int, n: int, wanted: Array) -> Short
     return _before_trend(bundle, bundle.history_product[own], bundle.history_strength[own], n, wanted)
 
 
-def shortlist_of_sorted(values: SortedScores, n: int, wanted: Array) -> Shortlist:
-    """The n products at most whose values, the same for everyone, are highest."""
-    products = values.highest(n, wanted)
-    return Shortlist.of(products, values.values[products].astype(np.float32, copy=False))
+def shortlist_of_sorted(scores: SortedScores, n: int, wanted: Array) -> Shortlist:
+    """Returns the n wanted products with the highest of scores that are the same for every customer.
+
+    wanted: (P,) bool.
+    """
+    products = scores.highest(n, wanted)
+    return Shortlist.of(products, scores.values[products].astype(np.float32, copy=False))
 
 
 def trend_shortlist(bundle: Bundle, group: int | None, n: int, wanted: Array) -> Shortlist:
-    """The n products that trend most, or at least so many in a group before the overall trend."""
-    found = (
-        shortlist_of_sorted(bundle.by_trend, n, wanted)
-        if group is None
-        else region_shortlist(bundle, group, n, wanted)
-    )
-    return found.above(0)
+    """Returns the n wanted products that trend most, overall or in a region before the overall trend.
+
+    group: the region's row; None for the overall trend. wanted: (P,) bool.
+    """
+    if group is None:
+        return shortlist_of_sorted(bundle.by_trend, n, wanted).above(0)
+    return region_shortlist(bundle, group, n, wanted).above(0)
 
 
 def region_shortlist(bundle: Bundle, group: int, n: int, wanted: Array) -> Shortlist:
-    """The n products at least that trend most in a group, and behind them overall."""
+    """Returns at least the n wanted products that trend most in a region, and behind them overall."""
     rows = slice(int(bundle.group_start[group]), int(bundle.group_start[group + 1]))
     return _before_trend(bundle, bundle.group_product[rows], bundle.group_trend[rows], n, wanted)
 
 
 def _before_trend(bundle: Bundle, products: Array, strength: Array, n: int, wanted: Array) -> Shortlist:
-    """Some products by their strength, (m,) each, and behind them the others by trend."""
+    """Returns the given products by their strength, (m,) each, and behind them n others by trend."""
     kept = wanted[products]
     products, strength = products[kept], strength[kept]
     rest = bundle.by_trend.highest(n + len(products), wanted)
