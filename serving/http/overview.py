@@ -1,4 +1,4 @@
-"""The endpoints behind the storefront's status line, its category menu and its sample customers."""
+"""The endpoints behind the storefront's status line, its category menu and its example customers."""
 
 from typing import Annotated, Any
 
@@ -13,7 +13,7 @@ from serving.live.identity import PSEUDONYM_PREFIX
 from serving.live.served import Served
 from serving.observe.latency import Latency
 
-SHOPPERS = "shoppers"  # manifest entry: the sample customers that the nightly run chose
+SHOPPERS = "shoppers"  # manifest entry: the example customers that the nightly run chose
 
 LATENCY = Latency()
 
@@ -43,16 +43,16 @@ def categories(served: Served, query: CategoriesQuery) -> Annotated[Json, shapes
 
 
 def shoppers(served: Served, query: RequestModel) -> Annotated[Json, shapes.Shoppers]:
-    """Returns sample customers: items recommended before the test window, and purchases in it."""
+    """Returns example customers: items recommended before the test window, and purchases in it."""
     bundle = served.bundle
-    sample: dict[str, Any] = bundle.manifest.get(SHOPPERS) or {"cut": None, "until": None, "popular": []}
+    examples: dict[str, Any] = bundle.manifest.get(SHOPPERS) or {"cut": None, "until": None, "popular": []}
     # The bundle no longer knows a customer who was forgotten after the nightly run.
-    known = [entry for entry in sample.get(SHOPPERS, []) if bundle.customer(entry["customer"]) is not None]
+    known = [entry for entry in examples.get(SHOPPERS, []) if bundle.customer(entry["customer"]) is not None]
     return responses.with_version(
         served,
-        cut=sample["cut"],
-        until=sample["until"],
-        popular=_cards(bundle, sample["popular"]),
+        cut=examples["cut"],
+        until=examples["until"],
+        popular=_cards(bundle, examples["popular"]),
         shoppers=[_shopper(bundle, entry) for entry in known],
     )
 

@@ -218,7 +218,7 @@ class Categories(Shape):
 
 
 class Shopper(Shape):
-    """A sample customer: what was recommended at the cut, and what the customer bought after it."""
+    """An example customer: what was recommended at the cut, and what the customer bought after it."""
 
     kind: str = Field(examples=["loyal"])
     customer: str = Field(description="pseudonym, accepted in place of an id", examples=["pseudonym:00ff"])
@@ -235,7 +235,7 @@ class Shopper(Shape):
 
 
 class Shoppers(Shape):
-    """Sample customers, and the test window that followed the cut."""
+    """Example customers, and the test window that followed the cut."""
 
     model: Version
     cut: str | None = Field(

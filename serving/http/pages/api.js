@@ -1,32 +1,32 @@
-// One question to the service, with what is to be shown of it: request, answer, milliseconds.
+// Calls to the service, kept with what the page shows about them: request, response and duration.
 
-export async function ask(method, path, query = {}, body = null) {
+export async function call(method, path, query = {}, body = null) {
   const given = Object.entries(query).filter(([, value]) => value !== "" && value !== null);
-  const address = path + (given.length ? "?" + new URLSearchParams(given) : "");
+  const url = path + (given.length ? "?" + new URLSearchParams(given) : "");
   const started = performance.now();
-  const asked = { method, address, body, status: 0, ms: 0, answer: null };
+  const exchange = { method, url, body, status: 0, ms: 0, response: null };
   try {
-    const response = await fetch(address, {
+    const response = await fetch(url, {
       method,
       body: body && JSON.stringify(body),
       headers: body ? { "Content-Type": "application/json" } : {},
     });
-    asked.status = response.status;
-    asked.answer = await response.json();
+    exchange.status = response.status;
+    exchange.response = await response.json();
   } catch {
-    asked.answer = { error: { code: "no_answer", message: "The service gives no answer. Is it still running?" } };
+    exchange.response = { error: { code: "no_answer", message: "The service does not answer. Is it still running?" } };
   }
-  asked.ms = performance.now() - started;
-  if (asked.status === 401) location.assign("sign-in");
-  return asked;
+  exchange.ms = performance.now() - started;
+  if (exchange.status === 401) location.assign("sign-in");
+  return exchange;
 }
 
-export const failed = (asked) => asked.status !== 200;
+export const failed = (exchange) => exchange.status !== 200;
 
-/** What asks the same in a terminal. */
-export function curl({ method, address, body }) {
+/** The curl command that sends the same request. */
+export function curl({ method, url, body }) {
   const key = document.querySelector("#sign-out") ? " -H 'Authorization: Bearer KEY'" : "";
   const verb = method === "GET" || method === "POST" ? "" : ` -X ${method}`;
   const data = body ? ` -d '${JSON.stringify(body).replaceAll("'", "'\\''")}'` : "";
-  return `curl${key}${verb} '${new URL(address, location.href).href.replaceAll("'", "%27")}'${data}`;
+  return `curl${key}${verb} '${new URL(url, location.href).href.replaceAll("'", "%27")}'${data}`;
 }

@@ -1,25 +1,25 @@
-// Elements from their parts; texts are set as text, so that no product's name is ever read as HTML.
+// Creates and finds elements. Text is always set as text, so that a product's name is never parsed as HTML.
 
 export function element(tag, properties = {}, ...children) {
-  const made = document.createElement(tag);
+  const node = document.createElement(tag);
   for (const [name, value] of Object.entries(properties)) {
     if (value === null || value === undefined || value === false) continue;
-    if (name.startsWith("on")) made.addEventListener(name.slice(2), value);
-    else if (name === "class") made.className = value;
-    else made.setAttribute(name, value === true ? "" : value);
+    if (name.startsWith("on")) node.addEventListener(name.slice(2), value);
+    else if (name === "class") node.className = value;
+    else node.setAttribute(name, value === true ? "" : value);
   }
-  made.append(...children.filter((child) => child !== null && child !== undefined));
-  return made;
+  node.append(...children.filter((child) => child !== null && child !== undefined));
+  return node;
 }
 
 export const find = (selector) => document.querySelector(selector);
 
-const STAYS = 5000; // ms
-let saying = 0;
+const NOTICE_MS = 5000;
+let timer = 0;
 
-/** Says something to everybody, screen readers too. */
-export function say(text) {
+/** Shows a notice for some seconds. Screen readers announce it. */
+export function notify(text) {
   find("#notice").textContent = text;
-  clearTimeout(saying);
-  saying = setTimeout(() => (find("#notice").textContent = ""), STAYS);
+  clearTimeout(timer);
+  timer = setTimeout(() => (find("#notice").textContent = ""), NOTICE_MS);
 }

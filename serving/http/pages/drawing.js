@@ -1,4 +1,4 @@
-// A category's drawing: the same shapes and hue for the same name, everywhere and always.
+// The drawing of a category. Shapes and hue depend only on the category's name.
 
 const SHAPES = [
   (p) => p("circle", { cx: 24, cy: 24, r: 13 }),
@@ -19,12 +19,12 @@ const ACCENTS = [
   (p) => p("circle", { cx: 35, cy: 13, r: 5 }),
 ];
 
-const PARCEL = 0x201; // a box with a band, where no category is known
+const PARCEL = 0x201; // a box with a band, for products without a category
 
 export function drawing(category) {
   const code = category ? hash(category) : PARCEL;
   const svg = part("svg", { viewBox: "0 0 48 48", "aria-hidden": "true", class: "drawing" });
-  // The golden angle keeps neighbours in the hash apart in hue.
+  // Steps of the golden angle give similar hash codes different hues.
   svg.style.setProperty("--hue", category ? String(Math.round((code % 997) * 137.508) % 360) : "0");
   svg.style.setProperty("--vivid", category ? "1" : "0");
   svg.append(SHAPES[code % SHAPES.length](part), ACCENTS[(code >>> 8) % ACCENTS.length](part));
@@ -33,12 +33,12 @@ export function drawing(category) {
 }
 
 function part(tag, attributes) {
-  const made = document.createElementNS("http://www.w3.org/2000/svg", tag);
-  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
-  return made;
+  const node = document.createElementNS("http://www.w3.org/2000/svg", tag);
+  for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
+  return node;
 }
 
-/** FNV-1a, 32 bits. */
+/** The 32-bit FNV-1a hash of a text, with its high bits folded into the low bits. */
 function hash(text) {
   let code = 2166136261;
   for (const byte of new TextEncoder().encode(text)) code = Math.imul(code ^ byte, 16777619) >>> 0;

@@ -1,70 +1,79 @@
-// A product's page: what could take its place, and what goes with it, on and on.
+// The page of a product: its alternatives, and the products bought together with it.
 
-import { ask } from "./api.js";
-import { about, seen, show } from "./cards.js";
+import { call } from "./api.js";
+import { catalogueData, showPending, shownItems } from "./cards.js";
 import { drawing } from "./drawing.js";
 import { element } from "./dom.js";
 import { name, price } from "./text.js";
 
 const LISTS = {
-  similar: ["Alternatives", "Could take its place", "hardly anybody has bought it, and nothing is described like it"],
-  "bought-together": ["Goes with it", "In one basket with it, more often than chance has it", "nothing was in one basket with it often enough to tell"],
+  similar: {
+    title: "Alternatives",
+    about: "Products that could replace it",
+    reason: "too few customers bought it, and no product has a similar description",
+  },
+  "bought-together": {
+    title: "Bought together",
+    about: "In the same basket, more often than by chance",
+    reason: "no product is in enough baskets with it",
+  },
 };
-const ROOT = "#/p/";
+const PREFIX = "#/p/";
 
-/** The products on the way to the one that the address names, which is the last. */
+/** The ids in the page's URL: the product shown last, and before it the products on the way to it. */
 export function trail() {
-  if (!location.hash.startsWith(ROOT)) return [];
-  return location.hash.slice(ROOT.length).split("/").map(decodeURIComponent);
+  if (!location.hash.startsWith(PREFIX)) return [];
+  return location.hash.slice(PREFIX.length).split("/").map(decodeURIComponent);
 }
 
-export function product(where, way, { add, inStock }) {
-  const id = way.at(-1), known = seen.get(id) ?? { product: id, name: null };
-  const lists = Object.entries(LISTS).map(([route, words]) => listing(id, way, route, words, inStock));
-  where.replaceChildren(crumbs(way), head(known, add), element("div", { class: "columns two" }, ...lists.map(([section]) => section)));
-  lists.forEach(([, fill]) => fill());
-  where.querySelector("h2").focus();
+/** Shows the last product of a trail in a container. */
+export function showProduct(container, ids, { add, inStock }) {
+  const id = ids.at(-1), item = shownItems.get(id) ?? { product: id, name: null };
+  const lists = Object.entries(LISTS).map(([route, texts]) => relatedList(id, ids, route, texts, inStock));
+  container.replaceChildren(breadcrumbs(ids), header(item, add), element("div", { class: "columns two" }, ...lists.map(([section]) => section)));
+  lists.forEach(([, load]) => load());
+  container.querySelector("h2").focus();
 }
 
-function listing(id, way, route, [title, about, why], inStock) {
-  const empty = `Not enough data: ${why}${inStock ? ", of what is in stock" : ""}.`;
+function relatedList(id, ids, route, { title, about, reason }, inStock) {
+  const empty = `Not enough data: ${reason}${inStock ? " (in stock only)" : ""}.`;
   const list = element("div", { class: "list" });
   const section = element("section", { "aria-label": title }, element("h3", {}, title), element("p", { class: "faint" }, about), list);
-  const fill = async () => {
-    const coming = ask("GET", `v1/products/${encodeURIComponent(id)}/${route}`, { n: 10, in_stock: inStock });
-    await show(list, coming, { empty, retry: fill });
-    deepen(list, way);
-    named(section.closest("#product"), (await coming).answer?.product);
+  const load = async () => {
+    const pending = call("GET", `v1/products/${encodeURIComponent(id)}/${route}`, { n: 10, in_stock: inStock });
+    await showPending(list, pending, { empty, retry: load });
+    extendLinks(list, ids);
+    showName(section.closest("#product"), (await pending).response?.product);
   };
-  return [section, fill];
+  return [section, load];
 }
 
-/** Makes the links of a list go on from here; one that was on the way goes back there. */
-function deepen(list, way) {
+/** Makes the links of a list extend the trail. A link to a product on the trail goes back to it. */
+function extendLinks(list, ids) {
   for (const card of list.querySelectorAll("[data-product]")) {
-    const at = way.indexOf(card.dataset.product);
-    card.querySelector("a").href = address(at < 0 ? [...way, card.dataset.product] : way.slice(0, at + 1));
+    const index = ids.indexOf(card.dataset.product);
+    card.querySelector("a").href = address(index < 0 ? [...ids, card.dataset.product] : ids.slice(0, index + 1));
   }
 }
 
-/** Puts a product's name in place of its id, where the page was opened by its address. */
-function named(page, found) {
-  if (!found || seen.has(found.product)) return;
-  for (const text of page?.querySelectorAll("h2, [aria-current]") ?? []) text.textContent = name(found);
+/** Replaces a product's id by its name, on a page that was opened by its URL. */
+function showName(page, product) {
+  if (!product || shownItems.has(product.product)) return;
+  for (const node of page?.querySelectorAll("h2, [aria-current]") ?? []) node.textContent = name(product);
 }
 
-function crumbs(way) {
-  const steps = way.map((id, at) => [name(seen.get(id) ?? { product: id }), address(way.slice(0, at + 1))]);
-  const links = [["Storefront", "#"], ...steps].map(([text, href], at) =>
-    element("li", {}, at === way.length ? element("span", { "aria-current": "page" }, text) : element("a", { href }, text)));
-  return element("nav", { "aria-label": "Way here", class: "crumbs" }, element("ol", {}, ...links));
+function breadcrumbs(ids) {
+  const steps = ids.map((id, index) => [name(shownItems.get(id) ?? { product: id }), address(ids.slice(0, index + 1))]);
+  const links = [["Storefront", "#"], ...steps].map(([text, href], index) =>
+    element("li", {}, index === ids.length ? element("span", { "aria-current": "page" }, text) : element("a", { href }, text)));
+  return element("nav", { "aria-label": "Breadcrumbs", class: "crumbs" }, element("ol", {}, ...links));
 }
 
-function head(known, add) {
-  const told = "in_stock" in known ? element("p", { class: "faint" }, ...about(known), ` · ${price(known.price)}`) : null;
-  return element("div", { class: "product" }, drawing(known.category),
-    element("div", {}, element("h2", { tabindex: "-1" }, name(known)), told),
-    element("button", { type: "button", onclick: () => add(known) }, "Add to cart"));
+function header(item, add) {
+  const data = "in_stock" in item ? element("p", { class: "faint" }, ...catalogueData(item), ` · ${price(item.price)}`) : null;
+  return element("div", { class: "product" }, drawing(item.category),
+    element("div", {}, element("h2", { tabindex: "-1" }, name(item)), data),
+    element("button", { type: "button", onclick: () => add(item) }, "Add to cart"));
 }
 
-const address = (way) => ROOT + way.map(encodeURIComponent).join("/");
+const address = (ids) => PREFIX + ids.map(encodeURIComponent).join("/");

@@ -1,212 +1,229 @@
-// The storefront: whom to look at, what they are shown, and what they would be shown with something in the cart.
+// The storefront: a customer's recommendations, the popular products, and what the customer bought afterwards.
 
-import { ask, failed } from "./api.js";
-import { place, show } from "./cards.js";
-import { element, find, say } from "./dom.js";
-import { product, trail } from "./product.js";
-import { about, title } from "./shoppers.js";
-import { status } from "./status.js";
+import { call, failed } from "./api.js";
+import { showItems, showPending } from "./cards.js";
+import { element, find, notify } from "./dom.js";
+import { showProduct, trail } from "./product.js";
+import { GUEST, about, openingShopper, title } from "./shoppers.js";
+import { showStatus } from "./status.js";
 import { count, date, name } from "./text.js";
 
-const NOBODY = { cut: null, until: null, popular: [], shoppers: [] };
-const GUEST = { kind: "guest", customer: "", bought: null };
-const AGAIN = 15_000; // ms between looks at the status
+const NO_EXAMPLES = { cut: null, until: null, popular: [], shoppers: [] };
+const STATUS_INTERVAL = 15_000; // ms
 
-const cart = new Map(); // cards by product
-const liked = new Map(), dismissed = new Set(); // a guest's, whom the service can't know
-let shopper = GUEST, then = false, told = NOBODY;
+const cart = new Map(); // items by product id
+const liked = new Map(), dismissed = new Set(); // by a guest, about whom the service stores nothing
+let examples = NO_EXAMPLES; // the example customers, with the cut and the end of their test window
+let shopper = null; // whose lists are shown; null until the example customers are loaded
+let isPast = false; // whether the lists are those of the cut, not today's
 
-async function begin() {
-  find("#toggles").addEventListener("change", front);
-  find("#entry").addEventListener("submit", enter);
-  find("#then").addEventListener("click", () => travel(true));
-  find("#now").addEventListener("click", () => travel(false));
-  addEventListener("hashchange", view);
-  view();
-  status();
-  setInterval(() => document.hidden || status(), AGAIN);
-  const [people, departments] = await Promise.all([ask("GET", "v1/shoppers"), ask("GET", "v1/categories")]);
-  told = failed(people) ? NOBODY : people.answer;
-  chips();
-  if (!failed(departments)) options(departments.answer.items);
+async function start() {
+  find("#toggles").addEventListener("change", showFront);
+  find("#entry").addEventListener("submit", enterCustomer);
+  find("#then").addEventListener("click", () => showDay(true));
+  find("#now").addEventListener("click", () => showDay(false));
+  addEventListener("hashchange", showView);
+  showView();
+  showStatus();
+  setInterval(() => document.hidden || showStatus(), STATUS_INTERVAL);
+  const categories = call("GET", "v1/categories");
+  const shoppers = await call("GET", "v1/shoppers");
+  if (!failed(shoppers)) examples = shoppers.response;
+  showChips();
+  if (!shopper) open(openingShopper(examples));
+  if (!failed(await categories)) showCategories((await categories).response.items);
 }
 
-/** What the address names: a product, or the front. */
-function view() {
-  const way = trail();
-  find("#front").hidden = way.length > 0;
-  find("#product").hidden = way.length === 0;
-  if (way.length) product(find("#product"), way, { add, inStock: find("[name=in_stock]").checked });
-  else front();
+/** Shows what the URL names: a product, or the storefront. */
+function showView() {
+  const ids = trail();
+  find("#front").hidden = ids.length > 0;
+  find("#product").hidden = ids.length === 0;
+  if (ids.length) showProduct(find("#product"), ids, { add, inStock: find("[name=in_stock]").checked });
+  else showFront();
 }
 
-function chips() {
-  const all = [GUEST, ...told.shoppers];
-  find("#shoppers").replaceChildren(...all.map((one) =>
-    element("button", { type: "button", value: one.customer, onclick: () => choose(one) }, title(one))));
-  press();
+function showChips() {
+  find("#shoppers").replaceChildren(...[GUEST, ...examples.shoppers].map((example) =>
+    element("button", { type: "button", value: example.customer, onclick: () => choose(example) }, title(example))));
+  markChip();
 }
 
-function press() {
-  for (const chip of find("#shoppers").children) chip.setAttribute("aria-pressed", String(chip.value === shopper.customer));
+function markChip() {
+  for (const chip of find("#shoppers").children) chip.setAttribute("aria-pressed", String(chip.value === shopper?.customer));
 }
 
-function options(departments) {
-  find("[name=category]").append(...departments.map(({ category, products }) =>
+function showCategories(categories) {
+  find("[name=category]").append(...categories.map(({ category, products }) =>
     element("option", { value: category }, `${category} (${products})`)));
 }
 
-function choose(one) {
-  shopper = one;
-  then = Boolean(one.bought);
-  liked.clear();
-  dismissed.clear();
-  press();
-  if (one.kind !== "named") find("#entry").reset();
-  if (location.hash) location.hash = "";
-  else front();
-  say(`Shown: ${title(one)}`);
+/** Makes a shopper the one whose lists are shown. */
+function open(chosen) {
+  shopper = chosen;
+  isPast = Boolean(shopper.bought);
+  markChip();
+  if (!trail().length) showFront();
 }
 
-function enter(event) {
+function choose(chosen) {
+  liked.clear();
+  dismissed.clear();
+  if (chosen.kind !== "named") find("#entry").reset();
+  open(chosen);
+  if (location.hash) location.hash = "";
+  notify(`Showing: ${title(chosen)}`);
+}
+
+function enterCustomer(event) {
   event.preventDefault();
   const customer = find("#customer").value.trim();
   if (customer) choose({ kind: "named", customer, bought: null });
 }
 
-function travel(back) {
-  then = back;
-  front();
+function showDay(past) {
+  isPast = past;
+  showFront();
 }
 
-/** The three columns, the cart and what is said above them. */
-function front() {
+/** Shows the shopper, the cart and the three columns. */
+function showFront() {
+  showCart();
+  if (!shopper) return;
   find("#person").textContent = title(shopper);
   find("#about").textContent = about(shopper);
-  clock();
-  basket();
-  if (then) asOfThen();
-  else asOfNow();
+  showDaySwitch();
+  if (isPast) showPast();
+  else showToday();
 }
 
-function clock() {
+function showDaySwitch() {
   find("#time").hidden = !shopper.bought;
-  if (told.cut) find("#then").textContent = `As of ${date(told.cut)}`;
-  find("#then").setAttribute("aria-pressed", String(then));
-  find("#now").setAttribute("aria-pressed", String(!then));
-  for (const field of find("#toggles").elements) field.disabled = then;
+  if (examples.cut) find("#then").textContent = `As of ${date(examples.cut)}`;
+  find("#then").setAttribute("aria-pressed", String(isPast));
+  find("#now").setAttribute("aria-pressed", String(!isPast));
+  for (const field of find("#toggles").elements) field.disabled = isPast;
 }
 
-/** What was foretold before the test window, beside what was bought in it. */
-function asOfThen() {
-  const bought = products(shopper.bought);
-  const empty = "Nothing is kept of it.";
-  column("for-you", `Recommended on ${date(told.cut)}, by a model that had seen nothing later`);
-  column("popular", `Most bought lately on ${date(told.cut)}`);
-  column("bought", `After ${date(told.cut)}, up to ${date(told.until)}`);
-  place(list("for-you"), shopper.recommended, { empty, hits: bought, ticked: "bought afterwards" });
-  place(list("popular"), told.popular, { empty, hits: bought, ticked: "bought afterwards" });
-  place(list("bought"), shopper.bought, { empty, hits: products(shopper.recommended), ticked: "was recommended" });
+/** Shows what was recommended at the cut, beside what the customer bought in the test window after it. */
+function showPast() {
+  const { cut, until, popular } = examples, { recommended, bought } = shopper;
+  const wasBought = productIds(bought), empty = "No products.";
+  describe("for-you", `Recommended on ${date(cut)}, by a model without any later data`);
+  describe("popular", `Most popular on ${date(cut)}`);
+  describe("bought", `Bought after ${date(cut)}, until ${date(until)}`);
+  showItems(list("for-you"), recommended, { empty, hits: wasBought, hitLabel: "bought afterwards" });
+  showItems(list("popular"), popular, { empty, hits: wasBought, hitLabel: "bought afterwards" });
+  showItems(list("bought"), bought, { empty, hits: productIds(recommended), hitLabel: "was recommended" });
   find("#summary").hidden = false;
-  find("#summary").textContent = `Of ${shopper.recommended.length} recommended on ${date(told.cut)}, ` +
-    `${hits(shopper.recommended, bought)} bought by ${date(told.until)}; of the ${told.popular.length} most popular, ` +
-    `${told.popular.filter((card) => bought.has(card.product)).length}.`;
+  find("#summary").textContent = `Of the ${count(recommended.length, "product")} recommended on ${date(cut)}, ` +
+    `the customer bought ${hits(recommended, wasBought)} by ${date(until)}; ` +
+    `of the ${count(popular.length, "most popular product")}, ${hits(popular, wasBought)}.`;
 }
 
-const products = (cards) => new Set(cards.map((card) => card.product));
+const productIds = (items) => new Set(items.map((item) => item.product));
+const hits = (items, bought) => items.filter((item) => bought.has(item.product)).length;
 
-function hits(cards, bought) {
-  const found = cards.filter((card) => bought.has(card.product)).length;
-  return `${found} ${found === 1 ? "was" : "were"}`;
-}
-
-function asOfNow() {
-  const asked = Object.fromEntries(new FormData(find("#toggles")));
-  const listing = { n: 10, in_stock: "in_stock" in asked, category: asked.category };
+function showToday() {
+  const fields = Object.fromEntries(new FormData(find("#toggles")));
+  const filters = { n: 10, in_stock: "in_stock" in fields, category: fields.category };
   const actions = { add, like, dismiss };
   find("#summary").hidden = true;
-  column("for-you", wording());
-  column("popular", "What many bought lately");
-  show(list("for-you"), personal({ ...listing, lane: asked.lane, per_category: asked.per_category }), {
-    empty: "Nothing fits. Ease what is to be shown.", actions, retry: front,
+  describe("for-you", basis());
+  describe("popular", "Bought by many customers recently");
+  showPending(list("for-you"), recommendations({ ...filters, lane: fields.lane, per_category: fields.per_category }), {
+    empty: "No product matches the filters.", actions, retry: showFront,
   });
-  show(list("popular"), ask("GET", "v1/popular", listing), { empty: "Nothing was bought lately that fits.", actions, retry: front });
-  afterwards();
+  showPending(list("popular"), call("GET", "v1/popular", filters), {
+    empty: "No product with recent purchases matches the filters.", actions, retry: showFront,
+  });
+  showBought();
 }
 
-/** A customer's answer; with a cart, or for a guest, what goes with that. */
-function personal(listing) {
-  const address = `v1/customers/${encodeURIComponent(shopper.customer)}/recommendations`;
-  if (shopper.customer && !cart.size) return ask("GET", address, listing);
-  const body = { cart: [...cart.keys()], ...listing };
+/** Calls the cart route for a guest or a filled cart, the customer's own route otherwise. */
+function recommendations(filters) {
+  const path = `v1/customers/${encodeURIComponent(shopper.customer)}/recommendations`;
+  if (shopper.customer && !cart.size) return call("GET", path, filters);
+  const body = { cart: [...cart.keys()], ...filters };
   if (shopper.customer) body.customer = shopper.customer;
   if (liked.size) body.viewed = [...liked.keys()];
   if (dismissed.size) body.exclude = [...dismissed];
   for (const field of ["category", "per_category"]) if (!body[field]) delete body[field];
   if (body.per_category) body.per_category = Number(body.per_category);
-  return ask("POST", "v1/cart/recommendations", {}, body);
+  return call("POST", "v1/cart/recommendations", {}, body);
 }
 
-function wording() {
-  if (cart.size) return `With ${count(cart.size, "product")} in the cart`;
-  if (shopper.customer) return "By what they bought";
-  return liked.size ? `After a thumb up for ${[...liked.values()].map(name).join(" and ")}` : "Nothing is known yet, so what trends";
+/** What today's recommendations are based on. */
+function basis() {
+  if (cart.size) return `Based on ${count(cart.size, "product")} in the cart`;
+  if (shopper.customer) return "Based on the customer's purchases and events";
+  if (liked.size) return `Based on a thumb up for ${[...liked.values()].map(name).join(" and ")}`;
+  return "Nothing is known about a guest, so the trending products";
 }
 
-function afterwards() {
+function showBought() {
   if (shopper.bought) {
-    column("bought", `After ${date(told.cut)}. Today's model has learned from these, so none is ticked.`);
-    place(list("bought"), shopper.bought, { empty: "Nothing." });
+    describe("bought", `Bought after ${date(examples.cut)}. Today's model was trained on these purchases, so none is marked.`);
+    showItems(list("bought"), shopper.bought, { empty: "No products." });
     return;
   }
-  const why = shopper.customer
-    ? "Only the shoppers above have purchases that were kept from the model that is measured by them."
-    : "A guest is nobody in particular. Choose a shopper to see what was bought after the recommendations.";
-  column("bought", "");
-  place(list("bought"), [], { empty: why });
+  const empty = shopper.customer
+    ? "Shown only for the example customers above, whose latest purchases were withheld from the tested model."
+    : "A guest has no purchases. Choose an example customer to compare recommendations with later purchases.";
+  describe("bought", "");
+  showItems(list("bought"), [], { empty });
 }
 
 const list = (id) => find(`#${id} .list`);
-const column = (id, text) => (find(`#${id} > p`).textContent = text);
+const describe = (id, text) => (find(`#${id} > p`).textContent = text);
 
-function basket() {
-  const items = [...cart.values()].map((card) => element("li", {}, name(card),
-    element("button", { type: "button", class: "quiet", "aria-label": `Remove ${name(card)} from the cart`, onclick: () => remove(card) }, "×")));
+function showCart() {
+  const items = [...cart.values()].map((item) => element("li", {}, name(item),
+    element("button", { type: "button", class: "quiet", "aria-label": `Remove ${name(item)} from the cart`, onclick: () => remove(item) }, "×")));
   find("#cart ul").replaceChildren(...items);
   find("#cart > p").hidden = items.length > 0;
 }
 
-function add(card) {
-  cart.set(card.product, card);
-  changed(`${name(card)} is in the cart`);
+function add(item) {
+  cart.set(item.product, item);
+  update(`${name(item)} added to the cart`);
 }
 
-function remove(card) {
-  cart.delete(card.product);
-  changed(`${name(card)} is out of the cart`);
+function remove(item) {
+  cart.delete(item.product);
+  update(`${name(item)} removed from the cart`);
   find("#cart-title").focus();
 }
 
-function changed(text) {
-  then = false;
-  basket();
-  if (!trail().length) front();
-  say(text);
+/** Shows today's lists after a change of the cart. */
+function update(text) {
+  isPast = false;
+  showCart();
+  if (!trail().length) showFront();
+  notify(text);
 }
 
-const like = (card) => shopper.customer ? send(card, "view", "goes with the taste from now on") : guest(() => liked.set(card.product, card), `More like ${name(card)}`);
-const dismiss = (card) => shopper.customer ? send(card, "dismissed", "is shown to this customer no more") : guest(() => dismissed.add(card.product), `${name(card)} is shown no more`);
-
-function guest(note, text) {
-  note();
-  front();
-  say(text);
+function like(item) {
+  if (shopper.customer) return sendEvent(item, "view", `${name(item)} counts towards the customer's taste from now on`);
+  liked.set(item.product, item);
+  refresh(`Showing more like ${name(item)}`);
 }
 
-async function send(card, kind, text) {
-  const asked = await ask("POST", "v1/events", {}, { customer: shopper.customer, product: card.product, kind });
-  if (!failed(asked)) return guest(() => {}, `${name(card)} ${text}`);
-  say(asked.status === 403 ? "This key may only look: events want one of the scope write." : asked.answer.error.message);
+function dismiss(item) {
+  if (shopper.customer) return sendEvent(item, "dismissed", `${name(item)} is no longer shown to this customer`);
+  dismissed.add(item.product);
+  refresh(`${name(item)} is no longer shown`);
 }
 
-begin();
+function refresh(text) {
+  showFront();
+  notify(text);
+}
+
+async function sendEvent(item, kind, text) {
+  const exchange = await call("POST", "v1/events", {}, { customer: shopper.customer, product: item.product, kind });
+  if (!failed(exchange)) return refresh(text);
+  notify(exchange.status === 403 ? "This API key can only read. To send events, sign in with a key of scope write." : exchange.response.error.message);
+}
+
+start();

@@ -1,4 +1,4 @@
-"""The service of a module, one browser, and a page of it for each test."""
+"""One browser and one service for each module, and a page for each test."""
 
 from collections.abc import Iterator
 
@@ -7,23 +7,23 @@ from browsers import chromium, open_page
 from browsing import running_service
 from playwright.sync_api import Browser, Page
 from processes import Service
-from shoppers import telling
+from shoppers import bundle_with_shoppers
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    # Of a module: while Playwright runs in a thread, nothing else may begin an event loop in it.
-    with chromium() as found:
-        yield found
+    # Not for the session: while Playwright runs in a thread, no other test may start an event loop in it.
+    with chromium() as started:
+        yield started
 
 
 @pytest.fixture(scope="module")
 def up(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    with running_service(tmp_path_factory.mktemp("home"), telling()) as found:
-        yield found
+    with running_service(tmp_path_factory.mktemp("home"), bundle_with_shoppers()) as service:
+        yield service
 
 
 @pytest.fixture
 def page(browser: Browser, up: Service) -> Iterator[Page]:
-    with open_page(browser, up.url) as found:
-        yield found
+    with open_page(browser, up.url) as opened:
+        yield opened
