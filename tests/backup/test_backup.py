@@ -1,4 +1,4 @@
-"""A backup holds all that can't be made anew, whatever goes on meanwhile; only a whole one comes back."""
+"""A backup holds everything that cannot be recomputed; only a complete, unaltered archive is restored."""
 
 import hashlib
 import io
@@ -26,7 +26,7 @@ from pipelines.privacy import forgotten
 from pipelines.settings import settings
 from pipelines.steps import evaluate as evaluate_step
 from serving.access import keys as keyring
-from serving.bundle.format import load
+from serving.bundle.files import load
 from serving.errors import NightshelfError
 from serving.live.registry import champion, download
 from serving.live.store import Event
@@ -36,23 +36,23 @@ TABLES = ("orders", "raw/orders/source=shop/pull=1", "validation/source=shop/dat
 ROWS = pa.table({"customer": [ANNA, BORIS, None], "n": [1, 2, 3]})
 OTHER_ROWS = pa.table({"customer": [BORIS], "n": [4]})
 
-# Replaces a table without an end; every row of a version says which version it is.
+# Replaces a table again and again; every row holds the number of its version.
 WRITER = """
 import itertools, pyarrow as pa
-from pipelines import lake
+from pipelines.lake import tables
 for number in itertools.count():
-    lake.write("orders", pa.table({"customer": [None] * 1000, "n": [number] * 1000}))
+    tables.write("orders", pa.table({"customer": [None] * 1000, "n": [number] * 1000}))
     print(number, flush=True)
 """
 
 
 @pytest.fixture(scope="module")
 def template(tmp_path_factory):
-    """A home with a lake, a champion, a store, keys and a report; and its backup."""
+    """The backup of a home with a lake, a champion, a store, API keys and a report."""
     home = tmp_path_factory.mktemp("template")
     with fresh_home(home):
         fill()
-        (home / ".env").write_text("NIGHTSHELF_SHOP_PASSWORD=told nobody\n")
+        (home / ".env").write_text("NIGHTSHELF_SHOP_PASSWORD=swordfish\n")
         to = home / "backup.tar"
         back_up(str(to))
         yield to
@@ -77,19 +77,19 @@ def fill():
     (settings().nights / "2026-01-31.html").write_text("<h1>a night</h1>")
 
 
-def check(gone=frozenset()):
-    """All that `fill` made is there, and some more are forgotten."""
+def check(forgotten_since=frozenset()):
+    """Fails unless everything from `fill` is there; forgotten_since: the customers erased after it."""
     for table in TABLES:
         assert tables.read(table) == ROWS
-    assert {path.partition("/")[0] for path in tables.files()} == {
+    assert {path.partition("/")[0] for path in tables.file_paths()} == {
         tables.STAMP,
         "orders",
         "raw",
         "validation",
     }
-    found = champion(settings())
-    assert str(found.version) == "1"
-    loaded = load(download(found, settings().home / "downloaded"))
+    version = champion(settings())
+    assert str(version.version) == "1"
+    loaded = load(download(version, settings().home / "downloaded"))
     np.testing.assert_array_equal(loaded.customers, bundles.small().customers)
     store = forgotten.open_store()
     assert [(row.product, row.price) for row in store.purchases()] == [("tea-1", 9.5)]
@@ -97,8 +97,8 @@ def check(gone=frozenset()):
     news = store.changes_since(0)
     assert (news.products["tea-1"]["price"], news.products["tea-1"]["in_stock"]) == (7.25, False)
     assert (
-        news.forgotten.keys() == store.pending_erasures().keys() == {"c" * 64, *gone}
-    )  # the lake is of then: once more
+        news.forgotten.keys() == store.pending_erasures().keys() == {"c" * 64, *forgotten_since}
+    )  # the restored lake needs the erasures again
     store.add_events([Event(ANNA, "tea-3", "cart", 7)])
     assert len(store.customer_events(ANNA)) == 2
     store.close()
@@ -107,96 +107,96 @@ def check(gone=frozenset()):
 
 
 def members(archive):
+    """The contents of a tar file by name."""
     with tarfile.open(archive) as tar:
         return {member.name: tar.extractfile(member).read() for member in tar}
 
 
-def packed(found, to):
+def pack(contents, to):
+    """Writes a tar file of contents by name; returns its path."""
     with tarfile.open(to, "w") as tar:
-        for name, content in found.items():
+        for name, content in contents.items():
             info = tarfile.TarInfo(name)
             info.size = len(content)
             tar.addfile(info, io.BytesIO(content))
     return str(to)
 
 
-def test_all_comes_back_in_another_home(template, home):
+def test_a_backup_restores_into_another_home(template, home):
     restore(str(template))
     check()
     assert settings().keys_path.stat().st_mode & 0o777 == 0o600
     assert [path.name for path in home.iterdir() if path.name.startswith(".restore")] == []
 
 
-def test_an_archive_is_its_owners_and_holds_no_secret(template):
+def test_an_archive_is_readable_by_its_owner_only_and_holds_no_secret(template):
     assert template.stat().st_mode & 0o777 == 0o600
     content = template.read_bytes()
     assert b"a key for tests" not in content
-    assert b"told nobody" not in content
+    assert b"swordfish" not in content
 
 
-def test_a_backup_while_tables_are_replaced_has_a_whole_version(home, tmp_path):
+def test_a_backup_during_writes_holds_one_complete_version(home, tmp_path):
     with subprocess.Popen([sys.executable, "-c", WRITER], stdout=subprocess.PIPE, text=True) as writer:
         first = int(writer.stdout.readline())
         back_up(f"{tmp_path}/backup.tar")
         writer.kill()
         last = max(map(int, writer.stdout.read().split()), default=first)
     restore(f"{tmp_path}/backup.tar", replace=True)
-    found = tables.read("orders")["n"]
-    assert (len(found), len(found.unique())) == (1000, 1)
-    assert first <= found[0].as_py() <= last + 1
+    numbers = tables.read("orders")["n"]
+    assert (len(numbers), len(numbers.unique())) == (1000, 1)
+    assert first <= numbers[0].as_py() <= last + 1
 
 
 @pytest.mark.parametrize("share", [0.0, 0.3, 0.9, 0.9999])
-def test_a_backup_that_was_cut_off_touches_nothing(template, home, tmp_path, share):
+def test_a_truncated_backup_changes_nothing(template, home, tmp_path, share):
     content = template.read_bytes()
-    cut = tmp_path / "cut.tar"
-    end = content.rindex(SUMS.encode())  # behind it there is only padding
-    cut.write_bytes(content[: int(end * share)])
-    with pytest.raises(NightshelfError, match=r"cut.tar is no whole backup .*: take another"):
-        restore(str(cut))
+    truncated = tmp_path / "truncated.tar"
+    end = content.rindex(SUMS.encode())  # only padding follows
+    truncated.write_bytes(content[: int(end * share)])
+    with pytest.raises(NightshelfError, match=r"truncated.tar is not a complete backup"):
+        restore(str(truncated))
     assert not (home / "lake").exists()
 
 
-def test_one_altered_byte_touches_nothing(template, home, tmp_path):
-    found = members(template)
-    kinds = {name.partition("/")[0]: name for name in found if name != SUMS and found[name]}
+def test_a_backup_with_an_altered_byte_or_a_missing_file_changes_nothing(template, home, tmp_path):
+    contents = members(template)
+    kinds = {name.partition("/")[0]: name for name in contents if name != SUMS and contents[name]}
     assert kinds.keys() == {"backup.json", "lake", "registry.db", "artifacts", "store.db", "keys", "nights"}
     for name in kinds.values():
-        altered = found | {name: found[name][:-1] + bytes([found[name][-1] ^ 1])}
-        with pytest.raises(NightshelfError, match=r"altered.tar is missing or altered: take another"):
-            restore(packed(altered, tmp_path / "altered.tar"))
-    less = {name: content for name, content in found.items() if "CURRENT" not in name}
-    with pytest.raises(NightshelfError, match=r"CURRENT in .*less.tar is missing or altered"):
-        restore(packed(less, tmp_path / "less.tar"))
+        altered = contents | {name: contents[name][:-1] + bytes([contents[name][-1] ^ 1])}
+        with pytest.raises(NightshelfError, match=r"altered.tar is missing or altered"):
+            restore(pack(altered, tmp_path / "altered.tar"))
+    fewer = {name: content for name, content in contents.items() if "CURRENT" not in name}
+    with pytest.raises(NightshelfError, match=r"CURRENT in .*fewer.tar is missing or altered"):
+        restore(pack(fewer, tmp_path / "fewer.tar"))
     assert not (home / "lake").exists()
 
 
-def test_nothing_is_written_outside_of_the_home(template, home, tmp_path):
-    found = members(template) | {"../../outside": b"x"}
-    with pytest.raises(NightshelfError, match="is no whole backup"):
-        restore(packed(found, tmp_path / "evil.tar"))
+def test_a_member_outside_of_the_folder_is_rejected(template, home, tmp_path):
+    contents = members(template) | {"../../outside": b"x"}
+    with pytest.raises(NightshelfError, match="is not a complete backup"):
+        restore(pack(contents, tmp_path / "evil.tar"))
     assert not list(tmp_path.parent.glob("outside*"))
 
 
-def test_a_link_in_an_archive_is_not_made(home, tmp_path):
+def test_a_link_in_an_archive_is_rejected(home, tmp_path):
     with tarfile.open(tmp_path / "linked.tar", "w") as tar:
         link = tarfile.TarInfo("lake")
         link.type, link.linkname = tarfile.SYMTYPE, "/"
         tar.addfile(link)
-    with pytest.raises(NightshelfError, match="is no whole backup"):
+    with pytest.raises(NightshelfError, match="is not a complete backup"):
         restore(str(tmp_path / "linked.tar"))
 
 
-def test_what_is_there_is_replaced_only_when_told(template, home):
+def test_existing_data_is_replaced_only_with_replace(template, home):
     tables.write("orders", OTHER_ROWS)
     tables.write("more", OTHER_ROWS)
     store = forgotten.open_store()
     store.forget(ANNA)
     store.add_events([Event("d" * 64, "tea-1", "purchase", 5)])
     store.close()
-    with pytest.raises(
-        NightshelfError, match=r"there is a lake in .* and a store that was told of something"
-    ):
+    with pytest.raises(NightshelfError, match=r"already a lake in .* and a store with .* --replace"):
         restore(str(template))
     assert tables.read("orders") == OTHER_ROWS
     restore(str(template), replace=True)
@@ -206,14 +206,14 @@ def test_what_is_there_is_replaced_only_when_told(template, home):
     assert set(store.pending_erasures()) == {
         ANNA,
         "c" * 64,
-    }  # who was forgotten since stays so, and the lake is searched
+    }  # a customer forgotten since the backup stays forgotten, and the restored lake is scrubbed
     assert store.customers() == {BORIS}
     store.close()
     assert forgotten.scrub_pending()
     assert tables.read("orders")["customer"].to_pylist() == [BORIS, None]
 
 
-def test_a_home_in_which_nothing_ran_yet_is_backed_up(tmp_path):
+def test_an_empty_home_is_backed_up_and_restored(tmp_path):
     with fresh_home(tmp_path):
         (tmp_path / "mlruns" / "mlflow.db").unlink()
         (tmp_path / "mlruns").rmdir()
@@ -223,7 +223,7 @@ def test_a_home_in_which_nothing_ran_yet_is_backed_up(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("text", "moved"),
+    ("text", "relocated"),
     [
         ("file:///a/artifacts", "mlflow-artifacts:/"),
         ("file:///a/artifacts/1/run", "mlflow-artifacts:/1/run"),
@@ -232,25 +232,26 @@ def test_a_home_in_which_nothing_ran_yet_is_backed_up(tmp_path):
         ("in /a/artifacts/1", "in /a/artifacts/1"),
     ],
 )
-def test_places_below_a_root_move_with_it(text, moved):
-    assert registry._moved(text, ("file:///a/artifacts", "/a/artifacts"), "mlflow-artifacts:") == moved
+def test_a_location_below_a_root_is_relocated(text, relocated):
+    roots = ("file:///a/artifacts", "/a/artifacts")
+    assert registry._relocate(text, roots, "mlflow-artifacts:") == relocated
 
 
-def test_another_customer_key_is_refused(template, tmp_path):
+def test_a_backup_made_with_another_customer_key_is_refused(template, tmp_path):
     with (
         fresh_home(tmp_path, CUSTOMER_KEY="another key"),
-        pytest.raises(
-            NightshelfError, match=r"named by another NIGHTSHELF_CUSTOMER_KEY: set the one of then"
-        ),
+        pytest.raises(NightshelfError, match="NIGHTSHELF_CUSTOMER_KEY"),
     ):
         restore(str(template))
 
 
 @pytest.mark.parametrize("newer", ["format", "lake"])
-def test_a_later_format_is_refused_by_the_release_that_made_it(template, home, tmp_path, newer, monkeypatch):
-    made = commands.Head.model_validate_json(members(template)[commands.HEAD])
-    later = made.model_copy(update={newer: 99, "release": "9.9.0"})
-    monkeypatch.setattr(commands, "Head", lambda **_: later)
+def test_a_later_format_is_refused_naming_the_release_that_made_it(
+    template, home, tmp_path, newer, monkeypatch
+):
+    header = commands.Header.model_validate_json(members(template)[commands.HEADER])
+    later = header.model_copy(update={newer: 99, "release": "9.9.0"})
+    monkeypatch.setattr(commands, "Header", lambda **_: later)
     back_up(f"{tmp_path}/later.tar")
     monkeypatch.undo()
     with pytest.raises(
@@ -259,20 +260,20 @@ def test_a_later_format_is_refused_by_the_release_that_made_it(template, home, t
         restore(f"{tmp_path}/later.tar")
 
 
-def test_what_is_no_backup_is_told(home, tmp_path):
+def test_an_unusable_path_or_file_is_named(home, tmp_path):
     with pytest.raises(NightshelfError, match=r"there is no backup nowhere\.tar"):
         restore("nowhere.tar")
     (tmp_path / "text").write_text("no tar " * 1000)
-    with pytest.raises(NightshelfError, match="text is no whole backup"):
+    with pytest.raises(NightshelfError, match="text is not a complete backup"):
         restore(str(tmp_path / "text"))
-    for odd in (str(tmp_path), "s4://bucket/backup.tar"):
-        with pytest.raises(NightshelfError, match=r"can't be unpacked into .* \(\w+Error\): may it be read"):
-            restore(odd)
-    with pytest.raises(NightshelfError, match=r"the archive of --to can't be written \(\w+Error\)"):
+    for source in (str(tmp_path), "s4://bucket/backup.tar"):
+        with pytest.raises(NightshelfError, match=r"cannot unpack the backup .* \(\w+Error\)"):
+            restore(source)
+    with pytest.raises(NightshelfError, match=r"cannot write the file of --to \(\w+Error\)"):
         back_up("/proc/nowhere/backup.tar")
 
 
-def test_a_server_of_mlflow_is_asked_for_by_its_own_variables(tmp_path):
+def test_a_backup_with_an_mlflow_server_needs_the_servers_variables(tmp_path):
     with (
         fresh_home(tmp_path, MLFLOW_URI="http://127.0.0.1:9"),
         pytest.raises(NightshelfError, match="set MLFLOW_BACKEND_STORE_URI and MLFLOW_ARTIFACTS_DESTINATION"),
@@ -280,7 +281,7 @@ def test_a_server_of_mlflow_is_asked_for_by_its_own_variables(tmp_path):
         back_up(f"{tmp_path}/backup.tar")
 
 
-def test_a_backup_without_the_bundles_that_are_registered_is_none(template, tmp_path, monkeypatch):
+def test_a_backup_without_the_registered_bundles_fails(template, tmp_path, monkeypatch):
     monkeypatch.setenv("MLFLOW_BACKEND_STORE_URI", f"sqlite:///{template.parent}/mlruns/mlflow.db")
     monkeypatch.setenv("MLFLOW_ARTIFACTS_DESTINATION", f"{tmp_path}/elsewhere")
     with (
@@ -291,43 +292,43 @@ def test_a_backup_without_the_bundles_that_are_registered_is_none(template, tmp_
     assert not (tmp_path / "backup.tar").exists()
 
 
-def test_a_database_that_is_down_is_told_at_once(template, tmp_path, monkeypatch):
+def test_a_database_that_is_down_fails_at_once_without_its_password(template, tmp_path, monkeypatch):
     monkeypatch.setenv("MLFLOW_BACKEND_STORE_URI", "postgresql+psycopg://me:secret@127.0.0.1:9/mlflow")
     monkeypatch.setenv("MLFLOW_ARTIFACTS_DESTINATION", f"{tmp_path}/artifacts")
     with (
         fresh_home(tmp_path, MLFLOW_URI="http://127.0.0.1:9"),
-        pytest.raises(NightshelfError, match=r"127\.0\.0\.1:9/mlflow gives no answer") as caught,
+        pytest.raises(NightshelfError, match=r"127\.0\.0\.1:9/mlflow does not respond") as raised,
     ):
         restore(str(template), replace=True)
-    assert "secret" not in str(caught.value)
+    assert "secret" not in str(raised.value)
 
 
-def with_registry(found, database, to):
-    """The archive of the same files with another database of MLflow, and with right sums."""
-    found = found | {registry.DATABASE: database.read_bytes()}
-    sums = {name: hashlib.sha256(content).hexdigest() for name, content in found.items() if name != SUMS}
-    found[SUMS] = "".join(f"{digest}  {name}\n" for name, digest in sums.items()).encode()
-    return packed(found, to)
+def pack_with_registry(contents, database, to):
+    """Packs contents with another MLflow database and correct sums."""
+    contents = contents | {registry.DATABASE: database.read_bytes()}
+    sums = {name: hashlib.sha256(content).hexdigest() for name, content in contents.items() if name != SUMS}
+    contents[SUMS] = "".join(f"{digest}  {name}\n" for name, digest in sums.items()).encode()
+    return pack(contents, to)
 
 
 def test_a_registry_of_an_older_mlflow_is_upgraded_and_a_later_one_refused(template, home, tmp_path):
-    found, database = members(template), tmp_path / "other.db"
-    database.write_bytes(found[registry.DATABASE])
+    contents, database = members(template), tmp_path / "other.db"
+    database.write_bytes(contents[registry.DATABASE])
     engine = sa.create_engine(f"sqlite:///{database}")
     with engine.begin() as connection:
         connection.execute(sa.text("UPDATE alembic_version SET version_num = 'ffffffffffff'"))
-    with pytest.raises(NightshelfError, match="is of a later release of MLflow: restore it with the release"):
-        restore(with_registry(found, database, tmp_path / "later.tar"))
+    with pytest.raises(NightshelfError, match="later release of MLflow"):
+        restore(pack_with_registry(contents, database, tmp_path / "later.tar"))
     assert not tables.exists("orders")
     engine.dispose()
-    database.write_bytes(found[registry.DATABASE])
-    command.downgrade(_get_alembic_config(f"sqlite:///{database}"), "-1")  # MLflow's own step back
-    restore(with_registry(found, database, tmp_path / "older.tar"))
+    database.write_bytes(contents[registry.DATABASE])
+    command.downgrade(_get_alembic_config(f"sqlite:///{database}"), "-1")  # MLflow's own downgrade
+    restore(pack_with_registry(contents, database, tmp_path / "older.tar"))
     check()
 
 
-def test_postgresql_and_buckets_give_and_take_it(template, tmp_path, monkeypatch):
-    """From SQLite and a folder to PostgreSQL and a bucket, and from there to a folder again."""
+def test_a_backup_moves_to_postgresql_and_a_bucket_and_back(template, tmp_path, monkeypatch):
+    """Restores from SQLite and a folder into PostgreSQL and a bucket, and from there into a folder."""
     with bucket() as url, postgresql(tmp_path) as database:
         monkeypatch.setenv("MLFLOW_BACKEND_STORE_URI", database)
         monkeypatch.setenv("MLFLOW_ARTIFACTS_DESTINATION", f"{url}/artifacts")
@@ -339,14 +340,10 @@ def test_postgresql_and_buckets_give_and_take_it(template, tmp_path, monkeypatch
             run = MlflowClient(database, database).get_run(version.run_id)
             assert run.info.artifact_uri.startswith("mlflow-artifacts:/")
             assert any(key.endswith("bundle/manifest.json") for key in keys(f"{url}/artifacts"))
-            with pytest.raises(
-                NightshelfError, match=r"a lake in s3://.* and a registry with runs and a store"
-            ):
+            with pytest.raises(NightshelfError, match=r"a lake in s3://.* a registry with runs and a store"):
                 restore(str(template))
             store = forgotten.open_store()
-            store.add_events(
-                [Event("d" * 64, "tea-1", "view", 5)]
-            )  # its number follows on those that were restored
+            store.add_events([Event("d" * 64, "tea-1", "view", 5)])  # needs a key after the restored ones
             store.forget("d" * 64)
             store.close()
             back_up(f"{url}/backups/one.tar")
@@ -356,9 +353,9 @@ def test_postgresql_and_buckets_give_and_take_it(template, tmp_path, monkeypatch
             check({"d" * 64})
 
 
-def test_a_champion_of_an_older_format_ends_no_night(home, tmp_path, caplog):
+def test_a_champion_in_an_older_format_is_skipped_with_a_warning(home, tmp_path, caplog):
     bundles.empty_registry(settings().tracking_uri, home / "mlruns" / "artifacts")
-    version = bundles.register(settings().tracking_uri, bundles.of_format_1(tmp_path / "bundle"))
+    version = bundles.register(settings().tracking_uri, bundles.save_format_1(tmp_path / "bundle"))
     bundles.promote(settings().tracking_uri, version)
     assert evaluate_step.opened(version) is None
-    assert "has format 1, this release reads 2: run a night" in caplog.text
+    assert "has format 1, this release reads 2: run `nightshelf retrain`" in caplog.text

@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import bundles
-import drawn
 import fsspec
 import numpy as np
 import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet as pq
 import pytest
+import random_bundles
 import sqlalchemy as sa
 from clients import Client
 from databases import postgresql
@@ -29,7 +29,8 @@ from pipelines.batch import export, targets, workers
 from pipelines.extract import raw
 from pipelines.extract.staging import RAW_ORDERS
 from pipelines.settings import settings
-from serving.bundle.format import Bundle, save, texts
+from serving.bundle.files import save
+from serving.bundle.format import Bundle, texts
 from serving.errors import NightshelfError
 from serving.http.routes import create_app
 from serving.live.changes import Changes
@@ -87,7 +88,7 @@ def world() -> Iterator[World]:
         given = {"CUSTOMER_KEY": bundles.KEY, "SHOP_RULES": rules, "PER_CATEGORY": MOST}
         with fresh_home(Path(place) / "home", **given):
             names = [f"c-{one}" for one in range(CUSTOMERS)]
-            bundle = drawn.bundle(np.random.default_rng(11), PRODUCTS, CUSTOMERS, strength=0.3)
+            bundle = random_bundles.draw(np.random.default_rng(11), PRODUCTS, CUSTOMERS, strength=0.3)
             hidden = sorted(pseudonym(one, bundles.KEY) for one in names)
             products = [f"{one:05}-é" for one in range(PRODUCTS)]
             bundle = replace(bundle, customers=texts(hidden), products=texts(products))
@@ -151,7 +152,7 @@ def same(rows: list[dict[str, Any]], items: list[dict[str, Any]], name: str = c.
 def test_everybody_gets_in_every_lane_what_the_service_answers(world: World, tmp_path: Path) -> None:
     to = tmp_path / "new" / "all.parquet"
     expected = {*world.names, CAME} - {FORGOTTEN}
-    written = export.of_customers(world.folder, str(to), 7, [*LANES, "for-you"], "", pseudonyms=True)
+    written = export.write_customers(world.folder, str(to), 7, [*LANES, "for-you"], "", pseudonyms=True)
     assert written == len(expected)
     rows = pq.read_table(to)
     assert rows.schema.names == SCHEMA.names
@@ -171,7 +172,7 @@ def test_customers_are_called_as_the_shop_does_and_others_left_out(
 ) -> None:
     to = tmp_path / "all.csv"
     expected = {*world.names} - {FORGOTTEN, NAMELESS}
-    assert export.of_customers(world.folder, str(to), 3, ["discover"], "") == len(expected)
+    assert export.write_customers(world.folder, str(to), 3, ["discover"], "") == len(expected)
     assert "2 customers are left out" in caplog.text
     types = pyarrow.csv.ConvertOptions(column_types=SCHEMA)
     found = told(pyarrow.csv.read_csv(to, convert_options=types))
@@ -184,7 +185,7 @@ def test_customers_are_called_as_the_shop_does_and_others_left_out(
 def test_a_large_shop_has_all_its_customers() -> None:
     names = texts([f"{one:064x}" for one in range(MANY)])
     history = np.zeros(MANY + 1, np.int64)
-    large = replace(drawn.bundle(np.random.default_rng(0)), customers=names, history_start=history)
+    large = replace(random_bundles.draw(np.random.default_rng(0)), customers=names, history_start=history)
     everyone, active = export._everyone(Served("1", large))
     assert everyone.to_pylist() == names.astype(str).tolist()
     assert not active
@@ -205,7 +206,7 @@ def test_rules_that_cant_be_read_are_no_reason_to_export_without_them(world: Wor
     with fresh_home(tmp_path, SHOP_RULES=tmp_path / "none.toml", CUSTOMER_KEY=bundles.KEY):
         (tmp_path / "none.toml").write_text("rule = 1")
         with pytest.raises(NightshelfError, match="NIGHTSHELF_SHOP_RULES"):
-            export.of_customers(world.folder, str(tmp_path / "x.csv"), 3, ["for-you"], "", pseudonyms=True)
+            export.write_customers(world.folder, str(tmp_path / "x.csv"), 3, ["for-you"], "", pseudonyms=True)
 
 
 def batch(version: int, customers: range) -> pa.Table:

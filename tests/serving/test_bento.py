@@ -98,5 +98,5 @@ def test_the_bento_serves_what_a_registry_over_http_holds(
             assert [item["product"] for item in answer["items"]][:2] == ["tea-1", "tea-2"]
             assert status(f"{up.url}/pages/storefront.js") == 200
             registry.terminate()
-            bundles.until(lambda: status(f"{uri}/health") == 0, 30)
+            bundles.wait_until(lambda: status(f"{uri}/health") == 0, 30)
             assert status(f"{up.url}/readyz") == 200

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from processes import SERVE, Service, service
 
 from serving.bundle.format import Bundle
-from serving.live.identity import hidden
+from serving.live.identity import keyed_hash
 from serving.live.store import Store, events
 from serving.settings import ServingSettings
 
@@ -36,7 +36,7 @@ def two_workers(home: Path) -> Iterator[Service]:
     log = home / "service.log"
     before = log.read_text().count(LIVE) if log.exists() else 0
     with service(home, TWO) as up:
-        bundles.until(lambda: log.read_text().count(LIVE) == before + 2, 60)
+        bundles.wait_until(lambda: log.read_text().count(LIVE) == before + 2, 60)
         yield up
 
 
@@ -67,13 +67,13 @@ def test_what_one_worker_is_told_every_worker_answers(published: Path) -> None:
         def sold_out() -> bool:
             return all("coffee-1" not in one.text for one in everywhere(up, "/v1/popular"))
 
-        bundles.until(sold_out, 10)
+        bundles.wait_until(sold_out, 10)
         assert httpx.delete(f"{up.url}{ANNA}").json()["events"] == 5
 
         def unknown() -> bool:
             return not any(one.json()["known"] for one in everywhere(up, f"{ANNA}/recommendations"))
 
-        bundles.until(unknown, 10)
+        bundles.wait_until(unknown, 10)
         log = up.log.read_text()
         assert "9165396205" not in log
         assert "539-6205" not in log
@@ -102,7 +102,7 @@ def test_every_acknowledged_event_outlives_a_kill(published: Path) -> None:
         threads = [threading.Thread(target=tell, args=(worker, up.url)) for worker in range(8)]
         for thread in threads:
             thread.start()
-        bundles.until(lambda: len(acknowledged) > 1000, 60)
+        bundles.wait_until(lambda: len(acknowledged) > 1000, 60)
         kill(up)
         for thread in threads:
             thread.join()
@@ -113,5 +113,5 @@ def test_every_acknowledged_event_outlives_a_kill(published: Path) -> None:
         store = Store(f"sqlite:///{published / '.nightshelf' / 'store.db'}")
         with store.engine.connect() as connection:
             kept = set(connection.execute(sa.select(events.c.id)).scalars())
-    assert {hidden(name, bundles.KEY) for name in acknowledged} <= kept
+    assert {keyed_hash(name, bundles.KEY) for name in acknowledged} <= kept
     assert len(kept) <= len(acknowledged) + 8  # each thread had one more under way

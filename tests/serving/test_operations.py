@@ -68,7 +68,7 @@ def test_several_workers_keys_metrics_and_log(
         wait_for(f"{up.url}/readyz", 200, up.process)
         assert httpx.get(f"{up.url}/v1/model").status_code == 401
         with ThreadPoolExecutor(8) as pool:
-            bundles.until(
+            bundles.wait_until(
                 lambda: {*pool.map(ask_afresh, [f"{up.url}/v1/model"] * 8, [reader] * 8)} == {200}, 10
             )
             asked = list(pool.map(ask_afresh, [up.url + CUSTOMER] * 100, [reader] * 100))
@@ -88,8 +88,8 @@ def test_several_workers_keys_metrics_and_log(
             text = httpx.get(f"{up.url}/metrics", headers=reader).text
             return tuple(sample(text, "nightshelf_model_info", version=one) for one in (published, second))
 
-        bundles.until(lambda: live() == (0, 1), 10)
-        bundles.until(lambda: up.log.read_text().count(f"version {second} is live") == 2, 10)  # in both
+        bundles.wait_until(lambda: live() == (0, 1), 10)
+        bundles.wait_until(lambda: up.log.read_text().count(f"version {second} is live") == 2, 10)  # in both
         log = up.log.read_text()
         lines = [json.loads(line) for line in log.splitlines() if line.startswith('{"time"')]
         of_customer = [line for line in lines if line["route"] == ROUTE]
@@ -110,7 +110,7 @@ def test_requests_in_flight_are_answered_before_the_end(settings: ServingSetting
             slow.sendall(head.encode() + body[:5])
             time.sleep(0.5)
             up.process.terminate()
-            bundles.until(lambda: refuses(at.hostname or "", at.port or 0), 10)
+            bundles.wait_until(lambda: refuses(at.hostname or "", at.port or 0), 10)
             slow.sendall(body[5:])
             answer = b"".join(iter(lambda: slow.recv(100_000), b"")).decode()
         assert answer.startswith("HTTP/1.1 200 OK")
@@ -172,7 +172,7 @@ def test_bentoml_s_client_asks_for_many_customers(settings: ServingSettings, pub
     secret = keys.add(settings.keys_path, "shop", "read")
     with service(settings.home) as up:
         wait_for(f"{up.url}/readyz", 200, up.process)
-        told = json.loads(recommended_by_client(up, secret, customers=[bundles.ANNA, bundles.STRANGER], n=2))
+        told = json.loads(recommended_by_client(up, secret, customers=[bundles.ANNA, bundles.UNKNOWN_CUSTOMER], n=2))
         assert_same_as_one_by_one(up, told, secret)
         assert "lane: Input should be" in recommended_by_client(
             up, secret, customers=[bundles.ANNA], lane=bundles.ANNA
@@ -200,7 +200,7 @@ def assert_same_as_one_by_one(up: Service, told: dict[str, Any], secret: str) ->
             params={"n": 2},
             headers={"Authorization": f"Bearer {secret}"},
         ).json()
-        for customer in (bundles.ANNA, bundles.STRANGER)
+        for customer in (bundles.ANNA, bundles.UNKNOWN_CUSTOMER)
     ]
     shared = {"model": single[0]["model"], "lane": "for-you"}
     assert [one | shared for one in told["customers"]] == single

@@ -1,4 +1,4 @@
-"""The registered model is also a plain MLflow model."""
+"""The registered model works as an MLflow Python model."""
 
 from pathlib import Path
 from typing import Any
@@ -19,31 +19,39 @@ def model(uri: str, bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPa
     return mlflow.pyfunc.load_model("models:/nightshelf@champion")
 
 
-def test_it_answers_records(model: Any) -> None:
-    anna, stranger = model.predict(
-        [{"customer": bundles.ANNA, "lane": "discover", "n": 2}, {"customer": bundles.STRANGER, "n": 1}]
+def test_predicts_from_records(model: Any) -> None:
+    anna, unknown = model.predict(
+        [
+            {"customer": bundles.ANNA, "lane": "discover", "n": 2},
+            {"customer": bundles.UNKNOWN_CUSTOMER, "n": 1},
+        ]
     )
     assert (anna.known, anna.products) == (True, ["coffee-3", "tea-1"])
     assert anna.scores == pytest.approx([1.6, 0.5])
-    assert (stranger.known, stranger.products, stranger.scores) == (False, ["tea-1"], [5])
+    assert (unknown.known, unknown.products, unknown.scores) == (False, ["tea-1"], [5])
 
 
-def test_it_answers_a_table(model: Any) -> None:
-    answers = model.predict(pd.DataFrame({"customer": [bundles.ANNA, bundles.BORIS, bundles.STRANGER]}))
+def test_predicts_from_a_data_frame(model: Any) -> None:
+    answers = model.predict(
+        pd.DataFrame({"customer": [bundles.ANNA, bundles.BORIS, bundles.UNKNOWN_CUSTOMER]})
+    )
     assert [answer.products[0] for answer in answers] == ["coffee-1", "tea-1", "tea-1"]
     assert [answer.known for answer in answers] == [True, True, False]
 
 
-def test_its_signature_tells_what_it_takes_and_gives(model: Any) -> None:
+def test_the_signature_lists_inputs_and_outputs(model: Any) -> None:
     signature = model.metadata.signature
     assert "customer: string (required)" in str(signature.inputs)
     assert "products: Array(string)" in str(signature.outputs)
 
 
 @pytest.mark.parametrize(
-    ("wrong", "said"), [({"lane": "fast"}, "lane"), ({"n": 0}, "n must"), ({"colour": "red"}, "'colour'")]
+    ("invalid", "message"),
+    [({"lane": "fast"}, "lane"), ({"n": 0}, "n must"), ({"colour": "red"}, "'colour'")],
 )
-def test_what_is_wrong_is_named_and_nobody_is(model: Any, wrong: dict[str, Any], said: str) -> None:
-    with pytest.raises(NightshelfError, match=said) as raised:
-        model.predict([{"customer": bundles.ANNA} | wrong])
+def test_an_error_names_the_field_and_not_the_customer(
+    model: Any, invalid: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(NightshelfError, match=message) as raised:
+        model.predict([{"customer": bundles.ANNA} | invalid])
     assert "6205" not in str(raised.value)

@@ -71,7 +71,7 @@ def test_the_life_of_a_service(settings: ServingSettings, uri: str, bundle: Bund
 
         with asking(f"{up.url}/v1/customers/79165396205/recommendations") as answers:
             second = bundles.publish(uri, bundle, tmp_path)
-            assert bundles.until(lambda: bool(answers) and answers[-1] == (200, second), 20) < 5
+            assert bundles.wait_until(lambda: bool(answers) and answers[-1] == (200, second), 20) < 5
         assert {status for status, _ in answers} == {200}
         assert sorted(answers) == answers  # it never went back
         ask_everything(up)

@@ -7,15 +7,16 @@ from pathlib import Path
 from typing import Any
 
 import bundles
-import drawn
 import httpx
 import numpy as np
 import psutil
+import random_bundles
 from homes import in_soak
 from processes import Service
 from test_killed_service import two_workers
 
-from serving.bundle.format import Bundle, save, texts
+from serving.bundle.files import save
+from serving.bundle.format import Bundle, texts
 from serving.live.identity import pseudonym
 from serving.settings import ServingSettings
 
@@ -100,7 +101,7 @@ def test_memory_stays_flat_and_nothing_fails(
 def registered(uri: str, folder: Path, seed: int, number: int) -> str:
     """The version of a drawn bundle, whose customers have the pseudonyms of 0, 1, 2, ..."""
     names = sorted(pseudonym(str(one), bundles.KEY) for one in range(CUSTOMERS))
-    made: Bundle = drawn.bundle(np.random.default_rng(seed + number), PRODUCTS, CUSTOMERS)
+    made: Bundle = random_bundles.draw(np.random.default_rng(seed + number), PRODUCTS, CUSTOMERS)
     return bundles.register(uri, save(replace(made, customers=texts(names)), folder / str(number) / "bundle"))
 
 

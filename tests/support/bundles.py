@@ -1,7 +1,7 @@
-"""A bundle small enough to know every answer by arithmetic, and the registry it is promoted in.
+"""A bundle small enough to compute every result by hand, and helpers that register and promote bundles.
 
-Two tastes, coffee and tea. The factors say anna = (2, 0.5) and boris = (0.5, 2); a coffee is (f, 0)
-and a tea (0, f) with f = 1, 0.9, 0.8. So anna's coffees score 2, 1.8, 1.6 and her teas 0.5, 0.45, 0.4.
+There are two tastes, coffee and tea. The factors of Anna are (2, 0.5), of Boris (0.5, 2), of a coffee (f, 0)
+and of a tea (0, f) with f = 1, 0.9, 0.8. So Anna's coffees score 2, 1.8, 1.6 and her teas 0.5, 0.45, 0.4.
 """
 
 import hashlib
@@ -21,16 +21,19 @@ EXPERIMENT = "nightly"
 KEY = "a key of the tests"
 ANNA = "+7(916)539-6205"
 BORIS = "79153706507"
-STRANGER = "+7 (905) 545-5709"
+UNKNOWN_CUSTOMER = "+7 (905) 545-5709"
 
 PRODUCTS = ["coffee-1", "coffee-2", "coffee-3", "new", "tea-1", "tea-2", "tea-3"]
 NAMES = ["Coffee one", "Кофе два", "Coffee three", "Nobody's yet", "Tea one", "Tea two", ""]
-# The coffees are described alike, of the teas the first two; `new` is a tea by its description.
+# Coffees have similar descriptions, and so have the first two teas. `new` is described as a tea.
 CONTENT = [[1, 0], [0.8, 0.6], [1, 0], [0, 1], [0, 1], [0.6, 0.8], [0, 0]]
 
 
 def small(products: Sequence[str] = PRODUCTS) -> Bundle:
-    """The bundle; coffee-3 is out of stock, nobody has bought `new`, tea-3 has no name, brand or price."""
+    """Returns the bundle.
+
+    coffee-3 is out of stock, `new` has no buyer, and tea-3 has no name, brand or price.
+    """
     factors = np.array([[1, 0], [0.9, 0], [0.8, 0], [0, 0], [0, 1], [0, 0.9], [0, 0.8]], dtype=np.float32)
     users = {
         pseudonym(ANNA, KEY): ([2, 0.5], [0, 1], [3, 1]),
@@ -81,7 +84,7 @@ def small(products: Sequence[str] = PRODUCTS) -> Bundle:
         rule_support=np.array([0.3, 0.25, 0.2, 0.1], dtype=np.float32),
         rule_count=np.array([30, 25, 20, 10]),
         rule_complement=np.array([False, True, True, True]),
-        # Who has coffee-1 and tea-1 has tea-2 or coffee-3 too.
+        # Baskets with coffee-1 and tea-1 also contain tea-2 or coffee-3.
         triple_key=np.array([0 * 7 + 4, 0 * 7 + 4]),
         triple_consequent=np.array([5, 2], dtype=np.int32),
         triple_confidence=np.array([0.95, 0.3], dtype=np.float32),
@@ -111,8 +114,8 @@ FORMAT_1 = (
 )
 
 
-def of_format_1(folder: Path) -> Path:
-    """A folder as the first releases left it."""
+def save_format_1(folder: Path) -> Path:
+    """Saves the small bundle as the first releases did, in format 1, and returns the folder."""
     bundle = small()
     folder.mkdir()
     for name in FORMAT_1:
@@ -124,7 +127,7 @@ def of_format_1(folder: Path) -> Path:
 
 
 def empty_registry(uri: str, artifacts: Path) -> None:
-    """Makes a registry in a database of its own."""
+    """Creates a registry in the database at `uri`."""
     import mlflow
 
     mlflow.set_tracking_uri(uri)
@@ -132,7 +135,10 @@ def empty_registry(uri: str, artifacts: Path) -> None:
 
 
 def register(uri: str, folder: Path) -> str:
-    """The version of a saved bundle, registered as a night does it; the folder's name must be `bundle`."""
+    """Registers a saved bundle as a nightly run does, and returns the version.
+
+    The folder's name must be `bundle`.
+    """
     import mlflow
 
     import serving
@@ -153,23 +159,23 @@ def register(uri: str, folder: Path) -> str:
 
 
 def promote(uri: str, version: str) -> None:
-    """Makes a version the champion."""
+    """Promotes a version to champion."""
     from mlflow import MlflowClient
 
     MlflowClient(uri, uri).set_registered_model_alias("nightshelf", "champion", version)
 
 
 def publish(uri: str, bundle: Bundle, folder: Path) -> str:
-    """The version of a bundle that was saved, registered and promoted."""
+    """Saves, registers and promotes a bundle, and returns the version."""
     version = register(uri, save(bundle, folder / "bundle"))
     promote(uri, version)
     return version
 
 
-def until(condition: Callable[[], bool], seconds: float) -> float:
-    """How long it took until a condition held; fails where it doesn't in time."""
+def wait_until(condition: Callable[[], bool], seconds: float) -> float:
+    """Waits until a condition holds and returns the seconds it took; fails after `seconds`."""
     started = time.monotonic()
     while not condition():
-        assert time.monotonic() - started < seconds, f"it took more than {seconds} s"
+        assert time.monotonic() - started < seconds, f"the condition doesn't hold after {seconds} s"
         time.sleep(0.05)
     return time.monotonic() - started

@@ -1,4 +1,4 @@
-"""Real servers in processes of their own, on free ports of this machine alone."""
+"""Real servers in processes of their own, on free ports of the loopback interface."""
 
 import contextlib
 import os
@@ -15,12 +15,12 @@ import httpx
 
 BIN = Path(sys.executable).parent
 SERVE = (BIN / "bentoml", "serve", "serving.service:Nightshelf")
-PATIENCE = 90
+START_SECONDS = 90
 
 
 @dataclass
 class Service:
-    """A service that is up, whether ready or not."""
+    """A running service, ready or not."""
 
     url: str
     process: subprocess.Popen[bytes]
@@ -28,23 +28,23 @@ class Service:
 
 
 def free_port() -> int:
-    """A port of this machine that nothing listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as found:
-        return int(found.getsockname()[1])
+    """Returns a port on which nothing listens."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
 
 
 def environment(home: Path, **settings: object) -> dict[str, str]:
-    """The surroundings of a service with a home of its own, and none of this machine's settings."""
-    kept = {name: os.environ[name] for name in ("PATH", "LANG", "PYTHONPATH") if name in os.environ}
+    """Returns environment variables for a service with its own home and none of this machine's settings."""
+    inherited = {name: os.environ[name] for name in ("PATH", "LANG", "PYTHONPATH") if name in os.environ}
     own = {"HOME": home, "BENTOML_HOME": home / "bentoml", "NIGHTSHELF_HOME": home}
     quiet = {"BENTOML_DO_NOT_TRACK": True, "MLFLOW_DISABLE_TELEMETRY": "true"}
-    given = {f"NIGHTSHELF_{name.upper()}": value for name, value in settings.items()}
-    return kept | {name: str(value) for name, value in (own | quiet | given).items()}
+    variables = {f"NIGHTSHELF_{name.upper()}": value for name, value in settings.items()}
+    return inherited | {name: str(value) for name, value in (own | quiet | variables).items()}
 
 
 @contextlib.contextmanager
 def running(command: Sequence[object], env: dict[str, str], log: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """A program in a group of its own, which ends with the block, and whose output is appended to a file."""
+    """Runs a program in its own process group until the block ends; its output is appended to a log."""
     arguments = [str(argument) for argument in command]
     with log.open("ab") as output:
         process = subprocess.Popen(
@@ -62,29 +62,29 @@ def running(command: Sequence[object], env: dict[str, str], log: Path) -> Iterat
 
 
 def status(url: str) -> int:
-    """The status that an address answers with; 0 where nothing listens."""
+    """Returns the status of a GET request, 0 if nothing listens."""
     try:
         return httpx.get(url, timeout=5).status_code
     except httpx.TransportError:
         return 0
 
 
-def wait_for(url: str, wanted: int, process: subprocess.Popen[bytes]) -> float:
-    """How many seconds it took until an address answered with a status; fails when the program ends."""
+def wait_for(url: str, expected: int, process: subprocess.Popen[bytes]) -> float:
+    """Waits until a URL answers with a status, returns the seconds; fails if the program ends."""
 
     def answered() -> bool:
-        assert process.poll() is None, f"it ended with {process.returncode}"
-        return status(url) == wanted
+        assert process.poll() is None, f"the program ended with status {process.returncode}"
+        return status(url) == expected
 
-    return bundles.until(answered, PATIENCE)
+    return bundles.wait_until(answered, START_SECONDS)
 
 
 @contextlib.contextmanager
 def service(home: Path, command: Sequence[object] = SERVE, **settings: object) -> Iterator[Service]:
-    """The service in a home of its own, which the block ends."""
+    """Runs the service in a home of its own until the block ends."""
     port, log = free_port(), home / "service.log"
-    known = {"customer_key": bundles.KEY, "follow_seconds": 0.5, "serving_port": port}
-    with running(command, environment(home, **(known | settings)), log) as process:
+    defaults = {"customer_key": bundles.KEY, "follow_seconds": 0.5, "serving_port": port}
+    with running(command, environment(home, **(defaults | settings)), log) as process:
         url = f"http://127.0.0.1:{port}"
         wait_for(f"{url}/livez", 200, process)
         yield Service(url, process, log)

@@ -1,4 +1,4 @@
-"""The highest of many values: always what sorting all of them says."""
+"""Searches for the highest values give the same result as sorting all values."""
 
 import numpy as np
 import pytest
@@ -7,7 +7,7 @@ from serving.bundle import highest
 from serving.bundle.highest import InnerProductIndex, SortedScores, top_n
 
 
-def test_best_breaks_ties_by_place_and_never_answers_minus_infinity() -> None:
+def test_top_n_orders_ties_by_index_and_never_returns_minus_infinity() -> None:
     values = np.array([1, 2, 2, -np.inf, 2, 0])
     assert top_n(values, 2).tolist() == [1, 2]
     assert top_n(values, 10).tolist() == [1, 2, 4, 0, 5]
@@ -15,7 +15,7 @@ def test_best_breaks_ties_by_place_and_never_answers_minus_infinity() -> None:
     assert top_n(np.array([]), 2).tolist() == []
 
 
-def test_best_is_what_sorting_says(seed: int) -> None:
+def test_top_n_agrees_with_sorting(seed: int) -> None:
     rng = np.random.default_rng(seed)
     for _ in range(200):
         values = rng.integers(0, 6, rng.integers(1, 30)).astype(float)
@@ -25,13 +25,13 @@ def test_best_is_what_sorting_says(seed: int) -> None:
 
 @pytest.fixture
 def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """So that a few hundred products are looked at in several steps."""
+    """Shrinks the steps of a search, so that a few hundred products take several."""
     monkeypatch.setattr(highest, "BLOCK", 8)
     monkeypatch.setattr(highest, "HEAD", 20)
 
 
 @pytest.mark.usefixtures("small_blocks")
-def test_the_first_of_a_standing_are_the_best_of_all_that_are_wanted(seed: int) -> None:
+def test_sorted_scores_return_the_highest_wanted_values(seed: int) -> None:
     rng = np.random.default_rng(seed)
     for _ in range(100):
         values = rng.integers(0, 50, rng.integers(1, 300)).astype(np.float32)
@@ -42,9 +42,9 @@ def test_the_first_of_a_standing_are_the_best_of_all_that_are_wanted(seed: int) 
 
 
 @pytest.mark.usefixtures("small_blocks")
-def test_the_highest_products_are_the_best_of_all_that_are_wanted(seed: int) -> None:
+def test_the_index_returns_the_highest_wanted_products(seed: int) -> None:
     rng = np.random.default_rng(seed)
-    looked = 0
+    incomplete = 0  # searches that skip some products
     for _ in range(100):
         count = int(rng.integers(1, 400))
         factors = rng.normal(size=(count, 4)).astype(np.float32) * rng.pareto(1, (count, 1)).astype(
@@ -55,17 +55,17 @@ def test_the_highest_products_are_the_best_of_all_that_are_wanted(seed: int) -> 
         wanted = rng.random(count) < rng.random() if rng.random() < 0.5 else None
         n = int(rng.integers(1, 10))
         rows, values = InnerProductIndex.of(factors, weight).highest(vector, n, wanted)
-        looked += len(rows) < count
-        of_all = factors @ vector * weight
-        expected = top_n(of_all if wanted is None else np.where(wanted, of_all, -np.inf), n)
-        np.testing.assert_allclose(values, of_all[rows], rtol=1e-5, atol=1e-6)
+        incomplete += len(rows) < count
+        products = factors @ vector * weight
+        expected = top_n(products if wanted is None else np.where(wanted, products, -np.inf), n)
+        np.testing.assert_allclose(values, products[rows], rtol=1e-5, atol=1e-6)
         order = np.lexsort((rows, -values))[:n]
-        np.testing.assert_allclose(of_all[rows[order]], of_all[expected], rtol=1e-5, atol=1e-6)
+        np.testing.assert_allclose(products[rows[order]], products[expected], rtol=1e-5, atol=1e-6)
         assert len(np.unique(rows)) == len(rows)
-    assert looked > 50
+    assert incomplete > 50
 
 
-def test_nobodys_taste_still_finds_as_many() -> None:
+def test_a_zero_vector_finds_n_products() -> None:
     factors = np.ones((5, 2), np.float32)
     rows, values = InnerProductIndex.of(factors, np.ones(5, np.float32)).highest(np.zeros(2, np.float32), 3)
     assert (sorted(rows.tolist()), values.tolist()) == ([0, 1, 2, 3, 4], [0.0] * 5)

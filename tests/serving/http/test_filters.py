@@ -3,16 +3,16 @@
 from typing import Any
 
 import bundles
-import drawn
 import numpy as np
 import pytest
+import random_bundles
 from clients import Client
 
 from serving.http.routes import create_app
-from serving.live.served import Live, Served
+from serving.live.served import Served, ServingState
 
 ANNA = "/v1/customers/+7(916)539-6205/recommendations"
-STRANGER = f"/v1/customers/{bundles.STRANGER}/recommendations"
+STRANGER = f"/v1/customers/{bundles.UNKNOWN_CUSTOMER}/recommendations"
 
 
 def ids(answer: dict[str, Any]) -> list[str]:
@@ -59,8 +59,8 @@ def test_a_wrong_price_is_refused(client: Client, query: str, field: str) -> Non
 
 def test_the_number_asked_for_comes_back_while_there_are_as_many(seed: int) -> None:
     rng = np.random.default_rng(seed)
-    bundle = drawn.bundle(rng)
-    client = Client(create_app(Live(Served("1", bundle)), ""))
+    bundle = random_bundles.draw(rng)
+    client = Client(create_app(ServingState(Served("1", bundle)), ""))
     for number in range(30):
         category, least = f"category {rng.integers(12)}", float(rng.integers(0, 30))
         options = {"category": category, "min_price": least, "n": 8}

@@ -10,10 +10,10 @@ from clients import Client
 
 from serving.http import endpoints
 from serving.http.routes import ROUTES, create_app
-from serving.live.served import Live, Served
+from serving.live.served import Served, ServingState
 
 ANNA = "/v1/customers/+7(916)539-6205/recommendations"
-STRANGER = f"/v1/customers/{bundles.STRANGER}/recommendations"
+STRANGER = f"/v1/customers/{bundles.UNKNOWN_CUSTOMER}/recommendations"
 
 
 def ids(answer: dict[str, Any]) -> list[str]:
@@ -164,7 +164,7 @@ def test_popular(client: Client) -> None:
     assert (month["days"], month["category"]) == (28, "coffee")
 
 
-def test_the_model_tells_about_itself(client: Client, live: Live) -> None:
+def test_the_model_tells_about_itself(client: Client, live: ServingState) -> None:
     assert live.served is not None
     answer = client.get("/v1/model").json()
     own = {"model": {"version": "7"}, "verdict": live.served.verdict}
@@ -192,7 +192,7 @@ def test_older_routes_keep_their_shapes(client: Client) -> None:
 
 
 def test_older_routes_answer_a_stranger_too(client: Client) -> None:
-    assert client.get(f"/users/{bundles.STRANGER}/recommendations").json()[0]["goodsId"] == "tea-1"
+    assert client.get(f"/users/{bundles.UNKNOWN_CUSTOMER}/recommendations").json()[0]["goodsId"] == "tea-1"
     assert client.post("/reco", json={"user_id": "5f2c"}).json()[0]["item_id"] == "tea-1"
 
 
@@ -266,11 +266,11 @@ def test_an_unknown_product_is_not_found(client: Client, route: str) -> None:
     assert client.get("/products/79165396205/associations").status_code == 404
 
 
-def test_ids_may_hold_slashes_and_any_letters(live: Live) -> None:
+def test_ids_may_hold_slashes_and_any_letters(live: ServingState) -> None:
     assert live.served is not None
     products = np.array(sorted(["a/b", "Ёж", "c d", "d", "e", "f", "g"], key=str.encode))
     renamed = bundles.small(products=list(products))
-    client = Client(create_app(Live(Served("1", renamed)), bundles.KEY))
+    client = Client(create_app(ServingState(Served("1", renamed)), bundles.KEY))
     for product in ("a/b", "Ёж", "c d"):
         answer = client.get(f"/v1/products/{product}/similar").json()
         assert answer["product"]["product"] == product
@@ -301,7 +301,7 @@ def test_who_mistakes_the_route_forgets_nobody_and_changes_nothing(
 
 
 def test_without_a_model_every_question_gets_the_reason() -> None:
-    client = Client(create_app(Live(None, "the night has not come"), bundles.KEY))
+    client = Client(create_app(ServingState(None, "the night has not come"), bundles.KEY))
     for method, path, *_ in ROUTES:
         response = client.request(method, path)
         assert response.status_code == 503

@@ -11,7 +11,7 @@ def test_polls_at_once_and_after_each_interval_until_it_is_stopped() -> None:
     names: list[str] = []
     poller = Poller("changes", 0.01, lambda: names.append(threading.current_thread().name))
     poller.start()
-    bundles.until(lambda: len(names) >= 3, 10)
+    bundles.wait_until(lambda: len(names) >= 3, 10)
     poller.stop()
     count = len(names)
     assert set(names) == {"changes"}

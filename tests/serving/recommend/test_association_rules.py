@@ -1,4 +1,4 @@
-"""What goes with a cart, over the small bundle and over many random rules."""
+"""Complements by association rules, over the small bundle and over many random rules."""
 
 from dataclasses import replace
 
@@ -17,30 +17,30 @@ def goes_with(bundle: Bundle, *cart: int) -> list[tuple[int, tuple[int, ...]]]:
     return [(rule.consequent, rule.antecedents) for rule in rules_for_cart(bundle, list(cart), 10)]
 
 
-def test_a_rule_tells_its_measures(bundle: Bundle) -> None:
+def test_a_rule_has_its_antecedents_and_measures(bundle: Bundle) -> None:
     (rule,) = rules_for_cart(bundle, [TEA_1], 10)
     assert rule == Rule((TEA_1,), TEA_2, *(pytest.approx(value) for value in (0.9, 4.5, 0.1)), 10)
     (rule, *_) = rules_for_cart(bundle, [TEA_1, COFFEE_1], 10)
     assert rule == Rule((COFFEE_1, TEA_1), TEA_2, *(pytest.approx(value) for value in (0.95, 4.75, 0.19)), 19)
 
 
-def test_the_surest_rule_speaks_for_a_product_be_it_of_one_or_of_two(bundle: Bundle) -> None:
+def test_each_product_has_its_most_confident_rule_with_one_or_two_antecedents(bundle: Bundle) -> None:
     assert goes_with(bundle, COFFEE_1) == [(COFFEE_3, (COFFEE_1,)), (TEA_1, (COFFEE_1,))]
     assert goes_with(bundle, TEA_1, COFFEE_1) == [(TEA_2, (COFFEE_1, TEA_1)), (COFFEE_3, (COFFEE_1,))]
     assert goes_with(bundle, COFFEE_2, TEA_3) == goes_with(bundle) == []
 
 
-def test_what_is_in_the_cart_is_not_offered_and_twice_in_it_is_once(bundle: Bundle) -> None:
+def test_excludes_products_in_the_cart_and_ignores_repeated_ones(bundle: Bundle) -> None:
     cart = [TEA_1, COFFEE_1, TEA_2, COFFEE_1]
     assert goes_with(bundle, *cart) == [(COFFEE_3, (COFFEE_1,))]
 
 
-def test_n_products_come_back_as_long_as_as_many_are_allowed(bundle: Bundle) -> None:
+def test_returns_n_products_if_enough_are_allowed(bundle: Bundle) -> None:
     cart = [COFFEE_1, TEA_1]
     assert [rule.consequent for rule in rules_for_cart(bundle, cart, 1)] == [TEA_2]
     allowed = np.arange(7) != TEA_2
     assert [rule.consequent for rule in rules_for_cart(bundle, cart, 1, allowed)] == [COFFEE_3]
-    assert allowed.sum() == 6  # what it is given stays as it was
+    assert allowed.sum() == 6  # the argument isn't changed
 
 
 def test_complements_go_both_ways(bundle: Bundle) -> None:
@@ -49,7 +49,7 @@ def test_complements_go_both_ways(bundle: Bundle) -> None:
     assert complements(bundle, COFFEE_2).tolist() == []
 
 
-def test_the_older_route_tells_every_rule(bundle: Bundle) -> None:
+def test_rules_from_a_product_include_those_that_are_no_complements(bundle: Bundle) -> None:
     assert rules_from(bundle, COFFEE_1).tolist() == [0, 1, 2]
 
 
@@ -58,7 +58,7 @@ def busy(bundle: Bundle, seed: int) -> Bundle:
     """A bundle of 2,000 products, 40,000 rules of one product, and 100,000 of two."""
     rng, products, rules, triples = np.random.default_rng(seed), 2000, 40_000, 100_000
     antecedent = np.sort(rng.integers(products, size=rules))
-    ends = np.sort(rng.integers(products // 10, size=(triples, 2)), axis=1)  # some products are in many
+    ends = np.sort(rng.integers(products // 10, size=(triples, 2)), axis=1)  # some products have many rules
     ends = ends[ends[:, 0] < ends[:, 1]]
     key = np.sort(ends @ [products, 1])
     arrays = {"rule_start": np.searchsorted(antecedent, np.arange(products + 1)), "triple_key": key}
@@ -72,28 +72,28 @@ def busy(bundle: Bundle, seed: int) -> Bundle:
     return replace(bundles.small(), products=np.array(ids, "S"), **arrays)
 
 
-def by_hand(bundle: Bundle, cart: list[int]) -> dict[int, float]:
-    """The highest confidence of any rule for each product, one rule after the other."""
-    found: dict[int, float] = {}
+def highest_confidence(bundle: Bundle, cart: list[int]) -> dict[int, float]:
+    """Returns the highest confidence of any rule for each product, by looking at every rule."""
+    highest: dict[int, float] = {}
     antecedents = np.repeat(np.arange(len(bundle.products)), np.diff(bundle.rule_start))
     firsts, seconds = np.divmod(bundle.triple_key, len(bundle.products))
     pairs = bundle.rule_complement & np.isin(antecedents, cart)
     triples = np.isin(firsts, cart) & np.isin(seconds, cart)
-    for kind, places in (("rule", np.flatnonzero(pairs)), ("triple", np.flatnonzero(triples))):
-        for place in places:
-            consequent = int(getattr(bundle, f"{kind}_consequent")[place])
-            confidence = float(getattr(bundle, f"{kind}_confidence")[place])
+    for kind, indices in (("rule", np.flatnonzero(pairs)), ("triple", np.flatnonzero(triples))):
+        for index in indices:
+            consequent = int(getattr(bundle, f"{kind}_consequent")[index])
+            confidence = float(getattr(bundle, f"{kind}_confidence")[index])
             if consequent not in cart and not bundle.hidden[consequent]:
-                found[consequent] = max(found.get(consequent, 0), confidence)
-    return found
+                highest[consequent] = max(highest.get(consequent, 0), confidence)
+    return highest
 
 
-def test_a_large_cart_gets_what_going_through_all_rules_says(busy: Bundle, seed: int) -> None:
+def test_a_large_cart_agrees_with_looking_at_every_rule(busy: Bundle, seed: int) -> None:
     rng = np.random.default_rng(seed)
     for _ in range(20):
         cart = rng.choice(len(busy.products), CART // 2).tolist()
         cart += rng.choice(len(busy.products) // 10, CART // 2).tolist()
-        found = rules_for_cart(busy, cart, 10)
-        expected = by_hand(busy, cart)
-        best = sorted(expected.items(), key=lambda one: -one[1])[:10]
-        assert [(rule.consequent, rule.confidence) for rule in found] == best
+        rules = rules_for_cart(busy, cart, 10)
+        expected = highest_confidence(busy, cart)
+        highest = sorted(expected.items(), key=lambda item: -item[1])[:10]
+        assert [(rule.consequent, rule.confidence) for rule in rules] == highest

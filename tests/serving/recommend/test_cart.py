@@ -6,10 +6,10 @@ from math import log2
 from typing import Any
 
 import bundles
-import drawn
 import httpx
 import numpy as np
 import pytest
+import random_bundles
 from clients import Client
 
 from serving.bundle.format import Bundle, texts
@@ -65,7 +65,7 @@ def test_viewed_products_alone_are_answered(client: Client) -> None:
 
 
 def test_what_is_unknown_is_told_and_nothing_known_answers_the_trend(client: Client) -> None:
-    trend = client.get(f"/v1/customers/{bundles.STRANGER}/recommendations").json()["items"]
+    trend = client.get(f"/v1/customers/{bundles.UNKNOWN_CUSTOMER}/recommendations").json()["items"]
     assert asked(client)["items"] == trend
     answer = asked(client, cart=["ship", "boat"], viewed=["ship"])
     assert (answer["items"], answer["unknown"]) == (trend, ["ship", "boat"])
@@ -112,7 +112,7 @@ def test_a_wrong_cart_is_refused(client: Client, body: dict[str, Any], field: st
 
 def test_always_n_items_once_each_and_none_of_the_cart(seed: int) -> None:
     rng = np.random.default_rng(seed)
-    bundle = drawn.bundle(rng)
+    bundle = random_bundles.draw(rng)
     for customer in (None, *range(5)):
         held = rng.choice(len(bundle.products), rng.integers(1, 40), replace=False).tolist()
         allowed = rng.random(len(bundle.products)) < 0.5
@@ -128,7 +128,7 @@ def test_always_n_items_once_each_and_none_of_the_cart(seed: int) -> None:
 
 
 def test_many_customers_get_what_each_gets(bundle: Bundle, client: Client) -> None:
-    customers = ["79165396205", bundles.STRANGER, bundles.BORIS, "79165396205"]
+    customers = ["79165396205", bundles.UNKNOWN_CUSTOMER, bundles.BORIS, "79165396205"]
     for options in ({}, {"lane": "discover", "n": 2}, {"category": "tea", "group": "France"}):
         answer = client.post(MANY, json={"customers": customers, **options}).json()
         assert len(answer["customers"]) == len(customers)
@@ -139,7 +139,7 @@ def test_many_customers_get_what_each_gets(bundle: Bundle, client: Client) -> No
 
 
 def test_many_drawn_customers_get_what_each_gets(seed: int) -> None:
-    bundle = drawn.bundle(np.random.default_rng(seed), customers=150)
+    bundle = random_bundles.draw(np.random.default_rng(seed), customers=150)
     client = Client(create_app(ServingState(Served("1", bundle)), ""))
     whole = [one.decode() for one in bundle.customers]
     from serving.recommend.recommender import LANES, rankings, recommend
@@ -160,7 +160,7 @@ def test_too_many_or_none_are_refused(client: Client, customers: Any) -> None:
 
 
 def test_others_are_answered_while_many_are_worked_out_for_one_version(seed: int) -> None:
-    before = drawn.bundle(np.random.default_rng(seed))
+    before = random_bundles.draw(np.random.default_rng(seed))
     after = replace(before, name=texts(["Another"] * len(before.products)))
     live = ServingState(Served("1", before))
     transport = httpx.ASGITransport(create_app(live, ""))

@@ -3,9 +3,9 @@
 import dataclasses
 
 import bundles
-import drawn
 import numpy as np
 import pytest
+import random_bundles
 
 from serving.bundle.format import Bundle
 from serving.bundle.traits import FEATURE_NAMES, PRODUCT, PURCHASE, UNKNOWN
@@ -102,7 +102,7 @@ def test_of_each_of_many_the_best_others_are_candidates_and_of_equals_the_first(
 ) -> None:
     for name in ("BY_TASTE", "BY_BUYERS", "BY_BASKETS", "BY_PURCHASE"):
         monkeypatch.setattr(f"serving.recommend.features.{name}", 7)
-    told = drawn.bundle(np.random.default_rng(seed))
+    told = random_bundles.draw(np.random.default_rng(seed))
     coarse = {name: np.ceil(getattr(told, name) * 3) for name in ("neighbour_cosine", "basket_cosine")}
     told = dataclasses.replace(told, history_traits=np.ceil(told.history_traits * 3), **coarse)
     customers = np.random.default_rng(seed).permutation(len(told.customers))

@@ -1,4 +1,4 @@
-"""Folding in, by arithmetic; what it is worth on a shop is in tests/train."""
+"""Folding in, computed by hand; tests/train measures it on a shop."""
 
 import dataclasses
 
@@ -12,24 +12,24 @@ from serving.recommend.fold_in import fold_in, scores
 
 @pytest.fixture
 def foldable(bundle: Bundle) -> Bundle:
-    told = {"fold_in": {"alpha": 10.0, "penalty": 1.0, "penalty_per_product": 0.0}}
-    return dataclasses.replace(bundle, manifest=bundle.manifest | told)
+    settings = {"fold_in": {"alpha": 10.0, "penalty": 1.0, "penalty_per_product": 0.0}}
+    return dataclasses.replace(bundle, manifest=bundle.manifest | settings)
 
 
-def test_a_cart_of_one_coffee_by_hand(foldable: Bundle) -> None:
+def test_a_cart_with_one_coffee(foldable: Bundle) -> None:
     """Y'Y is 1 + 0.81 + 0.64 for each taste; coffee-1 is (1, 0) with confidence 1 + 10."""
-    found = fold_in(foldable, np.array([0]))
-    np.testing.assert_allclose(found, [11 / (2.45 + 10 + 1), 0], rtol=1e-6)
+    factors = fold_in(foldable, np.array([0]))
+    np.testing.assert_allclose(factors, [11 / (2.45 + 10 + 1), 0], rtol=1e-6)
 
 
-def test_strengths_and_the_penalty_of_each_product_count(foldable: Bundle) -> None:
-    told = {"fold_in": {"alpha": 10.0, "penalty": 0.0, "penalty_per_product": 0.5}}
-    weighted = dataclasses.replace(foldable, manifest=foldable.manifest | told)
-    found = fold_in(weighted, np.array([0, 4]), np.array([0.5, 2.0]))
-    np.testing.assert_allclose(found, [6 / (2.45 + 5 + 1), 21 / (2.45 + 20 + 1)], rtol=1e-6)
+def test_uses_strengths_and_the_penalty_per_product(foldable: Bundle) -> None:
+    settings = {"fold_in": {"alpha": 10.0, "penalty": 0.0, "penalty_per_product": 0.5}}
+    weighted = dataclasses.replace(foldable, manifest=foldable.manifest | settings)
+    factors = fold_in(weighted, np.array([0, 4]), np.array([0.5, 2.0]))
+    np.testing.assert_allclose(factors, [6 / (2.45 + 5 + 1), 21 / (2.45 + 20 + 1)], rtol=1e-6)
 
 
-def test_new_products_factors_are_no_part_of_what_was_learned(foldable: Bundle) -> None:
+def test_the_gram_matrix_leaves_out_new_products(foldable: Bundle) -> None:
     factors = foldable.item_factors.copy()
     factors[3] = 5
     new = np.arange(7) == 3
@@ -38,13 +38,13 @@ def test_new_products_factors_are_no_part_of_what_was_learned(foldable: Bundle) 
     assert scores(other, np.array([0]))[3] > 0
 
 
-def test_what_is_in_the_cart_or_nobodys_is_no_answer(foldable: Bundle) -> None:
-    found = scores(foldable, np.array([0]))
-    assert np.flatnonzero(found == -np.inf).tolist() == [
-        bundles.PRODUCTS.index(p) for p in ("coffee-1", "new")
+def test_products_in_the_cart_or_without_buyers_score_minus_infinity(foldable: Bundle) -> None:
+    values = scores(foldable, np.array([0]))
+    assert np.flatnonzero(values == -np.inf).tolist() == [
+        bundles.PRODUCTS.index(product) for product in ("coffee-1", "new")
     ]
-    assert found.argmax() == bundles.PRODUCTS.index("coffee-2")
+    assert values.argmax() == bundles.PRODUCTS.index("coffee-2")
 
 
-def test_an_empty_cart_has_no_taste(foldable: Bundle) -> None:
+def test_an_empty_cart_has_zero_factors(foldable: Bundle) -> None:
     assert fold_in(foldable, np.array([], dtype=np.int64)).tolist() == [0, 0]

@@ -1,9 +1,9 @@
-"""Which purchases speak for a product, by arithmetic."""
+"""Reasons: which purchases raise a product's score, computed by hand."""
 
 import bundles
-import drawn
 import numpy as np
 import pytest
+import random_bundles
 
 from serving.bundle.format import Bundle
 from serving.live.identity import pseudonym
@@ -12,38 +12,38 @@ from serving.recommend.reasons import reason_kinds, reasons, score_losses
 
 @pytest.fixture
 def anna(bundle: Bundle) -> int:
-    found = bundle.customer(pseudonym(bundles.ANNA, bundles.KEY))
-    assert found is not None
-    return found
+    row = bundle.customer(pseudonym(bundles.ANNA, bundles.KEY))
+    assert row is not None
+    return row
 
 
-def test_what_a_score_loses_without_a_purchase_by_hand(bundle: Bundle, anna: int) -> None:
-    """Along coffee the products' squares are 1 + 0.81 + 0.64, and the penalty 1: 3.45.
+def test_how_much_a_score_loses_without_a_purchase(bundle: Bundle, anna: int) -> None:
+    """In the coffee dimension the squared factors sum to 1 + 0.81 + 0.64, with the penalty 1 to 3.45.
 
-    She has coffee-1 (factor 1, weight 3) and coffee-2 (0.9, weight 1), so her factor is
+    Anna has coffee-1 (factor 1, weight 3) and coffee-2 (0.9, weight 1), so her factor is
     (4 * 1 + 2 * 0.9) / (3.45 + 3 * 1 + 1 * 0.81). Each purchase adds to both sums.
     """
     both = (4 * 1 + 2 * 0.9) / (3.45 + 3 + 0.81)
     without = np.array([2 * 0.9 / (3.45 + 0.81), 4 * 1 / (3.45 + 3)])
     weight = bundle.history_weight[bundle.history_rows(anna)]
-    found = score_losses(bundle, bundle.bought(anna), weight, np.array([2, 4]))
-    np.testing.assert_allclose(found, [0.8 * (both - without), [0, 0]], rtol=1e-5, atol=1e-9)
+    losses = score_losses(bundle, bundle.bought(anna), weight, np.array([2, 4]))
+    np.testing.assert_allclose(losses, [0.8 * (both - without), [0, 0]], rtol=1e-5, atol=1e-9)
 
 
-def test_the_purchase_that_matters_most_comes_first_and_none_that_does_not(bundle: Bundle, anna: int) -> None:
+def test_names_the_purchases_that_matter_most_and_no_other(bundle: Bundle, anna: int) -> None:
     assert reasons(bundle, anna, np.array([2, 4]), "als") == [("taste", (0, 1)), ("taste", ())]
     assert reasons(bundle, anna, np.array([], dtype=int), "als") == []
 
 
-def test_kinds_are_those_of_the_reasons(seed: int) -> None:
+def test_reason_kinds_are_the_kinds_of_the_reasons(seed: int) -> None:
     rng = np.random.default_rng(seed)
-    told = drawn.bundle(rng)
-    told.item_factors[:20] = 0  # no purchase speaks for them
-    found = set()
-    for customer in range(len(told.customers)):
-        others = np.setdiff1d(np.arange(len(told.products)), told.bought(customer))
+    bundle = random_bundles.draw(rng)
+    bundle.item_factors[:20] = 0  # no purchase raises their scores
+    seen = set()
+    for customer in range(len(bundle.customers)):
+        others = np.setdiff1d(np.arange(len(bundle.products)), bundle.bought(customer))
         for component in ("als", "ranker", "trend"):
-            expected = [(kind, ()) for kind, _ in reasons(told, customer, others, component)]
-            assert reason_kinds(told, customer, others, component) == expected
-            found |= {(component, kind) for kind, _ in expected}
-    assert {("ranker", "trending"), ("ranker", "taste"), ("ranker", "alike"), ("als", "taste")} <= found
+            expected = [(kind, ()) for kind, _ in reasons(bundle, customer, others, component)]
+            assert reason_kinds(bundle, customer, others, component) == expected
+            seen |= {(component, kind) for kind, _ in expected}
+    assert {("ranker", "trending"), ("ranker", "taste"), ("ranker", "alike"), ("als", "taste")} <= seen

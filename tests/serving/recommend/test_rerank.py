@@ -20,7 +20,7 @@ from serving.recommend.recommender import LANES, Lane, recommend, scores
 from serving.recommend.rerank import POOL, Variety, cap_categories, penalise_shown, reweighted
 
 ANNA = "/v1/customers/+7(916)539-6205/recommendations"
-STRANGER = f"/v1/customers/{bundles.STRANGER}/recommendations"
+STRANGER = f"/v1/customers/{bundles.UNKNOWN_CUSTOMER}/recommendations"
 
 Numbers = list[float]
 scored = st.lists(

@@ -1,8 +1,8 @@
 """What answers is what is measured: the few products looked at for an answer, against the scores of all."""
 
-import drawn
 import numpy as np
 import pytest
+import random_bundles
 
 from serving.bundle import highest
 from serving.bundle.format import Array, Bundle
@@ -48,7 +48,7 @@ def test_an_answer_is_the_first_of_all_scores(
     rng: np.random.Generator, component: str, strength: float
 ) -> None:
     lanes = dict.fromkeys(LANES, component)
-    bundle = drawn.bundle(rng, lanes=lanes, strength=strength)
+    bundle = random_bundles.draw(rng, lanes=lanes, strength=strength)
     for lane in LANES:
         for allowed in masks(rng, bundle):
             everyone = scores(bundle, np.arange(len(bundle.customers)), lane, allowed=allowed)
@@ -60,7 +60,7 @@ def test_an_answer_is_the_first_of_all_scores(
 
 @pytest.mark.parametrize("component", ["repurchase", "ranker"])
 def test_variety_is_of_all_products(rng: np.random.Generator, component: str) -> None:
-    bundle = drawn.bundle(rng, lanes=dict.fromkeys(LANES, component))
+    bundle = random_bundles.draw(rng, lanes=dict.fromkeys(LANES, component))
     shown = tuple(rng.choice(len(bundle.products), 60, replace=False).tolist())
     for lane in LANES:
         for customer, values in enumerate(scores(bundle, np.arange(len(bundle.customers)), lane)):
@@ -71,7 +71,7 @@ def test_variety_is_of_all_products(rng: np.random.Generator, component: str) ->
 
 
 def test_a_stranger_gets_the_first_of_the_trend(rng: np.random.Generator) -> None:
-    bundle = drawn.bundle(rng)
+    bundle = random_bundles.draw(rng)
     within = bundle.trend * bundle.fallback_scale
     within[bundle.group_product] += bundle.group_trend
     asked = [(None, bundle.trend, None), (0, within, None), (None, bundle.recent[1], bundle.by_recent[1])]
@@ -85,7 +85,7 @@ def test_a_stranger_gets_the_first_of_the_trend(rng: np.random.Generator) -> Non
 
 @pytest.mark.parametrize("lane", LANES)
 def test_customers_are_scored_together_as_one_by_one(rng: np.random.Generator, lane: Lane) -> None:
-    bundle = drawn.bundle(rng)
+    bundle = random_bundles.draw(rng)
     customers = rng.permutation(len(bundle.customers))
     together = scores(bundle, customers, lane)
     alone = np.concatenate([scores(bundle, np.array([customer]), lane) for customer in customers])

@@ -1,4 +1,4 @@
-"""Bundles drawn at random, for what must be true of any: with every component, groups, rules and ties."""
+"""Random bundles for properties that hold for any bundle: with every component, regions, rules and ties."""
 
 from dataclasses import replace
 
@@ -13,9 +13,11 @@ RANK, NEIGHBOURS, DAYS = 4, 6, (7, 28)
 LANES = {"for-you": "ranker", "buy-again": "repurchase", "discover": "als"}
 
 
-def bundle(rng: np.random.Generator, products: int = 300, customers: int = 12, **manifest: object) -> Bundle:
-    """A bundle; a tenth of the products have no buyer, half of these are new, a few are hidden."""
-    rank = np.arange(products)
+def draw(rng: np.random.Generator, products: int = 300, customers: int = 12, **manifest: object) -> Bundle:
+    """Returns a random bundle.
+
+    A tenth of the products have no buyer, half of those are new, and a few products are hidden.
+    """
     popularity = np.where(rng.random(products) < 0.1, 0, rng.integers(1, 60, products)).astype(np.float32)
     history = [np.sort(rng.choice(products, rng.integers(1, 40), replace=False)) for _ in range(customers)]
     starts = np.r_[0, np.cumsum([len(own) for own in history])]
@@ -23,11 +25,11 @@ def bundle(rng: np.random.Generator, products: int = 300, customers: int = 12, *
     group = np.sort(rng.choice(products, 20, replace=False)).astype(np.int32)
     return replace(
         bundles.small(),
-        customers=texts([f"{one:05}" for one in range(customers)]),
-        products=texts([f"{one:05}" for one in rank]),
-        name=texts([f"Product {one}" for one in rank]),
-        category=texts([f"category {one}" for one in rng.integers(0, 12, products)]),
-        brand=texts([f"brand {one}" for one in rng.integers(0, 30, products)]),
+        customers=texts([f"{customer:05}" for customer in range(customers)]),
+        products=texts([f"{product:05}" for product in range(products)]),
+        name=texts([f"Product {product}" for product in range(products)]),
+        category=texts([f"category {code}" for code in rng.integers(0, 12, products)]),
+        brand=texts([f"brand {code}" for code in rng.integers(0, 30, products)]),
         price=np.where(rng.random(products) < 0.1, np.nan, rng.lognormal(3, 1, products)),
         in_stock=rng.random(products) < 0.8,
         weight=_floats(rng.lognormal(0, 0.5, products)),
@@ -53,8 +55,8 @@ def bundle(rng: np.random.Generator, products: int = 300, customers: int = 12, *
         history_traits=_floats(rng.random((size, len(traits.PURCHASE)))),
         customer_traits=_floats(rng.random((customers, len(traits.CUSTOMER)))),
         product_traits=_floats(rng.random((products, len(traits.PRODUCT)))),
-        **_nearness(rng, products, "neighbours", "neighbour_cosine"),
-        **_nearness(rng, products, "basket_neighbours", "basket_cosine"),
+        **_neighbours(rng, products, "neighbours", "neighbour_cosine"),
+        **_neighbours(rng, products, "basket_neighbours", "basket_cosine"),
         leading=rng.choice(products, 10, replace=False).astype(np.int32),
         ranker=_model(rng),
         **_rules(rng, products),
@@ -62,10 +64,10 @@ def bundle(rng: np.random.Generator, products: int = 300, customers: int = 12, *
     )
 
 
-def _nearness(rng: np.random.Generator, products: int, places: str, cosine: str) -> dict[str, Array]:
+def _neighbours(rng: np.random.Generator, products: int, neighbours: str, cosine: str) -> dict[str, Array]:
     shape = (products, NEIGHBOURS)
     return {
-        places: rng.integers(0, products, shape).astype(np.int32),
+        neighbours: rng.integers(0, products, shape).astype(np.int32),
         cosine: _floats(np.where(rng.random(shape) < 0.3, 0, rng.integers(1, 5, shape) / 5)),
     }
 
@@ -73,10 +75,10 @@ def _nearness(rng: np.random.Generator, products: int, places: str, cosine: str)
 def _rules(rng: np.random.Generator, products: int, size: int = 500) -> dict[str, Array]:
     antecedent = np.sort(rng.integers(0, products, size))
     floats = {f"rule_{name}": _floats(rng.random(size)) for name in ("confidence", "lift", "support")}
-    nothing = {f"triple_{name}": np.empty(0, np.float32) for name in ("confidence", "lift", "support")}
+    no_triples = {f"triple_{name}": np.empty(0, np.float32) for name in ("confidence", "lift", "support")}
     return (
         floats
-        | nothing
+        | no_triples
         | {
             "rule_start": np.searchsorted(antecedent, np.arange(products + 1)),
             "rule_consequent": rng.integers(0, products, size).astype(np.int32),
