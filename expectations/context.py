@@ -1,4 +1,4 @@
-"""Great Expectations' file context: suites in, what they find and Data Docs out."""
+"""Runs the suites in a file context of Great Expectations and builds the Data Docs."""
 
 import datetime as dt
 import logging
@@ -12,47 +12,55 @@ import pandas as pd
 from great_expectations.checkpoint.checkpoint import CheckpointResult
 from great_expectations.core.expectation_suite import ExpectationSuite
 from great_expectations.core.run_identifier import RunIdentifier
-from great_expectations.data_context import FileDataContext
+from great_expectations.data_context import FileDataContext, data_context_variables
 from great_expectations.data_context.types.resource_identifiers import ExpectationSuiteIdentifier
 from great_expectations.expectations.metadata_types import FailureSeverity
 
 from expectations.measure import Measure
-from expectations.suites import Rule, suite, table
+from expectations.suites import Expectation, suite, table
 
-TALKATIVE = ("great_expectations", "great_expectations.data_context.types.base")  # it sets levels of its own
+# Two loggers don't follow the level of their root, which the package sets: the first gets INFO on import, the
+# second is named by its file.
+logging.getLogger("great_expectations.data_context.types.base").setLevel(logging.NOTSET)
+data_context_variables.logger.setLevel(logging.WARNING)
 
 
 @dataclass(frozen=True)
 class Finding:
-    """A rule that a night broke, and the measures that broke it."""
+    """An expectation that a nightly run doesn't meet, and the measures outside its range."""
 
-    rule: Rule
+    expectation: Expectation
     measures: tuple[Measure, ...]
 
     def __str__(self) -> str:
-        days = "; ".join(f"{one.day:%a %Y-%m-%d}: {one.told}" for one in self.measures)
-        return f"{days} ({self.rule.why})"
+        days = "; ".join(f"{measure.day:%a %Y-%m-%d}: {measure.message}" for measure in self.measures)
+        return f"{days} ({self.expectation.why})"
 
 
-def check(home: Path, night: dt.date, rules: Sequence[Rule], measures: Sequence[Measure]) -> list[Finding]:
-    """The rules that the measures break, after the night's checkpoint; its Data Docs are built."""
+def check(
+    home: Path, night: dt.date, expectations: Sequence[Expectation], measures: Sequence[Measure]
+) -> list[Finding]:
+    """The expectations that the measures don't meet.
+
+    Runs the checkpoint of the nightly run of that day and builds its Data Docs under `home`.
+    """
     context = _open(home)
-    names = list(dict.fromkeys(rule.suite for rule in rules))
-    suites = [suite(name, [rule for rule in rules if rule.suite == name]) for name in names]
+    names = list(dict.fromkeys(expectation.suite for expectation in expectations))
+    suites = [suite(name, [item for item in expectations if item.suite == name]) for name in names]
     result = _run(context, night, suites, table(measures))
-    pages = [*result.run_results, *map(ExpectationSuiteIdentifier, names)]  # all others are there already
+    # The pages of earlier runs exist already.
+    pages = [*result.run_results, *map(ExpectationSuiteIdentifier, names)]
     context.build_data_docs(resource_identifiers=pages)
-    broken = _broken(result)
-    return [Finding(rule, _breaking(rule, measures)) for rule in rules if _key(rule) in broken]
+    failed = _failed(result)
+    return [Finding(item, _outside(item, measures)) for item in expectations if _key(item) in failed]
 
 
 def _open(home: Path) -> FileDataContext:
-    """The file context of a home, made where there is none."""
-    for name in TALKATIVE:
-        logging.getLogger(name).setLevel(logging.WARNING)
+    """The file context of a home; creates it on the first run. Analytics and progress bars are off."""
     folder = home / "expectations"
     folder.mkdir(parents=True, exist_ok=True)
     context = gx.get_context(mode="file", project_root_dir=folder)
+    context.enable_analytics(False)
     context.variables.progress_bars = {"globally": False}  # type: ignore[assignment]
     return context
 
@@ -67,9 +75,9 @@ def _run(
     )
     validations = [
         context.validation_definitions.add_or_update(
-            gx.ValidationDefinition(name=one.name, data=batch, suite=context.suites.add_or_update(one))
+            gx.ValidationDefinition(name=suite.name, data=batch, suite=context.suites.add_or_update(suite))
         )
-        for one in suites
+        for suite in suites
     ]
     checkpoint = context.checkpoints.add_or_update(
         gx.Checkpoint(name="night", validation_definitions=validations)
@@ -77,24 +85,25 @@ def _run(
     return checkpoint.run(batch_parameters={"dataframe": rows}, run_id=RunIdentifier(f"night-{night}"))
 
 
-def _broken(result: CheckpointResult) -> set[tuple[str, str, str]]:
+def _failed(result: CheckpointResult) -> set[tuple[str, str, str]]:
     """Suite, measure and severity of each expectation that failed."""
-    found = set()
+    failed = set()
     for run in result.run_results.values():
-        for one in run.results:
-            if not one.success:
-                config = one.expectation_config
+        for item in run.results:
+            if not item.success:
+                config = item.expectation_config
                 severity = FailureSeverity(config.severity).value
-                found.add((run.suite_name, config.kwargs["column"], severity))
-    return found
+                failed.add((run.suite_name, config.kwargs["column"], severity))
+    return failed
 
 
-def _key(rule: Rule) -> tuple[str, str, str]:
-    return rule.suite, rule.measure, rule.severity
+def _key(expectation: Expectation) -> tuple[str, str, str]:
+    return expectation.suite, expectation.measure, expectation.severity
 
 
-def _breaking(rule: Rule, measures: Sequence[Measure]) -> tuple[Measure, ...]:
-    low = -math.inf if rule.low is None else rule.low
-    high = math.inf if rule.high is None else rule.high
-    of_rule = [one for one in measures if one.name == rule.measure]
-    return tuple(one for one in of_rule if one.value < low or one.value > high)
+def _outside(expectation: Expectation, measures: Sequence[Measure]) -> tuple[Measure, ...]:
+    """The measures outside the range of an expectation."""
+    low = -math.inf if expectation.low is None else expectation.low
+    high = math.inf if expectation.high is None else expectation.high
+    own = [measure for measure in measures if measure.name == expectation.measure]
+    return tuple(measure for measure in own if measure.value < low or measure.value > high)

@@ -1,4 +1,4 @@
-"""One number that a night is judged by."""
+"""A measure: a number that describes one day of the shop."""
 
 import datetime as dt
 from dataclasses import dataclass
@@ -9,15 +9,17 @@ Scale = Literal["ratio", "difference", "figure"]
 
 @dataclass(frozen=True)
 class Measure:
-    """One number of one day, and how it is told.
+    """The value of one measure on one day.
 
-    scale: a ratio to the usual, a difference from it, or a figure of its own; spread: how much it varies
-    from day to day, of a ratio in logarithms, of a difference in its unit.
+    message: the value in words, for logs and reports.
+    scale: a ratio to the usual value, a difference from it, or a figure that is compared with nothing.
+    spread: how much the measure varies from day to day: in logarithms for a ratio, in the measure's own
+    unit for a difference.
     """
 
     name: str
     day: dt.date
     value: float
-    told: str
+    message: str
     scale: Scale = "figure"
     spread: float = 0.0

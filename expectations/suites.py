@@ -1,4 +1,4 @@
-"""The suites: a night's measures, each with the bounds that thresholds.toml sets."""
+"""Builds the suites of Great Expectations from a nightly run's measures and the bounds of thresholds.toml."""
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
@@ -16,8 +16,8 @@ DAY = "day"
 
 
 @dataclass(frozen=True)
-class Rule:
-    """A bound of a suite as it holds tonight: for which measure, how severe, from where to where."""
+class Expectation:
+    """The range in which a measure has to lie in this nightly run; None leaves that side open."""
 
     suite: str
     measure: str
@@ -27,48 +27,52 @@ class Rule:
     why: str
 
 
-def rules(suite: str, bounds: Bounds, measures: Sequence[Measure]) -> Iterator[Rule]:
-    """The bounds of those measures that could be taken tonight."""
+def expectations(suite: str, bounds: Bounds, measures: Sequence[Measure]) -> Iterator[Expectation]:
+    """The expectations of a suite: one per bound whose measure this nightly run has."""
     for name, severities in bounds.items():
-        taken = [one for one in measures if one.name == name]
-        for severity, bound in severities.items() if taken else ():
-            yield Rule(suite, name, severity, *limits(bound, taken), bound.why)
+        values = [measure for measure in measures if measure.name == name]
+        for severity, bound in severities.items() if values else ():
+            yield Expectation(suite, name, severity, *limits(bound, values), bound.why)
 
 
-def limits(bound: Bound, taken: Sequence[Measure]) -> tuple[float | None, float | None]:
-    """From where to where a measure may lie: at least min to max, further where it varies that much."""
-    off = bound.spreads * max(one.spread for one in taken)
-    scale = taken[0].scale
-    down, up = (math.exp(-off), math.exp(off)) if scale == "ratio" else (-off, off)
+def limits(bound: Bound, measures: Sequence[Measure]) -> tuple[float | None, float | None]:
+    """The lowest and the highest allowed value of a measure: min and max, or further if it varies that much.
+
+    measures: the same measure on several days; the widest spread counts.
+    """
+    deviation = bound.spreads * max(measure.spread for measure in measures)
+    scale = measures[0].scale
     if scale == "figure":
         return bound.min, bound.max
+    down, up = (math.exp(-deviation), math.exp(deviation)) if scale == "ratio" else (-deviation, deviation)
     low = None if bound.min is None else min(bound.min, down)
     return low, None if bound.max is None else max(bound.max, up)
 
 
-def suite(name: str, held: Iterable[Rule]) -> ExpectationSuite:
-    """The expectations of a suite, one per bound; a day without the measure is no failure."""
-    return ExpectationSuite(name=name, expectations=[_expectation(rule) for rule in held])
+def suite(name: str, expected: Iterable[Expectation]) -> ExpectationSuite:
+    """The suite of Great Expectations with these expectations; a day without the measure is no failure."""
+    return ExpectationSuite(name=name, expectations=[_between(expectation) for expectation in expected])
 
 
 def table(measures: Iterable[Measure]) -> pd.DataFrame:
-    """What the suites look at: a row per judged day, a column per measure."""
-    rows = pd.DataFrame([(one.day, one.name, one.value) for one in measures], columns=[DAY, "name", "value"])
+    """The table that the suites validate: one row per checked day, one column per measure."""
+    cells = [(measure.day, measure.name, measure.value) for measure in measures]
+    rows = pd.DataFrame(cells, columns=[DAY, "name", "value"])
     wide = rows.pivot(index=DAY, columns="name", values="value").reset_index()
     return wide.rename_axis(columns=None).astype({DAY: str})
 
 
-def _expectation(rule: Rule) -> gxe.ExpectColumnValuesToBeBetween:
+def _between(expectation: Expectation) -> gxe.ExpectColumnValuesToBeBetween:
     return gxe.ExpectColumnValuesToBeBetween(
-        column=rule.measure,
-        min_value=rule.low,
-        max_value=rule.high,
-        severity=FailureSeverity(rule.severity),
-        description=_told(rule),
+        column=expectation.measure,
+        min_value=expectation.low,
+        max_value=expectation.high,
+        severity=FailureSeverity(expectation.severity),
+        description=_description(expectation),
     )
 
 
-def _told(rule: Rule) -> str:
-    sides = (("at least", rule.low), ("at most", rule.high))
-    held = " and ".join(f"{side} {limit:.4g}" for side, limit in sides if limit is not None)
-    return f"{rule.measure} is {held}, or else: {rule.why}"
+def _description(expectation: Expectation) -> str:
+    sides = (("at least", expectation.low), ("at most", expectation.high))
+    limits = " and ".join(f"{side} {limit:.4g}" for side, limit in sides if limit is not None)
+    return f"{expectation.measure} is {limits}; otherwise: {expectation.why}"

@@ -1,42 +1,45 @@
-"""What a night is held against: thresholds.toml, read and checked."""
+"""Reads and validates thresholds.toml, the bounds that a nightly run has to meet."""
 
 from functools import cache
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from serving import toml
-from serving.toml import FrozenModel
 
 FILE = Path(__file__).with_name("thresholds.toml")
 
 Severity = Literal["critical", "warning"]
 
 
-class _Part(FrozenModel):
+class _Explained(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
     why: str = Field(min_length=1)
 
 
-class RowBound(_Part):
-    """A number that a row rule goes by."""
+class RowBound(_Explained):
+    """A number that a row check uses."""
 
     value: float = Field(gt=0)
 
 
-class RowBounds(FrozenModel):
-    """The numbers of the row rules."""
+class RowBounds(BaseModel):
+    """The numbers of the row checks."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     largest_quantity: RowBound
     price_factor: RowBound
     price_lines: RowBound
 
 
-class Bound(_Part):
-    """Where a measure of a night has to lie; without a side, that side is open.
+class Bound(_Explained):
+    """The range in which a measure has to lie; a missing min or max leaves that side open.
 
-    spreads: a measure that varies from day to day may be off by as many of its own spreads, if that
-    is further than min or max.
+    spreads: a measure that varies from day to day may deviate by this many of its own spreads, if that is
+    further than min or max.
     """
 
     min: float | None = None
@@ -47,8 +50,10 @@ class Bound(_Part):
 Bounds = dict[str, dict[Severity, Bound]]  # measure -> severity -> bound
 
 
-class Thresholds(FrozenModel):
-    """All of thresholds.toml: the row rules' numbers, and a suite of bounds per topic."""
+class Thresholds(BaseModel):
+    """The content of thresholds.toml: the numbers of the row checks, and one suite of bounds per topic."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     rows: RowBounds
     orders: Bounds
@@ -58,5 +63,8 @@ class Thresholds(FrozenModel):
 
 @cache
 def thresholds() -> Thresholds:
-    """The file's content; raises NightshelfError naming what is wrong in it."""
+    """The content of thresholds.toml.
+
+    Raises NightshelfError, which names the faulty key, if the file can't be read or is invalid.
+    """
     return toml.read(Thresholds, FILE, f"expectations/{FILE.name}")

@@ -1,25 +1,28 @@
-"""What the checkpoint finds of a night's measures, and the Data Docs that it leaves."""
+"""The checkpoint reports the expectations that a run doesn't meet, builds Data Docs, and logs quietly."""
 
 import datetime as dt
 import html
 import math
 import random
 import re
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
 from expectations import context
 from expectations.context import Finding
 from expectations.measure import Measure
-from expectations.suites import Rule
+from expectations.suites import Expectation
 
 NIGHT = dt.date(2026, 1, 31)
 DAYS = [NIGHT - dt.timedelta(days=ago) for ago in (2, 1, 0)]
-MISSING = Rule("orders", "orders", "critical", 0.5, 4.0, "orders are missing")
-UNUSUAL = Rule("orders", "orders", "warning", 0.8, None, "an unusual day")
-SILENT = Rule("orders", "silence", "critical", None, 7.0, "nothing came")
-STRANGERS = Rule("customers", "returning", "warning", 0.7, None, "many new customers")
-RULES = [MISSING, UNUSUAL, SILENT, STRANGERS]
+MISSING = Expectation("orders", "orders", "critical", 0.5, 4.0, "orders are missing")
+UNUSUAL = Expectation("orders", "orders", "warning", 0.8, None, "an unusual day")
+SILENT = Expectation("orders", "silence", "critical", None, 7.0, "nothing came")
+NEWCOMERS = Expectation("customers", "returning", "warning", 0.7, None, "many new customers")
+EXPECTATIONS = [MISSING, UNUSUAL, SILENT, NEWCOMERS]
 
 
 def orders(*values):
@@ -42,84 +45,85 @@ GOOD = [*orders(1.0, 0.9, 1.1), silence(0.0), returning(1.0)]
 
 @pytest.fixture(scope="module")
 def anywhere(tmp_path_factory):
-    """A home for checks that don't look at what is left there."""
+    """A home for checks whose Data Docs no test reads."""
     return tmp_path_factory.mktemp("home")
 
 
-def check(home, measures, rules=RULES, night=NIGHT):
-    return context.check(home, night, rules, measures)
+def check(home, measures, expectations=EXPECTATIONS, night=NIGHT):
+    return context.check(home, night, expectations, measures)
 
 
-def test_a_good_night_breaks_no_rule(anywhere):
+def test_a_good_run_meets_every_expectation(anywhere):
     assert check(anywhere, GOOD) == []
 
 
-def test_what_a_night_breaks_is_found_with_the_days_that_broke_it(anywhere):
+def test_findings_hold_the_days_outside_the_range(anywhere):
     far, near, fine = orders(0.3, 0.7, 1.0)
-    found = check(anywhere, [far, near, fine, silence(8.0), returning(0.5)])
-    assert found == [
+    findings = check(anywhere, [far, near, fine, silence(8.0), returning(0.5)])
+    assert findings == [
         Finding(MISSING, (far,)),
         Finding(UNUSUAL, (far, near)),
         Finding(SILENT, (silence(8.0),)),
-        Finding(STRANGERS, (returning(0.5),)),
+        Finding(NEWCOMERS, (returning(0.5),)),
     ]
-    assert str(found[0]) == "Thu 2026-01-29: 30% of the orders (orders are missing)"
-    assert str(found[1]) == (
+    assert str(findings[0]) == "Thu 2026-01-29: 30% of the orders (orders are missing)"
+    assert str(findings[1]) == (
         "Thu 2026-01-29: 30% of the orders; Fri 2026-01-30: 70% of the orders (an unusual day)"
     )
 
 
-def test_a_warning_alone_is_no_critical_finding(anywhere):
+def test_a_day_outside_the_warning_range_only_gives_a_warning(anywhere):
     near = orders(1.0, 1.0, 0.7)
     assert check(anywhere, [*near, silence(0.0), returning(1.0)]) == [Finding(UNUSUAL, (near[2],))]
 
 
-def test_more_than_the_most_is_found_too(anywhere):
+def test_a_value_above_the_upper_bound_is_a_finding(anywhere):
     many = orders(1.0, 4.5, 1.0)
     assert check(anywhere, [*many, silence(0.0), returning(1.0)]) == [Finding(MISSING, (many[1],))]
 
 
-def test_the_bounds_themselves_are_within(anywhere):
+def test_the_bounds_belong_to_the_range(anywhere):
     assert check(anywhere, [*orders(0.8, 4.0, 0.8), silence(7.0), returning(0.7)]) == []
 
 
-def test_a_day_that_couldnt_be_measured_is_no_failure(anywhere):
+def test_a_missing_value_is_no_finding(anywhere):
     assert check(anywhere, [*orders(1.0, math.nan, 1.0), silence(0.0), returning(1.0)]) == []
-    # Each measure may be taken of other days.
+    # Measures may exist for different days.
     assert check(anywhere, [returning(1.0, day=DAYS[0]), orders(1.0, 1.0, 1.0)[2], silence(0.0)]) == []
 
 
-def test_the_checkpoint_and_the_sentences_agree(anywhere, seed):
+def test_the_checkpoint_and_the_measures_of_a_finding_agree(anywhere, seed):
     rng = random.Random(seed)
     for _ in range(5):
         measures = [*orders(*(rng.uniform(0, 5) for _ in DAYS)), silence(rng.uniform(0, 14))]
-        rules = [
-            Rule("orders", name, severity, rng.choice([None, low]), high, "an example")
+        expectations = [
+            Expectation("orders", name, severity, rng.choice([None, low]), high, "an example")
             for name, low, high in (("orders", 0.5, rng.uniform(1, 5)), ("silence", 1.0, rng.uniform(2, 14)))
             for severity in ("critical", "warning")
         ]
         expected = [
-            Finding(rule, outside)
-            for rule in rules
-            if (outside := tuple(one for one in measures if one.name == rule.measure and beyond(one, rule)))
+            Finding(item, outside)
+            for item in expectations
+            if (outside := tuple(row for row in measures if row.name == item.measure and beyond(row, item)))
         ]
-        assert check(anywhere, measures, rules) == expected
+        assert check(anywhere, measures, expectations) == expected
 
 
-def beyond(measure, rule):
-    return measure.value > rule.high or (rule.low is not None and measure.value < rule.low)
+def beyond(measure, expectation):
+    low, high = expectation.low, expectation.high
+    return measure.value > high or (low is not None and measure.value < low)
 
 
 # Data Docs
 
 
 def site(home):
-    (found,) = home.glob("expectations/**/local_site")
-    return found
+    (folder,) = home.glob("expectations/**/local_site")
+    return folder
 
 
 def pages(home):
-    """The text of the pages on what was validated, by suite and night."""
+    """The text of the validation pages, by suite and nightly run."""
     return {
         (page.relative_to(site(home)).parts[1], page.relative_to(site(home)).parts[2]): words(page)
         for page in site(home).glob("validations/**/*.html")
@@ -127,18 +131,18 @@ def pages(home):
 
 
 def words(page):
-    """What a page says, without markup."""
+    """The text of a page without markup."""
     return re.sub(r"\s+", " ", html.unescape(re.sub(r"<[^>]+>", " ", page.read_text())))
 
 
-def test_data_docs_tell_of_each_night_and_the_index_names_them(tmp_path):
+def test_data_docs_have_a_page_per_suite_and_run_and_an_index(tmp_path):
     check(tmp_path, [*orders(0.3, 1.0, 1.0), silence(0.0), returning(1.0)])
     first = pages(tmp_path)
     assert {suite for suite, _ in first} == {"orders", "customers"}
-    (told,) = (page for (suite, _), page in first.items() if suite == "orders")
-    assert "Failed" in told
-    for rule in (MISSING, UNUSUAL, SILENT):
-        assert rule.why in told
+    (text,) = (page for (suite, _), page in first.items() if suite == "orders")
+    assert "Failed" in text
+    for expectation in (MISSING, UNUSUAL, SILENT):
+        assert expectation.why in text
     following = NIGHT + dt.timedelta(days=1)
     check(tmp_path, GOOD, night=following)
     both = pages(tmp_path)
@@ -148,9 +152,36 @@ def test_data_docs_tell_of_each_night_and_the_index_names_them(tmp_path):
     assert [index.count(f"'night-{night}'") for night in (NIGHT, following)] == [2, 2]  # one per suite
 
 
-def test_no_sentence_of_a_measure_is_left_on_the_disk(tmp_path):
+def test_messages_of_measures_are_not_written_to_disk(tmp_path):
     phone = "+7 (916) 539-6205"
     check(tmp_path, [*orders(0.1, 1.0, 1.0), Measure("silence", NIGHT, 9.0, f"the last was {phone}")])
-    kept = [path for path in tmp_path.rglob("*") if path.is_file()]
-    assert kept
-    assert [path.name for path in kept if phone in path.read_text(errors="replace")] == []
+    files = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert files
+    assert [path.name for path in files if phone in path.read_text(errors="replace")] == []
+
+
+# Log and analytics
+
+
+@pytest.fixture(scope="module")
+def log(tmp_path_factory):
+    """The log records of two checks in a process of its own, as (logger, level, file), and its last line."""
+    script, home = Path(__file__).with_name("check_with_info_log.py"), tmp_path_factory.mktemp("home")
+    done = subprocess.run([sys.executable, script, home], check=True, capture_output=True, text=True)
+    *records, last = done.stdout.splitlines()
+    return [record.split(maxsplit=2) for record in records], last, done.stderr
+
+
+def test_great_expectations_logs_nothing_below_warning(log):
+    records, _, errors = log
+    assert records[-1][:2] == ["tests", "INFO"]
+    quiet = {"DEBUG", "INFO"}
+    assert [name for name, level, file in records if level in quiet and "great_expectations" in file] == []
+    assert [name for name, level, _ in records if level in quiet and name != "tests"] == []
+    assert "%|" not in errors  # a progress bar
+
+
+def test_analytics_are_off_in_the_environment_and_in_the_context(log, tmp_path):
+    assert log[1] == "analytics false"
+    assert context._open(tmp_path).config.analytics_enabled is False
+    assert context._open(tmp_path).variables.analytics_enabled is False

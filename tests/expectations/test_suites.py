@@ -1,4 +1,4 @@
-"""Bounds become rules of the night, rules become expectations, measures a table that they look at."""
+"""Bounds become expectations, expectations a suite of Great Expectations, measures the table it validates."""
 
 import datetime as dt
 import math
@@ -9,7 +9,7 @@ from great_expectations.expectations.metadata_types import FailureSeverity
 
 from expectations import suites
 from expectations.measure import Measure
-from expectations.suites import Rule
+from expectations.suites import Expectation
 from expectations.thresholds import Bound
 
 NIGHT = dt.date(2026, 1, 31)
@@ -20,13 +20,17 @@ def measure(name="orders", day=NIGHT, value=1.0, scale="figure", spread=0.0):
     return Measure(name, day, value, "", scale, spread)
 
 
-# the bound's min, max and spreads; the measure's scale and spread -> from where to where it may lie
+# min, max and spreads of the bound; scale and spread of the measure -> lowest and highest allowed value
 LIMITS = [
     ((0.5, 3, 0), ("figure", 0), (0.5, 3)),
-    ((0.5, 3, 4), ("figure", 9), (0.5, 3)),  # a figure varies from nothing
+    ((0.5, 3, 4), ("figure", 9), (0.5, 3)),  # a figure has no spread
     ((0.5, 3, 4), ("ratio", 0), (0.5, 3)),
     ((0.5, 3, 4), ("ratio", 0.1), (0.5, 3)),
-    ((0.5, 3, 4), ("ratio", 0.25), (math.exp(-1), 3)),  # 0.37 is further than 0.5, 2.7 is not than 3
+    (
+        (0.5, 3, 4),
+        ("ratio", 0.25),
+        (math.exp(-1), 3),
+    ),  # 0.37 is further than 0.5, but 2.7 isn't further than 3
     ((0.5, 3, 4), ("ratio", 0.5), (math.exp(-2), math.exp(2))),
     ((-0.1, 0.2, 4), ("difference", 0), (-0.1, 0.2)),
     ((-0.1, 0.2, 4), ("difference", 0.04), (-0.16, 0.2)),
@@ -39,21 +43,21 @@ LIMITS = [
 
 
 @pytest.mark.parametrize(("bounds", "varied", "expected"), LIMITS)
-def test_a_measure_may_be_off_by_its_bounds_or_its_spreads_whichever_is_further(bounds, varied, expected):
+def test_limits_are_the_bounds_or_the_spreads_whichever_is_further(bounds, varied, expected):
     low, high, spreads = bounds
     scale, spread = varied
-    found = suites.limits(
+    limits = suites.limits(
         Bound(min=low, max=high, spreads=spreads, why="an example"), [measure(scale=scale, spread=spread)]
     )
-    assert found == pytest.approx(expected)
+    assert limits == pytest.approx(expected)
 
 
-def test_of_several_days_the_widest_spread_counts():
-    taken = [measure(scale="difference", spread=spread) for spread in (0.1, 0.3, 0.2)]
-    assert suites.limits(Bound(max=0.5, spreads=2, why="an example"), taken) == (None, pytest.approx(0.6))
+def test_the_widest_spread_of_several_days_counts():
+    measures = [measure(scale="difference", spread=spread) for spread in (0.1, 0.3, 0.2)]
+    assert suites.limits(Bound(max=0.5, spreads=2, why="an example"), measures) == (None, pytest.approx(0.6))
 
 
-def test_a_rule_for_each_bound_of_a_measure_that_was_taken():
+def test_builds_an_expectation_per_bound_of_an_existing_measure():
     bounds = {
         "orders": {
             "critical": Bound(min=0.5, spreads=2, why="missing"),
@@ -62,45 +66,45 @@ def test_a_rule_for_each_bound_of_a_measure_that_was_taken():
         "silence": {"critical": Bound(max=7, why="nothing came")},
         "clock": {"critical": Bound(max=2, why="never measured")},
     }
-    taken = [
+    measures = [
         measure(day=BEFORE, scale="ratio", spread=1.0),
         measure(scale="ratio", spread=0.1),
         measure("silence"),
-        measure("of no bound"),
+        measure("without a bound"),
     ]
-    assert list(suites.rules("a suite", bounds, taken)) == [
-        Rule("a suite", "orders", "critical", pytest.approx(math.exp(-2)), None, "missing"),
-        Rule("a suite", "orders", "warning", None, 2, "unusual"),
-        Rule("a suite", "silence", "critical", None, 7, "nothing came"),
+    assert list(suites.expectations("a suite", bounds, measures)) == [
+        Expectation("a suite", "orders", "critical", pytest.approx(math.exp(-2)), None, "missing"),
+        Expectation("a suite", "orders", "warning", None, 2, "unusual"),
+        Expectation("a suite", "silence", "critical", None, 7, "nothing came"),
     ]
 
 
 def test_the_table_has_a_row_per_day_and_a_column_per_measure():
-    found = suites.table([measure(value=0.5), measure("silence", value=3.0), measure(day=BEFORE, value=0.25)])
+    table = suites.table([measure(value=0.5), measure("silence", value=3.0), measure(day=BEFORE, value=0.25)])
     expected = {"day": ["2026-01-30", "2026-01-31"], "orders": [0.25, 0.5], "silence": [math.nan, 3.0]}
-    pd.testing.assert_frame_equal(found, pd.DataFrame(expected))
+    pd.testing.assert_frame_equal(table, pd.DataFrame(expected))
 
 
-def test_a_suite_expects_what_its_rules_say():
-    held = [
-        Rule("of orders", "orders", "critical", 0.5, None, "missing"),
-        Rule("of orders", "orders", "warning", None, 2.0, "unusual"),
-        Rule("of orders", "clock", "critical", -1 / 3, 2.0, "another zone"),
+def test_the_suite_holds_the_expectations():
+    expectations = [
+        Expectation("of orders", "orders", "critical", 0.5, None, "missing"),
+        Expectation("of orders", "orders", "warning", None, 2.0, "unusual"),
+        Expectation("of orders", "clock", "critical", -1 / 3, 2.0, "another zone"),
     ]
-    found = suites.suite("of orders", held)
-    assert found.name == "of orders"
-    told = [
-        (one.column, one.min_value, one.max_value, one.severity, one.description)
-        for one in found.expectations
+    suite = suites.suite("of orders", expectations)
+    assert suite.name == "of orders"
+    contents = [
+        (item.column, item.min_value, item.max_value, item.severity, item.description)
+        for item in suite.expectations
     ]
-    assert told == [
-        ("orders", 0.5, None, FailureSeverity.CRITICAL, "orders is at least 0.5, or else: missing"),
-        ("orders", None, 2.0, FailureSeverity.WARNING, "orders is at most 2, or else: unusual"),
+    assert contents == [
+        ("orders", 0.5, None, FailureSeverity.CRITICAL, "orders is at least 0.5; otherwise: missing"),
+        ("orders", None, 2.0, FailureSeverity.WARNING, "orders is at most 2; otherwise: unusual"),
         (
             "clock",
             -1 / 3,
             2.0,
             FailureSeverity.CRITICAL,
-            "clock is at least -0.3333 and at most 2, or else: another zone",
+            "clock is at least -0.3333 and at most 2; otherwise: another zone",
         ),
     ]

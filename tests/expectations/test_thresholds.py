@@ -1,4 +1,4 @@
-"""The shipped thresholds fit the code that measures, and a mistake in the file is named."""
+"""Every measure has a bound in the shipped thresholds.toml, and errors in the file are named."""
 
 import datetime as dt
 
@@ -22,7 +22,7 @@ SUITES = ("orders", "customers", "catalogue")
 
 @pytest.fixture
 def changed(monkeypatch, tmp_path):
-    """A function that gives the shipped file with a part of it replaced as the one to read."""
+    """A function that replaces a part of thresholds.toml, in a copy that is read instead."""
 
     def change(old, new):
         text = file.FILE.read_text()
@@ -37,7 +37,7 @@ def changed(monkeypatch, tmp_path):
 
 
 def measures_of(shipped):
-    """Place and bounds by severity of every measure that is bounded."""
+    """The key of every bounded measure, and its bounds by severity."""
     return [
         (f"{suite}.{name}", severities)
         for suite in SUITES
@@ -45,27 +45,27 @@ def measures_of(shipped):
     ]
 
 
-def test_every_bound_says_why_and_bounds_something():
-    for place, severities in measures_of(thresholds()):
-        assert severities, place
+def test_every_bound_has_a_reason_and_a_side():
+    for key, severities in measures_of(thresholds()):
+        assert severities, key
         for bound in severities.values():
-            assert len(bound.why.split()) >= 3, place
-            assert (bound.min, bound.max) != (None, None), place
-            assert bound.min is None or bound.max is None or bound.min <= bound.max, place
+            assert len(bound.why.split()) >= 3, key
+            assert (bound.min, bound.max) != (None, None), key
+            assert bound.min is None or bound.max is None or bound.min <= bound.max, key
 
 
-def test_a_warning_comes_before_what_is_critical():
-    both = [(place, found) for place, found in measures_of(thresholds()) if len(found) == 2]
+def test_warnings_have_narrower_bounds_than_critical_ones():
+    both = [(key, bounds) for key, bounds in measures_of(thresholds()) if len(bounds) == 2]
     assert both
-    for place, found in both:
-        critical, warning = found["critical"], found["warning"]
-        assert critical.min is None or warning.min is None or critical.min <= warning.min, place
-        assert critical.max is None or warning.max is None or warning.max <= critical.max, place
-        assert warning.spreads <= critical.spreads, place
+    for key, bounds in both:
+        critical, warning = bounds["critical"], bounds["warning"]
+        assert critical.min is None or warning.min is None or critical.min <= warning.min, key
+        assert critical.max is None or warning.max is None or warning.max <= critical.max, key
+        assert warning.spreads <= critical.spreads, key
 
 
 def days():
-    """The profile of a shop where every column is of some number, ids ascending."""
+    """A profile with 10 in every column and ascending order ids."""
     lines = [w.LINES, w.REVENUE, w.LOG_PIECES, w.GUESTS, w.PRICED, w.LOG_PRICE, w.MOVED, p.RETURNS]
     shares = [
         p.COPIES,
@@ -84,30 +84,30 @@ def days():
     return table.assign(**{p.NUMBER: np.arange(15.0)})
 
 
-def taken():
-    """The names of all measures that are taken of such a shop."""
+def measure_names():
+    """The names of all measures."""
     goods = pa.Table.from_pylist(
         [{c.PRODUCT: "A", c.NAME: "Tea", c.PRICE: 1.0, c.IN_STOCK: True}], RAW_PRODUCTS
     )
     customers = pa.table({c.CUSTOMER: ["ann"], p.LAST_DAY: [NIGHT]})
-    found = [
+    results = [
         *measures.day_measures(days(), [NIGHT]),
         *measures.total_measures(days(), NIGHT),
         *continuity.order_measures(days(), days(), NIGHT - dt.timedelta(days=1), NIGHT),
         *continuity.customer_measures(customers, customers, days(), [NIGHT]),
         *continuity.catalogue_measures(goods, goods, NIGHT),
     ]
-    return {one.name for one in found}
+    return {measure.name for measure in results}
 
 
-def test_there_is_a_bound_for_every_measure_that_is_taken_and_for_no_other():
+def test_every_measure_has_a_bound_and_every_bound_a_measure():
     shipped = thresholds()
     named = [*shipped.orders, *shipped.customers, *shipped.catalogue]
     assert len(named) == len(set(named))
-    assert set(named) == taken() | {"columns", "duplicates"}  # those two the step takes itself
+    assert set(named) == measure_names() | {"columns", "duplicates"}  # the step itself measures these two
 
 
-# what is written instead -> what the message names
+# text of the file, its replacement, and what the message names
 MISTAKES = [
     (
         "[orders.silence]\ncritical = { max =",
@@ -130,7 +130,7 @@ MISTAKES = [
 
 
 @pytest.mark.parametrize(("old", "new", "named"), MISTAKES)
-def test_a_mistake_in_the_file_is_named(changed, old, new, named):
+def test_names_the_error_in_the_file(changed, old, new, named):
     changed(old, new)
     with pytest.raises(NightshelfError) as error:
         thresholds()
@@ -139,7 +139,7 @@ def test_a_mistake_in_the_file_is_named(changed, old, new, named):
     assert "\n" not in str(error.value)
 
 
-def test_a_bound_without_a_reason_is_a_mistake(changed):
+def test_rejects_a_bound_without_a_reason(changed):
     why = thresholds().orders["silence"]["critical"].why
     changed(f'why = "{why}"', 'why = ""')
     with pytest.raises(NightshelfError, match=r"orders\.silence\.critical\.why"):
@@ -150,7 +150,7 @@ def test_a_bound_without_a_reason_is_a_mistake(changed):
 
 
 @pytest.mark.parametrize("content", [None, b"\xff\xfe"])
-def test_a_file_that_cant_be_read_is_named(changed, tmp_path, content):
+def test_names_a_file_that_cant_be_read(changed, tmp_path, content):
     changed("", "")
     (tmp_path / "thresholds.toml").unlink()
     if content:
