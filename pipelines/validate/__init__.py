@@ -1,1 +1,1 @@
-"""Gate 1: which order lines are good, and whether the night is."""
+"""Validation: row checks on every order line, and expectations that the whole nightly run has to meet."""

@@ -1,4 +1,4 @@
-"""What each night's validation found, kept in the lake, and what the last that passed knew of the shop."""
+"""Keeps each nightly run's validation results, and the profile that the last passed run saw, in the lake."""
 
 import datetime as dt
 from collections.abc import Iterable, Sequence
@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from expectations.context import Finding
 from expectations.measure import Measure
-from expectations.suites import Rule
+from expectations.suites import Expectation
 from pipelines import columns as c
 from pipelines.lake import tables
 from pipelines.run.night import Night
@@ -18,20 +18,20 @@ from pipelines.validate.profile import SAMPLE
 
 Outcome = Literal["passed", "let pass", "stopped"]
 
-SOURCE = "validated_source"  # the tag of a night that says under which name its results are kept
+SOURCE = "validated_source"  # the MLflow tag with the name of the source whose results the run wrote
 
-TEXTS = ("run", "outcome", "reason", "suite", "measure", "severity", "told")
+TEXT_COLUMNS = ("run", "outcome", "reason", "suite", "measure", "severity", "told")
 RESULTS = pa.schema(
     [("as_of", pa.date32()), ("received_until", pa.timestamp("us", "UTC")), ("day", pa.date32())]
-    + [(name, pa.string()) for name in TEXTS]
+    + [(name, pa.string()) for name in TEXT_COLUMNS]
     + [(name, pa.float64()) for name in ("value", "low", "high")]
     + [("met", pa.bool_())]
 )
 
 
 @dataclass(frozen=True)
-class Passed:
-    """The last night that passed: how far it saw, and what the shop was like then."""
+class PassedRun:
+    """The last run that passed: the data it had received, and the profile and customers that it saved."""
 
     as_of: dt.date
     received_until: dt.datetime
@@ -41,7 +41,7 @@ class Passed:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a night's validation came to; received_until: when the newest line judged was received."""
+    """The outcome of a run's validation; received_until: when its newest line was received."""
 
     outcome: Outcome
     findings: Sequence[Finding]
@@ -49,11 +49,15 @@ class Verdict:
 
 
 def record(
-    source: str, night: Night, verdict: Verdict, rules: Sequence[Rule], measures: Sequence[Measure]
+    source: str,
+    night: Night,
+    verdict: Verdict,
+    expectations: Sequence[Expectation],
+    measures: Sequence[Measure],
 ) -> None:
-    """Keeps what each rule said of each measure of a night; a rerun of the night takes its place."""
-    broken = {(one.rule, measure) for one in verdict.findings for measure in one.measures}
-    of_night = {
+    """Writes the result of each expectation on each of its measures; a rerun replaces them."""
+    failed = {(finding.expectation, measure) for finding in verdict.findings for measure in finding.measures}
+    run_columns = {
         "as_of": night.as_of,
         "run": night.run_id,
         "outcome": verdict.outcome,
@@ -61,52 +65,52 @@ def record(
         "received_until": verdict.received_until,
     }
     rows = [
-        of_night | _result(rule, measure, (rule, measure) not in broken)
-        for rule in rules
+        run_columns | _result(expectation, measure, (expectation, measure) not in failed)
+        for expectation in expectations
         for measure in measures
-        if measure.name == rule.measure
+        if measure.name == expectation.measure
     ]
     tables.write(_table(source, night.as_of), pa.Table.from_pylist(rows, schema=RESULTS))
 
 
-def remember(source: str, days: pd.DataFrame, customers: pa.Table) -> None:
-    """Keeps what the shop is like for the next night to compare with."""
+def save_profile(source: str, days: pd.DataFrame, customers: pa.Table) -> None:
+    """Saves the profile of days and a sample of the customers for the next run to compare with."""
     tables.write(
         tables.PROFILE.format(source=source), pa.Table.from_pandas(days.reset_index(), preserve_index=False)
     )
     tables.write(tables.CUSTOMERS.format(source=source), customers.slice(0, SAMPLE))
 
 
-def nights(source: str, until: dt.date) -> Iterable[pa.Table]:
-    """The results of the nights up to a day, the latest first."""
+def results(source: str, until: dt.date) -> Iterable[pa.Table]:
+    """The results of each run up to a day, newest first, with the columns of RESULTS."""
     for name in reversed(tables.entries(tables.VALIDATION.format(source=source))):
         day = dt.date.fromisoformat(name.partition("=")[2])
-        if day <= until and tables.exists(_table(source, day)):  # a killed night leaves a folder without
+        if day <= until and tables.exists(_table(source, day)):  # a killed run leaves an empty folder
             yield tables.read(_table(source, day))
 
 
-def last_passed(source: str, before: dt.date) -> Passed | None:
-    """The last night before a day that wasn't stopped; None where there is none."""
-    for results in nights(source, before - dt.timedelta(days=1)):
-        first = results.slice(0, 1).to_pylist()[0]
-        if first["outcome"] != "stopped":
+def last_passed(source: str, before: dt.date) -> PassedRun | None:
+    """The last run before a day that validation didn't stop, or None."""
+    for table in results(source, before - dt.timedelta(days=1)):
+        row = table.slice(0, 1).to_pylist()[0]
+        if row["outcome"] != "stopped":
             days = tables.read(tables.PROFILE.format(source=source)).to_pandas().set_index(c.DAY)
             customers = tables.read(tables.CUSTOMERS.format(source=source))
-            return Passed(first["as_of"], first["received_until"], days, customers)
+            return PassedRun(row["as_of"], row["received_until"], days, customers)
     return None
 
 
-def _result(rule: Rule, measure: Measure, met: bool) -> dict[str, object]:
+def _result(expectation: Expectation, measure: Measure, met: bool) -> dict[str, object]:
     return {
-        "suite": rule.suite,
-        "measure": rule.measure,
-        "severity": rule.severity,
+        "suite": expectation.suite,
+        "measure": expectation.measure,
+        "severity": expectation.severity,
         "day": measure.day,
         "value": measure.value,
-        "low": rule.low,
-        "high": rule.high,
+        "low": expectation.low,
+        "high": expectation.high,
         "met": met,
-        "told": measure.told,
+        "told": measure.message,
     }
 
 

@@ -1,4 +1,4 @@
-"""The tables that are made of judged lines; none of them holds a customer's own id."""
+"""The tables made from checked lines; none of them holds the shop's own id of a customer."""
 
 import pandas as pd
 from pyspark.sql import Column, DataFrame
@@ -21,67 +21,73 @@ TYPES = {
     c.UNIT_PRICE: "double",
     c.GROUP: "string",
 }  # of the table `orders`
-NUMBER = "_number"  # that stands for a customer's id and group
+CUSTOMER_HASH = "_customer_hash"  # of a customer's id and group
 
 
 def schema_differences(orders: DataFrame) -> list[str]:
-    """The columns by which a table isn't what `orders` is: missing, unknown or of another type."""
+    """The columns in which a table differs from `orders`: missing, unknown or of another type."""
     return sorted({name for name, _ in set(orders.dtypes) ^ set(TYPES.items())})
 
 
-def quarantine(judged: DataFrame, run: str, key: str) -> DataFrame:
-    """The lines that broke a rule, as received but for the customer, with the rule and the run.
+def quarantine(checked: DataFrame, run: str, key: str) -> DataFrame:
+    """The lines that fail a row check, with the check's name, the run, and a pseudonym for the customer.
 
-    A phone number stays in raw/ alone, where order and line find it.
+    All else is as received. The customer's own id stays in raw/, where it is found by order and line.
     """
-    broken = judged.where(~F.col(FATE).isin(*GOOD, *DROPPED)).drop(TIME, UNITS, PAID, TYPICAL)
-    nameless = broken.withColumn(c.CUSTOMER, pseudonyms(c.CUSTOMER, key))
-    return nameless.withColumnRenamed(FATE, c.RULE).withColumn(c.RUN, F.lit(run))
+    failed = checked.where(~F.col(FATE).isin(*GOOD, *DROPPED)).drop(TIME, UNITS, PAID, TYPICAL)
+    pseudonymous = failed.withColumn(c.CUSTOMER, pseudonyms(c.CUSTOMER, key))
+    return pseudonymous.withColumnRenamed(FATE, c.RULE).withColumn(c.RUN, F.lit(run))
 
 
-def orders(judged: DataFrame, key: str) -> DataFrame:
+def orders(checked: DataFrame, key: str) -> DataFrame:
     """The table `orders`: one row per order and product, customers as pseudonyms, times in UTC.
 
-    A group belongs to its customer: a guest's order has none, and neither has one whose source maps none.
+    The region (column `group`) is the customer's: it is null for orders of anonymous customers, and if the
+    source's mapping has no such column.
     """
-    good = judged.where(F.col(FATE).isin(*GOOD))
-    # Spark aggregates numbers by hashing and texts by sorting, and each customer is hidden once.
-    number = F.when(F.col(c.CUSTOMER).isNotNull(), F.xxhash64(c.CUSTOMER, c.GROUP)).alias(NUMBER)
+    good = checked.where(F.col(FATE).isin(*GOOD))
+    # Spark aggregates numbers by hashing and texts by sorting; and each pseudonym is computed only once.
+    customer_hash = F.xxhash64(c.CUSTOMER, c.GROUP)
+    customer_hash = F.when(F.col(c.CUSTOMER).isNotNull(), customer_hash).alias(CUSTOMER_HASH)
     group = F.nullif(F.trim(c.GROUP), F.lit("")).alias(c.GROUP)
-    each = good.select(c.CUSTOMER, c.GROUP).distinct()
-    customers = each.select(number, pseudonyms(c.CUSTOMER, key).alias(c.CUSTOMER), group)
+    distinct = good.select(c.CUSTOMER, c.GROUP).distinct()
+    customers = distinct.select(customer_hash, pseudonyms(c.CUSTOMER, key).alias(c.CUSTOMER), group)
     return (
         good.groupBy(c.ORDER_ID, c.PRODUCT)
         .agg(
             F.min(TIME).alias(c.ORDERED_AT),
-            F.min(number).alias(NUMBER),
+            F.min(customer_hash).alias(CUSTOMER_HASH),
             F.sum(UNITS).alias(c.QUANTITY),
             F.avg(PAID).alias(c.UNIT_PRICE),
         )
-        .join(customers, NUMBER, "left")
+        .join(customers, CUSTOMER_HASH, "left")
         .select(*TYPES)
     )
 
 
-def goods(judged: DataFrame) -> DataFrame:
-    """The products as their last sale tells of them, in the columns of the catalogue."""
+def goods(checked: DataFrame) -> DataFrame:
+    """The products as their last sale describes them, in the columns of the catalogue."""
     weight = F.col(c.WEIGHT).try_cast("double").alias(c.WEIGHT)
-    told = F.struct(c.NAME, c.CATEGORY, c.BRAND, F.col(PAID).alias(c.PRICE), weight)
-    sold = judged.where((F.col(FATE) == USED) & (F.col(c.SOURCE) != EVENTS))  # which tell of no name
-    last = sold.groupBy(c.PRODUCT).agg(F.max_by(told, F.struct(TIME, c.ORDER_ID, c.LINE)).alias("last"))
+    description = F.struct(c.NAME, c.CATEGORY, c.BRAND, F.col(PAID).alias(c.PRICE), weight)
+    # Purchases reported to the service hold no names.
+    sold = checked.where((F.col(FATE) == USED) & (F.col(c.SOURCE) != EVENTS))
+    last = sold.groupBy(c.PRODUCT).agg(
+        F.max_by(description, F.struct(TIME, c.ORDER_ID, c.LINE)).alias("last")
+    )
     return last.select(c.PRODUCT, "last.*", F.lit(True).alias(c.IN_STOCK)).select(*RAW_PRODUCTS.names)
 
 
 def pseudonyms(column: str, key: str) -> Column:
-    """The pseudonyms of a column of customers' ids."""
-    hide = pandas_udf(_hider(key), StringType())  # type: ignore[call-overload]
-    found: Column = hide(F.col(column))
-    return found
+    """The pseudonyms of a column of customer ids."""
+    pseudonymise = pandas_udf(_pseudonymiser(key), StringType())  # type: ignore[call-overload]
+    result: Column = pseudonymise(F.col(column))
+    return result
 
 
-def _hider(key: str):  # type: ignore[no-untyped-def]  # Spark reads the hints of the inner function
-    def hide(customers: pd.Series) -> pd.Series:
-        known = {one: row_pseudonym(one, key) for one in customers.dropna().unique()}
-        return pd.Series([known.get(one) for one in customers], dtype=object)  # also where all are guests
+def _pseudonymiser(key: str):  # type: ignore[no-untyped-def]  # Spark reads the hints of the inner function
+    def pseudonymise(customers: pd.Series) -> pd.Series:
+        known = {customer: row_pseudonym(customer, key) for customer in customers.dropna().unique()}
+        ids = [known.get(customer) for customer in customers]
+        return pd.Series(ids, dtype=object)  # without the dtype, a series of None alone would be of floats
 
-    return hide
+    return pseudonymise

@@ -1,7 +1,9 @@
-"""Row rules: every line of raw/orders gets one fate.
+"""Row checks: they give every line of raw/orders its fate, in one pass of Spark.
 
-It is used, taken back (a return), dropped (a duplicate, later than the night, no product) or
-quarantined under the first rule that it breaks. All in one pass of Spark over the rows.
+- used: a sale
+- returned: a return
+- one of DROPPED: left out, without being an error
+- otherwise the name of the first row check that the line fails; the line is quarantined
 """
 
 import datetime as dt
@@ -13,7 +15,7 @@ from pyspark.sql import functions as F
 from expectations.thresholds import RowBounds
 from pipelines import columns as c
 from pipelines.extract.source import Dialect
-from pipelines.validate.quarantine import RELEASABLE, SAYS
+from pipelines.validate.quarantine import CONTENT, RELEASABLE
 
 USED = "used"
 RETURNED = "returned"
@@ -21,16 +23,16 @@ GOOD = (USED, RETURNED)
 LATER = "later_than_the_night"
 NOT_A_PRODUCT = "not_a_product"
 EMPTY_ORDER = "empty_order"
-TOLD = "told_and_ordered"
-DROPPED = (LATER, NOT_A_PRODUCT, EMPTY_ORDER, TOLD)
+REPORTED_AND_ORDERED = "told_and_ordered"
+DROPPED = (LATER, NOT_A_PRODUCT, EMPTY_ORDER, REPORTED_AND_ORDERED)
 
 UNREADABLE = "unreadable_line"
 
-OFFSET = r"\d:\d\d.*(Z|UTC|[+-]\d\d(:?\d\d)?)$"  # after a time of day: a date ends in -31 too
-ONE_DIGIT = r"(\d)\1{9}$"  # after a country's code
-COUNTED_UP = "1234567890"
-PAGE_BITS = 22  # four million pages
-AHEAD = dt.timedelta(days=1)  # by which a clock somewhere may be before ours
+OFFSET = r"\d:\d\d.*(Z|UTC|[+-]\d\d(:?\d\d)?)$"  # only after a time of day: a date may end in -31
+REPEATED_DIGIT = r"(\d)\1{9}$"  # after the country code
+COUNTING_DIGITS = "1234567890"
+PAGE_BITS = 22  # enough for four million pages
+CLOCK_TOLERANCE = dt.timedelta(days=1)  # the most by which a shop's local time is ahead of UTC
 
 FATE = "fate"
 TIME, UNITS, PAID, TYPICAL = "time", "units", "paid", "typical"
@@ -38,17 +40,18 @@ RELEASED = "released"
 PRODUCT = "_product"
 
 
-def judge(
+def check(
     raw: DataFrame, dialect: Dialect, as_of: dt.date, bounds: RowBounds, releases: DataFrame | None = None
 ) -> DataFrame:
-    """The distinct raw lines of each order's newest version with time, units, price paid, and fate.
+    """The distinct lines of each order's newest version, with their time, units, price paid and fate.
 
-    `typical` is the median price that the line's product was sold at, null where few lines tell it.
-    releases: lines and the rules that a person let them break; columns of lake.RELEASES.
+    The column `typical` is the median price of the line's product, null if fewer than `price_lines` lines
+    have a price.
+    releases: lines for which a person released a row check, with the columns of lake.RELEASES.
     """
-    together = raw.repartition(c.ORDER_ID)  # once: all that follows goes by the order
+    by_order = raw.repartition(c.ORDER_ID)  # one shuffle: the steps below group by order
     parsed = (
-        _distinct(newest(together), dialect)
+        _distinct(newest(by_order), dialect)
         .withColumn(TIME, _time(dialect.timezone))
         .withColumn(UNITS, F.col(c.QUANTITY).try_cast("double"))
         .withColumn(PAID, F.col(c.UNIT_PRICE).try_cast("double"))
@@ -64,11 +67,11 @@ def judge(
 
 
 def newest(raw: DataFrame) -> DataFrame:
-    """The lines of the last answer that held their order; an order comes whole, so it replaces all before.
+    """The lines of each order's newest version: each version of an order is complete and replaces the last.
 
-    Lines without an order id belong to their file: read again, it replaces them.
+    Lines without an order id belong to the newest version of their file instead.
     """
-    # One number, since Spark aggregates numbers by hashing and structs by sorting.
+    # A number, since Spark aggregates numbers by hashing and structs by sorting.
     version = F.shiftleft(F.unix_millis(c.EXTRACTED_AT), PAGE_BITS) + F.col(c.PAGE)
     several = (
         raw.groupBy(F.col(c.ORDER_ID).alias("_order"))
@@ -77,7 +80,7 @@ def newest(raw: DataFrame) -> DataFrame:
         .select("_order", "newest")
     )
     files = raw.groupBy(F.col(c.SOURCE).alias("_file")).agg(F.max(version).alias("read"))
-    # Few orders have several versions, so that they travel to the lines and not the lines to them.
+    # Few orders have several versions, so the small side is broadcast.
     joined = raw.join(F.broadcast(several), F.col(c.ORDER_ID) == F.col("_order"), "left").join(
         F.broadcast(files), F.col(c.SOURCE) == F.col("_file"), "left"
     )
@@ -88,15 +91,15 @@ def newest(raw: DataFrame) -> DataFrame:
 
 
 def _distinct(lines: DataFrame, dialect: Dialect) -> DataFrame:
-    """Each line once; one that can't be read is what stands at its place."""
+    """Each line once; an unreadable line is identified by its file and line number."""
     unreadable = F.when(F.col(c.FAULT).isNotNull(), F.concat(c.SOURCE, F.lit(" "), c.LINE))
-    # Numbers sort many times faster than texts, and two of 64 bits are never those of two lines.
-    numbers = {name: F.xxhash64(F.lit(name), *dialect.row_key, unreadable) for name in ("_one", "_other")}
+    # Numbers sort many times faster than texts; two 64-bit hashes together don't collide.
+    numbers = {name: F.xxhash64(F.lit(name), *dialect.row_key, unreadable) for name in ("_hash1", "_hash2")}
     return lines.withColumns(numbers).dropDuplicates([*numbers, c.ORDER_ID]).drop(*numbers)
 
 
 def typical_prices(raw: DataFrame, bounds: RowBounds) -> DataFrame:
-    """The median price of each product that enough lines tell of."""
+    """The median price of each product of which at least `price_lines` lines have a price."""
     paid = F.col(c.UNIT_PRICE).try_cast("double")
     return (
         raw.where((paid > 0) & (paid < math.inf))
@@ -108,11 +111,11 @@ def typical_prices(raw: DataFrame, bounds: RowBounds) -> DataFrame:
 
 
 def _released(parsed: DataFrame, releases: DataFrame) -> DataFrame:
-    rules = releases.groupBy(*(F.col(name).alias(f"_{name}") for name in SAYS)).agg(
+    checks = releases.groupBy(*(F.col(name).alias(f"_{name}") for name in CONTENT)).agg(
         F.collect_set(c.RULE).alias(RELEASED)
     )
-    same = [F.col(name).eqNullSafe(F.col(f"_{name}")) for name in SAYS]
-    return parsed.join(F.broadcast(rules), same, "left").drop(*(f"_{name}" for name in SAYS))
+    same = [F.col(name).eqNullSafe(F.col(f"_{name}")) for name in CONTENT]
+    return parsed.join(F.broadcast(checks), same, "left").drop(*(f"_{name}" for name in CONTENT))
 
 
 def _time(timezone: str) -> Column:
@@ -121,38 +124,37 @@ def _time(timezone: str) -> Column:
 
 
 def _fate(dialect: Dialect, as_of: dt.date, bounds: RowBounds, released: Column) -> Column:
-    most = bounds.largest_quantity.value
-    rules = {
+    checks = {
         UNREADABLE: F.col(c.FAULT).isNotNull(),
         "no_order": _blank(c.ORDER_ID),
         EMPTY_ORDER: _blank(c.PRODUCT) & _blank(c.QUANTITY) & _blank(c.UNIT_PRICE),
         "no_product": _blank(c.PRODUCT),
         "unparsable_time": F.col(TIME).isNull(),
-        "future_time": F.col(TIME) > F.col(c.EXTRACTED_AT) + F.lit(AHEAD),
+        "future_time": F.col(TIME) > F.col(c.EXTRACTED_AT) + F.lit(CLOCK_TOLERANCE),
         LATER: F.to_date(TIME) > F.lit(as_of),
         NOT_A_PRODUCT: F.col(c.PRODUCT).rlike(dialect.not_products or "^$"),
         "bad_quantity": F.col(UNITS).isNull() | F.isnan(UNITS) | (F.col(UNITS) == 0),
-        "huge_quantity": F.abs(UNITS) > most,
-        "bad_price": F.col(PAID).isNull() | (F.col(PAID) <= 0) | (F.col(PAID) >= math.inf),  # as NaN is
-        "price_outlier": _far(bounds.price_factor.value),
+        "huge_quantity": F.abs(UNITS) > bounds.largest_quantity.value,
+        "bad_price": F.col(PAID).isNull() | (F.col(PAID) <= 0) | (F.col(PAID) >= math.inf),  # NaN is greater
+        "price_outlier": _price_outlier(bounds.price_factor.value),
         "placeholder_customer": _placeholder(),
         "no_customer": _blank(c.CUSTOMER) & F.lit(not dialect.guests),
         RETURNED: F.col(UNITS) < 0,
     }
     for name in RELEASABLE:
-        rules[name] &= ~F.array_contains(released, name)
-    return F.coalesce(*(F.when(broken, F.lit(name)) for name, broken in rules.items()), F.lit(USED))
+        checks[name] &= ~F.array_contains(released, name)
+    return F.coalesce(*(F.when(failed, F.lit(name)) for name, failed in checks.items()), F.lit(USED))
 
 
 def _blank(column: str) -> Column:
     return F.coalesce(F.trim(column), F.lit("")) == ""
 
 
-def _far(factor: float) -> Column:
+def _price_outlier(factor: float) -> Column:
     outside = (F.col(PAID) > F.col(TYPICAL) * factor) | (F.col(PAID) * factor < F.col(TYPICAL))
     return F.coalesce(outside, F.lit(False))
 
 
 def _placeholder() -> Column:
     digits = F.regexp_replace(c.CUSTOMER, r"\D", "")
-    return F.coalesce(digits.rlike(ONE_DIGIT) | digits.contains(COUNTED_UP), F.lit(False))
+    return F.coalesce(digits.rlike(REPEATED_DIGIT) | digits.contains(COUNTING_DIGITS), F.lit(False))

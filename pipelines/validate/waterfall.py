@@ -1,4 +1,4 @@
-"""The row waterfall: what became of every line fetched, adding up."""
+"""The row waterfall: the fate of every line fetched; the counts add up."""
 
 import datetime as dt
 
@@ -12,32 +12,35 @@ from pipelines.validate.row_checks import DROPPED, FATE, GOOD, PAID, TIME, TYPIC
 FETCHED = "fetched"
 DUPLICATE = "duplicate"
 
-TONIGHT = "tonight"
+IS_NEW = "is_new"
 LINES, REVENUE, LOG_PIECES, GUESTS = "lines", "revenue", "log_pieces", "guests"
 PRICED, LOG_PRICE, MOVED = "priced", "log_price", "moved"
 
-MOVED_BY = 2.0  # a price that is twice or half its product's own median is another one
+MOVED_BY = 2.0  # prices at least double or at most half the product's median count as moved
 
 
-def tally(judged: DataFrame, since: tuple[dt.datetime, dt.date] | None) -> pd.DataFrame:
-    """Lines by fate, day and whether they are tonight's, with sums over them: a small table.
+def tally(checked: DataFrame, since: tuple[dt.datetime, dt.date] | None) -> pd.DataFrame:
+    """Counts and sums of the lines by fate, day and whether they are new: a small table.
 
-    since: the moment up to which the last night had received lines, and its day; what came later, or is of
-    a later day, is tonight's.
+    since: the time at which the last run had received its newest line, and the day of that run. Lines
+    received later, or ordered on a later day, are new. Without it, all lines are.
 
-    log_pieces: the sum of the logarithms of their units. priced: lines whose product has a typical
-    price; log_price: the sum of the logarithms of price over typical price; moved: how many are twice
-    or half of it.
+    Columns:
+    - fate, is_new, day
+    - lines; revenue; guests: lines without a customer
+    - log_pieces: the sum of the logarithms of the quantities
+    - priced: lines whose product has a typical price; log_price: the sum of the logarithms of price over
+      typical price; moved: lines whose price is at least double or at most half the typical one
     """
     ratio = F.when((F.col(PAID) > 0) & (F.col(TYPICAL) > 0), F.log(F.col(PAID) / F.col(TYPICAL)))
-    tonight = F.lit(True)
+    is_new = F.lit(True)
     if since:
         received, day = since
         later = F.coalesce(F.to_date(TIME) > F.lit(day), F.lit(False))
-        tonight = (F.col(c.EXTRACTED_AT) > F.lit(received)) | later
+        is_new = (F.col(c.EXTRACTED_AT) > F.lit(received)) | later
     return (
-        judged.withColumn("_ratio", ratio)
-        .groupBy(FATE, tonight.alias(TONIGHT), F.to_date(TIME).alias(c.DAY))
+        checked.withColumn("_ratio", ratio)
+        .groupBy(FATE, is_new.alias(IS_NEW), F.to_date(TIME).alias(c.DAY))
         .agg(
             F.count(F.lit(1)).alias(LINES),
             F.sum(F.col(UNITS) * F.col(PAID)).alias(REVENUE),
@@ -52,7 +55,7 @@ def tally(judged: DataFrame, since: tuple[dt.datetime, dt.date] | None) -> pd.Da
 
 
 def waterfall(tallied: pd.DataFrame, fetched: int) -> dict[str, int]:
-    """Lines fetched, and of them how many met which fate, in the order of the waterfall; they add up."""
+    """The number of lines fetched, then of each fate in the waterfall's order; they add up."""
     fates = {str(fate): int(lines) for fate, lines in tallied.groupby(FATE)[LINES].sum().items()}
     counts = {FETCHED: fetched, DUPLICATE: fetched - sum(fates.values())}
     counts |= {fate: fates[fate] for fate in DROPPED if fate in fates} | quarantined(fates)
@@ -60,13 +63,13 @@ def waterfall(tallied: pd.DataFrame, fetched: int) -> dict[str, int]:
 
 
 def quarantined(fates: dict[str, int]) -> dict[str, int]:
-    """The part that row rules set aside, by rule; the most first."""
+    """The quarantined lines by row check, the largest number first."""
     others = {FETCHED, DUPLICATE, *GOOD, *DROPPED}
-    broken = {fate: lines for fate, lines in fates.items() if fate not in others}
-    return dict(sorted(broken.items(), key=lambda one: (-one[1], one[0])))
+    failed = {fate: lines for fate, lines in fates.items() if fate not in others}
+    return dict(sorted(failed.items(), key=lambda item: (-item[1], item[0])))
 
 
-def of_tonight(tallied: pd.DataFrame) -> dict[str, int]:
-    """Lines by fate, of those alone that were received since the last night that passed."""
-    new = tallied[tallied[TONIGHT]]
+def new_lines(tallied: pd.DataFrame) -> dict[str, int]:
+    """The new lines by fate: those received since the last run that passed."""
+    new = tallied[tallied[IS_NEW]]
     return {str(fate): int(lines) for fate, lines in new.groupby(FATE)[LINES].sum().items()}

@@ -1,4 +1,4 @@
-"""What each day is like, counted by hand over a week of a handful of orders."""
+"""The profile of a few days, compared with counts made by hand."""
 
 import datetime as dt
 
@@ -15,21 +15,21 @@ SCHEMA = (
     f"{c.ORDER_ID} string, {c.ORDERED_AT} timestamp, {c.CUSTOMER} string, {c.PRODUCT} string,"
     f" {c.QUANTITY} double, {c.UNIT_PRICE} double"
 )
-# (order, when, customer, products and how many); nothing happens on the second day nor on the fourth
+# (order, time, customer, quantity by product); the second and the fourth day have no orders
 ORDERS = [
     ("1", "2026-01-01 08:00:00", "ann", {"A": 1, "B": 2}),
     ("2", "2026-01-01 08:30:00", "bob", {"A": 1}),
     ("9", "2026-01-01 23:59:59", None, {"A": 1}),
-    ("3", "2026-01-01 09:00:00", "bob", {"D": -1}),  # a return is no sale: D is new on the third day
-    ("11", "2026-01-03 08:00:00", "ann", {"A": 1, "B": 2}),  # order 1 again
-    ("12", "2026-01-03 08:00:00", "ann", {"A": 1, "B": 3}),  # with more pieces
+    ("3", "2026-01-01 09:00:00", "bob", {"D": -1}),  # a return is no sale: D is sold first on the third day
+    ("11", "2026-01-03 08:00:00", "ann", {"A": 1, "B": 2}),  # a copy of order 1
+    ("12", "2026-01-03 08:00:00", "ann", {"A": 1, "B": 3}),  # another quantity
     ("13", "2026-01-03 09:00:00", "bob", {"C": 1}),
     ("14", "2026-01-03 23:59:58", None, {"A": 2}),
-    ("15", "2026-01-03 08:30:00", "cyd", {"A": 1}),  # another customer than order 2
+    ("15", "2026-01-03 08:30:00", "cyd", {"A": 1}),  # not the customer of order 2
     ("16", "2026-01-03 08:00:01", "ann", {"A": 1, "B": 2}),  # a second later
     ("18", "2026-01-03 11:00:00", None, {"D": 1}),
 ]
-TALLY = [c.DAY, row_checks.FATE, w.TONIGHT, *p.SUMS]
+TALLY = [c.DAY, row_checks.FATE, w.IS_NEW, *p.SUMS]
 TALLIED = [
     (FIRST, "used", False, 3, 30.0, 0.5, 1, 2, 0.25, 1),
     (FIRST, "used", True, 1, 7.0, 0.25, 0, 1, 0.5, 0),
@@ -51,7 +51,7 @@ def table(spark, orders):
 
 
 def profiled(spark, orders, tallied=TALLIED, listed=None, until=FOURTH):
-    catalogue = listed and spark.createDataFrame([(one,) for one in listed], f"{c.PRODUCT} string")
+    catalogue = listed and spark.createDataFrame([(product,) for product in listed], f"{c.PRODUCT} string")
     return p.profile(pd.DataFrame(tallied, columns=TALLY), table(spark, orders), catalogue, until)
 
 
@@ -86,18 +86,18 @@ COUNTS = {
     p.NEW: [4, 0, 2, 0],
     p.UNLISTED: [0, 0, 1, 0],  # C
     "hour_08": [2, 0, 4, 0],
-    "hour_09": [0, 0, 1, 0],  # the return isn't one
+    "hour_09": [0, 0, 1, 0],  # the return isn't counted
     "hour_11": [0, 0, 1, 0],
     "hour_23": [1, 0, 1, 0],
 }
 
 
 @pytest.mark.parametrize("name", COUNTS)
-def test_a_column_by_hand(days, name):
+def test_a_column_equals_the_counts_by_hand(days, name):
     assert column(days, name) == COUNTS[name]
 
 
-def test_there_is_a_row_per_day_and_no_column_else(days):
+def test_has_one_row_per_day_and_no_other_columns(days):
     assert list(days.index) == list(pd.date_range(FIRST, FOURTH))
     assert days.index.name == c.DAY
     assert set(days) == {*COUNTS, *p.HOURS, p.NUMBER, p.TOP_PRODUCT}
@@ -105,17 +105,17 @@ def test_there_is_a_row_per_day_and_no_column_else(days):
     assert not days[sorted(quiet)].any(axis=None)
 
 
-def test_the_typical_order_id_and_the_first_product_are_null_where_there_is_none(days):
+def test_order_id_and_best_seller_are_null_on_days_without_orders(days):
     assert column(days, p.NUMBER)[::2] == [2, 14]  # of 1, 2, 9; of 11 to 16 and 18
     assert column(days, p.TOP_PRODUCT)[::2] == ["A", "A"]
     assert days[[p.NUMBER, p.TOP_PRODUCT]].iloc[[1, 3]].isna().all(axis=None)
 
 
-def test_without_a_catalogue_nothing_is_unlisted(spark):
+def test_no_sale_is_unlisted_without_a_catalogue(spark):
     assert column(profiled(spark, ORDERS), p.UNLISTED) == [0, 0, 0, 0]
 
 
-def test_a_shop_of_guests_with_ids_of_letters_on_its_first_day(spark):
+def test_handles_order_ids_of_letters_and_orders_without_customers(spark):
     orders = [("web-1", "2026-01-01 08:00:00", None, {"A": 1})]
     days = profiled(spark, orders, TALLIED[:1], until=FIRST)
     assert column(days, c.ORDERS) == [1]
@@ -123,10 +123,10 @@ def test_a_shop_of_guests_with_ids_of_letters_on_its_first_day(spark):
     assert days[p.NUMBER].isna().all()
 
 
-def test_the_sample_is_of_customers_each_once_in_order(spark, monkeypatch):
-    found = p.sample(table(spark, ORDERS))
-    assert found.column_names == [c.CUSTOMER, p.LAST_DAY]
-    assert found[c.CUSTOMER].to_pylist() == ["ann", "bob", "cyd"]
-    assert found[p.LAST_DAY].to_pylist() == [THIRD] * 3
+def test_the_sample_holds_each_customer_once_sorted(spark, monkeypatch):
+    sample = p.sample(table(spark, ORDERS))
+    assert sample.column_names == [c.CUSTOMER, p.LAST_DAY]
+    assert sample[c.CUSTOMER].to_pylist() == ["ann", "bob", "cyd"]
+    assert sample[p.LAST_DAY].to_pylist() == [THIRD] * 3
     monkeypatch.setattr(p, "SAMPLE", 1)
     assert p.sample(table(spark, ORDERS))[c.CUSTOMER].to_pylist() == ["ann", "bob"]

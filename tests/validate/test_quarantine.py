@@ -1,4 +1,4 @@
-"""What row rules set aside can be looked at and put back, through the real command."""
+"""Quarantined lines can be listed, shown and released with the command `nightshelf quarantine`."""
 
 import datetime as dt
 import subprocess
@@ -18,14 +18,14 @@ COMMAND = Path(sys.executable).with_name("nightshelf")
 SCHEMA = RAW_ORDERS.append(pa.field("rule", pa.string())).append(pa.field("run", pa.string()))
 PSEUDONYM = "5d41402abc4b2a76b9719d911017c592" * 2
 NIGHT, BEFORE = "2026-01-31", "2026-01-30"
-SAYS = ["order_id", "ordered_at", "product", "quantity", "unit_price"]
+CONTENT = ["order_id", "ordered_at", "product", "quantity", "unit_price"]
 UNREADABLE = dict.fromkeys(
     ["order_id", "ordered_at", "customer", "product", "quantity", "unit_price", "name"]
 )
 
 
-def line(rule, order, **said):
-    """A line of the quarantine: a good one but for what is said."""
+def line(rule, order, **changes):
+    """A quarantined line that failed a row check: a valid line with these changes."""
     plain = {"order_id": order, "line": 1, "ordered_at": "2026-01-20 10:00:00", "customer": PSEUDONYM}
     plain |= {
         "product": "A",
@@ -35,7 +35,9 @@ def line(rule, order, **said):
         "source": "shop",
         "page": 7,
     }
-    return plain | {"rule": rule, "run": "r", "extracted_at": dt.datetime(2026, 2, 1, tzinfo=dt.UTC)} | said
+    return (
+        plain | {"rule": rule, "run": "r", "extracted_at": dt.datetime(2026, 2, 1, tzinfo=dt.UTC)} | changes
+    )
 
 
 LINES = [
@@ -55,24 +57,24 @@ def quarantine(lines, night=NIGHT):
 
 @pytest.fixture
 def nightshelf(home, monkeypatch, capsys):
-    """A function that runs the command in this process; gives back its lines, of stderr where it failed."""
+    """A function that runs the command in this process and returns its lines, of stderr if it failed."""
 
     def run(*arguments, width=200):
         monkeypatch.setattr(sys, "argv", ["nightshelf", "quarantine", *arguments])
         rich.reconfigure(width=width)
         with pytest.raises(SystemExit) as ended:
             cli.main()
-        told = capsys.readouterr()
-        assert PSEUDONYM not in told.out + told.err
-        assert bool(told.err) == bool(ended.value.code) != bool(told.out)
-        return (told.err or told.out).splitlines()
+        output = capsys.readouterr()
+        assert PSEUDONYM not in output.out + output.err
+        assert bool(output.err) == bool(ended.value.code) != bool(output.out)
+        return (output.err or output.out).splitlines()
 
     yield run
     rich.reconfigure()
 
 
 def cells(lines):
-    """The rows of a table that was printed."""
+    """The rows of a printed table."""
     return [[cell.strip() for cell in row[1:-1].split("│")] for row in lines if row.startswith("│")]
 
 
@@ -80,56 +82,58 @@ def released():
     return tables.read(tables.RELEASES).to_pylist()
 
 
-def test_list_counts_what_each_rule_set_aside(nightshelf):
+def test_list_counts_the_lines_of_each_row_check(nightshelf):
     quarantine(LINES)
     quarantine(LINES[:2], BEFORE)
     *table, total = nightshelf("list")
     assert cells(table) == [
         ["huge_quantity", "3", "2", "2026-01-20", "2026-01-22", "0"],
         ["no_customer", "2", "1", "2026-01-20", "2026-01-20", "0"],
-        ["bad_price", "1", "1", "-", "-", "can't be"],
-        ["unreadable_line", "1", "0", "-", "-", "can't be"],
+        ["bad_price", "1", "1", "-", "-", "not releasable"],
+        ["unreadable_line", "1", "0", "-", "-", "not releasable"],
     ]
-    assert total == f"night {NIGHT}: 7 order lines in quarantine"
-    assert nightshelf("list", "--night", BEFORE)[-1] == f"night {BEFORE}: 2 order lines in quarantine"
+    assert total == f"nightly run of {NIGHT}: 7 order lines in quarantine"
+    total = f"nightly run of {BEFORE}: 2 order lines in quarantine"
+    assert nightshelf("list", "--night", BEFORE)[-1] == total
 
 
 @pytest.mark.parametrize("rule", RELEASABLE)
-def test_what_the_list_calls_releasable_is(nightshelf, rule):
+def test_row_checks_listed_as_releasable_can_be_released(nightshelf, rule):
     quarantine([line(rule, "o1")])
     assert cells(nightshelf("list"))[0][-1] == "0"
-    assert nightshelf("release", rule, "--reason", "checked")[0].startswith("1 order lines go back")
+    assert nightshelf("release", rule, "--reason", "checked")[0].startswith("released 1 order lines ")
     assert cells(nightshelf("list"))[0][-1] == "1"
 
 
-def test_a_night_that_set_nothing_aside(nightshelf):
+def test_an_empty_quarantine(nightshelf):
     quarantine([])
-    assert nightshelf("list") == [f"night {NIGHT}: 0 order lines in quarantine"]
-    assert "the rules that lines broke: none" in nightshelf("show", "no_customer")[0]
+    assert nightshelf("list") == [f"nightly run of {NIGHT}: 0 order lines in quarantine"]
+    assert "row checks that lines failed: none" in nightshelf("show", "no_customer")[0]
 
 
-def test_before_the_first_night(nightshelf):
-    assert nightshelf("list") == ["no night yet: run `nightshelf retrain`"]
+def test_before_the_first_nightly_run(nightshelf):
+    assert nightshelf("list") == ["there is no nightly run yet: run `nightshelf retrain`"]
     for arguments in (["show", "no_customer"], ["release", "no_customer", "--reason", "checked"]):
         assert nightshelf(*arguments) == [
             "nightshelf: there is no quarantine yet: run `nightshelf retrain` first"
         ]
 
 
-def test_a_night_killed_before_it_wrote_is_passed_over(nightshelf, home):
+def test_skips_a_run_that_was_killed_before_it_wrote_its_quarantine(nightshelf, home):
     quarantine(LINES)
     (home / "lake" / tables.QUARANTINE.format(day="2026-02-01") / "half a version").mkdir(parents=True)
-    assert nightshelf("list")[-1].startswith(f"night {NIGHT}: 7")
+    assert nightshelf("list")[-1].startswith(f"nightly run of {NIGHT}: 7")
 
 
 @pytest.mark.parametrize("arguments", [["list"], ["show", "bad_price"], ["release", "x", "--reason", "y"]])
-def test_a_night_that_never_was(nightshelf, arguments):
+def test_names_the_newest_run_if_there_is_none_of_that_day(nightshelf, arguments):
     quarantine(LINES)
-    told = nightshelf(*arguments, "--night", "2026-01-29")
-    assert told == [f"nightshelf: there is no quarantine of a night '2026-01-29': the newest is {NIGHT}"]
+    (error,) = nightshelf(*arguments, "--night", "2026-01-29")
+    assert error.startswith("nightshelf: there is no quarantine of '2026-01-29'")
+    assert NIGHT in error
 
 
-def test_show_tells_the_lines_as_received_newest_first(nightshelf):
+def test_show_lists_the_lines_as_received_newest_first(nightshelf):
     quarantine(LINES)
     *table, total = nightshelf("show", "huge_quantity")
     assert cells(table) == [
@@ -137,15 +141,15 @@ def test_show_tells_the_lines_as_received_newest_first(nightshelf):
         ["o2", "1", "2026-01-21", "A", "-500000", "9.90", "Tea", "yes", "shop/7", "-"],
         ["o1", "1", "2026-01-20 10:00:00", "A", "200000", "9.90", "Tea", "yes", "shop/7", "-"],
     ]
-    assert total == f"night {NIGHT}: 3 of 3 lines"
-    few = nightshelf("show", "huge_quantity", "--n", "1")
-    assert (cells(few), few[-1]) == (cells(table)[:1], f"night {NIGHT}: 1 of 3 lines")
+    assert total == f"nightly run of {NIGHT}: 3 of 3 lines"
+    first = nightshelf("show", "huge_quantity", "--n", "1")
+    assert (cells(first), first[-1]) == (cells(table)[:1], f"nightly run of {NIGHT}: 1 of 3 lines")
     assert cells(nightshelf("show", "huge_quantity", "--order", "o2")) == cells(table)[1:2]
     quarantine(LINES[:1], BEFORE)
     assert cells(nightshelf("show", "huge_quantity", "--night", BEFORE)) == cells(table)[2:]
 
 
-def test_show_tells_what_a_line_lacks(nightshelf):
+def test_show_marks_missing_values(nightshelf):
     quarantine(LINES)
     assert [row[1:8] for row in cells(nightshelf("show", "no_customer"))] == [
         ["1", "2026-01-20 10:00:00", "A", "2", "-", "Tea", "no"],
@@ -163,13 +167,13 @@ def test_show_tells_what_a_line_lacks(nightshelf):
         ("Чай :heart: 茶", "Чай :heart: 茶"),
     ],
 )
-def test_show_takes_a_name_for_a_name(nightshelf, name, printed):
+def test_show_prints_markup_and_control_characters_as_text(nightshelf, name, printed):
     quarantine([line("huge_quantity", "[bold]1[/]", name=name)])
     (row,) = cells(nightshelf("show", "huge_quantity"))
     assert (row[0], row[6]) == ("[bold]1[/]", printed)
 
 
-def test_a_narrow_terminal_loses_nothing(nightshelf):
+def test_a_narrow_terminal_truncates_nothing(nightshelf):
     order = "0f8fad5b-d9cb-469f-a165-70867728950e"
     quarantine([line("placeholder_customer", order)])
     rows = cells(nightshelf("show", "placeholder_customer", width=80))
@@ -178,50 +182,47 @@ def test_a_narrow_terminal_loses_nothing(nightshelf):
     assert "".join(row[0] for row in rows) == "placeholder_customer"
 
 
-def test_release_writes_what_the_next_night_reads(nightshelf):
+def test_release_writes_the_table_that_the_next_run_reads(nightshelf):
     quarantine(LINES)
     before = dt.datetime.now(dt.UTC)
-    told = " ".join(nightshelf("release", "huge_quantity", "--reason", " a bulk buyer "))
-    assert told == (
-        "3 order lines go back with the next night, unless they break another rule: run"
-        " `nightshelf retrain` or wait for the DAG; 0 were released before"
-    )
-    found = tables.read(tables.RELEASES)
-    assert found.schema.names == [*SAYS, "rule", "reason", "released_at"]
-    assert found.schema.field("released_at").type == pa.timestamp("us", "UTC")
-    rows = found.to_pylist()
+    message = " ".join(nightshelf("release", "huge_quantity", "--reason", " a bulk buyer "))
+    assert message.startswith("released 3 order lines (0 were released before)")
+    assert "nightshelf retrain" in message
+    releases = tables.read(tables.RELEASES)
+    assert releases.schema.names == [*CONTENT, "rule", "reason", "released_at"]
+    assert releases.schema.field("released_at").type == pa.timestamp("us", "UTC")
+    rows = releases.to_pylist()
     assert all(before <= row.pop("released_at") <= dt.datetime.now(dt.UTC) for row in rows)
     assert sorted(rows, key=lambda row: row["quantity"]) == [
-        {name: one[name] for name in (*SAYS, "rule")} | {"reason": "a bulk buyer"}
-        for one in sorted(LINES[:3], key=lambda one: one["quantity"])
+        {name: line[name] for name in (*CONTENT, "rule")} | {"reason": "a bulk buyer"}
+        for line in sorted(LINES[:3], key=lambda line: line["quantity"])
     ]
 
 
-def test_releases_add_up_and_none_is_there_twice(nightshelf):
+def test_releases_accumulate_without_duplicates(nightshelf):
     quarantine(LINES)
     nightshelf("release", "huge_quantity", "--order", "o2", "--reason", "asked the buyer")
     assert [row["order_id"] for row in released()] == ["o2"]
     (first,) = released()
-    told = " ".join(nightshelf("release", "huge_quantity", "--reason", "all are good"))
-    assert told.startswith("2 order lines")
-    assert told.endswith("; 1 were released before")
+    message = " ".join(nightshelf("release", "huge_quantity", "--reason", "all are good"))
+    assert message.startswith("released 2 order lines (1 were released before)")
     assert released()[0] == first
     assert sorted(row["order_id"] for row in released()) == ["o1", "o1", "o2"]
     again = " ".join(nightshelf("release", "huge_quantity", "--reason", "once more"))
-    assert again.startswith("0 order lines")
+    assert again.startswith("released 0 order lines")
     assert len(released()) == 3
-    assert [row[-1] for row in cells(nightshelf("list"))] == ["3", "0", "can't be", "can't be"]
+    assert [row[-1] for row in cells(nightshelf("list"))] == ["3", "0", "not releasable", "not releasable"]
 
 
-def test_lines_that_say_the_same_are_one_release_even_without_a_price(nightshelf):
+def test_lines_with_the_same_content_are_one_release_even_without_a_price(nightshelf):
     quarantine(LINES)
-    assert nightshelf("release", "no_customer", "--reason", "guests")[0].startswith("2 order lines")
+    assert nightshelf("release", "no_customer", "--reason", "guests")[0].startswith("released 2 order lines")
     (row,) = released()
     assert (row["order_id"], row["unit_price"]) == ("o3", None)
     assert cells(nightshelf("list"))[1][-1] == "2"
 
 
-@pytest.mark.parametrize("changed", [*SAYS, "rule"])
+@pytest.mark.parametrize("changed", [*CONTENT, "rule"])
 def test_a_release_does_not_cover_a_changed_line(nightshelf, changed):
     quarantine([line("huge_quantity", "o1")])
     nightshelf("release", "huge_quantity", "--reason", "checked")
@@ -231,7 +232,7 @@ def test_a_release_does_not_cover_a_changed_line(nightshelf, changed):
     assert sum(int(row[-1]) for row in cells(nightshelf("list", "--night", BEFORE))) == 1
 
 
-def test_releases_of_several_orders_of_a_night(nightshelf):
+def test_releases_several_orders_of_an_earlier_run(nightshelf):
     quarantine([line("price_outlier", order) for order in ("o1", "o2", "o3")], BEFORE)
     quarantine(LINES)
     orders = ["--order", "o1", "--order", "o3"]
@@ -240,36 +241,36 @@ def test_releases_of_several_orders_of_a_night(nightshelf):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [
-        (["bad_price", "--reason", "x"], "bad_price lack what an order line needs, so there is nothing"),
-        (["huge_quantity", "--reason", " "], "--reason is empty: say why these lines are good"),
-        (["huge_quantity", "--reason", "x", "--order", "o1", "--order", "o3"], "no line of order 'o3' broke"),
-        (["hugequantity", "--reason", "x"], "broke 'hugequantity'; the rules that lines broke: bad_price, "),
-        (["price_outlier", "--reason", "x"], f"no line of the night {NIGHT} broke 'price_outlier'"),
+        (["bad_price", "--reason", "x"], "bad_price can't be released"),
+        (["huge_quantity", "--reason", " "], "--reason is empty"),
+        (
+            ["huge_quantity", "--reason", "x", "--order", "o1", "--order", "o3"],
+            "no line of order 'o3' failed",
+        ),
+        (["hugequantity", "--reason", "x"], "'hugequantity'; row checks that lines failed: bad_price, "),
+        (["price_outlier", "--reason", "x"], f"no line of the nightly run of {NIGHT} failed 'price_outlier'"),
     ],
 )
-def test_what_cannot_be_released_is_one_line_and_releases_nothing(nightshelf, arguments, told):
+def test_release_fails_in_one_line_without_releasing_anything(nightshelf, arguments, message):
     quarantine(LINES)
     (error,) = nightshelf("release", *arguments)
     assert error.startswith("nightshelf: ")
-    assert told in error
+    assert message in error
     assert tables.entries(tables.RELEASES) == []
 
 
-def test_show_of_what_is_not_there(nightshelf):
+def test_show_names_the_row_checks_and_orders_that_have_no_lines(nightshelf):
     quarantine(LINES)
-    rules = "bad_price, huge_quantity, no_customer, unreadable_line"
+    checks = "bad_price, huge_quantity, no_customer, unreadable_line"
     (error,) = nightshelf("show", "nothing")
-    assert (
-        error
-        == f"nightshelf: no line of the night {NIGHT} broke 'nothing'; the rules that lines broke: {rules}"
-    )
+    assert error.startswith(f"nightshelf: no line of the nightly run of {NIGHT} failed 'nothing'")
+    assert error.endswith(checks)
     (error,) = nightshelf("show", "huge_quantity", "--order", "o3")
-    assert error == (
-        f"nightshelf: no line of order 'o3' broke huge_quantity in the night {NIGHT}:"
-        " `nightshelf quarantine show huge_quantity` names the orders"
-    )
+    assert error.startswith("nightshelf: no line of order 'o3' failed huge_quantity")
+    assert NIGHT in error
+    assert "`nightshelf quarantine show huge_quantity`" in error
 
 
 def test_the_installed_command(home):
@@ -282,4 +283,4 @@ def test_the_installed_command(home):
     )
     assert (done.returncode, done.stdout) == (1, "")
     (error,) = done.stderr.splitlines()
-    assert error.startswith("nightshelf: lines that break bad_price lack")
+    assert error.startswith("nightshelf: bad_price can't be released")

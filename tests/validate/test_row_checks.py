@@ -1,4 +1,4 @@
-"""Every order line gets one fate, and nobody's phone number goes further than raw/."""
+"""Every order line gets one fate, and no customer's phone number leaves raw/."""
 
 import datetime as dt
 import random
@@ -41,7 +41,7 @@ GOOD = {
     c.EXTRACTED_AT: dt.datetime(2026, 2, 1),
 }
 
-# what a line says instead -> its fate
+# (values that differ from a valid line, fate)
 CASES = [
     ({}, "used"),
     ({c.CUSTOMER: PHONES[1]}, "used"),
@@ -50,7 +50,7 @@ CASES = [
     ({c.QUANTITY: "-3"}, "returned"),
     ({c.QUANTITY: "0.25"}, "used"),
     ({c.QUANTITY: "100000"}, "used"),
-    ({c.UNIT_PRICE: "198"}, "used"),  # twenty times the 9.90 that most lines say
+    ({c.UNIT_PRICE: "198"}, "used"),  # twenty times the median 9.90
     ({c.UNIT_PRICE: "198.01"}, "price_outlier"),
     ({c.UNIT_PRICE: "0.50"}, "used"),
     ({c.UNIT_PRICE: "0.49"}, "price_outlier"),
@@ -86,12 +86,13 @@ CASES = [
     ({c.CUSTOMER: " "}, "no_customer"),
     ({c.FAULT: "has 2 columns, the header 7"}, "unreadable_line"),
     ({c.PRODUCT: None, c.QUANTITY: None, c.UNIT_PRICE: None}, "empty_order"),
-    # the first rule that a line breaks
+    # lines that fail several checks
     ({c.PRODUCT: "", c.UNIT_PRICE: "0"}, "no_product"),
     ({c.QUANTITY: "0", c.CUSTOMER: None}, "bad_quantity"),
 ]
 LINES = [
-    {c.ORDER_ID: f"order {number}", c.LINE: number} | GOOD | said for number, (said, _) in enumerate(CASES)
+    {c.ORDER_ID: f"order {number}", c.LINE: number} | GOOD | changes
+    for number, (changes, _) in enumerate(CASES)
 ]
 DUPLICATES = [LINES[0], LINES[0] | {c.SOURCE: "another page"}, LINES[-1]]
 
@@ -100,59 +101,63 @@ def frame(spark, lines):
     return spark.createDataFrame([[line[name] for name in COLUMNS] for line in lines], SCHEMA)
 
 
-def judge(spark, lines, **dialect):
+def check(spark, lines, **dialect):
     return row_checks.check(frame(spark, lines), Dialect(**dialect), NIGHT, thresholds().rows)
 
 
 @pytest.fixture(scope="module")
-def judged(spark):
-    """All cases, and some of them twice."""
-    found = judge(spark, LINES + DUPLICATES, not_products="^POST$").cache()
-    yield found
-    found.unpersist()
+def checked(spark):
+    """All cases, some of them twice."""
+    lines = check(spark, LINES + DUPLICATES, not_products="^POST$").cache()
+    yield lines
+    lines.unpersist()
 
 
 @pytest.fixture(scope="module")
-def fates(judged):
-    return {row[c.LINE]: row[row_checks.FATE] for row in judged.collect()}
+def fates(checked):
+    return {row[c.LINE]: row[row_checks.FATE] for row in checked.collect()}
 
 
 @pytest.mark.parametrize("line", range(len(CASES)), ids=lambda line: f"{CASES[line][0]}")
-def test_a_line_gets_the_fate_of_the_first_rule_it_breaks(fates, line):
+def test_a_line_gets_the_fate_of_the_first_check_it_fails(fates, line):
     assert fates[line] == CASES[line][1]
 
 
-def test_a_guests_order_is_good_where_the_shop_has_guests(spark):
-    guest, stranger = LINES[0] | {c.CUSTOMER: None}, LINES[1] | {c.CUSTOMER: "11111111111"}
-    found = judge(spark, [guest, stranger], guests=True)
-    assert {row[c.LINE]: row[row_checks.FATE] for row in found.collect()} == {
+def test_orders_without_a_customer_are_used_if_the_shop_allows_guests(spark):
+    guest, placeholder = LINES[0] | {c.CUSTOMER: None}, LINES[1] | {c.CUSTOMER: "11111111111"}
+    lines = check(spark, [guest, placeholder], guests=True)
+    assert {row[c.LINE]: row[row_checks.FATE] for row in lines.collect()} == {
         0: "used",
         1: "placeholder_customer",
     }
-    (row,) = outputs.orders(found, KEY).collect()
+    (row,) = outputs.orders(lines, KEY).collect()
     assert row[c.CUSTOMER] is None
 
 
-@pytest.mark.parametrize("phone", [f"7916539{number:04}" for number in range(4)])  # by hash one comes last
-def test_a_line_without_a_customer_is_of_the_customer_of_its_order(spark, phone):
-    lines = [LINES[0] | {c.LINE: line, c.CUSTOMER: who} for line, who in enumerate((None, phone, None))]
-    (row,) = outputs.orders(judge(spark, lines, guests=True), KEY).collect()
+@pytest.mark.parametrize(
+    "phone", [f"7916539{number:04}" for number in range(4)]
+)  # any of these may have the largest hash
+def test_a_line_without_a_customer_gets_the_customer_of_its_order(spark, phone):
+    lines = [
+        LINES[0] | {c.LINE: line, c.CUSTOMER: customer} for line, customer in enumerate((None, phone, None))
+    ]
+    (row,) = outputs.orders(check(spark, lines, guests=True), KEY).collect()
     assert (row[c.CUSTOMER], row[c.QUANTITY]) == (pseudonym(phone, KEY), 6.0)
 
 
-def test_the_group_of_an_order_is_its_customers_without_blanks_and_no_group_is_no_fault(spark):
-    said = ["France", " France ", "", None]
-    lines = [GOOD | {c.ORDER_ID: str(n), c.LINE: 0, c.GROUP: group} for n, group in enumerate(said)]
+def test_the_group_of_an_order_is_stripped_and_may_be_missing(spark):
+    groups = ["France", " France ", "", None]
+    lines = [GOOD | {c.ORDER_ID: str(n), c.LINE: 0, c.GROUP: group} for n, group in enumerate(groups)]
     lines.append(GOOD | {c.ORDER_ID: "guest", c.LINE: 0, c.CUSTOMER: None, c.GROUP: "France"})
     lines += [GOOD | {c.ORDER_ID: "two", c.LINE: n, c.GROUP: group} for n, group in enumerate(("A", "B"))]
-    judged = judge(spark, lines, guests=True)
-    assert {row[row_checks.FATE] for row in judged.collect()} == {"used"}
-    found = outputs.orders(judged, KEY)
-    assert outputs.schema_differences(found) == []
-    assert found.where("order_id != 'two'").count() == 5
-    (two,) = found.where("order_id = 'two'").collect()
+    checked = check(spark, lines, guests=True)
+    assert {row[row_checks.FATE] for row in checked.collect()} == {"used"}
+    orders = outputs.orders(checked, KEY)
+    assert outputs.schema_differences(orders) == []
+    assert orders.where("order_id != 'two'").count() == 5
+    (two,) = orders.where("order_id = 'two'").collect()
     assert (two[c.QUANTITY], two[c.GROUP] in ("A", "B")) == (4.0, True)
-    assert {row[c.ORDER_ID]: row[c.GROUP] for row in found.collect()} == {
+    assert {row[c.ORDER_ID]: row[c.GROUP] for row in orders.collect()} == {
         "two": two[c.GROUP],
         "0": "France",
         "1": "France",
@@ -162,55 +167,56 @@ def test_the_group_of_an_order_is_its_customers_without_blanks_and_no_group_is_n
     }
 
 
-def test_the_waterfall_adds_up(spark, judged):
-    counts = waterfall.waterfall(waterfall.tally(judged, None), len(LINES + DUPLICATES))
+def test_the_waterfall_adds_up(spark, checked):
+    counts = waterfall.waterfall(waterfall.tally(checked, None), len(LINES + DUPLICATES))
     expected = Counter(fate for _, fate in CASES) | {"fetched": len(CASES) + 3, "duplicate": 3}
     assert counts == expected
     assert counts.pop("fetched") == sum(counts.values())
 
 
-def hidden(line):
+def with_pseudonym(line):
     customer = line[c.CUSTOMER]
-    known = customer and normalise(customer)
-    return line | {c.CUSTOMER: pseudonym(customer, KEY) if known else None}
+    return line | {c.CUSTOMER: pseudonym(customer, KEY) if customer and normalise(customer) else None}
 
 
-def test_quarantine_keeps_a_line_as_received_but_for_the_customer_with_its_rule_and_the_run(judged):
-    found = outputs.quarantine(judged, "run 1", KEY)
-    assert found.columns == [*COLUMNS, c.RULE, c.RUN]
-    kept = {row[c.LINE]: row.asDict() for row in found.collect()}
+def test_quarantine_keeps_lines_as_received_with_a_pseudonym_the_check_and_the_run(checked):
+    quarantine = outputs.quarantine(checked, "run 1", KEY)
+    assert quarantine.columns == [*COLUMNS, c.RULE, c.RUN]
+    rows = {row[c.LINE]: row.asDict() for row in quarantine.collect()}
     dropped = ("used", "returned", "later_than_the_night", "not_a_product", "empty_order")
-    assert kept == {
-        line: hidden(LINES[line]) | {c.RULE: fate, c.RUN: "run 1"}
+    assert rows == {
+        line: with_pseudonym(LINES[line]) | {c.RULE: fate, c.RUN: "run 1"}
         for line, (_, fate) in enumerate(CASES)
         if fate not in dropped
     }
 
 
-def test_what_a_person_released_is_judged_without_that_rule_while_it_says_the_same(spark):
+def test_a_release_applies_to_lines_with_the_same_content_and_to_its_check_only(spark):
     huge = {c.QUANTITY: "200000"}
-    said = [huge, huge | {c.UNIT_PRICE: "0"}, huge | {c.PRODUCT: "B"}, huge | {c.UNIT_PRICE: "10"}, {}]
-    lines = [GOOD | {c.ORDER_ID: str(n), c.LINE: 0} | one for n, one in enumerate(said)]
-    keys = [[line[name] for name in CONTENT] for line in (*lines[:3], GOOD | lines[3] | {c.UNIT_PRICE: "9.90"})]
+    changes = [huge, huge | {c.UNIT_PRICE: "0"}, huge | {c.PRODUCT: "B"}, huge | {c.UNIT_PRICE: "10"}, {}]
+    lines = [GOOD | {c.ORDER_ID: str(n), c.LINE: 0} | change for n, change in enumerate(changes)]
+    keys = [
+        [line[name] for name in CONTENT] for line in (*lines[:3], GOOD | lines[3] | {c.UNIT_PRICE: "9.90"})
+    ]
     released = [(*key, "huge_quantity") for key in keys[:2]] + [(*keys[2], "price_outlier")]
     released += [(*keys[3], "huge_quantity")]
     releases = spark.createDataFrame(released, ", ".join(f"{name} string" for name in (*CONTENT, c.RULE)))
-    found = row_checks.check(frame(spark, lines), Dialect(), NIGHT, thresholds().rows, releases)
-    assert {row[c.ORDER_ID]: row[row_checks.FATE] for row in found.collect()} == {
+    checked = row_checks.check(frame(spark, lines), Dialect(), NIGHT, thresholds().rows, releases)
+    assert {row[c.ORDER_ID]: row[row_checks.FATE] for row in checked.collect()} == {
         "0": "used",
-        "1": "bad_price",  # another rule holds
-        "2": "huge_quantity",  # another rule was released
-        "3": "huge_quantity",  # its price is another one now
+        "1": "bad_price",  # it fails another check, too
+        "2": "huge_quantity",  # another check was released
+        "3": "huge_quantity",  # its price has changed
         "4": "used",
     }
 
 
 def version(order, page, second, *products):
-    said = {c.ORDER_ID: order, c.PAGE: page, c.EXTRACTED_AT: dt.datetime(2026, 2, 1, 0, 0, second)}
-    return [GOOD | said | {c.LINE: line, c.PRODUCT: product} for line, product in enumerate(products)]
+    changes = {c.ORDER_ID: order, c.PAGE: page, c.EXTRACTED_AT: dt.datetime(2026, 2, 1, 0, 0, second)}
+    return [GOOD | changes | {c.LINE: line, c.PRODUCT: product} for line, product in enumerate(products)]
 
 
-def test_an_order_is_what_its_newest_version_says_whole(spark):
+def test_the_newest_version_of_an_order_replaces_all_of_its_lines(spark):
     lines = [
         *version("changed", 7, 0, "A", "B", "C"),
         *version("changed", 3, 1, "A", "D"),
@@ -220,30 +226,30 @@ def test_an_order_is_what_its_newest_version_says_whole(spark):
         *(line | {c.SOURCE: "a file"} for line in version(None, 1, 0, "A", "B")),
         *(line | {c.SOURCE: "a file"} for line in version(None, 1, 1, "A")),
     ]
-    judged = judge(spark, lines)
-    found = sorted((row[c.ORDER_ID] or "", row[c.PRODUCT]) for row in judged.collect())
+    checked = check(spark, lines)
+    kept = sorted((row[c.ORDER_ID] or "", row[c.PRODUCT]) for row in checked.collect())
     twice, changed = ("listed twice", "A"), ("changed", "A")
-    assert found == [("", "A"), ("as it was", "A"), changed, ("changed", "D"), twice, ("listed twice", "B")]
-    counts = waterfall.waterfall(waterfall.tally(judged, None), len(lines))
+    assert kept == [("", "A"), ("as it was", "A"), changed, ("changed", "D"), twice, ("listed twice", "B")]
+    counts = waterfall.waterfall(waterfall.tally(checked, None), len(lines))
     assert counts == {"fetched": 13, "duplicate": 3 + 2 + 2, "used": 5, "returned": 0, "no_order": 1}
 
 
-def test_bad_lines_of_several_files_are_each_their_own(spark):
+def test_unreadable_lines_are_identified_by_file_and_line(spark):
     lines = [
         GOOD | {c.ORDER_ID: None, c.LINE: line, c.FAULT: "is no UTF-8", c.SOURCE: file}
         for file, line in (("a.csv", 3), ("b.csv", 3), ("b.csv", 4), ("b.csv", 4))
     ]
-    judged = judge(spark, lines, row_key=(c.ORDER_ID, c.PRODUCT))
-    assert sorted((row[c.SOURCE], row[c.LINE]) for row in judged.collect()) == [
+    checked = check(spark, lines, row_key=(c.ORDER_ID, c.PRODUCT))
+    assert sorted((row[c.SOURCE], row[c.LINE]) for row in checked.collect()) == [
         ("a.csv", 3),
         ("b.csv", 3),
         ("b.csv", 4),
     ]
 
 
-def test_goods_are_what_their_last_sale_tells(spark):
+def test_goods_are_described_by_their_last_sale(spark):
     last = "2026-01-30 10:00:00"
-    said = [
+    changes = [
         {c.ORDERED_AT: "2026-01-29 10:00:00", c.NAME: "Tea", c.UNIT_PRICE: "1.5"},
         {c.ORDERED_AT: last, c.NAME: "Tea, green", c.UNIT_PRICE: "1.75", c.BRAND: "Acme", c.WEIGHT: "1.5"},
         {c.ORDERED_AT: "2026-01-31 10:00:00", c.NAME: "a return", c.QUANTITY: "-1"},
@@ -251,27 +257,27 @@ def test_goods_are_what_their_last_sale_tells(spark):
         {c.ORDERED_AT: "2026-02-01 10:00:00", c.NAME: "later"},
         {c.PRODUCT: "B", c.NAME: "Mug", c.WEIGHT: "a lot"},
     ]
-    lines = [GOOD | {c.ORDER_ID: str(number), c.LINE: 0} | one for number, one in enumerate(said)]
-    found = outputs.goods(judge(spark, lines)).orderBy(c.PRODUCT)
-    assert found.columns == RAW_PRODUCTS.names
-    assert [tuple(row) for row in found.collect()] == [
+    lines = [GOOD | {c.ORDER_ID: str(number), c.LINE: 0} | change for number, change in enumerate(changes)]
+    goods = outputs.goods(check(spark, lines)).orderBy(c.PRODUCT)
+    assert goods.columns == RAW_PRODUCTS.names
+    assert [tuple(row) for row in goods.collect()] == [
         ("A", "Tea, green", "drinks", "Acme", 1.75, True, 1.5),
         ("B", "Mug", "drinks", None, 9.9, True, None),
     ]
 
 
-def test_the_table_orders_has_its_columns_and_types_and_others_are_named(judged):
-    made = outputs.orders(judged, KEY)
-    assert outputs.schema_differences(made) == []
+def test_names_the_columns_in_which_a_table_differs_from_orders(checked):
+    orders = outputs.orders(checked, KEY)
+    assert outputs.schema_differences(orders) == []
     changed = (
-        made.drop(c.CUSTOMER)
-        .withColumn(c.QUANTITY, made[c.QUANTITY].cast("int"))
-        .withColumn("new", made[c.PRODUCT])
+        orders.drop(c.CUSTOMER)
+        .withColumn(c.QUANTITY, orders[c.QUANTITY].cast("int"))
+        .withColumn("new", orders[c.PRODUCT])
     )
     assert outputs.schema_differences(changed) == [c.CUSTOMER, "new", c.QUANTITY]
 
 
-# a time as received in London -> that time in UTC
+# a time as received from London -> the time in UTC
 TIMES = {
     "2011-01-04 10:00:00": "2011-01-04 10:00:00",
     "2011-07-01 10:00:00": "2011-07-01 09:00:00",
@@ -290,48 +296,47 @@ TIMES = {
 }
 
 
-def test_times_are_utc_whether_they_state_a_zone_or_the_dialect_does(spark):
-    lines = [LINES[0] | {c.ORDER_ID: at, c.ORDERED_AT: at} for at in TIMES]
-    orders = outputs.orders(judge(spark, lines, timezone="Europe/London"), KEY)
+def test_times_are_converted_to_utc_from_their_own_or_the_sources_time_zone(spark):
+    lines = [LINES[0] | {c.ORDER_ID: time, c.ORDERED_AT: time} for time in TIMES]
+    orders = outputs.orders(check(spark, lines, timezone="Europe/London"), KEY)
     text = orders.selectExpr(c.ORDER_ID, f"cast({c.ORDERED_AT} as string)")
-    found = dict(tuple(row) for row in text.collect())
-    assert found == TIMES
+    assert dict(tuple(row) for row in text.collect()) == TIMES
 
 
-def test_a_night_never_sees_a_later_order(spark, seed):
+def test_a_run_uses_no_order_after_its_day(spark, seed):
     rng = random.Random(seed)
     end = dt.datetime(2026, 2, 1, tzinfo=dt.UTC)
     moments = [end + dt.timedelta(seconds=rng.randint(-2 * 86400, 2 * 86400)) for _ in range(300)]
     zones = [dt.timezone(dt.timedelta(minutes=15 * rng.randint(-48, 56))) for _ in moments]
     stated = [moment.astimezone(zone).isoformat() for moment, zone in zip(moments, zones, strict=True)]
-    lines = [LINES[0] | {c.LINE: number, c.ORDERED_AT: at} for number, at in enumerate(stated)]
-    used = judge(spark, lines).where(f"{row_checks.FATE} = 'used'").collect()
+    lines = [LINES[0] | {c.LINE: number, c.ORDERED_AT: time} for number, time in enumerate(stated)]
+    used = check(spark, lines).where(f"{row_checks.FATE} = 'used'").collect()
     assert {row[c.LINE] for row in used} == {n for n, moment in enumerate(moments) if moment < end}
 
 
-def test_the_shapes_of_a_phone_are_one_customer_whom_nobody_can_read(judged):
-    found = [row.asDict() for row in outputs.orders(judged, KEY).collect()]
-    assert {row[c.CUSTOMER] for row in found if row[c.ORDER_ID] in ("order 0", "order 1", "order 2")} == {
+def test_the_formats_of_a_phone_number_give_one_pseudonym_and_the_number_is_absent(checked):
+    rows = [row.asDict() for row in outputs.orders(checked, KEY).collect()]
+    assert {row[c.CUSTOMER] for row in rows if row[c.ORDER_ID] in ("order 0", "order 1", "order 2")} == {
         pseudonym("79165396205", KEY)
     }
-    text = str(found)
+    text = str(rows)
     assert [part for part in (*PHONES, "9165396205", "539-6205", "C-17") if part in text] == []
 
 
-def test_the_lines_of_a_product_in_an_order_are_one_row(spark):
-    said = [
+def test_the_lines_of_a_product_in_an_order_become_one_row(spark):
+    changes = [
         {c.QUANTITY: "2", c.UNIT_PRICE: "10", c.ORDERED_AT: "2026-01-31 12:00:00", c.GROUP: "France"},
         {c.QUANTITY: "-1", c.UNIT_PRICE: "20", c.ORDERED_AT: "2026-01-31 11:00:00", c.GROUP: "France"},
         {c.PRODUCT: "B"},
     ]
-    lines = [LINES[0] | {c.LINE: number} | one for number, one in enumerate(said)]
-    found = outputs.orders(judge(spark, lines), KEY).orderBy(c.PRODUCT)
-    assert found.columns == [
+    lines = [LINES[0] | {c.LINE: number} | change for number, change in enumerate(changes)]
+    orders = outputs.orders(check(spark, lines), KEY).orderBy(c.PRODUCT)
+    assert orders.columns == [
         *(c.ORDER_ID, c.ORDERED_AT, c.CUSTOMER, c.PRODUCT, c.QUANTITY, c.UNIT_PRICE, c.GROUP)
     ]
-    who = pseudonym(PHONES[0], KEY)
-    text = found.withColumn(c.ORDERED_AT, found[c.ORDERED_AT].cast("string"))
+    customer = pseudonym(PHONES[0], KEY)
+    text = orders.withColumn(c.ORDERED_AT, orders[c.ORDERED_AT].cast("string"))
     assert [tuple(row) for row in text.collect()] == [
-        ("order 0", "2026-01-31 11:00:00", who, "A", 1.0, 15.0, "France"),
-        ("order 0", "2026-01-31 10:00:00", who, "B", 2.0, 9.9, None),
+        ("order 0", "2026-01-31 11:00:00", customer, "A", 1.0, 15.0, "France"),
+        ("order 0", "2026-01-31 10:00:00", customer, "B", 2.0, 9.9, None),
     ]

@@ -1,4 +1,4 @@
-"""The waterfall adds up, and the tally tells tonight's lines from older ones."""
+"""The waterfall adds up, and the tally separates new lines from older ones."""
 
 import datetime as dt
 import math
@@ -21,12 +21,12 @@ COLUMNS = (
 
 
 def tallied(*fates):
-    """A tally of (fate, tonight, lines)."""
-    return pd.DataFrame(fates, columns=[row_checks.FATE, w.TONIGHT, w.LINES])
+    """A tally of (fate, is_new, lines)."""
+    return pd.DataFrame(fates, columns=[row_checks.FATE, w.IS_NEW, w.LINES])
 
 
 def test_the_waterfall_goes_from_fetched_to_used_and_adds_up():
-    found = w.waterfall(
+    counts = w.waterfall(
         tallied(
             ("used", True, 50),
             ("used", False, 20),
@@ -37,7 +37,7 @@ def test_the_waterfall_goes_from_fetched_to_used_and_adds_up():
         ),
         fetched=90,
     )
-    assert list(found.items()) == [
+    assert list(counts.items()) == [
         ("fetched", 90),
         ("duplicate", 7),
         ("later_than_the_night", 4),
@@ -46,10 +46,10 @@ def test_the_waterfall_goes_from_fetched_to_used_and_adds_up():
         ("returned", 5),
         ("used", 70),
     ]
-    assert found["fetched"] == sum(found.values()) - found["fetched"]
+    assert counts["fetched"] == sum(counts.values()) - counts["fetched"]
 
 
-def test_where_nothing_is_good_nothing_is_used():
+def test_no_line_is_used_if_all_fail():
     assert w.waterfall(tallied(("no_product", True, 3)), 3) == {
         "fetched": 3,
         "duplicate": 0,
@@ -59,51 +59,51 @@ def test_where_nothing_is_good_nothing_is_used():
     }
 
 
-def test_tonights_lines_are_those_received_since_the_last_night_that_passed():
-    told = tallied(("used", True, 50), ("used", False, 20), ("no_product", True, 1))
-    assert w.of_tonight(told) == {"used": 50, "no_product": 1}
+def test_counts_the_new_lines_by_fate():
+    tally = tallied(("used", True, 50), ("used", False, 20), ("no_product", True, 1))
+    assert w.new_lines(tally) == {"used": 50, "no_product": 1}
 
 
-def test_what_rules_set_aside_comes_with_the_most_first():
+def test_quarantined_lines_come_by_row_check_largest_first():
     counts = {"fetched": 9, "used": 1, "later_than_the_night": 2, "a": 1, "c": 2, "b": 2}
     assert list(w.quarantined(counts).items()) == [("b", 2), ("c", 2), ("a", 1)]
 
 
 @pytest.fixture(scope="module")
-def judged(spark):
-    """Ten lines of a product at 10.00, and of the last of them what each row says instead."""
+def checked(spark):
+    """Nine lines of a product at 10.00, then three other ones that were received later."""
     first, second = dt.datetime(2026, 1, 31), dt.datetime(2026, 2, 1)
-    said = [("2", "10", "ann", first)] * 9
-    said += [("2", "25", None, second), ("-8", "5", "ann", second), ("1", "0", "ann", second)]
+    values = [("2", "10", "ann", first)] * 9
+    values += [("2", "25", None, second), ("-8", "5", "ann", second), ("1", "0", "ann", second)]
     lines = [
-        (str(n), 0, "2026-01-30 10:00:00", who, "A", units, paid, *[None] * 4, "here", 1, at)
-        for n, (units, paid, who, at) in enumerate(said)
+        (str(n), 0, "2026-01-30 10:00:00", customer, "A", units, paid, *[None] * 4, "here", 1, received)
+        for n, (units, paid, customer, received) in enumerate(values)
     ]
     raw = spark.createDataFrame(lines, COLUMNS)
-    return row_checks.judge(raw, Dialect(guests=True), NIGHT, thresholds().rows)
+    return row_checks.check(raw, Dialect(guests=True), NIGHT, thresholds().rows)
 
 
-def test_a_tally_sums_what_a_day_is_judged_by(judged):
-    found = w.tally(judged, (dt.datetime(2026, 1, 31, 12, tzinfo=dt.UTC), NIGHT)).set_index(
-        [row_checks.FATE, w.TONIGHT]
+def test_the_tally_sums_lines_by_fate_and_is_new(checked):
+    tally = w.tally(checked, (dt.datetime(2026, 1, 31, 12, tzinfo=dt.UTC), NIGHT)).set_index(
+        [row_checks.FATE, w.IS_NEW]
     )
-    assert set(found[c.DAY]) == {dt.date(2026, 1, 30)}
-    old, new = found.loc[("used", False)], found.loc[("used", True)]
+    assert set(tally[c.DAY]) == {dt.date(2026, 1, 30)}
+    old, new = tally.loc[("used", False)], tally.loc[("used", True)]
     assert (old[w.LINES], old[w.REVENUE], old[w.GUESTS], old[w.PRICED], old[w.MOVED]) == (9, 180, 0, 9, 0)
     assert (old[w.LOG_PRICE], old[w.LOG_PIECES]) == pytest.approx((0, 9 * math.log(2)))
     assert (new[w.LINES], new[w.REVENUE], new[w.GUESTS], new[w.PRICED], new[w.MOVED]) == (1, 50, 1, 1, 1)
     assert new[w.LOG_PRICE] == pytest.approx(math.log(2.5))
-    back = found.loc[("returned", True)]
+    back = tally.loc[("returned", True)]
     assert (back[w.REVENUE], back[w.MOVED]) == (-40, 1)  # half of the price counts as moved
     assert back[w.LOG_PIECES] == pytest.approx(math.log(8))
-    assert found.loc[("bad_price", True), w.PRICED] == 0
+    assert tally.loc[("bad_price", True), w.PRICED] == 0
 
 
-def test_what_came_before_but_is_of_a_later_day_is_tonights(judged):
+def test_lines_of_a_later_day_are_new_even_if_received_before(checked):
     day_before = dt.date(2026, 1, 29)
-    assert w.tally(judged, (dt.datetime(2026, 3, 1, tzinfo=dt.UTC), day_before))[w.TONIGHT].all()
-    assert not w.tally(judged, (dt.datetime(2026, 3, 1, tzinfo=dt.UTC), NIGHT))[w.TONIGHT].any()
+    assert w.tally(checked, (dt.datetime(2026, 3, 1, tzinfo=dt.UTC), day_before))[w.IS_NEW].all()
+    assert not w.tally(checked, (dt.datetime(2026, 3, 1, tzinfo=dt.UTC), NIGHT))[w.IS_NEW].any()
 
 
-def test_on_a_first_night_all_lines_are_tonights(judged):
-    assert w.tally(judged, None)[w.TONIGHT].all()
+def test_all_lines_of_a_first_run_are_new(checked):
+    assert w.tally(checked, None)[w.IS_NEW].all()
