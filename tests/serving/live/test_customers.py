@@ -32,7 +32,9 @@ def client(bundle: Bundle, changes: Changes) -> Client:
     return client_for(bundle, changes)
 
 
-def record(client: Client, kind: str, *products: str, customer: str = bundles.UNKNOWN_CUSTOMER, **more: Any) -> None:
+def record(
+    client: Client, kind: str, *products: str, customer: str = bundles.UNKNOWN_CUSTOMER, **more: Any
+) -> None:
     body = [{"customer": customer, "product": product, "kind": kind} | more for product in products]
     answer = client.post("/v1/events", json=body)
     assert (answer.status_code, answer.json()["accepted"]) == (200, len(products))

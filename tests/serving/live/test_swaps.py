@@ -20,7 +20,11 @@ IN_A_ROW = 60  # consecutive answers of one version, from a dozen connections, b
 REQUESTS: list[tuple[str, str, Any]] = [
     ("GET", f"/v1/customers/{bundles.ANNA}/recommendations", None),
     ("GET", f"/v1/customers/{bundles.UNKNOWN_CUSTOMER}/recommendations", None),
-    ("POST", "/v1/recommendations", {"customers": [bundles.ANNA, bundles.BORIS, bundles.UNKNOWN_CUSTOMER] * 20}),
+    (
+        "POST",
+        "/v1/recommendations",
+        {"customers": [bundles.ANNA, bundles.BORIS, bundles.UNKNOWN_CUSTOMER] * 20},
+    ),
     ("GET", "/v1/products/coffee-1/similar", None),
     ("GET", "/v1/popular", None),
 ]
