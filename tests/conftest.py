@@ -11,12 +11,12 @@ import bundles
 import mlflow
 import pytest
 from clients import Client
-from documented import Documented
+from documented import DocumentedClient
 from homes import fresh_home, served
 
 from serving.bundle.format import Bundle
 from serving.http.routes import create_app
-from serving.live.served import Live, Served
+from serving.live.served import Served, ServingState
 from serving.settings import ServingSettings
 
 VERDICT = {"verdict": "PROMOTED", "reasons": ["for-you: no worse than the champion"]}
@@ -75,13 +75,13 @@ def bundle() -> Bundle:
 
 
 @pytest.fixture
-def live(bundle: Bundle) -> Live:
-    return Live(Served("7", bundle, VERDICT))
+def live(bundle: Bundle) -> ServingState:
+    return ServingState(Served("7", bundle, VERDICT))
 
 
 @pytest.fixture
-def client(live: Live) -> Client:
-    return Documented(create_app(live, bundles.KEY))
+def client(live: ServingState) -> Client:
+    return DocumentedClient(create_app(live, bundles.KEY))
 
 
 @pytest.fixture

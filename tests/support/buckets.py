@@ -1,4 +1,4 @@
-"""A real server of buckets on loopback: moto's in a process of its own, or one that the environment names."""
+"""A real S3 server on loopback: moto in a process of its own, or the one that the environment names."""
 
 import contextlib
 import os
@@ -12,8 +12,8 @@ import boto3
 import pytest
 import s3fs
 
-# Set to anything, AWS_ENDPOINT_URL and keys name a server that runs already.
-OTHER = "NIGHTSHELF_TEST_S3" in os.environ
+# If set, AWS_ENDPOINT_URL and the AWS keys name a server that is running already.
+IS_EXTERNAL = "NIGHTSHELF_TEST_S3" in os.environ
 KEYS = {
     "AWS_ACCESS_KEY_ID": "a-key",
     "AWS_SECRET_ACCESS_KEY": "a-secret-of-tests",
@@ -24,9 +24,9 @@ KEYS = {
 
 @contextlib.contextmanager
 def bucket():
-    """The URL of an empty bucket until the block ends; the environment says how to reach it."""
+    """Yields the URL of an empty bucket; the environment points at the server until the block ends."""
     with pytest.MonkeyPatch.context() as patch, contextlib.ExitStack() as stack:
-        if not OTHER:
+        if not IS_EXTERNAL:
             for name, value in KEYS.items():
                 patch.setenv(name, value)
             patch.setenv("AWS_ENDPOINT_URL", stack.enter_context(_moto()))
@@ -38,22 +38,23 @@ def bucket():
 
 
 def keys(url):
-    """The names of all objects below a URL."""
+    """Returns the keys of all objects below a URL, relative to it."""
     name, _, prefix = url.removeprefix("s3://").partition("/")
     pages = boto3.client("s3").get_paginator("list_objects_v2").paginate(Bucket=name, Prefix=prefix)
-    return {one["Key"].removeprefix(prefix).lstrip("/") for page in pages for one in page.get("Contents", [])}
+    objects = (entry for page in pages for entry in page.get("Contents", []))
+    return {entry["Key"].removeprefix(prefix).lstrip("/") for entry in objects}
 
 
 def uploads(url):
-    """The uploads that were begun and neither completed nor given up."""
+    """Returns the multipart uploads that are neither completed nor aborted."""
     name = url.removeprefix("s3://").partition("/")[0]
     return boto3.client("s3").list_multipart_uploads(Bucket=name).get("Uploads", [])
 
 
 @contextlib.contextmanager
 def _moto():
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
     command = [sys.executable, "-m", "moto.server", "--host", "127.0.0.1", "--port", str(port)]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
         try:

@@ -1,4 +1,4 @@
-"""Asks an application in this process."""
+"""An HTTP client for an ASGI application in this process."""
 
 import asyncio
 from typing import Any
@@ -8,7 +8,7 @@ from starlette.types import ASGIApp
 
 
 class Client:
-    """One request at a time, without a server. (Starlette's own wants a package more.)"""
+    """Sends one request at a time, without a server; Starlette's test client needs one more package."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app

@@ -1,4 +1,4 @@
-"""A real PostgreSQL of Debian's package, in a folder of its own, on a port of its own."""
+"""A real PostgreSQL server from Debian's package, with its own data folder and port."""
 
 import contextlib
 import os
@@ -15,14 +15,14 @@ SERVER_USER = "postgres"  # PostgreSQL doesn't run as root
 
 @contextlib.contextmanager
 def postgresql(folder):
-    """The SQLAlchemy URL of a fresh database until the block ends; skips where the package is absent."""
+    """Runs a server until the block ends and yields its SQLAlchemy URL; skips without the package."""
     if not BINARIES:
-        pytest.skip("there is no PostgreSQL: sudo apt-get install postgresql")
+        pytest.skip("PostgreSQL is not installed: sudo apt-get install postgresql")
     data, port = Path(folder) / "data", _free_port()
     data.mkdir()
     if os.geteuid() == 0:
         for path in (data, *data.parents[:4]):
-            path.chmod(path.stat().st_mode | 0o055)  # the folder of temporary files stays open to all
+            path.chmod(path.stat().st_mode | 0o055)  # the other user must be able to reach it
         shutil.chown(data, SERVER_USER)
     _run("initdb", "--pgdata", data, "--username", "shop", "--auth", "trust", "--no-sync")
     options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories= -c fsync=off"
@@ -37,12 +37,12 @@ def postgresql(folder):
 
 def _run(command, *arguments):
     user = {"user": SERVER_USER, "group": SERVER_USER, "extra_groups": []} if os.geteuid() == 0 else {}
-    done = subprocess.run(
+    result = subprocess.run(
         [BINARIES[-1] / command, *arguments], cwd="/", capture_output=True, text=True, check=False, **user
     )
-    assert done.returncode == 0, done.stderr
+    assert result.returncode == 0, result.stderr
 
 
 def _free_port():
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        return free.getsockname()[1]
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return server.getsockname()[1]

@@ -1,4 +1,4 @@
-"""Asks an application in this process, and holds every answer to the OpenAPI document."""
+"""A client that checks every response against the OpenAPI document."""
 
 from typing import Any
 
@@ -9,28 +9,28 @@ from starlette.applications import Starlette
 
 from serving.http import openapi
 from serving.http.routes import ROUTES
-from serving.observe.masking import template_of
+from serving.observe.masking import route_template
 
 DOCUMENT = openapi.document(ROUTES)
 
 
-def check(schema: dict[str, Any], value: Any) -> None:
-    """Fails where a value isn't of a schema of the document."""
-    whole = schema | {"components": DOCUMENT["components"]}
-    Draft202012Validator(whole).validate(value)
+def validate(schema: dict[str, Any], value: Any) -> None:
+    """Fails if a value doesn't match a schema of the document."""
+    with_components = schema | {"components": DOCUMENT["components"]}
+    Draft202012Validator(with_components).validate(value)
 
 
 def response_schema(operation: dict[str, Any], status: int) -> dict[str, Any]:
-    """The schema of an operation's answers with a status; fails where the document has none."""
-    told = operation["responses"][str(status)]
-    if "$ref" in told:
-        told = DOCUMENT["components"]["responses"][told["$ref"].rpartition("/")[2]]
-    schema: dict[str, Any] = told["content"]["application/json"]["schema"]
+    """Returns the schema of an operation's response with a status; fails if the document has none."""
+    response = operation["responses"][str(status)]
+    if "$ref" in response:
+        response = DOCUMENT["components"]["responses"][response["$ref"].rpartition("/")[2]]
+    schema: dict[str, Any] = response["content"]["application/json"]["schema"]
     return schema
 
 
-class Documented(Client):
-    """Fails where a route answers with a status or in a shape that the document doesn't tell of."""
+class DocumentedClient(Client):
+    """Fails if a route answers with a status or in a shape that is not documented."""
 
     def __init__(self, app: Starlette) -> None:
         super().__init__(app)
@@ -39,7 +39,7 @@ class Documented(Client):
     def request(self, method: str, path: str, **options: Any) -> httpx.Response:
         response = super().request(method, path, **options)
         scope = {"type": "http", "method": method, "path": httpx.URL(path).path}
-        operation = DOCUMENT["paths"].get(template_of(self.routes, scope), {}).get(method.lower())
+        operation = DOCUMENT["paths"].get(route_template(self.routes, scope), {}).get(method.lower())
         if operation:
-            check(response_schema(operation, response.status_code), response.json())
+            validate(response_schema(operation, response.status_code), response.json())
         return response

@@ -1,4 +1,4 @@
-"""The small bundle with telling shoppers in its manifest, as a night writes them."""
+"""The small bundle with example shoppers in its manifest, as a nightly run writes them."""
 
 from dataclasses import replace
 
@@ -8,7 +8,7 @@ from serving.bundle.format import Bundle
 from serving.live.identity import pseudonym
 
 PAST = {"units": 2.5, "last_day": "2026-10-20", "planted": ["Coffee (espresso beans)"]}
-# Anna was recommended two coffees and a tea, and bought one of them and another tea afterwards.
+# Anna was recommended two coffees and a tea; afterwards she bought one of the coffees and another tea.
 SHOPPERS = {
     "cut": "2026-10-23",
     "until": "2026-11-20",
@@ -23,7 +23,7 @@ SHOPPERS = {
 }  # fmt: skip
 
 
-def telling() -> Bundle:
-    """The small bundle with shoppers in its manifest."""
+def bundle_with_shoppers() -> Bundle:
+    """Returns the small bundle with SHOPPERS in its manifest."""
     bundle = bundles.small()
     return replace(bundle, manifest=bundle.manifest | {"shoppers": SHOPPERS})

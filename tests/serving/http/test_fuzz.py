@@ -9,15 +9,15 @@ from urllib.parse import quote, quote_from_bytes, urlencode
 import bundles
 import pytest
 from clients import Client
-from documented import DOCUMENT, Documented
+from documented import DOCUMENT, DocumentedClient
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from stores import changes
+from stores import open_changes
 
 from serving.bundle.format import Bundle
 from serving.http.pages import docs
 from serving.http.routes import create_app
-from serving.live.served import Live, Served
+from serving.live.served import Served, ServingState
 
 DEPTH = 10_000
 TAKEN = ("-1", "[1.5]", '"\\u0000"')  # as the text of an id, or the name of a category
@@ -61,8 +61,8 @@ values = st.recursive(scalars, lambda one: st.lists(one) | st.dictionaries(names
 @pytest.fixture
 def client(bundle: Bundle, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> Client:
     caplog.set_level(logging.WARNING)
-    live = Live(Served("7", bundle), changes=changes(tmp_path))
-    return Documented(create_app(live, bundles.KEY))
+    live = ServingState(Served("7", bundle), changes=open_changes(tmp_path))
+    return DocumentedClient(create_app(live, bundles.KEY))
 
 
 def send(client: Client, path: str, body: bytes, **options: Any) -> tuple[int, dict[str, Any]]:

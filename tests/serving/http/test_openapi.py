@@ -8,18 +8,18 @@ import bundles
 import numpy as np
 import pytest
 from clients import Client
-from documented import DOCUMENT, Documented, check, response_schema
+from documented import DOCUMENT, DocumentedClient, validate, response_schema
 from jsonschema import Draft202012Validator, ValidationError
 from starlette.responses import JSONResponse
 from starlette.routing import Route
-from stores import changes
+from stores import open_changes
 
 from serving.bundle.format import texts
 from serving.http import openapi
 from serving.http.pages import docs
 from serving.http.routes import ROUTES, create_app
-from serving.live.served import Live, Served
-from serving.observe.masking import template
+from serving.live.served import Served, ServingState
+from serving.observe.masking import display_path
 from serving.settings import PROJECT
 
 OPERATIONS = docs.operations(DOCUMENT)
@@ -36,7 +36,7 @@ def kitchen(tmp_path: Path) -> Client:
         price=np.full(7, 20.0),
     )
     served = Served("12", bundle, {"verdict": "PROMOTED"})
-    return Documented(create_app(Live(served, changes=changes(tmp_path)), bundles.KEY))
+    return DocumentedClient(create_app(ServingState(served, changes=open_changes(tmp_path)), bundles.KEY))
 
 
 def operation_id(operation: tuple[str, str, dict[str, Any]]) -> str:
@@ -45,7 +45,7 @@ def operation_id(operation: tuple[str, str, dict[str, Any]]) -> str:
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=operation_id)
 def test_every_example_is_answered(operation: tuple[str, str, dict[str, Any]], kitchen: Client) -> None:
-    method, address, body = docs.request(*operation)
+    method, address, body = docs.example_request(*operation)
     response = kitchen.request(method, address, json=body)  # which holds the answer to the document
     assert response.status_code == 200, response.text
     assert response.headers["Nightshelf-Model-Version"] == "12"
@@ -56,12 +56,14 @@ def test_every_example_is_answered(operation: tuple[str, str, dict[str, Any]], k
 @pytest.mark.parametrize("operation", OPERATIONS, ids=operation_id)
 def test_every_example_is_of_its_schema(operation: tuple[str, str, dict[str, Any]]) -> None:
     *_, told = operation
-    check(response_schema(told, 200), told["responses"]["200"]["content"]["application/json"]["example"])
+    validate(response_schema(told, 200), told["responses"]["200"]["content"]["application/json"]["example"])
     for parameter in told["parameters"]:
         if "example" in parameter:
-            check(parameter["schema"], parameter["example"])
+            validate(parameter["schema"], parameter["example"])
     if body := told.get("requestBody"):
-        check(body["content"]["application/json"]["schema"], body["content"]["application/json"]["example"])
+        validate(
+            body["content"]["application/json"]["schema"], body["content"]["application/json"]["example"]
+        )
 
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=operation_id)
@@ -72,7 +74,7 @@ def test_every_answer_has_a_shape(operation: tuple[str, str, dict[str, Any]]) ->
 
 def test_every_route_is_told_of() -> None:
     told = {(method, path) for method, path, _ in OPERATIONS}
-    assert told == {(row.method, template(row.path)) for row in ROUTES}
+    assert told == {(row.method, display_path(row.path)) for row in ROUTES}
     assert len({operation_id(one) for one in OPERATIONS}) == len(OPERATIONS)
 
 
@@ -91,10 +93,10 @@ def test_an_answer_that_is_not_documented_would_be_found() -> None:
     async def more(_: object) -> JSONResponse:
         return JSONResponse({"model": {"version": "1"}, "lane": "discover", "customers": [], "surprise": 1})
 
-    app = create_app(Live(), bundles.KEY)
+    app = create_app(ServingState(), bundles.KEY)
     app.router.routes.insert(0, Route("/v1/recommendations", more, methods=["POST"]))
     with pytest.raises(ValidationError, match="surprise"):
-        Documented(app).post("/v1/recommendations", json={})
+        DocumentedClient(app).post("/v1/recommendations", json={})
 
 
 def test_what_a_url_cannot_say_is_no_parameter() -> None:
@@ -105,7 +107,7 @@ def test_what_a_url_cannot_say_is_no_parameter() -> None:
 
 def test_the_docs_name_every_status() -> None:
     text = (PROJECT / "docs" / "http.md").read_text()
-    assert [status for status in openapi.REFUSALS if f"| {status} |" not in text] == []
+    assert [status for status in openapi.ERROR_DESCRIPTIONS if f"| {status} |" not in text] == []
 
 
 @pytest.mark.parametrize(

@@ -5,18 +5,20 @@ from dataclasses import replace
 import bundles
 import pytest
 from clients import Client
-from documented import Documented
-from shoppers import telling
+from documented import DocumentedClient
+from shoppers import bundle_with_shoppers
 
 from serving.bundle.format import Bundle, texts
 from serving.http.routes import create_app
-from serving.live.served import Live, Served
+from serving.live.served import Served, ServingState
 
-PSEUDONYM = telling().manifest["shoppers"]["shoppers"][0]["customer"]
+PSEUDONYM = bundle_with_shoppers().manifest["shoppers"]["shoppers"][0]["customer"]
 
 
 def of(bundle: Bundle) -> Client:
-    return Documented(create_app(Live(Served("7", bundle, {"verdict": "PROMOTED"})), bundles.KEY))
+    return DocumentedClient(
+        create_app(ServingState(Served("7", bundle, {"verdict": "PROMOTED"})), bundles.KEY)
+    )
 
 
 def test_the_status_tells_who_serves_and_how_fast(client: Client) -> None:
@@ -41,7 +43,7 @@ def test_a_product_without_a_category_is_in_none(bundle: Bundle) -> None:
 
 
 def test_shoppers_are_told_with_cards_and_no_id_of_the_shop() -> None:
-    answer = of(telling()).get("/v1/shoppers")
+    answer = of(bundle_with_shoppers()).get("/v1/shoppers")
     told = answer.json()
     assert (told["cut"], told["until"]) == ("2026-10-23", "2026-11-20")
     assert [card["product"] for card in told["popular"]] == ["tea-1", "tea-2", "coffee-1"]
@@ -52,7 +54,7 @@ def test_shoppers_are_told_with_cards_and_no_id_of_the_shop() -> None:
 
 
 def test_a_shopper_is_asked_about_by_the_pseudonym() -> None:
-    client = of(telling())
+    client = of(bundle_with_shoppers())
     shopper = client.get("/v1/shoppers").json()["shoppers"][0]["customer"]
     by_id, by_pseudonym = (
         client.get(f"/v1/customers/{customer}/recommendations").json() for customer in (bundles.ANNA, shopper)
@@ -62,7 +64,7 @@ def test_a_shopper_is_asked_about_by_the_pseudonym() -> None:
 
 
 def test_who_was_forgotten_is_no_shopper() -> None:
-    bundle = telling()
+    bundle = bundle_with_shoppers()
     vars(bundle)["forgotten"] = frozenset({PSEUDONYM})
     assert [one["kind"] for one in of(bundle).get("/v1/shoppers").json()["shoppers"]] == ["once"]
 
@@ -74,4 +76,4 @@ def test_a_bundle_without_shoppers_has_none(bundle: Bundle, manifest: dict[str, 
 
 
 def test_the_model_route_does_not_tell_of_shoppers() -> None:
-    assert "shoppers" not in of(telling()).get("/v1/model").json()
+    assert "shoppers" not in of(bundle_with_shoppers()).get("/v1/model").json()

@@ -1,4 +1,4 @@
-"""Sign-in without a browser: what the cookie is, and whose requests it lets in."""
+"""Sign-in without a browser: the cookie, and which requests it authorises."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ import bundles
 import httpx
 import pytest
 from clients import Client
-from edges import HOST, Edged
+from edges import HOST, EdgeClient
 from starlette.responses import PlainTextResponse
 
 from serving.access import guard, keys
@@ -16,7 +16,7 @@ from serving.http.routes import create_app
 from serving.live.served import ServingState
 from serving.settings import ServingSettings
 
-OWN = {"Origin": HOST}
+SAME_ORIGIN = {"Origin": HOST}
 
 
 @pytest.fixture
@@ -30,67 +30,77 @@ def secret(file: Path) -> str:
 
 
 @pytest.fixture
-def asker(live: ServingState, file: Path, monkeypatch: pytest.MonkeyPatch) -> Client:
+def browser_client(live: ServingState, file: Path, monkeypatch: pytest.MonkeyPatch) -> Client:
     monkeypatch.setattr(guard, "CHECK_SECONDS", 0)
-    door = Guard(file, 0)
-    app = create_app(live, bundles.KEY, door.keyring)
-    return Edged(Edge(app, PlainTextResponse("BentoML"), app.routes, door, ServingSettings()))
+    key_guard = Guard(file, 0)
+    app = create_app(live, bundles.KEY, key_guard.keyring)
+    return EdgeClient(Edge(app, PlainTextResponse("BentoML"), app.routes, key_guard, ServingSettings()))
 
 
-def sign_in(asker: Client, key: str, **headers: str) -> httpx.Response:
-    return asker.post("/sign-in", data={"key": key}, headers={**OWN, **headers})
+def sign_in(browser_client: Client, key: str, **headers: str) -> httpx.Response:
+    return browser_client.post("/sign-in", data={"key": key}, headers={**SAME_ORIGIN, **headers})
 
 
 def with_cookie(secret: str, **headers: str) -> dict[str, dict[str, str]]:
     return {"headers": {"Cookie": f"other=1; nightshelf_key={secret}", **headers}}
 
 
-def test_a_known_key_is_kept_where_no_script_reads_it(asker: Client, secret: str) -> None:
-    done = sign_in(asker, f" {secret} ")
-    assert (done.status_code, done.headers["Location"]) == (303, "./")
-    assert done.headers["Set-Cookie"] == f"nightshelf_key={secret}; HttpOnly; Path=/; SameSite=strict"
+def test_a_known_key_is_stored_in_a_cookie_that_scripts_cannot_read(
+    browser_client: Client, secret: str
+) -> None:
+    response = sign_in(browser_client, f" {secret} ")
+    assert (response.status_code, response.headers["Location"]) == (303, "./")
+    assert response.headers["Set-Cookie"] == f"nightshelf_key={secret}; HttpOnly; Path=/; SameSite=strict"
 
 
-def test_over_https_the_cookie_goes_nowhere_else(asker: Client, secret: str) -> None:
-    cookie = sign_in(asker, secret, **{"X-Forwarded-Proto": "https"}).headers["Set-Cookie"]
+def test_over_https_the_cookie_is_secure(browser_client: Client, secret: str) -> None:
+    cookie = sign_in(browser_client, secret, **{"X-Forwarded-Proto": "https"}).headers["Set-Cookie"]
     assert cookie.endswith("; Secure")
 
 
 @pytest.mark.parametrize("key", ["", "nonsense", "<script>", "ключ"])
-def test_another_key_is_refused_and_not_repeated(asker: Client, secret: str, key: str) -> None:
-    refused = sign_in(asker, key)
-    assert refused.status_code == 401
-    assert "Set-Cookie" not in refused.headers
-    assert "No such key is known" in refused.text
-    assert key == "" or key not in refused.text
+def test_an_unknown_key_is_rejected_and_not_repeated(browser_client: Client, secret: str, key: str) -> None:
+    response = sign_in(browser_client, key)
+    assert response.status_code == 401
+    assert "Set-Cookie" not in response.headers
+    assert "This API key is unknown" in response.text
+    assert key == "" or key not in response.text
 
 
-def test_where_no_key_is_asked_for_the_page_says_so(asker: Client) -> None:
-    assert "No key is asked for here" in asker.get("/sign-in").text
-    assert sign_in(asker, "any").status_code == 401
+def test_the_page_says_if_no_key_is_needed(browser_client: Client) -> None:
+    assert "You don't need an API key" in browser_client.get("/sign-in").text
+    assert sign_in(browser_client, "any").status_code == 401
 
 
-def test_the_cookie_stands_for_the_header(asker: Client, secret: str) -> None:
-    assert asker.get("/v1/popular").status_code == 401
-    assert asker.get("/v1/popular", **with_cookie(secret)).status_code == 200
-    assert asker.get("/v1/popular", **with_cookie("wrong")).status_code == 401
-    assert asker.get("/v1/popular", **with_cookie(secret, Authorization="Bearer wrong")).status_code == 401
+def test_the_cookie_replaces_the_authorization_header(browser_client: Client, secret: str) -> None:
+    assert browser_client.get("/v1/popular").status_code == 401
+    assert browser_client.get("/v1/popular", **with_cookie(secret)).status_code == 200
+    assert browser_client.get("/v1/popular", **with_cookie("wrong")).status_code == 401
+    assert (
+        browser_client.get("/v1/popular", **with_cookie(secret, Authorization="Bearer wrong")).status_code
+        == 401
+    )
 
 
 @pytest.mark.parametrize(
     "origin", [None, "null", "http://elsewhere.example", f"{HOST}.elsewhere.example", f"{HOST}:81"]
 )
-def test_what_another_site_posts_is_refused(asker: Client, secret: str, origin: str | None) -> None:
-    foreign = {} if origin is None else {"Origin": origin}
-    cart = asker.post("/v1/cart/recommendations", json={}, **with_cookie(secret, **foreign))
+def test_posts_of_other_sites_are_rejected(browser_client: Client, secret: str, origin: str | None) -> None:
+    headers = {} if origin is None else {"Origin": origin}
+    cart = browser_client.post("/v1/cart/recommendations", json={}, **with_cookie(secret, **headers))
     assert (cart.status_code, cart.json()["error"]["code"]) == (403, "other_site")
-    assert asker.post("/sign-in", data={"key": secret}, headers=foreign).status_code == 403
-    assert asker.post("/sign-out", headers=foreign).status_code == 403
-    assert asker.post("/v1/cart/recommendations", json={}, **with_cookie(secret, **OWN)).status_code == 200
+    assert browser_client.post("/sign-in", data={"key": secret}, headers=headers).status_code == 403
+    assert browser_client.post("/sign-out", headers=headers).status_code == 403
+    assert (
+        browser_client.post(
+            "/v1/cart/recommendations", json={}, **with_cookie(secret, **SAME_ORIGIN)
+        ).status_code
+        == 200
+    )
 
 
-def test_sign_out_takes_the_cookie_away(asker: Client, secret: str) -> None:
-    gone = asker.post("/sign-out", **with_cookie(secret, **OWN))
-    assert (gone.status_code, gone.headers["Location"]) == (303, "sign-in")
-    assert 'nightshelf_key=""' in gone.headers["Set-Cookie"]
-    assert "Max-Age=0" in gone.headers["Set-Cookie"]
+def test_sign_out_deletes_the_cookie(browser_client: Client, secret: str) -> None:
+    response = browser_client.post("/sign-out", **with_cookie(secret, **SAME_ORIGIN))
+    assert (response.status_code, response.headers["Location"]) == (303, "sign-in")
+    assert 'nightshelf_key=""' in response.headers["Set-Cookie"]
+    assert "Max-Age=0" in response.headers["Set-Cookie"]
