@@ -91,7 +91,7 @@ def test_a_wrong_password(nightshelf, serve):
 
 def test_a_shop_without_orders(nightshelf, serve):
     address = serve(app(SHOP, "me", PASSWORD, lambda: SHOP.start))
-    assert "gave no order line" in nightshelf("retrain", **shop(address))
+    assert "no order line with a date" in nightshelf("retrain", **shop(address))
 
 
 def test_a_file_that_is_not_there(nightshelf):

@@ -1,4 +1,4 @@
-"""A file, or a folder of files that grows, whose columns a mapping names."""
+"""Source `files`: a file, or a folder that receives files, with the columns that a mapping names."""
 
 import datetime as dt
 import re
@@ -19,65 +19,66 @@ from pipelines.run.progress import Progress
 from serving.errors import NightshelfError, TransientError
 
 FILES = "files"
-PART = "part-"  # what Spark and Hadoop call the pieces of one table
+PART = "part-"  # how Spark and Hadoop name the files of one table
 
 
 class FileSource:
-    """Source `files`: Parquet, CSV or JSON lines, plain or packed.
+    """Source `files`: Parquet, CSV or JSON lines, plain or compressed.
 
-    What came with one file, or with the part-* files of one folder, is one delivery: an order that a
-    later delivery names again is replaced by it. Later is what came in a later night, and in one night
-    what has the later name. A file that changed is read again.
+    A delivery is one file, or all part-* files of one folder. An order in a later delivery replaces the same
+    order in an earlier one. Deliveries are ordered by pull, and within a pull by name. A changed file is read
+    again.
     """
 
     def __init__(self, path: str, mapping_name: str) -> None:
         if not path or not Path(path).exists():
             raise NightshelfError(f"there is no file {path!r}: set NIGHTSHELF_FILES_PATH or give --path")
         self.path = Path(path)
-        found = load_mapping(mapping_name)
-        self.dialect: Dialect = found
-        self.columns = found.columns
+        mapping = load_mapping(mapping_name)
+        self.dialect: Dialect = mapping
+        self.columns = mapping.columns
         self.name = source_name("files", str(self.path.resolve()))
         self.description = self.path.name
         self.plan = {"columns": self.columns}
 
-    def last_day(self, since: LastPull | None) -> dt.date:
-        """The day of the last order in the files."""
-        new = [self._file(name) for names in _new(self._stamps(), since).values() for name in names]
-        at = {c.ORDERED_AT: self.columns[c.ORDERED_AT]}
-        times = (rows[c.ORDERED_AT] for file in new for rows in readers.read_tables(file, at))
-        known = since.last_day if since else None
+    def last_day(self, last_pull: LastPull | None) -> dt.date:
+        """Returns the day of the last order; raises NightshelfError if no time begins with an ISO date."""
+        deliveries = _new_deliveries(self._stamps(), last_pull)
+        new = [self._file(name) for names in deliveries.values() for name in names]
+        time_column = {c.ORDERED_AT: self.columns[c.ORDERED_AT]}
+        times = (rows[c.ORDERED_AT] for file in new for rows in readers.read_tables(file, time_column))
+        known = last_pull.last_day if last_pull else None
         day = last_iso_day(times) or known
         if day is None:
             raise NightshelfError(
-                f"no time in {self.path.name} begins with an ISO date: give --as-of, or correct the column"
-                f" {at[c.ORDERED_AT]!r}"
+                f"no time in column {time_column[c.ORDERED_AT]!r} of {self.path.name} begins with an ISO"
+                " date: give --as-of, or correct ordered_at in the mapping"
             )
         return max(day, known or day)
 
-    def orders(self, since: LastPull | None, staging: Staging, progress: Progress) -> Position:
-        """The files with their sizes and times; the rows of those that are new or changed are in staging."""
-        found = self._stamps()  # before anything is read: what comes or grows meanwhile is new the next time
-        new = _new(found, since)
-        counted = 0
+    def orders(self, last_pull: LastPull | None, staging: Staging, progress: Progress) -> Position:
+        """Writes the rows of new and changed files to staging; the position is each file's size and time."""
+        stamps = self._stamps()  # taken before reading, so that a file that grows meanwhile is read again
+        new = _new_deliveries(stamps, last_pull)
+        orders = 0
 
         def count(done: int, rows: pa.Table) -> pa.Table:
-            nonlocal counted
-            counted += pc.count_distinct(rows[c.ORDER_ID]).as_py()
-            progress(done, len(new), counted)
+            nonlocal orders
+            orders += pc.count_distinct(rows[c.ORDER_ID]).as_py()
+            progress(done, len(new), orders)
             return rows
 
         for page in set(staging.pages()) - new.keys():
             staging.drop(page)
-        for done, (page, delivery) in enumerate(new.items()):
-            stamps = {name: found[name] for name in delivery}
-            if page not in staging.pages() or staging.note(page) != stamps:
-                staging.write(page, map(partial(count, done), self._rows(delivery)), stamps)
-        progress(len(new), len(new), counted)
-        return {FILES: found}
+        for done, (page, names) in enumerate(new.items()):
+            note = {name: stamps[name] for name in names}
+            if page not in staging.pages() or staging.note(page) != note:
+                staging.write(page, map(partial(count, done), self._rows(names)), note)
+        progress(len(new), len(new), orders)
+        return {FILES: stamps}
 
     def products(self) -> None:
-        """Nothing: what is known of products stands beside their sales."""
+        """Returns None: a file of orders names products only in its lines."""
 
     def _rows(self, names: list[str]) -> Iterator[pa.Table]:
         for name in names:
@@ -89,27 +90,30 @@ class FileSource:
         return self.path if self.path.is_file() else self.path / name
 
     def _stamps(self) -> dict[str, list[int]]:
-        """Size and time of each file by its name, in the order of the names, numbers in them counted."""
+        """Returns size and modification time of each file, in natural order of the names (2 before 10)."""
         if self.path.is_file():
             return {self.path.name: _stamp(self.path)}
-        files = [file for file in self.path.rglob("*") if file.is_file() and not self._hidden(file)]
+        files = [file for file in self.path.rglob("*") if file.is_file() and not self._is_hidden(file)]
         if not files:
-            raise NightshelfError(f"the folder {self.path} holds no files")
+            raise NightshelfError(
+                f"the folder {self.path} holds no files: put the orders there, or correct"
+                " NIGHTSHELF_FILES_PATH or --path"
+            )
         names = sorted((str(file.relative_to(self.path)) for file in files), key=_natural)
         return {name: _stamp(self.path / name) for name in names}
 
-    def _hidden(self, file: Path) -> bool:
+    def _is_hidden(self, file: Path) -> bool:
         return any(part[0] in "._" for part in file.relative_to(self.path).parts)
 
 
-def _new(found: dict[str, list[int]], since: LastPull | None) -> dict[int, list[str]]:
-    """The deliveries that hold a new or a changed file, by their place among all."""
-    known = since.reached[FILES] if since else {}
-    deliveries = [list(names) for _, names in groupby(found, _delivery)]
+def _new_deliveries(stamps: dict[str, list[int]], last_pull: LastPull | None) -> dict[int, list[str]]:
+    """Returns the deliveries with a new or changed file, by their index among all deliveries."""
+    known = last_pull.reached[FILES] if last_pull else {}
+    deliveries = [list(names) for _, names in groupby(stamps, _delivery)]
     return {
-        place: names
-        for place, names in enumerate(deliveries)
-        if any(known.get(name) != found[name] for name in names)
+        index: names
+        for index, names in enumerate(deliveries)
+        if any(known.get(name) != stamps[name] for name in names)
     }
 
 
@@ -124,9 +128,9 @@ def _natural(name: str) -> list[tuple[int, str]]:
 
 def _stamp(file: Path) -> list[int]:
     try:
-        found = file.stat()
+        status = file.stat()
     except FileNotFoundError:
         raise TransientError(
-            f"{file.name} went while the folder was read: see that only whole files come to it"
+            f"{file.name} disappeared while its folder was read: move files there only once they are complete"
         ) from None
-    return [found.st_size, found.st_mtime_ns]
+    return [status.st_size, status.st_mtime_ns]

@@ -1,4 +1,4 @@
-"""A shop's API over HTTP, asked politely: so many at once, so many a second, and later where it says so."""
+"""A client of the shop's API that limits concurrency and rate, retries, and obeys Retry-After."""
 
 import asyncio
 import datetime as dt
@@ -21,17 +21,17 @@ from serving.errors import NightshelfError, TransientError
 OK = 200
 TOO_MANY_REQUESTS = 429
 SERVER_ERROR = 500
-REFUSED = (401, 403)
-LONGEST_BACKOFF = 60.0
-LONGEST_WAIT = 3600.0
+UNAUTHORISED = (401, 403)
+LONGEST_BACKOFF = 60.0  # seconds
+LONGEST_WAIT = 3600.0  # seconds
 
 
 class InvalidJsonError(Exception):
-    """An answer that is no whole JSON: another try may bring the rest."""
+    """A response that is not complete JSON; a retry may return the rest."""
 
 
 class StatusError(Exception):
-    """An answer that isn't 200."""
+    """A response with a status other than 200."""
 
     def __init__(self, status: int) -> None:
         super().__init__(status)
@@ -39,13 +39,13 @@ class StatusError(Exception):
 
 
 class ShopClient:
-    """A shop's API; used with `async with`."""
+    """A client of the shop's API; use it with `async with`."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = s = settings
-        self.resume_at = 0.0  # no request before this moment of the monotonic clock
+        self.resume_at = 0.0  # no request before this time of the monotonic clock
         self.limiter = AsyncLimiter(max(s.shop_rate, 1.0), max(1.0, 1.0 / s.shop_rate))
-        self.turns = asyncio.Semaphore(s.shop_concurrency)
+        self.slots = asyncio.Semaphore(s.shop_concurrency)
         self.retrying = AsyncRetrying(
             retry=retry_if_exception(_worth_retrying),
             wait=wait_random_exponential(multiplier=s.shop_backoff, max=LONGEST_BACKOFF),
@@ -60,7 +60,7 @@ class ShopClient:
             headers={"Authorization": aiohttp.encode_basic_auth(s.shop_user, password)},
             connector=aiohttp.TCPConnector(limit=s.shop_concurrency),
             timeout=aiohttp.ClientTimeout(total=s.shop_timeout),
-            proxy=_proxy(s.shop_address),  # by trust_env a .netrc would speak against the settings
+            proxy=_proxy(s.shop_address),  # not trust_env: a .netrc would override the settings
         )
         return self
 
@@ -70,39 +70,43 @@ class ShopClient:
         await self.session.close()
 
     async def page(self, path: str, query: dict[str, str], number: int, shape: TypeAdapter[Any]) -> Any:
-        """A page, in its shape.
+        """Fetches a page, and returns it validated by `shape`.
 
-        Raises PassingError for what a later try may mend, after as many tries as the settings say;
-        NightshelfError at once for a refusal, a missing path or another shape, naming page and field.
+        Raises TransientError, after NIGHTSHELF_SHOP_TRIES tries, for failures that may pass: 5xx, 429, an
+        unreachable shop, incomplete JSON. Raises NightshelfError, naming page and field, for other statuses
+        and for responses of another shape.
         """
-        asked = query | {"page": str(number), "per-page": str(self.settings.shop_page_size)}
+        query = query | {"page": str(number), "per-page": str(self.settings.shop_page_size)}
         try:
-            return await self.retrying(self._once, path, asked, shape)
+            return await self.retrying(self._fetch, path, query, shape)
         except StatusError as error:
             kind = TransientError if _worth_retrying(error) else NightshelfError
-            raise kind(self._refusal(error.status, path, number)) from None
+            raise kind(self._status_message(error.status, path, number)) from None
         except InvalidJsonError:
             raise TransientError(
-                f"the shop's {path} page {number} is no whole JSON, {self.settings.shop_tries} times in a row"
+                f"the shop's response to {path} page {number} was not complete JSON,"
+                f" {self.settings.shop_tries} times in a row: check the shop's API at"
+                f" {self.settings.shop_address} (NIGHTSHELF_SHOP_URL)"
             ) from None
         except (aiohttp.ClientError, TimeoutError) as error:
             raise TransientError(
                 f"the shop at {self.settings.shop_address} can't be reached for {path} page {number}"
-                f" ({type(error).__name__}, {self.settings.shop_tries} tries): is it up, is"
-                " NIGHTSHELF_SHOP_URL right?"
+                f" ({type(error).__name__}, {self.settings.shop_tries} tries): check that it is up and that"
+                " NIGHTSHELF_SHOP_URL is right"
             ) from None
         except ValidationError as error:
             first = error.errors(include_input=False, include_url=False)[0]
-            field = ".".join(str(part) for part in first["loc"]) or "the answer"
+            field = ".".join(str(part) for part in first["loc"]) or "the response"
             raise NightshelfError(
-                f"the shop's {path} page {number} has another shape: {field}: {first['msg']}"
+                f"the shop's response to {path} page {number} breaks the API's contract: {field}:"
+                f" {first['msg']}; correct that field in the shop's API"
             ) from None
 
-    async def _once(self, path: str, query: dict[str, str], shape: TypeAdapter[Any]) -> Any:
-        async with self.turns:
+    async def _fetch(self, path: str, query: dict[str, str], shape: TypeAdapter[Any]) -> Any:
+        async with self.slots:
             await self.limiter.acquire()
-            while (left := self.resume_at - time.monotonic()) > 0:
-                await asyncio.sleep(left)
+            while (seconds := self.resume_at - time.monotonic()) > 0:
+                await asyncio.sleep(seconds)
             body = await self._body(f"{self.settings.shop_address.rstrip('/')}{path}", query)
         try:
             return shape.validate_json(body)
@@ -112,52 +116,53 @@ class ShopClient:
             raise
 
     async def _body(self, url: str, query: dict[str, str]) -> bytes:
-        async with self.session.get(url, params=query, allow_redirects=False) as answer:
-            if answer.status == OK:
-                return await answer.read()
-            if (seconds := _retry_after(answer.headers)) > LONGEST_WAIT:
+        async with self.session.get(url, params=query, allow_redirects=False) as response:
+            if response.status == OK:
+                return await response.read()
+            if (seconds := _retry_after(response.headers)) > LONGEST_WAIT:
                 raise TransientError(
-                    f"the shop at {self.settings.shop_address} asks to be left alone for {seconds:.0f} s"
+                    f"the shop at {self.settings.shop_address} asks to retry only after {seconds:.0f} s"
+                    f" ({response.status}): repeat the run then"
                 )
             self.resume_at = max(self.resume_at, time.monotonic() + seconds)
-            raise StatusError(answer.status)
+            raise StatusError(response.status)
 
-    def _refusal(self, status: int, path: str, number: int) -> str:
+    def _status_message(self, status: int, path: str, number: int) -> str:
         s = self.settings
-        if status in REFUSED:
+        if status in UNAUTHORISED:
             return (
                 f"the shop refused user {s.shop_user!r} at {path} ({status}):"
                 " check NIGHTSHELF_SHOP_USER and NIGHTSHELF_SHOP_PASSWORD"
             )
-        tries = f", {s.shop_tries} times in a row" if _transient(status) else ""
+        tries = f", {s.shop_tries} times in a row" if _is_transient(status) else ""
         return (
             f"the shop answered {status} for {path} page {number}{tries}:"
-            " see that the shop is well, and NIGHTSHELF_SHOP_URL right"
+            " check the shop's log, and that NIGHTSHELF_SHOP_URL is right"
         )
 
 
 def _proxy(url: str) -> str | None:
-    """The proxy that the environment names for an address."""
+    """Returns the proxy that the environment configures for a URL."""
     parts = urlsplit(url)
     return None if proxy_bypass(parts.hostname or "") else getproxies().get(parts.scheme)
 
 
 def _worth_retrying(error: BaseException) -> bool:
     if isinstance(error, StatusError):
-        return _transient(error.status)
+        return _is_transient(error.status)
     return isinstance(error, aiohttp.ClientError | TimeoutError | InvalidJsonError)
 
 
-def _transient(status: int) -> bool:
+def _is_transient(status: int) -> bool:
     return status == TOO_MANY_REQUESTS or status >= SERVER_ERROR
 
 
 def _retry_after(headers: Mapping[str, str]) -> float:
-    """The seconds that an answer asks to wait: RFC 9110, 10.2.3, a number or a date; else none."""
-    told = headers.get("Retry-After", "")
-    if told.isdecimal():
-        return float(told)
+    """Returns the seconds that Retry-After asks to wait (RFC 9110, 10.2.3), or 0 if it is invalid."""
+    value = headers.get("Retry-After", "")
+    if value.isdecimal():
+        return float(value)
     try:
-        return (email.utils.parsedate_to_datetime(told) - dt.datetime.now(dt.UTC)).total_seconds()
+        return (email.utils.parsedate_to_datetime(value) - dt.datetime.now(dt.UTC)).total_seconds()
     except (TypeError, ValueError):
         return 0.0

@@ -1,4 +1,4 @@
-"""The rows of a file, every value as text, in tables of bounded size; a line that is none has a fault."""
+"""Readers of file formats: rows as strings, in tables of bounded size; unreadable lines carry a fault."""
 
 import csv
 import json
@@ -19,58 +19,64 @@ from serving.errors import NightshelfError
 
 COMPRESSED = (".gz", ".bz2", ".zst")
 BATCH_ROWS = 100_000
-EXACT_INTEGERS = 2.0**53  # whole floating point numbers below this are exact
+EXACT_INTEGERS = 2.0**53  # float64 represents all integers below this exactly
 
-ColumnNames = dict[str, str]  # our name of a column -> the file's
+ColumnNames = dict[str, str]  # the file's column names by ours
 
 
 def read_tables(file: Path, names: ColumnNames) -> Iterator[pa.Table]:
-    """The rows of a file under our names, with the number of their line and what is wrong with it.
+    """Yields the rows of a file: our columns as strings, LINE (int64), and FAULT where a line is unreadable.
 
-    Raises NightshelfError naming the file and what is wrong with it, never a value of it.
+    Raises NightshelfError with the file's name and the reason, without any value from the file.
     """
     suffix = (file.with_suffix("") if file.suffix.lower() in COMPRESSED else file).suffix.lower()
     if suffix not in READERS:
-        raise NightshelfError(f"{file.name} is none of the formats read: {', '.join(READERS)}")
+        raise NightshelfError(
+            f"{file.name} has an unknown format: name it by its format, {', '.join(READERS)},"
+            f" with {', '.join(COMPRESSED)} behind it if it is compressed"
+        )
     try:
         yield from READERS[suffix](file, names)
     except (pa.ArrowException, OSError, EOFError, csv.Error) as error:
-        raise NightshelfError(f"{file.name} can't be read: {_cause(error)}") from None
+        raise NightshelfError(
+            f"{file.name} can't be read: {_cause(error)}; check that it is complete and in the format"
+            " that its name says"
+        ) from None
 
 
-def _parquet(file: Path, names: ColumnNames) -> Iterator[pa.Table]:
-    with pq.ParquetFile(file) as found:
-        _check(file, names, found.schema_arrow.names)
+def _read_parquet(file: Path, names: ColumnNames) -> Iterator[pa.Table]:
+    with pq.ParquetFile(file) as parquet:
+        _check_columns(file, names, parquet.schema_arrow.names)
         line = 1
-        for batch in found.iter_batches(BATCH_ROWS, columns=list(names.values())):
-            rows = {ours: text(batch[theirs]) for ours, theirs in names.items()}
+        for batch in parquet.iter_batches(BATCH_ROWS, columns=list(names.values())):
+            rows = {ours: as_text(batch[theirs]) for ours, theirs in names.items()}
             yield pa.table(rows | {c.LINE: np.arange(line, line + batch.num_rows)})
             line += batch.num_rows
 
 
-def _csv(file: Path, names: ColumnNames) -> Iterator[pa.Table]:
-    bad: dict[int, str] = {}
+def _read_csv(file: Path, names: ColumnNames) -> Iterator[pa.Table]:
+    faults: dict[int, str] = {}
 
     def skip(row: Any) -> str:
-        bad[row.number] = f"has {row.actual_columns} columns, the header {row.expected_columns}"
+        faults[row.number] = f"has {row.actual_columns} columns, the header has {row.expected_columns}"
         return "skip"
 
-    _check(file, names, _header(file))
+    _check_columns(file, names, _header(file))
     with pa.input_stream(file, compression="detect") as stream:
         line = 2
         for batch in _open_csv(stream, names, skip):
-            end = line + batch.num_rows + len(bad)
-            numbers = np.setdiff1d(np.arange(line, end + 1), list(bad))[: batch.num_rows]
+            end = line + batch.num_rows + len(faults)
+            numbers = np.setdiff1d(np.arange(line, end + 1), list(faults))[: batch.num_rows]
             line = int(numbers[-1]) + 1 if len(numbers) else line
             yield from _decoded(batch, names, numbers)
-    yield _faulty(names, bad)
+    yield _faulty_rows(names, faults)
 
 
 def _open_csv(stream: Any, names: ColumnNames, skip: Callable[[Any], str]) -> pa.csv.CSVStreamingReader:
     theirs = list(dict.fromkeys(names.values()))
     return pa.csv.open_csv(
         stream,
-        pa.csv.ReadOptions(use_threads=False),  # else no line has a number
+        pa.csv.ReadOptions(use_threads=False),  # Arrow counts lines only in a single thread
         pa.csv.ParseOptions(invalid_row_handler=skip),
         pa.csv.ConvertOptions(
             include_columns=theirs,
@@ -83,70 +89,74 @@ def _open_csv(stream: Any, names: ColumnNames, skip: Callable[[Any], str]) -> pa
 
 def _header(file: Path) -> list[str]:
     with pa.input_stream(file, compression="detect") as stream:
-        first = next(_text_lines(stream), b"").decode("utf-8-sig", "replace")
+        first = next(_split_lines(stream), b"").decode("utf-8-sig", "replace")
     return next(csv.reader([first]), [])
 
 
 def _decoded(
     batch: pa.RecordBatch, names: ColumnNames, numbers: "np.ndarray[Any, Any]"
 ) -> Iterator[pa.Table]:
-    """The rows of a batch of bytes as text, and apart from them those that are no UTF-8."""
+    """Yields the rows of a batch of bytes as strings, and the rows that are not UTF-8 as faulty.
+
+    numbers: the line number of each row, int64, shape (rows,).
+    """
     try:
         rows = {ours: batch[theirs].cast(pa.string()) for ours, theirs in names.items()}
         yield pa.table(rows | {c.LINE: numbers})
     except pa.ArrowInvalid:
-        good = np.array([all(map(_utf8, row.values())) for row in batch.to_pylist()])
-        yield _faulty(names, dict.fromkeys(numbers[~good].tolist(), "is no UTF-8"))
-        yield from _decoded(batch.filter(pa.array(good)), names, numbers[good])
+        valid = np.array([all(map(_is_utf8, row.values())) for row in batch.to_pylist()])
+        yield _faulty_rows(names, dict.fromkeys(numbers[~valid].tolist(), "is not valid UTF-8"))
+        yield from _decoded(batch.filter(pa.array(valid)), names, numbers[valid])
 
 
-def _utf8(value: bytes | None) -> bool:
+def _is_utf8(value: bytes | None) -> bool:
     try:
         return (value or b"").decode() is not None
     except UnicodeDecodeError:
         return False
 
 
-def _json(file: Path, names: ColumnNames) -> Iterator[pa.Table]:
-    seen: set[str] = set()
+def _read_json(file: Path, names: ColumnNames) -> Iterator[pa.Table]:
+    keys: set[str] = set()
     with pa.input_stream(file, compression="detect") as stream:
-        lines = enumerate(_text_lines(stream), 1)
+        lines = enumerate(_split_lines(stream), 1)
         while chunk := list(islice(lines, BATCH_ROWS)):
-            rows = [_object(number, line, names, seen) for number, line in chunk]
+            rows = [_parse_object(number, line, names, keys) for number, line in chunk]
             yield pa.Table.from_pylist(rows, schema=_schema(names))
-    _check(file, names, seen)
+    _check_columns(file, names, keys)
 
 
-def _text_lines(stream: Any) -> Iterator[bytes]:
+def _split_lines(stream: Any) -> Iterator[bytes]:
     rest = b""
     while block := stream.read(1 << 20):
-        *whole, rest = (rest + block).split(b"\n")
-        yield from whole
+        *complete, rest = (rest + block).split(b"\n")
+        yield from complete
     if rest:
         yield rest
 
 
-def _object(number: int, line: bytes, names: ColumnNames, seen: set[str]) -> dict[str, Any]:
+def _parse_object(number: int, line: bytes, names: ColumnNames, keys: set[str]) -> dict[str, Any]:
+    """Returns the row of a JSON line, and adds the object's keys to `keys`."""
     try:
-        found = json.loads(line)
-        seen.update(found)
-        return {ours: _plain(found.get(theirs)) for ours, theirs in names.items()} | {c.LINE: number}
+        parsed = json.loads(line)
+        keys.update(parsed)
+        return {ours: _scalar_text(parsed.get(theirs)) for ours, theirs in names.items()} | {c.LINE: number}
     except (ValueError, AttributeError, TypeError, RecursionError):
-        return {c.LINE: number, c.FAULT: "is no JSON object of plain values"}
+        return {c.LINE: number, c.FAULT: "is not a JSON object of plain values"}
 
 
-def _plain(value: Any) -> str | None:
+def _scalar_text(value: Any) -> str | None:
     if isinstance(value, dict | list):
         raise TypeError
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return None
-    plain = str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
-    plain.encode()  # half a surrogate pair is no text
-    return plain
+    scalar = str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+    scalar.encode()  # raises for a lone surrogate
+    return scalar
 
 
-def _faulty(names: ColumnNames, faults: dict[int, str]) -> pa.Table:
-    """Lines that can't be read: their numbers and faults, all else null."""
+def _faulty_rows(names: ColumnNames, faults: dict[int, str]) -> pa.Table:
+    """Returns a row per unreadable line: its number and its fault, and null in all other columns."""
     rows = [{c.LINE: number, c.FAULT: fault} for number, fault in faults.items()]
     return pa.Table.from_pylist(rows, schema=_schema(names))
 
@@ -155,39 +165,42 @@ def _schema(names: ColumnNames) -> pa.Schema:
     return pa.schema([(name, pa.string()) for name in (*names, c.FAULT)] + [(c.LINE, pa.int64())])
 
 
-def _check(file: Path, names: ColumnNames, found: Collection[str]) -> None:
-    if twice := [theirs for theirs in names.values() if list(found).count(theirs) > 1]:
+def _check_columns(file: Path, names: ColumnNames, header: Collection[str]) -> None:
+    if repeated := [theirs for theirs in names.values() if list(header).count(theirs) > 1]:
         raise NightshelfError(
-            f"{file.name} has more than one column {twice[0]!r}: give each a name of its own"
+            f"{file.name} has more than one column {repeated[0]!r}: rename all but one in the file"
         )
-    if missing := [theirs for theirs in names.values() if theirs not in found]:
-        # Without a header its names are a row, and that may hold a phone number.
+    if missing := [theirs for theirs in names.values() if theirs not in header]:
+        # Not quoted: the first line of a file without a header may hold a phone number.
         raise NightshelfError(
-            f"{file.name} has no column {missing[0]!r}: correct the file's header or the mapping"
+            f"{file.name} has no column {missing[0]!r}: correct the file's header or [columns] of the mapping"
         )
 
 
-def text(values: pa.Array) -> pa.Array:
-    """Values as text; whole floating point numbers, as ids become where some are missing, without a point."""
+def as_text(values: pa.Array) -> pa.Array:
+    """Returns values as strings.
+
+    Integral floats have no decimal point: ids are floats in files where some are missing.
+    """
     if not pa.types.is_floating(values.type):
         return values.cast(pa.string())
     values = pc.if_else(pc.is_nan(values), None, values)
-    whole = pc.and_(pc.equal(values, pc.trunc(values)), pc.less(pc.abs(values), EXACT_INTEGERS))
-    ids = pc.if_else(whole, values, 0).cast(pa.int64()).cast(pa.string())
-    return pc.if_else(whole, ids, values.cast(pa.string()))
+    integral = pc.and_(pc.equal(values, pc.trunc(values)), pc.less(pc.abs(values), EXACT_INTEGERS))
+    integers = pc.if_else(integral, values, 0).cast(pa.int64()).cast(pa.string())
+    return pc.if_else(integral, integers, values.cast(pa.string()))
 
 
 def _cause(error: Exception) -> str:
-    """The cause in Arrow's words, without what it quotes of a row."""
-    told = str(error).splitlines()[0]
+    """Returns Arrow's message without the values that it quotes."""
+    message = str(error).splitlines()[0]
     for quoted in ("got ", "columns named ", "value "):
-        told = told.partition(quoted)[0] or told
-    return told.rpartition("Invalid: ")[2].rstrip(" :'")
+        message = message.partition(quoted)[0] or message
+    return message.rpartition("Invalid: ")[2].rstrip(" :'")
 
 
 READERS: dict[str, Callable[[Path, ColumnNames], Iterator[pa.Table]]] = {
-    ".parquet": _parquet,
-    ".csv": _csv,
-    ".jsonl": _json,
-    ".json": _json,
+    ".parquet": _read_parquet,
+    ".csv": _read_csv,
+    ".jsonl": _read_json,
+    ".json": _read_json,
 }

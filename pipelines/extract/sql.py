@@ -1,4 +1,4 @@
-"""A database that SQLAlchemy knows, whose query and columns a mapping names."""
+"""Source `sql`: a database that SQLAlchemy supports, with the query and columns that a mapping names."""
 
 import datetime as dt
 from collections.abc import Iterator
@@ -18,33 +18,35 @@ from pipelines.run.progress import Progress
 from pipelines.settings import Settings
 from serving.errors import NightshelfError, TransientError
 
-ROWS = 50_000  # per page
+PAGE_ROWS = 50_000
 CHANGED = "changed"
-LAST = "last"
+LAST_ORDER = "last"
 
 
 class SqlSource:
-    """Source `sql`: the order lines that a SELECT gives.
+    """Source `sql`: the order lines that a SELECT returns.
 
-    Asked for again are all lines of each order of which one changed, ascending by order id, so that a
-    run that was killed goes on after the last order it has.
+    If one line of an order has changed, all its lines are read again. Orders are read by ascending id, so
+    that a killed run resumes after the last staged order.
     """
 
     def __init__(self, settings: Settings, mapping_name: str) -> None:
-        found = load_mapping(mapping_name)
-        if found.sql is None:
-            raise NightshelfError(f"mapping {mapping_name!r} lacks [sql] with lines and changed")
+        mapping = load_mapping(mapping_name)
+        if mapping.sql is None:
+            raise NightshelfError(
+                f"mapping {mapping_name!r} lacks [sql]: add it with lines, the query, and changed, a column"
+            )
         if not (url := settings.sql_url.get_secret_value()):
             raise NightshelfError(
                 "NIGHTSHELF_SQL_URL is not set: write it as postgresql+psycopg://user:password@host/shop"
             )
-        self.dialect: Dialect = found
-        self.columns, self.query = found.columns, found.sql
+        self.dialect: Dialect = mapping
+        self.columns, self.query = mapping.columns, mapping.sql
         self.overlap = dt.timedelta(days=settings.overlap_days)
         self.engine = _engine(url)
-        place = self.engine.url.set(username=None, password=None, query={})  # a query may hold a password too
-        self.name = source_name("sql", str(place))
-        self.description = f"the database at {place}"
+        address = self.engine.url.set(username=None, password=None, query={})  # a query may hold a password
+        self.name = source_name("sql", str(address))
+        self.description = f"the database at {address}"
         self.plan = {"columns": self.columns, "sql": self.query.model_dump()}
         theirs = {*self.columns.values(), self.query.changed}
         self.lines = (
@@ -53,80 +55,84 @@ class SqlSource:
             .subquery("lines")
         )
 
-    def last_day(self, since: LastPull | None) -> dt.date:
-        """The day of the last order; raises NightshelfError where no time begins with an ISO date."""
-        at = self._ours(c.ORDERED_AT)
-        soon = _bound(str(dt.datetime.now(dt.UTC).date() + dt.timedelta(days=2)))  # later ones are mistakes
-        latest = self._one(sa.select(sa.func.max(at)).where(at < soon))
+    def last_day(self, last_pull: LastPull | None) -> dt.date:
+        """Returns the day of the last order; raises NightshelfError if its time begins with no ISO date."""
+        time = self._column(c.ORDERED_AT)
+        limit = _untyped(
+            str(dt.datetime.now(dt.UTC).date() + dt.timedelta(days=2))
+        )  # later ones are mistakes
+        latest = self._scalar(sa.select(sa.func.max(time)).where(time < limit))
         if day := last_iso_day([pa.chunked_array([[None if latest is None else str(latest)]], pa.string())]):
             return day
         raise NightshelfError(
-            f"the last time in column {self.columns[c.ORDERED_AT]!r} is no ISO date up to today: give --as-of"
+            f"the last time in column {self.columns[c.ORDERED_AT]!r} of {self.description} does not begin"
+            " with an ISO date up to today: give --as-of, or correct ordered_at in the mapping"
         )
 
-    def orders(self, since: LastPull | None, staging: Staging, progress: Progress) -> Position:
-        """The latest change there was before anything was read; the lines are in staging."""
+    def orders(self, last_pull: LastPull | None, staging: Staging, progress: Progress) -> Position:
+        """Writes the order lines to staging; the position is the latest change before reading began."""
         pages = staging.pages()
         note = staging.note(pages[-1]) if pages else {CHANGED: self._latest_change()}
-        asked = self._select(since, note.get(LAST))
-        rows = self._one(sa.select(sa.func.count()).select_from(asked.subquery()))
-        known, orders = len(pages) + -(-rows // ROWS), 0
-        for page, chunk in enumerate(self._chunks(asked), len(pages)):
-            last = _plain(chunk[-1][self._place(c.ORDER_ID)])
-            staging.write(page, [self._table(chunk)], note | {LAST: last})
-            orders += len({row[self._place(c.ORDER_ID)] for row in chunk})
-            progress(page + 1, max(known, page + 1), orders)
+        query = self._select(last_pull, note.get(LAST_ORDER))
+        rows = self._scalar(sa.select(sa.func.count()).select_from(query.subquery()))
+        expected, orders = len(pages) + -(-rows // PAGE_ROWS), 0
+        order_id = self._index(c.ORDER_ID)
+        for page, chunk in enumerate(self._chunks(query), len(pages)):
+            staging.write(page, [self._table(chunk)], note | {LAST_ORDER: _json_value(chunk[-1][order_id])})
+            orders += len({row[order_id] for row in chunk})
+            progress(page + 1, max(expected, page + 1), orders)
         return {CHANGED: note[CHANGED]}
 
     def products(self) -> None:
-        """Nothing: what is known of products stands beside their sales."""
+        """Returns None: the query names products only in its order lines."""
 
     def _latest_change(self) -> Any:
-        return _plain(self._one(sa.select(sa.func.max(self.lines.c[self.query.changed]))))
+        return _json_value(self._scalar(sa.select(sa.func.max(self.lines.c[self.query.changed]))))
 
-    def _ours(self, name: str) -> "sa.ColumnElement[Any]":
+    def _column(self, name: str) -> "sa.ColumnElement[Any]":
         return self.lines.c[self.columns[name]]
 
-    def _place(self, name: str) -> int:
+    def _index(self, name: str) -> int:
         return list(self.columns).index(name)
 
-    def _select(self, since: LastPull | None, last: Any) -> "sa.Select[Any]":
-        order = self._ours(c.ORDER_ID)
-        columns = [self._ours(name) for name in self.columns]
-        # Lines in an order of their own, so that the same lines have the same numbers the next time.
-        asked = sa.select(*columns).where(order.is_not(None)).order_by(order, *columns)
-        if since and (changed := since.reached[CHANGED]) is not None:
+    def _select(self, last_pull: LastPull | None, last_order: Any) -> "sa.Select[Any]":
+        """Returns the query of the orders changed since the last pull and behind the last staged order."""
+        order_id = self._column(c.ORDER_ID)
+        columns = [self._column(name) for name in self.columns]
+        # Ordered by all columns, so that a line keeps its number within the order from pull to pull.
+        query = sa.select(*columns).where(order_id.is_not(None)).order_by(order_id, *columns)
+        if last_pull and (changed := last_pull.reached[CHANGED]) is not None:
             others = self.lines.alias("others")
-            when = others.c[self.query.changed]
-            newer = when.is_(None) | (when >= _bound(_earlier(changed, self.overlap)))
-            asked = asked.where(order.in_(sa.select(others.c[self.columns[c.ORDER_ID]]).where(newer)))
-        return asked if last is None else asked.where(order > _bound(last))
+            changed_at = others.c[self.query.changed]
+            newer = changed_at.is_(None) | (changed_at >= _untyped(_earlier(changed, self.overlap)))
+            query = query.where(order_id.in_(sa.select(others.c[self.columns[c.ORDER_ID]]).where(newer)))
+        return query if last_order is None else query.where(order_id > _untyped(last_order))
 
-    def _chunks(self, asked: "sa.Select[Any]") -> Iterator[list[tuple[Any, ...]]]:
-        """The rows by and by, from a cursor that the database keeps; no order is divided."""
-        order = self._place(c.ORDER_ID)
-        held: list[tuple[Any, ...]] = []
+    def _chunks(self, query: "sa.Select[Any]") -> Iterator[list[tuple[Any, ...]]]:
+        """Yields the rows in chunks from a server-side cursor; a chunk holds whole orders."""
+        order_id = self._index(c.ORDER_ID)
+        pending: list[tuple[Any, ...]] = []
         with self._connected() as connection:
-            for part in connection.execution_options(yield_per=ROWS).execute(asked).partitions():
-                held += map(tuple, part)
-                last = held[-1][order]
-                if whole := [row for row in held if row[order] != last]:
-                    yield whole
-                held = [row for row in held if row[order] == last]
-        if held:
-            yield held
+            for part in connection.execution_options(yield_per=PAGE_ROWS).execute(query).partitions():
+                pending += map(tuple, part)
+                last = pending[-1][order_id]
+                if complete := [row for row in pending if row[order_id] != last]:
+                    yield complete
+                pending = [row for row in pending if row[order_id] == last]
+        if pending:
+            yield pending
 
     def _table(self, rows: list[tuple[Any, ...]]) -> pa.Table:
         columns = {
             name: pa.array(map(_text, values), pa.string())
             for name, values in zip(self.columns, zip(*rows, strict=True), strict=True)
         }
-        lines = _numbered(rows, self._place(c.ORDER_ID))
+        lines = _line_numbers(rows, self._index(c.ORDER_ID))
         return pa.table(columns | {c.LINE: lines, c.SOURCE: pa.repeat(pa.scalar("sql"), len(rows))})
 
-    def _one(self, asked: "sa.Select[Any]") -> Any:
+    def _scalar(self, query: "sa.Select[Any]") -> Any:
         with self._connected() as connection:
-            return connection.execute(asked).scalar_one()
+            return connection.execute(query).scalar_one()
 
     @contextmanager
     def _connected(self) -> Iterator[sa.Connection]:
@@ -134,14 +140,19 @@ class SqlSource:
             connection = self.engine.connect()
         except (SQLAlchemyError, ValueError, TypeError) as error:
             raise TransientError(
-                f"{self.description} can't be reached ({_cause(error)}): is it up, is NIGHTSHELF_SQL_URL right?"
+                f"{self.description} can't be reached ({_cause(error)}): check that it is up and that"
+                " NIGHTSHELF_SQL_URL is right"
             ) from None
         try:
             with connection:
                 yield connection
         except SQLAlchemyError as error:
-            kind = TransientError if getattr(error, "connection_invalidated", False) else NightshelfError
-            raise kind(f"{self.description} refused the query of the mapping: {_cause(error)}") from None
+            lost = getattr(error, "connection_invalidated", False)
+            kind = TransientError if lost else NightshelfError
+            advice = "repeat the run" if lost else "correct [sql] or [columns] of the mapping"
+            raise kind(
+                f"{self.description} failed on the mapping's query: {_cause(error)}; {advice}"
+            ) from None
 
 
 def _engine(url: str) -> sa.Engine:
@@ -151,19 +162,20 @@ def _engine(url: str) -> sa.Engine:
             raise ValueError
         return engine
     except (ArgumentError, NoSuchModuleError, ModuleNotFoundError, ValueError, TypeError) as error:
-        # What SQLAlchemy says may quote the URL, and with it the password.
+        # SQLAlchemy's message is left out, because it may quote the URL with its password.
         raise NightshelfError(
             f"NIGHTSHELF_SQL_URL can't be used ({type(error).__name__}): write it as"
-            " postgresql+psycopg://user:password@host/shop, an @ in it as %40; is the driver installed?"
+            " postgresql+psycopg://user:password@host/shop, with %40 for an @ in the password, and install"
+            " the database's driver"
         ) from None
 
 
-def _bound(value: Any) -> "sa.BindParameter[Any]":
-    """A value without a type of its own, so that the database takes the column's."""
+def _untyped(value: Any) -> "sa.BindParameter[Any]":
+    """Returns a parameter without a type, so that the database converts it to the column's type."""
     return sa.bindparam(None, value, type_=sa.types.NullType())
 
 
-def _plain(value: Any) -> int | float | str | None:
+def _json_value(value: Any) -> int | float | str | None:
     return value if value is None or isinstance(value, int | float | str) else str(value)
 
 
@@ -174,7 +186,7 @@ def _text(value: Any) -> str | None:
 
 
 def _earlier(changed: int | float | str, overlap: dt.timedelta) -> int | float | str:
-    """A moment so much earlier, written as it was; what is no time as it is."""
+    """Returns a time minus the overlap, in the same notation; other values are returned unchanged."""
     if not isinstance(changed, str):
         return changed
     try:
@@ -183,9 +195,9 @@ def _earlier(changed: int | float | str, overlap: dt.timedelta) -> int | float |
         return changed
 
 
-def _numbered(rows: list[tuple[Any, ...]], order: int) -> list[int]:
-    """The place of each line in its order."""
-    return [place for _, lines in groupby(rows, lambda row: row[order]) for place, _ in enumerate(lines)]
+def _line_numbers(rows: list[tuple[Any, ...]], order_id: int) -> list[int]:
+    """Returns the number of each row within its order, from 0; rows of an order are adjacent."""
+    return [number for _, lines in groupby(rows, lambda row: row[order_id]) for number, _ in enumerate(lines)]
 
 
 def _cause(error: Exception) -> str:

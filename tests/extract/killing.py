@@ -1,6 +1,6 @@
-"""Pulls in processes of their own, to be killed: each line of stdin is an environment to pull once in.
+"""Runs pulls in forked processes, so that a test can kill them: one per line of stdin, its environment.
 
-All that a pull imports is there before the first, so that a process lives for its pull alone.
+All imports happen before the first fork, so that a process spends its time on the pull alone.
 """
 
 import datetime as dt
@@ -15,7 +15,7 @@ from pipelines.settings import settings
 
 
 def main():
-    """Answers the process of each pull, and how it ended."""
+    """Prints each pull's process id, and then its wait status."""
     for line in sys.stdin:
         child = os.fork()
         if child == 0:

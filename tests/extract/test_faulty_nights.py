@@ -1,4 +1,4 @@
-"""Many nights at a shop where everything goes wrong: no order is lost and none is doubled."""
+"""Nightly pulls from a shop with every kind of fault lose and duplicate no order."""
 
 import datetime as dt
 import random
@@ -44,17 +44,17 @@ SETTINGS = {
 
 
 class Days:
-    """A demo shop of any day, faulty until it is calmed."""
+    """The demo shop of a given day, with faults unless `calm` is set."""
 
     def __init__(self, faults):
         self.today, self.calm = SHOP.start, False
         quiet = faults.model_copy(update=dict.fromkeys(SHARES, 0))
-        self.faulty, self.calmed = (
-            app(SHOP, "nightshelf", "x", lambda: self.today, chosen) for chosen in (faults, quiet)
+        self.with_faults, self.without_faults = (
+            app(SHOP, "nightshelf", "x", lambda: self.today, settings) for settings in (faults, quiet)
         )
 
     async def __call__(self, scope, receive, send):
-        await (self.calmed if self.calm else self.faulty)(scope, receive, send)
+        await (self.without_faults if self.calm else self.with_faults)(scope, receive, send)
 
 
 def lines(order):
@@ -65,7 +65,7 @@ def lines(order):
 
 
 def pull(days, night, full):
-    """The cause of a failure, if the first try failed; the second must not."""
+    """Pulls, and pulls again without faults if that fails; returns the message of the failure, if any."""
     source = extract.source("shop-api", "", "")
     try:
         days.calm = False
@@ -77,15 +77,15 @@ def pull(days, night, full):
     return None
 
 
-def test_every_night_holds_exactly_the_truth_or_fails_with_its_cause_and_holds_it_then(
+def test_each_pull_brings_exactly_the_shops_orders_or_fails_with_its_cause_and_brings_them_then(
     home, monkeypatch, serve, seed
 ):
     rng = random.Random(seed)
     quiet = frozenset(rng.sample(range(NIGHTS), 10))
     faults = Faults(seed=seed, growth=1, slow_seconds=1.3, retry_after=1, quiet_days=quiet, **SHARES)
     days = Days(faults)
-    told = SETTINGS | {"SHOP_URL": serve(days)}
-    for name, value in told.items():
+    values = SETTINGS | {"SHOP_URL": serve(days)}
+    for name, value in values.items():
         monkeypatch.setenv(f"NIGHTSHELF_{name}", str(value))
     settings.cache_clear()
     source = extract.source("shop-api", "", "")
@@ -105,25 +105,29 @@ def test_every_night_holds_exactly_the_truth_or_fails_with_its_cause_and_holds_i
                 raw.read([table], [*names, c.LINE, c.SOURCE, *raw.VERSION]).to_pandas()
             )
             rows = rows.drop_duplicates([c.ORDER_ID, c.LINE])[names]  # listed twice on a page
-            seen |= {one: list(map(tuple, part.to_numpy())) for one, part in rows.groupby(c.ORDER_ID)}
+            seen |= {
+                order_id: list(map(tuple, part.to_numpy())) for order_id, part in rows.groupby(c.ORDER_ID)
+            }
             read.add(table)
         held = [line for order in seen.values() for line in order if line[1][:10] <= str(night)]
-        assert len(held) == len(set(held)), f"doubled in night {day.number}"
-        assert set(held) == truth, f"night {day.number}"
+        assert len(held) == len(set(held)), f"duplicates on day {day.number}"
+        assert set(held) == truth, f"day {day.number}"
     assert sorted(line[:5] for line in received(source, str(night))) == sorted(truth)
-    assert all("/orders page" in cause or "/goods page" in cause or "moved" in cause for cause in causes)
+    assert all(
+        "/orders page" in cause or "/goods page" in cause or "kept changing" in cause for cause in causes
+    )
     assert [cause for cause in causes if "\n" in cause] == []
     shelf = GoodsShelf(SHOP, Dirt(SHOP)).on(NIGHTS)
     assert product_history.catalogue(source.name, night)[c.PRODUCT].to_pylist() == sorted(
-        one["id"] for one in shelf
+        good["id"] for good in shelf
     )
-    print(f"{NIGHTS} nights, {len(causes)} failed at first")
+    print(f"{len(causes)} of {NIGHTS} pulls failed at first")
     assert 0 < len(causes) < NIGHTS
 
 
 @pytest.mark.parametrize("kind", SHARES)
-def test_each_fault_alone_costs_no_order(home, monkeypatch, serve, seed, kind):
-    """A third of all answers has the fault."""
+def test_each_fault_alone_loses_no_order(home, monkeypatch, serve, seed, kind):
+    """About a third of all responses have the fault, or a twentieth if it takes long."""
     days = Days(
         Faults(
             seed=seed,
@@ -132,8 +136,8 @@ def test_each_fault_alone_costs_no_order(home, monkeypatch, serve, seed, kind):
             **{kind: 0.05 if kind in ("too_many", "slow") else 0.3},
         )
     )
-    told = SETTINGS | {"SHOP_URL": serve(days), "SHOP_TRIES": 20}
-    for name, value in told.items():
+    values = SETTINGS | {"SHOP_URL": serve(days), "SHOP_TRIES": 20}
+    for name, value in values.items():
         monkeypatch.setenv(f"NIGHTSHELF_{name}", str(value))
     settings.cache_clear()
     days.today = SHOP.start + dt.timedelta(days=3)

@@ -394,7 +394,7 @@ def test_a_weight_is_read_as_it_stands_and_pulls_of_an_older_release_have_none(h
     assert pulls.pull(source, LAST, False, silent)["new_order_lines"] == 4
     (pull,) = raw.pulls(source.name)
     assert raw.read([pull], [c.WEIGHT])[c.WEIGHT].to_pylist() == ["0.5", None, "2", "-1"]
-    part = f"{tables.current(pull)}/part-0.parquet"
+    part = f"{tables.current_path(pull)}/part-0.parquet"
     pq.write_table(pq.read_table(part).drop_columns([c.WEIGHT]), part)
     assert raw.read([pull], [c.WEIGHT])[c.WEIGHT].to_pylist() == [None] * 4
     assert pulls.pull(source, LAST, True, silent)["new_order_lines"] == 4

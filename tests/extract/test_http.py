@@ -1,4 +1,4 @@
-"""A shop is asked politely: so many at once, so many a second, and later where it says so."""
+"""The shop API client keeps to its concurrency and rate, backs off, and obeys Retry-After."""
 
 import asyncio
 import datetime as dt
@@ -20,20 +20,20 @@ ANYTHING = TypeAdapter(dict)
 
 
 class Watched:
-    """A shop that notes when it was asked, how many at once, and over which connections."""
+    """A shop that records when requests arrive, how many at once, and over which connections."""
 
     def __init__(self, seconds=0.0, refuse=None):
         self.seconds, self.refuse = seconds, refuse
-        self.times, self.clients, self.at_once, self.most = [], set(), 0, 0
+        self.times, self.clients, self.in_progress, self.most_in_progress = [], set(), 0, 0
         self.app = Starlette(routes=[Route("/orders", self.orders)])
 
     async def orders(self, request):
         self.times.append(time.monotonic())
         self.clients.add(request.client)
-        self.at_once += 1
-        self.most = max(self.most, self.at_once)
+        self.in_progress += 1
+        self.most_in_progress = max(self.most_in_progress, self.in_progress)
         await asyncio.sleep(self.seconds)
-        self.at_once -= 1
+        self.in_progress -= 1
         if self.refuse and len(self.times) == 1:
             status, headers = self.refuse
             return JSONResponse({}, status, headers)
@@ -41,74 +41,76 @@ class Watched:
 
 
 @pytest.fixture
-def ask(home, monkeypatch, serve):
-    """A function that asks a shop for pages, all at once, under settings."""
+def fetch(home, monkeypatch, serve):
+    """Returns a function that requests all pages from a shop concurrently, under given settings."""
 
-    def asked(app, pages, **given):
-        told = {"URL": serve(app), "PASSWORD": "x", "BACKOFF": 0, "RATE": 10_000} | given
-        for name, value in told.items():
+    def fetch(app, pages, **given):
+        values = {"URL": serve(app), "PASSWORD": "x", "BACKOFF": 0, "RATE": 10_000} | given
+        for name, value in values.items():
             monkeypatch.setenv(f"NIGHTSHELF_SHOP_{name}", str(value))
         settings.cache_clear()
-        return asyncio.run(_ask(pages))
+        return asyncio.run(_fetch(pages))
 
-    async def _ask(pages):
+    async def _fetch(pages):
         async with http.ShopClient(settings()) as shop:
             return await asyncio.gather(*(shop.page("/orders", {}, page, ANYTHING) for page in range(pages)))
 
-    return asked
+    return fetch
 
 
-def test_no_more_requests_at_once_than_set_over_as_many_connections(ask):
+def test_sends_at_most_the_set_number_of_concurrent_requests_over_as_many_connections(fetch):
     watched = Watched(seconds=0.01)
-    assert [found["page"] for found in ask(watched.app, 30, CONCURRENCY=3)] == [str(n) for n in range(30)]
-    assert watched.most == 3
+    assert [response["page"] for response in fetch(watched.app, 30, CONCURRENCY=3)] == [
+        str(n) for n in range(30)
+    ]
+    assert watched.most_in_progress == 3
     assert len(watched.clients) == 3
 
 
-def test_no_more_requests_a_second_than_set(ask):
+def test_sends_at_most_the_set_number_of_requests_per_second(fetch):
     watched = Watched()
-    ask(watched.app, 60, RATE=40, CONCURRENCY=8)
-    begun = watched.times[0]
-    for seconds in (0.25, 0.5):  # after the first second's forty
-        within = [at for at in watched.times if at - begun <= seconds]
+    fetch(watched.app, 60, RATE=40, CONCURRENCY=8)
+    started = watched.times[0]
+    for seconds in (0.25, 0.5):  # beyond the initial burst of forty
+        within = [at for at in watched.times if at - started <= seconds]
         assert len(within) <= 40 + 40 * seconds + 1
-    assert watched.times[-1] - begun >= 0.45
+    assert watched.times[-1] - started >= 0.45
 
 
 @pytest.mark.parametrize("rate", [0.5, 3.0])
-def test_a_slow_rate_is_one_too(ask, rate):
+def test_obeys_a_rate_of_a_few_requests_per_second_or_less(fetch, rate):
     watched = Watched()
-    ask(watched.app, 3 if rate < 1 else 6, RATE=rate)
+    fetch(watched.app, 3 if rate < 1 else 6, RATE=rate)
     gaps = watched.times[-1] - watched.times[0]
     assert gaps >= (2 / rate if rate < 1 else 3 / rate) * 0.9
 
 
 def after(seconds):
-    """Retry-After as a number and as a date."""
+    """Returns the header Retry-After as a number and as a date."""
     at = dt.datetime.now(dt.UTC) + dt.timedelta(seconds=seconds)
     return [{"Retry-After": str(seconds)}, {"Retry-After": email.utils.format_datetime(at, usegmt=True)}]
 
 
 @pytest.mark.parametrize("status", [429, 503])
 @pytest.mark.parametrize("form", [0, 1])
-def test_retry_after_is_obeyed_by_all_requests(ask, status, form):
+def test_all_requests_wait_for_retry_after(fetch, status, form):
     watched = Watched(refuse=(status, after(2)[form]))
-    found = ask(watched.app, 6, CONCURRENCY=1)
-    assert len(found) == 6
+    responses = fetch(watched.app, 6, CONCURRENCY=1)
+    assert len(responses) == 6
     first, *others = watched.times
     assert len(others) == 6
     assert min(others) - first >= (1.9 if form == 0 else 0.9)  # a date has whole seconds
 
 
 @pytest.mark.parametrize(
-    ("told", "seconds"),
+    ("value", "seconds"),
     [("7", 7), ("0", 0), ("-3", 0), ("soon", 0), ("", 0), ("1.5", 0), ("Wed, 21 Oct 2015 07:28:00 GMT", 0)],
 )
-def test_a_retry_after_that_is_none_is_none(told, seconds):
-    assert max(0, http._retry_after({"Retry-After": told})) == seconds
+def test_ignores_an_invalid_or_past_retry_after(value, seconds):
+    assert max(0, http._retry_after({"Retry-After": value})) == seconds
 
 
-def test_tries_are_further_and_further_apart(ask, caplog):
+def test_retries_with_growing_backoff(fetch, caplog):
     caplog.set_level(logging.DEBUG)
     times = []
 
@@ -116,7 +118,7 @@ def test_tries_are_further_and_further_apart(ask, caplog):
         times.append(time.monotonic())
         return JSONResponse({}, 200 if len(times) == 5 else 500)
 
-    ask(Starlette(routes=[Route("/orders", failing)]), 1, BACKOFF=0.05, TRIES=5)
-    gaps = [later - sooner for sooner, later in pairwise(times)]
+    fetch(Starlette(routes=[Route("/orders", failing)]), 1, BACKOFF=0.05, TRIES=5)
+    gaps = [later - earlier for earlier, later in pairwise(times)]
     assert len(gaps) == 4
     assert all(gap <= 0.05 * 2**number + 1 for number, gap in enumerate(gaps))

@@ -1,4 +1,4 @@
-"""A pull that is killed at any moment goes on where it was, and its lake is that of one undisturbed."""
+"""A pull killed at any moment resumes, and leaves the same lake as an uninterrupted pull."""
 
 import contextlib
 import datetime as dt
@@ -30,16 +30,16 @@ SHOP = Shop(start=dt.date(2026, 9, 1), seed=7, customers=300, products=200, orde
 
 
 class Counting:
-    """The demo shop, with a little latency; it counts the pages of orders that it is asked for."""
+    """The demo shop with a little latency, which counts requests for pages of orders."""
 
     def __init__(self):
-        self.asked = 0
+        self.requests = 0
         self.shop = app(
             SHOP, "nightshelf", "x", lambda: SHOP.start + dt.timedelta(days=DAYS), Faults(latency=0.01)
         )
 
     async def __call__(self, scope, receive, send):
-        self.asked += scope.get("path") == "/orders"
+        self.requests += scope.get("path") == "/orders"
         await self.shop(scope, receive, send)
 
 
@@ -49,57 +49,57 @@ def counting(serve):
     return shop, serve(shop)
 
 
-def given(address):
-    told = {"URL": address, "PASSWORD": "x", "PAGE_SIZE": 5, "RATE": 10_000, "CONCURRENCY": 4}
-    return {f"SHOP_{name}": value for name, value in told.items()}
+def shop_settings(address):
+    values = {"URL": address, "PASSWORD": "x", "PAGE_SIZE": 5, "RATE": 10_000, "CONCURRENCY": 4}
+    return {f"SHOP_{name}": value for name, value in values.items()}
 
 
 @pytest.fixture
 def run():
-    """Whether a pull in a process of its own ended by itself within so many seconds; else it is killed."""
+    """Returns a function that pulls in a child process for some seconds and says if it ended in time."""
     command = [sys.executable, killing.__file__]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as pulls:
 
-        def once(seconds):
+        def run(seconds):
             pulls.stdin.write(json.dumps(environment()) + "\n")
             pulls.stdin.flush()
             child = int(pulls.stdout.readline())
             ended = bool(select.select([pulls.stdout], [], [], seconds)[0])
             if not ended:
-                with contextlib.suppress(ProcessLookupError):  # it ended at this very moment
+                with contextlib.suppress(ProcessLookupError):  # it has just ended
                     os.kill(child, signal.SIGKILL)
             status = int(pulls.stdout.readline())
             assert status in (0, signal.SIGKILL)
             return status == 0
 
-        yield once
+        yield run
 
 
 def lake():
-    """All rows of raw/ but for the moment that their pull began."""
+    """Returns all rows of raw/ without the time when their pull started."""
     names = [name for name in RAW_ORDERS.names if name != c.EXTRACTED_AT]
     table = raw.read(raw.pulls(extract.source("shop-api", "", "").name), names)
     return sorted(zip(*(column.to_pylist() for column in table.select(names).columns), strict=True), key=str)
 
 
-def test_kills_leave_the_lake_of_an_undisturbed_pull(tmp_path, counting, run, seed):
+def test_killed_pulls_leave_the_lake_of_an_uninterrupted_pull(tmp_path, counting, run, seed):
     shop, address = counting
     rng = random.Random(seed)
-    with fresh_home(tmp_path / "undisturbed", **given(address)):
+    with fresh_home(tmp_path / "uninterrupted", **shop_settings(address)):
         started = time.monotonic()
         assert run(60)
-        whole, expected, pages = time.monotonic() - started, lake(), shop.asked
+        whole, expected, pages = time.monotonic() - started, lake(), shop.requests
     kills = lives = extra = 0
     while kills < KILLS:
-        shop.asked = 0
-        with fresh_home(tmp_path / f"disturbed-{lives}", **given(address)):
+        shop.requests = 0
+        with fresh_home(tmp_path / f"killed-{lives}", **shop_settings(address)):
             tries = 0
             while not run(rng.uniform(0, whole / 2) * 1.1**tries):
                 tries += 1
-            found = lake()
+            rows = lake()
         kills += tries
         lives += 1
-        extra += shop.asked - pages
-        assert found == expected
-    print(f"{kills} kills in {lives} pulls of {pages} pages, {extra / kills:.1f} more pages asked per kill")
+        extra += shop.requests - pages
+        assert rows == expected
+    print(f"{kills} kills in {lives} pulls of {pages} pages, {extra / kills:.1f} more requests per kill")
     assert extra / kills < pages

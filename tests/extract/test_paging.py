@@ -1,4 +1,4 @@
-"""A list that moves while it is read: nothing that was in it all the while is lost."""
+"""Reading a list that changes meanwhile loses no entry that was in it all the time."""
 
 import asyncio
 import contextlib
@@ -13,23 +13,23 @@ from pipelines.run.progress import silent
 from serving.errors import NightshelfError, TransientError
 
 ROUNDS = 60
-OLD, NEW = "2026-09-01", "2026-09-02"  # the days of what is known, and of what isn't
+OLD, NEW = "2026-09-01", "2026-09-02"  # the days of known and of new entries
 
 
 @dataclass
 class Moving:
-    """A list behind `ask`; each question may move it, at most `moves` times, and may be answered wrongly."""
+    """A list behind `fetch`; a request may change it, `moves` times at most, and may return a wrong page."""
 
     chance: random.Random
     entries: list[str]
     size: int = 5
-    old: frozenset[str] = frozenset()  # what an earlier night has read
+    old: frozenset[str] = frozenset()  # entries that an earlier pull has read
     grow: float = 0
     insert: float = 0
     delete: float = 0
     wrong: float = 0
     moves: float = 5
-    asked: int = 0
+    requests: int = 0
     made: int = 0
     needed: set[str] = field(init=False)
 
@@ -44,30 +44,30 @@ class Moving:
         return self.entries[start : start + self.size]
 
     def page(self, ids):
-        return make_page(ids, self.count(), [OLD if one in self.old else NEW for one in ids])
+        return make_page(ids, self.count(), [OLD if entry in self.old else NEW for entry in ids])
 
     def back_to_known(self):
-        """The entries from the first page on that an incremental read knows; all of them for a full one."""
+        """Returns the entries from the last fully known page on, or all entries if there is no such page."""
         known = [number for number in range(1, self.count() + 1) if self.old.issuperset(self.at(number))]
         return set(self.entries[(max(known, default=1) - 1) * self.size :])
 
-    def knows(self, one):
+    def knows(self, page):
         known = np.array([hash(entry) for entry in self.old], np.int64)
-        return one.day < NEW and len(one.ids) > 0 and bool(np.isin(one.ids, known).all())
+        return page.last_day < NEW and len(page.ids) > 0 and bool(np.isin(page.ids, known).all())
 
-    async def ask(self, number):
+    async def fetch(self, number):
         await self.wait()
-        self.asked += 1
+        self.requests += 1
         self.move()
-        answer = self.page(self.answered(number))
+        page = self.page(self.response(number))
         await self.wait()
-        return answer
+        return page
 
     async def wait(self):
         for _ in range(self.chance.randrange(4)):
             await asyncio.sleep(0)
 
-    def answered(self, number):
+    def response(self, number):
         if self.chance.random() < self.wrong:
             return self.at(self.chance.randint(1, max(self.count(), 1)))
         if self.chance.random() < self.wrong:
@@ -75,11 +75,11 @@ class Moving:
         return self.at(number)
 
     def move(self):
-        place = self.chance.randrange(len(self.entries) + 1)
+        index = self.chance.randrange(len(self.entries) + 1)
         for probability, change in (
             (self.grow, lambda: self.entries.extend(self.fresh() for _ in range(self.chance.randint(1, 7)))),
-            (self.insert, lambda: self.entries.insert(place, self.fresh())),
-            (self.delete, lambda: self.entries.pop(place - 1) if self.entries else None),
+            (self.insert, lambda: self.entries.insert(index, self.fresh())),
+            (self.delete, lambda: self.entries.pop(index - 1) if self.entries else None),
         ):
             if self.moves > 0 and self.chance.random() < probability:
                 self.moves -= 1
@@ -91,26 +91,26 @@ class Moving:
         return f"new {self.made}"
 
 
-def listing(shop, at_once=4, kept=None):
-    return PagedReader(shop.ask, at_once, kept or {}, silent)
+def reader_of(shop, concurrency=4, kept=None):
+    return PagedReader(shop.fetch, concurrency, kept or {}, silent)
 
 
 def lost(shop, reader):
-    """The needed entries that stand on no page answered, once the list was read."""
+    """Reads the list, and returns the needed entries that are on none of the pages read."""
     numbers = asyncio.run(reader.read(shop.knows))
-    found = {int(one) for number in numbers for one in reader.pages[number].ids}
-    return {one for one in shop.needed if hash(one) not in found}
+    read = {int(entry) for number in numbers for entry in reader.pages[number].ids}
+    return {entry for entry in shop.needed if hash(entry) not in read}
 
 
 def shops(seed, rounds=ROUNDS, **moving):
-    """Lists of up to thirty pages, a few of their entries listed twice, and how many pages to ask at once."""
-    for one in range(seed, seed + rounds):
-        chance = random.Random(one)
+    """Yields a seed, a list of up to thirty pages with a few repeated entries, and a concurrency."""
+    for round_seed in range(seed, seed + rounds):
+        chance = random.Random(round_seed)
         size = chance.randint(2, 7)
         entries = [str(number) for number in range(chance.randint(0, 30 * size))]
         for _ in range(len(entries) // 40):
             entries.insert(chance.randrange(len(entries)), chance.choice(entries))
-        yield one, Moving(chance, entries, size, **moving), chance.randint(1, 8)
+        yield round_seed, Moving(chance, entries, size, **moving), chance.randint(1, 8)
 
 
 MOVING = {
@@ -118,136 +118,140 @@ MOVING = {
     "growing": {"grow": 0.3},
     "inserts": {"insert": 0.03},
     "deletes": {"delete": 0.03},
-    "wrong answers": {"wrong": 0.05},
+    "wrong pages": {"wrong": 0.05},
     "grows, inserts": {"grow": 0.03, "insert": 0.02, "wrong": 0.01},
     "grows, deletes": {"grow": 0.03, "delete": 0.02, "wrong": 0.01},
 }
-SEEN = ("quiet", "growing", "inserts", "deletes")
+DETECTED = ("quiet", "growing", "inserts", "deletes")
 
 
 class KilledError(Exception):
-    """The end of a run."""
+    """Ends a run."""
 
 
-def kill(shop, at_once):
-    """The pages that a run keeps which is killed after some questions."""
-    last, kept = shop.asked + shop.chance.randint(1, shop.count() + 2 * at_once), {}
+def kill(shop, concurrency):
+    """Reads the list with a run that is killed after some requests, and returns the pages it kept."""
+    last, kept = shop.requests + shop.chance.randint(1, shop.count() + 2 * concurrency), {}
 
-    async def ask(number):
-        if shop.asked >= last:
+    async def fetch(number):
+        if shop.requests >= last:
             raise KilledError
-        kept[number] = await shop.ask(number)
+        kept[number] = await shop.fetch(number)
         return kept[number]
 
     with contextlib.suppress(KilledError):
-        asyncio.run(PagedReader(ask, at_once, {}, silent).read(shop.knows))
+        asyncio.run(PagedReader(fetch, concurrency, {}, silent).read(shop.knows))
     return kept
 
 
 @pytest.mark.parametrize("moving", MOVING)
-def test_nothing_is_lost_while_the_list_moves(seed, moving):
+def test_no_entry_is_lost_while_the_list_changes(seed, moving):
     losses = [
-        one for one, shop, at_once in shops(seed, **MOVING[moving]) if lost(shop, listing(shop, at_once))
+        round_seed
+        for round_seed, shop, concurrency in shops(seed, **MOVING[moving])
+        if lost(shop, reader_of(shop, concurrency))
     ]
-    # a wrong answer three times in a row, or an entry listed twice, may hide one in a thousand rounds
-    assert len(losses) <= (moving not in SEEN), losses
+    # the same wrong page three times in a row, or a repeated entry, hides an entry in one of 1,000 rounds
+    assert len(losses) <= (moving not in DETECTED), losses
 
 
 @pytest.mark.parametrize("moving", MOVING)
-def test_nothing_new_is_lost_of_a_list_that_is_known_in_part(seed, moving):
+def test_no_new_entry_of_a_partly_known_list_is_lost(seed, moving):
     losses = []
-    for one, shop, at_once in shops(seed, **MOVING[moving]):
+    for round_seed, shop, concurrency in shops(seed, **MOVING[moving]):
         shop.old = frozenset(shop.entries[: shop.chance.randint(0, len(shop.entries) * 3 // 4)])
         shop.needed = shop.back_to_known()
-        losses += [one] if lost(shop, listing(shop, at_once)) else []
-    assert len(losses) <= (moving not in SEEN), losses
+        losses += [round_seed] if lost(shop, reader_of(shop, concurrency)) else []
+    assert len(losses) <= (moving not in DETECTED), losses
 
 
 @pytest.mark.parametrize("between", ["grow", "insert", "delete"])
-def test_nothing_is_lost_where_a_killed_run_is_taken_up_after_moves(seed, between):
-    for one, shop, at_once in shops(seed):
-        kept = kill(shop, at_once)
+def test_no_entry_is_lost_if_a_killed_run_resumes_after_changes(seed, between):
+    for round_seed, shop, concurrency in shops(seed):
+        kept = kill(shop, concurrency)
         setattr(shop, between, 0.5)
         shop.entries += [shop.fresh() for _ in range(shop.chance.randrange(9 * shop.size))]
         for _ in range(6):
             shop.move()
         setattr(shop, between, 0)
         shop.needed = set(shop.entries)
-        assert not lost(shop, listing(shop, at_once, kept)), one
+        assert not lost(shop, reader_of(shop, concurrency, kept)), round_seed
 
 
 @pytest.mark.parametrize("change", ["insert", "delete"])
-def test_nothing_is_lost_where_a_run_was_killed_while_it_asked_again(change):
+def test_no_entry_is_lost_if_a_run_is_killed_while_it_checks_pages_again(change):
     for stop in range(43, 58):
         shop = Moving(random.Random(stop), [str(number) for number in range(198)])
         kept = {}
 
-        async def ask(number, shop=shop, kept=kept, stop=stop):
-            if shop.asked == 20:  # pages 40 to 22 are read
+        async def fetch(number, shop=shop, kept=kept, stop=stop):
+            if shop.requests == 20:  # pages 40 to 22 have been read
                 shop.entries[:1] = ["late", "0"] if change == "insert" else []
-            if shop.asked == stop:
+            if shop.requests == stop:
                 raise KilledError
-            kept[number] = await shop.ask(number)
+            kept[number] = await shop.fetch(number)
             return kept[number]
 
         with pytest.raises(KilledError):
-            asyncio.run(PagedReader(ask, 1, {}, silent).read(shop.knows))
+            asyncio.run(PagedReader(fetch, 1, {}, silent).read(shop.knows))
         shop.needed = set(shop.entries)
-        assert not lost(shop, listing(shop, 1, kept)), stop
+        assert not lost(shop, reader_of(shop, 1, kept)), stop
 
 
-@pytest.mark.parametrize("at_once", [1, 8])
-def test_a_quiet_list_is_asked_once_but_for_its_newest_pages(at_once):
+@pytest.mark.parametrize("concurrency", [1, 8])
+def test_an_unchanged_list_is_read_once_except_for_its_newest_pages(concurrency):
     shop = Moving(random.Random(1), [str(number) for number in range(498)])
-    assert not lost(shop, listing(shop, at_once))
+    assert not lost(shop, reader_of(shop, concurrency))
     assert (
-        shop.asked == 100 + at_once + 2
-    )  # page 1 tells the count first; the last, short one is asked thrice
+        shop.requests == 100 + concurrency + 2
+    )  # page 1 is read first for the count; the last, shorter one three times
 
 
-def test_a_quiet_list_is_taken_up_where_it_was_left():
+def test_an_unchanged_list_resumes_where_a_killed_run_stopped():
     shop = Moving(random.Random(1), [str(number) for number in range(498)])
     kept = {number: shop.page(shop.at(number)) for number in range(41, 101)}
-    assert not lost(shop, listing(shop, 4, kept))
-    assert shop.asked == 1 + 40 + 4 + 2
+    assert not lost(shop, reader_of(shop, 4, kept))
+    assert shop.requests == 1 + 40 + 4 + 2
 
 
-def test_only_the_pages_back_to_a_known_one_are_asked():
+def test_reads_back_only_to_the_first_known_page():
     entries = [str(number) for number in range(498)]
     shop = Moving(random.Random(1), entries, old=frozenset(entries[:400]))
-    reader = listing(shop)
+    reader = reader_of(shop)
     assert not lost(shop, reader)
-    assert shop.asked < 21 + 4 + 10
+    assert shop.requests < 21 + 4 + 10
 
 
-def test_a_late_entry_costs_the_pages_behind_it_once_more():
+def test_after_a_late_entry_only_the_pages_behind_it_are_read_again():
     shop = Moving(random.Random(1), [str(number) for number in range(498)])
-    shop.answered = lambda number: (shop.asked == 30 and shop.entries.insert(300, "late")) or shop.at(number)
-    assert not lost(shop, listing(shop))
-    assert shop.asked < 100 + 40 + 4 * 4
+    shop.response = lambda number: (
+        (shop.requests == 30 and shop.entries.insert(300, "late")) or shop.at(number)
+    )
+    assert not lost(shop, reader_of(shop))
+    assert shop.requests < 100 + 40 + 4 * 4
 
 
-@pytest.mark.parametrize(("entries", "asked"), [(0, 4), (3, 4), (5, 4), (7, 7)])
-def test_a_list_of_no_entry_or_of_few_is_read(entries, asked):
+@pytest.mark.parametrize(("entries", "requests"), [(0, 4), (3, 4), (5, 4), (7, 7)])
+def test_reads_an_empty_or_short_list(entries, requests):
     shop = Moving(random.Random(1), [str(number) for number in range(entries)])
-    reader = listing(shop)
+    reader = reader_of(shop)
     assert asyncio.run(reader.read(shop.knows)) == list(range(1, max(shop.count(), 1) + 1))
-    assert shop.asked <= asked
+    assert shop.requests <= requests
 
 
 @pytest.mark.parametrize("known", [0, 20])
-def test_a_list_whose_newest_entries_come_first_is_an_error(known):
+def test_a_list_with_its_newest_entries_first_is_an_error(known):
     entries = [str(number) for number in range(50)]
     shop = Moving(random.Random(1), entries, old=frozenset(entries[known or 30 :]))
-    shop.knows = shop.knows if known else lambda one: False
-    with pytest.raises(NightshelfError, match="newest orders first") as caught:
-        asyncio.run(listing(shop).read(shop.knows))
-    assert not isinstance(caught.value, TransientError)
+    shop.knows = shop.knows if known else lambda page: False
+    with pytest.raises(NightshelfError, match="newest orders first") as raised:
+        asyncio.run(reader_of(shop).read(shop.knows))
+    assert not isinstance(raised.value, TransientError)
 
 
 @pytest.mark.parametrize("how", ["grow", "insert", "wrong"])
-def test_a_list_that_never_rests_is_given_up(seed, how):
+def test_gives_up_on_a_list_that_keeps_changing(seed, how):
     entries = [str(number) for number in range(100)]
     shop = Moving(random.Random(seed), entries, moves=10**6, **{how: 1})
-    with pytest.raises(TransientError, match="moved all the while"):
-        asyncio.run(listing(shop).read(lambda _: False))
+    with pytest.raises(TransientError, match="kept changing"):
+        asyncio.run(reader_of(shop).read(lambda _: False))

@@ -1,4 +1,4 @@
-"""The catalogue's history: each state of a product with the day it was seen first."""
+"""The history of the catalogue: each state of a product with the day it was seen first."""
 
 import datetime as dt
 
@@ -16,15 +16,15 @@ def day(number):
 
 
 class Shelf:
-    """A source that lists what it is told to; it counts how often it was asked."""
+    """A source with a given catalogue, which counts how often it is fetched."""
 
     name = "shelf"
 
     def __init__(self):
-        self.listed, self.asked, self.weight = {}, 0, None
+        self.listed, self.fetches, self.weight = {}, 0, None
 
     def products(self):
-        self.asked += 1
+        self.fetches += 1
         rows = [
             {c.PRODUCT: product, c.NAME: name, c.PRICE: price, c.IN_STOCK: stock, c.WEIGHT: self.weight}
             for product, (name, price, stock) in self.listed.items()
@@ -37,21 +37,21 @@ def known(number):
     return {row[c.PRODUCT]: (row[c.NAME], row[c.PRICE], row[c.IN_STOCK]) for row in rows}
 
 
-def test_only_changes_are_kept_and_every_day_sees_what_was_known_then(home):
+def test_stores_only_changes_and_returns_each_day_as_it_was_known(home):
     shelf = Shelf()
     shelf.listed = {"A": ("Tea", 1.5, True), "B": ("Mug", 5.0, True)}
     assert product_history.pull(shelf, day(0)) == 2
     assert product_history.pull(shelf, day(1)) == 0
     shelf.listed = {"A": ("Tea, green", 1.5, True), "C": ("Cup", None, True)}
-    assert product_history.pull(shelf, day(2)) == 3  # A's name, C is new, B is gone
+    assert product_history.pull(shelf, day(2)) == 3  # A has another name, C is new, B is missing
     assert product_history.pull(shelf, day(3)) == 0
     before = {"A": ("Tea", 1.5, True), "B": ("Mug", 5.0, True)}
     after = {"A": ("Tea, green", 1.5, True), "B": ("Mug", 5.0, False), "C": ("Cup", None, True)}
     assert [known(number) for number in range(5)] == [before, before, after, after, after]
-    assert known(-10) == before  # of days before the first one seen, that is the best that is known
+    assert known(-10) == before  # a day before the history has its first states
 
 
-def test_a_product_that_comes_back_is_in_stock_again(home):
+def test_a_product_listed_again_is_in_stock_again(home):
     shelf = Shelf()
     shelf.listed = {"A": ("Tea", 1.5, True)}
     product_history.pull(shelf, day(0))
@@ -62,7 +62,7 @@ def test_a_product_that_comes_back_is_in_stock_again(home):
     assert [known(number)["A"][2] for number in range(3)] == [True, False, True]
 
 
-def test_a_day_seen_again_is_that_day_again_and_a_day_before_is_left_alone(home):
+def test_pulling_a_day_again_replaces_it_and_an_earlier_day_changes_nothing(home):
     shelf = Shelf()
     shelf.listed = {"A": ("Tea", 1.5, True)}
     product_history.pull(shelf, day(0))
@@ -70,12 +70,12 @@ def test_a_day_seen_again_is_that_day_again_and_a_day_before_is_left_alone(home)
         shelf.listed = {"A": ("Tea", price, True)}
         assert product_history.pull(shelf, day(1)) == 1
     assert [known(number)["A"][1] for number in range(2)] == [1.5, 3.0]
-    asked = shelf.asked
+    fetches = shelf.fetches
     assert product_history.pull(shelf, day(0)) == 0
-    assert shelf.asked == asked
+    assert shelf.fetches == fetches
 
 
-def test_a_source_without_a_list_has_no_catalogue(home):
+def test_a_source_of_order_lines_alone_has_no_catalogue(home):
     class Lines:
         name = "lines"
 
@@ -86,7 +86,7 @@ def test_a_source_without_a_list_has_no_catalogue(home):
     assert product_history.catalogue("lines", day(0)) is None
 
 
-def test_a_product_listed_twice_is_one_and_one_without_an_id_is_none(home):
+def test_a_product_listed_twice_counts_once_and_rows_without_an_id_are_ignored(home):
     class Twice(Shelf):
         def products(self):
             rows = [{c.PRODUCT: "A", c.NAME: "Tea"}, {c.PRODUCT: "A", c.NAME: "Cup"}, {c.PRODUCT: None}]
@@ -96,7 +96,7 @@ def test_a_product_listed_twice_is_one_and_one_without_an_id_is_none(home):
     assert product_history.catalogue("shelf", day(0))[c.NAME].to_pylist() == ["Tea"]
 
 
-def test_a_history_of_an_older_release_goes_on_without_weights(home):
+def test_the_history_of_an_older_release_continues_without_weights(home):
     shelf = Shelf()
     shelf.listed = {"A": ("Tea", 1.5, True)}
     product_history.pull(shelf, day(0))

@@ -1,4 +1,4 @@
-"""What every source must do, whichever it is: lose no order, double none, and ask for no more than needed."""
+"""The behaviour that all sources share: they lose and duplicate no order, and read no more than needed."""
 
 import datetime as dt
 import random
@@ -31,7 +31,7 @@ def world(request, home, tmp_path, monkeypatch, serve):
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
-    """A real PostgreSQL of Debian's package, for these tests alone."""
+    """Starts a real PostgreSQL server for these tests."""
     with postgresql(tmp_path_factory.mktemp("postgresql")) as url:
         yield url
 
@@ -41,68 +41,68 @@ def database(server):
     return server
 
 
-def night(world, day=30, full=False):
-    """What a pull as of a day of September says that it brought."""
+def pull(world, day=30, full=False):
+    """Pulls as of a day of September 2026, and returns the number of new order lines."""
     world.write()
     return pulls.pull(world.source(), dt.date(2026, 9, day), full, silent)["new_order_lines"]
 
 
-def test_a_first_pull_brings_everything_and_a_second_nothing(world):
+def test_the_first_pull_brings_all_orders_and_the_second_none(world):
     world.put(*(order(number, day=1 + number // 3) for number in range(40)))
-    assert night(world) == 80
+    assert pull(world) == 80
     assert received(world.source()) == world.truth()
-    assert night(world) == 0
+    assert pull(world) == 0
     assert received(world.source()) == world.truth()
 
 
-def test_new_late_and_changed_orders_of_the_last_days_arrive_and_nothing_else_does(world):
+def test_a_pull_brings_only_new_late_and_changed_orders(world):
     world.put(*(order(number, day=1 + number // 3) for number in range(40)))
-    night(world, 15)
+    pull(world, 15)
     world.put(order(100, day=15), order(101, day=15, lines=3))  # new
     world.put(order(102, day=11, hour=3))  # late
-    world.put(order(35, day=12, lines=1), order(36, day=13, lines=4))  # changed: a line less, two more
-    assert night(world, 16) == 2 + 3 + 2 + 1 + 4
+    world.put(order(35, day=12, lines=1), order(36, day=13, lines=4))  # changed: one line removed, two added
+    assert pull(world, 16) == 2 + 3 + 2 + 1 + 4
     assert received(world.source()) == world.truth()
 
 
-def test_as_of_a_day_no_later_order_is_seen(world):
+def test_a_pull_as_of_a_day_has_the_orders_up_to_that_day(world):
     world.put(*(order(number, day=1 + number // 3) for number in range(40)))
-    night(world, 5)
+    pull(world, 5)
     assert received(world.source(), "2026-09-05") == world.truth("2026-09-05")
 
 
-def test_full_starts_anew(world):
+def test_a_full_pull_reads_all_orders_again(world):
     world.put(*(order(number, day=1 + number // 3) for number in range(40)))
-    night(world)
-    assert night(world, full=True) == 80
+    pull(world)
+    assert pull(world, full=True) == 80
     assert len(raw.pulls(world.source().name)) == 1
     assert received(world.source()) == world.truth()
 
 
-def test_a_full_pull_hides_what_was_before_even_if_that_could_not_be_removed(world, monkeypatch):
+def test_a_full_pull_hides_earlier_pulls_even_if_they_could_not_be_removed(world, monkeypatch):
     world.put(*(order(number, day=1 + number // 3) for number in range(40)))
-    night(world)
+    pull(world)
     remove = tables.remove
     monkeypatch.setattr(tables, "remove", lambda path: None if path.startswith("raw/") else remove(path))
-    night(world, full=True)
+    pull(world, full=True)
     assert len(tables.entries(tables.RAW_ORDERS.format(source=world.source().name))) == 2
     assert raw.read(raw.pulls(world.source().name), ["line"]).num_rows == 80
 
 
-def test_many_nights_in_a_row_hold_the_truth(world, seed):
+def test_daily_pulls_hold_exactly_the_shops_orders(world, seed):
     rng = random.Random(seed)
     number = 0
     for day in range(1, 29):
-        world.put(*(order(number + place, day, rng.randint(1, 4)) for place in range(rng.randint(1, 6))))
+        world.put(*(order(number + i, day, rng.randint(1, 4)) for i in range(rng.randint(1, 6))))
         late = max(1, day - rng.randint(0, 5))
         if rng.random() < 0.3:
             world.put(order(1000 + day, late, rng.randint(1, 4)))
         number += 6
-        night(world, day)
-        assert received(world.source()) == world.truth(), f"night {day}"
+        pull(world, day)
+        assert received(world.source()) == world.truth(), f"day {day}"
 
 
-def test_a_killed_pull_goes_on_and_then_looks_for_what_came_since(world, monkeypatch):
+def test_a_killed_pull_resumes_and_then_reads_what_arrived_since(world, monkeypatch):
     world.put(*(order(number, day=1 + number // 3) for number in range(40)))
     append = raw.append
 
@@ -122,9 +122,9 @@ def test_a_killed_pull_goes_on_and_then_looks_for_what_came_since(world, monkeyp
     assert received(world.source()) == world.truth()
 
 
-def test_a_pull_killed_after_it_was_in_raw_is_not_repeated(world, monkeypatch):
+def test_a_pull_killed_after_writing_to_raw_is_not_repeated(world, monkeypatch):
     world.put(*(order(number, day=1 + number // 3) for number in range(40)))
-    night(world, 15)
+    pull(world, 15)
     world.put(order(200, day=15))
     remove, killed = tables.remove, []
 
@@ -140,30 +140,30 @@ def test_a_pull_killed_after_it_was_in_raw_is_not_repeated(world, monkeypatch):
 
     monkeypatch.setattr(tables, "remove", stop)
     with pytest.raises(KeyboardInterrupt):
-        night(world, 16)
+        pull(world, 16)
     monkeypatch.setattr(tables, "remove", remove)
-    assert night(world, 16) == 0
+    assert pull(world, 16) == 0
     assert received(world.source()) == world.truth()
 
 
-def test_days_known_long_since_are_not_asked_for(world, monkeypatch):
+def test_a_day_before_the_overlap_is_not_requested_again(world, monkeypatch):
     world.put(*(order(number, day=1 + number // 2) for number in range(40)))
-    night(world, 20)
+    pull(world, 20)
     source = world.source()
-    monkeypatch.setattr(type(source), "orders", None)  # whoever calls it fails
+    monkeypatch.setattr(type(source), "orders", None)  # a call would fail
     assert pulls.pull(source, dt.date(2026, 9, 20 - settings().overlap_days - 1), False, silent) == {
         "new_order_lines": 0,
         "changed_goods": 0,
     }
 
 
-def test_a_source_without_an_order_says_so(world):
+def test_a_source_without_orders_is_an_error(world):
     if isinstance(world, FilesWorld):
         (world.folder / "empty.csv").write_text("order_no,at,client,sku,n,price,title\n")
     world.write() if world.orders or not isinstance(world, SqlWorld) else _empty(world)
-    with pytest.raises(NightshelfError, match="gave no order line with a date") as caught:
+    with pytest.raises(NightshelfError, match="no order line with a date") as raised:
         pulls.pull(world.source(), LAST, False, silent)
-    assert "\n" not in str(caught.value)
+    assert "\n" not in str(raised.value)
 
 
 def _empty(world):

@@ -1,4 +1,4 @@
-"""Small shops whose orders a test knows, behind every kind of source."""
+"""Small shops with known orders, behind every kind of source."""
 
 import csv
 import gzip
@@ -35,58 +35,71 @@ changed = "written"
 
 
 def order(number, day, lines=2, hour=10):
-    """An order of September 2026; which products are in it tells its number and its lines."""
+    """Returns an order of September 2026, whose products depend on its number and number of lines."""
     return {
         "id": str(number),
         "at": f"2026-09-{day:02}T{hour:02}:00:00Z",
         "client": f"7916{number:07}",
-        "lines": [(f"P{number % 7}{place}", 1 + place, 9.5) for place in range(lines)],
+        "lines": [(f"P{number % 7}{line}", 1 + line, 9.5) for line in range(lines)],
     }
 
 
 @dataclass
 class World:
-    """The orders that a source should give; `write` shows them to it as a night finds them."""
+    """The orders that a source should return; `write` makes their present state visible to the source."""
 
     orders: dict[str, dict] = field(default_factory=dict)
     written: dict[str, int] = field(default_factory=dict)
     clock: int = 0
 
     def put(self, *orders):
-        """Adds orders, or changes those that are there."""
+        """Adds orders, or replaces those with the same id."""
         self.clock += 1
-        for one in orders:
-            self.orders[one["id"]] = one
-            self.written[one["id"]] = self.clock
+        for order in orders:
+            self.orders[order["id"]] = order
+            self.written[order["id"]] = self.clock
 
     def rows(self, since=0):
-        """The lines of the orders written after a moment, in the order of their time."""
-        for one in sorted(self.orders.values(), key=lambda one: (one["at"], int(one["id"]))):
-            if self.written[one["id"]] > since:
-                for sku, n, price in one["lines"]:
-                    title = f"Product {sku}"
-                    yield [one["id"], one["at"], one["client"], sku, n, price, title, self.written[one["id"]]]
+        """Yields the lines of the orders written after a moment, by the time of the order."""
+        for order in self.listed():
+            written = self.written[order["id"]]
+            if written > since:
+                for sku, n, price in order["lines"]:
+                    yield [
+                        order["id"],
+                        order["at"],
+                        order["client"],
+                        sku,
+                        n,
+                        price,
+                        f"Product {sku}",
+                        written,
+                    ]
 
     def truth(self, until="9999"):
-        """What raw/ should say."""
+        """Returns the lines that raw/ should hold, of orders up to a day."""
         return sorted(
-            (one["id"], one["at"], one["client"], sku, str(n), str(float(price)))
-            for one in self.orders.values()
-            if one["at"][:10] <= until
-            for sku, n, price in one["lines"]
+            (order["id"], order["at"], order["client"], sku, str(n), str(float(price)))
+            for order in self.orders.values()
+            if order["at"][:10] <= until
+            for sku, n, price in order["lines"]
         )
+
+    def listed(self):
+        """Returns the orders by time and id."""
+        return sorted(self.orders.values(), key=lambda order: (order["at"], int(order["id"])))
 
 
 class ShopWorld(World):
-    """A shop's API with four orders on a page; it notes which pages it was asked for."""
+    """A shop's API with four orders per page, which records the requested pages."""
 
-    asked: list[int]
+    requested: list[int]
 
     def serve(self, serve, monkeypatch, filtered=False):
-        self.asked = []
+        self.requested = []
         app = Starlette(routes=[Route("/orders", self._orders), Route("/goods", self._goods)])
-        told = {"URL": serve(app), "PAGE_SIZE": 4, "CONCURRENCY": 2, "RATE": 10_000, "BACKOFF": 0}
-        for name, value in (told | ({"SINCE": "since"} if filtered else {})).items():
+        values = {"URL": serve(app), "PAGE_SIZE": 4, "CONCURRENCY": 2, "RATE": 10_000, "BACKOFF": 0}
+        for name, value in (values | ({"SINCE": "since"} if filtered else {})).items():
             monkeypatch.setenv(f"NIGHTSHELF_SHOP_{name}", str(value))
         settings.cache_clear()
         return self
@@ -97,22 +110,21 @@ class ShopWorld(World):
     def write(self):
         pass
 
-    def listed(self):
-        return sorted(self.orders.values(), key=lambda one: (one["at"], int(one["id"])))
-
     async def _orders(self, request):
         page, size = int(request.query_params["page"]), int(request.query_params["per-page"])
         since = request.query_params.get("since", "")
-        listed = [one for one in self.listed() if one["at"] >= since]
-        self.asked.append(page)
+        listed = [order for order in self.listed() if order["at"] >= since]
+        self.requested.append(page)
         shown = [
             {
-                "id": int(one["id"]),
-                "createdAt": one["at"],
-                "clientTel": one["client"],
-                "basket": [{"goodsId": sku, "quantity": n, "price": price} for sku, n, price in one["lines"]],
+                "id": int(order["id"]),
+                "createdAt": order["at"],
+                "clientTel": order["client"],
+                "basket": [
+                    {"goodsId": sku, "quantity": n, "price": price} for sku, n, price in order["lines"]
+                ],
             }
-            for one in listed[(page - 1) * size : page * size]
+            for order in listed[(page - 1) * size : page * size]
         ]
         return JSONResponse({"orders": shown, "pageCount": -(-len(listed) // size)})
 
@@ -121,7 +133,7 @@ class ShopWorld(World):
 
 
 class FilesWorld(World):
-    """A folder that gets a packed CSV file with what was written since the last one."""
+    """A folder; each `write` adds a compressed CSV file with the orders written since the last file."""
 
     def at(self, folder: Path):
         self.folder, self.shown = folder / "orders", 0
@@ -142,7 +154,7 @@ class FilesWorld(World):
 
 
 class SqlWorld(World):
-    """A table of a database, written anew for each night."""
+    """A database table, which each `write` creates again."""
 
     def at(self, folder: Path, url: str, monkeypatch):
         (folder / "world.toml").write_text(MAPPING + SQL)
@@ -166,7 +178,7 @@ class SqlWorld(World):
 
 
 def received(source, until="9999"):
-    """The lines that raw/ holds of a source: of each order the newest version, up to a day."""
+    """Returns the lines of each order's newest version in raw/, of orders up to a day."""
     names = [c.ORDER_ID, c.ORDERED_AT, c.CUSTOMER, c.PRODUCT, c.QUANTITY, c.UNIT_PRICE]
     rows = raw.newest_versions(
         raw.read(raw.pulls(source.name), [*names, c.LINE, c.SOURCE, *raw.VERSION]).to_pandas()
@@ -177,5 +189,5 @@ def received(source, until="9999"):
 
 
 def environment():
-    """The settings of this process, for a process of its own."""
+    """Returns the settings of this process, for a child process."""
     return {name: value for name, value in os.environ.items() if name.startswith("NIGHTSHELF_")}

@@ -1,4 +1,4 @@
-"""Small tables of interactions whose right answers are known by arithmetic."""
+"""Small shops, for tests whose expected results follow from arithmetic."""
 
 import datetime as dt
 from itertools import islice
@@ -12,7 +12,7 @@ from pipelines.prepare.interactions import Interactions, date_of, day_number, in
 
 
 def known(rows, products=None):
-    """Interactions of (customer, product, day, bought, returned) rows; days since 1970."""
+    """Returns interactions of rows (customer, product, day, bought, returned), with days since 1970."""
     names = (c.CUSTOMER, c.PRODUCT, c.DAY, c.QUANTITY, c.RETURNED)
     table = pa.table({name: [row[i] for row in rows] for i, name in enumerate(names)})
     table = table.set_column(2, c.DAY, pa.array([date_of(row[2]) for row in rows], pa.date32()))
@@ -23,7 +23,7 @@ def known(rows, products=None):
 
 
 def catalogue(products):
-    """A table `products` of the given ids."""
+    """Returns a table `products` with the given ids."""
     n = len(products)
     return pa.table(
         {
@@ -39,7 +39,10 @@ def catalogue(products):
 
 
 def checkerboard(size=40):
-    """Customer u bought product p exactly where u + p is even, but for u = p: those are the right answers."""
+    """Returns a shop where customer u bought product p if u + p is even and u != p.
+
+    A good model recommends to each customer u the product p = u, the only one left of the pattern.
+    """
     rows = [
         (f"c{u:02}", f"p{p:02}", 100, 1, 0)
         for u in range(size)
@@ -50,7 +53,7 @@ def checkerboard(size=40):
 
 
 def random_shop(seed, rows=400, customers=30, products=20, days=50) -> Interactions:
-    """A seeded random table of interactions, a tenth of them returns."""
+    """Returns random interactions, a tenth of them returns."""
     rng = np.random.default_rng(seed)
     drawn = {
         (f"c{rng.integers(customers):02}", f"p{rng.integers(products):02}", int(rng.integers(1, days + 1))): (
@@ -66,7 +69,7 @@ DEMO = Shop(start=dt.date(2026, 9, 1), customers=2000, products=500, orders_per_
 
 
 def demo(days) -> Interactions:
-    """The clean interactions of the first days of a demo shop."""
+    """Returns the clean interactions of the demo shop's first days."""
     first = day_number(DEMO.start)
     rows = {
         (f"c{day.customers[order]:04}", DEMO.catalogue[product].id, first + day.number, 1, 0)
@@ -77,7 +80,7 @@ def demo(days) -> Interactions:
 
 
 def demo_baskets(days):
-    """The (customer, products) of every clean order of the same days."""
+    """Returns (customer, products) of every clean order in the demo shop's first days."""
     rows = []
     for day in islice(DEMO.days(), days):
         ends = np.searchsorted(day.order, np.arange(1, len(day.ids)))
