@@ -1,4 +1,4 @@
-"""Nights that must not reach training: the ways in which a shop's data break."""
+"""Faulty shop data that validation has to stop: nightly runs that must not reach training."""
 
 import datetime as dt
 import hashlib
@@ -31,12 +31,12 @@ def half_a_day_twice(rng, orders):
 
 
 def delivered_again(days_before):
-    """The orders of an earlier day under tonight's date, instead of tonight's."""
+    """The orders of an earlier day with the date of the run's day, instead of that day's orders."""
 
     def case(rng, world):
         earlier = world.days[world.as_of - dt.timedelta(days=days_before)]
-        moving = each(moved(days=days_before))
-        return world.with_days({world.as_of: again(moving(rng, earlier), world.orders)})
+        moved_orders = each(moved(days=days_before))(rng, earlier)
+        return world.with_days({world.as_of: again(moved_orders, world.orders)})
 
     return case
 
@@ -47,50 +47,50 @@ def yesterday_twice(rng, world):
 
 
 def shifted_products(rng, world):
-    """Each id is that of the next in the list of goods."""
-    ids = [one["id"] for one in world.goods]
+    """Every product id is replaced by the next one in the catalogue."""
+    ids = [product["id"] for product in world.goods]
     following = dict(zip(ids, ids[1:] + ids[:1], strict=True))
-    return tonight(each_line(to("goodsId", lambda one: following.get(one, one))))(rng, world)
+    return tonight(each_line(to("goodsId", lambda id_: following.get(id_, id_))))(rng, world)
 
 
 def shuffled_products(rng, orders):
-    """Every line keeps its place, its quantity and its price, and gets another's product."""
-    ids = iter(rng.permutation([line["goodsId"] for one in orders for line in one["basket"]]).tolist())
+    """Every line keeps its quantity and its price, and gets the product of another line."""
+    ids = iter(rng.permutation([line["goodsId"] for order in orders for line in order["basket"]]).tolist())
     return each_line(lambda line: line | {"goodsId": next(ids)})(rng, orders)
 
 
 def shuffled_phones(rng, orders):
-    return _with_phones(orders, [orders[place]["clientTel"] for place in rng.permutation(len(orders))])
+    return _with_phones(orders, [orders[index]["clientTel"] for index in rng.permutation(len(orders))])
 
 
 def phones_one_row_off(rng, orders):
-    phones = [one["clientTel"] for one in orders]
+    phones = [order["clientTel"] for order in orders]
     return _with_phones(orders, phones[1:] + phones[:1])
 
 
 def _with_phones(orders, phones):
-    return [one | {"clientTel": phone} for one, phone in zip(orders, phones, strict=True)]
+    return [order | {"clientTel": phone} for order, phone in zip(orders, phones, strict=True)]
 
 
 def catch_all(rng, orders):
     return [
-        one | {"basket": [*one["basket"], {"goodsId": "10007", "quantity": 1, "price": 1.0}]}
-        for one in orders
+        order | {"basket": [*order["basket"], {"goodsId": "10007", "quantity": 1, "price": 1.0}]}
+        for order in orders
     ]
 
 
 def baskets_merged_with_the_next(rng, orders):
     following = orders[1:] + orders[:1]
     return [
-        one | {"basket": one["basket"] + other["basket"]}
-        for one, other in zip(orders, following, strict=True)
+        order | {"basket": order["basket"] + other["basket"]}
+        for order, other in zip(orders, following, strict=True)
     ]
 
 
 def every_line_an_order(rng, orders):
     first = orders[0]["id"]
-    lines = [one | {"basket": [line]} for one in orders for line in one["basket"]]
-    return [one | {"id": first + place} for place, one in enumerate(lines)]
+    single = [order | {"basket": [line]} for order in orders for line in order["basket"]]
+    return [order | {"id": first + index} for index, order in enumerate(single)]
 
 
 def quantity_and_price_swapped(line):
@@ -102,34 +102,34 @@ def halved(rng, listed):
 
 
 def names_one_row_off(rng, listed):
-    names = [one["name"] for one in listed]
-    return [one | {"name": name} for one, name in zip(listed, names[1:] + names[:1], strict=True)]
+    names = [product["name"] for product in listed]
+    return [product | {"name": name} for product, name in zip(listed, names[1:] + names[:1], strict=True)]
 
 
 def mojibake(text):
-    """UTF-8 read as if it were Latin-1."""
+    """A text whose UTF-8 was decoded as Latin-1."""
     return text.encode().decode("latin-1")
 
 
 def bots(size, phone=None):
-    """As many orders of one and the same basket, by as many customers or by one."""
+    """The change that adds this many orders of the same basket, by different customers or by one."""
 
     def change(rng, orders):
         basket = orders[0]["basket"]
-        made = [
-            orders[place % len(orders)]
-            | {"basket": basket, "clientTel": phone or f"+7 (999) {place:03}-{rng.integers(10**4):04}"}
-            for place in range(size)
+        added = [
+            orders[index % len(orders)]
+            | {"basket": basket, "clientTel": phone or f"+7 (999) {index:03}-{rng.integers(10**4):04}"}
+            for index in range(size)
         ]
-        last = max(one["id"] for one in orders)
-        return orders + [one | {"id": last + 1 + place} for place, one in enumerate(made)]
+        last = max(order["id"] for order in orders)
+        return orders + [order | {"id": last + 1 + index} for index, order in enumerate(added)]
 
     return change
 
 
 def ids_from_the_first(rng, world):
-    """The counter of orders was reset: tonight's take the ids of the shop's first."""
-    first = min(one["id"] for one in world.days[min(world.days)])
+    """The order counter was reset: the orders of the run's day have the ids of the shop's first orders."""
+    first = min(order["id"] for order in world.days[min(world.days)])
     start = world.orders[0]["id"]
     return tonight(each(to("id", lambda id_: first + id_ - start)))(rng, world)
 
@@ -139,7 +139,7 @@ def every_other_line(order):
 
 
 def read_anew(world, days):
-    """The source read from its beginning, and it shows these days alone."""
+    """A full run against a shop that returns only these days."""
     return replace(world, full=True, days={day: world.days[day] for day in list(world.days) if day in days})
 
 
@@ -153,7 +153,7 @@ def read_anew_with_half(rng, world):
 
 
 def first(case):
-    """The case on a first night: nothing is known before."""
+    """The case as the first run: there is no run before it."""
     return lambda rng, world: replace(case(rng, world), known=False)
 
 
@@ -162,7 +162,7 @@ def always(change):
 
 
 def tried_again(case):
-    """The case, after a night that met the same."""
+    """The case, after a run that read the same data."""
 
     def twice(rng, world):
         bad = case(rng, world)
@@ -171,8 +171,8 @@ def tried_again(case):
     return twice
 
 
-def not_mended(case):
-    """A good day, while the bad one before it, which a night met, still stands as it was."""
+def not_corrected(case):
+    """A valid day after the bad day, whose data the shop still returns unchanged."""
 
     def next_day(rng, world):
         bad = case(rng, world)
@@ -186,7 +186,7 @@ BAD = {
     "no orders at all": tonight(lambda rng, orders: []),
     "nine tenths of the orders missing": tonight(keep(0.1)),
     "half of the orders missing": tonight(keep(0.5)),
-    "the feed stopped at noon": tonight(lambda rng, orders: [one for one in orders if hour(one) < 12]),
+    "the feed stopped at noon": tonight(lambda rng, orders: [order for order in orders if hour(order) < 12]),
     "every order twice under new ids": tonight(lambda rng, orders: orders + again(orders)),
     "one page twice under new ids": tonight(half_a_day_twice),
     "the day before delivered as tonight": delivered_again(1),
@@ -203,16 +203,16 @@ BAD = {
     "all prices null": tonight(each_line(put(price=None))),
     "one price for everything": tonight(each_line(put(price=999.0))),
     "prices with a decimal comma": tonight(
-        each_line(to("price", lambda one: f"{one:.2f}".replace(".", ",")))
+        each_line(to("price", lambda price: f"{price:.2f}".replace(".", ",")))
     ),
     "prices in another currency": tonight(each_line(times("price", 1 / 90))),
     "a third of the prices in another currency": tonight(each_line(times("price", 90), 1 / 3)),
     "price and quantity swapped": tonight(each_line(quantity_and_price_swapped)),
     # Products
     "product ids shifted by one": shifted_products,
-    "product ids with a prefix": tonight(each_line(to("goodsId", lambda one: f"SKU-{one}"))),
-    "product ids with leading zeros": shown(each_line(to("goodsId", lambda one: f"{one:0>12}"))),
-    "product ids cut short": tonight(each_line(to("goodsId", lambda one: one[:4]))),
+    "product ids with a prefix": tonight(each_line(to("goodsId", lambda id_: f"SKU-{id_}"))),
+    "product ids with leading zeros": shown(each_line(to("goodsId", lambda id_: f"{id_:0>12}"))),
+    "product ids cut short": tonight(each_line(to("goodsId", lambda id_: id_[:4]))),
     "products shuffled among the lines": tonight(shuffled_products),
     "one product id for everything": tonight(each_line(put(goodsId="10001"))),
     "a catch-all product in every basket": tonight(catch_all),
@@ -224,14 +224,14 @@ BAD = {
     "everything bought by one customer": tonight(
         lambda rng, orders: each(put(clientTel=orders[0]["clientTel"]))(rng, orders)
     ),
-    "phones without the country code": shown(each(to("clientTel", lambda one: digits(one)[1:]))),
-    "phones with the trunk prefix 8": tonight(each(to("clientTel", lambda one: "8" + digits(one)[1:]))),
-    "phones cut to seven digits": tonight(each(to("clientTel", lambda one: digits(one)[:7]))),
+    "phones without the country code": shown(each(to("clientTel", lambda phone: digits(phone)[1:]))),
+    "phones with the trunk prefix 8": tonight(each(to("clientTel", lambda phone: "8" + digits(phone)[1:]))),
+    "phones cut to seven digits": tonight(each(to("clientTel", lambda phone: digits(phone)[:7]))),
     "phones as a spreadsheet rounds them": tonight(
-        each(to("clientTel", lambda one: f"{float(digits(one)):.2E}"))
+        each(to("clientTel", lambda phone: f"{float(digits(phone)):.2E}"))
     ),
-    "phones masked": tonight(each(to("clientTel", lambda one: f"+7 (9**) ***-**{one[-2:]}"))),
-    "phones hashed": shown(each(to("clientTel", lambda one: hashlib.sha256(one.encode()).hexdigest()))),
+    "phones masked": tonight(each(to("clientTel", lambda phone: f"+7 (9**) ***-**{phone[-2:]}"))),
+    "phones hashed": shown(each(to("clientTel", lambda phone: hashlib.sha256(phone.encode()).hexdigest()))),
     "every order by a customer never seen": tonight(strangers(1.0)),
     "customers shuffled among the orders": tonight(shuffled_phones),
     "customers one row off": tonight(phones_one_row_off),
@@ -241,14 +241,14 @@ BAD = {
     # Times
     "dates a year ahead": tonight(each(moved(days=365))),
     "dates a year back": tonight(each(moved(days=-365))),
-    "day and month swapped": shown(each(to("createdAt", lambda one: f"{moment(one):%Y-%d-%mT%H:%M:%SZ}"))),
+    "day and month swapped": shown(each(to("createdAt", lambda time: f"{moment(time):%Y-%d-%mT%H:%M:%SZ}"))),
     "days before months, with dots": tonight(
-        each(to("createdAt", lambda one: f"{moment(one):%d.%m.%Y %H:%M:%S}"))
+        each(to("createdAt", lambda time: f"{moment(time):%d.%m.%Y %H:%M:%S}"))
     ),
-    "times as seconds since 1970": tonight(each(to("createdAt", lambda one: int(moment(one).timestamp())))),
+    "times as seconds since 1970": tonight(each(to("createdAt", lambda time: int(moment(time).timestamp())))),
     "tonight's times nine hours off": tonight(each(moved(hours=-9))),
     "all times shown nine hours off": shown(each(moved(hours=9))),
-    "all orders at midnight": tonight(each(to("createdAt", lambda one: f"{one[:10]}T00:00:00Z"))),
+    "all orders at midnight": tonight(each(to("createdAt", lambda time: f"{time[:10]}T00:00:00Z"))),
     "all orders at the start of 1970": tonight(each(put(createdAt="1970-01-01T00:00:00Z"))),
     # Quantities and baskets
     "quantities negative": tonight(each_line(times("quantity", -1))),
@@ -256,7 +256,7 @@ BAD = {
     "all quantities 0": tonight(each_line(put(quantity=0))),
     "a third of the quantities null": tonight(each_line(put(quantity=None), 1 / 3)),
     "all baskets empty": tonight(each(put(basket=[]))),
-    "baskets cut to their first line": tonight(each(to("basket", lambda one: one[:1]))),
+    "baskets cut to their first line": tonight(each(to("basket", lambda basket: basket[:1]))),
     "every basket merged with the next": tonight(baskets_merged_with_the_next),
     # Shape
     "goodsId renamed to goods_id": shown(each_line(renamed("goodsId", "goods_id"))),
@@ -271,29 +271,29 @@ BAD = {
     "names in mojibake": goods(each(to("name", mojibake))),
     "all names blank": goods(each(put(name=""))),
     "one name for everything": goods(each(put(name="Product"))),
-    "new ids in the catalogue": goods(each(to("id", lambda one: f"N{one}"))),
+    "new ids in the catalogue": goods(each(to("id", lambda id_: f"N{id_}"))),
     "catalogue prices times 100": goods(each(times("price", 100))),
     "all categories gone": goods(each(put(category=None))),
     "everything out of stock": goods(each(put(inStock=False))),
-    # What was known
+    # Earlier days
     "order ids begin again at the first": ids_from_the_first,
-    "all orders shown under new ids": shown(each(to("id", lambda one: one + 10**6))),
+    "all orders shown under new ids": shown(each(to("id", lambda id_: id_ + 10**6))),
     "the known orders emptied": known(each(put(basket=[])), 5),
     "half of the lines of five days gone": known(each(every_other_line), 5),
     "all of yesterday cancelled": known(each(put(basket=[]))),
     "read anew, with ten days": read_anew_with_ten_days,
     "read anew, with half of the orders": read_anew_with_half,
     "one page too few": lambda rng, world: replace(world, pages=1),
-    # A first night has nothing to compare with
+    # First runs, which have no history
     "first night: every order twice under new ids": first(
-        always(lambda rng, orders: orders + [one | {"id": one["id"] + 10**6} for one in orders])
+        always(lambda rng, orders: orders + [order | {"id": order["id"] + 10**6} for order in orders])
     ),
     "first night: one product id for everything": first(always(each_line(put(goodsId="10001")))),
     "first night: everything bought by one customer": first(always(each(put(clientTel="+7 (905) 318-2264")))),
     "first night: all prices null": first(always(each_line(put(price=None)))),
-    # Once more
+    # Repeated
     "half of the orders missing, tried again": tried_again(tonight(keep(0.5))),
     "prices times 100, tried again": tried_again(tonight(each_line(times("price", 100)))),
-    "customers shuffled, not mended the day after": not_mended(tonight(shuffled_phones)),
-    "prices times 100, not mended the day after": not_mended(tonight(each_line(times("price", 100)))),
+    "customers shuffled, not corrected the day after": not_corrected(tonight(shuffled_phones)),
+    "prices times 100, not corrected the day after": not_corrected(tonight(each_line(times("price", 100)))),
 }

@@ -1,4 +1,4 @@
-"""Nights that look unusual and are fine: they must not be stopped."""
+"""Unusual but valid shop data that validation must not stop."""
 
 import datetime as dt
 from collections import Counter
@@ -44,26 +44,26 @@ def unchanged(rng, world):
     return world
 
 
-def as_line(good):
-    return {"goodsId": good["id"], "quantity": 1, "price": good["price"]}
+def as_line(product):
+    return {"goodsId": product["id"], "quantity": 1, "price": product["price"]}
 
 
 def with_goods(listed, change):
-    """The case of a catalogue with more goods, and of tonight's orders."""
+    """The case of a catalogue with these products added, and of changed orders on the run's day."""
     return lambda rng, world: replace(tonight(change)(rng, world), goods=world.goods + listed)
 
 
 def new_brand(rng, orders):
-    """About 15 of 100 lines are of goods that are new today."""
+    """About 15 % of the lines are of products that are new on this day."""
     return each_line(lambda line: line | as_line(NEW[rng.integers(len(NEW))]), 0.15)(rng, orders)
 
 
 def hit(rank, share):
-    """The case of a product, by its rank among those sold before, that this share of orders holds too."""
+    """The case in which this share of orders also holds the product of this rank among the best sellers."""
 
     def case(rng, world):
-        price = {one["id"]: one["price"] for one in world.goods}
-        sold = Counter(line["goodsId"] for one in chain(*world.days.values()) for line in one["basket"])
+        price = {product["id"]: product["price"] for product in world.goods}
+        sold = Counter(line["goodsId"] for order in chain(*world.days.values()) for line in order["basket"])
         listed = [id_ for id_, _ in sold.most_common() if id_ in price]
         line = {"goodsId": listed[rank], "quantity": 1, "price": price[listed[rank]]}
         return tonight(each(with_line(line), share))(rng, world)
@@ -72,36 +72,36 @@ def hit(rank, share):
 
 
 def with_line(line):
-    """What puts a line into an order that doesn't hold its product."""
+    """The change that adds a line to an order that doesn't hold its product."""
 
     def alter(order):
-        held = {one["goodsId"] for one in order["basket"]}
-        return order if line["goodsId"] in held else order | {"basket": [*order["basket"], line]}
+        products = {other["goodsId"] for other in order["basket"]}
+        return order if line["goodsId"] in products else order | {"basket": [*order["basket"], line]}
 
     return alter
 
 
 def sale_in_a_category(rng, world):
     category = world.goods[0]["category"]
-    cut = {one["id"] for one in world.goods if one["category"] == category}
+    reduced = {product["id"] for product in world.goods if product["category"] == category}
     halve = times("price", 0.5)
-    cheaper = tonight(each_line(lambda line: halve(line) if line["goodsId"] in cut else line))(rng, world)
-    listed = [halve(one) if one["id"] in cut else one for one in world.goods]
+    cheaper = tonight(each_line(lambda line: halve(line) if line["goodsId"] in reduced else line))(rng, world)
+    listed = [halve(product) if product["id"] in reduced else product for product in world.goods]
     return replace(cheaper, goods=listed)
 
 
 def prices_change(factor):
-    """The case of new prices for everything, in the catalogue and tonight's orders."""
+    """The case of new prices for all products, in the catalogue and in the orders of the run's day."""
     return both(tonight(each_line(times("price", factor))), goods(each(times("price", factor))))
 
 
-def both(one, other):
-    """The case of two cases together."""
-    return lambda rng, world: other(rng, one(rng, world))
+def both(first, second):
+    """The case that applies two cases."""
+    return lambda rng, world: second(rng, first(rng, world))
 
 
 def bulk_buyer(rng, world):
-    basket = [as_line(one) for one in world.goods[:120]]
+    basket = [as_line(product) for product in world.goods[:120]]
     return tonight(lambda rng, orders: [orders[0] | {"basket": basket}, *orders[1:]])(rng, world)
 
 
@@ -110,13 +110,13 @@ def five_hundred_pieces(rng, orders):
     return [orders[0] | {"basket": [first_line | {"quantity": 500}, *others]}, *orders[1:]]
 
 
-def some_dirt(rng, orders):
-    """Six kinds of dirt beside what the shop has: three of lines, and three of orders of few lines."""
-    small = sorted(orders, key=lambda one: len(one["basket"]))[: len(orders) // 10]
-    taken = rng.permutation(len(small))[:3]
+def some_faults(rng, orders):
+    """Adds six kinds of faults: three in lines, and three in orders with few lines."""
+    small = sorted(orders, key=lambda order: len(order["basket"]))[: len(orders) // 10]
+    chosen = rng.permutation(len(small))[:3]
     kinds = (put(clientTel="+7 (777) 777-7777"), put(clientTel=None), put(createdAt=None))
-    dirty = {small[place]["id"]: kind for place, kind in zip(taken, kinds, strict=True)}
-    orders = [dirty[one["id"]](one) if one["id"] in dirty else one for one in orders]
+    faulty = {small[index]["id"]: kind for index, kind in zip(chosen, kinds, strict=True)}
+    orders = [faulty[order["id"]](order) if order["id"] in faulty else order for order in orders]
     for change in (put(quantity=0), put(price=None), put(goodsId=None)):
         orders = each_line(change, 0.003)(rng, orders)
     return orders
@@ -127,31 +127,33 @@ def some_listed_twice(rng, orders):
 
 
 def late_orders(rng, world):
-    """Forty orders of the last five days that the shop lists only tonight."""
+    """Forty orders of the last five days that the shop lists only on the run's day."""
     late = []
     for back in range(1, 6):
         day = world.days[world.as_of - dt.timedelta(days=back)]
         some = keep(8 / len(day))(rng, day)
-        late += [one | {"clientTel": phone(rng), "basket": one["basket"][::-1]} for one in some]
-    last = max(one["id"] for one in world.orders)
-    renumbered = [one | {"id": last + 1 + place} for place, one in enumerate(late)]
+        late += [order | {"clientTel": phone(rng), "basket": order["basket"][::-1]} for order in some]
+    last = max(order["id"] for order in world.orders)
+    renumbered = [order | {"id": last + 1 + index} for index, order in enumerate(late)]
     return world.with_days({world.as_of: world.orders + renumbered})
 
 
 def bigger_baskets(rng, orders):
-    """Most orders hold one more product, that of a line of another order."""
-    lines = [line for one in orders for line in one["basket"]]
-    return [with_line(lines[rng.integers(len(lines))])(one) if rng.random() < 0.9 else one for one in orders]
+    """Most orders get one more product, from a line of another order."""
+    lines = [line for order in orders for line in order["basket"]]
+    return [
+        with_line(lines[rng.integers(len(lines))])(order) if rng.random() < 0.9 else order for order in orders
+    ]
 
 
 def smaller_baskets(rng, orders):
-    return [one | {"basket": one["basket"][: 1 + rng.integers(5)]} for one in orders]
+    return [order | {"basket": order["basket"][: 1 + rng.integers(5)]} for order in orders]
 
 
 def less_loyal(rng, orders):
-    """A fifth of the customers buy what others would have bought."""
-    baskets = [one["basket"] for one in orders]
-    return each(lambda one: one | {"basket": baskets[rng.integers(len(baskets))]}, 0.2)(rng, orders)
+    """A fifth of the orders get the basket of another customer."""
+    baskets = [order["basket"] for order in orders]
+    return each(lambda order: order | {"basket": baskets[rng.integers(len(baskets))]}, 0.2)(rng, orders)
 
 
 def campaign(rng, world):
@@ -168,18 +170,18 @@ def orders_of_today_listed_too(rng, world):
 
 
 def late_night(days):
-    """The case of a night that is this many days late: it has them all at once."""
+    """The case of a run that is this many days late and reads all of them at once."""
     return lambda rng, world: world.at(LAST + dt.timedelta(days=days))
 
 
 def night_of(days_before):
-    """The case of a night of days before, at a shop that shows all up to the last night."""
+    """The case of a run of an earlier day, against a shop that lists all orders up to the last run's day."""
     day = dt.timedelta(days=days_before)
     return lambda rng, world: replace(world, as_of=LAST - day, today=LAST - dt.timedelta(days=1))
 
 
 def first_night(days):
-    """The case of a shop that is this many days old and met by no night."""
+    """The case of a shop that is this many days old, in its first run."""
 
     def case(rng, world):
         young = {day: orders for day, orders in world.days.items() if day > LAST - dt.timedelta(days=days)}
@@ -189,14 +191,15 @@ def first_night(days):
 
 
 def more_goods(rng, listed):
-    names = [f"{one['name']} II" for one in listed[: len(listed) // 5]]
+    names = [f"{product['name']} II" for product in listed[: len(listed) // 5]]
     return listed + [
-        one | {"id": f"8{one['id']}", "name": name} for one, name in zip(listed, names, strict=False)
+        product | {"id": f"8{product['id']}", "name": name}
+        for product, name in zip(listed, names, strict=False)
     ]
 
 
 def in_moscow(text):
-    """The same instant, as a clock three hours ahead shows it, with its offset."""
+    """The same instant in a time zone three hours ahead, with its offset."""
     return (moment(text) + dt.timedelta(hours=3)).strftime("%Y-%m-%dT%H:%M:%S+03:00")
 
 
@@ -204,20 +207,22 @@ def other_letters(text):
     return f"{text} für Ёжик 🎁"
 
 
-def mended(name):
-    """The shop as it is, after a night that was stopped by what is mended since; read from the beginning."""
+def corrected(name):
+    """A full run against correct data, after a run that a bad case stopped."""
     return lambda rng, world: replace(world, before=BAD[name](rng, world), full=True)
 
 
 def a_new_system(rng, world):
-    """The shop moved to a new system that knows tonight's orders alone; the lake knows the others."""
+    """The shop moved to a system that only lists the orders of the run's day; the lake holds the others."""
     empty = {day: [] for day in world.days if day < world.as_of}
     return tonight(each(to("id", lambda id_: id_ + 10**6)))(rng, world.with_days(empty))
 
 
 def shaped(shape):
-    """What writes a phone in a shape."""
-    return to("clientTel", lambda one: shape.format(digits(one)[1:4], digits(one)[4:7], digits(one)[7:]))
+    """The change that writes a phone number in a format."""
+    return to(
+        "clientTel", lambda phone: shape.format(digits(phone)[1:4], digits(phone)[4:7], digits(phone)[7:])
+    )
 
 
 GOOD = {
@@ -229,9 +234,9 @@ GOOD = {
     "a quiet Sunday": busy(0.75),
     "a quiet holiday": busy(0.65),
     "an evening outage of two hours": tonight(
-        lambda rng, orders: [one for one in orders if hour(one) not in (18, 19)]
+        lambda rng, orders: [order for order in orders if hour(order) not in (18, 19)]
     ),
-    "opened only after eleven": tonight(lambda rng, orders: [one for one in orders if hour(one) >= 11]),
+    "opened only after eleven": tonight(lambda rng, orders: [order for order in orders if hour(order) >= 11]),
     "an order in the first second and in the last": tonight(edges_of_the_day),
     "orders of today listed too": orders_of_today_listed_too,
     # Prices
@@ -240,7 +245,7 @@ GOOD = {
     "prices rise by 8 %": prices_change(1.08),
     "catalogue prices fall by 3 %": prices_change(0.97),
     "a few prices at zero": tonight(each_line(put(price=0), 0.01)),
-    "prices as text": tonight(each_line(to("price", lambda one: f"{one:.2f}"))),
+    "prices as text": tonight(each_line(to("price", lambda price: f"{price:.2f}"))),
     # Products
     "a new brand makes 15 % of the lines": with_goods(NEW, new_brand),
     "a hit in 15 % of the orders": hit(0, 0.15),
@@ -260,34 +265,37 @@ GOOD = {
     "10 % of the lines are returns": tonight(each_line(times("quantity", -1), 0.1)),
     "baskets a third bigger": tonight(bigger_baskets),
     "many small baskets": tonight(smaller_baskets),
-    "3 % dirty lines": tonight(some_dirt),
+    "3 % dirty lines": tonight(some_faults),
     "3 % of the orders listed twice": tonight(some_listed_twice),
-    # What was known
+    # Earlier days
     "40 late orders of the last five days": late_orders,
     "a tenth of yesterday's quantities corrected": known(each_line(put(quantity=4), 0.1)),
     "1 % of yesterday's orders emptied": known(each(put(basket=[]), 0.01)),
     "1 % of yesterday's orders gone": known(keep(0.99)),
-    "new order numbers begin with a letter": tonight(each(to("id", lambda one: f"W-{one}"))),
+    "new order numbers begin with a letter": tonight(each(to("id", lambda id_: f"W-{id_}"))),
     "a new system that lists tonight's orders alone": a_new_system,
-    "order ids jump by a million": tonight(each(to("id", lambda one: one + 10**6))),
+    "order ids jump by a million": tonight(each(to("id", lambda id_: id_ + 10**6))),
     # Catalogue
     "a category sold out": goods(
         lambda rng, listed: [
-            one | {"inStock": one["inStock"] and one["category"] != listed[0]["category"]} for one in listed
+            product | {"inStock": product["inStock"] and product["category"] != listed[0]["category"]}
+            for product in listed
         ]
     ),
     "5 % of the products delisted": goods(keep(0.95)),
     "a fifth more products": goods(more_goods),
-    "all categories renamed": goods(each(to("category", lambda one: f"{one} & more"))),
-    "a tenth of the names changed": goods(each(to("name", lambda one: f"{one} (new recipe)"), 0.1)),
-    "one product renamed": goods(each(to("name", lambda one: f"{one} Classic"), 0.001)),
+    "all categories renamed": goods(each(to("category", lambda category: f"{category} & more"))),
+    "a tenth of the names changed": goods(each(to("name", lambda name: f"{name} (new recipe)"), 0.1)),
+    "one product renamed": goods(each(to("name", lambda name: f"{name} Classic"), 0.001)),
     "a tenth of the names with letters of all kinds": goods(each(to("name", other_letters), 0.1)),
     "all brands null": goods(each(put(brand=None))),
     # Times
     "clocks changed by an hour": tonight(each(moved(hours=-1))),
     "times with another offset": tonight(each(to("createdAt", in_moscow))),
-    "times with fractions of a second": tonight(each(to("createdAt", lambda one: one.replace("Z", ".250Z")))),
-    # The night
+    "times with fractions of a second": tonight(
+        each(to("createdAt", lambda time: time.replace("Z", ".250Z")))
+    ),
+    # The nightly run
     "two days at once": late_night(1),
     "three days at once": late_night(LATER),
     "the last night again": night_of(1),
@@ -296,9 +304,9 @@ GOOD = {
     "first night with 70 days": lambda rng, world: replace(world, known=False),
     "first night with 30 days": first_night(30),
     "first night with 8 days": first_night(8),
-    # Mended
+    # Corrected data
     **{
-        f"mended after: {name}": mended(name)
+        f"corrected after: {name}": corrected(name)
         for name in (
             "no orders at all",
             "half of the orders missing",

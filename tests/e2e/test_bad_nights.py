@@ -1,4 +1,4 @@
-"""No bad night reaches training, and no good one is stopped: the table of the data gate."""
+"""Validation stops every bad case before training and no good one."""
 
 import datetime as dt
 import random
@@ -13,16 +13,16 @@ from nights import LAST, Window, generator, night, night_apart, ordinary
 from pipelines.settings import settings
 
 WEEK = 7
-FEWEST = 40
-SOME = 1000 if SOAK else 2  # of each kind, drawn by the seed
-TOLD = 110  # letters of a sentence
-# Tables this small are sooner read than code for them is compiled.
+MIN_CASES = 40
+DRAWN = 1000 if SOAK else 2  # cases of each kind, drawn by the seed
+MAX_LETTERS = 110  # of a printed message
+# With tables this small, compiling code takes longer than reading them.
 SMALL = {"shuffle.partitions": "1", "codegen.wholeStage": "false", "codegen.factoryMode": "NO_CODEGEN"}
 
 
 @pytest.fixture(scope="module")
 def small_tables(spark):
-    """The Spark session as it is quickest with tables of some thousand rows."""
+    """Sets the Spark session up for tables of a few thousand rows."""
     names = {f"spark.sql.{name}": value for name, value in SMALL.items()}
     before = {name: spark.conf.get(name) for name in names}
     for name, value in names.items():
@@ -32,7 +32,7 @@ def small_tables(spark):
         spark.conf.set(name, value)
 
 
-def test_no_bad_night_reaches_training_and_no_good_one_is_stopped(small_tables, seed, tmp_path, capsys):
+def test_stops_every_bad_case_before_training_and_no_good_one(small_tables, seed, tmp_path, capsys):
     world = ordinary(seed)
     window = Window(world)
     with (
@@ -48,49 +48,49 @@ def test_no_bad_night_reaches_training_and_no_good_one_is_stopped(small_tables, 
             for kind, cases in (("bad", BAD), ("good", GOOD))
         )
     good = week | good
-    assert min(len(BAD), len(GOOD)) >= FEWEST
-    assert [name for name, got in bad.items() if not got.stopped] == []
-    assert [name for name, got in bad.items() if got.learned] == []
-    assert {name: got.stopped for name, got in good.items() if got.stopped} == {}
+    assert min(len(BAD), len(GOOD)) >= MIN_CASES
+    assert [name for name, outcome in bad.items() if not outcome.stopped] == []
+    assert [name for name, outcome in bad.items() if outcome.learned] == []
+    assert {name: outcome.stopped for name, outcome in good.items() if outcome.stopped} == {}
 
 
 def drawn(cases, seed):
-    """The cases of this run, in their order."""
-    some = set(random.Random(seed).sample(sorted(cases), min(SOME, len(cases))))
-    return {name: case for name, case in cases.items() if name in some}
+    """The cases drawn for this test run, in their order."""
+    names = set(random.Random(seed).sample(sorted(cases), min(DRAWN, len(cases))))
+    return {name: case for name, case in cases.items() if name in names}
 
 
 def shop_at(address):
-    told = {"URL": address, "PASSWORD": "a password for tests", "SINCE": "since", "PAGE_SIZE": 1000}
-    told |= {"RATE": 10_000, "TRIES": 2, "BACKOFF": 0}
-    return {f"SHOP_{name}": value for name, value in told.items()}
+    values = {"URL": address, "PASSWORD": "a password for tests", "SINCE": "since", "PAGE_SIZE": 1000}
+    values |= {"RATE": 10_000, "TRIES": 2, "BACKOFF": 0}
+    return {f"SHOP_{name}": value for name, value in values.items()}
 
 
 def ordinary_week(window, world):
-    """What the nights of the week before got, each on the one before it; the base of all others."""
-    got = {}
+    """The outcomes of one ordinary run per day of the week before; all cases start from their lake."""
+    outcomes = {}
     for back in range(WEEK, 0, -1):
         day = LAST - dt.timedelta(days=back)
         name = f"an ordinary {day:%A} before"
-        got[name] = night(window, world.at(day))
-        show("good", name, got[name])
-    return got
+        outcomes[name] = night(window, world.at(day))
+        show("good", name, outcomes[name])
+    return outcomes
 
 
 def table(kind, window, world, cases, seed, folder):
-    """What each night got by name, printed as it comes."""
-    found = {}
+    """The outcome of each case by name; prints them as they come."""
+    outcomes = {}
     for name, case in cases.items():
-        found[name] = night_apart(
+        outcomes[name] = night_apart(
             window, case(generator(seed, name), world), folder / "base", folder / "lake"
         )
-        show(kind, name, found[name])
-    stopped = sum(bool(got.stopped) for got in found.values())
-    print(f"{kind}: {len(found)} nights, {stopped} stopped, {len(found) - stopped} passed")
-    return found
+        show(kind, name, outcomes[name])
+    stopped = sum(bool(outcome.stopped) for outcome in outcomes.values())
+    print(f"{kind}: {len(outcomes)} runs, {stopped} stopped, {len(outcomes) - stopped} passed")
+    return outcomes
 
 
-def show(kind, name, got):
-    told = f"stopped: {got.stopped}"[:TOLD] if got.stopped else "passed"
-    mark = " (tables replaced)" if got.stopped and got.learned else ""
-    print(f"{kind:4} {name:52} {got.seconds:5.1f} s  {told}{mark}", flush=True)
+def show(kind, name, outcome):
+    message = f"stopped: {outcome.stopped}"[:MAX_LETTERS] if outcome.stopped else "passed"
+    mark = " (tables replaced)" if outcome.stopped and outcome.learned else ""
+    print(f"{kind:4} {name:52} {outcome.seconds:5.1f} s  {message}{mark}", flush=True)
