@@ -23,8 +23,8 @@ from pipelines.backup.archive import SUMS
 from pipelines.backup.commands import back_up, restore
 from pipelines.lake import tables
 from pipelines.privacy import forgotten
+from pipelines.registry import versions
 from pipelines.settings import settings
-from pipelines.steps import evaluate as evaluate_step
 from serving.access import keys as keyring
 from serving.bundle.files import load
 from serving.errors import NightshelfError
@@ -357,5 +357,5 @@ def test_a_champion_in_an_older_format_is_skipped_with_a_warning(home, tmp_path,
     bundles.empty_registry(settings().tracking_uri, home / "mlruns" / "artifacts")
     version = bundles.register(settings().tracking_uri, bundles.save_format_1(tmp_path / "bundle"))
     bundles.promote(settings().tracking_uri, version)
-    assert evaluate_step.opened(version) is None
+    assert versions.readable_bundle(version) is None
     assert "has format 1, this release reads 2: run `nightshelf retrain`" in caplog.text

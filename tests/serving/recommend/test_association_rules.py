@@ -54,13 +54,14 @@ def test_rules_from_a_product_include_those_that_are_no_complements(bundle: Bund
 
 
 @pytest.fixture
-def busy(bundle: Bundle, seed: int) -> Bundle:
-    """A bundle of 2,000 products, 40,000 rules of one product, and 100,000 of two."""
+def many_rules(bundle: Bundle, seed: int) -> Bundle:
+    """A bundle with 2,000 products, 40,000 rules with one antecedent and 100,000 with two."""
     rng, products, rules, triples = np.random.default_rng(seed), 2000, 40_000, 100_000
     antecedent = np.sort(rng.integers(products, size=rules))
-    ends = np.sort(rng.integers(products // 10, size=(triples, 2)), axis=1)  # some products have many rules
-    ends = ends[ends[:, 0] < ends[:, 1]]
-    key = np.sort(ends @ [products, 1])
+    # A tenth of the products have all the rules with two antecedents.
+    antecedent_pairs = np.sort(rng.integers(products // 10, size=(triples, 2)), axis=1)
+    antecedent_pairs = antecedent_pairs[antecedent_pairs[:, 0] < antecedent_pairs[:, 1]]
+    key = np.sort(antecedent_pairs @ [products, 1])
     arrays = {"rule_start": np.searchsorted(antecedent, np.arange(products + 1)), "triple_key": key}
     for kind, size in (("rule", rules), ("triple", len(key))):
         arrays[f"{kind}_consequent"] = rng.integers(products, size=size)
@@ -88,12 +89,12 @@ def highest_confidence(bundle: Bundle, cart: list[int]) -> dict[int, float]:
     return highest
 
 
-def test_a_large_cart_agrees_with_looking_at_every_rule(busy: Bundle, seed: int) -> None:
+def test_a_large_cart_agrees_with_looking_at_every_rule(many_rules: Bundle, seed: int) -> None:
     rng = np.random.default_rng(seed)
     for _ in range(20):
-        cart = rng.choice(len(busy.products), CART // 2).tolist()
-        cart += rng.choice(len(busy.products) // 10, CART // 2).tolist()
-        rules = rules_for_cart(busy, cart, 10)
-        expected = highest_confidence(busy, cart)
+        cart = rng.choice(len(many_rules.products), CART // 2).tolist()
+        cart += rng.choice(len(many_rules.products) // 10, CART // 2).tolist()
+        rules = rules_for_cart(many_rules, cart, 10)
+        expected = highest_confidence(many_rules, cart)
         highest = sorted(expected.items(), key=lambda item: -item[1])[:10]
         assert [(rule.consequent, rule.confidence) for rule in rules] == highest
