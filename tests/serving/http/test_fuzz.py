@@ -1,4 +1,4 @@
-"""Requests that make no sense, drawn at random: always a 4xx that names the field, never a failure."""
+"""Random nonsensical requests always get a 4xx that names the field, and never fail the service."""
 
 import json
 import logging
@@ -20,9 +20,9 @@ from serving.http.routes import create_app
 from serving.live.served import Served, ServingState
 
 DEPTH = 10_000
-TAKEN = ("-1", "[1.5]", '"\\u0000"')  # as the text of an id, or the name of a category
-NAMED = {"/v1/events": "events.0."}
-ASKED = [
+ACCEPTED = ("-1", "[1.5]", '"\\u0000"')  # valid as the text of an id or as the name of a category
+PREFIXES = {"/v1/events": "events.0."}
+PARAMETERS = [
     "n",
     "lane",
     "in_stock",
@@ -36,7 +36,7 @@ ASKED = [
     "rules",
 ]
 FUZZED = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-# What no field takes: a number that JSON can't say, a text of no Unicode, what is nested, or not of its type.
+# Values that no field accepts: numbers beyond JSON, invalid Unicode, nested values, values of the wrong type.
 NONSENSE = [
     "NaN", "Infinity", "-Infinity", "1e400", "-1e400", "1" + "0" * 400, "-1", '"\\ud800"', '"\\udc00x"',
     "[" * DEPTH + "]" * DEPTH, '{"a":' * DEPTH + "1" + "}" * DEPTH, "[[]]", "[null]", '[{"a": 1}]', '{"": 0}',
@@ -55,7 +55,9 @@ scalars = st.none() | st.booleans() | st.integers() | st.floats() | st.text()
 names = st.text(max_size=5) | st.sampled_from(
     ["customers", "cart", "customer", "user_id", "stock", "n", "time"]
 )
-values = st.recursive(scalars, lambda one: st.lists(one) | st.dictionaries(names, one), max_leaves=10)
+values = st.recursive(
+    scalars, lambda children: st.lists(children) | st.dictionaries(names, children), max_leaves=10
+)
 
 
 @pytest.fixture
@@ -66,7 +68,7 @@ def client(bundle: Bundle, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> 
 
 
 def send(client: Client, path: str, body: bytes, **options: Any) -> tuple[int, dict[str, Any]]:
-    """Status and error of a body sent to a route, which the document must know."""
+    """The status and the error of the response to a body."""
     method = "PUT" if "products" in path else "POST"
     response = client.request(method, path, content=body, **options)
     answer = response.json()
@@ -74,38 +76,40 @@ def send(client: Client, path: str, body: bytes, **options: Any) -> tuple[int, d
 
 
 def fields() -> list[tuple[str, str]]:
-    """Each field of each body, with its route."""
-    operations = [(path.replace("{product}", "tea-1"), told) for _, path, told in docs.operations(DOCUMENT)]
-    bodies = [(path, told) for path, told in operations if "requestBody" in told and path != "/v1/events"]
-    found = [(path, name) for path, told in bodies for name in _properties(told)]
-    return [*found, *(("/v1/events", name) for name in ("customer", "product", "kind", "time", "id"))]
+    """The path and the name of each field of each request body."""
+    operations = [
+        (path.replace("{product}", "tea-1"), operation) for _, path, operation in docs.operations(DOCUMENT)
+    ]
+    others = [route for route in operations if "requestBody" in route[1] and route[0] != "/v1/events"]
+    named = [(path, name) for path, operation in others for name in _properties(operation)]
+    return [*named, *(("/v1/events", name) for name in ("customer", "product", "kind", "time", "id"))]
 
 
-def _properties(told: dict[str, Any]) -> list[str]:
-    return list(told["requestBody"]["content"]["application/json"]["schema"]["properties"])
+def _properties(operation: dict[str, Any]) -> list[str]:
+    return list(operation["requestBody"]["content"]["application/json"]["schema"]["properties"])
 
 
 @pytest.mark.parametrize(("path", "field"), fields())
-def test_a_field_that_makes_no_sense_is_named(
+def test_names_a_field_with_a_nonsensical_value(
     client: Client, caplog: pytest.LogCaptureFixture, path: str, field: str
 ) -> None:
     for value in NONSENSE:
-        given = {name: json.dumps(one) for name, one in FIELDS[path].items()} | {field: value}
-        body = "{" + ", ".join(f'"{name}": {one}' for name, one in given.items()) + "}"
+        texts = {name: json.dumps(valid) for name, valid in FIELDS[path].items()} | {field: value}
+        body = "{" + ", ".join(f'"{name}": {text}' for name, text in texts.items()) + "}"
         status, error = send(client, path, body.encode())
         if status == 200:
-            assert value in TAKEN
+            assert value in ACCEPTED
         else:
             assert (status, error["code"]) == (400, "bad_parameter")
-            is_no_json = "\\ud" in value or "\\udc" in value or len(value) > DEPTH
-            assert error["field"] == (None if is_no_json else NAMED.get(path, "") + field)
+            is_invalid_json = "\\ud" in value or "\\udc" in value or len(value) > DEPTH
+            assert error["field"] == (None if is_invalid_json else PREFIXES.get(path, "") + field)
     assert caplog.text == ""
 
 
 @FUZZED
-@given(body=st.binary() | values.map(lambda one: json.dumps(one).encode()))
+@given(body=st.binary() | values.map(lambda value: json.dumps(value).encode()))
 @pytest.mark.parametrize("path", FIELDS)
-def test_any_body_is_answered_or_refused(
+def test_any_body_is_answered_or_rejected(
     client: Client, caplog: pytest.LogCaptureFixture, path: str, body: bytes
 ) -> None:
     for kind in ("application/json", "text/xml; charset=utf-16", "multipart/form-data", "\x00"):
@@ -120,7 +124,7 @@ def test_any_body_is_answered_or_refused(
 def test_any_id_in_a_path_is_answered_or_not_found(
     client: Client, caplog: pytest.LogCaptureFixture, name: str
 ) -> None:
-    plain = Client(client.app)  # of what isn't a route, such as /v1/customers/../, no document tells
+    plain = Client(client.app)  # the document lacks paths such as /v1/customers/../, which are no routes
     for path in (f"/v1/customers/{name}/recommendations", f"/users/{name}/recommendations"):
         assert plain.get(path).status_code in (200, 404, 405)
     for path in (f"/v1/products/{name}/similar", f"/products/{name}/associations"):
@@ -132,12 +136,13 @@ def test_any_id_in_a_path_is_answered_or_not_found(
 
 @FUZZED
 @given(
-    name=st.text(max_size=20) | st.sampled_from(ASKED), value=st.text(max_size=50) | st.from_regex(r"-?\d+")
+    name=st.text(max_size=20) | st.sampled_from(PARAMETERS),
+    value=st.text(max_size=50) | st.from_regex(r"-?\d+"),
 )
 @pytest.mark.parametrize(
     "path", ["/v1/popular", "/v1/products/tea-1/similar", "/v1/customers/1/recommendations"]
 )
-def test_any_parameter_in_a_url_is_answered_or_named(
+def test_any_url_parameter_is_answered_or_named(
     client: Client, caplog: pytest.LogCaptureFixture, path: str, name: str, value: str
 ) -> None:
     response = client.get(f"{path}?{urlencode({name: value})}")

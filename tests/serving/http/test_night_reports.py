@@ -1,4 +1,4 @@
-"""The night reports as the service shows them."""
+"""The nightly reports as the service shows them."""
 
 import base64
 import hashlib
@@ -21,7 +21,7 @@ from serving.observe.masking import route_template
 from serving.settings import ServingSettings
 
 STYLE = "body { color: black }"
-PAGE = f"<!doctype html><title>A night</title><style>{STYLE}</style><p>It was promoted."
+PAGE = f"<!doctype html><title>A nightly run</title><style>{STYLE}</style><p>It was promoted."
 
 
 @pytest.fixture
@@ -38,28 +38,29 @@ def client(live: ServingState, folder: Path) -> Client:
     return Client(create_app(live, bundles.KEY, extra_routes=night_reports.routes(folder)))
 
 
-def test_the_list_leads_to_each_night(live: ServingState, folder: Path) -> None:
-    shop = client(live, folder)
-    moved = shop.get("/nights")
-    assert (moved.status_code, httpx.URL("http://shelf/nights").join(moved.headers["location"]).path) == (
+def test_index_links_to_each_report(live: ServingState, folder: Path) -> None:
+    pages = client(live, folder)
+    redirect = pages.get("/nights")
+    assert (
+        redirect.status_code,
+        httpx.URL("http://shelf/nights").join(redirect.headers["location"]).path,
+    ) == (
         307,
         "/nights/",
     )
-    assert "2026-01-31.html" in shop.get("/nights/").text
+    assert "2026-01-31.html" in pages.get("/nights/").text
     for path in ("/nights/2026-01-31", "/nights/2026-01-31.html"):
-        assert shop.get(path).text == PAGE
-    assert shop.get("/nights/index.html").text == shop.get("/nights/").text
+        assert pages.get(path).text == PAGE
+    assert pages.get("/nights/index.html").text == pages.get("/nights/").text
 
 
-def test_a_report_may_load_nothing_and_be_styled_by_its_own_sheet_alone(
-    live: ServingState, folder: Path
-) -> None:
-    told = client(live, folder).get("/nights/2026-01-31").headers
+def test_a_report_loads_nothing_and_uses_only_its_own_style_sheet(live: ServingState, folder: Path) -> None:
+    headers = client(live, folder).get("/nights/2026-01-31").headers
     digest = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
-    policy = told["content-security-policy"]
+    policy = headers["content-security-policy"]
     assert policy.startswith(f"default-src 'none'; style-src 'sha256-{digest}';")
     assert "unsafe" not in policy
-    assert told["content-type"] == "text/html; charset=utf-8"
+    assert headers["content-type"] == "text/html; charset=utf-8"
 
 
 @pytest.mark.parametrize(
@@ -72,16 +73,16 @@ def test_a_report_may_load_nothing_and_be_styled_by_its_own_sheet_alone(
         "/nights/x",
     ],
 )
-def test_nothing_else_of_the_disk_is_shown(live: ServingState, folder: Path, path: str) -> None:
+def test_returns_404_for_other_files_and_missing_reports(live: ServingState, folder: Path, path: str) -> None:
     answer = client(live, folder).get(path)
     assert (answer.status_code, answer.json()["error"]["code"]) == (404, "not_found")
 
 
-def test_before_the_first_night_the_list_says_so(live: ServingState, tmp_path: Path) -> None:
-    assert "No night has left a report yet" in client(live, tmp_path / "nights").get("/nights/").text
+def test_index_before_the_first_report_says_how_to_get_one(live: ServingState, tmp_path: Path) -> None:
+    assert "There is no report yet" in client(live, tmp_path / "nights").get("/nights/").text
 
 
-def test_reports_want_a_key_where_there_are_keys(live: ServingState, folder: Path, tmp_path: Path) -> None:
+def test_reports_require_a_key_if_there_are_keys(live: ServingState, folder: Path, tmp_path: Path) -> None:
     file = tmp_path / "keys"
     secret = keys.add(file, "merchandiser", "read")
     app = create_app(live, bundles.KEY, extra_routes=night_reports.routes(folder))
@@ -91,7 +92,7 @@ def test_reports_want_a_key_where_there_are_keys(live: ServingState, folder: Pat
         assert Client(edge).get(path, **bearer(secret)).status_code in (200, 307)
 
 
-def test_metrics_and_log_see_the_template(live: ServingState, folder: Path) -> None:
+def test_metrics_and_log_use_the_route_template(live: ServingState, folder: Path) -> None:
     routes = create_app(live, bundles.KEY, extra_routes=night_reports.routes(folder)).routes
     scope = {"type": "http", "method": "GET", "path": "/nights/2026-01-31"}
     assert route_template(routes, scope) == "/nights/{night}"

@@ -1,4 +1,4 @@
-"""The OpenAPI document: valid, complete, and true of the running application."""
+"""The OpenAPI document is valid, is complete, and describes what the application does."""
 
 import dataclasses
 from pathlib import Path
@@ -8,7 +8,7 @@ import bundles
 import numpy as np
 import pytest
 from clients import Client
-from documented import DOCUMENT, DocumentedClient, validate, response_schema
+from documented import DOCUMENT, DocumentedClient, response_schema, validate
 from jsonschema import Draft202012Validator, ValidationError
 from starlette.responses import JSONResponse
 from starlette.routing import Route
@@ -23,14 +23,14 @@ from serving.observe.masking import display_path
 from serving.settings import PROJECT
 
 OPERATIONS = docs.operations(DOCUMENT)
-NAMED = [str(number) for number in range(10017, 10024)]
+EXAMPLE_IDS = [str(number) for number in range(10017, 10024)]
 
 
 @pytest.fixture
 def kitchen(tmp_path: Path) -> Client:
-    """An application whose catalogue has what the examples ask for."""
+    """A client of an application whose catalogue has the products of the examples."""
     bundle = dataclasses.replace(
-        bundles.small(products=NAMED),
+        bundles.small(products=EXAMPLE_IDS),
         category=texts(["Kitchen"] * 7),
         brand=texts(["Nordlys"] * 7),
         price=np.full(7, 20.0),
@@ -44,9 +44,11 @@ def operation_id(operation: tuple[str, str, dict[str, Any]]) -> str:
 
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=operation_id)
-def test_every_example_is_answered(operation: tuple[str, str, dict[str, Any]], kitchen: Client) -> None:
+def test_every_example_request_succeeds(operation: tuple[str, str, dict[str, Any]], kitchen: Client) -> None:
     method, address, body = docs.example_request(*operation)
-    response = kitchen.request(method, address, json=body)  # which holds the answer to the document
+    response = kitchen.request(
+        method, address, json=body
+    )  # the client compares the response with the document
     assert response.status_code == 200, response.text
     assert response.headers["Nightshelf-Model-Version"] == "12"
     if isinstance(response.json(), dict) and "items" in response.json():
@@ -54,31 +56,33 @@ def test_every_example_is_answered(operation: tuple[str, str, dict[str, Any]], k
 
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=operation_id)
-def test_every_example_is_of_its_schema(operation: tuple[str, str, dict[str, Any]]) -> None:
-    *_, told = operation
-    validate(response_schema(told, 200), told["responses"]["200"]["content"]["application/json"]["example"])
-    for parameter in told["parameters"]:
+def test_every_example_matches_its_schema(operation: tuple[str, str, dict[str, Any]]) -> None:
+    *_, details = operation
+    validate(
+        response_schema(details, 200), details["responses"]["200"]["content"]["application/json"]["example"]
+    )
+    for parameter in details["parameters"]:
         if "example" in parameter:
             validate(parameter["schema"], parameter["example"])
-    if body := told.get("requestBody"):
+    if body := details.get("requestBody"):
         validate(
             body["content"]["application/json"]["schema"], body["content"]["application/json"]["example"]
         )
 
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=operation_id)
-def test_every_answer_has_a_shape(operation: tuple[str, str, dict[str, Any]]) -> None:
+def test_every_response_has_a_shape(operation: tuple[str, str, dict[str, Any]]) -> None:
     schema = response_schema(operation[2], 200)
     assert "$ref" in schema.get("items", schema), "name a shape in the endpoint's return annotation"
 
 
-def test_every_route_is_told_of() -> None:
-    told = {(method, path) for method, path, _ in OPERATIONS}
-    assert told == {(row.method, display_path(row.path)) for row in ROUTES}
-    assert len({operation_id(one) for one in OPERATIONS}) == len(OPERATIONS)
+def test_documents_every_route_once() -> None:
+    documented = {(method, path) for method, path, _ in OPERATIONS}
+    assert documented == {(row.method, display_path(row.path)) for row in ROUTES}
+    assert len({operation_id(operation) for operation in OPERATIONS}) == len(OPERATIONS)
 
 
-def test_every_schema_is_one() -> None:
+def test_every_schema_is_a_valid_json_schema() -> None:
     for schema in DOCUMENT["components"]["schemas"].values():
         Draft202012Validator.check_schema(schema)
 
@@ -89,23 +93,23 @@ def test_the_document_is_served(client: Client) -> None:
     assert response.headers["Content-Type"] == "application/json"
 
 
-def test_an_answer_that_is_not_documented_would_be_found() -> None:
-    async def more(_: object) -> JSONResponse:
+def test_the_documented_client_fails_on_an_undocumented_field() -> None:
+    async def undocumented(_: object) -> JSONResponse:
         return JSONResponse({"model": {"version": "1"}, "lane": "discover", "customers": [], "surprise": 1})
 
     app = create_app(ServingState(), bundles.KEY)
-    app.router.routes.insert(0, Route("/v1/recommendations", more, methods=["POST"]))
+    app.router.routes.insert(0, Route("/v1/recommendations", undocumented, methods=["POST"]))
     with pytest.raises(ValidationError, match="surprise"):
         DocumentedClient(app).post("/v1/recommendations", json={})
 
 
-def test_what_a_url_cannot_say_is_no_parameter() -> None:
-    for *_, told in OPERATIONS:
-        for parameter in told["parameters"]:
+def test_url_parameters_are_never_null() -> None:
+    for *_, details in OPERATIONS:
+        for parameter in details["parameters"]:
             assert "null" not in str(parameter["schema"])
 
 
-def test_the_docs_name_every_status() -> None:
+def test_the_guide_names_every_status() -> None:
     text = (PROJECT / "docs" / "http.md").read_text()
     assert [status for status in openapi.ERROR_DESCRIPTIONS if f"| {status} |" not in text] == []
 
@@ -121,7 +125,7 @@ def test_the_docs_name_every_status() -> None:
         ("/v1/popular?%F0%9F%98%80=1", "😀"),
     ],
 )
-def test_a_parameter_that_makes_no_sense_is_named(client: Client, path: str, field: str) -> None:
+def test_names_a_parameter_with_a_nonsensical_value(client: Client, path: str, field: str) -> None:
     response = client.get(path)
     assert (response.status_code, response.json()["error"]["field"]) == (400, field)
 
@@ -141,7 +145,7 @@ def test_a_parameter_that_makes_no_sense_is_named(client: Client, path: str, fie
         (b"", None),
     ],
 )
-def test_a_body_that_makes_no_sense_is_refused(client: Client, body: bytes, field: str | None) -> None:
+def test_rejects_a_nonsensical_body(client: Client, body: bytes, field: str | None) -> None:
     response = client.post("/reco", content=body)
     assert (response.status_code, response.json()["error"]["field"]) == (400, field)
 
@@ -149,5 +153,5 @@ def test_a_body_that_makes_no_sense_is_refused(client: Client, body: bytes, fiel
 @pytest.mark.parametrize(
     "customer", ["%00", "%ff%fe", "%ed%a0%80", "😀", "a" * 50_000, "..%2f..%2fetc", "'--"]
 )
-def test_a_customer_may_be_called_anything(client: Client, customer: str) -> None:
+def test_a_customer_id_may_be_any_text(client: Client, customer: str) -> None:
     assert client.get(f"/v1/customers/{customer}/recommendations").json()["known"] is False

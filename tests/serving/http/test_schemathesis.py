@@ -1,4 +1,4 @@
-"""Schemathesis over the OpenAPI document against the real service: no 5xx, no undocumented answer."""
+"""Schemathesis runs the OpenAPI document against a real service: no 5xx, no undocumented response."""
 
 import os
 import shutil
@@ -21,7 +21,7 @@ EXAMPLES = os.environ.get("NIGHTSHELF_TEST_EXAMPLES", "15")
 
 
 @pytest.mark.skipif(PROGRAM is None, reason="schemathesis is not installed")
-def test_no_request_is_answered_other_than_documented(
+def test_every_response_is_documented(
     settings: ServingSettings, uri: str, bundle: Bundle, tmp_path: Path, seed: int
 ) -> None:
     bundles.publish(uri, with_all_windows(bundle), tmp_path)
@@ -29,11 +29,11 @@ def test_no_request_is_answered_other_than_documented(
     (tmp_path / "schemathesis.toml").write_text(f'hooks = "{HOOKS}"')
     with service(settings.home) as up:
         wait_for(f"{up.url}/readyz", 200, up.process)
-        asked = ["--seed", seed, "--max-examples", EXAMPLES, "--header", f"Authorization: Bearer {secret}"]
+        options = ["--seed", seed, "--max-examples", EXAMPLES, "--header", f"Authorization: Bearer {secret}"]
         limits = ["--request-timeout", 5, "--no-color"]
-        command = [PROGRAM, "run", f"{up.url}/v1/openapi.json", *asked, *limits]
+        command = [PROGRAM, "run", f"{up.url}/v1/openapi.json", *options, *limits]
         done = subprocess.run(
-            [str(one) for one in command], check=False, cwd=tmp_path, capture_output=True, text=True
+            [str(part) for part in command], check=False, cwd=tmp_path, capture_output=True, text=True
         )
         print(done.stdout[-20_000:], done.stderr[-5_000:])
         assert done.returncode == 0
@@ -43,6 +43,6 @@ def test_no_request_is_answered_other_than_documented(
 
 
 def with_all_windows(bundle: Bundle) -> Bundle:
-    """The bundle with the windows of days that the document tells of."""
+    """The bundle with all periods (`days`) that the document lists."""
     manifest = bundle.manifest | {"recent_days": [7, 28, 90]}
     return replace(bundle, recent=bundle.recent[[0, 1, 1]], manifest=manifest)
