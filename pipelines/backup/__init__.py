@@ -1,1 +1,1 @@
-"""Everything that can't be made anew, in one file and back: lake, registry, store, keys and night reports."""
+"""Backup and restore of everything that cannot be recomputed: lake, registry, store, API keys and reports."""

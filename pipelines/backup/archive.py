@@ -1,4 +1,7 @@
-"""One file of many, a tar that ends with the SHA-256 of each: what was cut off or altered is refused."""
+"""The backup's archive: one tar file that ends with the SHA-256 of each member.
+
+`unpack` rejects an archive that is truncated or altered.
+"""
 
 import hashlib
 import io
@@ -15,20 +18,20 @@ from pipelines.lake import files
 from serving.errors import NightshelfError
 
 SUMS = "SHA256SUMS"
-FOR_ITS_OWNER = 0o077
-PRIVATE = 0o600
-IN_MEMORY = 1 << 20  # bytes; more of a copy are in a file
+OWNER_ONLY = 0o077  # umask
+PRIVATE = 0o600  # mode of a file
+SPOOL_BYTES = 1 << 20  # a larger copy goes to a temporary file
 
 
 class Writer:
-    """The archive that is being written."""
+    """Adds members to an archive and collects their SHA-256."""
 
     def __init__(self, tar: tarfile.TarFile) -> None:
         self.tar = tar
         self.sums: dict[str, str] = {}
 
     def add(self, name: str, file: IO[bytes]) -> None:
-        """Adds a file that can be read twice."""
+        """Adds a seekable file; it is read twice."""
         self.sums[name] = hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]
         info = tarfile.TarInfo(name)
         info.size, info.mode = file.seek(0, os.SEEK_END), PRIVATE
@@ -36,43 +39,47 @@ class Writer:
         self.tar.addfile(info, file)
 
     def add_copy(self, name: str, file: IO[bytes]) -> None:
-        """Adds a file that is slow to read, or can be read once."""
-        with tempfile.SpooledTemporaryFile(IN_MEMORY) as copy:
+        """Adds a file that is slow to read or not seekable; it is read once."""
+        with tempfile.SpooledTemporaryFile(SPOOL_BYTES) as copy:
             shutil.copyfileobj(file, copy)
             copy.seek(0)
             self.add(name, copy)
 
-    def put(self, name: str, content: bytes) -> None:
-        """Adds a small file."""
+    def add_bytes(self, name: str, content: bytes) -> None:
+        """Adds a small member from memory."""
         self.add(name, io.BytesIO(content))
 
     def add_folder(self, name: str, folder: Path) -> None:
-        """Adds all files below a folder, under a name."""
+        """Adds all files below a folder, with `name` as their parent folder."""
         for path in sorted(path for path in folder.rglob("*") if path.is_file()):
             with path.open("rb") as file:
                 self.add(f"{name}/{path.relative_to(folder)}", file)
 
 
 @contextmanager
-def writing(to: str) -> Iterator[Writer]:
-    """An archive, which is at a path or URL once the block ends well; a file is its owner's alone."""
-    before = os.umask(FOR_ITS_OWNER)
+def create(to: str) -> Iterator[Writer]:
+    """The writer of a new archive at a path or URL.
+
+    The archive appears when the block ends without an error; a local file is readable by its owner only.
+    Raises NightshelfError if it cannot be written.
+    """
+    umask = os.umask(OWNER_ONLY)
     try:
         with files.atomic_write(to) as file, tarfile.open(fileobj=file, mode="w|") as tar:
             writer = Writer(tar)
             yield writer
             sums = "".join(f"{digest}  {name}\n" for name, digest in writer.sums.items())
-            writer.put(SUMS, sums.encode())
+            writer.add_bytes(SUMS, sums.encode())
     except (OSError, ValueError, ImportError) as error:
         raise NightshelfError(
-            f"the archive of --to can't be written ({type(error).__name__}): may its folder be written?"
+            f"cannot write the file of --to ({type(error).__name__}): check that its folder is writable"
         ) from None
     finally:
-        os.umask(before)
+        os.umask(umask)
 
 
 def unpack(source: str, folder: Path) -> None:
-    """Puts the files of an archive into a folder; raises NightshelfError where one isn't as it was."""
+    """Extracts an archive into a folder; raises NightshelfError if it is unreadable, truncated or altered."""
     try:
         fs, path = files.resolve(source)
         with fs.open(path, "rb") as file, tarfile.open(fileobj=file, mode="r|") as tar:
@@ -81,40 +88,43 @@ def unpack(source: str, folder: Path) -> None:
     except FileNotFoundError:
         raise NightshelfError(f"there is no backup {source}") from None
     except tarfile.TarError as error:
-        raise NightshelfError(f"{source} is no whole backup ({type(error).__name__}): take another") from None
+        raise NightshelfError(
+            f"{source} is not a complete backup ({type(error).__name__}): use another"
+        ) from None
     except (OSError, ValueError, ImportError) as error:
         raise NightshelfError(
-            f"the backup {source} can't be unpacked into {folder.parent} ({type(error).__name__}): may it be"
-            " read, and is there room?"
+            f"cannot unpack the backup {source} into {folder.parent} ({type(error).__name__}): check that the"
+            " file is readable and that the disk has room"
         ) from None
     _verify(source, folder)
 
 
 def _extract(tar: tarfile.TarFile, member: tarfile.TarInfo, folder: Path) -> None:
-    """Puts a file below a folder; not by tarfile's own filters, which Python has from 3.11.4 on alone."""
+    """Extracts a regular file below a folder; tarfile's own filters need Python 3.11.4."""
     to = folder / member.name
     if not member.isfile() or not to.resolve().is_relative_to(folder.resolve()):
-        raise tarfile.ExtractError("a name that isn't of a file below its folder")
+        raise tarfile.ExtractError("not a regular file below the folder")
     to.parent.mkdir(parents=True, exist_ok=True)
-    to.touch(mode=PRIVATE)  # the keys come back with it
+    to.touch(mode=PRIVATE)  # API keys are among the members
     with to.open("wb") as file:
         shutil.copyfileobj(tar.extractfile(member), file)  # type: ignore[arg-type]
 
 
 def _verify(source: str, folder: Path) -> None:
+    """Compares the extracted files with the archive's SHA-256 sums."""
     sums = folder / SUMS
     if not sums.is_file():
-        raise NightshelfError(f"{source} is no whole backup (its end is missing): take another")
+        raise NightshelfError(f"{source} is not a complete backup (its end is missing): use another")
     lines = (line.split("  ", 1) for line in sums.read_text().splitlines())
-    told = {name: digest for digest, name in lines}
-    found = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()} - {SUMS}
-    wrong = (found ^ told.keys()) | {
-        name for name in found & told.keys() if _digest(folder / name) != told[name]
+    expected = {name: digest for digest, name in lines}
+    names = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()} - {SUMS}
+    wrong = (names ^ expected.keys()) | {
+        name for name in names & expected.keys() if _digest(folder / name) != expected[name]
     }
     if wrong:
-        raise NightshelfError(f"{min(wrong)} in {source} is missing or altered: take another backup")
+        raise NightshelfError(f"{min(wrong)} in {source} is missing or altered: use another backup")
 
 
-def _digest(file: Path) -> str:
-    with file.open("rb") as opened:
-        return hashlib.file_digest(opened, "sha256").hexdigest()
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -11,102 +11,104 @@ from pathlib import Path
 
 from pydantic import BaseModel, ValidationError
 
-from pipelines.backup import archive, registry, store
-from pipelines.backup import lake as lake_backup
+from pipelines.backup import archive, lake, registry, store
 from pipelines.lake import tables
 from pipelines.settings import customer_key, settings
 from serving.errors import NightshelfError
 
-HEAD = "backup.json"
+HEADER = "backup.json"
 FORMAT = 1
 KEYS, NIGHTS = "keys", "nights"
 
 
-class Head(BaseModel):
-    """What an archive says of itself."""
+class Header(BaseModel):
+    """The archive's first member: what made the backup, and what a restore needs to know."""
 
     format: int
-    tables: int  # the format of the lake
+    lake: int  # the lake's format
     release: str
     made: dt.datetime
-    key: str  # tells whether it is the same customer key, and nothing of it
+    key: str  # a fingerprint of the customer key, to compare with the key at the restore
     roots: tuple[str, ...]  # of MLflow's artifacts
 
 
 def back_up(to: str) -> str:
-    """What was put into the archive at a path or URL, in words."""
-    head = Head(
+    """Writes a backup to a path or URL; returns its content in words. Nightly runs may go on meanwhile."""
+    header = Header(
         format=FORMAT,
         lake=tables.FORMAT,
         release=version("nightshelf"),
         made=dt.datetime.now(dt.UTC),
         key=_fingerprint(),
-        roots=registry.home().roots,
+        roots=registry.storage().roots,
     )
-    with archive.writing(to) as made:
-        made.put(HEAD, head.model_dump_json().encode())
-        count = lake_backup.save(made)
-        artifacts = registry.save(made)
-        store.save(made)  # after the lake, so that whoever is forgotten meanwhile is forgotten there, too
-        for name, file in _files():
-            with file.open("rb") as opened:
-                made.add(name, opened)
-    return f"{count} tables, the registry with {artifacts} artifacts and the store are in {to}"
+    with archive.create(to) as writer:
+        writer.add_bytes(HEADER, header.model_dump_json().encode())
+        count = lake.save(writer)
+        artifacts = registry.save(writer)
+        store.save(writer)  # last, so that anyone forgotten during the backup stays forgotten
+        for name, path in _files():
+            with path.open("rb") as file:
+                writer.add(name, file)
+    return f"{to} holds {count} tables, the registry with {artifacts} artifacts, and the store"
 
 
 def restore(source: str, replace: bool = False) -> str:
-    """What was put back, in words; nothing is touched before all of the archive is proven whole.
+    """Restores a backup from a path or URL; returns in words what was restored.
 
-    Raises NightshelfError where the archive isn't, where something is there and `replace` isn't said, and
-    where the customer key is another than that of the archive.
+    replace: whether to replace existing data. Nothing changes before the whole archive is verified. Raises
+    NightshelfError if the archive is incomplete or altered, if data exists and `replace` is not set, or if
+    NIGHTSHELF_CUSTOMER_KEY differs from that of the backup.
     """
-    if not replace and (there := list(_there())):
+    if not replace and (existing := list(_existing())):
         raise NightshelfError(
-            f"there is {' and '.join(there)} already: stop all that runs and give --replace, or set another"
-            " NIGHTSHELF_HOME"
+            f"there is already {' and '.join(existing)}: stop everything that runs and add --replace, or set"
+            " another NIGHTSHELF_HOME"
         )
     settings().home.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=settings().home, prefix=".restore-") as folder:
-        archive.unpack(source, Path(folder))
-        head = _head(Path(folder))
-        registry.upgrade(Path(folder))
-        lake_backup.restore(Path(folder))
-        registry.restore(Path(folder), head.roots)
-        store.restore(Path(folder))
-        _restore_files(Path(folder))
-    return f"what release {head.release} saved at {head.made:%Y-%m-%d %H:%M} UTC is back"
+    with tempfile.TemporaryDirectory(dir=settings().home, prefix=".restore-") as temporary:
+        folder = Path(temporary)
+        archive.unpack(source, folder)
+        header = _header(folder)
+        registry.upgrade(folder)
+        lake.restore(folder)
+        registry.restore(folder, header.roots)
+        store.restore(folder)
+        _restore_files(folder)
+    return f"restored the backup of {header.made:%Y-%m-%d %H:%M} UTC, made by release {header.release}"
 
 
-def _there() -> Iterator[str]:
-    """What a restore would replace."""
-    if lake_backup.any_there():
+def _existing() -> Iterator[str]:
+    """The data that a restore would replace, in words."""
+    if lake.has_data():
         yield f"a lake in {settings().lake_url}"
-    if registry.any_there():
+    if registry.has_data():
         yield "a registry with runs"
-    if store.any_there():
-        yield "a store that was told of something"
+    if store.has_data():
+        yield "a store with events, changes or erasures"
     if settings().keys_path.exists():
-        yield f"a file of keys, {settings().keys_path}"
+        yield f"a file of API keys, {settings().keys_path}"
 
 
-def _head(folder: Path) -> Head:
+def _header(folder: Path) -> Header:
+    """The header of an unpacked archive; raises NightshelfError if this release cannot restore it."""
     try:
-        head = Head.model_validate_json((folder / HEAD).read_bytes())
+        header = Header.model_validate_json((folder / HEADER).read_bytes())
     except (FileNotFoundError, ValidationError):
         raise NightshelfError(
-            "this is no backup but some other archive: take one of `nightshelf backup`"
+            "this archive is not a backup: use a file that `nightshelf backup` wrote"
         ) from None
-    if head.format > FORMAT or head.lake > tables.FORMAT:
+    if header.format > FORMAT or header.lake > tables.FORMAT:
         raise NightshelfError(
-            f"the backup was made by a later release, {head.release}, in a format that this one doesn't read:"
-            " restore it with that release"
+            f"the backup was made by a later release, {header.release}, in a format that this release cannot"
+            " read: restore it with that release"
         )
-    if not hmac.compare_digest(head.key, _fingerprint()):
+    if not hmac.compare_digest(header.key, _fingerprint()):
         raise NightshelfError(
-            "the backup's customers were named by another NIGHTSHELF_CUSTOMER_KEY: set the one of then, which"
-            " no backup holds"
+            "the backup's pseudonyms were made with another NIGHTSHELF_CUSTOMER_KEY: set the key that was in"
+            " use then; a backup never contains it"
         )
-    return head
+    return header
 
 
 def _fingerprint() -> str:
@@ -114,17 +116,17 @@ def _fingerprint() -> str:
 
 
 def _files() -> Iterator[tuple[str, Path]]:
-    """The keys and the night reports, by their names in an archive."""
+    """API keys and night reports: name in the archive, path."""
     if settings().keys_path.exists():
         yield KEYS, settings().keys_path
-    for file in sorted(settings().nights.glob("*.html")):
-        yield f"{NIGHTS}/{file.name}", file
+    for path in sorted(settings().nights.glob("*.html")):
+        yield f"{NIGHTS}/{path.name}", path
 
 
 def _restore_files(folder: Path) -> None:
     if (folder / KEYS).exists():
         settings().keys_path.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(folder / KEYS, settings().keys_path)  # with its mode: its owner's alone
+        shutil.copy(folder / KEYS, settings().keys_path)  # keeps the mode: readable by the owner only
     settings().nights.mkdir(parents=True, exist_ok=True)
-    for file in (folder / NIGHTS).glob("*.html"):
-        shutil.copyfile(file, settings().nights / file.name)
+    for path in (folder / NIGHTS).glob("*.html"):
+        shutil.copyfile(path, settings().nights / path.name)

@@ -1,4 +1,4 @@
-"""Rows from one database to another with the same tables, SQLite or PostgreSQL, at one moment of each."""
+"""Copies rows between databases with the same tables, SQLite or PostgreSQL, from a consistent snapshot."""
 
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator
@@ -11,76 +11,76 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from serving.errors import NightshelfError
 
-BATCH = 1000
+BATCH = 1000  # rows
 
-Change = Callable[[Any], Any]  # of a value on its way
+Convert = Callable[[Any], Any]  # applied to each value
 
 
 def unchanged(value: Any) -> Any:
-    """The value."""
+    """Returns the value."""
     return value
 
 
-def copy(source: str, target: str, tables: sa.MetaData, change: Change = unchanged) -> None:
-    """Replaces the rows of tables in one database by those in another.
+def copy(source: str, target: str, tables: sa.MetaData, convert: Convert = unchanged) -> None:
+    """Replaces the rows of tables in the target database by those in the source.
 
-    source, target: SQLAlchemy URLs. Raises NightshelfError where one of them gives no answer.
+    source, target: SQLAlchemy URLs. Raises NightshelfError if either database does not respond.
     """
-    with _snapshot(source) as read, _connected(target) as write:
+    with _snapshot(source) as reader, _connect(target) as writer:
         ordered = tables.sorted_tables
         for table in reversed(ordered):
-            write.execute(sa.delete(table))
+            writer.execute(sa.delete(table))
         for table in ordered:
-            rows = read.execution_options(yield_per=BATCH).execute(sa.select(table))
-            for part in rows.mappings().partitions():
-                changed = [{name: change(value) for name, value in row.items()} for row in part]
-                write.execute(sa.insert(table), changed)
-        _go_on_counting(write, ordered)
+            rows = reader.execution_options(yield_per=BATCH).execute(sa.select(table))
+            for batch in rows.mappings().partitions():
+                converted = [{name: convert(value) for name, value in row.items()} for row in batch]
+                writer.execute(sa.insert(table), converted)
+        _advance_sequences(writer, ordered)
 
 
-def clone(source: str, target: str) -> None:
-    """Makes a database of SQLite as another is at this moment, whoever writes to it."""
-    files = (str(sa.make_url(url).database) for url in (source, target))
-    with closing(sqlite3.connect(next(files))) as read, closing(sqlite3.connect(next(files))) as write:
-        read.backup(write)
+def copy_sqlite(source: str, target: str) -> None:
+    """Copies a whole SQLite database by SQLAlchemy URLs, consistently even during writes."""
+    paths = (str(sa.make_url(url).database) for url in (source, target))
+    with closing(sqlite3.connect(next(paths))) as reader, closing(sqlite3.connect(next(paths))) as writer:
+        reader.backup(writer)
 
 
-def tables_of(url: str) -> sa.MetaData:
-    """The tables that there are in a database, with types that every database has."""
-    found = sa.MetaData()
+def reflect(url: str) -> sa.MetaData:
+    """The tables of a database, with column types that SQLite and PostgreSQL share."""
+    metadata = sa.MetaData()
 
-    @sa.event.listens_for(found, "column_reflect")
-    def _common(inspector: Any, table: Any, column: dict[str, Any]) -> None:
+    @sa.event.listens_for(metadata, "column_reflect")
+    def _generic(inspector: Any, table: Any, column: dict[str, Any]) -> None:
         column["type"] = column["type"].as_generic()
 
-    with _connected(url) as connection:
-        found.reflect(connection)
-    return found
+    with _connect(url) as connection:
+        metadata.reflect(connection)
+    return metadata
 
 
-def values(url: str, table: str) -> list[tuple[Any, ...]]:
-    """The rows of a small table; none where a database lacks it."""
-    with _connected(url) as connection:
+def read_table(url: str, table: str) -> list[tuple[Any, ...]]:
+    """All rows of a small table; empty if the database lacks the table."""
+    with _connect(url) as connection:
         if not sa.inspect(connection).has_table(table):
             return []
-        return [
-            tuple(row) for row in connection.execute(sa.select(sa.text("*")).select_from(sa.table(table)))
-        ]
+        rows = connection.execute(sa.select(sa.text("*")).select_from(sa.table(table)))
+        return [tuple(row) for row in rows]
 
 
-def holds(url: str, tables: Iterable[str]) -> bool:
-    """Whether a database has a row in one of some tables; SQLite's may have no file yet."""
-    found = sa.make_url(url)
-    if found.get_backend_name() == "sqlite" and not Path(str(found.database)).exists():
+def has_rows(url: str, tables: Iterable[str]) -> bool:
+    """Whether any of the tables has a row; False if the SQLite file does not exist."""
+    parsed = sa.make_url(url)
+    if parsed.get_backend_name() == "sqlite" and not Path(str(parsed.database)).exists():
         return False
-    with _connected(url) as connection:
-        there = [sa.table(name) for name in tables if sa.inspect(connection).has_table(name)]
-        return any(connection.execute(sa.select(sa.text("1")).select_from(table)).first() for table in there)
+    with _connect(url) as connection:
+        existing = [sa.table(name) for name in tables if sa.inspect(connection).has_table(name)]
+        first = sa.select(sa.text("1"))
+        return any(connection.execute(first.select_from(table)).first() for table in existing)
 
 
 @contextmanager
-def _connected(url: str) -> Iterator[sa.Connection]:
-    """A transaction in a database; turns whatever goes wrong there into one NightshelfError."""
+def _connect(url: str) -> Iterator[sa.Connection]:
+    """A transaction in a database; raises NightshelfError for every database error."""
     try:
         engine = sa.create_engine(url)
         try:
@@ -89,28 +89,28 @@ def _connected(url: str) -> Iterator[sa.Connection]:
         finally:
             engine.dispose()
     except (SQLAlchemyError, ImportError) as error:
-        # What the driver says may quote a row, or the address and a password in it.
+        # The driver's message may quote a row, or an address with its password.
         kind = type(getattr(error, "orig", None) or error).__name__
-        place = sa.make_url(url).render_as_string(hide_password=True)
-        raise NightshelfError(f"the database {place} gives no answer, or is in use ({kind})") from None
+        address = sa.make_url(url).render_as_string(hide_password=True)
+        raise NightshelfError(f"the database {address} does not respond or is locked ({kind})") from None
 
 
 @contextmanager
 def _snapshot(url: str) -> Iterator[sa.Connection]:
-    """A transaction that sees the database as it is at one moment, whatever is written meanwhile."""
-    with _connected(url) as connection:
-        if connection.dialect.name == "sqlite":  # whose driver begins no transaction to read
+    """A transaction that sees the database at one moment, whatever others write meanwhile."""
+    with _connect(url) as connection:
+        if connection.dialect.name == "sqlite":  # its driver begins no transaction for a read
             connection.exec_driver_sql("BEGIN")
         else:
             connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
         yield connection
 
 
-def _go_on_counting(connection: sa.Connection, tables: list[sa.Table]) -> None:
-    """Lets PostgreSQL's counters of keys go on behind what was written; SQLite's do so by themselves."""
+def _advance_sequences(connection: sa.Connection, tables: list[sa.Table]) -> None:
+    """Sets PostgreSQL's key sequences to the highest inserted key; SQLite needs nothing."""
     if connection.dialect.name == "sqlite":
         return
     for key in [column for table in tables for column in table.primary_key]:
-        if counter := connection.scalar(sa.func.pg_get_serial_sequence(key.table.name, key.name)):
-            last = sa.select(sa.func.coalesce(sa.func.max(key), 1)).scalar_subquery()
-            connection.execute(sa.select(sa.func.setval(counter, last)))
+        if sequence := connection.scalar(sa.func.pg_get_serial_sequence(key.table.name, key.name)):
+            highest = sa.select(sa.func.coalesce(sa.func.max(key), 1)).scalar_subquery()
+            connection.execute(sa.select(sa.func.setval(sequence, highest)))

@@ -1,4 +1,4 @@
-"""The tables of the lake, into an archive and back: of each the version that is read, whole."""
+"""Backup and restore of the lake: the current version of each table."""
 
 import shutil
 import tempfile
@@ -13,33 +13,33 @@ LAKE = "lake"
 TRIES = 5
 
 
-def save(archive: Writer) -> int:
-    """How many tables were added; nights may go on meanwhile."""
-    done: set[str] = set()
-    # A pull of everything takes the place of those before it: what came meanwhile holds what went.
-    while new := [table for table in _tables() if table not in done]:
+def save(writer: Writer) -> int:
+    """Adds all tables to an archive, and returns their number; nightly runs may go on meanwhile."""
+    saved: set[str] = set()
+    # A full pull replaces earlier pulls: tables that appear meanwhile hold the rows of those that disappear.
+    while new := [table for table in _tables() if table not in saved]:
         for table in new:
-            _save_table(archive, table)
-        done.update(new)
-    archive.put(f"{LAKE}/{tables.STAMP}", str(tables.FORMAT).encode())
-    return len(done)
+            _save_table(writer, table)
+        saved.update(new)
+    writer.add_bytes(f"{LAKE}/{tables.STAMP}", str(tables.FORMAT).encode())
+    return len(saved)
 
 
 def restore(folder: Path) -> None:
-    """Lets the lake hold the tables of an unpacked archive, and nothing else.
+    """Replaces the whole lake by the tables of an unpacked archive.
 
-    Each table is replaced whole; where this is killed in between, it is to be run again.
+    Each table is replaced atomically; after an interruption, run the restore again.
     """
     unpacked = folder / LAKE
     names = [str(path.relative_to(unpacked)) for path in unpacked.rglob("*") if path.is_file()]
-    for name in sorted(names, key=lambda name: name.endswith(tables.POINTER)):  # after what they point to
+    for name in sorted(names, key=lambda name: name.endswith(tables.POINTER)):  # pointers last
         with tables.atomic_write(name) as file, (unpacked / name).open("rb") as saved:
             shutil.copyfileobj(saved, file)
     for name in set(tables.file_paths()) - set(names):
         tables.remove(name)
 
 
-def any_there() -> bool:
+def has_data() -> bool:
     """Whether the lake holds a table."""
     return next(_tables(), None) is not None
 
@@ -49,28 +49,31 @@ def _tables() -> Iterator[str]:
     return (path.removesuffix(end) for path in tables.file_paths() if path.endswith(end))
 
 
-def _save_table(archive: Writer, table: str) -> None:
-    """Adds the version that is read; none where the table is gone."""
+def _save_table(writer: Writer, table: str) -> None:
+    """Adds the current version of a table; adds nothing if the table has been removed."""
     for _ in range(TRIES):
         if not tables.exists(table):
             return
         with tempfile.TemporaryDirectory() as folder:
-            if version := _fetched(table, Path(folder)):
-                archive.add_folder(f"{LAKE}/{table}", Path(folder))
-                archive.put(f"{LAKE}/{table}/{tables.POINTER}", version.encode())
+            if version := _download(table, Path(folder)):
+                writer.add_folder(f"{LAKE}/{table}", Path(folder))
+                writer.add_bytes(f"{LAKE}/{table}/{tables.POINTER}", version.encode())
                 return
-    raise NightshelfError(f"nights replace the table {table!r} again and again: back up when none runs")
+    raise NightshelfError(
+        f"the table {table!r} was replaced {TRIES} times while it was copied: back up when no nightly run is"
+        " in progress"
+    )
 
 
-def _fetched(table: str, folder: Path) -> str | None:
-    """The name of the version whose files are in the folder now; None where others replaced it meanwhile."""
+def _download(table: str, folder: Path) -> str | None:
+    """Copies the current version of a table into a folder and returns its name; None if it was replaced."""
     try:
         version = tables.current_version(table)
         for path in tables.file_paths(f"{table}/{version}"):
             to = folder / path.removeprefix(f"{table}/")
             to.parent.mkdir(parents=True, exist_ok=True)
-            with tables.open_file(path) as file, to.open("wb") as copied:
-                shutil.copyfileobj(file, copied)
+            with tables.open_file(path) as file, to.open("wb") as copy:
+                shutil.copyfileobj(file, copy)
         return version if tables.current_version(table) == version else None
     except (FileNotFoundError, NightshelfError):
         return None

@@ -1,4 +1,4 @@
-"""MLflow's database and artifacts, into an archive and back: runs, versions, aliases, bundles."""
+"""Backup and restore of MLflow's database and artifacts: runs, versions, aliases and bundles."""
 
 import logging
 import os
@@ -19,141 +19,154 @@ from serving.bundle.files import MANIFEST
 from serving.errors import NightshelfError
 
 DATABASE, ARTIFACTS = "registry.db", "artifacts"
-SCHEMA = "alembic_version"  # MLflow's table of it
+SCHEMA_TABLE = "alembic_version"  # in which MLflow keeps its schema's revision
 VERSIONS = ("model_versions",)
-FILLED = ("runs", *VERSIONS)
-DATABASES = ("sqlite", "postgresql")
-OF_THE_SERVER = ("MLFLOW_BACKEND_STORE_URI", "MLFLOW_ARTIFACTS_DESTINATION")
-PROXIED = "mlflow-artifacts:"  # what a database says of artifacts that the server hands out
+DATA_TABLES = ("runs", *VERSIONS)
+DIALECTS = ("sqlite", "postgresql")
+SERVER_VARIABLES = ("MLFLOW_BACKEND_STORE_URI", "MLFLOW_ARTIFACTS_DESTINATION")
+PROXIED = "mlflow-artifacts:"  # the scheme of artifacts that the MLflow server hands out
 
 
 @dataclass(frozen=True)
-class Home:
-    """Where MLflow has its database, by a SQLAlchemy URL, and its artifacts, a folder or URL."""
+class Storage:
+    """Where MLflow keeps its database (a SQLAlchemy URL) and its artifacts (a folder or URL).
+
+    roots: how the database may write the artifacts' location; new entries use the first.
+    """
 
     database: str
     artifacts: str
-    roots: tuple[str, ...]  # how the database may name the latter, beginning with how it does of new ones
+    roots: tuple[str, ...]
 
 
-def home() -> Home:
-    """That of the settings; of a server what it was told by its own variables.
+def storage() -> Storage:
+    """MLflow's storage: in NIGHTSHELF_HOME, or that of a server by the variables that it was started with.
 
-    Raises NightshelfError where these aren't set.
+    Raises NightshelfError if NIGHTSHELF_MLFLOW_URI is set and these variables are not.
     """
     if not settings().mlflow_uri:
         folder = (settings().home / "mlruns" / "artifacts").resolve()
         folder.parent.mkdir(parents=True, exist_ok=True)
-        return Home(settings().tracking_uri, str(folder), (folder.as_uri(), str(folder)))
-    database, artifacts = (os.environ.get(name, "") for name in OF_THE_SERVER)
-    if not (database.startswith(DATABASES) and artifacts):
+        return Storage(settings().tracking_uri, str(folder), (folder.as_uri(), str(folder)))
+    database, artifacts = (os.environ.get(name, "") for name in SERVER_VARIABLES)
+    if not (database.startswith(DIALECTS) and artifacts):
         raise NightshelfError(
-            f"NIGHTSHELF_MLFLOW_URI names a server: set {' and '.join(OF_THE_SERVER)} to the database (SQLite"
-            " or PostgreSQL) and the artifacts that it was started with"
+            f"NIGHTSHELF_MLFLOW_URI names a server: set {' and '.join(SERVER_VARIABLES)} to the database"
+            " (SQLite or PostgreSQL) and the artifact location that it was started with"
         )
-    return Home(database, artifacts, (PROXIED, artifacts.rstrip("/")))
+    return Storage(database, artifacts, (PROXIED, artifacts.rstrip("/")))
 
 
-def save(archive: Writer) -> int:
-    """How many artifacts were added, after the database as it is now: all that it names are among them.
+def save(writer: Writer) -> int:
+    """Adds the database and then all artifacts to an archive, and returns the number of artifacts.
 
-    Raises NightshelfError where versions are registered, and no bundle is among the artifacts.
+    In this order, every artifact that the database names is saved. Raises NightshelfError if versions are
+    registered but no bundle is among the artifacts.
     """
-    found = home()
+    source = storage()
     with tempfile.TemporaryDirectory() as folder:
-        _save_database(found.database, _saved(Path(folder)))
+        _save_database(source.database, _saved(Path(folder)))
         with Path(folder, DATABASE).open("rb") as file:
-            archive.add(DATABASE, file)
-        versions = databases.holds(_saved(Path(folder)), VERSIONS)
-    added = _save_artifacts(archive, found.artifacts)
-    if versions and not any(path.endswith(f"/{MANIFEST}") for path in added):
+            writer.add(DATABASE, file)
+        has_versions = databases.has_rows(_saved(Path(folder)), VERSIONS)
+    paths = _save_artifacts(writer, source.artifacts)
+    if has_versions and not any(path.endswith(f"/{MANIFEST}") for path in paths):
         raise NightshelfError(
-            f"{found.artifacts} has none of the bundles that MLflow's database names: they were deleted, or"
-            " its server was started with another MLFLOW_ARTIFACTS_DESTINATION"
+            f"{source.artifacts} has none of the bundles that MLflow's database names: they were deleted, or"
+            " the MLflow server was started with another MLFLOW_ARTIFACTS_DESTINATION"
         )
-    return len(added)
+    return len(paths)
 
 
 def restore(folder: Path, roots: tuple[str, ...]) -> None:
-    """Puts artifacts and database of an unpacked and upgraded archive back.
+    """Restores artifacts and database from an unpacked archive, after `upgrade`.
 
-    roots: how its database names the place of the artifacts.
+    roots: how the archive's database may write the artifacts' location.
     """
-    found, saved = home(), _saved(folder)
+    target, saved = storage(), _saved(folder)
     for path in (path for path in (folder / ARTIFACTS).rglob("*") if path.is_file()):
-        to = f"{found.artifacts.rstrip('/')}/{path.relative_to(folder / ARTIFACTS)}"
-        with files.atomic_write(to) as file, path.open("rb") as opened:
-            shutil.copyfileobj(opened, file)
+        to = f"{target.artifacts.rstrip('/')}/{path.relative_to(folder / ARTIFACTS)}"
+        with files.atomic_write(to) as file, path.open("rb") as artifact:
+            shutil.copyfileobj(artifact, file)
 
-    def moved(value: Any) -> Any:
-        return _moved(value, roots, found.roots[0]) if isinstance(value, str) else value
+    def relocate(value: Any) -> Any:
+        return _relocate(value, roots, target.roots[0]) if isinstance(value, str) else value
 
-    databases.copy(saved, _made(found.database), databases.tables_of(saved), moved)
+    databases.copy(saved, _with_tables(target.database), databases.reflect(saved), relocate)
 
 
 def upgrade(folder: Path) -> None:
-    """Lets the database of an unpacked archive be this MLflow's; raises where it is a later one's."""
-    here = home().database
-    databases.holds(here, FILLED)  # says that it is down at once, where MLflow tries for minutes
-    if databases.values(_saved(folder), SCHEMA) == databases.values(_made(here), SCHEMA):
+    """Upgrades the database of an unpacked archive to the schema of the installed MLflow.
+
+    Raises NightshelfError if it comes from a later release of MLflow.
+    """
+    current = storage().database
+    databases.has_rows(
+        current, DATA_TABLES
+    )  # fails at once if the database is down; MLflow retries for minutes
+    if databases.read_table(_saved(folder), SCHEMA_TABLE) == databases.read_table(
+        _with_tables(current), SCHEMA_TABLE
+    ):
         return
     try:
         db.commands.main(["upgrade", _saved(folder)], standalone_mode=False)  # `mlflow db upgrade`
     except CommandError:
         raise NightshelfError(
-            "the backup's registry is of a later release of MLflow: restore it with the release of Nightshelf"
-            " that made it"
+            "the backup's registry was written by a later release of MLflow: restore it with the release of"
+            " Nightshelf that made it"
         ) from None
 
 
-def any_there() -> bool:
-    """Whether there are runs or versions."""
-    return databases.holds(home().database, FILLED)
+def has_data() -> bool:
+    """Whether the registry holds runs or versions."""
+    return databases.has_rows(storage().database, DATA_TABLES)
 
 
 def _save_database(source: str, to: str) -> None:
-    if not databases.values(source, SCHEMA):  # there was no night yet
-        _made(source)
+    if not databases.read_table(source, SCHEMA_TABLE):  # before the first nightly run
+        _with_tables(source)
     if source.startswith("sqlite"):
-        databases.clone(source, to)
+        databases.copy_sqlite(source, to)
         return
-    _check_schema(source, _made(to))
-    databases.copy(source, to, databases.tables_of(to))
+    _check_schema(source, _with_tables(to))
+    databases.copy(source, to, databases.reflect(to))
 
 
 def _saved(folder: Path) -> str:
+    """The URL of the database in an unpacked archive."""
     return f"sqlite:///{folder / DATABASE}"
 
 
-def _moved(text: str, roots: tuple[str, ...], new: str) -> str:
-    """A place below one of some roots, below another now; every other text as it is."""
-    root = next((one for one in roots if f"{text}/".startswith(f"{one}/")), None)
+def _relocate(text: str, roots: tuple[str, ...], new: str) -> str:
+    """A location below one of the roots as a location below `new`; any other text unchanged."""
+    root = next((root for root in roots if f"{text}/".startswith(f"{root}/")), None)
     if root is None:
         return text
     below = text.removeprefix(root)
     return f"{new}/" if new == PROXIED and not below else f"{new}{below}"
 
 
-def _save_artifacts(archive: Writer, place_of_them: str) -> list[str]:
-    fs, root = files.resolve(place_of_them)
-    found = fs.find(root) if fs.exists(root) else []
-    for path in found:
+def _save_artifacts(writer: Writer, location: str) -> list[str]:
+    """Adds all artifacts to an archive, and returns their paths."""
+    fs, root = files.resolve(location)
+    paths: list[str] = fs.find(root) if fs.exists(root) else []
+    for path in paths:
         with fs.open(path, "rb") as file:
-            archive.add_copy(f"{ARTIFACTS}/{path.removeprefix(root).lstrip('/')}", file)
-    return found
+            writer.add_copy(f"{ARTIFACTS}/{path.removeprefix(root).lstrip('/')}", file)
+    return paths
 
 
-def _made(url: str) -> str:
-    """The URL of a database that has MLflow's tables now."""
-    logging.getLogger("mlflow.store.db").setLevel(logging.WARNING)  # else it tells of each new table
+def _with_tables(url: str) -> str:
+    """Creates MLflow's tables in a database if they are missing, and returns its URL."""
+    logging.getLogger("mlflow.store.db").setLevel(logging.WARNING)  # it logs each new table at INFO
     MlflowClient(url, url).search_experiments(max_results=1)
     return url
 
 
 def _check_schema(source: str, fresh: str) -> None:
-    there, here = (databases.values(url, SCHEMA) for url in (source, fresh))
-    if there != here:
+    saved, installed = (databases.read_table(url, SCHEMA_TABLE) for url in (source, fresh))
+    if saved != installed:
         raise NightshelfError(
-            "MLflow's database is of another release of MLflow: run `mlflow db upgrade` on it, or back it up"
-            " with the release of Nightshelf that used it"
+            "MLflow's database belongs to another release of MLflow: run `mlflow db upgrade` on it, or back"
+            " it up with the release of Nightshelf that used it"
         )

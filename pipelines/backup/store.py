@@ -1,4 +1,4 @@
-"""The store of changes, events and the forgotten, in SQLite or PostgreSQL, into an archive and back."""
+"""Backup and restore of the store: product changes, events and erasures, in SQLite or PostgreSQL."""
 
 import tempfile
 from pathlib import Path
@@ -10,34 +10,34 @@ from pipelines.settings import settings
 from serving.live.store import Store, tables
 
 DATABASE = "store.db"
-FILLED = ("nightshelf_events", "nightshelf_products", "nightshelf_forgotten")
+DATA_TABLES = ("nightshelf_events", "nightshelf_products", "nightshelf_forgotten")
 
 
-def save(archive: Writer) -> None:
-    """Adds the store as it is at this moment."""
-    forgotten.open_store().close()  # so that it has its tables
+def save(writer: Writer) -> None:
+    """Adds a snapshot of the store to an archive."""
+    forgotten.open_store().close()  # creates its tables if they are missing
     with tempfile.TemporaryDirectory() as folder:
-        databases.copy(settings().store_address, _made(f"sqlite:///{folder}/{DATABASE}"), tables)
+        databases.copy(settings().store_address, _with_tables(f"sqlite:///{folder}/{DATABASE}"), tables)
         with Path(folder, DATABASE).open("rb") as file:
-            archive.add(DATABASE, file)
+            writer.add(DATABASE, file)
 
 
 def restore(folder: Path) -> None:
-    """Puts the store of an unpacked archive back; whom the present one knows to be forgotten stay so."""
+    """Restores the store of an unpacked archive; customers forgotten since the backup stay forgotten."""
     store = forgotten.open_store()
-    news = store.changes_since(0)
-    databases.copy(_made(f"sqlite:///{folder / DATABASE}"), settings().store_address, tables)
-    store.reopen_erasures(news.forgotten if news else {})
+    current = store.changes_since(0)
+    databases.copy(_with_tables(f"sqlite:///{folder / DATABASE}"), settings().store_address, tables)
+    store.reopen_erasures(current.forgotten if current else {})
     store.close()
 
 
-def any_there() -> bool:
-    """Whether it holds anything."""
-    return databases.holds(settings().store_address, FILLED)
+def has_data() -> bool:
+    """Whether the store holds events, product changes or erasures."""
+    return databases.has_rows(settings().store_address, DATA_TABLES)
 
 
-def _made(url: str) -> str:
-    """The URL of a store that has its tables now."""
+def _with_tables(url: str) -> str:
+    """Creates the store's tables in a database if they are missing, and returns its URL."""
     store = Store(url)
     store.prepare()
     store.close()
