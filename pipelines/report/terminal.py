@@ -103,10 +103,8 @@ def status() -> RenderableType:
     if LIVE_NDCG in tags:
         lines.append(f"on the orders since its fit: NDCG@10 {float(tags[LIVE_NDCG]):.4f} in for-you")
     if held := tags.get(registry.HELD):
-        confidence = gate_settings.load().thresholds.sure
-        lines.append(
-            f"after the rollback ({held}), only settings better with confidence {confidence:g} replace it"
-        )
+        needed = f"better with confidence {gate_settings.load().thresholds.sure:g}"
+        lines.append(f"after the rollback ({held}), a nightly run replaces it only if {needed}")
     return Group(*map(Text, lines), _versions(registry.versions()[:STATUS_VERSIONS]))
 
 

@@ -86,7 +86,7 @@ def test_promotions_and_rollbacks_move_the_aliases_and_are_told(register):
     assert story.index("ROLLBACK") < story.index("PROMOTED") < story.index("FIRST")
     status = told(terminal.status())
     assert status.startswith("version 2 serves since 20")
-    assert "after the rollback (odd [answers]), only settings better with confidence" in status
+    assert "after the rollback (odd [answers]), a nightly run replaces it only if better" in status
 
 
 def test_a_second_rollback_goes_further_back_and_never_forth_again(register):
