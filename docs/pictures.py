@@ -16,7 +16,7 @@ from mlflow import MlflowClient
 from playwright.sync_api import Page, sync_playwright
 
 from benchmarks.processes import free_ports
-from pipelines.stack.airflow_api import Nights
+from pipelines.stack.airflow_api import NightlyRuns
 
 PICTURES = Path(__file__).with_name("pictures")
 NIGHTSHELF = Path(sys.executable).with_name("nightshelf")
@@ -35,10 +35,10 @@ def main() -> None:
     ports = {"SHOP": shop, "MLFLOW": mlflow, "AIRFLOW": airflow, "SERVING": service}
     with running(ports), httpx.Client(base_url=f"http://127.0.0.1:{airflow}") as http:
         until(lambda: answers(f"http://127.0.0.1:{service}/v1/model"))
-        nights = Nights(http, PASSWORD)
-        until(lambda: nights.under_way() is None)
+        nights = NightlyRuns(http, PASSWORD)
+        until(lambda: nights.active_run() is None)
         nights.trigger()
-        until(lambda: nights.under_way() is None)
+        until(lambda: nights.active_run() is None)
         with sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
             page = browser.new_page(viewport=SIZE)

@@ -1,11 +1,23 @@
-"""The steps of a night: plain functions over tables."""
+"""The steps of a nightly run: plain functions over tables."""
 
 import os
 
 # Read by the OpenMP runtime when it is loaded: threads that wait for one another sleep instead of spinning.
-# Two rankers trained side by side on two cores took 35 s each, now 10 s.
+# Two rankers trained at the same time on two cores took 35 s each, now 10 s.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
-# Also where a command but reads the registry: nothing is told to MLflow's makers, no bar drawn for a moment.
-os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+# No library reports usage to its makers, in any command. `nightshelf up` sets the same for its programs.
+NO_TELEMETRY = {
+    "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
+    "BENTOML_DO_NOT_TRACK": "True",
+    "DO_NOT_TRACK": "true",  # read by MLflow, among others
+    "GX_ANALYTICS_ENABLED": "false",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "SCARF_ANALYTICS": "false",
+    "SCARF_NO_ANALYTICS": "true",
+}
+for _name, _value in NO_TELEMETRY.items():
+    os.environ.setdefault(_name, _value)
+
+# A command that only reads the registry should not draw a progress bar for a moment.
 os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")

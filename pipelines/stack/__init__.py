@@ -1,1 +1,1 @@
-"""The servers that `nightshelf up` runs on one machine, under one supervisor."""
+"""The servers that `nightshelf up` and `nightshelf cluster` run on one machine, under one supervisor."""

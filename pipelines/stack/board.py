@@ -1,4 +1,4 @@
-"""Progress as a table in a terminal, and as plain lines elsewhere."""
+"""Progress as a live table in a terminal, and as plain lines elsewhere."""
 
 import time
 from collections.abc import Iterator
@@ -12,12 +12,12 @@ from rich.text import Text
 
 console = Console(highlight=False, soft_wrap=True)
 
-DONE = {"up": "green", "done": "green", "skipped": "yellow", "failed": "red"}
+COLOURS = {"up": "green", "done": "green", "skipped": "yellow", "failed": "red"}  # of the final states
 
 
 @contextmanager
 def board(title: str) -> Iterator["Board"]:
-    """A board that is shown until the end of the block."""
+    """Yields a board, which is shown until the block ends."""
     console.print(title)
     shown = Board()
     if not console.is_terminal:
@@ -28,7 +28,7 @@ def board(title: str) -> Iterator["Board"]:
 
 
 class Board:
-    """Rows of name, state, detail and seconds; a row's clock runs until its state is one of DONE."""
+    """Rows of name, state, detail and seconds; a row's clock stops at a final state (a key of COLOURS)."""
 
     def __init__(self) -> None:
         self.rows: dict[str, tuple[str, str]] = {}
@@ -36,23 +36,25 @@ class Board:
         self.spinner = Spinner("dots")
 
     def set(self, name: str, state: str, detail: str = "") -> None:
-        """Shows the row's new state."""
+        """Shows a row's new state; without a terminal, prints a line if the state or the detail changed."""
         if self.rows.get(name) == (state, detail):
             return
-        begun, _ = self.clocks.get(name, (time.monotonic(), None))
-        self.clocks[name] = begun, time.monotonic() if state in DONE else None
+        started, _ = self.clocks.get(name, (time.monotonic(), None))
+        self.clocks[name] = started, time.monotonic() if state in COLOURS else None
         self.rows[name] = state, detail
         if not console.is_terminal:
-            console.print(f"  {name}: {state} {detail}".rstrip() + f" ({self._seconds(name):.0f} s)")
+            line = f"  {name}: {state} {detail}".rstrip() + f" ({self.seconds(name):.0f} s)"
+            console.print(line, markup=False)
+
+    def seconds(self, name: str) -> float:
+        """How long a row has been shown, until its final state."""
+        started, ended = self.clocks[name]
+        return (ended or time.monotonic()) - started
 
     def table(self) -> Table:
         """The rows as a terminal shows them."""
         table = Table.grid(padding=(0, 2))
         for name, (state, detail) in self.rows.items():
-            mark = Text("●", DONE[state]) if state in DONE else self.spinner
-            table.add_row(mark, name, state, detail, f"{self._seconds(name):.0f} s")
+            mark = Text("●", COLOURS[state]) if state in COLOURS else self.spinner
+            table.add_row(mark, name, state, detail, f"{self.seconds(name):.0f} s")
         return table
-
-    def _seconds(self, name: str) -> float:
-        begun, ended = self.clocks[name]
-        return (ended or time.monotonic()) - begun

@@ -1,4 +1,4 @@
-"""What must be there before the servers of docker/compose.yaml start."""
+"""`nightshelf prepare`: prepares what the servers of docker/compose.yaml need before they start."""
 
 import os
 
@@ -6,14 +6,14 @@ from pipelines.settings import Settings
 from pipelines.stack.airflow_home import migrate, write_passwords
 from serving.access import keys
 
-OWN_KEY = "nightshelf"  # the name of the key that the night report asks with
+OWN_KEY = "nightshelf"  # the name of the API key that the nightly run uses
 
 
 def prepare(settings: Settings) -> None:
-    """Brings Airflow's database and password up to date, and lets the service know NIGHTSHELF_SERVICE_KEY.
+    """Writes Airflow's password file, stores NIGHTSHELF_SERVICE_KEY as an API key, migrates the database.
 
-    Raises NightshelfError where the migration fails, or the key could be guessed.
+    Raises NightshelfError if the migration fails, or if the key could be guessed.
     """
     write_passwords(settings, os.environ)
     keys.put(settings.keys_path, OWN_KEY, "read", settings.service_key.get_secret_value())
-    migrate(settings, os.environ)  # each time: the database is in a volume of its own, which may be new
+    migrate(settings, os.environ)  # at each start, because the database's volume may be new

@@ -1,4 +1,4 @@
-"""PostgreSQL of Debian's package, for the cluster: one server, a database for each that needs one."""
+"""The cluster's PostgreSQL server, from Debian's package, with a database for each program that needs one."""
 
 import os
 import re
@@ -16,63 +16,65 @@ from serving.errors import NightshelfError
 
 AIRFLOW, MLFLOW, SERVING = "airflow", "mlflow", "serving"
 ROLE = "nightshelf"
-SERVER_USER = "postgres"  # as which it runs where we are root, as whom it refuses to
-FAST = "INT"  # at which it ends its clients' sessions, for which it would wait at a TERM
+SERVER_USER = "postgres"  # the user that runs the server if we are root, which PostgreSQL refuses
+FAST = "INT"  # ends the clients' sessions; on TERM the server would wait for them
 PACKAGES = Path("/usr/lib/postgresql")
 ERROR = re.compile("error:|ERROR:|FATAL:|PANIC:|could not")
-WHO_MAY = "host all all samehost scram-sha-256\n"
+ACCESS_RULES = "host all all samehost scram-sha-256\n"
 
 
 def url(settings: Settings, name: str) -> str:
-    """The SQLAlchemy URL of one of the databases, with the password."""
+    """The SQLAlchemy URL of a database, including the password."""
     password = settings.database_password.get_secret_value()
-    place = URL.create("postgresql+psycopg", ROLE, password, settings.host, settings.database_port, name)
-    return place.render_as_string(hide_password=False)
+    database_url = URL.create(
+        "postgresql+psycopg", ROLE, password, settings.host, settings.database_port, name
+    )
+    return database_url.render_as_string(hide_password=False)
 
 
 def program(settings: Settings) -> Program:
-    """The server."""
+    """The server as a program of the stack."""
     options = {
         "listen_addresses": settings.host,
         "port": settings.database_port,
         "unix_socket_directories": "",
         "max_connections": 200,
     }
-    told = [part for name, value in options.items() for part in ("-c", f"{name}={value}")]
-    command = _as_server("postgres", "-D", str(_data(settings)), *told)
+    arguments = [part for name, value in options.items() for part in ("-c", f"{name}={value}")]
+    command = _as_server("postgres", "-D", str(_data(settings)), *arguments)
     ready = (_binary("pg_isready"), "--quiet", "--host", settings.host, "--port", str(settings.database_port))
 
-    def up(_: httpx.Client) -> bool:
+    def is_up(_: httpx.Client) -> bool:
         return subprocess.run(ready, check=False).returncode == 0  # noqa: S603 - our own
 
-    return Program("postgresql", command, up, "database_port", ends_by=FAST)
+    return Program("postgresql", command, is_up, "database_port", stop_signal=FAST)
 
 
 def prepare(settings: Settings) -> None:
-    """Makes the server's data with the databases in it where there is none, and sets the password.
+    """Creates the server's data and databases if they are missing, and sets the password.
 
-    Raises NightshelfError where the package is missing, or where its user may not enter HOME.
+    Raises NightshelfError if the package is missing, or if its user can't enter HOME.
     """
     data = _data(settings)
     if not data.exists():
         console.print("Preparing PostgreSQL")
-        _make(data)
+        _create(data)
     password = settings.database_password.get_secret_value().replace("'", "''")
-    _tell(data, f"ALTER ROLE {ROLE} PASSWORD '{password}'")
+    _execute(data, f"ALTER ROLE {ROLE} PASSWORD '{password}'")
 
 
-def _make(data: Path) -> None:
-    """Makes the data beside, and puts it in place whole."""
-    beside = data.with_name(f".{data.name}")
-    shutil.rmtree(beside, ignore_errors=True)
-    beside.mkdir(parents=True, mode=0o700)
+def _create(data: Path) -> None:
+    """Creates the data in a temporary folder, and renames it when it is complete."""
+    temporary = data.with_name(f".{data.name}")
+    shutil.rmtree(temporary, ignore_errors=True)
+    temporary.mkdir(parents=True, mode=0o700)
     if _is_root():
-        shutil.chown(beside, SERVER_USER, SERVER_USER)
+        shutil.chown(temporary, SERVER_USER, SERVER_USER)
     _run(
         _as_server(
             "initdb",
             "--pgdata",
-            str(beside),
+            str(temporary),
             "--username",
             ROLE,
             "--auth",
@@ -82,33 +84,35 @@ def _make(data: Path) -> None:
             "--no-locale",
         )
     )
-    (beside / "pg_hba.conf").write_text(WHO_MAY)
+    (temporary / "pg_hba.conf").write_text(ACCESS_RULES)
     for name in (AIRFLOW, MLFLOW, SERVING):
-        _tell(beside, f"CREATE DATABASE {name}")
-    beside.rename(data)
+        _execute(temporary, f"CREATE DATABASE {name}")
+    temporary.rename(data)
 
 
-def _tell(data: Path, statement: str) -> None:
-    """Lets the server, which doesn't run, carry out a statement."""
+def _execute(data: Path, statement: str) -> None:
+    """Executes a statement in PostgreSQL's single-user mode, while the server doesn't run."""
     _run(_as_server("postgres", "--single", "-j", "-D", str(data), "postgres"), f"{statement};\n\n")
 
 
-def _run(command: tuple[str, ...], told: str = "") -> None:
-    done = subprocess.run(command, input=told, capture_output=True, text=True, check=False, cwd="/")  # noqa: S603 - our own
-    # In the single-user mode it tells of an error, and ends well.
-    errors = [line for line in done.stderr.splitlines() if ERROR.search(line)]  # others may quote a password
-    if done.returncode or errors:
-        why = errors[0] if errors else f"exit code {done.returncode}"
+def _run(command: tuple[str, ...], stdin: str = "") -> None:
+    process = subprocess.run(command, input=stdin, capture_output=True, text=True, check=False, cwd="/")  # noqa: S603 - our own
+    # The single-user mode exits with 0 even after an error.
+    errors = [
+        line for line in process.stderr.splitlines() if ERROR.search(line)
+    ]  # other lines may quote a password
+    if process.returncode or errors:
+        reason = errors[0] if errors else f"exit code {process.returncode}"
         hint = (
-            f"; it runs as user {SERVER_USER}, who must be able to enter NIGHTSHELF_HOME"
+            f"; the server runs as user {SERVER_USER}, which must be able to enter NIGHTSHELF_HOME"
             if _is_root()
             else ""
         )
-        raise NightshelfError(f"PostgreSQL's data can't be prepared: {why}{hint}")
+        raise NightshelfError(f"PostgreSQL's data can't be prepared: {reason}{hint}")
 
 
 def _as_server(binary: str, *arguments: str) -> tuple[str, ...]:
-    """The command line of one of PostgreSQL's programs, as a user as whom it runs."""
+    """The command line of a PostgreSQL program, run as SERVER_USER if we are root."""
     user = (
         ("setpriv", f"--reuid={SERVER_USER}", f"--regid={SERVER_USER}", "--init-groups") if _is_root() else ()
     )
@@ -116,10 +120,10 @@ def _as_server(binary: str, *arguments: str) -> tuple[str, ...]:
 
 
 def _binary(name: str) -> str:
-    found = sorted(PACKAGES.glob("*/bin"), key=lambda folder: int(folder.parent.name))
-    if not found:
-        raise NightshelfError("there is no PostgreSQL: sudo apt-get install postgresql")
-    return str(found[-1] / name)
+    folders = sorted(PACKAGES.glob("*/bin"), key=lambda folder: int(folder.parent.name))
+    if not folders:
+        raise NightshelfError("PostgreSQL is not installed: sudo apt-get install postgresql")
+    return str(folders[-1] / name)
 
 
 def _data(settings: Settings) -> Path:

@@ -1,26 +1,21 @@
-"""What the programs of the stack find in their environment: settings, secrets, and no telemetry."""
+"""The environment of the stack's programs: settings, secrets, generous time limits, and no telemetry."""
 
 import os
 from collections.abc import Mapping
 
 from pydantic import SecretStr
 
+from pipelines import NO_TELEMETRY
 from pipelines.settings import Settings, address
 from serving.errors import NightshelfError
 from serving.settings import PROJECT
 
-NEEDED = ("NIGHTSHELF_CUSTOMER_KEY", "NIGHTSHELF_AIRFLOW_PASSWORD", "NIGHTSHELF_AIRFLOW_JWT_SECRET")
-QUIET = {
-    "BENTOML_DO_NOT_TRACK": "True",
-    "GX_ANALYTICS_ENABLED": "false",
-    "MLFLOW_DISABLE_TELEMETRY": "true",
-    # Prompts and judges; each would be a process more.
-    "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
-}
+REQUIRED = ("NIGHTSHELF_CUSTOMER_KEY", "NIGHTSHELF_AIRFLOW_PASSWORD", "NIGHTSHELF_AIRFLOW_JWT_SECRET")
+# MLflow's jobs serve its features for prompts and LLM judges, and each job runner is another process.
+MLFLOW = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
 
-
-# What the steps import: each task is forked from a process that has it, and is seconds faster.
-# Not Spark, nor Great Expectations, which imports it: Spark takes such a process for a test and ends it.
+# What the steps import: each task is forked from a process that has these modules, and starts seconds sooner.
+# Without Spark, and without Great Expectations, which imports it: pyspark would end the forked process.
 PRELOADED = (
     "airflow.executors.local_executor",
     "airflow.sdk.execution_time.task_runner",
@@ -32,43 +27,59 @@ PRELOADED = (
     "xgboost",
 )
 
-
-# Where nothing else is set, by Airflow's own variables.
-AIRFLOW = {
-    "CORE__EXECUTOR": "LocalExecutor",
-    "CORE__PARALLELISM": 4,  # its workers are there all the time, at 140 MB each
-    "DAG_PROCESSOR__PARSING_PROCESSES": 1,
-    "SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": 30,  # how soon a run goes on after a crash
+# Airflow's own limits would fail a run on a machine that is merely slow. In seconds, but for the two counts.
+AIRFLOW_LIMITS = {
+    "CORE__DAGBAG_IMPORT_TIMEOUT": 600,
+    "DAG_PROCESSOR__DAG_FILE_PROCESSOR_TIMEOUT": 900,
+    "DAG_PROCESSOR__STALE_DAG_THRESHOLD": 1800,  # not below the limit above
+    "DAG_PROCESSOR__HEALTH_CHECK_THRESHOLD": 120,
+    "SCHEDULER__SCHEDULER_HEALTH_CHECK_THRESHOLD": 120,  # also how long a killed scheduler counts as alive
+    "SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": 600,  # also how long a killed worker's tasks count as alive
+    "SCHEDULER__TASK_QUEUED_TIMEOUT": 4 * 3600,
+    "WORKERS__EXECUTION_API_RETRIES": 10,  # a count; they last minutes, in which a database can restart
+    "WORKERS__EXECUTION_API_TIMEOUT": 60,
+    "WORKERS__MAX_FAILED_HEARTBEATS": 30,  # a count
 }
+
+# Defaults; Airflow's own variables take precedence.
+AIRFLOW = AIRFLOW_LIMITS | {
+    "CORE__EXECUTOR": "LocalExecutor",
+    "CORE__PARALLELISM": 4,  # its workers run all the time, and take 140 MB each
+    "DAG_PROCESSOR__PARSING_PROCESSES": 1,
+    "SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": 30,  # how soon a run resumes after a crash
+}
+SQLITE_TIMEOUT = 300  # seconds that Airflow waits for a lock on its database; SQLite's default is 5
 
 
 def environment(settings: Settings) -> dict[str, str]:
-    """The variables of every program: secrets travel in them alone, never in a command or a file.
+    """The environment variables of every program; secrets appear in no command line and no file.
 
-    Raises NightshelfError where a secret isn't set.
+    Raises NightshelfError if a secret isn't set.
     """
     inherited = dict(os.environ)
-    # Without its bytecode each of Airflow's short-lived processes compiles its imports anew.
+    # Without bytecode files each of Airflow's short-lived processes compiles its imports again.
     inherited.pop("PYTHONDONTWRITEBYTECODE", None)
     return (
-        _named(AIRFLOW)
+        _prefixed(AIRFLOW)
         | inherited
-        | QUIET
-        | _own(settings)
+        | NO_TELEMETRY
+        | MLFLOW
+        | _nightshelf(settings)
         | _airflow(settings)
         | {"BENTOML_HOME": str(settings.state.resolve() / "bentoml")}
     )
 
 
-def _own(settings: Settings) -> dict[str, str]:
-    """All of Nightshelf's settings, so that a program's folder and its `.env` don't matter."""
-    plain = {f"NIGHTSHELF_{name.upper()}": _text(value) for name, value in settings}
-    if missing := [name for name in NEEDED if not plain[name]]:
+def _nightshelf(settings: Settings) -> dict[str, str]:
+    """All of Nightshelf's settings, so that a program's working folder and its `.env` don't matter."""
+    variables = {f"NIGHTSHELF_{name.upper()}": _text(value) for name, value in settings}
+    if missing := [name for name in REQUIRED if not variables[name]]:
         raise NightshelfError(
-            f"{', '.join(missing)} is not set: set it, or remove HOME/.env to have one written"
+            f"{', '.join(missing)} is not set: set it, or remove HOME/.env to have a new one written"
         )
-    tracking = settings.mlflow_uri or address(settings, settings.mlflow_port)
-    return plain | {"NIGHTSHELF_HOME": str(settings.home.resolve()), "NIGHTSHELF_MLFLOW_URI": tracking}
+    tracking_uri = settings.mlflow_uri or address(settings, settings.mlflow_port)
+    home = str(settings.home.resolve())
+    return variables | {"NIGHTSHELF_HOME": home, "NIGHTSHELF_MLFLOW_URI": tracking_uri}
 
 
 def _text(value: object) -> str:
@@ -84,10 +95,10 @@ def _airflow(settings: Settings) -> dict[str, str]:
         "CORE__DAGS_FOLDER": PROJECT / "dags",
         "CORE__LOAD_EXAMPLES": False,
         "CORE__EXECUTION_API_SERVER_URL": f"{url}/execution/",
-        "CORE__HOSTNAME_CALLABLE": "socket.gethostname",  # a laptop's full name may take DNS seconds
+        "CORE__HOSTNAME_CALLABLE": "socket.gethostname",  # DNS may take seconds for a laptop's full name
         "CORE__SIMPLE_AUTH_MANAGER_USERS": "admin:admin",
         "CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": home / "passwords.json",
-        "DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home / 'airflow.db'}",
+        "DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home / 'airflow.db'}?timeout={SQLITE_TIMEOUT}",
         "API__HOST": settings.host,
         "API__PORT": settings.airflow_port,
         "API__BASE_URL": url,
@@ -95,8 +106,8 @@ def _airflow(settings: Settings) -> dict[str, str]:
         "SCHEDULER__MP_START_METHOD": "forkserver",
         "SCHEDULER__MP_FORKSERVER_PRELOAD": ",".join(PRELOADED),
     }
-    return {"AIRFLOW_HOME": str(home)} | _named(options)
+    return {"AIRFLOW_HOME": str(home)} | _prefixed(options)
 
 
-def _named(options: Mapping[str, object]) -> dict[str, str]:
+def _prefixed(options: Mapping[str, object]) -> dict[str, str]:
     return {f"AIRFLOW__{name}": str(value) for name, value in options.items()}

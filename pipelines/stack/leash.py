@@ -1,7 +1,7 @@
-"""`python -m pipelines.stack.leash SECONDS FOLDER COMMAND...`: a command whose whole offspring ends with it.
+"""`python -m pipelines.stack.leash SECONDS FOLDER COMMAND...`: runs a command whose descendants end with it.
 
-It ends on a SIGTERM, and also when the process that started it is killed. SECONDS is the time that the
-command has to end by itself; what is left of its offspring then is killed. FOLDER is removed at the end.
+The command is ended on a SIGTERM, and also when the process that started this one is killed. It has SECONDS
+to end by itself; then its remaining descendants are killed. FOLDER is removed at the end.
 """
 
 import ctypes
@@ -19,12 +19,12 @@ PR_SET_CHILD_SUBREAPER = 36
 
 
 def main() -> None:
-    """Runs the command of the arguments until it ends or is to end."""
+    """Runs the command in the arguments until it ends or this process receives a SIGTERM."""
     seconds, folder, *command = sys.argv[1:]
     if sys.platform == "linux":
         kernel = ctypes.CDLL(None)
         kernel.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
-        # What the offspring leaves behind is ours, else it would be out of reach.
+        # Orphaned descendants become children of this process, which can then kill them.
         kernel.prctl(PR_SET_CHILD_SUBREAPER, 1)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())
     child = subprocess.Popen(command)  # noqa: S603 - our own
@@ -41,11 +41,11 @@ def _end(child: "subprocess.Popen[bytes]", seconds: float) -> None:
     child.terminate()
     with suppress(subprocess.TimeoutExpired):
         child.wait(seconds)
-    while left := psutil.Process().children(recursive=True):
-        for process in left:
+    while descendants := psutil.Process().children(recursive=True):
+        for process in descendants:
             with suppress(psutil.NoSuchProcess):
                 process.kill()
-        psutil.wait_procs(left, timeout=3)
+        psutil.wait_procs(descendants, timeout=3)
 
 
 if __name__ == "__main__":

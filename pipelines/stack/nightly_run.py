@@ -1,4 +1,4 @@
-"""Tonight's run of the DAG `nightly`: started where it is missing, and followed task by task."""
+"""Today's run of the DAG `nightly`: triggers it if it is due, and follows it task by task."""
 
 import datetime as dt
 import json
@@ -12,79 +12,86 @@ from typing import Any
 import httpx
 
 from pipelines.settings import Settings, address
-from pipelines.stack.airflow_api import Nights
+from pipelines.stack.airflow_api import TIMEOUT, NightlyRuns
 from pipelines.stack.airflow_home import task_logs
 from pipelines.stack.board import board
 from pipelines.stack.supervisor import Supervisor
 from pipelines.stack.waiting import wait_for
 from serving.errors import NightshelfError
 
-OVER = ("success", "failed")
-ENDED = {"success": "done", "skipped": "skipped"}
+FINAL = ("success", "failed")
+FINISHED = {"success": "done", "skipped": "skipped"}
 BUSY = ("queued", "scheduled", "running", "restarting")
-# Nor does what Airflow tells of itself hold anything of a customer.
-TOLD = ("AirflowException", "AirflowFailException", "AirflowRuntimeError")
+# The messages of these errors hold no personal data; of any other error only the type is shown.
+SAFE_ERRORS = ("AirflowException", "AirflowFailException", "AirflowRuntimeError")
 
 Tasks = list[dict[str, Any]]
 
 
-def is_due(settings: Settings) -> bool:
-    """Whether no night succeeded since midnight (UTC)."""
+def is_due(settings: Settings, supervisor: Supervisor | None = None) -> bool:
+    """Whether no nightly run has succeeded since midnight (UTC); supervisor: that of Airflow's programs."""
     midnight = dt.datetime.now(dt.UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-    with _nights(settings) as nights:
-        return not nights.succeeded_since(midnight)
+    with _nightly_runs(settings, supervisor) as runs:
+        return not runs.succeeded_since(midnight)
 
 
-def run_night(settings: Settings, supervisor: Supervisor) -> None:
-    """Runs a night, or goes on with one under way, and shows it task by task.
+def run_and_follow(settings: Settings, supervisor: Supervisor) -> None:
+    """Triggers a run, or joins the active one, and shows its tasks until it ends.
 
     Raises NightshelfError saying which task failed, why, and where its log is.
     """
-    with _nights(settings) as nights:
-        run = nights.under_way() or nights.trigger()
-        nights.unpause()
-        if _follow(nights, run, supervisor) == "failed":
-            raise NightshelfError(failure(nights.tasks(run), task_logs(settings)))
+    with _nightly_runs(settings, supervisor) as runs:
+        run = runs.active_run() or runs.trigger()
+        runs.unpause()
+        if _follow(runs, run, supervisor) == "failed":
+            raise NightshelfError(failure(runs.tasks(run), task_logs(settings)))
 
 
-def start_night(settings: Settings) -> bool:
-    """Whether a night was begun: not where one is under way, or succeeded since midnight.
+def trigger_if_due(settings: Settings) -> bool:
+    """Triggers a run unless one is active or has succeeded since midnight; returns whether it did.
 
-    It isn't waited for. Raises NightshelfError where Airflow doesn't answer.
+    Doesn't wait for the run. Raises NightshelfError if Airflow doesn't answer.
     """
     if not is_due(settings):
         return False
-    with _nights(settings) as nights:
-        begun = not nights.under_way()
-        if begun:
-            nights.trigger()
-        nights.unpause()
-        return begun
+    with _nightly_runs(settings) as runs:
+        is_new = not runs.active_run()
+        if is_new:
+            runs.trigger()
+        runs.unpause()
+        return is_new
 
 
 @contextmanager
-def _nights(settings: Settings) -> Iterator[Nights]:
-    with httpx.Client(base_url=address(settings, settings.airflow_port), timeout=30) as http:
-        nights = Nights(http, settings.airflow_password.get_secret_value())
-        wait_for(nights.known, "Airflow hasn't read dags/nightly.py: see the log of airflow-dag-processor")
-        yield nights
+def _nightly_runs(settings: Settings, supervisor: Supervisor | None = None) -> Iterator[NightlyRuns]:
+    """Yields a client of Airflow once it has loaded the DAG."""
+    with httpx.Client(base_url=address(settings, settings.airflow_port), timeout=TIMEOUT) as http:
+        runs = NightlyRuns(http, settings.airflow_password.get_secret_value())
+
+        def is_loaded() -> bool:
+            if supervisor:
+                supervisor.check()
+            return runs.is_loaded()
+
+        wait_for(is_loaded, "Airflow to load dags/nightly.py; see the log of airflow-dag-processor")
+        yield runs
 
 
-def _follow(nights: Nights, run: str, supervisor: Supervisor) -> str:
-    """The run's last state."""
-    with board("Tonight's run") as rows:
+def _follow(runs: NightlyRuns, run: str, supervisor: Supervisor) -> str:
+    """Shows the tasks of a run until it ends, and returns its final state; the run may take any time."""
+    with board("Nightly run") as rows:
         while True:
             supervisor.check()
-            state = nights.state(run)
-            for name, (progress, detail) in summary(nights.tasks(run)).items():
+            state = runs.state(run)
+            for name, (progress, detail) in summary(runs.tasks(run)).items():
                 rows.set(name, progress, detail)
-            if state in OVER:
+            if state in FINAL:
                 return state
             time.sleep(1)
 
 
 def summary(tasks: Tasks) -> dict[str, tuple[str, str]]:
-    """State and detail of each task that has begun; a mapped task's instances are counted.
+    """State and detail of each task that has started; of a mapped task, how many instances succeeded.
 
     >>> sweep = {"task_id": "sweep"}
     >>> summary([sweep | {"map_index": 0, "state": "success"}, sweep | {"map_index": 1, "state": "running"}])
@@ -95,51 +102,54 @@ def summary(tasks: Tasks) -> dict[str, tuple[str, str]]:
         states.setdefault(task["task_id"], []).append(task["state"])
     mapped = {task["task_id"] for task in tasks if task["map_index"] >= 0}
     return {
-        name: (state, f"{Counter(found)['success']} of {len(found)}" if name in mapped else "")
-        for name, found in states.items()
-        if (state := _state(found))
+        name: (state, f"{Counter(own)['success']} of {len(own)}" if name in mapped else "")
+        for name, own in states.items()
+        if (state := _overall_state(own))
     }
 
 
-def _state(found: list[str | None]) -> str:
-    if "failed" in found:
+def _overall_state(states: list[str | None]) -> str:
+    """The state to show for the instances of a task; empty if it hasn't started."""
+    if "failed" in states:
         return "failed"
-    if "up_for_retry" in found:
-        return "to be tried again"
-    if any(state in BUSY for state in found):
+    if "up_for_retry" in states:
+        return "waiting for a retry"
+    if any(state in BUSY for state in states):
         return "running"
-    return ENDED.get(found[0] or "", "")
+    return FINISHED.get(states[0] or "", "")
 
 
 def failure(tasks: Tasks, logs: Path) -> str:
-    """Which task failed, why, and where its log is; logs: the folder of Airflow's task logs."""
+    """A message saying which task failed, why, and where its log is; logs: the folder of task logs."""
     failed = next((task for task in tasks if task["state"] == "failed"), None)
     if failed is None:
-        return "tonight's run failed without a failed task; Airflow's grid shows it"
-    run = (
+        return "the nightly run failed although no task did: see it in Airflow's UI"
+    folder = (
         logs
         / f"dag_id={failed['dag_id']}"
         / f"run_id={failed['dag_run_id']}"
         / f"task_id={failed['task_id']}"
     )
-    place = run / f"map_index={failed['map_index']}" if failed["map_index"] >= 0 else run
-    log = place / f"attempt={failed['try_number']}.log"
+    if failed["map_index"] >= 0:
+        folder /= f"map_index={failed['map_index']}"
+    log = folder / f"attempt={failed['try_number']}.log"
     return f"{failed['task_id']} failed: {_reason(log)} (its log is {log})"
 
 
 def _reason(log: Path) -> str:
-    """The sentence of an error of ours or Airflow's; of another only its kind, which tells of no customer."""
+    """The message of the last error in a task's log if it is safe to show, otherwise the error's type."""
     lines = log.read_text().splitlines() if log.exists() else []
     errors = [error for line in lines for error in _entry(line).get("error_detail") or []]
     if not errors:
-        return "no reason was written"
-    return str(errors[-1]["exc_value" if errors[-1]["exc_type"] in TOLD else "exc_type"])
+        return "its log holds no error"
+    last = errors[-1]
+    return str(last["exc_value" if last["exc_type"] in SAFE_ERRORS else "exc_type"])
 
 
 def _entry(line: str) -> dict[str, Any]:
-    """What a line of a log says; nothing where it isn't whole, as of a task that was killed."""
+    """The JSON object of a log's line; empty if the line is incomplete, as after a task was killed."""
     try:
-        found = json.loads(line)
+        entry = json.loads(line)
     except json.JSONDecodeError:
         return {}
-    return found if isinstance(found, dict) else {}
+    return entry if isinstance(entry, dict) else {}

@@ -1,4 +1,4 @@
-"""Which programs the stack has, what they listen on, and how to tell that one is up."""
+"""The programs of the stack: their commands, their ports, and how to check that each is up."""
 
 import socket
 import sys
@@ -17,28 +17,32 @@ Check = Callable[[httpx.Client], bool]
 
 @dataclass(frozen=True)
 class Program:
-    """One server: its command, how to tell that it is up, its port's setting, and what must be up before."""
+    """A server.
+
+    is_up: checks whether it is up. port_setting: the name of the setting with its port.
+    starts_after: the name of the program that must be up before it starts.
+    """
 
     name: str
     command: tuple[str, ...]
-    up: Check
+    is_up: Check
     port_setting: str | None = None
-    after: str | None = None
-    ends_by: str = "TERM"  # the signal
+    starts_after: str | None = None
+    stop_signal: str = "TERM"
 
 
 def programs(settings: Settings) -> list[Program]:
-    """The stack of these settings; a shop or an MLflow that runs elsewhere already isn't started."""
+    """The programs of the stack; a shop or an MLflow that runs elsewhere isn't started."""
     return [*shop(settings), *mlflow(settings), *airflow(settings), service(settings)]
 
 
 def check_ports(settings: Settings, programs: Iterable[Program]) -> None:
-    """Nothing, where every port is free; else raises NightshelfError naming port, program and setting."""
-    with ExitStack() as held:
+    """Raises NightshelfError naming port, program and setting if a port is in use."""
+    with ExitStack() as sockets:
         for program in programs:
             if program.port_setting:
                 port = getattr(settings, program.port_setting)
-                held.enter_context(_listen(settings.host, port, program))
+                sockets.enter_context(_listen(settings.host, port, program))
 
 
 def _listen(host: str, port: int, program: Program) -> socket.socket:
@@ -47,21 +51,21 @@ def _listen(host: str, port: int, program: Program) -> socket.socket:
     except OSError as error:
         reason = str(error.strerror).partition(" (")[0]
         raise NightshelfError(
-            f"{program.name} can't listen on port {port} of {host} ({reason}):"
-            f" end what uses it, or set NIGHTSHELF_{str(program.port_setting).upper()} to another"
+            f"{program.name} can't listen on port {port} of {host} ({reason}): stop the program that uses"
+            f" the port, or set NIGHTSHELF_{str(program.port_setting).upper()} to another port"
         ) from None
 
 
 def shop(s: Settings) -> list[Program]:
-    """The demo shop, unless orders come from elsewhere."""
+    """The demo shop, unless orders come from another source."""
     if s.source != "shop-api" or not s.is_demo_shop:
         return []
-    up = answers(f"{address(s, s.shop_port)}/health")
-    return [Program("demo-shop", script("nightshelf", "demo-shop"), up, "shop_port")]
+    is_up = responds(f"{address(s, s.shop_port)}/health")
+    return [Program("demo-shop", script("nightshelf", "demo-shop"), is_up, "shop_port")]
 
 
 def mlflow(s: Settings) -> list[Program]:
-    """MLflow's server, unless one runs elsewhere."""
+    """MLflow's server, unless MLflow runs elsewhere."""
     if s.mlflow_uri:
         return []
     home = (s.home / "mlruns").resolve()
@@ -69,42 +73,43 @@ def mlflow(s: Settings) -> list[Program]:
         "mlflow",
         "server",
         *("--backend-store-uri", f"sqlite:///{home / 'mlflow.db'}"),
-        # Clients write artifacts themselves, so that those with and without a server find the same files.
+        # Clients write artifacts themselves, so they see the same files with and without a server.
         *("--default-artifact-root", str(home / "artifacts"), "--no-serve-artifacts"),
         *("--host", s.host, "--port", str(s.mlflow_port), "--workers", "1"),
     )
-    return [Program("mlflow", command, answers(f"{address(s, s.mlflow_port)}/health"), "mlflow_port")]
+    return [Program("mlflow", command, responds(f"{address(s, s.mlflow_port)}/health"), "mlflow_port")]
 
 
 def airflow(s: Settings) -> list[Program]:
-    """Airflow's API server, its scheduler with the executor, and what reads the DAG."""
+    """Airflow's API server, its scheduler with the executor, and its DAG processor."""
     health = f"{address(s, s.airflow_port)}/api/v2/monitor/health"
     # The API server reads the logs from the disk; a log server would listen on every address.
     scheduler = script("airflow", "scheduler", "--skip-serve-logs")
+    processor = script("airflow", "dag-processor")
     return [
-        Program("airflow", script("airflow", "api-server"), answers(health), "airflow_port"),
-        # It goes on with an interrupted run at once, and tasks fail where the API server isn't up.
-        Program("airflow-scheduler", scheduler, _beats(health, "scheduler"), after="airflow"),
-        Program("airflow-dag-processor", script("airflow", "dag-processor"), _beats(health, "dag_processor")),
+        Program("airflow", script("airflow", "api-server"), responds(health), "airflow_port"),
+        # The scheduler resumes an interrupted run at once, and tasks fail without the API server.
+        Program("airflow-scheduler", scheduler, _is_healthy(health, "scheduler"), starts_after="airflow"),
+        Program("airflow-dag-processor", processor, _is_healthy(health, "dag_processor")),
     ]
 
 
 def service(s: Settings, name: str = "service", port_setting: str = "serving_port") -> Program:
-    """The BentoML service at the port of a setting."""
+    """The BentoML service, at the port in a setting."""
     port = getattr(s, port_setting)
     command = script("bentoml", "serve", "serving.service:Nightshelf", "--host", s.host, "--port", str(port))
-    return Program(name, command, answers(f"{address(s, port)}/livez"), port_setting)
+    return Program(name, command, responds(f"{address(s, port)}/livez"), port_setting)
 
 
 def script(name: str, *arguments: str) -> tuple[str, ...]:
-    """The command line of a script of this environment."""
+    """The command line of a script that is installed in this Python environment."""
     return (str(Path(sys.executable).with_name(name)), *arguments)
 
 
-def answers(url: str) -> Check:
-    """Whether a URL is answered, and not by an error of the server."""
+def responds(url: str) -> Check:
+    """A check whether the URL responds with any status below 500."""
     return lambda http: http.get(url).status_code < httpx.codes.INTERNAL_SERVER_ERROR
 
 
-def _beats(url: str, component: str) -> Check:
+def _is_healthy(url: str, component: str) -> Check:
     return lambda http: bool(http.get(url).json()[component]["status"] == "healthy")

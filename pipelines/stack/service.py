@@ -1,6 +1,5 @@
-"""The service as a shop sees it, and where all else of the stack is found."""
+"""The running service and the addresses of the stack, as `nightshelf up` shows them."""
 
-from functools import partial
 from typing import Any
 from urllib.parse import quote
 
@@ -9,36 +8,50 @@ import httpx
 from expectations import data_docs
 from pipelines.settings import Settings, address
 from pipelines.stack.board import console
+from pipelines.stack.supervisor import Supervisor
 from pipelines.stack.waiting import wait_for
 from serving.errors import NightshelfError
 
+TIMEOUT = 60
 
-def serves(settings: Settings) -> bool:
-    """Whether a champion is live."""
+
+def is_ready(settings: Settings) -> bool:
+    """Whether the service has loaded a champion."""
     try:
-        return httpx.get(f"{_url(settings)}/readyz").is_success
+        return httpx.get(f"{_url(settings)}/readyz", timeout=TIMEOUT).is_success
     except httpx.TransportError:
         return False
 
 
-def ask(settings: Settings, question: str) -> Any:
-    """The service's answer, once a champion is live; raises NightshelfError where it gives none."""
-    wait_for(partial(serves, settings), f"the service at {_url(settings)} finds no champion: see its log")
+def wait_until_ready(settings: Settings, supervisor: Supervisor) -> None:
+    """Returns when the service has loaded a champion; raises NightshelfError if a program doesn't stay up."""
+
+    def is_done() -> bool:
+        supervisor.check()
+        return is_ready(settings)
+
+    wait_for(is_done, f"the service at {_url(settings)} to load the champion; see its log")
+
+
+def fetch(settings: Settings, path: str) -> Any:
+    """The service's JSON response to a GET; raises NightshelfError if it requires a key or fails."""
     if settings.keys_path.exists():
-        raise NightshelfError(f"the service asks for a key (file {settings.keys_path}), so ask it yourself")
+        raise NightshelfError(
+            f"the service requires an API key (file {settings.keys_path}): send a request with a key"
+        )
     try:
-        return httpx.get(f"{_url(settings)}{question}").raise_for_status().json()
+        return httpx.get(f"{_url(settings)}{path}", timeout=TIMEOUT).raise_for_status().json()
     except httpx.HTTPError as error:
-        raise NightshelfError(f"the service doesn't answer {question} ({type(error).__name__})") from None
+        raise NightshelfError(f"the request {path} to the service failed ({type(error).__name__})") from None
 
 
 def welcome(settings: Settings) -> None:
-    """Prints the addresses, the logins and, once a champion is live, a question to ask."""
-    for name, where, login in _addresses(settings):
-        console.print(f"  {name:<8} {where:<22} {login}".rstrip(), markup=False)
-    if serves(settings):
-        console.print(f"Ask it: {_command(settings)}", markup=False)
-    console.print("Ctrl-C ends all of it")
+    """Prints addresses and logins, and an example request if the service has a champion."""
+    for name, location, login in _addresses(settings):
+        console.print(f"  {name:<8} {location:<22} {login}".rstrip(), markup=False)
+    if is_ready(settings):
+        console.print(f"Try it: {_example(settings)}", markup=False)
+    console.print("Ctrl-C stops everything")
 
 
 def _url(settings: Settings) -> str:
@@ -46,7 +59,7 @@ def _url(settings: Settings) -> str:
 
 
 def _addresses(s: Settings) -> list[tuple[str, str, str]]:
-    # A terminal is for its user's eyes; anything else may be kept.
+    # Only a person sees a terminal; any other output may be stored.
     password = s.airflow_password.get_secret_value() if console.is_terminal else "NIGHTSHELF_AIRFLOW_PASSWORD"
     return [
         ("service", _url(s), ""),
@@ -57,13 +70,9 @@ def _addresses(s: Settings) -> list[tuple[str, str, str]]:
     ]
 
 
-def _command(settings: Settings) -> str:
-    if settings.keys_path.exists():  # and whoever has one knows it alone
+def _example(settings: Settings) -> str:
+    """A curl command: what is bought together with the most popular product."""
+    if settings.keys_path.exists():  # the file holds only hashes, so the user fills in the key
         return f"curl -H 'Authorization: Bearer KEY' '{_url(settings)}/v1/popular?n=5'"
-    return f"curl '{_url(settings)}{_question(settings)}'"
-
-
-def _question(settings: Settings) -> str:
-    """What goes with the most popular product."""
-    product = ask(settings, "/v1/popular?n=1")["items"][0]["product"]
-    return f"/v1/products/{quote(product, safe='')}/bought-together?n=5"
+    product = fetch(settings, "/v1/popular?n=1")["items"][0]["product"]
+    return f"curl '{_url(settings)}/v1/products/{quote(product, safe='')}/bought-together?n=5'"

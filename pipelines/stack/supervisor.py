@@ -1,4 +1,4 @@
-"""supervisord as a child of this process: what it starts ends with it, and it ends with us."""
+"""Runs supervisord as a child process, which ends with this one, as do the programs that it starts."""
 
 import shlex
 import subprocess
@@ -19,8 +19,9 @@ from pipelines.stack.waiting import wait_for
 from serving.errors import NightshelfError
 
 STOP_SECONDS = 8
-FIRST_SECONDS = 30  # a program that ends within them hasn't come up
-BROKEN = ("BACKOFF", "EXITED", "FATAL")
+START_SECONDS = 30  # a program that ends within them counts as not started
+RPC_TIMEOUT = 600  # supervisord answers at once, unless the machine is overloaded
+ENDED = ("BACKOFF", "EXITED", "FATAL")
 
 HEAD = """\
 [supervisord]
@@ -39,7 +40,7 @@ serverurl=unix://{socket}
 [rpcinterface:supervisor]
 supervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface
 
-; One group, because groups are stopped one after the other.
+; One group, because supervisord stops one group after the other.
 [group:nightshelf]
 programs={names}
 """
@@ -53,8 +54,8 @@ stdout_logfile_backups=2
 redirect_stderr=true
 autostart=false
 autorestart=true
-startsecs={first_seconds}
-stopsignal={ends_by}
+startsecs={start_seconds}
+stopsignal={stop_signal}
 stopwaitsecs={stop_seconds}
 stopasgroup=true
 killasgroup=true
@@ -65,87 +66,96 @@ killasgroup=true
 def supervised(
     state: Path, programs: Iterable[Program], environment: Mapping[str, str]
 ) -> Iterator["Supervisor"]:
-    """The supervisor of these programs; the end of the block ends them, and all that they started.
+    """Yields a supervisor of these programs; when the block ends, they and all their descendants end.
 
-    The logs are in STATE/logs; `supervisorctl -c STATE/supervisor.conf` works beside it.
+    The logs are in STATE/logs. `supervisorctl -c STATE/supervisor.conf` can be used meanwhile.
     """
     home, programs = state.resolve(), list(programs)
     (home / "logs").mkdir(parents=True, exist_ok=True)
-    # Not in STATE: the path of a socket may have 107 characters.
+    # Not in STATE, because the path of a socket is limited to 107 characters.
     socket, config = Path(tempfile.mkdtemp(prefix="nightshelf-"), "supervisor.sock"), home / "supervisor.conf"
     config.write_text(_config(programs, home, socket))
     process = _launch(config, socket.parent, environment, home / "logs" / "supervisord.log")
     try:
-        with httpx.Client(transport=httpx.HTTPTransport(uds=str(socket)), timeout=10) as rpc:
-            wait_for(lambda: socket.exists() or process.poll() is not None, "the supervisor doesn't start")
+        with httpx.Client(transport=httpx.HTTPTransport(uds=str(socket)), timeout=RPC_TIMEOUT) as rpc:
+            wait_for(lambda: socket.exists() or process.poll() is not None, "the supervisor to start")
             yield Supervisor(programs, home / "logs", process, rpc)
     finally:
-        console.print("Ending what was started")
+        console.print("Stopping all programs")
         process.terminate()
         process.wait()
 
 
 class Supervisor:
-    """supervisord at work, restarting the started programs that crash."""
+    """A client of the running supervisord, which restarts programs that crash."""
 
     def __init__(
         self, programs: list[Program], logs: Path, process: "subprocess.Popen[bytes]", rpc: httpx.Client
     ) -> None:
         self.programs, self.logs, self.process, self.rpc = programs, logs, process, rpc
+        self.first_pids: dict[str, int] = {}
 
     def start(self, program: Program) -> None:
-        """Starts the program and doesn't wait for it."""
+        """Starts the program, and returns without waiting for it."""
         self._call("startProcess", f"nightshelf:{program.name}", False)
 
-    def broken(self) -> list[str]:
-        """The names of the programs that ended by themselves within their first seconds."""
-        return self._in(*BROKEN)
+    def ended(self) -> list[str]:
+        """The names of the programs that ended by themselves since their start, even if restarted since."""
+        return [info["name"] for info in self._call("getAllProcessInfo") if self._has_ended(info)]
+
+    def _has_ended(self, info: Mapping[str, Any]) -> bool:
+        """Whether a program is down or has another process id than the first time it was seen."""
+        first_pid = self.first_pids.setdefault(info["name"], info["pid"]) if info["pid"] else 0
+        return info["statename"] in ENDED or first_pid != info["pid"]
 
     def check(self) -> None:
-        """Nothing, unless a program ended so often that it isn't restarted: NightshelfError names its log."""
-        for name in self._in("FATAL"):
+        """Raises NightshelfError naming the log of a program that crashed too often to be restarted."""
+        for name in self._given_up():
             raise NightshelfError(f"{name} doesn't stay up: its log is {self.log(name)}")
 
     def log(self, name: str) -> Path:
-        """The file with what the program says."""
+        """The log file of a program."""
         return self.logs / f"{name}.log"
 
     def wait(self) -> None:
-        """Tells of programs that don't stay up, for ever; raises NightshelfError if supervisord ends."""
-        told: set[str] = set()
+        """Reports programs that don't stay up, forever; raises NightshelfError if supervisord ends."""
+        reported: set[str] = set()
         while self.process.poll() is None:
-            for name in set(self._in("FATAL")) - told:
+            for name in set(self._given_up()) - reported:
                 console.print(f"{name} doesn't stay up: its log is {self.log(name)}", style="red")
-                told.add(name)
+                reported.add(name)
             time.sleep(2)
-        raise self._silent()
+        raise self._lost()
 
-    def _in(self, *states: str) -> list[str]:
-        return [found["name"] for found in self._call("getAllProcessInfo") if found["statename"] in states]
+    def _given_up(self) -> list[str]:
+        """The names of the programs that supervisord no longer restarts."""
+        return [info["name"] for info in self._call("getAllProcessInfo") if info["statename"] == "FATAL"]
 
     def _call(self, method: str, *arguments: Any) -> Any:
         body = xmlrpc.client.dumps(arguments, f"supervisor.{method}")
         try:
-            answer = self.rpc.post(
+            response = self.rpc.post(
                 "http://supervisor/RPC2", content=body, headers={"Content-Type": "text/xml"}
             )
         except httpx.TransportError:
-            raise self._silent() from None
-        return xmlrpc.client.loads(answer.content)[0][0]
+            raise self._lost() from None
+        return xmlrpc.client.loads(response.content)[0][0]
 
-    def _silent(self) -> NightshelfError:
-        return NightshelfError(f"the supervisor ended by itself: its log is {self.log('supervisord')}")
+    def _lost(self) -> NightshelfError:
+        return NightshelfError(
+            f"the supervisor ended or doesn't answer: its log is {self.log('supervisord')}"
+        )
 
 
 def _config(programs: Iterable[Program], home: Path, socket: Path) -> str:
     names = ",".join(program.name for program in programs)
-    return HEAD.format(home=_plain(home), socket=_plain(socket), names=names) + "".join(
+    return HEAD.format(home=_escape(home), socket=_escape(socket), names=names) + "".join(
         PROGRAM.format(
             name=program.name,
-            command=_plain(shlex.join(program.command)),
-            log=_plain(_plain(home / "logs" / f"{program.name}.log")),  # expanded twice
-            first_seconds=FIRST_SECONDS,
-            ends_by=program.ends_by,
+            command=_escape(shlex.join(program.command)),
+            log=_escape(_escape(home / "logs" / f"{program.name}.log")),  # supervisor expands it twice
+            start_seconds=START_SECONDS,
+            stop_signal=program.stop_signal,
             stop_seconds=STOP_SECONDS,
         )
         for program in programs
@@ -163,10 +173,10 @@ def _launch(
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
-            start_new_session=True,  # the terminal's Ctrl-C is for us alone
+            start_new_session=True,  # so that a terminal's Ctrl-C reaches only this process
         )
 
 
-def _plain(value: object) -> str:
-    """The text as supervisor's configuration wants it, where a percent sign begins an expansion."""
+def _escape(value: object) -> str:
+    """The value for supervisor's configuration, where a percent sign begins an expansion."""
     return str(value).replace("%", "%%")

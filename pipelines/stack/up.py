@@ -1,4 +1,4 @@
-"""`nightshelf up` and `nightshelf cluster`: the whole of Nightshelf in the foreground, by one command."""
+"""`nightshelf up` and `nightshelf cluster`: run every server in the foreground, with one command."""
 
 import json
 import signal
@@ -12,22 +12,22 @@ from pipelines.stack import cluster, database
 from pipelines.stack.airflow_home import prepare_home, write_passwords
 from pipelines.stack.board import console
 from pipelines.stack.environment import environment
-from pipelines.stack.nightly_run import is_due, run_night
+from pipelines.stack.nightly_run import is_due, run_and_follow
 from pipelines.stack.programs import Program, check_ports, programs
-from pipelines.stack.service import ask, serves, welcome
+from pipelines.stack.service import fetch, is_ready, wait_until_ready, welcome
 from pipelines.stack.start import start
 from pipelines.stack.supervisor import Supervisor, supervised
 from serving.errors import NightshelfError
 
-ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def up(once: bool = False) -> None:
-    """Starts every server, runs a night unless today had one, and stays until Ctrl-C; then ends all of it.
+    """Starts every server, does the nightly run unless it succeeded today, and stays until Ctrl-C.
 
-    With `once` it ends after the night and one answer of the service, which it prints.
-    Raises NightshelfError where something is missing or a server doesn't come up; with `once` also
-    where the night or the answer fails.
+    once: end after the nightly run and one request to the service, whose response is printed.
+    Raises NightshelfError if something is missing or a server doesn't start; with `once` also if the
+    nightly run or the request fails.
     """
     write_env()
     chosen = settings()
@@ -40,10 +40,10 @@ def up(once: bool = False) -> None:
 
 
 def up_as_cluster(once: bool = False) -> None:
-    """The same with the servers of a cluster, as processes of this machine."""
+    """Like `up`, with the servers of a cluster as processes of this machine."""
     write_env()
-    console.print("Commands beside it have to be told where its servers are: docs/cluster.md, *Commands*")
-    chosen = cluster.of_cluster(settings())
+    console.print("To use other commands meanwhile, set the servers' addresses: docs/cluster.md, *Commands*")
+    chosen = cluster.cluster_settings(settings())
     check_java()
     stack, variables = cluster.programs(chosen), cluster.variables(chosen)
     check_ports(chosen, stack)
@@ -57,50 +57,51 @@ def _run(chosen: Settings, stack: list[Program], variables: dict[str, str], once
     with supervised(chosen.state, stack, variables) as supervisor:
         start(supervisor)
         if once:
-            _answer(supervisor, chosen)
+            _run_once(supervisor, chosen)
         else:
             _stay(supervisor, chosen)
 
 
-def _answer(supervisor: Supervisor, chosen: Settings) -> None:
-    if is_due(chosen):
-        run_night(chosen, supervisor)
-    print(json.dumps(ask(chosen, "/v1/popular?n=5"), ensure_ascii=False, indent=2))
+def _run_once(supervisor: Supervisor, chosen: Settings) -> None:
+    if is_due(chosen, supervisor):
+        run_and_follow(chosen, supervisor)
+    wait_until_ready(chosen, supervisor)
+    print(json.dumps(fetch(chosen, "/v1/popular?n=5"), ensure_ascii=False, indent=2))
 
 
 def _stay(supervisor: Supervisor, chosen: Settings) -> None:
-    due = is_due(chosen)
-    if serves(chosen) or not due:
+    due = is_due(chosen, supervisor)
+    if is_ready(chosen) or not due:
         welcome(chosen)
     if due:
-        _try_night(supervisor, chosen)
+        _run_and_report(supervisor, chosen)
         welcome(chosen)
     supervisor.wait()
 
 
-def _try_night(supervisor: Supervisor, chosen: Settings) -> None:
-    """A night whose failure is told and leaves all else running: a champion serves on."""
+def _run_and_report(supervisor: Supervisor, chosen: Settings) -> None:
+    """Does the nightly run and prints its failure; the servers keep running, and so does the champion."""
     try:
-        run_night(chosen, supervisor)
+        run_and_follow(chosen, supervisor)
     except NightshelfError as error:
         console.print(str(error), style="red", markup=False)
 
 
 @contextmanager
 def until_interrupted(once: bool) -> Iterator[None]:
-    """A block that Ctrl-C, SIGTERM or a closed terminal ends; with `once` it raises NightshelfError then."""
-    before = {ending: signal.signal(ending, _interrupt) for ending in ENDINGS}
+    """A block that Ctrl-C, SIGTERM or closing the terminal ends quietly; with `once`, by NightshelfError."""
+    handlers = {number: signal.signal(number, _interrupt) for number in SIGNALS}
     try:
         yield
     except KeyboardInterrupt:
         if once:
-            raise NightshelfError("interrupted before the first answer") from None
+            raise NightshelfError("interrupted before the service's first response") from None
     finally:
-        for ending, handler in before.items():
-            signal.signal(ending, handler)
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
-    for ending in ENDINGS:  # clearing up takes some seconds; impatience mustn't cut it short
-        signal.signal(ending, signal.SIG_IGN)
+    for ignored in SIGNALS:  # stopping takes some seconds, which a second Ctrl-C must not cut short
+        signal.signal(ignored, signal.SIG_IGN)
     raise KeyboardInterrupt

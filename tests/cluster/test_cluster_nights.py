@@ -45,7 +45,7 @@ def disk(tmp_path_factory):
 def running(tmp_path_factory, disk):
     """A cluster after its first night."""
     with cluster(tmp_path_factory.mktemp("cluster"), NIGHTSHELF_LAKE=str(disk)) as found:
-        with found.nights() as nights:
+        with found.nightly_runs() as nights:
             run = nights.under_way()
         assert found.follow(run) == "success"
         until(lambda: httpx.get(f"{found.url('SERVING')}/readyz").is_success)
@@ -136,7 +136,7 @@ def asked(url):
 
 def night(running, fault):
     """The state of a night in which something happens, and what is told of it where it failed."""
-    with running.nights() as nights:
+    with running.nightly_runs() as nights:
         run = nights.trigger()
         nights.unpause()
     fault(run)
@@ -147,7 +147,7 @@ def killed(name, task):
     """The fault of a program that is killed while a task runs."""
 
     def fault(running, run):
-        running.started(task, run)
+        running.wait_for_task(task, run)
         kill(running.home, name)
 
     return fault
@@ -178,7 +178,7 @@ def reasons(running, run):
     """The tasks that failed, and why, as their logs tell."""
     from pipelines.stack.nightly_run import failure
 
-    with running.nights() as nights:
+    with running.nightly_runs() as nights:
         tasks = nights.tasks(run)
     failed = any(task["state"] == "failed" for task in tasks)
     return failure(tasks, running.home / ".nightshelf" / "airflow" / "logs") if failed else ""

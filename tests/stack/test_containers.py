@@ -1,4 +1,4 @@
-"""`nightshelf prepare`: what the containers of the servers find done."""
+"""`nightshelf prepare`: what it prepares for the servers' containers."""
 
 import json
 import sqlite3
@@ -11,12 +11,12 @@ from pipelines.stack.containers import prepare
 from serving.access import keys
 from serving.errors import NightshelfError
 
-KEY = "the secret of a key, long enough to be no guess"
+KEY = "an API key that is long enough not to be guessed"
 
 
 @pytest.fixture
 def airflow(home, monkeypatch):
-    """Airflow's home, with its database."""
+    """Airflow's home folder, where its database is too."""
     folder = home / "airflow"
     monkeypatch.setenv("AIRFLOW_HOME", str(folder))
     monkeypatch.setenv("AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE", str(folder / "passwords.json"))
@@ -25,35 +25,36 @@ def airflow(home, monkeypatch):
     return folder
 
 
-def prepared(monkeypatch, secret):
+def prepare_with_key(monkeypatch, secret):
+    """The API keys that the service knows after `prepare` with this NIGHTSHELF_SERVICE_KEY."""
     monkeypatch.setenv("NIGHTSHELF_SERVICE_KEY", secret)
     settings.cache_clear()
     prepare(settings())
     return keys.load(settings().keys_path)
 
 
-def test_airflow_knows_its_user_and_a_database_that_is_new_gets_its_tables(airflow, monkeypatch):
-    for _ in range(2):  # the second time the home is known, and the database isn't
-        prepared(monkeypatch, KEY)
+def test_writes_the_password_and_migrates_a_new_database_each_time(airflow, monkeypatch):
+    for _ in range(2):  # the second time the home exists, and the database doesn't
+        prepare_with_key(monkeypatch, KEY)
         with closing(sqlite3.connect(airflow / "airflow.db")) as database:
             assert database.execute("SELECT count(*) FROM dag_run").fetchone() == (0,)
         (airflow / "airflow.db").unlink()
     assert json.loads((airflow / "passwords.json").read_text()) == {"admin": "a password"}
 
 
-def test_the_service_knows_the_key_and_only_the_latest(airflow, monkeypatch):
-    known = prepared(monkeypatch, KEY)
-    assert keys.matching(known, KEY).scope == "read"
+def test_a_new_service_key_replaces_the_previous_one(airflow, monkeypatch):
+    stored = prepare_with_key(monkeypatch, KEY)
+    assert keys.find(stored, KEY).scope == "read"
     keys.add(settings().keys_path, "shop", "write")
-    known = prepared(monkeypatch, KEY[::-1])
-    assert keys.matching(known, KEY) is None
-    assert keys.matching(known, KEY[::-1]).name == "nightshelf"
-    assert {key.name for key in known} == {"shop", "nightshelf"}
+    stored = prepare_with_key(monkeypatch, KEY[::-1])
+    assert keys.find(stored, KEY) is None
+    assert keys.find(stored, KEY[::-1]).name == "nightshelf"
+    assert {key.name for key in stored} == {"shop", "nightshelf"}
 
 
-@pytest.mark.parametrize("secret", ["", "short"])
-def test_a_key_that_could_be_guessed_is_refused(airflow, monkeypatch, secret):
+@pytest.mark.parametrize("secret", ["", "guessable"])
+def test_refuses_a_key_that_could_be_guessed(airflow, monkeypatch, secret):
     with pytest.raises(NightshelfError, match="32 random letters") as caught:
-        prepared(monkeypatch, secret)
+        prepare_with_key(monkeypatch, secret)
     assert not secret or secret not in str(caught.value)
     assert not settings().keys_path.exists()

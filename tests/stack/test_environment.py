@@ -20,47 +20,40 @@ def settings(home):
     return Settings(airflow_port=8123, mlflow_port=5123, **SECRETS)
 
 
-def test_programs_get_the_settings_and_the_secrets(settings, home):
-    found = environment(settings)
-    assert found["NIGHTSHELF_HOME"] == str(home)
-    assert found["NIGHTSHELF_CUSTOMER_KEY"] == "customer key"
-    assert found["NIGHTSHELF_SHOP_PASSWORD"] == "shop password"
-    assert found["NIGHTSHELF_MLFLOW_URI"] == "http://127.0.0.1:5123"
-    assert found["AIRFLOW__API_AUTH__JWT_SECRET"] == "jwt secret"
-    assert found["AIRFLOW__CORE__EXECUTION_API_SERVER_URL"] == "http://127.0.0.1:8123/execution/"
+def test_holds_the_settings_and_the_secrets(settings, home):
+    variables = environment(settings)
+    assert variables["NIGHTSHELF_HOME"] == str(home)
+    assert variables["NIGHTSHELF_CUSTOMER_KEY"] == "customer key"
+    assert variables["NIGHTSHELF_SHOP_PASSWORD"] == "shop password"
+    assert variables["NIGHTSHELF_MLFLOW_URI"] == "http://127.0.0.1:5123"
+    assert variables["AIRFLOW__API_AUTH__JWT_SECRET"] == "jwt secret"
+    assert variables["AIRFLOW__CORE__EXECUTION_API_SERVER_URL"] == "http://127.0.0.1:8123/execution/"
 
 
-def test_settings_survive_the_way_through_the_environment(settings, monkeypatch):
+def test_settings_read_from_the_environment_are_the_same(settings, monkeypatch):
     for name, value in environment(settings).items():
         monkeypatch.setenv(name, value)
     assert Settings() == settings.model_copy(update={"mlflow_uri": "http://127.0.0.1:5123"})
 
 
-def test_programs_may_write_bytecode(settings, monkeypatch):
+def test_lets_programs_write_bytecode(settings, monkeypatch):
     monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
     assert "PYTHONDONTWRITEBYTECODE" not in environment(settings)
 
 
-def test_nothing_calls_home(settings):
-    found = environment(settings)
-    assert found["BENTOML_DO_NOT_TRACK"] == "True"
-    assert found["MLFLOW_DISABLE_TELEMETRY"] == "true"
-    assert found["GX_ANALYTICS_ENABLED"] == "false"
-
-
-def test_an_mlflow_elsewhere_is_the_one_that_is_used(settings):
+def test_uses_an_mlflow_that_runs_elsewhere(settings):
     elsewhere = settings.model_copy(update={"mlflow_uri": "http://mlflow.example"})
     assert environment(elsewhere)["NIGHTSHELF_MLFLOW_URI"] == "http://mlflow.example"
 
 
-def test_a_secret_that_is_missing_is_named(home):
+def test_missing_secrets_are_an_error_naming_them(home):
     with pytest.raises(
         NightshelfError, match="NIGHTSHELF_AIRFLOW_PASSWORD, NIGHTSHELF_AIRFLOW_JWT_SECRET is not"
     ):
         environment(Settings())
 
 
-def test_the_home_of_airflow_is_made_once_and_its_password_is_kept_from_others(settings, capsys):
+def test_airflows_home_is_prepared_once_and_its_password_file_is_private(settings, capsys):
     variables = environment(settings)
     prepare_home(settings, variables)
     assert "Preparing" in capsys.readouterr().out

@@ -8,38 +8,40 @@ from pipelines.stack.up import until_interrupted
 from serving.errors import NightshelfError
 
 
-@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_an_interruption_ends_the_block_quietly(ending):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_ends_the_block_quietly(number):
     with until_interrupted(once=False):
-        os.kill(os.getpid(), ending)
+        os.kill(os.getpid(), number)
         raise AssertionError("the block went on")
 
 
-def test_with_once_it_is_an_error():
+def test_with_once_a_signal_is_an_error():
     with pytest.raises(NightshelfError, match="interrupted"), until_interrupted(once=True):
         os.kill(os.getpid(), signal.SIGINT)
 
 
-def test_a_second_interruption_does_not_stop_the_clearing_up():
-    cleared = []
+def test_a_second_signal_does_not_stop_the_cleanup():
+    cleaned_up = []
     with until_interrupted(once=False):
         try:
             os.kill(os.getpid(), signal.SIGINT)
         finally:
             os.kill(os.getpid(), signal.SIGINT)
-            cleared.append(True)
-    assert cleared == [True]
+            cleaned_up.append(True)
+    assert cleaned_up == [True]
 
 
-def test_afterwards_signals_do_what_they_did():
+def test_restores_the_signal_handlers():
     before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)]
     with until_interrupted(once=False):
         os.kill(os.getpid(), signal.SIGTERM)
     assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)] == before
 
 
-def test_without_a_terminal_progress_is_a_line_per_change(capsys):
-    with board("The night") as rows:
+def test_without_a_terminal_progress_is_one_line_per_change(capsys):
+    with board("Nightly run") as rows:
         for state, detail in [("running", "1 of 2"), ("running", "1 of 2"), ("done", "2 of 2")]:
             rows.set("sweep", state, detail)
-    assert capsys.readouterr().out == "The night\n  sweep: running 1 of 2 (0 s)\n  sweep: done 2 of 2 (0 s)\n"
+    assert (
+        capsys.readouterr().out == "Nightly run\n  sweep: running 1 of 2 (0 s)\n  sweep: done 2 of 2 (0 s)\n"
+    )

@@ -9,8 +9,8 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from pipelines.settings import Settings
-from pipelines.stack.airflow_api import Nights
-from pipelines.stack.nightly_run import failure, start_night, summary
+from pipelines.stack.airflow_api import NightlyRuns
+from pipelines.stack.nightly_run import failure, summary, trigger_if_due
 from serving.errors import NightshelfError
 
 RUN = {"dag_id": "nightly", "dag_run_id": "manual__1"}
@@ -21,27 +21,28 @@ def instance(task, state, map_index=-1):
 
 
 @pytest.mark.parametrize(
-    ("states", "told"),
+    ("states", "expected"),
     [
         (["queued", None, None], ("running", "0 of 3")),
         (["success", "running", None], ("running", "1 of 3")),
-        (["success", "up_for_retry", "running"], ("to be tried again", "1 of 3")),
+        (["success", "up_for_retry", "running"], ("waiting for a retry", "1 of 3")),
         (["success", "failed", "running"], ("failed", "1 of 3")),
         (["success", "success", "success"], ("done", "3 of 3")),
     ],
 )
-def test_mapped_candidates_are_counted_in_one_row(states, told):
-    assert summary([instance("sweep", state, place) for place, state in enumerate(states)]) == {"sweep": told}
+def test_mapped_task_instances_are_counted_in_one_row(states, expected):
+    tasks = [instance("sweep", state, index) for index, state in enumerate(states)]
+    assert summary(tasks) == {"sweep": expected}
 
 
-def test_tasks_that_have_not_begun_are_not_shown():
+def test_tasks_that_have_not_started_are_not_shown():
     tasks = [instance("extract", "success"), instance("publish", "skipped"), instance("gate", None)]
     assert summary(tasks) == {"extract": ("done", ""), "publish": ("skipped", "")}
 
 
 @pytest.fixture
-def logged(tmp_path):
-    """A function that writes an error into the log of a task, and returns the log."""
+def write_log(tmp_path):
+    """A function that writes an error to the log of a task, and returns the log's path."""
 
     def write(kind, text, task="validate", mapped=""):
         log = tmp_path / "dag_id=nightly" / "run_id=manual__1" / f"task_id={task}" / mapped / "attempt=2.log"
@@ -54,33 +55,33 @@ def logged(tmp_path):
 
 
 @pytest.mark.parametrize("kind", ["AirflowFailException", "AirflowException", "AirflowRuntimeError"])
-def test_a_failure_is_told_by_its_sentence_and_its_log(logged, tmp_path, kind):
-    log = logged(kind, "the day is too small: look at the shop")
-    told = failure([instance("extract", "success"), instance("validate", "failed")], tmp_path)
-    assert told == f"validate failed: the day is too small: look at the shop (its log is {log})"
+def test_a_failure_shows_the_error_message_and_the_log(write_log, tmp_path, kind):
+    log = write_log(kind, "the day is too small: look at the shop")
+    message = failure([instance("extract", "success"), instance("validate", "failed")], tmp_path)
+    assert message == f"validate failed: the day is too small: look at the shop (its log is {log})"
 
 
-def test_of_an_unforeseen_error_only_the_kind_is_told(logged, tmp_path):
-    logged("KeyError", "+7 916 539-62-05")
-    told = failure([instance("validate", "failed")], tmp_path)
-    assert "KeyError" in told
-    assert "916" not in told
+def test_an_unexpected_error_shows_only_its_type(write_log, tmp_path):
+    write_log("KeyError", "+7 916 539-62-05")
+    message = failure([instance("validate", "failed")], tmp_path)
+    assert "KeyError" in message
+    assert "916" not in message
 
 
-def test_a_line_that_a_killed_task_did_not_end_hides_nothing(logged, tmp_path):
-    log = logged("AirflowFailException", "the day is too small")
+def test_an_incomplete_line_of_a_killed_task_is_skipped(write_log, tmp_path):
+    log = write_log("AirflowFailException", "the day is too small")
     with log.open("a") as file:
         file.write('3\n{"event": "half a li')
     assert "validate failed: the day is too small" in failure([instance("validate", "failed")], tmp_path)
 
 
-def test_the_log_of_a_mapped_task(logged, tmp_path):
-    log = logged("AirflowFailException", "too large", "sweep", "map_index=3")
+def test_names_the_log_of_a_mapped_task_instance(write_log, tmp_path):
+    log = write_log("AirflowFailException", "too large", "sweep", "map_index=3")
     assert str(log) in failure([instance("sweep", "success", 1), instance("sweep", "failed", 3)], tmp_path)
 
 
-def test_a_task_that_could_not_write_a_log(tmp_path):
-    assert "no reason was written" in failure([instance("validate", "failed")], tmp_path)
+def test_a_failure_without_a_log_is_reported(tmp_path):
+    assert "its log holds no error" in failure([instance("validate", "failed")], tmp_path)
 
 
 @pytest.fixture
@@ -91,69 +92,73 @@ def http():
 
 @pytest.fixture
 def airflow(serve, http):
-    """A function that makes Nights over an Airflow that lets `password` in and answers as told, in turn."""
+    """A function from responses to a client of a fake Airflow, which gives them in turn."""
 
     async def token(request: Request) -> JSONResponse:
-        right = (await request.json())["password"] == "password"
-        return JSONResponse({"access_token": "token"} if right else {}, 201 if right else 401)
+        is_right = (await request.json())["password"] == "password"
+        return JSONResponse({"access_token": "token"} if is_right else {}, 201 if is_right else 401)
 
-    def make(answers, password="password"):
-        async def answer(request: Request) -> JSONResponse:
+    def make(responses, password="password"):
+        async def respond(request: Request) -> JSONResponse:
             assert request.headers["Authorization"] == "Bearer token"
-            return answers.pop(0)(request)
+            return responses.pop(0)(request)
 
-        routes = [Route("/auth/token", token, methods=["POST"]), Route("/api/v2/{path:path}", answer)]
+        routes = [Route("/auth/token", token, methods=["POST"]), Route("/api/v2/{path:path}", respond)]
         http.base_url = serve(Starlette(routes=routes))
-        return Nights(http, password)
+        return NightlyRuns(http, password)
 
     return make
 
 
-def test_a_wrong_password_is_told(airflow):
+def test_a_wrong_password_is_an_error_at_once(airflow):
+    started = time.monotonic()
     with pytest.raises(NightshelfError, match="answers 401 to POST /auth/token"):
         airflow([], "another")
+    assert time.monotonic() - started < 2
 
 
-def test_a_busy_airflow_is_asked_again(airflow):
-    begun = time.monotonic()
-    nights = airflow([lambda _: JSONResponse({}, 500), lambda _: JSONResponse({"state": "running"})])
-    assert nights.state("manual__1") == "running"
-    assert time.monotonic() - begun > 1
+def test_a_request_to_a_busy_airflow_is_repeated(airflow):
+    started = time.monotonic()
+    runs = airflow([lambda _: JSONResponse({}, 500), lambda _: JSONResponse({"state": "running"})])
+    assert runs.state("manual__1") == "running"
+    assert time.monotonic() - started > 1
 
 
-def test_tasks_beyond_a_page_are_read_too(airflow):
+def test_reads_all_pages_of_tasks(airflow):
     def page(request):
         offset = int(request.query_params["offset"])
-        rows = [instance("sweep", "success", place) for place in range(offset, min(offset + 100, 130))]
+        rows = [instance("sweep", "success", index) for index in range(offset, min(offset + 100, 130))]
         return JSONResponse({"task_instances": rows, "total_entries": 130})
 
     assert [task["map_index"] for task in airflow([page, page]).tasks("manual__1")] == list(range(130))
 
 
-def test_a_dag_that_can_not_be_read_is_told(airflow):
-    wrong = {"filename": "nightly.py", "stack_trace": "Traceback\n  ...\nSyntaxError: invalid syntax\n"}
-    nights = airflow([lambda _: JSONResponse({"import_errors": [wrong]})])
-    with pytest.raises(NightshelfError, match=r"Airflow can't read nightly.py: SyntaxError: invalid syntax"):
-        nights.known()
+def test_a_dag_that_can_not_be_imported_is_an_error_naming_the_cause(airflow):
+    error = {"filename": "nightly.py", "stack_trace": "Traceback\n  ...\nSyntaxError: invalid syntax\n"}
+    runs = airflow([lambda _: JSONResponse({"import_errors": [error]})])
+    with pytest.raises(
+        NightshelfError, match=r"Airflow can't import nightly.py: SyntaxError: invalid syntax"
+    ):
+        runs.is_loaded()
 
 
 @pytest.mark.parametrize(
-    ("succeeded", "running", "begun"), [(True, False, False), (False, True, False), (False, False, True)]
+    ("succeeded", "running", "expected"), [(True, False, False), (False, True, False), (False, False, True)]
 )
-def test_a_night_is_begun_where_there_is_none(home, serve, succeeded, running, begun):
-    asked = []
+def test_triggers_a_run_unless_one_is_active_or_succeeded_today(home, serve, succeeded, running, expected):
+    requests = []
 
-    async def answer(request: Request) -> JSONResponse:
-        asked.append((request.method, request.url.path))
+    async def respond(request: Request) -> JSONResponse:
+        requests.append((request.method, request.url.path))
         if request.method == "GET" and request.url.path.endswith("/dagRuns"):
-            there = succeeded if request.query_params["state"] == "success" else running
-            return JSONResponse({"dag_runs": [{"dag_run_id": "manual__1"}] if there else []})
+            exists = succeeded if request.query_params["state"] == "success" else running
+            return JSONResponse({"dag_runs": [{"dag_run_id": "manual__1"}] if exists else []})
         return JSONResponse(
             {"import_errors": [], "dags": [{}], "dag_run_id": "manual__2", "access_token": "t"}
         )
 
     methods = ["GET", "POST", "PATCH"]
-    port = int(serve(Starlette(routes=[Route("/{path:path}", answer, methods=methods)])).rpartition(":")[2])
-    assert start_night(Settings(airflow_port=port, airflow_password="password")) == begun
-    assert (("POST", "/api/v2/dags/nightly/dagRuns") in asked) == begun
-    assert (("PATCH", "/api/v2/dags/nightly") in asked) == (not succeeded)
+    port = int(serve(Starlette(routes=[Route("/{path:path}", respond, methods=methods)])).rpartition(":")[2])
+    assert trigger_if_due(Settings(airflow_port=port, airflow_password="password")) == expected
+    assert (("POST", "/api/v2/dags/nightly/dagRuns") in requests) == expected
+    assert (("PATCH", "/api/v2/dags/nightly") in requests) == (not succeeded)

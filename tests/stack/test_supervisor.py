@@ -6,10 +6,13 @@ import sys
 import time
 from pathlib import Path
 
+import httpx
+import limits
 import psutil
 import pytest
-from tiny_programs import STUBBORN, command_lines, eventually, gone, process, program
+from tiny_programs import STUBBORN, all_ended, command_lines, eventually, process, program
 
+from pipelines.stack import start as start_module
 from pipelines.stack import supervisor as supervisor_module
 from pipelines.stack.start import start
 from pipelines.stack.supervisor import supervised
@@ -21,7 +24,7 @@ from pathlib import Path
 from tiny_programs import PARENT, program
 from pipelines.stack.start import start
 from pipelines.stack.supervisor import supervised
-from pipelines.up import until_interrupted
+from pipelines.stack.up import until_interrupted
 
 with until_interrupted(once=False):
     pids = os.environ["PIDS"]
@@ -46,25 +49,25 @@ def env(pids):
 
 @pytest.fixture
 def state(tmp_path):
-    return tmp_path / "100% of the state"  # a percent sign and spaces, as a folder may have them
+    return tmp_path / "100% of the state"  # a folder's name may have spaces and percent signs
 
 
-def test_programs_run_inside_the_block_and_end_with_it(state, env, pids):
+def test_programs_run_until_the_block_ends(state, env, pids):
     with supervised(state, [program(pids, "one"), program(pids, "two")], env) as supervisor:
         start(supervisor)
         both = [process(pids, "one"), process(pids, "two")]
-        assert all(one.is_running() for one in both)
-    assert gone(*both)
+        assert all(running.is_running() for running in both)
+    assert all_ended(*both)
 
 
-def test_what_does_not_end_by_itself_is_killed_and_what_it_left_behind_too(state, env, pids):
+def test_kills_a_stubborn_program_and_its_orphans(state, env, pids):
     with supervised(state, [program(pids, "stubborn", STUBBORN)], env) as supervisor:
         start(supervisor)
         both = [process(pids, "stubborn"), process(pids, "grandchild")]
-    assert gone(*both)
+    assert all_ended(*both)
 
 
-def test_processes_of_others_are_left_alone(state, env, pids):
+def test_leaves_other_processes_alone(state, env, pids):
     other = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
     try:
         with supervised(state, [program(pids, "one")], env) as supervisor:
@@ -75,18 +78,18 @@ def test_processes_of_others_are_left_alone(state, env, pids):
         other.wait()
 
 
-def test_a_program_that_crashes_is_started_again(state, env, pids, monkeypatch):
-    monkeypatch.setattr(supervisor_module, "FIRST_SECONDS", 1)
+def test_restarts_a_program_that_crashes(state, env, pids, monkeypatch):
+    monkeypatch.setattr(supervisor_module, "START_SECONDS", 1)
     with supervised(state, [program(pids, "one")], env) as supervisor:
         start(supervisor)
         first = process(pids, "one")
-        time.sleep(3)  # it has come up by then
+        time.sleep(3)  # supervisord counts it as started by then
         first.kill()
         eventually(lambda: int((pids / "one").read_text() or first.pid) != first.pid)
 
 
-def test_a_program_that_does_not_come_up_is_named_with_its_last_words(state, env, pids, capsys):
-    broken = program(pids, "broken", "raise SystemExit('its last words')", up=lambda http: False)
+def test_a_program_that_ends_is_an_error_showing_its_last_lines(state, env, pids, capsys):
+    broken = program(pids, "broken", "raise SystemExit('its last words')", is_up=lambda http: False)
     with (
         pytest.raises(NightshelfError, match=r"broken ended by itself: its log is .*broken\.log"),
         supervised(state, [program(pids, "one"), broken], env) as supervisor,
@@ -95,17 +98,61 @@ def test_a_program_that_does_not_come_up_is_named_with_its_last_words(state, env
     assert "its last words" in capsys.readouterr().out
 
 
-def test_a_program_starts_after_the_one_it_waits_for(state, env, pids):
+def test_a_slow_program_is_waited_for_and_reported(state, env, pids, capsys, monkeypatch):
+    monkeypatch.setattr(start_module, "SLOW", 0.5)
+    slow = program(pids, "slow", is_up=lambda http: time.monotonic() > started + 3)
+    started = time.monotonic()
+    with supervised(state, [slow], env) as supervisor:
+        start(supervisor)
+    lines = capsys.readouterr().out.splitlines()
+    assert [line for line in lines if "slow: starting slowly, it is alive; its log is" in line]
+    assert [line for line in lines if "slow: up" in line]
+
+
+def test_a_program_that_never_comes_up_is_an_error_in_the_end(state, env, pids, monkeypatch):
+    monkeypatch.setattr(start_module, "PATIENCE", 0.5)
+    stuck = program(pids, "stuck", is_up=lambda http: False)
+    with (
+        pytest.raises(NightshelfError, match=r"stuck isn't up after \d+ seconds: its log is .*stuck\.log"),
+        supervised(state, [stuck], env) as supervisor,
+    ):
+        start(supervisor)
+
+
+def test_a_program_that_ends_late_is_an_error_although_it_is_restarted(state, env, pids, monkeypatch):
+    monkeypatch.setattr(supervisor_module, "START_SECONDS", 1)  # after which supervisord restarts it
+    late = program(pids, "late", "import time; time.sleep(3)", is_up=lambda http: False)
+    with (
+        pytest.raises(NightshelfError, match="late ended by itself"),
+        supervised(state, [late], env) as supervisor,
+    ):
+        start(supervisor)
+
+
+@pytest.mark.parametrize("error", [ValueError("no JSON"), KeyError("scheduler"), httpx.ReadTimeout("")])
+def test_an_unreadable_answer_of_a_starting_program_is_no_error(state, env, pids, error):
+    answers = iter([False, True])
+
+    def is_up(http):
+        if not next(answers):
+            raise error
+        return True
+
+    with supervised(state, [program(pids, "one", is_up=is_up)], env) as supervisor:
+        start(supervisor)
+
+
+def test_a_program_starts_after_the_program_it_depends_on(state, env, pids):
     first = program(
-        pids, "first", up=lambda http: (pids / "first").exists() and not (pids / "second").exists()
+        pids, "first", is_up=lambda http: (pids / "first").exists() and not (pids / "second").exists()
     )
-    second = program(pids, "second", up=lambda http: (pids / "second").exists(), after="first")
+    second = program(pids, "second", is_up=lambda http: (pids / "second").exists(), starts_after="first")
     with supervised(state, [second, first], env) as supervisor:
         start(supervisor)
         assert process(pids, "first").create_time() < process(pids, "second").create_time()
 
 
-def test_the_configuration_and_the_command_lines_hold_no_secret(state, env, pids):
+def test_no_file_and_no_command_line_holds_a_secret(state, env, pids):
     with supervised(state, [program(pids, "one")], env) as supervisor:
         start(supervisor)
         process(pids, "one")
@@ -116,14 +163,14 @@ def test_the_configuration_and_the_command_lines_hold_no_secret(state, env, pids
 
 
 @pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
-def test_however_it_ends_it_leaves_nothing(state, env, pids, ending):
+def test_leaves_no_process_and_no_socket_however_it_ends(state, env, pids, ending):
     paths = os.pathsep.join([str(Path(__file__).parent), str(Path(__file__).parents[2])])
     command = [sys.executable, "-c", DRIVER, state]
     driver = subprocess.Popen(command, env=env | {"PYTHONPATH": paths}, start_new_session=True)
     both = [process(pids, "one"), process(pids, "grandchild")]
-    everything = psutil.Process(driver.pid).children(recursive=True)
+    descendants = psutil.Process(driver.pid).children(recursive=True)
     socket = re.search("(?m)^file=(.*)$", (state / "supervisor.conf").read_text())[1]
     os.killpg(driver.pid, ending)  # as a terminal does
-    assert driver.wait(30) == (-ending if ending == signal.SIGKILL else 0)
-    eventually(lambda: gone(*both, *everything), 15 if ending == signal.SIGKILL else 1)
+    assert driver.wait(limits.scaled(30)) == (-ending if ending == signal.SIGKILL else 0)
+    eventually(lambda: all_ended(*both, *descendants), 15 if ending == signal.SIGKILL else 1)
     assert not Path(socket).parent.exists()

@@ -1,4 +1,4 @@
-"""`nightshelf cluster` on free ports in a home of its own, with its nights, and its programs to be killed."""
+"""Runs `nightshelf cluster` on free ports in its own home, follows its runs, and kills its programs."""
 
 import contextlib
 import os
@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
+import limits
 import psutil
 import pytest
 from dotenv import dotenv_values
@@ -19,59 +20,60 @@ from dotenv import dotenv_values
 from pipelines.settings import Settings
 from pipelines.stack import cluster as stack
 from pipelines.stack import database
-from pipelines.stack.airflow_api import Nights
+from pipelines.stack.airflow_api import TIMEOUT, NightlyRuns
 from pipelines.stack.start import start
 from pipelines.stack.supervisor import supervised
 
 PORTS = ("SHOP", "MLFLOW", "AIRFLOW", "SERVING", "DATABASE", "SPARK", "SPARK_UI")
 PORTS += ("REPLICA_1", "REPLICA_2", "PROXY_STATS")
 BIN = Path(sys.executable).parent
-OVER = ("success", "failed")
+FINAL = ("success", "failed")
 SECRETS = ("CUSTOMER_KEY", "DATABASE_PASSWORD", "AIRFLOW_PASSWORD", "AIRFLOW_JWT_SECRET")
 PATIENCE = 900
-EVERY = 2  # seconds that Airflow is asked
+INTERVAL = 2  # seconds between two requests to Airflow
 
 
 def free_ports() -> dict[str, str]:
     """A setting for each server's port."""
-    held = [socket.create_server(("127.0.0.1", 0)) for _ in PORTS]
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in PORTS]
     ports = {
-        f"NIGHTSHELF_{name}_PORT": str(one.getsockname()[1]) for name, one in zip(PORTS, held, strict=True)
+        f"NIGHTSHELF_{name}_PORT": str(server.getsockname()[1])
+        for name, server in zip(PORTS, sockets, strict=True)
     }
-    for one in held:
-        one.close()
+    for server in sockets:
+        server.close()
     return ports | {"NIGHTSHELF_SHOP_URL": f"http://127.0.0.1:{ports['NIGHTSHELF_SHOP_PORT']}"}
 
 
-def environment(home: Path, **given: str) -> dict[str, str]:
-    """The surroundings of a cluster with a home of its own, which PostgreSQL's user may enter."""
+def environment(home: Path, **variables: str) -> dict[str, str]:
+    """The environment of a cluster with its own home, which PostgreSQL's user may enter."""
     for folder in (home, *home.parents[:3]):
         folder.chmod(0o755)
     plain = {name: value for name, value in os.environ.items() if not name.startswith("NIGHTSHELF_")}
     own = {"NIGHTSHELF_HOME": str(home), "NIGHTSHELF_SWEEP": "quick"}
-    own["AIRFLOW__CORE__PARALLELISM"] = "2"  # drivers and executors on two cores
-    return plain | free_ports() | own | given
+    own["AIRFLOW__CORE__PARALLELISM"] = "2"  # so that drivers and executors share two cores
+    return plain | free_ports() | own | variables
 
 
-def until(true, seconds: float = 60, every: float = 0.1) -> float:
-    """How many seconds it took until it was true; fails where they are over."""
-    started = time.monotonic()
-    while not true():
-        assert time.monotonic() - started < seconds, "it didn't come to be"
-        time.sleep(every)
+def until(condition, seconds: float = 60, interval: float = 0.1) -> float:
+    """Waits for a condition, and returns how many seconds it took; fails after the seconds, scaled."""
+    started, limit = time.monotonic(), limits.scaled(seconds)
+    while not condition():
+        assert time.monotonic() - started < limit, f"not true after {limit:.0f} seconds"
+        time.sleep(interval)
     return time.monotonic() - started
 
 
 def skip_where_something_is_missing() -> None:
-    """Skips the test where a Debian package of the cluster isn't installed."""
+    """Skips the test if a Debian package that the cluster needs isn't installed."""
     if not list(database.PACKAGES.glob("*/bin/postgres")):
-        pytest.skip("there is no PostgreSQL: sudo apt-get install postgresql")
+        pytest.skip("PostgreSQL is not installed: sudo apt-get install postgresql")
     if not shutil.which("haproxy", path=f"{os.environ['PATH']}:{stack.SBIN}"):
-        pytest.skip("there is no HAProxy: sudo apt-get install haproxy")
+        pytest.skip("HAProxy is not installed: sudo apt-get install haproxy")
 
 
 def process_of(home: Path, name: str) -> psutil.Process | None:
-    """The process of a program of a cluster, as its supervisor tells it; None where it doesn't run."""
+    """The process of a cluster's program, according to its supervisor; None if it doesn't run."""
     command = [
         BIN / "supervisorctl",
         "-c",
@@ -79,44 +81,44 @@ def process_of(home: Path, name: str) -> psutil.Process | None:
         "pid",
         f"nightshelf:{name}",
     ]
-    told = subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
-    return psutil.Process(int(told)) if told.isdigit() and int(told) else None
+    output = subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
+    return psutil.Process(int(output)) if output.isdigit() and int(output) else None
 
 
 def kill(home: Path, name: str) -> psutil.Process:
-    """The process of a program that was ended with all that it started, at once and without a warning."""
+    """Kills a program and its descendants, and returns the program's process."""
     program = process_of(home, name)
-    for one in (program, *program.children(recursive=True)):
+    for process in (program, *program.children(recursive=True)):
         with contextlib.suppress(psutil.NoSuchProcess):
-            one.kill()
+            process.kill()
     return program
 
 
 @contextlib.contextmanager
-def parts(home: Path, patch, *names: str, **given: str) -> Iterator[Settings]:
-    """The settings of a cluster of which only the named programs run, till the end of the block.
+def parts(home: Path, patch, *names: str, **variables: str) -> Iterator[Settings]:
+    """Runs only the named programs of a cluster until the block ends, and yields its settings.
 
-    patch: a MonkeyPatch, by which this process has the programs' environment too.
+    patch: a MonkeyPatch, which gives this process the programs' environment too.
     """
     skip_where_something_is_missing()
     secrets = {f"NIGHTSHELF_{name}": "a secret" for name in SECRETS}
-    for name, value in environment(home, **(secrets | given)).items():
+    for name, value in environment(home, **(secrets | variables)).items():
         patch.setenv(name, value)
-    settings = stack.of_cluster(Settings())
-    variables = stack.variables(settings)
-    for name, value in variables.items():
+    settings = stack.cluster_settings(Settings())
+    programs_env = stack.variables(settings)
+    for name, value in programs_env.items():
         patch.setenv(name, value)
     if "postgresql" in names:
         database.prepare(settings)
     programs = [program for program in stack.programs(settings) if program.name in names]
-    with supervised(settings.state, programs, variables) as supervisor:
+    with supervised(settings.state, programs, programs_env) as supervisor:
         start(supervisor)
         yield settings
 
 
 @dataclass
 class Cluster:
-    """A cluster that runs."""
+    """A running cluster."""
 
     env: dict[str, str]
     process: subprocess.Popen
@@ -132,40 +134,43 @@ class Cluster:
         return dotenv_values(self.home / ".env")[f"NIGHTSHELF_{name}"]
 
     @contextlib.contextmanager
-    def nights(self) -> Iterator[Nights]:
-        with httpx.Client(base_url=self.url("AIRFLOW"), timeout=30) as http:
-            yield Nights(http, self.secret("AIRFLOW_PASSWORD"))
+    def nightly_runs(self) -> Iterator[NightlyRuns]:
+        """Yields a client of the cluster's Airflow."""
+        with httpx.Client(base_url=self.url("AIRFLOW"), timeout=TIMEOUT) as http:
+            yield NightlyRuns(http, self.secret("AIRFLOW_PASSWORD"))
 
     def follow(self, run: str) -> str:
-        """The state in which a night ends."""
-        with self.nights() as nights:
-            until(lambda: nights.state(run) in OVER, PATIENCE, EVERY)
-            return nights.state(run)
+        """Waits until a nightly run ends, and returns its final state."""
+        with self.nightly_runs() as runs:
+            until(lambda: runs.state(run) in FINAL, PATIENCE, INTERVAL)
+            return runs.state(run)
 
-    def started(self, task: str, run: str) -> None:
-        """Waits until an instance of a task of a night runs."""
+    def wait_for_task(self, task: str, run: str) -> None:
+        """Waits until an instance of a task of a nightly run is running."""
 
-        def runs() -> bool:
-            assert nights.state(run) not in OVER
-            return any(one["task_id"] == task and one["state"] == "running" for one in nights.tasks(run))
+        def is_running() -> bool:
+            assert runs.state(run) not in FINAL
+            states = [instance["state"] for instance in runs.tasks(run) if instance["task_id"] == task]
+            return "running" in states
 
-        with self.nights() as nights:
-            until(runs, PATIENCE, EVERY)
+        with self.nightly_runs() as runs:
+            until(is_running, PATIENCE, INTERVAL)
 
 
 @contextlib.contextmanager
-def cluster(home: Path, **given: str) -> Iterator[Cluster]:
-    """A cluster whose first night has begun; the block ends it."""
+def cluster(home: Path, **variables: str) -> Iterator[Cluster]:
+    """A cluster whose first nightly run has started; it ends with the block."""
     skip_where_something_is_missing()
-    env = environment(home, **given)
-    with (home / "told.log").open("w") as told:
+    env = environment(home, **variables)
+    log = home / "output.log"
+    with log.open("w") as output:
         process = subprocess.Popen(
-            [BIN / "nightshelf", "cluster"], env=env, stdout=told, stderr=told, start_new_session=True
+            [BIN / "nightshelf", "cluster"], env=env, stdout=output, stderr=output, start_new_session=True
         )
     try:
-        until(lambda: process.poll() is not None or "Tonight's run" in (home / "told.log").read_text(), 300)
-        assert process.poll() is None, (home / "told.log").read_text()
+        until(lambda: process.poll() is not None or "Nightly run" in log.read_text(), 300)
+        assert process.poll() is None, log.read_text()
         yield Cluster(env, process)
     finally:
         process.terminate()
-        process.wait(60)
+        process.wait(limits.scaled(60))
