@@ -1,4 +1,5 @@
--- A database and a user for each, so that the service, which others ask, can't read Airflow's secrets.
+-- A database and a user per program, so that the service, which is open to other machines, can't read Airflow's
+-- secrets.
 \set ON_ERROR_STOP on
 
 \getenv password AIRFLOW_DB_PASSWORD

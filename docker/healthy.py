@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""`healthy URL [COMPONENT]`: exit code 0 where the address answers well, and calls the component healthy."""
+"""`healthy URL [COMPONENT]...`: exits with 0 if the URL responds well and reports its components healthy."""
 
 import json
 import sys
@@ -7,14 +7,14 @@ import urllib.request
 
 
 def main() -> None:
-    """Raises, which is an exit code of 1, where there is no such answer."""
+    """Exits with 1, by an exception or a message, if the check fails."""
     url, *component = sys.argv[1:]
-    # No proxy of the machine's stands between a container and its like.
-    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    with direct.open(url, timeout=4) as answer:
-        told = answer.read()
+    # Containers reach each other directly, whatever proxy is configured.
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    with opener.open(url, timeout=4) as response:
+        body = response.read()
     for name in component:
-        status = json.loads(told)[name]["status"]
+        status = json.loads(body)[name]["status"]
         if status != "healthy":
             sys.exit(f"{name} is {status}")
 

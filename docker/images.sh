@@ -1,6 +1,6 @@
 #!/bin/sh
 # `make images`: builds every image without Docker, as root, and runs the health check of each.
-# Debian's base image is the local one of that name, else one that debootstrap makes.
+# The base image is the local debian:bookworm-slim; if there is none, debootstrap makes one.
 set -eu
 cd "$(dirname "$0")/.."
 export BUILDAH_ISOLATION=chroot STORAGE_DRIVER=vfs BUILDAH_FORMAT=docker
@@ -9,7 +9,7 @@ TRUSTED=${SSL_CERT_FILE:-/etc/ssl/certs/ca-certificates.crt}
 VERSION=$(sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 
 main() {
-  [ "$(id -u)" = 0 ] || { echo "nightshelf: make images has to be run as root" >&2; exit 1; }
+  [ "$(id -u)" = 0 ] || { echo "nightshelf: make images must run as root: use sudo" >&2; exit 1; }
   buildah inspect --type image "$BASE" >/dev/null 2>&1 || make_base
   for name in serving mlflow pipelines; do build "$name"; done
   check serving NIGHTSHELF_HOST=127.0.0.1 NIGHTSHELF_CUSTOMER_KEY=any
@@ -28,8 +28,8 @@ make_base() {
   rm -rf "$root"
 }
 
-# The certificates that this machine trusts are mounted meanwhile, so that they are in no image; at a folder that
-# is there, so that none is left behind.
+# The certificates that this machine trusts are mounted during the build, so that no image contains them. The mount
+# point is a folder that exists anyway, so that no empty folder stays in the image.
 build() {
   inside=/mnt/$(basename "$TRUSTED")
   echo "nightshelf: building nightshelf/$1"
@@ -38,22 +38,22 @@ build() {
     --build-arg "PIP_CERT=$inside" --build-arg "SSL_CERT_FILE=$inside" . >/dev/null
 }
 
-# check NAME VARIABLE...: the image's own command comes up, by its own health check.
+# check NAME VARIABLE...: runs the image's command until its own health check succeeds.
 check() {
   name=$1; shift
   container=$(buildah from --pull-never "nightshelf/$name:$VERSION")
   printf 'nightshelf: nightshelf/%s is ' "$name"
-  env -i $(of '{{range .Docker.Config.Env}}{{.}} {{end}}') "$@" \
-    ROOT="$(buildah mount "$container")" ID="$(of '{{.Docker.Config.User}}')" \
-    COMMAND="$(of '{{range .Docker.Config.Cmd}}{{.}} {{end}}')" \
-    HEALTHY="$(of '{{index .Docker.Config.Healthcheck.Test 1}}')" UP="$UP" \
+  env -i $(inspect '{{range .Docker.Config.Env}}{{.}} {{end}}') "$@" \
+    ROOT="$(buildah mount "$container")" ID="$(inspect '{{.Docker.Config.User}}')" \
+    COMMAND="$(inspect '{{range .Docker.Config.Cmd}}{{.}} {{end}}')" \
+    HEALTHY="$(inspect '{{index .Docker.Config.Healthcheck.Test 1}}')" UP="$UP" \
     /usr/bin/unshare --mount --net --pid --fork --kill-child /bin/sh -euc "$CONTAINED"
   buildah rm "$container" >/dev/null
 }
 
-of() { buildah inspect --format "$1" "$container"; }
+inspect() { buildah inspect --format "$1" "$container"; }
 
-# As compose.yaml has it: a root that is read-only, an ordinary user without a capability, no way out.
+# The restrictions of compose.yaml: a read-only root, an ordinary user without capabilities, and no network.
 CONTAINED='
   PATH=/usr/sbin:/usr/bin:/sbin:/bin:$PATH
   ip link set lo up
@@ -72,11 +72,11 @@ UP='
   $COMMAND >>/tmp/log 2>&1 &
   for second in $(seq 180); do
     sleep 1
-    if sh -c "$HEALTHY" 2>/tmp/why; then echo "healthy after $second s"; exit; fi
+    if sh -c "$HEALTHY" 2>/tmp/health; then echo "healthy after $second s"; exit; fi
     kill -0 $! || break
   done
   echo "not healthy"
-  tail -n 20 /tmp/log /tmp/why
+  tail -n 20 /tmp/log /tmp/health
   exit 1'
 
 main

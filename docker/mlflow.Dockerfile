@@ -1,9 +1,9 @@
-# MLflow's server: runs and registry in a database, artifacts in a folder that it alone reads and writes.
-# The context is the project's folder.
+# MLflow's server: runs and registry in a database, artifacts in a folder that only the server accesses.
+# The build context is the project's folder.
 ARG BASE=docker.io/library/debian:bookworm-slim
 
 FROM ${BASE} AS built
-# Files with the certificates to trust, for who builds behind a proxy that has its own.
+# Certificate files to trust, for builds behind a proxy with its own certificate.
 ARG PIP_CERT
 ARG SSL_CERT_FILE
 RUN apt-get update \
@@ -23,6 +23,7 @@ COPY --from=built /opt/venv /opt/venv
 COPY docker/healthy.py /usr/local/bin/healthy
 ENV PATH=/opt/venv/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
+    DO_NOT_TRACK=true \
     MLFLOW_DISABLE_TELEMETRY=true \
     MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false \
     MLFLOW_BACKEND_STORE_URI=sqlite:////data/mlflow.db \

@@ -1,6 +1,6 @@
 #!/bin/sh
-# packages.sh NAMES: makes /opt/venv of the packages in NAMES, by the versions and hashes of requirements.lock.
-# What installs them, uv of the same lock, stays in /opt/uv, so that it is in no image.
+# packages.sh NAMES: installs the packages in the file NAMES into /opt/venv, with the versions and hashes of
+# requirements.lock. The installer, uv from the same lock, stays in /opt/uv, which is copied to no image.
 set -eu
 awk '/^[^ #]/ {uv = /^uv==/} uv' requirements.lock > uv.lock
 python3 -m venv /opt/uv

@@ -1,9 +1,9 @@
-# The nightly run: Airflow's components, the steps and Spark, whose master and workers are of this image too.
-# The context is the project's folder.
+# The nightly run: Airflow's components, the steps and Spark; Spark's master and workers use this image too.
+# The build context is the project's folder.
 ARG BASE=docker.io/library/debian:bookworm-slim
 
 FROM ${BASE} AS built
-# Files with the certificates to trust, for who builds behind a proxy that has its own.
+# Certificate files to trust, for builds behind a proxy with its own certificate.
 ARG PIP_CERT
 ARG SSL_CERT_FILE
 RUN apt-get update \
@@ -30,8 +30,12 @@ COPY --from=built /opt/venv /opt/venv
 COPY docker/healthy.py /usr/local/bin/healthy
 ENV PATH=/opt/venv/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
+    AIRFLOW__USAGE_DATA_COLLECTION__ENABLED=False \
+    DO_NOT_TRACK=true \
     GX_ANALYTICS_ENABLED=false \
     MLFLOW_DISABLE_TELEMETRY=true \
+    SCARF_ANALYTICS=false \
+    SCARF_NO_ANALYTICS=true \
     NIGHTSHELF_HOME=/data \
     PYSPARK_PYTHON=/opt/venv/bin/python \
     AIRFLOW_HOME=/data/.nightshelf/airflow \
@@ -39,6 +43,6 @@ ENV PATH=/opt/venv/bin:$PATH \
 USER 10001
 WORKDIR /data
 EXPOSE 8080
-# Of the API server; the compose file tells of the others.
+# The health check of the API server; compose.yaml has those of the other components.
 HEALTHCHECK --interval=10s --timeout=5s --start-period=120s CMD healthy http://127.0.0.1:$AIRFLOW__API__PORT/api/v2/monitor/health metadatabase
 CMD ["airflow", "api-server"]

@@ -1,9 +1,9 @@
-# The service, of its bento: no Spark, no Airflow. It runs as an ordinary user on a root that may be read-only.
-# The context is the project's folder.
+# The service, built from its bento, without Spark and Airflow. It runs as an ordinary user; the root may be read-only.
+# The build context is the project's folder.
 ARG BASE=docker.io/library/debian:bookworm-slim
 
 FROM ${BASE} AS built
-# Files with the certificates to trust, for who builds behind a proxy that has its own.
+# Certificate files to trust, for builds behind a proxy with its own certificate.
 ARG PIP_CERT
 ARG SSL_CERT_FILE
 RUN apt-get update \
@@ -29,6 +29,7 @@ ENV PATH=/opt/venv/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     BENTOML_HOME=/tmp/bentoml \
     BENTOML_DO_NOT_TRACK=True \
+    DO_NOT_TRACK=true \
     MLFLOW_DISABLE_TELEMETRY=true \
     NIGHTSHELF_HOME=/data \
     NIGHTSHELF_HOST=0.0.0.0 \
@@ -36,6 +37,6 @@ ENV PATH=/opt/venv/bin:$PATH \
 USER 10001
 WORKDIR /data
 EXPOSE 3000
-# Alive also before the first model, so that a start doesn't wait for a night; the proxy asks /readyz.
+# /livez succeeds before the first model, so that a start doesn't wait for a nightly run; the proxy checks /readyz.
 HEALTHCHECK --interval=10s --timeout=5s --start-period=60s CMD healthy http://127.0.0.1:$NIGHTSHELF_SERVING_PORT/livez
 CMD ["bentoml", "serve", "/bento"]

@@ -1,4 +1,7 @@
-"""Prints the pod of a template and Airflow's of a task, as JSON: Airflow changes what imports it."""
+"""Prints as JSON the pod of a template, and the pod that Airflow makes of it for a task.
+
+A separate process, because importing Airflow changes the process.
+"""
 
 import datetime as dt
 import json

@@ -1,4 +1,4 @@
-"""What the images are made of: pinned packages, no secret, an ordinary user; and what is in them beside."""
+"""The images: pinned packages, no secret, an ordinary user; their health check and their databases."""
 
 import re
 import subprocess
@@ -36,8 +36,8 @@ def packages(image):
     return pins((DOCKER / f"{image}.txt").read_text())
 
 
-def wanted(image):
-    """The packages that pyproject.toml asks for in an image."""
+def required(image):
+    """The requirements of pyproject.toml that an image must meet."""
     project = tomllib.loads((PROJECT / "pyproject.toml").read_text())
     core, extras = project["project"]["dependencies"], project["project"]["optional-dependencies"]
     lists = {
@@ -52,17 +52,17 @@ def wanted(image):
         ],
         "serving": [core],
     }
-    return [Requirement(one) for named in lists[image] for one in named]
+    return [Requirement(text) for texts in lists[image] for text in texts]
 
 
-def test_packages_are_those_of_the_lock(image):
+def test_packages_have_the_versions_of_the_lock(image):
     assert packages(image) <= pins((PROJECT / "requirements.lock").read_text())
 
 
-def test_an_image_has_all_that_it_asks_for(image):
-    found = dict(packages(image))
-    for one in wanted(image):
-        assert one.specifier.contains(found[canonicalize_name(one.name)]), one
+def test_an_image_has_every_required_package(image):
+    versions = dict(packages(image))
+    for requirement in required(image):
+        assert requirement.specifier.contains(versions[canonicalize_name(requirement.name)]), requirement
 
 
 def test_the_service_has_no_spark_and_no_airflow():
@@ -79,26 +79,27 @@ def test_a_dockerfile_holds_no_secret_and_ends_as_an_ordinary_user(image):
     assert ":latest" not in text
 
 
-def test_only_what_is_named_gets_into_a_build():
-    first = [
+def test_a_build_gets_only_allowed_files():
+    patterns = [
         line for line in (PROJECT / ".dockerignore").read_text().splitlines() if line[:1] not in ("#", "")
     ]
-    assert first[0] == "*"
+    assert patterns[0] == "*"
     for secret in (".env", ".git", ".venv", "lake", "mlruns"):
-        assert f"!{secret}" not in first
+        assert f"!{secret}" not in patterns
 
 
 def healthy(*arguments):
-    done = subprocess.run(
+    """Exit code and error output of the health check."""
+    process = subprocess.run(
         [sys.executable, DOCKER / "healthy.py", *arguments], capture_output=True, text=True, check=False
     )
-    return done.returncode, done.stderr
+    return process.returncode, process.stderr
 
 
-def test_healthy_is_what_answers_well(serve):
-    told = {"scheduler": {"status": "healthy"}, "dag_processor": {"status": "unhealthy"}}
+def test_healthy_is_a_good_response_with_healthy_components(serve):
+    health = {"scheduler": {"status": "healthy"}, "dag_processor": {"status": "unhealthy"}}
     routes = [
-        Route("/health", lambda _: JSONResponse(told)),
+        Route("/health", lambda _: JSONResponse(health)),
         Route("/broken", lambda _: JSONResponse({}, 500)),
     ]
     url = serve(Starlette(routes=routes))
@@ -109,29 +110,36 @@ def test_healthy_is_what_answers_well(serve):
     assert healthy(f"{url}/broken")[0] == 1
 
 
-def test_nothing_healthy_where_nothing_listens():
+def test_unhealthy_if_nothing_listens():
     assert healthy("http://127.0.0.1:9/health")[0] == 1
 
 
-def test_each_has_a_database_that_the_others_do_not_enter(tmp_path, monkeypatch):
+def test_each_database_admits_only_its_own_user(tmp_path, monkeypatch):
     users = {name: f"password of {name}" for name in ("airflow", "mlflow", "store")}
     for name, password in users.items():
         monkeypatch.setenv(f"{name.upper()}_DB_PASSWORD", password)
     with postgresql(tmp_path) as url:
-        place = url.replace("+psycopg", "")
+        admin_url = url.replace("+psycopg", "")
 
-        def psql(where, *arguments):
-            command = [BINARIES[-1] / "psql", "--no-psqlrc", "--tuples-only", "--no-align", where, *arguments]
-            done = subprocess.run(command, capture_output=True, text=True, check=False)
-            return done.returncode, done.stdout.strip()
+        def psql(database_url, *arguments):
+            command = [
+                BINARIES[-1] / "psql",
+                "--no-psqlrc",
+                "--tuples-only",
+                "--no-align",
+                database_url,
+                *arguments,
+            ]
+            process = subprocess.run(command, capture_output=True, text=True, check=False)
+            return process.returncode, process.stdout.strip()
 
-        def may(user, name, statement):
+        def can_run(user, name, statement):
             return psql(f"postgresql://{user}@{server}/{name}", "--command", statement)[0] == 0
 
-        assert psql(place, "--file", DOCKER / "databases.sql")[0] == 0
-        kept = "SELECT count(*) FROM pg_authid WHERE rolname IN ('airflow', 'mlflow', 'store')"
-        assert psql(place, "--command", f"{kept} AND rolpassword LIKE 'SCRAM-SHA-256%'") == (0, "3")
-        server = place.partition("@")[2].rpartition("/")[0]
+        assert psql(admin_url, "--file", DOCKER / "databases.sql")[0] == 0
+        count = "SELECT count(*) FROM pg_authid WHERE rolname IN ('airflow', 'mlflow', 'store')"
+        assert psql(admin_url, "--command", f"{count} AND rolpassword LIKE 'SCRAM-SHA-256%'") == (0, "3")
+        server = admin_url.partition("@")[2].rpartition("/")[0]
         for user in users:
-            assert [name for name in users if may(user, name, "SELECT 1")] == [user]
-            assert may(user, user, "CREATE TABLE kept (id int)")
+            assert [name for name in users if can_run(user, name, "SELECT 1")] == [user]
+            assert can_run(user, user, "CREATE TABLE own (id int)")

@@ -1,4 +1,4 @@
-"""docker/pod.yaml: a pod as Kubernetes knows it, contained, and what Airflow's executor makes of it."""
+"""docker/pod.yaml: valid for Kubernetes, least privilege, and used by Airflow's executor."""
 
 import json
 import os
@@ -20,15 +20,15 @@ COMMAND = ["python", "-m", "airflow.sdk.execution_time.execute_workload", "--jso
 def pods(tmp_path_factory):
     env = os.environ | {"AIRFLOW_HOME": str(tmp_path_factory.mktemp("airflow"))}
     describe = [sys.executable, Path(__file__).with_name("describe_pod.py"), FILE, *COMMAND]
-    told = subprocess.run(describe, env=env, stdout=subprocess.PIPE, text=True, check=True).stdout
-    return json.loads(told.splitlines()[-1])
+    output = subprocess.run(describe, env=env, stdout=subprocess.PIPE, text=True, check=True).stdout
+    return json.loads(output.splitlines()[-1])
 
 
-def test_kubernetes_knows_all_that_it_says(pods):
+def test_kubernetes_knows_every_field(pods):
     assert pods["template"] == yaml.safe_load(FILE.read_text())
 
 
-def test_it_is_contained(pods):
+def test_runs_as_an_ordinary_user_without_capabilities(pods):
     version = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]["version"]
     spec = pods["template"]["spec"]
     (container,) = spec["containers"]
@@ -40,10 +40,10 @@ def test_it_is_contained(pods):
     }
 
 
-def test_airflow_runs_a_task_in_it(pods):
+def test_airflow_runs_a_task_in_the_pod(pods):
     spec = pods["task"]["spec"]
     (container,) = spec["containers"]
-    own = pods["template"]["spec"]["containers"][0]
+    template = pods["template"]["spec"]["containers"][0]
     assert container["args"] == COMMAND
-    assert {name: container[name] for name in own} == own
+    assert {name: container[name] for name in template} == template
     assert spec["volumes"] == pods["template"]["spec"]["volumes"]
