@@ -65,8 +65,8 @@ def _own_memory(process: psutil.Process) -> int:
 
 
 if __name__ == "__main__":
-    from pipelines.batch.export import of_customers
+    from pipelines.batch.export import write_customers
 
     started = time.monotonic()
-    written = of_customers(Path(sys.argv[1]), sys.argv[3], N, [sys.argv[2]], "recommendations", True)
+    written = write_customers(Path(sys.argv[1]), sys.argv[3], N, [sys.argv[2]], "recommendations", True)
     print(written / (time.monotonic() - started))

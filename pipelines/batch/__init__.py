@@ -1,1 +1,1 @@
-"""Recommendations for all customers or products at once, written to files or databases."""
+"""Batch export: recommendations for all customers, or alternatives to all products, to a file or database."""

@@ -1,4 +1,4 @@
-"""The batch output: what the service answers every customer, or of every product, in one table."""
+"""Batch export: the recommendations of every customer, or the alternatives to every product, in one table."""
 
 import logging
 import tempfile
@@ -13,106 +13,110 @@ from rich.progress import Progress
 
 from pipelines import columns as c
 from pipelines.batch import targets, workers
-from pipelines.batch.workers import Goods, People
+from pipelines.batch.workers import CustomerBatch, ProductBatch
 from pipelines.extract import raw
 from pipelines.settings import customer_key, settings
 from serving.bundle.files import load
 from serving.bundle.format import find_rows, texts
-from serving.live import customers as people
+from serving.live import customers as customer_rows
 from serving.live.identity import normalise, pseudonym
 from serving.live.registry import champion, download
 from serving.live.served import Served
-from serving.recommend.recommender import Lane
+from serving.recommend.lanes import Lane
 
-BATCH = 512  # customers or products that are answered at once
+BATCH = 512  # customers or products per batch
 
 log = logging.getLogger(__name__)
 
 
-def customers(to: str, n: int, lanes: Iterable[Lane], table: str, pseudonyms: bool = False) -> int:
-    """The number of the champion's customers written: per customer and lane at most n products by rank.
+def export_customers(to: str, n: int, lanes: Iterable[Lane], table: str, pseudonyms: bool = False) -> int:
+    """Exports the champion's recommendations; returns the number of customers.
 
-    to, table: as in `sinks.opened`. The customers are those of the champion and those who came since, by the
-    shop's own ids or by their pseudonyms; who has none in raw/ is left out then, and the log says how many.
+    to, table: see `targets.open_target`. n: the most products per customer and lane. pseudonyms: whether the
+    rows identify customers by pseudonym; if False, by the shop's own id, and customers whose id is missing
+    from raw/ are left out, with a warning. Customers known by events alone are included.
     """
     with tempfile.TemporaryDirectory() as folder:
         bundle = download(champion(settings()), Path(folder))
-        return of_customers(bundle, to, n, lanes, table, pseudonyms)
+        return write_customers(bundle, to, n, lanes, table, pseudonyms)
 
 
-def products(to: str, n: int, table: str) -> int:
-    """The number of the champion's products written: per product at most n alternatives by rank."""
+def export_products(to: str, n: int, table: str) -> int:
+    """Exports at most n alternatives to each product of the champion; returns the number of products."""
     with tempfile.TemporaryDirectory() as folder:
-        return of_products(download(champion(settings()), Path(folder)), to, n, table)
+        return write_products(download(champion(settings()), Path(folder)), to, n, table)
 
 
-def of_customers(
+def write_customers(
     bundle: Path, to: str, n: int, lanes: Iterable[Lane], table: str, pseudonyms: bool = False
 ) -> int:
-    """The same as `customers` from the bundle in a folder."""
-    everyone, active = _everyone(workers.served(bundle))
-    called = everyone if pseudonyms else _own_ids(everyone)
-    everyone, called = everyone.filter(pc.is_valid(called)), called.drop_null()
-    batches = _of_people(everyone, called, active, tuple(dict.fromkeys(lanes)), n)
-    answers = workers.answered(bundle, workers.to_people, batches)
-    _write(to, workers.TO_CUSTOMERS, [c.CUSTOMER, c.LANE, c.RANK], table, answers, len(everyone))
-    return len(everyone)
+    """Like `export_customers`, from the bundle in a folder."""
+    customers, active = _customers(workers.load_served(bundle))
+    names = customers if pseudonyms else _own_ids(customers)
+    customers, names = customers.filter(pc.is_valid(names)), names.drop_null()
+    batches = _customer_batches(customers, names, active, tuple(dict.fromkeys(lanes)), n)
+    results = workers.process_batches(bundle, workers.recommend, batches)
+    _write(to, workers.CUSTOMER_SCHEMA, [c.CUSTOMER, c.LANE, c.RANK], table, results, len(customers))
+    return len(customers)
 
 
-def of_products(bundle: Path, to: str, n: int, table: str) -> int:
-    """The same as `products` from the bundle in a folder."""
+def write_products(bundle: Path, to: str, n: int, table: str) -> int:
+    """Like `export_products`, from the bundle in a folder."""
     count = len(load(bundle).products)
-    batches = (Goods(range(at, min(at + BATCH, count)), n) for at in range(0, count, BATCH))
-    answers = workers.answered(bundle, workers.to_goods, batches)
-    _write(to, workers.OF_PRODUCTS, [c.PRODUCT, c.RANK], table, answers, count)
+    batches = (ProductBatch(range(start, min(start + BATCH, count)), n) for start in range(0, count, BATCH))
+    results = workers.process_batches(bundle, workers.find_alternatives, batches)
+    _write(to, workers.PRODUCT_SCHEMA, [c.PRODUCT, c.RANK], table, results, count)
     return count
 
 
 def _write(
-    to: str, schema: pa.Schema, key: list[str], table: str, answers: Iterator[pa.Table], total: int
+    to: str, schema: pa.Schema, key: list[str], table: str, results: Iterator[pa.Table], total: int
 ) -> None:
     console = Console(stderr=True)
     with (
-        targets.opened(to, schema, key, table) as write,
+        targets.open_target(to, schema, key, table) as write,
         Progress(console=console, transient=True, disable=not console.is_terminal) as progress,
     ):
-        task = progress.add_task("answers", total=total)
-        for rows in answers:
+        task = progress.add_task("export", total=total)
+        for rows in results:
             write(rows)
             progress.advance(task, BATCH)
 
 
-def _everyone(served: Served) -> tuple[pa.Array, set[str]]:
-    """The pseudonyms of all whom the service knows, and which of them have told it of events."""
+def _customers(served: Served) -> tuple[pa.Array, set[str]]:
+    """The pseudonyms of all customers that the service knows, and the set of those with events.
+
+    Forgotten customers are left out.
+    """
     bundle, active = served.bundle, set[str]()
     if served.changes is not None:
         active = served.changes.store.customers()
-    came = [
-        one
-        for one in sorted(active)
-        if bundle.customer(one) is None and people.current(served, one)[1] is not None
+    new = [
+        customer
+        for customer in sorted(active)
+        if bundle.customer(customer) is None and customer_rows.current(served, customer)[1] is not None
     ]
-    gone = find_rows(bundle.customers, list(bundle.forgotten))
-    known = np.ones(len(bundle.customers), bool)
-    known[gone[gone >= 0]] = False
+    forgotten = find_rows(bundle.customers, list(bundle.forgotten))
+    is_known = np.ones(len(bundle.customers), bool)
+    is_known[forgotten[forgotten >= 0]] = False
     if served.changes is not None:
         served.changes.store.close()
-    names = np.concatenate([bundle.customers[known], texts(came)])
-    return pa.array(names, pa.binary()).cast(pa.string()), active
+    pseudonyms = np.concatenate([bundle.customers[is_known], texts(new)])
+    return pa.array(pseudonyms, pa.binary()).cast(pa.string()), active
 
 
-def _own_ids(everyone: pa.Array) -> pa.Array:
-    """The shop's own id, in its one spelling, of each pseudonym; null of one that raw/ lacks."""
-    key, received = customer_key(), raw.customers()
-    places = pc.index_in(everyone, pa.array([pseudonym(one, key) for one in received], pa.string()))
-    if places.null_count:
-        log.warning("%d customers are left out: raw/ holds no id of theirs", places.null_count)
-    return pa.array([normalise(one) for one in received], pa.string()).take(places)
+def _own_ids(customers: pa.Array) -> pa.Array:
+    """The shop's own id, normalised, of each pseudonym; null for an id that is missing from raw/."""
+    key, ids = customer_key(), raw.customers()
+    index = pc.index_in(customers, pa.array([pseudonym(customer, key) for customer in ids], pa.string()))
+    if index.null_count:
+        log.warning("%d customers are left out: raw/ does not hold their ids", index.null_count)
+    return pa.array([normalise(customer) for customer in ids], pa.string()).take(index)
 
 
-def _of_people(
-    everyone: pa.Array, called: pa.Array, active: set[str], lanes: tuple[Lane, ...], n: int
-) -> Iterator[People]:
-    for at in range(0, len(everyone), BATCH):
-        some, names = (column.slice(at, BATCH).to_pylist() for column in (everyone, called))
-        yield People(some, names, frozenset(active.intersection(some)), lanes, n)
+def _customer_batches(
+    customers: pa.Array, names: pa.Array, active: set[str], lanes: tuple[Lane, ...], n: int
+) -> Iterator[CustomerBatch]:
+    for start in range(0, len(customers), BATCH):
+        batch, own = (column.slice(start, BATCH).to_pylist() for column in (customers, names))
+        yield CustomerBatch(batch, own, frozenset(active.intersection(batch)), lanes, n)

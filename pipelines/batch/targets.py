@@ -1,4 +1,4 @@
-"""Where an export goes: a file or a database's table, written beside and then put in place whole."""
+"""Targets of an export: a file or a database table, which a complete new one replaces atomically."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -17,36 +17,36 @@ from serving.errors import NightshelfError
 Write = Callable[[pa.Table], Any]
 
 WRITERS: dict[str, Callable[[Any, pa.Schema], Any]] = {".csv": csv.CSVWriter, ".parquet": pq.ParquetWriter}
-DATABASES = ("postgresql", "sqlite")  # which rename a table within a transaction
+DATABASES = ("postgresql", "sqlite")  # both can rename a table within a transaction
 TYPES = {pa.string(): sa.Text, pa.int32(): sa.Integer, pa.float32(): sa.REAL}
 TABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,49}")
-BESIDE = "_beside"
+STAGING = "_beside"  # suffix of the table that is written before it replaces the old one
 
 
-def opened(to: str, schema: pa.Schema, key: list[str], table: str) -> AbstractContextManager[Write]:
-    """What writes rows of a schema to a place, where all of them appear once the block ends well.
+def open_target(to: str, schema: pa.Schema, key: list[str], table: str) -> AbstractContextManager[Write]:
+    """A context manager whose value writes rows; they appear together when its block ends without an error.
 
-    to: a path or an fsspec URL that ends in .csv or .parquet, or the SQLAlchemy URL of a database, in which
-    the table of that name is replaced. key: the columns of its primary key. Raises NightshelfError where
-    that isn't possible.
+    to: a path or fsspec URL that ends in .csv or .parquet, or the SQLAlchemy URL of a database, in which
+    `table` is replaced. key: the columns of that table's primary key. Raises NightshelfError if the target
+    cannot be written.
     """
     if (url := _database(to)) is not None:
         return _into_table(url, schema, key, table)
-    writer = next((made for suffix, made in WRITERS.items() if to.endswith(suffix)), None)
+    writer = next((writer for suffix, writer in WRITERS.items() if to.endswith(suffix)), None)
     if writer is None:
         raise NightshelfError(
-            "--to says neither a file nor a database: write FILE.parquet, FILE.csv, sqlite:///FILE or"
+            "--to is neither a file nor a database: use FILE.parquet, FILE.csv, sqlite:///FILE or"
             " postgresql+psycopg://user:password@host/database"
         )
     try:
         files.resolve(to)
     except (ValueError, ImportError) as error:
-        raise NightshelfError(f"--to names a place of a kind that isn't known here: {error}") from None
+        raise NightshelfError(f"--to is a URL of an unknown or uninstalled kind: {error}") from None
     return _into_file(to, schema, writer)
 
 
-def shown(to: str) -> str:
-    """The place without a password."""
+def without_password(to: str) -> str:
+    """The target's path or URL, without a password."""
     url = _database(to)
     return to if url is None else url.render_as_string(hide_password=True)
 
@@ -62,28 +62,28 @@ def _database(to: str) -> sa.URL | None:
 @contextmanager
 def _into_file(to: str, schema: pa.Schema, writer: Callable[[Any, pa.Schema], Any]) -> Iterator[Write]:
     try:
-        with files.atomic_write(to) as file, writer(file, schema) as rows:
-            yield rows.write_table
+        with files.atomic_write(to) as file, writer(file, schema) as table_writer:
+            yield table_writer.write_table
     except OSError as error:
         raise NightshelfError(
-            f"the file of --to can't be written ({type(error).__name__}): may its folder be written?"
+            f"cannot write the file of --to ({type(error).__name__}): check that its folder is writable"
         ) from None
 
 
 @contextmanager
 def _into_table(url: sa.URL, schema: pa.Schema, key: list[str], name: str) -> Iterator[Write]:
     if not TABLE_NAME.fullmatch(name):
-        raise NightshelfError("--table is no plain name: use up to 50 letters, digits and underscores")
-    with _connecting(url) as engine:
-        _refuse_other(engine, schema, name)
-        beside = _made(engine, schema, key, name + BESIDE)
-        yield lambda rows: _insert(engine, beside, rows)
-        _swap(engine, beside, name)
+        raise NightshelfError("--table is not a plain name: use up to 50 letters, digits and underscores")
+    with _engine(url) as engine:
+        _check_existing(engine, schema, name)
+        staging = _create(engine, schema, key, name + STAGING)
+        yield lambda rows: _insert(engine, staging, rows)
+        _swap(engine, staging, name)
 
 
 @contextmanager
-def _connecting(url: sa.URL) -> Iterator[sa.Engine]:
-    """What connects to a database until the block ends; turns what that raises into one NightshelfError."""
+def _engine(url: sa.URL) -> Iterator[sa.Engine]:
+    """The engine of a database until the block ends; raises NightshelfError for every database error."""
     try:
         engine = sa.create_engine(url)
         try:
@@ -91,27 +91,28 @@ def _connecting(url: sa.URL) -> Iterator[sa.Engine]:
         finally:
             engine.dispose()
     except (SQLAlchemyError, ImportError, OSError) as error:
-        # What the driver says may quote a row, or the address and a password in it.
+        # The driver's message may quote a row, or an address with its password.
         kind = type(getattr(error, "orig", None) or error).__name__
         raise NightshelfError(
-            f"the database of --to can't be written ({kind}): check its address, the user's rights,"
-            " and that nobody else exports there"
+            f"cannot write the database of --to ({kind}): check its address and the user's rights, and that"
+            " no other export writes there"
         ) from None
 
 
-def _refuse_other(engine: sa.Engine, schema: pa.Schema, name: str) -> None:
-    """Raises NightshelfError where the table exists and holds something else."""
-    looked = sa.inspect(engine)
-    if looked.has_table(name) and [one["name"] for one in looked.get_columns(name)] != schema.names:
+def _check_existing(engine: sa.Engine, schema: pa.Schema, name: str) -> None:
+    """Raises NightshelfError if the table exists with other columns."""
+    inspector = sa.inspect(engine)
+    if inspector.has_table(name) and [col["name"] for col in inspector.get_columns(name)] != schema.names:
         raise NightshelfError(
-            f"the table {name} of --to is there and is no such export: give another --table"
+            f"the table {name} of --to exists and is not such an export: choose another --table"
         )
 
 
-def _made(engine: sa.Engine, schema: pa.Schema, key: list[str], name: str) -> sa.Table:
-    """A new table; one that an export left that was killed goes."""
+def _create(engine: sa.Engine, schema: pa.Schema, key: list[str], name: str) -> sa.Table:
+    """Creates a table; drops one that a killed export has left."""
     columns = [
-        sa.Column(one.name, TYPES[one.type], primary_key=one.name in key, nullable=False) for one in schema
+        sa.Column(field.name, TYPES[field.type], primary_key=field.name in key, nullable=False)
+        for field in schema
     ]
     table = sa.Table(name, sa.MetaData(), *columns)
     with engine.begin() as connection:
@@ -126,11 +127,11 @@ def _insert(engine: sa.Engine, table: sa.Table, rows: pa.Table) -> None:
             connection.execute(sa.insert(table), rows.to_pylist())
 
 
-def _swap(engine: sa.Engine, beside: sa.Table, name: str) -> None:
-    """Puts the table in the place of the one of that name, for all others at one moment."""
+def _swap(engine: sa.Engine, staging: sa.Table, name: str) -> None:
+    """Replaces the table of a name by the staging table, in one transaction."""
     quote = engine.dialect.identifier_preparer.quote
     with engine.begin() as connection:
-        if engine.dialect.name == "sqlite":  # whose driver begins no transaction for these by itself
+        if engine.dialect.name == "sqlite":  # its driver begins no transaction for DDL
             connection.exec_driver_sql("BEGIN IMMEDIATE")
         connection.exec_driver_sql(f"DROP TABLE IF EXISTS {quote(name)}")
-        connection.exec_driver_sql(f"ALTER TABLE {quote(beside.name)} RENAME TO {quote(name)}")
+        connection.exec_driver_sql(f"ALTER TABLE {quote(staging.name)} RENAME TO {quote(name)}")

@@ -1,4 +1,4 @@
-"""Answers for whole crowds: the service's own, batch by batch, by one process for each core."""
+"""A pool of processes, one per core, that computes recommendations batch by batch with the service's code."""
 
 import itertools
 import multiprocessing
@@ -23,51 +23,60 @@ from serving.bundle.format import Array, find_rows
 from serving.errors import NightshelfError
 from serving.http import endpoints
 from serving.http.requests import ListQuery, PersonalQuery
-from serving.live import customers as people
+from serving.live import customers as customer_rows
 from serving.live.changes import Changes
 from serving.live.merchandising import Merchandising
 from serving.live.served import Served
+from serving.recommend.lanes import Lane
 from serving.recommend.reasons import reason_kinds
-from serving.recommend.recommender import Item, Lane
+from serving.recommend.recommender import Item
 
-AHEAD = 2  # batches of each process that wait to be written, at most
+QUEUED = 2  # batches per process that are submitted and not yet written, at most
 
-OF_ITEM = [(c.RANK, pa.int32()), (c.PRODUCT, pa.string()), (c.SCORE, pa.float32()), (c.REASON, pa.string())]
-TO_CUSTOMERS = pa.schema([(c.CUSTOMER, pa.string()), (c.LANE, pa.string()), *OF_ITEM])
-OF_PRODUCTS = pa.schema(
-    [(c.PRODUCT, pa.string()), (c.RANK, pa.int32()), (c.SIMILAR, pa.string()), *OF_ITEM[2:]]
+ITEM_FIELDS = [
+    (c.RANK, pa.int32()),
+    (c.PRODUCT, pa.string()),
+    (c.SCORE, pa.float32()),
+    (c.REASON, pa.string()),
+]
+CUSTOMER_SCHEMA = pa.schema([(c.CUSTOMER, pa.string()), (c.LANE, pa.string()), *ITEM_FIELDS])
+PRODUCT_SCHEMA = pa.schema(
+    [(c.PRODUCT, pa.string()), (c.RANK, pa.int32()), (c.SIMILAR, pa.string()), *ITEM_FIELDS[2:]]
 )
 
 Batch = TypeVar("Batch")
 
 
 @dataclass(frozen=True)
-class People:
-    """Some customers by their pseudonyms, what each is called in the rows, and who of them has events."""
+class CustomerBatch:
+    """Customers by pseudonym, their names in the result rows, and the set of those with events."""
 
     customers: list[str]
-    called: list[str]
+    names: list[str]
     active: frozenset[str]
     lanes: tuple[Lane, ...]
     n: int
 
 
 @dataclass(frozen=True)
-class Goods:
-    """The products of some rows of the bundle."""
+class ProductBatch:
+    """Products by their rows in the bundle."""
 
     rows: range
     n: int
 
 
-def served(folder: Path) -> Served:
-    """What the service serves of a bundle, with all changes up to now; raises NightshelfError if it can't."""
+def load_served(folder: Path) -> Served:
+    """What the service would serve from the bundle in a folder, with all changes up to now.
+
+    Raises NightshelfError if bundle, store or merchandising rules cannot be read.
+    """
     own = settings()
-    changes, shop = Changes(own), Merchandising(Path(own.shop_rules) if own.shop_rules else None)
+    changes, merchandising = Changes(own), Merchandising(Path(own.shop_rules) if own.shop_rules else None)
     changes.refresh()
-    shop.reload()
-    if shop.error:
-        raise NightshelfError(shop.error)
+    merchandising.reload()
+    if merchandising.error:
+        raise NightshelfError(merchandising.error)
     bundle = load(folder)
     bundle.precompute()
     return Served(
@@ -75,96 +84,102 @@ def served(folder: Path) -> Served:
         changes.apply_to(bundle),
         per_category=own.per_category or None,
         changes=changes,
-        merchandising=shop,
+        merchandising=merchandising,
     )
 
 
-def answered(
-    folder: Path, answer: Callable[[Served, Batch], pa.Table], batches: Iterable[Batch]
+def process_batches(
+    folder: Path, work: Callable[[Served, Batch], pa.Table], batches: Iterable[Batch]
 ) -> Iterator[pa.Table]:
-    """The answers to batches, in their order, from the bundle in a folder; few are held at any time.
+    """The results of `work` on each batch, in order, from the bundle in a folder; a few are held at a time.
 
-    Raises NightshelfError where one of the processes is ended from outside.
+    Raises NightshelfError if a process of the pool is killed.
     """
     cores = os.cpu_count() or 1
-    waiting: deque[Future[pa.Table]] = deque()
-    asked = iter(batches)
-    with ProcessPoolExecutor(cores, multiprocessing.get_context("spawn"), _begin, (folder,)) as pool:
+    pending: deque[Future[pa.Table]] = deque()
+    remaining = iter(batches)
+    with ProcessPoolExecutor(cores, multiprocessing.get_context("spawn"), _initialise, (folder,)) as pool:
         try:
             while True:
-                free = AHEAD * cores - len(waiting)
-                waiting.extend(pool.submit(_answer, answer, one) for one in itertools.islice(asked, free))
-                if not waiting:
+                free = QUEUED * cores - len(pending)
+                pending.extend(pool.submit(_run, work, batch) for batch in itertools.islice(remaining, free))
+                if not pending:
                     return
-                yield waiting.popleft().result()
+                yield pending.popleft().result()
         except BrokenProcessPool:
-            raise NightshelfError("a process of the export was ended: is there memory enough?") from None
+            raise NightshelfError(
+                "a worker process of the export was killed: check that the machine has enough memory"
+            ) from None
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
 
 
-def to_people(served: Served, asked: People) -> pa.Table:
-    """What each is recommended in each lane, best first, as TO_CUSTOMERS."""
-    rows = find_rows(served.bundle.customers, asked.customers).tolist()
-    found = [
-        people.current(served, one)
-        if one in asked.active or one in served.bundle.forgotten
+def recommend(served: Served, batch: CustomerBatch) -> pa.Table:
+    """The recommendations of each customer in each lane, best first, with schema CUSTOMER_SCHEMA."""
+    bundle_rows = find_rows(served.bundle.customers, batch.customers).tolist()
+    rows = [
+        customer_rows.current(served, customer)
+        if customer in batch.active or customer in served.bundle.forgotten
         else (served.bundle, row)
-        for one, row in zip(asked.customers, rows, strict=True)
+        for customer, row in zip(batch.customers, bundle_rows, strict=True)
     ]
     parts = []
-    for lane in asked.lanes:
-        items = list(endpoints.item_lists(served, found, PersonalQuery(n=asked.n, lane=lane), reason_kinds))
-        sizes = [len(one) for one in items]
+    for lane in batch.lanes:
+        query = PersonalQuery(n=batch.n, lane=lane)
+        item_lists = list(endpoints.item_lists(served, rows, query, reason_kinds))
+        sizes = [len(items) for items in item_lists]
         parts.append(
             {
-                c.CUSTOMER: np.repeat(np.array(asked.called, object), sizes),
+                c.CUSTOMER: np.repeat(np.array(batch.names, object), sizes),
                 c.LANE: np.full(sum(sizes), lane),
-                **_told(served, items, c.PRODUCT),
+                **_item_columns(served, item_lists, c.PRODUCT),
             }
         )
-    return _table(parts, TO_CUSTOMERS)
+    return _table(parts, CUSTOMER_SCHEMA)
 
 
-def to_goods(served: Served, asked: Goods) -> pa.Table:
-    """The alternatives to each product, best first, as OF_PRODUCTS."""
-    question = ListQuery(n=asked.n)
-    items = [endpoints.alternatives(served, question, row) for row in asked.rows]
-    of_whom = np.repeat(asked.rows, [len(one) for one in items])
-    return _table([{c.PRODUCT: _ids(served, of_whom), **_told(served, items, c.SIMILAR)}], OF_PRODUCTS)
+def find_alternatives(served: Served, batch: ProductBatch) -> pa.Table:
+    """The alternatives to each product, best first, with schema PRODUCT_SCHEMA."""
+    query = ListQuery(n=batch.n)
+    item_lists = [endpoints.alternatives(served, query, row) for row in batch.rows]
+    products = np.repeat(batch.rows, [len(items) for items in item_lists])
+    columns = {c.PRODUCT: _ids(served, products), **_item_columns(served, item_lists, c.SIMILAR)}
+    return _table([columns], PRODUCT_SCHEMA)
 
 
-_here: Served  # what a process answers from; made when it begins
+_served: Served  # of this process, set when the pool starts it
 
 
-def _begin(folder: Path) -> None:
-    global _here  # noqa: PLW0603 - the one thing that a pool's process is made with
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is heard by the process that waits for this one
-    threadpool_limits(1)  # or the processes would be in one another's way
-    _here = served(folder)
+def _initialise(folder: Path) -> None:
+    global _served  # noqa: PLW0603 - the only way to hand it to a process of a pool once
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent process handles Ctrl-C
+    threadpool_limits(1)  # one process per core already uses all cores
+    _served = load_served(folder)
 
 
-def _answer(answer: Callable[[Served, Batch], pa.Table], batch: Batch) -> pa.Table:
-    return answer(_here, batch)
+def _run(work: Callable[[Served, Batch], pa.Table], batch: Batch) -> pa.Table:
+    return work(_served, batch)
 
 
-def _told(served: Served, items: list[list[Item]], name: str) -> dict[str, object]:
-    """Ranks, products, scores and reasons of lists of items, one after the other."""
-    all_of_them = [item for one in items for item in one]
-    products = np.array([item.product for item in all_of_them], np.int64)
+def _item_columns(served: Served, item_lists: list[list[Item]], product_column: str) -> dict[str, object]:
+    """Rank, product, score and reason of the items of all lists, one list after the other."""
+    flat = [item for items in item_lists for item in items]
+    products = np.array([item.product for item in flat], np.int64)
     return {
-        c.RANK: [rank for one in items for rank in range(1, len(one) + 1)],
-        name: _ids(served, products),
-        c.SCORE: np.array([item.score for item in all_of_them], np.float32),
-        c.REASON: [item.kind for item in all_of_them],
+        c.RANK: [rank for items in item_lists for rank in range(1, len(items) + 1)],
+        product_column: _ids(served, products),
+        c.SCORE: np.array([item.score for item in flat], np.float32),
+        c.REASON: [item.kind for item in flat],
     }
 
 
 def _ids(served: Served, products: Array) -> pa.Array:
-    """The shop's own ids of products by their rows."""
+    """The shop's own ids of products by their rows in the bundle, (n,) int."""
     return pa.array(served.bundle.products[products], pa.binary()).cast(pa.string())
 
 
 def _table(parts: list[dict[str, object]], schema: pa.Schema) -> pa.Table:
-    arrays = (pa.table([pa.array(part[one.name], one.type) for one in schema], schema) for part in parts)
-    return pa.concat_tables(arrays)
+    tables = (
+        pa.table([pa.array(part[field.name], field.type) for field in schema], schema) for part in parts
+    )
+    return pa.concat_tables(tables)

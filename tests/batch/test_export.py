@@ -1,4 +1,4 @@
-"""An export says what the service says, of everybody, to files and to databases; none sees half of it."""
+"""An export equals the service's answers, in files and databases; no reader ever sees half of it."""
 
 import contextlib
 import datetime as dt
@@ -38,31 +38,31 @@ from serving.live.identity import normalise, pseudonym
 from serving.live.merchandising import Merchandising
 from serving.live.served import Served, ServingState
 from serving.live.store import Event, now_microseconds
-from serving.recommend.recommender import LANES
+from serving.recommend.lanes import LANES
 
 CUSTOMERS, PRODUCTS, MOST = 600, 300, 2
-MANY = 270_000  # of 64 characters each: more than PyArrow keeps in one piece of its own accord
-CAME, FORGOTTEN, NAMELESS = "c-9000", "c-7", "c-8"  # by events alone; not answered; not in raw/
-RULES = """
+MANY = 270_000  # pseudonyms of 64 characters: more than PyArrow puts into one chunk
+NEW, FORGOTTEN, WITHOUT_ID = "c-9000", "c-7", "c-8"  # known by events alone; forgotten; not in raw/
+MERCHANDISING_RULES = """
 [[rule]]
-name = "ours first"
+name = "own brand first"
 act = "pin"
 brands = ["brand 3"]
 [[rule]]
-name = "more of it"
+name = "boosted category"
 act = "boost"
 categories = ["category 5"]
 factor = 3.0
 [[rule]]
-name = "never"
+name = "excluded brand"
 act = "exclude"
 brands = ["brand 7"]
 [[rule]]
-name = "last"
+name = "buried category"
 act = "bury"
 categories = ["category 2"]
 """
-SCHEMA, KEY = workers.TO_CUSTOMERS, [c.CUSTOMER, c.LANE, c.RANK]
+SCHEMA, KEY = workers.CUSTOMER_SCHEMA, [c.CUSTOMER, c.LANE, c.RANK]
 
 
 @dataclass(frozen=True)
@@ -75,134 +75,134 @@ class World:
     client: Client
 
     def answers(self, lane: str, names: list[str], n: int) -> dict[str, Any]:
-        """What the service says, by the shop's own id."""
+        """The service's answers, by the shop's own customer id."""
         answer = self.client.post("/v1/recommendations", json={"customers": names, "lane": lane, "n": n})
         return dict(zip(names, answer.json()["customers"], strict=True))
 
 
 @pytest.fixture(scope="module")
 def world() -> Iterator[World]:
-    with tempfile.TemporaryDirectory() as place:
-        rules = Path(place) / "rules.toml"
-        rules.write_text(RULES)
-        given = {"CUSTOMER_KEY": bundles.KEY, "SHOP_RULES": rules, "PER_CATEGORY": MOST}
-        with fresh_home(Path(place) / "home", **given):
-            names = [f"c-{one}" for one in range(CUSTOMERS)]
+    with tempfile.TemporaryDirectory() as folder:
+        rules = Path(folder) / "rules.toml"
+        rules.write_text(MERCHANDISING_RULES)
+        values = {"CUSTOMER_KEY": bundles.KEY, "SHOP_RULES": rules, "PER_CATEGORY": MOST}
+        with fresh_home(Path(folder) / "home", **values):
+            names = [f"c-{number}" for number in range(CUSTOMERS)]
             bundle = random_bundles.draw(np.random.default_rng(11), PRODUCTS, CUSTOMERS, strength=0.3)
-            hidden = sorted(pseudonym(one, bundles.KEY) for one in names)
-            products = [f"{one:05}-é" for one in range(PRODUCTS)]
-            bundle = replace(bundle, customers=texts(hidden), products=texts(products))
-            known = Changes(settings())
-            _change(known, bundle)
-            _receive([one for one in names if one != NAMELESS])
+            pseudonyms = sorted(pseudonym(name, bundles.KEY) for name in names)
+            products = [f"{number:05}-é" for number in range(PRODUCTS)]
+            bundle = replace(bundle, customers=texts(pseudonyms), products=texts(products))
+            changes = Changes(settings())
+            _change(changes, bundle)
+            _receive([name for name in names if name != WITHOUT_ID])
             live = ServingState(
-                Served("7", bundle, per_category=MOST, merchandising=Merchandising(rules)), changes=known
+                Served("7", bundle, per_category=MOST, merchandising=Merchandising(rules)), changes=changes
             )
             app = create_app(live, bundles.KEY)
-            folder = save(bundle, Path(place) / "bundle")
-            yield World(folder, bundle, names, Client(app))
-            known.store.close()
+            yield World(save(bundle, Path(folder) / "bundle"), bundle, names, Client(app))
+            changes.store.close()
 
 
-def _change(known: Changes, bundle: Bundle) -> None:
-    """Some products are hidden or sold out, some customers buy, look and dismiss, one is forgotten."""
-    known.refresh()
-    products = [one.decode() for one in bundle.products]
+def _change(changes: Changes, bundle: Bundle) -> None:
+    """Hides a product, marks one as out of stock, adds events of some customers, and forgets a customer."""
+    changes.refresh()
+    products = [product.decode() for product in bundle.products]
     most = np.argsort(-bundle.popularity)
-    known.update_product(products[most[0]], {"hidden": True})
-    known.update_product(products[most[1]], {"in_stock": False})
+    changes.update_product(products[most[0]], {"hidden": True})
+    changes.update_product(products[most[1]], {"in_stock": False})
     at, kinds = now_microseconds(), ("purchase", "view", "cart", "dismissed")
-    known.store.add_events(
+    changes.store.add_events(
         [
-            Event(pseudonym(f"c-{one}", bundles.KEY), products[(one * 7 + place) % PRODUCTS], kind, at)
-            for one in (*range(0, 60, 3), 9000)
-            for place, kind in enumerate(kinds)
+            Event(pseudonym(f"c-{customer}", bundles.KEY), products[(customer * 7 + i) % PRODUCTS], kind, at)
+            for customer in (*range(0, 60, 3), 9000)
+            for i, kind in enumerate(kinds)
         ]
     )
-    known.forget(pseudonym(FORGOTTEN, bundles.KEY))
+    changes.forget(pseudonym(FORGOTTEN, bundles.KEY))
 
 
 def _receive(names: list[str]) -> None:
+    """Writes an order line of each customer to raw/."""
     row = dict.fromkeys(RAW_ORDERS.names) | {c.EXTRACTED_AT: dt.datetime.now(dt.UTC), c.PAGE: 0}
-    rows = pa.Table.from_pylist([row | {c.CUSTOMER: f" {one} "} for one in names], RAW_ORDERS)
+    rows = pa.Table.from_pylist([row | {c.CUSTOMER: f" {name} "} for name in names], RAW_ORDERS)
     now = dt.datetime.now(dt.UTC)
     raw.append(
         "files", raw.Watermark(id="a", started=now, last_day=now.date(), reached={}, full=True), [rows]
     )
 
 
-def told(rows: pa.Table) -> dict[tuple[str, str], list[dict[str, Any]]]:
-    """The rows of each customer and lane, which stand together and by rank."""
-    found: dict[tuple[str, str], list[dict[str, Any]]] = {}
+def by_customer_and_lane(rows: pa.Table) -> dict[tuple[str, str], list[dict[str, Any]]]:
+    """The rows of each customer and lane; fails unless they are in order of rank."""
+    lists: dict[tuple[str, str], list[dict[str, Any]]] = {}
     for row in rows.to_pylist():
-        found.setdefault((row[c.CUSTOMER], row[c.LANE]), []).append(row)
-    for some in found.values():
-        assert [row[c.RANK] for row in some] == list(range(1, len(some) + 1))
-    return found
+        lists.setdefault((row[c.CUSTOMER], row[c.LANE]), []).append(row)
+    for ranked in lists.values():
+        assert [row[c.RANK] for row in ranked] == list(range(1, len(ranked) + 1))
+    return lists
 
 
-def same(rows: list[dict[str, Any]], items: list[dict[str, Any]], name: str = c.PRODUCT) -> None:
-    """Fails where rows of an export aren't the items of an answer."""
+def assert_same(rows: list[dict[str, Any]], items: list[dict[str, Any]], name: str = c.PRODUCT) -> None:
+    """Fails unless rows of an export equal the items of an answer."""
     assert [row[name] for row in rows] == [item["product"] for item in items]
     assert [row[c.REASON] for row in rows] == [item["reason"]["kind"] for item in items]
     scores = [item["score"] for item in items]
     np.testing.assert_allclose([row[c.SCORE] for row in rows], scores, rtol=1e-5, atol=1e-6)
 
 
-def test_everybody_gets_in_every_lane_what_the_service_answers(world: World, tmp_path: Path) -> None:
+def test_every_customer_has_in_every_lane_what_the_service_answers(world: World, tmp_path: Path) -> None:
     to = tmp_path / "new" / "all.parquet"
-    expected = {*world.names, CAME} - {FORGOTTEN}
+    expected = {*world.names, NEW} - {FORGOTTEN}
     written = export.write_customers(world.folder, str(to), 7, [*LANES, "for-you"], "", pseudonyms=True)
     assert written == len(expected)
     rows = pq.read_table(to)
     assert rows.schema.names == SCHEMA.names
-    found, reasons = told(rows), set()
+    rows_of, reasons = by_customer_and_lane(rows), set()
     for lane in LANES:
         answers = world.answers(lane, sorted(expected), 7)
         for name, answer in answers.items():
             assert answer["known"]
-            same(found.pop((pseudonym(name, bundles.KEY), lane), []), answer["items"])
+            assert_same(rows_of.pop((pseudonym(name, bundles.KEY), lane), []), answer["items"])
             reasons |= {item["reason"]["kind"] for item in answer["items"]}
-    assert not found
+    assert not rows_of
     assert reasons >= {"repurchase", "taste", "trending"}
 
 
-def test_customers_are_called_as_the_shop_does_and_others_left_out(
+def test_customers_are_identified_by_the_shops_own_id_or_left_out(
     world: World, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     to = tmp_path / "all.csv"
-    expected = {*world.names} - {FORGOTTEN, NAMELESS}
+    expected = {*world.names} - {FORGOTTEN, WITHOUT_ID}
     assert export.write_customers(world.folder, str(to), 3, ["discover"], "") == len(expected)
     assert "2 customers are left out" in caplog.text
     types = pyarrow.csv.ConvertOptions(column_types=SCHEMA)
-    found = told(pyarrow.csv.read_csv(to, convert_options=types))
-    assert {customer for customer, _ in found} == expected
+    rows_of = by_customer_and_lane(pyarrow.csv.read_csv(to, convert_options=types))
+    assert {customer for customer, _ in rows_of} == expected
     for name, answer in world.answers("discover", sorted(expected), 3).items():
-        same(found[normalise(name), "discover"], answer["items"])
-    assert not [one for one in tmp_path.iterdir() if one != to]
+        assert_same(rows_of[normalise(name), "discover"], answer["items"])
+    assert not [path for path in tmp_path.iterdir() if path != to]
 
 
-def test_a_large_shop_has_all_its_customers() -> None:
-    names = texts([f"{one:064x}" for one in range(MANY)])
+def test_all_customers_of_a_large_shop_are_exported() -> None:
+    names = texts([f"{number:064x}" for number in range(MANY)])
     history = np.zeros(MANY + 1, np.int64)
     large = replace(random_bundles.draw(np.random.default_rng(0)), customers=names, history_start=history)
-    everyone, active = export._everyone(Served("1", large))
-    assert everyone.to_pylist() == names.astype(str).tolist()
+    customers, active = export._customers(Served("1", large))
+    assert customers.to_pylist() == names.astype(str).tolist()
     assert not active
 
 
-def test_products_get_the_alternatives_that_the_service_answers(world: World, tmp_path: Path) -> None:
+def test_every_product_has_the_alternatives_that_the_service_answers(world: World, tmp_path: Path) -> None:
     to = tmp_path / "all.parquet"
-    assert export.of_products(world.folder, str(to), 4, "") == PRODUCTS
-    found: dict[str, list[dict[str, Any]]] = {}
+    assert export.write_products(world.folder, str(to), 4, "") == PRODUCTS
+    rows_of: dict[str, list[dict[str, Any]]] = {}
     for row in pq.read_table(to).to_pylist():
-        found.setdefault(row[c.PRODUCT], []).append(row)
-    for product in [one.decode() for one in world.bundle.products]:
+        rows_of.setdefault(row[c.PRODUCT], []).append(row)
+    for product in [product.decode() for product in world.bundle.products]:
         items = world.client.get(f"/v1/products/{product}/similar", params={"n": 4}).json()["items"]
-        same(found.get(product, []), items, c.SIMILAR)
+        assert_same(rows_of.get(product, []), items, c.SIMILAR)
 
 
-def test_rules_that_cant_be_read_are_no_reason_to_export_without_them(world: World, tmp_path: Path) -> None:
+def test_unreadable_merchandising_rules_fail_the_export(world: World, tmp_path: Path) -> None:
     with fresh_home(tmp_path, SHOP_RULES=tmp_path / "none.toml", CUSTOMER_KEY=bundles.KEY):
         (tmp_path / "none.toml").write_text("rule = 1")
         with pytest.raises(NightshelfError, match="NIGHTSHELF_SHOP_RULES"):
@@ -210,13 +210,14 @@ def test_rules_that_cant_be_read_are_no_reason_to_export_without_them(world: Wor
 
 
 def batch(version: int, customers: range) -> pa.Table:
-    """A row of each customer, all with the version for a score."""
+    """A row per customer, with the version as its score."""
     row = {c.LANE: "for-you", c.RANK: 1, c.PRODUCT: "tea", c.SCORE: version, c.REASON: "taste"}
-    return pa.Table.from_pylist([row | {c.CUSTOMER: str(one)} for one in customers], SCHEMA)
+    return pa.Table.from_pylist([row | {c.CUSTOMER: str(customer)} for customer in customers], SCHEMA)
 
 
 def put(to: str, version: int, size: int = 1000) -> None:
-    with targets.opened(to, SCHEMA, KEY, "recommendations") as write:
+    """Exports `size` rows with the version as their score."""
+    with targets.open_target(to, SCHEMA, KEY, "recommendations") as write:
         for start in range(0, size, 100):
             write(batch(version, range(start, start + 100)))
 
@@ -231,33 +232,33 @@ def server() -> Iterator[str]:
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'out.db'}"
-    found: str = request.getfixturevalue("server")
-    with asking(found) as ask:
-        ask("DROP TABLE IF EXISTS recommendations")
-    return found
+    server: str = request.getfixturevalue("server")
+    with connect(server) as query:
+        query("DROP TABLE IF EXISTS recommendations")
+    return server
 
 
 @contextlib.contextmanager
-def asking(url: str) -> Iterator[Any]:
+def connect(url: str) -> Iterator[Any]:
     """A function from a statement to its rows, over one connection."""
     engine = sa.create_engine(url, poolclass=sa.NullPool, isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
 
-        def ask(statement: str) -> Any:
+        def query(statement: str) -> Any:
             result = connection.execute(sa.text(statement))
             return result.all() if result.returns_rows else None
 
-        yield ask
+        yield query
 
 
-def test_a_reader_of_the_table_sees_the_old_one_or_the_new_one(url: str) -> None:
+def test_a_reader_sees_either_the_old_or_the_new_table(url: str) -> None:
     put(url, 0)
     seen, done = [], threading.Event()
 
     def read() -> None:
-        with asking(url) as ask:
+        with connect(url) as query:
             while not done.is_set():
-                seen.append(ask("SELECT count(*), min(score), max(score) FROM recommendations")[0])
+                seen.append(query("SELECT count(*), min(score), max(score) FROM recommendations")[0])
 
     reader = threading.Thread(target=read)
     reader.start()
@@ -265,43 +266,43 @@ def test_a_reader_of_the_table_sees_the_old_one_or_the_new_one(url: str) -> None
         put(url, version)
     done.set()
     reader.join()
-    assert {tuple(one) for one in seen} <= {(1000, version, version) for version in range(6)}
-    assert len({one[1] for one in seen}) > 1
-    with asking(url) as ask:
-        assert ask("SELECT count(*) FROM recommendations WHERE score = 5") == [(1000,)]
+    assert {tuple(row) for row in seen} <= {(1000, version, version) for version in range(6)}
+    assert len({row[1] for row in seen}) > 1
+    with connect(url) as query:
+        assert query("SELECT count(*) FROM recommendations WHERE score = 5") == [(1000,)]
     engine = sa.create_engine(url, poolclass=sa.NullPool)
     assert sa.inspect(engine).get_pk_constraint("recommendations")["constrained_columns"] == KEY
     assert sa.inspect(engine).get_table_names() == ["recommendations"]
 
 
-def test_an_export_that_fails_leaves_the_old_table_and_no_trouble_for_the_next(url: str) -> None:
+def test_a_failed_export_leaves_the_old_table_and_the_next_one_succeeds(url: str) -> None:
     put(url, 1)
-    twice = batch(2, range(100))
+    rows = batch(2, range(100))
     with (
-        pytest.raises(NightshelfError, match=r"can't be written \((UniqueViolation|IntegrityError)\)"),
-        targets.opened(url, SCHEMA, KEY, "recommendations") as write,
+        pytest.raises(NightshelfError, match=r"--to \((UniqueViolation|IntegrityError)\)"),
+        targets.open_target(url, SCHEMA, KEY, "recommendations") as write,
     ):
-        write(twice)
-        write(twice)
-    with asking(url) as ask:
-        assert ask("SELECT DISTINCT score FROM recommendations") == [(1,)]
+        write(rows)
+        write(rows)
+    with connect(url) as query:
+        assert query("SELECT DISTINCT score FROM recommendations") == [(1,)]
     put(url, 3)
-    with asking(url) as ask:
-        assert ask("SELECT DISTINCT score FROM recommendations") == [(3,)]
+    with connect(url) as query:
+        assert query("SELECT DISTINCT score FROM recommendations") == [(3,)]
 
 
-def test_a_table_that_is_something_else_is_left_alone(url: str) -> None:
-    with asking(url) as ask:
-        ask("CREATE TABLE recommendations (customer TEXT)")
-        with pytest.raises(NightshelfError, match="the table recommendations of --to is there"):
+def test_a_table_with_other_columns_is_not_replaced(url: str) -> None:
+    with connect(url) as query:
+        query("CREATE TABLE recommendations (customer TEXT)")
+        with pytest.raises(NightshelfError, match="the table recommendations of --to exists"):
             put(url, 1)
-        assert ask("SELECT * FROM recommendations") == []
+        assert query("SELECT * FROM recommendations") == []
 
 
-def test_a_file_appears_whole_or_not_at_all_wherever_it_is() -> None:
+def test_a_file_appears_only_when_it_is_complete() -> None:
     to = "memory://exports/all.csv"
     put(to, 1)
-    with pytest.raises(KeyboardInterrupt), targets.opened(to, SCHEMA, KEY, "") as write:
+    with pytest.raises(KeyboardInterrupt), targets.open_target(to, SCHEMA, KEY, "") as write:
         write(batch(2, range(10)))
         raise KeyboardInterrupt
     files = fsspec.filesystem("memory")
@@ -311,21 +312,21 @@ def test_a_file_appears_whole_or_not_at_all_wherever_it_is() -> None:
 
 
 @pytest.mark.parametrize(
-    ("to", "table", "told"),
+    ("to", "table", "message"),
     [
-        ("out.xlsx", "t", "--to says neither a file nor a database"),
-        ("mysql://shop:a-secret@localhost/db", "t", "--to says neither a file nor a database"),
-        ("nowhere://x/out.csv", "t", "--to names a place of a kind that isn't known"),
-        ("/proc/out.csv", "t", "the file of --to can't be written"),
-        ("sqlite:///out.db", "t; DROP TABLE x", "--table is no plain name"),
-        ("postgresql+psycopg://shop:a-secret@127.0.0.1:1/db", "t", "the database of --to can't be written"),
+        ("out.xlsx", "t", "--to is neither a file nor a database"),
+        ("mysql://shop:a-secret@localhost/db", "t", "--to is neither a file nor a database"),
+        ("nowhere://x/out.csv", "t", "--to is a URL of an unknown or uninstalled kind"),
+        ("/proc/out.csv", "t", "cannot write the file of --to"),
+        ("sqlite:///out.db", "t; DROP TABLE x", "--table is not a plain name"),
+        ("postgresql+psycopg://shop:a-secret@127.0.0.1:1/db", "t", "cannot write the database of --to"),
     ],
 )
-def test_a_place_that_cant_be_written_to_is_told_without_the_password(
-    to: str, table: str, told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_an_unwritable_target_is_reported_without_its_password(
+    to: str, table: str, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(NightshelfError, match=told) as error, targets.opened(to, SCHEMA, KEY, table):
+    with pytest.raises(NightshelfError, match=message) as error, targets.open_target(to, SCHEMA, KEY, table):
         pass
     assert "a-secret" not in str(error.value)
-    assert "a-secret" not in targets.shown(to) or "mysql" in to
+    assert "a-secret" not in targets.without_password(to) or "mysql" in to

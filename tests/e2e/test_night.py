@@ -188,7 +188,7 @@ def test_three_shapes_of_a_phone_are_one_customer_and_the_phone_stays_in_raw(nig
 
 def test_the_export_names_customers_as_the_shop_does(night, bundle, dirt, tmp_path):
     to = tmp_path / "out.parquet"
-    assert export.customers(str(to), 5, ["discover"], "") == len(bundle.customers)
+    assert export.export_customers(str(to), 5, ["discover"], "") == len(bundle.customers)
     rows = pq.read_table(to).to_pylist()
     first = rows[0]
     assert first[c.CUSTOMER] in {normalise(phone) for phone in dirt.phones}
@@ -251,7 +251,7 @@ def test_the_next_night_is_promoted_and_a_bad_one_leaves_the_champion(night, mon
     assert serving == ("2" if second["verdict"] == "PROMOTED" else "1")
     monkeypatch.setenv("NIGHTSHELF_QUARANTINE_SHARE", "0.001")
     settings.cache_clear()
-    with pytest.raises(NightshelfError, match=r"validation stopped the night: .* break a row rule"):
+    with pytest.raises(NightshelfError, match=r"validation rejected the nightly run: .* fail a row check"):
         retrain(as_of=str(LAST))
     assert versions.champion().version == serving
     stopped = read((settings().nights / f"{LAST}.html").read_text()).text

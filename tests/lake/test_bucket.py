@@ -165,7 +165,7 @@ def test_forgets_a_customer_in_a_bucket(url):
 def test_exports_to_a_bucket(url, name):
     to, schema = f"{url}/{name}", pa.schema([("n", pa.int32())])
     for numbers in ([1, 2], [3]):
-        with targets.opened(to, schema, ["n"], "") as write:
+        with targets.open_target(to, schema, ["n"], "") as write:
             write(pa.table({"n": numbers}, schema=schema))
     fs, path = files.resolve(to)
     content = fs.cat_file(path)
