@@ -165,4 +165,4 @@ def _sentence(now: dict[Pair, Rule], before: dict[Pair, Rule], previous: str) ->
     if not before:
         return f"{summary}. Version {previous}, the previous champion, has none to compare with."
     new, gone = len(now.keys() - before.keys()), len(before.keys() - now.keys())
-    return f"{summary}. Since version {previous}, {new:,} are new and {gone:,} are gone."
+    return f"{summary}. Since version {previous}: {new:,} new, {gone:,} gone."

@@ -17,7 +17,8 @@ from pipelines.report.figures import Figure, fraction, quantity
 from pipelines.report.records import Record
 from pipelines.run import pins
 from pipelines.run.tracking import KEPT, SETTINGS
-from serving.recommend.recommender import BASELINES, LANES
+from serving.recommend.lanes import LANES
+from serving.recommend.recommender import BASELINES
 
 MODELS = (conditions.CHALLENGER, conditions.CHAMPION, *BASELINES)
 SHAPES = dict(zip(MODELS, ("diamond", "square", "circle", "triangle", "bar"), strict=True))

@@ -29,7 +29,7 @@ from pipelines.report.banner import Banner
 from pipelines.report.figures import Figure, fraction, quantity
 from pipelines.report.records import Record
 from pipelines.report.service import ServiceMetrics
-from serving.recommend.recommender import LANES
+from serving.recommend.lanes import LANES
 
 TEMPLATES = Path(__file__).parent
 CONTENTS = (

@@ -12,7 +12,7 @@ from pipelines.evaluate import NDCG, flat_name
 from pipelines.report.figures import Figure, count, percent, quantity
 from pipelines.report.records import Record
 from pipelines.settings import address, settings
-from serving.recommend.recommender import LANES
+from serving.recommend.lanes import LANES
 
 ROUTES = "/recommendations"  # the end of every route that returns a personal list
 SECONDS = "nightshelf_request_seconds_bucket"

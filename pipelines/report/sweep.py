@@ -13,7 +13,7 @@ from pipelines.report.records import Json, Record
 from pipelines.run.tracking import CANDIDATE, CANDIDATE_SECONDS, KEPT, SETTINGS
 from pipelines.train.als import AlsSettings
 from pipelines.train.recipe import Candidate
-from serving.recommend.recommender import LANES
+from serving.recommend.lanes import LANES
 
 NDCG = evaluation.flat_name(evaluation.NDCG, "for-you")
 AXIS_GAP, TOP = 58.0, 26.0  # pixels between axes, and above the first

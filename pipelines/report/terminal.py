@@ -24,7 +24,8 @@ from pipelines.run import pins
 from pipelines.run.night import Night
 from pipelines.settings import settings
 from serving.live.registry import ALIAS
-from serving.recommend.recommender import BASELINES, LANES, LEARNED
+from serving.recommend.lanes import LANES
+from serving.recommend.recommender import BASELINES, LEARNED
 
 HEADINGS = {
     evaluate.NDCG: "NDCG@10",

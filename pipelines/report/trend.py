@@ -10,7 +10,7 @@ from pipelines import evaluate as evaluation
 from pipelines.report import records, svg
 from pipelines.report.figures import Figure, fraction, join_words, quantity
 from pipelines.report.records import PUBLISHED
-from serving.recommend.recommender import LANES
+from serving.recommend.lanes import LANES
 
 NIGHTS = 30  # the most runs that are shown
 HEIGHT, BOTTOM, TOP = 96.0, 74.0, 14.0  # pixels: of a panel, and of its lowest and highest mark

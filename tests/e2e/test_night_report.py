@@ -93,9 +93,9 @@ def with_script_as_name(products, product):
 def record_validation(night, ratio):
     """Records validation results for a nightly run with `ratio` times the usual number of orders."""
     measure = Measure("orders", night.as_of, ratio, f"{150 * ratio:.0f} orders, usual is 150", "ratio")
-    broken = [rule for rule in EXPECTATIONS if not rule.low <= ratio <= rule.high]
-    outcome = "stopped" if any(rule.severity == "critical" for rule in broken) else "passed"
-    findings = [Finding(rule, (measure,)) for rule in broken]
+    broken = [item for item in EXPECTATIONS if not item.low <= ratio <= item.high]
+    outcome = "stopped" if any(item.severity == "critical" for item in broken) else "passed"
+    findings = [Finding(item, (measure,)) for item in broken]
     verdict = history.Verdict(outcome, findings, RECEIVED)
     history.record(SOURCE, night, verdict, EXPECTATIONS, [measure])
     tracking.log(night.run_id, tags={history.SOURCE: SOURCE})
@@ -187,7 +187,7 @@ def test_a_stopped_run_says_that_it_has_no_models_and_candidates(nights):
 def test_association_rules_are_compared_with_the_champions(nights):
     first, second, _ = map(report_page, nights)
     assert "There is no previous champion to compare with." in first.text
-    assert "Since version 1, 0 are new and 1 are gone." in second.text
+    assert "Since version 1: 0 new, 1 gone." in second.text
     assert "in 60 % of baskets with the first (before: 50 %), lift 4.0, 40 baskets" in second.text
     assert "<script>alert(1)</script> →" in first.text  # as text
 
