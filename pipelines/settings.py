@@ -3,19 +3,15 @@
 import datetime as dt
 import secrets
 from functools import cache
-from typing import Literal
 from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, field_validator
 
+from pipelines.run.choices import Solver, SourceName
 from serving.settings import ServingSettings, home, read
 
 DEMO_DAYS = 60
 EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104 - compared with, never bound
-
-Split = Literal["time", "random", "leave-last-out"]  # how what is to be foretold is held out
-Solver = Literal["auto", "implicit", "spark"]
-SourceName = Literal["shop-api", "files", "sql"]
 
 
 class Settings(ServingSettings):

@@ -12,9 +12,10 @@ from pipelines.lake import tables
 from pipelines.prepare import interactions
 from pipelines.prepare.interactions import Interactions
 from pipelines.registry import versions
-from pipelines.settings import Solver, Split, settings
+from pipelines.run.choices import Solver, Split
+from pipelines.settings import settings
 from pipelines.train.bundle import fit_without_rules
-from pipelines.train.recipe import Chosen
+from pipelines.train.recipe import ModelSettings
 from serving.bundle.format import Array
 from serving.errors import NightshelfError
 from serving.recommend.recommender import BASELINES, Scorer, learned_components
@@ -40,7 +41,7 @@ def compare(how: Split) -> pa.Table:
 
 
 def judge(
-    before: Interactions, truth: Interactions, products: pa.Table, chosen: Chosen, solver: Solver
+    before: Interactions, truth: Interactions, products: pa.Table, chosen: ModelSettings, solver: Solver
 ) -> pa.Table:
     """The rows of `evaluate` for settings fitted to what was known, as champion, and for each yardstick."""
     bundle = fit_without_rules(before, products, chosen, solver)
@@ -61,7 +62,7 @@ def _plain(
     before: Interactions,
     truth: Interactions,
     products: pa.Table,
-    chosen: Chosen,
+    chosen: ModelSettings,
     solver: Solver,
     groups: Array,
 ) -> pa.Table:

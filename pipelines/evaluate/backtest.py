@@ -13,7 +13,7 @@ from serving.bundle.format import Array, Bundle
 
 def evaluate_since(bundle: Bundle, known: Interactions, model: str) -> pa.Table:
     """The rows of `evaluate` for a bundle, on all purchases after the last day that it knows."""
-    return evaluate(bundle, over(since(known, last_day(bundle)), bundle.products), model)
+    return evaluate(bundle, over_products(since(known, last_day(bundle)), bundle.products), model)
 
 
 def last_day(bundle: Bundle) -> int:
@@ -26,7 +26,7 @@ def since(known: Interactions, day: int) -> Interactions:
     return known.bought(day, int(known.day.max(initial=day)))
 
 
-def over(truth: Interactions, products: Array) -> Interactions:
+def over_products(truth: Interactions, products: Array) -> Interactions:
     """The same purchases over other sorted product ids, (P,) bytes; those of other products are left out."""
     place, is_known = placed(products, truth.products)
     rows = truth.where(is_known[truth.product])

@@ -18,7 +18,7 @@ K = 10
 
 
 @dataclass(frozen=True)
-class Found:
+class HitRates:
     """Of the purchases of hidden products, which share stood among the first K answers."""
 
     purchases: float
@@ -29,13 +29,13 @@ class Found:
     shown: float  # which share of the first K of all are hidden products
 
 
-def hidden(truth: Interactions, share: float, seed: int) -> Array:
+def draw_products(truth: Interactions, share: float, seed: int) -> Array:
     """A seeded draw of the products that were sold in a window, (h,) rows, ascending."""
     sold = np.unique(truth.product)
     return np.sort(np.random.default_rng(seed).choice(sold, round(share * len(sold)), replace=False))
 
 
-def without(shop: Interactions, products: Array) -> Interactions:
+def without_products(shop: Interactions, products: Array) -> Interactions:
     """All interactions but those of some products, over the same ids."""
     return shop.where(~np.isin(shop.product, products))
 
@@ -48,7 +48,7 @@ def first_purchases(truth: Interactions, before: Interactions) -> Interactions:
     return truth.where(~bought)
 
 
-def found(bundle: Bundle, truth: Interactions, products: Array, baseline: Array | None = None) -> Found:
+def hit_rates(bundle: Bundle, truth: Interactions, products: Array, baseline: Array | None = None) -> HitRates:
     """How often hidden products, (h,) rows, are found by component `als`, or by a baseline.
 
     truth: the purchases after the cut. baseline: (P,) scores, the same for everyone.
@@ -61,7 +61,7 @@ def found(bundle: Bundle, truth: Interactions, products: Array, baseline: Array 
     is_hidden = np.isin(np.arange(len(bundle.products)), products)
     by_all, by_hidden = _first(everything), _first(np.where(is_hidden, everything, -np.inf))
     answerable = np.count_nonzero(everything > -np.inf, axis=1)
-    return Found(
+    return HitRates(
         purchases=len(product),
         among_hidden=float(by_hidden[row, product].mean()),
         among_all=float(by_all[row, product].mean()),
@@ -80,9 +80,9 @@ def popularity_within_category(bundle: Bundle) -> Array:
     return np.where(sold, bundle.popularity, (total / count)[category])
 
 
-def mean(several: list[Found]) -> Found:
+def mean(several: list[HitRates]) -> HitRates:
     """The mean of each measure over several draws."""
-    return Found(**{name: float(np.mean([vars(one)[name] for one in several])) for name in vars(several[0])})
+    return HitRates(**{name: float(np.mean([vars(one)[name] for one in several])) for name in vars(several[0])})
 
 
 def _pairs(bundle: Bundle, truth: Interactions, products: Array) -> tuple[Array, Array]:

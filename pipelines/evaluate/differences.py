@@ -11,7 +11,7 @@ from pipelines import columns as c
 from pipelines.evaluate import LANE, MODEL, NDCG
 from pipelines.evaluate.settings import EvaluationSettings
 from serving.bundle.format import Array
-from serving.recommend.recommender import LANES
+from serving.recommend.lanes import LANES
 
 SEED = 11
 

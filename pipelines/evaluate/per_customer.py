@@ -16,14 +16,8 @@ from pipelines.evaluate.traits import trait_metrics, traits
 from pipelines.prepare.interactions import Interactions
 from pipelines.prepare.sorted_arrays import placed
 from serving.bundle.format import Array, Bundle
-from serving.recommend.recommender import (
-    LANES,
-    Lane,
-    Scorer,
-    component_scores,
-    restrict_to_lane,
-    trend_scores,
-)
+from serving.recommend.lanes import LANES, Lane
+from serving.recommend.recommender import Scorer, component_scores, restrict_to_lane, trend_scores
 
 CELLS = 2**22  # scores at once; a cell takes some 30 bytes
 JUDGED = 20_000  # known customers of a window at most, and strangers: more narrow no interval that decides

@@ -26,7 +26,7 @@ from pipelines.evaluate.names import (
     WEIGHT,
 )
 from pipelines.evaluate.segments import GROUPS, UNKNOWN
-from serving.recommend.recommender import LANES
+from serving.recommend.lanes import LANES
 
 Summary = dict[str, dict[str, dict[str, float]]]  # model -> lane -> metric
 

@@ -4,7 +4,8 @@ from pipelines.extract.files import FileSource
 from pipelines.extract.shop_api import ShopApiSource
 from pipelines.extract.source import Source
 from pipelines.extract.sql import SqlSource
-from pipelines.settings import SourceName, settings
+from pipelines.run.choices import SourceName
+from pipelines.settings import settings
 
 __all__ = ["Source", "source"]
 

@@ -12,18 +12,18 @@ from pipelines.registry import versions
 from pipelines.run import pins
 from pipelines.run.night import Night
 from pipelines.run.tracking import CHOSEN, client, tag
-from pipelines.train.association_rules import arrays
-from pipelines.train.bundle import learn
-from pipelines.train.recipe import Chosen
+from pipelines.train.association_rules import to_arrays
+from pipelines.train.bundle import fit_bundle
+from pipelines.train.recipe import ModelSettings
 from serving.bundle.format import Bundle
 from serving.errors import NightshelfError
 from serving.live.changes import FORGOTTEN_UNTIL
 from serving.settings import PROJECT
 
 
-def chosen(night: Night) -> Chosen:
+def chosen(night: Night) -> ModelSettings:
     """Returns the settings that the night's challenger is fitted with."""
-    return Chosen.model_validate_json(tag(night.run_id, CHOSEN) or "{}")
+    return ModelSettings.model_validate_json(tag(night.run_id, CHOSEN) or "{}")
 
 
 def outdated(serving: str, version: str, compared: str | None) -> NightshelfError:
@@ -34,7 +34,7 @@ def outdated(serving: str, version: str, compared: str | None) -> NightshelfErro
     )
 
 
-def fit(night: Night, known: Interactions, products: pa.Table, chosen: Chosen) -> Bundle:
+def fit(night: Night, known: Interactions, products: pa.Table, chosen: ModelSettings) -> Bundle:
     """The bundle of settings fitted on everything known, with the night's rules and groups."""
     manifest = {
         "created_at": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
@@ -43,12 +43,12 @@ def fit(night: Night, known: Interactions, products: pa.Table, chosen: Chosen) -
         FORGOTTEN_UNTIL: int(tag(night.run_id, FORGOTTEN_UNTIL) or 0),
         "metrics": measured(night.run_id),
     }
-    rules = arrays(pins.read(night, tables.RULES), known.products)
+    rules = to_arrays(pins.read(night, tables.RULES), known.products)
     grouped = pins.read(night, tables.GROUPS)
-    return learn(known, products, chosen, rules, night.solver, manifest, grouped=grouped)
+    return fit_bundle(known, products, chosen, rules, night.solver, manifest, grouped=grouped)
 
 
-def tags(night: Night, chosen: Chosen, bundle: Bundle) -> dict[str, str]:
+def tags(night: Night, chosen: ModelSettings, bundle: Bundle) -> dict[str, str]:
     """What a version remembers of its night: settings, measures, data window, counts, code and DAG run."""
     window, counts = bundle.manifest["window"], bundle.manifest["counts"]
     told = {name: f"{value:.6f}" for name, value in bundle.manifest["metrics"].items()}

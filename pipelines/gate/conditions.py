@@ -9,8 +9,9 @@ import pyarrow as pa
 from pipelines.evaluate import NDCG, differences
 from pipelines.evaluate.differences import Difference
 from pipelines.gate.settings import GateSettings
-from pipelines.train.recipe import Chosen
-from serving.recommend.recommender import BASELINES, LANES
+from pipelines.train.recipe import ModelSettings
+from serving.recommend.lanes import LANES
+from serving.recommend.recommender import BASELINES
 
 SWEEP, CHALLENGER, CHAMPION = "sweep", "challenger", "champion"
 UNWEIGHTED = "unweighted"  # the challenger without the re-ranking by the products' weight
@@ -24,7 +25,7 @@ Verdict = Literal["FIRST", "PROMOTED", "REFUSED"]
 class Settled:
     """What the challenger is: its settings, the model that stands for it in each lane, and the reasons."""
 
-    chosen: Chosen
+    chosen: ModelSettings
     measured_as: dict[str, str]  # by lane, the model whose measures are the challenger's
     reasons: list[str]
     is_new: bool  # whether the settings are the sweep's
@@ -47,7 +48,7 @@ class Decision:
     reasons: list[str]
 
 
-def settle(measures: pa.Table, choice: Chosen, champion: Chosen | None, settings: GateSettings) -> Settled:
+def settle(measures: pa.Table, choice: ModelSettings, champion: ModelSettings | None, settings: GateSettings) -> Settled:
     """Returns the challenger: the sweep's choice if it beats the champion's settings, else those settings.
 
     "Beats" means with confidence `sure` in one lane, and without a loss beyond the tolerance in any other;

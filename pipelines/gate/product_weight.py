@@ -10,14 +10,14 @@ from pipelines.gate.conditions import CHALLENGER, UNWEIGHTED
 from pipelines.gate.settings import ProductWeightSettings
 from pipelines.prepare.interactions import Interactions
 from pipelines.sweep.choice import Metrics
-from pipelines.train.bundle import weights
-from pipelines.train.recipe import Chosen
+from pipelines.train.bundle import product_weights
+from pipelines.train.recipe import ModelSettings
 from serving.bundle.format import Array, Bundle
 
 
 def differ(products: pa.Table) -> bool:
     """Whether the products of the table `products` have weights, by which an answer could be re-ranked."""
-    found = weights(products)
+    found = product_weights(products)
     return bool((found != found[:1]).any())
 
 
@@ -42,7 +42,7 @@ def strongest(found: Mapping[float, Metrics], bounds: ProductWeightSettings) -> 
     return max(allowed) if least else 0.0
 
 
-def evaluate_challenger(bundle: Bundle, chosen: Chosen, truth: Interactions, groups: Array) -> pa.Table:
+def evaluate_challenger(bundle: Bundle, chosen: ModelSettings, truth: Interactions, groups: Array) -> pa.Table:
     """The rows of `evaluate` for what serves, and for the same without the weights."""
     serving = replace(bundle, manifest=bundle.manifest | {"lanes": chosen.lanes})
     strengths = {UNWEIGHTED: 0.0, CHALLENGER: chosen.strength}

@@ -14,7 +14,8 @@ from pipelines.prepare.interactions import Interactions
 from pipelines.prepare.sorted_arrays import placed
 from serving.bundle.format import Array, Bundle
 from serving.bundle.highest import top_n
-from serving.recommend.recommender import LANES, Lane, recommend, scores
+from serving.recommend.lanes import LANES, Lane
+from serving.recommend.recommender import recommend, scores
 
 DRAWN = 50  # customers whose answers are checked
 COMPARED = 500  # customers whose answers are compared with the champion's

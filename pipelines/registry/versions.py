@@ -16,11 +16,11 @@ from pipelines.evaluate import NDCG, flat_name
 from pipelines.run import tracking
 from pipelines.run.tracking import client
 from pipelines.settings import settings
-from pipelines.train.recipe import Chosen
+from pipelines.train.recipe import ModelSettings
 from serving.bundle.format import Bundle
 from serving.errors import BundleError, NightshelfError
 from serving.live.registry import ALIAS, NOT_FOUND_CODES, load_version
-from serving.recommend.recommender import LANES
+from serving.recommend.lanes import LANES
 
 CHALLENGER = "challenger"
 CHOSEN = "chosen"
@@ -42,7 +42,7 @@ class Champion:
     """The version that serves, the settings it was fitted with, and what was measured of them."""
 
     version: str
-    chosen: Chosen
+    chosen: ModelSettings
     measured: dict[str, float]  # its NDCG@10 on its own night, by lane
     as_of: str  # the last day of its night
     held: str  # why only a surely better model may follow it; empty as a rule
@@ -57,7 +57,7 @@ def champion() -> Champion | None:
     tags = found.tags
     return Champion(
         str(found.version),
-        Chosen.model_validate_json(tags[CHOSEN]),
+        ModelSettings.model_validate_json(tags[CHOSEN]),
         {lane: float(tags[name]) for lane, name in MEASURED.items() if name in tags},
         tags.get("as_of", ""),
         tags.get(HELD, ""),

@@ -4,13 +4,14 @@ from collections.abc import Mapping
 
 from pipelines.evaluate import NDCG
 from pipelines.train.als import AlsSettings
-from pipelines.train.recipe import Candidate, Chosen, HalfLives
-from serving.recommend.recommender import BASELINES, LANES
+from pipelines.train.recipe import Candidate, ModelSettings, HalfLives
+from serving.recommend.lanes import LANES
+from serving.recommend.recommender import BASELINES
 
 Metrics = Mapping[str, Mapping[str, float]]  # lane -> metric -> mean over customers
 
 
-def choose(tried: list[tuple[Candidate, Metrics]]) -> Chosen:
+def choose(tried: list[tuple[Candidate, Metrics]]) -> ModelSettings:
     """The settings and lanes that were best on the validation window.
 
     Trend and re-purchase are the best of their kind for everything. Of the others those ALS settings,
@@ -28,7 +29,7 @@ def choose(tried: list[tuple[Candidate, Metrics]]) -> Chosen:
     als, ranker, scored = max(options, key=lambda option: _together(option[2]))
     lanes = {lane: best_component(scored, lane) for lane in LANES}
     half_lives = {name: baselines[name][0].half_life_days for name in ("trend", "repurchase")}
-    return Chosen(
+    return ModelSettings(
         als=als or AlsSettings.model_validate({}),
         ranker=ranker if "ranker" in lanes.values() else None,
         half_lives=HalfLives.model_validate(half_lives),

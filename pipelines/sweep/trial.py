@@ -8,9 +8,9 @@ import pyarrow as pa
 from pipelines import evaluate as evaluation
 from pipelines.evaluate import windows
 from pipelines.evaluate.night_data import NightData
-from pipelines.settings import Solver
+from pipelines.run.choices import Solver
 from pipelines.sweep.choice import Metrics
-from pipelines.train.bundle import attempt
+from pipelines.train.bundle import fit_candidate
 from pipelines.train.recipe import Candidate
 
 
@@ -30,7 +30,7 @@ def run(data: NightData, candidate: Candidate, folds: int, solver: Solver) -> Tr
     seconds, parts = 0.0, []
     for learned_until, measured_until in windows.folds(data.cut, folds, int(data.known.day.min())):
         started = time.monotonic()
-        bundle = attempt(data.known.until(learned_until), data.products, candidate, solver)
+        bundle = fit_candidate(data.known.until(learned_until), data.products, candidate, solver)
         seconds += time.monotonic() - started
         truth = data.known.bought(learned_until, measured_until)
         parts.append(evaluation.evaluate(bundle, truth, candidate.name, candidate.component))

@@ -18,7 +18,7 @@ from pydantic import Field
 from threadpoolctl import threadpool_limits
 
 from pipelines.lake.spark import session
-from pipelines.settings import Solver
+from pipelines.run.choices import Solver
 from serving.bundle.format import Array
 from serving.toml import FrozenModel
 
@@ -38,7 +38,7 @@ class AlsSettings(FrozenModel):
     trend_power: float = Field(0.0, ge=0)  # exponent of recent popularity, by which scores are multiplied
 
 
-UNTUNED = AlsSettings.model_validate({})
+DEFAULTS = AlsSettings.model_validate({})
 
 
 @dataclass(frozen=True)
@@ -50,23 +50,23 @@ class Factors:
 
     users: Array
     items: Array
-    settings: AlsSettings = UNTUNED
+    settings: AlsSettings = DEFAULTS
     penalty: float = 0.0  # of a customer's squared factors
     penalty_per_product: float = 0.0  # the same, for each product that the customer bought
 
 
 def fit(strengths: sp.csr_matrix, settings: AlsSettings, solver: Solver = "auto") -> Factors:
     """The factors of a (C, P) matrix of strengths >= 0."""
-    chosen = choose(strengths, settings.rank) if solver == "auto" else solver
+    chosen = choose_solver(strengths, settings.rank) if solver == "auto" else solver
     return _fit_spark(strengths, settings) if chosen == "spark" else _fit_implicit(strengths, settings)
 
 
-def nothing(customers: int, products: int) -> Factors:
+def zero_factors(customers: int, products: int) -> Factors:
     """Factors that say nothing, of rank 1."""
     return Factors(np.zeros((customers, 1), np.float32), np.zeros((products, 1), np.float32))
 
 
-def choose(strengths: sp.csr_matrix, rank: int) -> Literal["implicit", "spark"]:
+def choose_solver(strengths: sp.csr_matrix, rank: int) -> Literal["implicit", "spark"]:
     """`implicit` where matrix and factors fit half of the free memory, else `spark`."""
     needed = strengths.nnz * BYTES_PER_VALUE + sum(strengths.shape) * rank * np.float32().nbytes * 2
     return "implicit" if needed < SHARE_OF_MEMORY * psutil.virtual_memory().available else "spark"

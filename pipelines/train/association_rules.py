@@ -14,7 +14,7 @@ from pyspark.sql import functions as F
 from pipelines import columns as c
 from pipelines.run import moved_settings
 from pipelines.train import complements
-from pipelines.train.itemsets import TRIPLE, Itemsets, counted
+from pipelines.train.itemsets import TRIPLE, Itemsets, read_itemsets
 from serving.bundle.format import Array, find_row
 from serving.toml import FrozenModel
 
@@ -28,7 +28,7 @@ SCHEMA = pa.schema(
 )
 
 
-class RuleSettings(FrozenModel):
+class AssociationRuleSettings(FrozenModel):
     """Which rules are worth telling."""
 
     support_per_product: float = Field(gt=0, le=1)  # share of baskets, times the mean products of one
@@ -38,7 +38,7 @@ class RuleSettings(FrozenModel):
 
 
 @dataclass(frozen=True)
-class Rules:
+class AssociationRules:
     """R rules of one product on one, and M of two on one, over P products: the bundle's arrays.
 
     The former by antecedent, the latter by their pair of antecedents; then by falling confidence.
@@ -59,9 +59,9 @@ class Rules:
     triple_count: Array  # (M,) int64
 
 
-def load() -> RuleSettings:
+def load() -> AssociationRuleSettings:
     """Returns association_rules.toml; raises NightshelfError naming what is wrong in it."""
-    return moved_settings.read(RuleSettings, FILE, "rules")
+    return moved_settings.read(AssociationRuleSettings, FILE, "rules")
 
 
 def frequent_itemsets(baskets: DataFrame, min_support: float) -> DataFrame:
@@ -69,7 +69,7 @@ def frequent_itemsets(baskets: DataFrame, min_support: float) -> DataFrame:
     return FPGrowth(itemsCol=c.PRODUCTS, minSupport=min_support).fit(baskets).freqItemsets
 
 
-def mine(baskets: DataFrame, settings: RuleSettings) -> pa.Table:
+def mine(baskets: DataFrame, settings: AssociationRuleSettings) -> pa.Table:
     """Rules of one product, and of two, on one: the columns of SCHEMA; of one has no second antecedent.
 
     baskets: customer (null for a guest) and products. A rule is of complements where its consequent goes
@@ -85,15 +85,15 @@ def mine(baskets: DataFrame, settings: RuleSettings) -> pa.Table:
     support = max(settings.support_per_product * mean, settings.min_count / max(total, 1))
     itemsets = frequent_itemsets(ordinary, min(support, 1.0))
     # Not Spark's associationRules: they mine a second time, and itemsets of three are all that is asked for.
-    found = counted(itemsets.where(F.size(c.ITEMS) <= TRIPLE).toArrow())
+    found = read_itemsets(itemsets.where(F.size(c.ITEMS) <= TRIPLE).toArrow())
     bought = ordinary.select(F.xxhash64(c.CUSTOMER).alias(c.CUSTOMER), c.PRODUCTS).toArrow()
     ordinary.unpersist()
-    sure = complements.surely(found, bought, settings.sure)
+    sure = complements.complementary(found, bought, settings.sure)
     told = _told(found, total, sure)
     return told.filter(pc.greater_equal(told[c.CONFIDENCE], settings.min_confidence))
 
 
-def too_large(baskets: DataFrame) -> dict[str, int]:
+def count_large_baskets(baskets: DataFrame) -> dict[str, int]:
     """How many baskets rules aren't mined from since they are too large, and how much is in them.
 
     `baskets_too_large` of them hold `percent_in_them` of all that is in baskets, each product once.
@@ -110,8 +110,8 @@ def _told(found: Itemsets, total: int, sure: Array) -> pa.Table:
     _, pairs, triples = found.members
     parts = []
     for antecedent, consequent in (pairs.T, pairs.T[::-1]):
-        none = np.full_like(antecedent, NONE)
-        parts.append((antecedent, none, consequent, found.counts[1], alone[antecedent], sure))
+        no_rules = np.full_like(antecedent, NONE)
+        parts.append((antecedent, no_rules, consequent, found.counts[1], alone[antecedent], sure))
     for one in range(TRIPLE):
         consequent, rest = triples[:, one], np.delete(triples, one, axis=1)
         goes = [sure[found.pair(np.c_[antecedent, consequent])] for antecedent in rest.T]
@@ -130,7 +130,7 @@ def _sizes(baskets: DataFrame) -> tuple[int, float]:
     return int(row[0]), float(row[1])
 
 
-def arrays(rows: pa.Table, products: Array) -> Rules:
+def to_arrays(rows: pa.Table, products: Array) -> AssociationRules:
     """The mined rules as arrays over the given sorted product ids, (P,) bytes.
 
     Of those of two products only complements: others are asked for by nobody.
@@ -142,7 +142,7 @@ def arrays(rows: pa.Table, products: Array) -> Rules:
     ends = _places(triples[c.ANTECEDENT], products), _places(triples[c.SECOND_ANTECEDENT], products)
     key = np.minimum(*ends) * len(products) + np.maximum(*ends)
     by_one, by_two = _order(antecedent, pairs, products), _order(key, triples, products)
-    return Rules(
+    return AssociationRules(
         np.searchsorted(antecedent[by_one], np.arange(len(products) + 1)).astype(np.int64),
         *_values(pairs, by_one, products),
         pairs[c.COMPLEMENT].to_numpy()[by_one],
@@ -151,9 +151,9 @@ def arrays(rows: pa.Table, products: Array) -> Rules:
     )
 
 
-def none(products: int) -> Rules:
+def no_rules(products: int) -> AssociationRules:
     """No rules over P products."""
-    return arrays(SCHEMA.empty_table(), np.zeros(products, np.bytes_))
+    return to_arrays(SCHEMA.empty_table(), np.zeros(products, np.bytes_))
 
 
 def _order(key: Array, rows: pa.Table, products: Array) -> Array:

@@ -10,25 +10,25 @@ import pyarrow as pa
 
 from pipelines import columns as c
 from pipelines.prepare.interactions import Interactions, date_of
-from pipelines.settings import Solver
+from pipelines.run.choices import Solver
 from pipelines.train import als, content, newcomers, ranker, regions, repurchase, trend
-from pipelines.train.association_rules import Rules, none
+from pipelines.train.association_rules import AssociationRules, no_rules
 from pipelines.train.ranker import RankerSettings
-from pipelines.train.recipe import Candidate, Chosen, HalfLives
+from pipelines.train.recipe import Candidate, ModelSettings, HalfLives
 from serving.bundle import trees
 from serving.bundle.files import load, save
 from serving.bundle.format import Array, Bundle, texts
 
 
-def learn(
+def fit_bundle(
     known: Interactions,
     products: pa.Table,
-    chosen: Chosen,
-    rules: Rules,
+    chosen: ModelSettings,
+    rules: AssociationRules,
     solver: Solver,
     manifest: dict[str, Any] | None = None,
     described: Array | None = None,
-    grouped: pa.Table = regions.NOBODY,
+    grouped: pa.Table = regions.NO_REGIONS,
 ) -> Bundle:
     """The bundle of the interactions known at a cut, with factors and ranker fitted to them alone.
 
@@ -38,7 +38,7 @@ def learn(
     settings = chosen.model_dump(exclude={"lanes", "strength"})
     told = {"lanes": chosen.lanes, "strength": chosen.strength, "settings": settings} | (manifest or {})
     vectors = content.vectors(products) if described is None else described
-    bundle = factorised(known, products, chosen, rules, solver, told, vectors, grouped)
+    bundle = fit_without_ranker(known, products, chosen, rules, solver, told, vectors, grouped)
     if chosen.ranker is None:
         return bundle
     windows = [
@@ -48,15 +48,15 @@ def learn(
     return replace(bundle, ranker=ranker.fit(windows, chosen.ranker))
 
 
-def factorised(
+def fit_without_ranker(
     known: Interactions,
     products: pa.Table,
-    chosen: Chosen,
-    rules: Rules,
+    chosen: ModelSettings,
+    rules: AssociationRules,
     solver: Solver,
     manifest: dict[str, Any],
     described: Array | None = None,
-    grouped: pa.Table = regions.NOBODY,
+    grouped: pa.Table = regions.NO_REGIONS,
 ) -> Bundle:
     """The same without the ranker, but with all that it looks at."""
     strengths = known.matrix(known.orders * known.decay(chosen.als.half_life_days))
@@ -74,18 +74,18 @@ def factorised(
     )
 
 
-def attempt(known: Interactions, products: pa.Table, candidate: Candidate, solver: Solver) -> Bundle:
+def fit_candidate(known: Interactions, products: pa.Table, candidate: Candidate, solver: Solver) -> Bundle:
     """The bundle of one candidate of the sweep; only ALS and the ranker need factors.
 
     It knows no descriptions: what nobody has bought yet decides nothing between candidates.
     """
     days = candidate.half_life_days or 1.0
     half_lives = HalfLives(trend=days, repurchase=days)
-    silent = none(len(known.products))
+    silent = no_rules(len(known.products))
     if candidate.als:
-        chosen = Chosen(als=candidate.als, ranker=candidate.ranker, half_lives=half_lives, lanes={})
-        return learn(known, products, chosen, silent, solver, described=content.nothing(len(known.products)))
-    factors = als.nothing(len(known.customers), len(known.products))
+        chosen = ModelSettings(als=candidate.als, ranker=candidate.ranker, half_lives=half_lives, lanes={})
+        return fit_bundle(known, products, chosen, silent, solver, described=content.no_descriptions(len(known.products)))
+    factors = als.zero_factors(len(known.customers), len(known.products))
     return build(known, products, factors, silent, half_lives, {"lanes": {}})
 
 
@@ -93,32 +93,32 @@ def _window(
     known: Interactions,
     cut: tuple[int, int],
     products: pa.Table,
-    chosen: Chosen,
+    chosen: ModelSettings,
     settings: RankerSettings,
     solver: Solver,
 ) -> ranker.Examples:
     """What a bundle of an earlier cut was to answer in the window after it."""
     day, end = cut
-    silent = none(len(known.products))
-    earlier = factorised(ranker.before(known, day), products, chosen, silent, solver, {"lanes": {}})
+    silent = no_rules(len(known.products))
+    earlier = fit_without_ranker(ranker.known_at(known, day), products, chosen, silent, solver, {"lanes": {}})
     return ranker.examples(earlier, known.bought(day, end), settings)
 
 
-def reopened(bundle: Bundle) -> Bundle:
+def reopen(bundle: Bundle) -> Bundle:
     """The bundle as it comes back from its files, which are gone once it is let go."""
     with tempfile.TemporaryDirectory() as folder:
         return load(save(bundle, Path(folder) / "bundle"))  # mapped files live on until unmapped
 
 
-def fit_without_rules(known: Interactions, products: pa.Table, chosen: Chosen, solver: Solver) -> Bundle:
+def fit_without_rules(known: Interactions, products: pa.Table, chosen: ModelSettings, solver: Solver) -> Bundle:
     """Returns the bundle of settings fitted to what was known, opened from its files.
 
     It has no association rules, since no lane is answered by them.
     """
-    return reopened(learn(known, products, chosen, none(products.num_rows), solver))
+    return reopen(fit_bundle(known, products, chosen, no_rules(products.num_rows), solver))
 
 
-def weights(products: pa.Table) -> Array:
+def product_weights(products: pa.Table) -> Array:
     """What a sale of each product is worth, (P,) float32: 1 where the shop gives no number above zero."""
     if c.WEIGHT not in products.schema.names:  # as an older release wrote the table
         return np.ones(products.num_rows, np.float32)
@@ -138,12 +138,12 @@ def build(
     known: Interactions,
     products: pa.Table,
     factors: als.Factors,
-    rules: Rules,
+    rules: AssociationRules,
     half_lives: HalfLives,
     manifest: dict[str, Any],
     *,
     described: Array | None = None,
-    grouped: pa.Table = regions.NOBODY,
+    grouped: pa.Table = regions.NO_REGIONS,
     ranked: bool = False,
 ) -> Bundle:
     """The bundle of the interactions known at a cut; what a ranker looks at is in it, where `ranked`.
@@ -152,7 +152,7 @@ def build(
     content vectors; none has a description where None. grouped: the table `groups`.
     """
     history, size = repurchase.history(known, half_lives.repurchase), len(known.products)
-    vectors = content.nothing(size) if described is None else described
+    vectors = content.no_descriptions(size) if described is None else described
     within = regions.trends(known, grouped, half_lives.trend)
     bundle = Bundle(
         customers=known.customers,
@@ -167,7 +167,7 @@ def build(
         group_trend=within.trend,
         **_purchases(known, history, factors.settings),
         **_factors(known, products, factors, vectors),
-        **(ranker.arrays(known, history) if ranked else ranker.nothing(len(known.customers), size, history)),
+        **(ranker.inputs(known, history) if ranked else ranker.no_inputs(len(known.customers), size, history)),
         ranker=trees.no_model(),
         **vars(rules),
         manifest={},
@@ -183,7 +183,7 @@ def _catalogue(products: pa.Table) -> dict[str, Array]:
     return names | {
         "price": products[c.PRICE].to_numpy(),
         "in_stock": products[c.IN_STOCK].to_numpy(),
-        "weight": weights(products),
+        "weight": product_weights(products),
         "hidden": hidden(products),
     }
 
@@ -199,13 +199,13 @@ def _factors(
 ) -> dict[str, Array]:
     """The factors, those of products without a sale as their descriptions let expect."""
     buyers, lately = trend.popularity(known), trend.trend(known, trend.BOOST_HALF_LIFE)
-    new = newcomers.expected(vectors, products[c.IN_STOCK].to_numpy(), buyers, factors.items, lately)
-    boost = newcomers.among(lately, new.rows, new.trend) ** np.float32(factors.settings.trend_power)
+    new = newcomers.estimate(vectors, products[c.IN_STOCK].to_numpy(), buyers, factors.items, lately)
+    boost = newcomers.fill_rows(lately, new.rows, new.trend) ** np.float32(factors.settings.trend_power)
     return {
         "user_factors": factors.users,
-        "item_factors": newcomers.among(factors.items, new.rows, new.factors),
+        "item_factors": newcomers.fill_rows(factors.items, new.rows, new.factors),
         "content_factors": vectors,
-        "new": newcomers.among(np.zeros(len(buyers), bool), new.rows, True),
+        "new": newcomers.fill_rows(np.zeros(len(buyers), bool), new.rows, True),
         "boost": boost,
     }
 

@@ -21,7 +21,7 @@ from serving.bundle.format import Array
 AT_ONCE = 10_000  # pairs whose customers are held in memory
 
 
-def surely(itemsets: Itemsets, baskets: pa.Table, confidence: float) -> Array:
+def complementary(itemsets: Itemsets, baskets: pa.Table, confidence: float) -> Array:
     """Whether each pair is in one basket more often than chance explains, for sure, (n,) bool.
 
     baskets: customer, as any number, and products. confidence: of the one-sided interval that leaves out

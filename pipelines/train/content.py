@@ -46,7 +46,7 @@ def vectors(products: pa.Table) -> Array:
     return np.asarray(normalize(np.column_stack([described, prices]) * has_text[:, None]), np.float32)
 
 
-def nothing(products: int) -> Array:
+def no_descriptions(products: int) -> Array:
     """Vectors of products without a description, (P, 1)."""
     return np.zeros((products, 1), np.float32)
 

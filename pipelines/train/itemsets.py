@@ -39,7 +39,7 @@ class Itemsets:
         return np.asarray(np.sort(pairs, axis=1) @ [len(self.products), 1])
 
 
-def counted(rows: pa.Table) -> Itemsets:
+def read_itemsets(rows: pa.Table) -> Itemsets:
     """The itemsets of a table of `items` and `freq`, none of more than three products."""
     items = rows[c.ITEMS].combine_chunks()
     flat = items.flatten()

@@ -17,7 +17,7 @@ SEED = 11
 
 
 @dataclass(frozen=True)
-class Newcomers:
+class NewProducts:
     """The products without a buyer of which something may be expected."""
 
     rows: Array  # (n,) ascending
@@ -25,7 +25,7 @@ class Newcomers:
     trend: Array  # (n,) float32
 
 
-def expected(described: Array, eligible: Array, popularity: Array, factors: Array, trend: Array) -> Newcomers:
+def estimate(described: Array, eligible: Array, popularity: Array, factors: Array, trend: Array) -> NewProducts:
     """Factors and trend of newcomers by the products with buyers that are described most alike.
 
     described: (P, d) content vectors. eligible: (P,) bool, what may be recommended at all. popularity and
@@ -36,7 +36,7 @@ def expected(described: Array, eligible: Array, popularity: Array, factors: Arra
     known = np.flatnonzero(has_text & (popularity >= MIN_BUYERS))
     rows = np.flatnonzero(has_text & eligible & (popularity == 0))
     if not len(known) or not len(rows):
-        return Newcomers(rows[:0], factors[:0], trend[:0])
+        return NewProducts(rows[:0], factors[:0], trend[:0])
     drawn = np.sort(np.random.default_rng(SEED).permutation(len(known))[:HELD_OUT])
     tried, wanted = _weights(described, known, known[drawn]), _weights(described, known, rows)
     foretold = [
@@ -44,10 +44,10 @@ def expected(described: Array, eligible: Array, popularity: Array, factors: Arra
         for values in (factors, trend)
     ]
     alike = wanted.getnnz(axis=1) > 0
-    return Newcomers(rows[alike], *(values[alike].astype(np.float32) for values in foretold))
+    return NewProducts(rows[alike], *(values[alike].astype(np.float32) for values in foretold))
 
 
-def among(values: Array, rows: Array, of_newcomers: Array | bool) -> Array:
+def fill_rows(values: Array, rows: Array, of_newcomers: Array | bool) -> Array:
     """A copy of the values of all products with those of newcomers in their rows."""
     filled = values.copy()
     filled[rows] = of_newcomers

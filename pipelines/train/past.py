@@ -9,7 +9,7 @@ import numpy as np
 
 from pipelines.prepare.interactions import Interactions
 from pipelines.prepare.sorted_arrays import distinct
-from pipelines.train.repurchase import History, places
+from pipelines.train.repurchase import History, history_rows
 from serving.bundle.format import Array
 from serving.bundle.traits import UNKNOWN
 
@@ -53,7 +53,7 @@ class Visits:
 
 def look_back(known: Interactions, history: History) -> Past:
     """What was known at a cut, and its history, seen from the last day."""
-    place = places(history.start, history.product, known)
+    place = history_rows(history.start, history.product, known)
     age, size = known.day.max(initial=0) - known.day, len(history.product)
     return Past(
         known,
@@ -63,7 +63,7 @@ def look_back(known: Interactions, history: History) -> Past:
         history.product,
         history.orders,
         np.bincount(place, minlength=size),
-        most(place, age, size),
+        highest_by_index(place, age, size),
         known.day.max(initial=0) - history.last,
     )
 
@@ -74,7 +74,7 @@ def visits_of(past: Past) -> Visits:
     customer, age = np.divmod(distinct(past.known.customer * span + past.age), span)
     first_of_each = np.searchsorted(customer, np.arange(count))
     return Visits(
-        customer, age, np.bincount(customer, minlength=count), most(customer, age, count), age[first_of_each]
+        customer, age, np.bincount(customer, minlength=count), highest_by_index(customer, age, count), age[first_of_each]
     )
 
 
@@ -83,7 +83,7 @@ def mean_gap(since_first: Array, since_last: Array, days: Array) -> Array:
     return np.where(days > 1, (since_first - since_last) / np.maximum(days - 1, 1), UNKNOWN)
 
 
-def most(place: Array, values: Array, size: int) -> Array:
+def highest_by_index(place: Array, values: Array, size: int) -> Array:
     """The highest value of each place, 0 without any, (size,)."""
     found = np.zeros(size, values.dtype)
     np.maximum.at(found, place, values)

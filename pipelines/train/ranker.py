@@ -55,7 +55,7 @@ class Examples:
     customer: Array  # (m,) ascending
 
 
-def arrays(known: Interactions, history: History) -> dict[str, Array]:
+def inputs(known: Interactions, history: History) -> dict[str, Array]:
     """What the ranker looks at, by the names of the bundle."""
     by_buyers, by_baskets = neighbours.by_buyers(known), neighbours.by_baskets(known)
     found = traits(known, history)
@@ -71,7 +71,7 @@ def arrays(known: Interactions, history: History) -> dict[str, Array]:
     }
 
 
-def nothing(customers: int, products: int, history: History) -> dict[str, Array]:
+def no_inputs(customers: int, products: int, history: History) -> dict[str, Array]:
     """The same where there is no ranker: rows without a column."""
     rows = {"history_traits": len(history.product), "customer_traits": customers}
     rows |= dict.fromkeys(("product_traits", "neighbour_cosine", "basket_cosine"), products)
@@ -91,7 +91,7 @@ def cuts(known: Interactions, settings: RankerSettings) -> list[tuple[int, int]]
     return [(end - days, end) for end in ends if end - 2 * days >= first]
 
 
-def before(known: Interactions, day: int) -> Interactions:
+def known_at(known: Interactions, day: int) -> Interactions:
     """What was known at the end of an earlier day; what was returned since then stays returned."""
     return replace(known, returned=np.zeros_like(known.returned)).until(day)
 
@@ -116,10 +116,10 @@ def examples(bundle: Bundle, truth: Interactions, settings: RankerSettings) -> E
         kept = is_bought | (rng.random(len(rows)) < settings.unbought)
         rows, products = rows[kept], products[kept]
         parts.append(Examples(features(around, rows, products), is_bought[kept], people[rows]))
-    return joined(parts)
+    return concatenate(parts)
 
 
-def joined(parts: list[Examples]) -> Examples:
+def concatenate(parts: list[Examples]) -> Examples:
     """Examples one after the other; customers keep apart by their neighbours alone."""
     return Examples(
         np.concatenate([np.empty((0, len(FEATURE_NAMES)), np.float32), *(part.features for part in parts)]),
@@ -136,7 +136,7 @@ def fit(windows: list[Examples], settings: RankerSettings) -> Array:
     learned = [window for window in windows if window.bought.any()]
     if not learned:
         return trees.no_model()
-    all_of_them = joined(learned)
+    all_of_them = concatenate(learned)
     asked = np.repeat(np.arange(len(learned)), [len(window.bought) for window in learned])
     query = np.cumsum(np.r_[False, (np.diff(all_of_them.customer) != 0) | (np.diff(asked) != 0)])
     data = xgb.QuantileDMatrix(all_of_them.features, all_of_them.bought, qid=query)

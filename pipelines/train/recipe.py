@@ -34,7 +34,7 @@ class Candidate(FrozenModel):
         return {"component": self.component} | own | factors | ranker
 
 
-class Chosen(FrozenModel):
+class ModelSettings(FrozenModel):
     """What the sweep picked: the settings to train with, and the component that answers each lane."""
 
     als: AlsSettings

@@ -24,7 +24,7 @@ def history(known: Interactions, half_life_days: float) -> History:
     strength = known.matrix(known.orders * known.decay(half_life_days))
     orders = known.matrix(known.orders)
     last = np.zeros(strength.nnz, dtype=np.int32)
-    np.maximum.at(last, places(strength.indptr, strength.indices, known), known.day)
+    np.maximum.at(last, history_rows(strength.indptr, strength.indices, known), known.day)
     return History(
         strength.indptr.astype(np.int64),
         strength.indices.astype(np.int32),
@@ -34,7 +34,7 @@ def history(known: Interactions, half_life_days: float) -> History:
     )
 
 
-def places(indptr: Array, indices: Array, known: Interactions) -> Array:
+def history_rows(indptr: Array, indices: Array, known: Interactions) -> Array:
     """The place in a CSR matrix of each row's (customer, product), (n,)."""
     width = len(known.products)
     keys = np.repeat(np.arange(len(indptr) - 1), np.diff(indptr)) * width + indices

@@ -7,7 +7,7 @@ import numpy as np
 
 from pipelines.prepare.interactions import Interactions
 from pipelines.prepare.sorted_arrays import distinct
-from pipelines.train.past import YEAR, Past, Visits, look_back, mean_gap, most, visits_of
+from pipelines.train.past import YEAR, Past, Visits, look_back, mean_gap, highest_by_index, visits_of
 from pipelines.train.repurchase import History
 from serving.bundle.format import Array
 from serving.bundle.traits import CUSTOMER, PRODUCT, PURCHASE, UNKNOWN
@@ -104,7 +104,7 @@ def _products(past: Past) -> dict[str, Array]:
     np.minimum.at(last_buyer, known.product, past.age)
     new_quarter = np.bincount(known.product[newest & quarter], minlength=width)
     return _buyers(past) | {
-        "age": most(known.product, past.age, width),
+        "age": highest_by_index(known.product, past.age, width),
         "since_sale": last_buyer,
         "buys_again": np.bincount(past.product, past.days > 1, width) / np.maximum(everyone, 1),
         "again_quarter": 1

@@ -30,7 +30,7 @@ from serving.http.parameters import (
     RecentProducts,
 )
 from serving.live.store import Kind
-from serving.recommend.recommender import Lane
+from serving.recommend.lanes import Lane
 from serving.toml import FrozenModel
 
 MAX_CUSTOMERS = 1000

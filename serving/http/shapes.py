@@ -8,8 +8,8 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from serving.recommend.lanes import Lane
 from serving.recommend.reasons import Kind
-from serving.recommend.recommender import Lane
 
 ProductId = Annotated[str, Field(description="the shop's own id of a product", examples=["10017"])]
 Name = Annotated[str | None, Field(examples=["Espresso cups, set of 4"])]

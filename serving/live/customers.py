@@ -16,7 +16,7 @@ from serving.live.served import Served
 from serving.live.store import DAY
 from serving.recommend import habits
 from serving.recommend.fold_in import fold_in
-from serving.recommend.recommender import LANES
+from serving.recommend.lanes import LANES
 
 ONLY_ROW = 0  # the row of the customer in a bundle of one customer
 PURCHASE, DISMISSED = "purchase", "dismissed"

@@ -22,7 +22,8 @@ from serving.live.merchandising import Merchandising
 from serving.live.poller import Poller
 from serving.live.served import Served, ServingState
 from serving.observe import metrics
-from serving.recommend.recommender import LANES, recommend
+from serving.recommend.lanes import LANES
+from serving.recommend.recommender import recommend
 from serving.recommend.related import similar
 from serving.settings import ServingSettings
 

@@ -10,8 +10,8 @@ from typing import Any, get_args
 
 from prometheus_client import Counter, Gauge, Histogram
 
+from serving.recommend.lanes import LANES
 from serving.recommend.reasons import Kind
-from serving.recommend.recommender import LANES
 
 MILLISECONDS = (1, 2, 3, 5, 7.5, 10, 15, 20, 30, 50, 75, 100, 250, 500, 1000, 2500, 10_000)
 

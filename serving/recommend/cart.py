@@ -14,8 +14,9 @@ from serving.bundle.format import HIGHEST_FALLBACK, Array, Bundle
 from serving.bundle.highest import TINY, top_n
 from serving.recommend.association_rules import most_confident, rule_at
 from serving.recommend.fold_in import fold_in
+from serving.recommend.lanes import Lane
 from serving.recommend.reasons import taste_reasons
-from serving.recommend.recommender import NO_VARIETY, Item, Lane, Ranking, eligible, rankings, with_reasons
+from serving.recommend.recommender import NO_VARIETY, Item, Ranking, eligible, rankings, with_reasons
 from serving.recommend.rerank import POOL, Variety
 from serving.recommend.selection import select
 from serving.recommend.shortlist import Shortlist, shortlists, trend_shortlist

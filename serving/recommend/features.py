@@ -11,9 +11,8 @@ from serving.recommend.history import purchases
 
 ORDERS_90D = PURCHASE.index("orders_90d")
 BY_PURCHASE, BY_TASTE, BY_BUYERS, BY_BASKETS = 200, 100, 100, 50  # candidates of each kind for a customer
-DENSE = (
-    4  # up to so many table cells for each entry, a dense table of sums is faster than sorting the entries
-)
+# Sums fill a dense table if it has at most this many cells for each entry; sorting the entries is slower then.
+DENSE = 4
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ The evaluation scores with these same functions, so what is measured is what is 
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Literal, get_args
+from typing import Literal
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from serving.bundle.format import Array, Bundle
 from serving.bundle.highest import SortedScores, top_n
 from serving.recommend.association_rules import Rule
 from serving.recommend.history import bought_mask, purchases
+from serving.recommend.lanes import LANES, Lane
 from serving.recommend.ranker import ranker
 from serving.recommend.reasons import Explain, Kind, reasons
 from serving.recommend.rerank import POOL, Variety, reweighted
@@ -26,13 +27,11 @@ from serving.recommend.shortlist import (
     trend_shortlist,
 )
 
-Lane = Literal["for-you", "buy-again", "discover"]
 Component = Literal["popularity", "trend", "repurchase", "als", "ranker"]
 Scorer = Callable[
     [Bundle, Array], Array
 ]  # takes (n,) rows of customers; returns the scores of all products, (n, P)
 
-LANES: tuple[Lane, ...] = get_args(Lane)
 BASELINES: tuple[Component, ...] = ("popularity", "trend", "repurchase")
 LEARNED: tuple[Component, ...] = ("als", "ranker")  # they also score products without a buyer
 NO_VARIETY = Variety()

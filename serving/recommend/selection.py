@@ -33,8 +33,9 @@ def reweight_shortlist(bundle: Bundle, shortlist: Shortlist) -> Shortlist:
 def select(bundle: Bundle, fetch: FetchShortlist, n: int, variety: Variety, least: int = 0) -> Shortlist:
     """Returns at most n products, best first, with the requested variety and their original scores.
 
-    Fetches longer and longer shortlists until the category cap leaves n products. least: the size of the
-    shortest one.
+    Fetches longer and longer shortlists until the category cap leaves n products.
+
+    least: the size of the first shortlist, if n is smaller.
     """
     size = max(n, least, POOL if variety.shown else 0)
     while True:

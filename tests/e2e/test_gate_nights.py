@@ -14,7 +14,7 @@ from pipelines.evaluate import MODEL, NDCG, summary
 from pipelines.registry import acts as registry_acts
 from pipelines.registry import versions
 from pipelines.report import terminal
-from pipelines.settings import Split
+from pipelines.run.choices import Split
 
 SOME = 1000 if SOAK else 2  # of each kind, drawn by the seed
 

@@ -1,0 +1,7 @@
+"""The choices that a nightly run offers by name."""
+
+from typing import Literal
+
+Solver = Literal["auto", "implicit", "spark"]  # of ALS
+SourceName = Literal["shop-api", "files", "sql"]
+Split = Literal["time", "random", "leave-last-out"]  # how purchases are held out for an evaluation
