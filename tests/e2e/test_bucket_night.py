@@ -34,9 +34,9 @@ SERVICE = """
 import sys
 for name in ("boto3", "botocore", "s3fs", "pyarrow", "pandas", "pyspark"):
     sys.modules[name] = None
-from serving import registry
+from serving.live import registry
 from serving.settings import ServingSettings
-version, bundle = registry.opened(ServingSettings())
+version, bundle = registry.load_champion(ServingSettings())
 print(version, len(bundle.customers))
 """
 

@@ -1,4 +1,4 @@
-"""The bento, built and served as in production: the core packages alone, and a registry over HTTP."""
+"""The bento, built and served as in production: with only the core packages and a registry over HTTP."""
 
 import subprocess
 import tomllib
@@ -13,25 +13,25 @@ from processes import BIN, environment, free_port, running, service, status, wai
 from serving.bundle.format import Bundle
 from serving.settings import PROJECT
 
-NEVER = {"pyspark", "apache-airflow", "great-expectations", "pandas", "pyarrow", "implicit", "mlflow"}
+FORBIDDEN = {"pyspark", "apache-airflow", "great-expectations", "pandas", "pyarrow", "implicit", "mlflow"}
 
 
 def run(*command: object, **env: str) -> str:
-    """What a program prints; fails with what it says where it fails."""
+    """Returns a program's output; fails with its error output if it fails."""
     arguments = [str(argument) for argument in command]
-    done = subprocess.run(
+    result = subprocess.run(
         arguments, check=False, cwd=PROJECT, env=env or None, capture_output=True, text=True
     )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+    assert result.returncode == 0, result.stderr
+    return result.stdout
 
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A home with the bento in its store."""
-    found = tmp_path_factory.mktemp("home")
-    run(BIN / "bentoml", "build", **environment(found))
-    return found
+    home = tmp_path_factory.mktemp("home")
+    run(BIN / "bentoml", "build", **environment(home))
+    return home
 
 
 @pytest.fixture(scope="module")
@@ -42,29 +42,40 @@ def bento(store: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def core(bento: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The programs of an environment that holds what the bento asks for, and nothing else."""
+    """The bin folder of a virtual environment with only the packages that the bento requires."""
     venv = tmp_path_factory.mktemp("core")
-    python, wanted = venv / "bin" / "python", bento / "env" / "python" / "requirements.txt"
+    python, requirements = venv / "bin" / "python", bento / "env" / "python" / "requirements.txt"
     run(BIN / "uv", "venv", "--quiet", "--allow-existing", "--python", BIN / "python", venv)
-    run(BIN / "uv", "pip", "install", "--quiet", "--python", python, "-c", "requirements.lock", "-r", wanted)
+    run(
+        BIN / "uv",
+        "pip",
+        "install",
+        "--quiet",
+        "--python",
+        python,
+        "-c",
+        "requirements.lock",
+        "-r",
+        requirements,
+    )
     return python.parent
 
 
-def test_the_bento_holds_serving_and_nothing_else(bento: Path) -> None:
-    inside = {path.relative_to(bento / "src") for path in (bento / "src").rglob("*") if path.is_file()}
+def test_the_bento_contains_only_the_package_serving(bento: Path) -> None:
+    packed = {path.relative_to(bento / "src") for path in (bento / "src").rglob("*") if path.is_file()}
     files = [path for path in (PROJECT / "serving").rglob("*") if path.is_file() and path.suffix != ".pyc"]
-    own = {path.relative_to(PROJECT) for path in files}
-    assert {Path("serving/pages/style.css"), Path("serving/pages/storefront.js")} <= own
-    assert inside - {Path("bentofile.yaml")} == own
+    sources = {path.relative_to(PROJECT) for path in files}
+    assert {Path("serving/http/pages/style.css"), Path("serving/http/pages/storefront.js")} <= sources
+    assert packed - {Path("bentofile.yaml")} == sources
 
 
-def test_the_bento_asks_for_the_core_packages(bento: Path) -> None:
+def test_the_bento_requires_only_the_core_packages(bento: Path) -> None:
     project = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]
-    wanted = (bento / "env" / "python" / "requirements.txt").read_text().split()
-    assert {*wanted} == {*project["dependencies"], f"bentoml=={metadata.version('bentoml')}"}
+    required = (bento / "env" / "python" / "requirements.txt").read_text().split()
+    assert {*required} == {*project["dependencies"], f"bentoml=={metadata.version('bentoml')}"}
 
 
-def test_a_container_of_the_bento_runs_as_nobody_special(store: Path, tmp_path: Path) -> None:
+def test_a_container_of_the_bento_does_not_run_as_root(store: Path, tmp_path: Path) -> None:
     file = tmp_path / "Dockerfile"
     code = "import bentoml, sys; bentoml.container.get_containerfile('nightshelf:latest', sys.argv[1])"
     run(BIN / "python", "-c", code, file, **environment(store))
@@ -74,14 +85,14 @@ def test_a_container_of_the_bento_runs_as_nobody_special(store: Path, tmp_path: 
     assert int(uid) >= 1000
 
 
-def test_the_core_packages_hold_no_spark_and_no_airflow(core: Path) -> None:
+def test_the_core_packages_include_no_training_stack(core: Path) -> None:
     listed = run(BIN / "uv", "pip", "list", "--quiet", "--python", core / "python").splitlines()
     names = {line.split()[0] for line in listed}
     assert {"bentoml", "mlflow-skinny"} <= names
-    assert not names & NEVER
+    assert not names & FORBIDDEN
 
 
-def test_the_bento_serves_what_a_registry_over_http_holds(
+def test_the_bento_serves_the_champion_of_a_registry_over_http(
     store: Path, core: Path, bundle: Bundle, tmp_path: Path
 ) -> None:
     port = free_port()

@@ -1,4 +1,4 @@
-"""What an operator relies on, of the real service: metrics of several workers, the end, traces, keys."""
+"""Operations of the real service: metrics of several workers, shutdown, traces and API keys."""
 
 import http.server
 import json
@@ -29,10 +29,10 @@ CUSTOMER = "/v1/customers/+7(916)539-6205/recommendations"
 ROUTE = "/v1/customers/{customer}/recommendations"
 CLIENT = """
 import json, sys, bentoml
-url, token, asked = sys.argv[1:]
+url, token, query = sys.argv[1:]
 try:
     with bentoml.SyncHTTPClient(url, token=token) as client:
-        print(json.dumps(client.recommend(**json.loads(asked))))
+        print(json.dumps(client.recommend(**json.loads(query))))
 except Exception as error:
     print(error)
 """
@@ -40,27 +40,27 @@ TRACES = ("9165396205", "539-6205", "916%29539")
 
 
 def sample(text: str, name: str, **labels: str) -> float:
-    """The sum of a metric's samples that have some labels."""
+    """Returns the sum of a metric's samples with these labels."""
     lines = re.findall(rf"^{name}(?:{{(.*)}})? (\S+)$", text, re.MULTILINE)
     return sum(
         float(value)
-        for told, value in lines
-        if all(f'{label}="{wanted}"' in told for label, wanted in labels.items())
+        for present, value in lines
+        if all(f'{label}="{expected}"' in present for label, expected in labels.items())
     )
 
 
-def ask_afresh(address: str, headers: dict[str, str]) -> int:
-    """The status of an answer over a connection of its own."""
+def status_over_new_connection(address: str, headers: dict[str, str]) -> int:
+    """Returns the status of a request over a connection of its own."""
     return httpx.get(address, headers=headers).status_code
 
 
 @pytest.fixture
 def published(settings: ServingSettings, uri: str, bundle: Bundle, tmp_path: Path) -> str:
-    """The version of the small bundle, which is the champion."""
+    """The version of the small bundle, now the champion."""
     return bundles.publish(uri, bundle, tmp_path)
 
 
-def test_several_workers_keys_metrics_and_log(
+def test_two_workers_share_keys_metrics_and_the_access_log(
     settings: ServingSettings, uri: str, bundle: Bundle, tmp_path: Path, published: str
 ) -> None:
     reader = {"Authorization": f"Bearer {keys.add(settings.keys_path, 'shop', 'read')}"}
@@ -69,27 +69,34 @@ def test_several_workers_keys_metrics_and_log(
         assert httpx.get(f"{up.url}/v1/model").status_code == 401
         with ThreadPoolExecutor(8) as pool:
             bundles.wait_until(
-                lambda: {*pool.map(ask_afresh, [f"{up.url}/v1/model"] * 8, [reader] * 8)} == {200}, 10
+                lambda: (
+                    {*pool.map(status_over_new_connection, [f"{up.url}/v1/model"] * 8, [reader] * 8)} == {200}
+                ),
+                10,
             )
-            asked = list(pool.map(ask_afresh, [up.url + CUSTOMER] * 100, [reader] * 100))
-        assert {*asked} == {200}
+            statuses = list(pool.map(status_over_new_connection, [up.url + CUSTOMER] * 100, [reader] * 100))
+        assert {*statuses} == {200}
         assert httpx.get(f"{up.url}/metrics").status_code == 401
-        told = httpx.get(f"{up.url}/metrics", headers=reader).text
+        metrics = httpx.get(f"{up.url}/metrics", headers=reader).text
         by_route = {"route": ROUTE, "method": "GET", "status": "200"}
-        assert sample(told, "nightshelf_request_seconds_count", **by_route) == 100
-        assert sample(told, "nightshelf_request_seconds_bucket", **by_route, le="+Inf") == 100
-        assert sample(told, "nightshelf_answers_total", lane="for-you", known="true") == 100
-        assert sample(told, "nightshelf_items_total", kind="repurchase") == 200
-        assert sample(told, "nightshelf_model_info", version=published) == 1
+        assert sample(metrics, "nightshelf_request_seconds_count", **by_route) == 100
+        assert sample(metrics, "nightshelf_request_seconds_bucket", **by_route, le="+Inf") == 100
+        assert sample(metrics, "nightshelf_answers_total", lane="for-you", known="true") == 100
+        assert sample(metrics, "nightshelf_items_total", kind="repurchase") == 200
+        assert sample(metrics, "nightshelf_model_info", version=published) == 1
 
         second = bundles.publish(uri, bundle, tmp_path)
 
         def live() -> tuple[float, float]:
             text = httpx.get(f"{up.url}/metrics", headers=reader).text
-            return tuple(sample(text, "nightshelf_model_info", version=one) for one in (published, second))
+            return tuple(
+                sample(text, "nightshelf_model_info", version=version) for version in (published, second)
+            )
 
         bundles.wait_until(lambda: live() == (0, 1), 10)
-        bundles.wait_until(lambda: up.log.read_text().count(f"version {second} is live") == 2, 10)  # in both
+        bundles.wait_until(
+            lambda: up.log.read_text().count(f"version {second} is live") == 2, 10
+        )  # in both workers
         log = up.log.read_text()
         lines = [json.loads(line) for line in log.splitlines() if line.startswith('{"time"')]
         of_customer = [line for line in lines if line["route"] == ROUTE]
@@ -97,20 +104,20 @@ def test_several_workers_keys_metrics_and_log(
         assert {(line["status"], line["version"], line["key"]) for line in of_customer} == {
             (200, published, "shop")
         }
-        assert [trace for trace in TRACES if trace in log + told] == []
+        assert [trace for trace in TRACES if trace in log + metrics] == []
 
 
-def test_requests_in_flight_are_answered_before_the_end(settings: ServingSettings, published: str) -> None:
+def test_answers_requests_in_flight_before_it_stops(settings: ServingSettings, published: str) -> None:
     with service(settings.home) as up:
         wait_for(f"{up.url}/readyz", 200, up.process)
-        at = urlsplit(up.url)
+        address = urlsplit(up.url)
         body = json.dumps({"user_id": bundles.ANNA}).encode()
         head = f"POST /reco HTTP/1.1\r\nHost: shelf\r\nContent-Length: {len(body)}\r\n\r\n"
-        with socket.create_connection((at.hostname, at.port), timeout=20) as slow:
+        with socket.create_connection((address.hostname, address.port), timeout=20) as slow:
             slow.sendall(head.encode() + body[:5])
             time.sleep(0.5)
             up.process.terminate()
-            bundles.wait_until(lambda: refuses(at.hostname or "", at.port or 0), 10)
+            bundles.wait_until(lambda: refuses(address.hostname or "", address.port or 0), 10)
             slow.sendall(body[5:])
             answer = b"".join(iter(lambda: slow.recv(100_000), b"")).decode()
         assert answer.startswith("HTTP/1.1 200 OK")
@@ -119,7 +126,7 @@ def test_requests_in_flight_are_answered_before_the_end(settings: ServingSetting
 
 
 def refuses(host: str, port: int) -> bool:
-    """Whether a new connection gets no answer."""
+    """Returns whether a new connection gets no answer."""
     try:
         return httpx.get(f"http://{host}:{port}/livez", timeout=0.5).status_code == 0
     except httpx.TransportError:
@@ -128,10 +135,10 @@ def refuses(host: str, port: int) -> bool:
 
 @contextmanager
 def collector() -> Iterator[tuple[str, list[bytes]]]:
-    """An address that takes traces by OTLP over HTTP, and what it was sent."""
+    """Yields the address of a trace collector (OTLP over HTTP) and the bodies that it receives."""
     sent: list[bytes] = []
 
-    class Taking(http.server.BaseHTTPRequestHandler):
+    class Collector(http.server.BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             sent.append(self.rfile.read(int(self.headers["Content-Length"])))
             self.send_response(200)
@@ -140,7 +147,7 @@ def collector() -> Iterator[tuple[str, list[bytes]]]:
         def log_message(self, *_: object) -> None:
             pass
 
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Taking) as server:
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Collector) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         try:
@@ -150,7 +157,7 @@ def collector() -> Iterator[tuple[str, list[bytes]]]:
             thread.join()
 
 
-def test_traces_name_routes_and_nobody(settings: ServingSettings, published: str) -> None:
+def test_traces_name_routes_and_no_customer(settings: ServingSettings, published: str) -> None:
     with collector() as (address, sent):
         with service(settings.home, trace_url=address) as up:
             wait_for(f"{up.url}/readyz", 200, up.process)
@@ -168,12 +175,16 @@ def test_traces_name_routes_and_nobody(settings: ServingSettings, published: str
         assert [trace for trace in TRACES if any(trace.encode() in body for body in sent)] == []
 
 
-def test_bentoml_s_client_asks_for_many_customers(settings: ServingSettings, published: str) -> None:
+def test_bentoml_s_client_gets_recommendations_for_many_customers(
+    settings: ServingSettings, published: str
+) -> None:
     secret = keys.add(settings.keys_path, "shop", "read")
     with service(settings.home) as up:
         wait_for(f"{up.url}/readyz", 200, up.process)
-        told = json.loads(recommended_by_client(up, secret, customers=[bundles.ANNA, bundles.UNKNOWN_CUSTOMER], n=2))
-        assert_same_as_one_by_one(up, told, secret)
+        answer = json.loads(
+            recommended_by_client(up, secret, customers=[bundles.ANNA, bundles.UNKNOWN_CUSTOMER], n=2)
+        )
+        assert_same_as_one_by_one(up, answer, secret)
         assert "lane: Input should be" in recommended_by_client(
             up, secret, customers=[bundles.ANNA], lane=bundles.ANNA
         )
@@ -183,17 +194,17 @@ def test_bentoml_s_client_asks_for_many_customers(settings: ServingSettings, pub
         assert [trace for trace in TRACES if trace in up.log.read_text()] == []
 
 
-def recommended_by_client(up: Service, secret: str, **asked: object) -> str:
-    """What BentoML's client, in a process of its own, is answered, or the error that it raises, as text."""
+def recommended_by_client(up: Service, secret: str, **query: object) -> str:
+    """Returns the answer to BentoML's client, run in a process of its own, or its error, as text."""
     return subprocess.run(
-        [sys.executable, "-c", CLIENT, up.url, secret, json.dumps(asked)],
+        [sys.executable, "-c", CLIENT, up.url, secret, json.dumps(query)],
         check=True,
         capture_output=True,
         text=True,
     ).stdout
 
 
-def assert_same_as_one_by_one(up: Service, told: dict[str, Any], secret: str) -> None:
+def assert_same_as_one_by_one(up: Service, answer: dict[str, Any], secret: str) -> None:
     single = [
         httpx.get(
             f"{up.url}/v1/customers/{customer}/recommendations",
@@ -203,16 +214,16 @@ def assert_same_as_one_by_one(up: Service, told: dict[str, Any], secret: str) ->
         for customer in (bundles.ANNA, bundles.UNKNOWN_CUSTOMER)
     ]
     shared = {"model": single[0]["model"], "lane": "for-you"}
-    assert [one | shared for one in told["customers"]] == single
-    assert told == shared | {"customers": told["customers"]}
+    assert [listing | shared for listing in answer["customers"]] == single
+    assert answer == shared | {"customers": answer["customers"]}
 
 
-def test_it_does_not_answer_just_anybody(tmp_path: Path) -> None:
+def test_refuses_to_start_open_to_other_machines_without_a_key(tmp_path: Path) -> None:
     env = environment(tmp_path, customer_key=bundles.KEY, host="0.0.0.0")
-    ended = subprocess.run(
+    result = subprocess.run(
         SERVE, check=False, env=env, cwd=tmp_path, capture_output=True, text=True, timeout=60
     )
-    assert ended.returncode != 0
-    assert "NIGHTSHELF_HOST=0.0.0.0 is open to other machines and there is no key" in ended.stderr
-    assert "nightshelf keys add" in ended.stderr
-    assert "Traceback" not in ended.stdout + ended.stderr
+    assert result.returncode != 0
+    assert "NIGHTSHELF_HOST=0.0.0.0 is open to other machines and there is no API key" in result.stderr
+    assert "nightshelf keys add" in result.stderr
+    assert "Traceback" not in result.stdout + result.stderr

@@ -1,4 +1,4 @@
-"""Two replicas behind the proxy, on a real PostgreSQL: each of the three is killed under load."""
+"""Two replicas behind the proxy, on a real PostgreSQL: each of the three servers is killed under load."""
 
 import csv
 import io
@@ -18,101 +18,103 @@ from homes import in_soak
 
 from pipelines.settings import Settings
 from serving.bundle.format import Bundle
-from serving.live.identity import hidden
+from serving.live.identity import keyed_hash
 from serving.live.store import Store, events
 from serving.settings import ServingSettings
 
 PROGRAMS = ("postgresql", "replica-1", "replica-2", "proxy")
 CART = ("POST", "/v1/cart/recommendations", {"cart": ["coffee-1"]})
-MANY = ("POST", "/v1/recommendations", {"customers": [hidden(bundles.ANNA, bundles.KEY)] * 1000})
-ASKED = (
+MANY = ("POST", "/v1/recommendations", {"customers": [keyed_hash(bundles.ANNA, bundles.KEY)] * 1000})
+REQUESTS = (
     ("GET", f"/v1/customers/{bundles.ANNA}/recommendations", None),
     ("GET", "/v1/popular", None),
     CART,
     MANY,
 )
-ASKING = 6  # connections
+CONNECTIONS = 6
 
 
 @pytest.fixture
 def replicated(
     settings: ServingSettings, uri: str, bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Settings]:
-    """Two replicas that both have the model."""
+    """A cluster with two replicas that both have the model."""
     bundles.publish(uri, bundle, tmp_path)
-    given = {"NIGHTSHELF_CUSTOMER_KEY": bundles.KEY, "NIGHTSHELF_MLFLOW_URI": uri}
-    with parts(settings.home, monkeypatch, *PROGRAMS, **given) as found:
-        until(lambda: ready(found) == 2)
-        yield found
+    variables = {"NIGHTSHELF_CUSTOMER_KEY": bundles.KEY, "NIGHTSHELF_MLFLOW_URI": uri}
+    with parts(settings.home, monkeypatch, *PROGRAMS, **variables) as cluster:
+        until(lambda: ready(cluster) == 2)
+        yield cluster
 
 
-def state(settings: Settings) -> dict[tuple[str, str], dict[str, str]]:
-    """What the proxy counts, by frontend or backend and server."""
+def proxy_statistics(settings: Settings) -> dict[tuple[str, str], dict[str, str]]:
+    """Returns the proxy's statistics, by proxy and server."""
     text = httpx.get(f"http://127.0.0.1:{settings.proxy_stats_port}/;csv").text.removeprefix("# ")
     return {(row["pxname"], row["svname"]): row for row in csv.DictReader(io.StringIO(text))}
 
 
 def ready(settings: Settings) -> int:
-    """How many replicas the proxy finds ready."""
-    servers = [row for (name, _), row in state(settings).items() if name == "ready" and row["type"] == "2"]
+    """Returns the number of replicas that the proxy considers ready."""
+    servers = [
+        row for (name, _), row in proxy_statistics(settings).items() if name == "ready" and row["type"] == "2"
+    ]
     return sum(row["status"].startswith("UP") for row in servers)
 
 
 @contextmanager
-def asking(url: str) -> Iterator[Counter[str]]:
-    """Asks over some connections until the block ends; counts what was answered, by status or error."""
-    seen: Counter[str] = Counter()
-    over = threading.Event()
+def load(url: str) -> Iterator[Counter[str]]:
+    """Sends requests over several connections until the block ends; counts answers by status or error."""
+    outcomes: Counter[str] = Counter()
+    ended = threading.Event()
 
-    def ask() -> None:
+    def request() -> None:
         with httpx.Client(base_url=url, timeout=30) as client:
-            while not over.is_set():
-                for method, path, body in ASKED:
+            while not ended.is_set():
+                for method, path, body in REQUESTS:
                     try:
-                        seen[str(client.request(method, path, json=body).status_code)] += 1
+                        outcomes[str(client.request(method, path, json=body).status_code)] += 1
                     except httpx.TransportError as error:
-                        seen[f"{type(error).__name__} at {path}"] += 1
+                        outcomes[f"{type(error).__name__} at {path}"] += 1
 
-    threads = [threading.Thread(target=ask) for _ in range(ASKING)]
+    threads = [threading.Thread(target=request) for _ in range(CONNECTIONS)]
     for thread in threads:
         thread.start()
     try:
-        yield seen
+        yield outcomes
     finally:
-        over.set()
+        ended.set()
         for thread in threads:
             thread.join()
 
 
 @in_soak
-def test_nobody_notices_a_killed_replica_or_a_killed_database(replicated: Settings) -> None:
+def test_no_request_fails_when_a_replica_or_the_database_is_killed(replicated: Settings) -> None:
     url = f"http://127.0.0.1:{replicated.serving_port}"
-    with asking(url) as seen:
+    with load(url) as outcomes:
         for name in PROGRAMS[:3]:
-            until(lambda before=seen["200"]: seen["200"] > before + 200)
-            until(lambda event=name: tell(url, event))
-            gone = kill(replicated.home, name)
-            until(lambda one=name, before=gone: came_back(replicated, one, before))
+            until(lambda before=outcomes["200"]: outcomes["200"] > before + 200)
+            until(lambda event=name: is_accepted(url, event))
+            killed = kill(replicated.home, name)
+            until(lambda program=name, before=killed: has_restarted(replicated, program, before))
             until(lambda: ready(replicated) == 2)
-        until(lambda: tell(url, "the last"))
-    counted = state(replicated)
-    asked, again = counted["service", "FRONTEND"], counted["ready", "BACKEND"]["wretr"]
-    print(f"{asked['req_tot']} requests, of which {again} were asked again: {dict(seen)}")
-    assert seen.keys() == {"200"}
-    assert asked["hrsp_4xx"] == "0"
+        until(lambda: is_accepted(url, "the last"))
+    statistics = proxy_statistics(replicated)
+    frontend, retries = statistics["service", "FRONTEND"], statistics["ready", "BACKEND"]["wretr"]
+    print(f"{frontend['req_tot']} requests, {retries} of them retried by the proxy: {dict(outcomes)}")
+    assert outcomes.keys() == {"200"}
+    assert frontend["hrsp_4xx"] == "0"
     store = Store(replicated.store_address)
     with store.engine.connect() as connection:
-        kept = set(connection.execute(sa.select(events.c.id)).scalars())
+        stored = set(connection.execute(sa.select(events.c.id)).scalars())
     store.close()
-    assert kept == {hidden(name, bundles.KEY) for name in (*PROGRAMS[:3], "the last")}
+    assert stored == {keyed_hash(name, bundles.KEY) for name in (*PROGRAMS[:3], "the last")}
 
 
-def tell(url: str, name: str) -> bool:
-    """Whether an event was taken; while the database is away it isn't."""
-    bought = {"customer": bundles.BORIS, "product": "coffee-2", "kind": "purchase", "id": name}
-    return httpx.post(f"{url}/v1/events", json=bought).status_code == httpx.codes.OK
+def is_accepted(url: str, name: str) -> bool:
+    """Sends an event and returns whether it was accepted; without the database it isn't."""
+    event = {"customer": bundles.BORIS, "product": "coffee-2", "kind": "purchase", "id": name}
+    return httpx.post(f"{url}/v1/events", json=event).status_code == httpx.codes.OK
 
 
-def came_back(settings: Settings, name: str, before: psutil.Process) -> bool:
+def has_restarted(settings: Settings, name: str, before: psutil.Process) -> bool:
     now = process_of(settings.home, name)
     return now is not None and now.pid != before.pid

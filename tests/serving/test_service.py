@@ -1,4 +1,4 @@
-"""The service as it is run: `bentoml serve` in a process of its own."""
+"""The service under `bentoml serve`, in a process of its own."""
 
 import subprocess
 import threading
@@ -19,18 +19,18 @@ TRACES = ["9165396205", "539-6205", "9153706507", "545-5709", "9055455709", "C-1
 
 
 @contextmanager
-def asking(url: str) -> Iterator[list[tuple[int, str]]]:
-    """Asks without a pause in the background; status and model version of each answer."""
+def requesting(url: str) -> Iterator[list[tuple[int, str]]]:
+    """Sends requests without a pause in the background; yields status and model version of each answer."""
     answers: list[tuple[int, str]] = []
     stopping = threading.Event()
 
-    def ask() -> None:
+    def request() -> None:
         with httpx.Client() as client:
             while not stopping.is_set():
                 response = client.get(url)
                 answers.append((response.status_code, response.headers["Nightshelf-Model-Version"]))
 
-    thread = threading.Thread(target=ask)
+    thread = threading.Thread(target=request)
     thread.start()
     try:
         yield answers
@@ -39,8 +39,8 @@ def asking(url: str) -> Iterator[list[tuple[int, str]]]:
         thread.join()
 
 
-def ask_everything(up: Service) -> None:
-    """Asks every route for every customer, with mistakes, so that metrics and log have seen them all."""
+def request_every_route(up: Service) -> None:
+    """Sends every customer id to every route, with errors too, so that metrics and log have seen them all."""
     for customer in CUSTOMERS:
         assert status(f"{up.url}/v1/customers/{customer}/recommendations?n=3") == 200
         assert status(f"{up.url}/v1/customers/{customer}/recommendations?customer={customer}") == 400
@@ -52,47 +52,51 @@ def ask_everything(up: Service) -> None:
         assert httpx.post(f"{up.url}/reco", content=f"[{customer}").status_code == 400
 
 
-def assert_nobody_is_named(up: Service) -> None:
+def assert_no_customer_is_named(up: Service) -> None:
     metrics, log = httpx.get(f"{up.url}/metrics").text, up.log.read_text()
     for text in (metrics, log):
-        assert "/v1/customers/{customer}/recommendations" in text  # it was recorded
+        assert "/v1/customers/{customer}/recommendations" in text  # the requests were recorded
         assert [trace for trace in TRACES if trace in text] == []
     assert 'route="/unknown"' in metrics
 
 
-def test_the_life_of_a_service(settings: ServingSettings, uri: str, bundle: Bundle, tmp_path: Path) -> None:
+def test_serves_follows_a_promotion_and_restarts_without_its_registry(
+    settings: ServingSettings, uri: str, bundle: Bundle, tmp_path: Path
+) -> None:
     with service(settings.home) as up:
         assert status(f"{up.url}/readyz") == 503
-        nothing_yet = httpx.get(f"{up.url}/v1/model")
-        assert (nothing_yet.status_code, nothing_yet.json()["error"]["code"]) == (503, "no_model")
+        no_model = httpx.get(f"{up.url}/v1/model")
+        assert (no_model.status_code, no_model.json()["error"]["code"]) == (503, "no_model")
 
         bundles.publish(uri, bundle, tmp_path)
         assert wait_for(f"{up.url}/readyz", 200, up.process) < 10
 
-        with asking(f"{up.url}/v1/customers/79165396205/recommendations") as answers:
+        with requesting(f"{up.url}/v1/customers/79165396205/recommendations") as answers:
             second = bundles.publish(uri, bundle, tmp_path)
             assert bundles.wait_until(lambda: bool(answers) and answers[-1] == (200, second), 20) < 5
         assert {status for status, _ in answers} == {200}
-        assert sorted(answers) == answers  # it never went back
-        ask_everything(up)
-        assert_nobody_is_named(up)
+        assert sorted(answers) == answers  # versions never go back
+        request_every_route(up)
+        assert_no_customer_is_named(up)
 
     (settings.home / "mlruns" / "mlflow.db").unlink()
-    with service(settings.home) as up:  # without its registry, from the last one served
+    with service(settings.home) as up:  # without its registry it serves the last bundle
         wait_for(f"{up.url}/readyz", 200, up.process)
         assert httpx.get(f"{up.url}/v1/model").json()["model"] == {"version": second}
 
 
 @pytest.mark.parametrize(
-    ("wrong", "said"),
+    ("setting", "message"),
     [
         ({"customer_key": ""}, "NIGHTSHELF_CUSTOMER_KEY is not set"),
         ({"follow_seconds": "often"}, "wrong settings: NIGHTSHELF_FOLLOW_SECONDS: "),
     ],
 )
-def test_a_start_that_cannot_work_is_one_line(tmp_path: Path, wrong: dict[str, str], said: str) -> None:
-    env = environment(tmp_path, **wrong)
-    ended = subprocess.run(SERVE, check=False, env=env, cwd=tmp_path, capture_output=True, text=True)
-    assert ended.returncode != 0
-    assert said in ended.stderr
-    assert "Traceback" not in ended.stdout + ended.stderr
+def test_reports_an_invalid_setting_at_start_without_a_traceback(
+    tmp_path: Path, setting: dict[str, str], message: str
+) -> None:
+    env = environment(tmp_path, **setting)
+    result = subprocess.run(SERVE, check=False, env=env, cwd=tmp_path, capture_output=True, text=True)
+    assert result.returncode != 0
+    assert message in result.stderr
+    assert "Traceback" not in result.stdout + result.stderr

@@ -1,4 +1,4 @@
-"""Settings come from the environment, and a wrong one is named without its value."""
+"""Settings come from the environment; errors name the setting and not its value."""
 
 import pytest
 
@@ -6,7 +6,7 @@ from serving.errors import NightshelfError
 from serving.settings import ServingSettings, read
 
 
-def test_every_wrong_setting_is_named_and_no_value(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_names_every_invalid_setting_and_no_value(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NIGHTSHELF_FOLLOW_SECONDS", "-17")
     monkeypatch.setenv("NIGHTSHELF_SERVING_PORT", "harbour")
     with pytest.raises(NightshelfError) as raised:
@@ -17,7 +17,7 @@ def test_every_wrong_setting_is_named_and_no_value(monkeypatch: pytest.MonkeyPat
     assert "harbour" not in str(raised.value)
 
 
-def test_the_key_is_needed_and_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_requires_the_customer_key_and_never_shows_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NIGHTSHELF_CUSTOMER_KEY", "a-very-secret-key")
     settings = read(ServingSettings)
     assert settings.require_customer_key() == "a-very-secret-key"
@@ -26,6 +26,6 @@ def test_the_key_is_needed_and_never_shown(monkeypatch: pytest.MonkeyPatch) -> N
         ServingSettings(customer_key="").require_customer_key()
 
 
-def test_the_registry_is_the_database_below_home_unless_told_otherwise() -> None:
+def test_the_registry_is_a_database_in_home_by_default() -> None:
     assert ServingSettings(home="/shop", mlflow_uri="").tracking_uri == "sqlite:////shop/mlruns/mlflow.db"
     assert ServingSettings(mlflow_uri="http://mlflow:5000").tracking_uri == "http://mlflow:5000"

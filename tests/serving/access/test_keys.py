@@ -1,4 +1,4 @@
-"""Keys: the file holds hashes alone, and what a key may do follows from its scope."""
+"""API keys: the file holds only hashes, and a key's scope decides what it allows."""
 
 import hashlib
 from pathlib import Path
@@ -14,17 +14,17 @@ def file(tmp_path: Path) -> Path:
     return tmp_path / "keys"
 
 
-def test_a_key_is_found_by_its_secret_and_by_no_other(file: Path) -> None:
+def test_finds_a_key_by_its_secret_only(file: Path) -> None:
     shop, cron = keys.add(file, "shop", "read"), keys.add(file, "cron", "write")
-    known = keys.load(file)
-    assert keys.matching(known, shop) == keys.Key("shop", "read", hashlib.sha256(shop.encode()).hexdigest())
-    assert (found := keys.matching(known, cron)) is not None
-    assert found.name == "cron"
-    wrong = (shop[:-1], f"{shop} ", shop.swapcase(), hashlib.sha256(shop.encode()).hexdigest(), "", "ключ")
-    assert [keys.matching(known, other) for other in wrong] == [None] * 6
+    loaded = keys.load(file)
+    assert keys.find(loaded, shop) == keys.Key("shop", "read", hashlib.sha256(shop.encode()).hexdigest())
+    assert (key := keys.find(loaded, cron)) is not None
+    assert key.name == "cron"
+    others = (shop[:-1], f"{shop} ", shop.swapcase(), hashlib.sha256(shop.encode()).hexdigest(), "", "ключ")
+    assert [keys.find(loaded, other) for other in others] == [None] * 6
 
 
-def test_the_file_holds_no_secret_and_is_its_owners_alone(file: Path) -> None:
+def test_the_file_holds_no_secret_and_only_its_owner_can_read_it(file: Path) -> None:
     secrets = [keys.add(file, f"key-{number}", "read") for number in range(3)]
     assert len(set(secrets)) == 3
     assert {len(secret) for secret in secrets} == {43}  # 256 bits in base64
@@ -32,22 +32,22 @@ def test_the_file_holds_no_secret_and_is_its_owners_alone(file: Path) -> None:
     assert oct(file.stat().st_mode & 0o777) == oct(0o600)
 
 
-def test_a_key_that_is_removed_is_gone_and_the_file_stays(file: Path) -> None:
+def test_removes_a_key_and_keeps_the_file(file: Path) -> None:
     secret = keys.add(file, "shop", "read")
     keys.remove(file, "shop")
     assert keys.load(file) == []
-    assert keys.matching(keys.load(file), secret) is None
+    assert keys.find(keys.load(file), secret) is None
     with pytest.raises(NightshelfError, match="there is no key shop"):
         keys.remove(file, "shop")
 
 
 @pytest.mark.parametrize("name", ["", "two words", "a" * 65, "shop\nadmin", "ключ"])
-def test_a_name_that_would_not_do_is_refused(file: Path, name: str) -> None:
+def test_rejects_an_invalid_name(file: Path, name: str) -> None:
     with pytest.raises(NightshelfError, match="a key's name has"):
         keys.add(file, name, "read")
 
 
-def test_a_name_is_taken_once(file: Path) -> None:
+def test_rejects_a_name_in_use(file: Path) -> None:
     keys.add(file, "shop", "read")
     with pytest.raises(NightshelfError, match="there is a key shop already"):
         keys.add(file, "shop", "admin")
@@ -56,19 +56,19 @@ def test_a_name_is_taken_once(file: Path) -> None:
 @pytest.mark.parametrize(
     "line", ["shop read", "shop read abc", f"shop root {'0' * 64}", f"a b read {'0' * 64}"]
 )
-def test_a_line_that_is_no_key_is_named_and_not_shown(file: Path, line: str) -> None:
-    file.write_text(f"fine admin {'0' * 64}\n{line}\n")
+def test_reports_the_number_of_an_invalid_line_and_not_its_text(file: Path, line: str) -> None:
+    file.write_text(f"valid admin {'0' * 64}\n{line}\n")
     with pytest.raises(NightshelfError, match=r"line 2 of .* is no key") as raised:
         keys.load(file)
     assert line not in str(raised.value)
 
 
-def test_each_scope_holds_those_before_it() -> None:
-    may = {
-        scope: [wanted for wanted in keys.SCOPES if keys.Key("", scope, "").may(wanted)]
+def test_each_scope_includes_the_previous_ones() -> None:
+    allowed = {
+        scope: [required for required in keys.SCOPES if keys.Key("", scope, "").allows(required)]
         for scope in keys.SCOPES
     }
-    assert may == {"read": ["read"], "write": ["read", "write"], "admin": ["read", "write", "admin"]}
+    assert allowed == {"read": ["read"], "write": ["read", "write"], "admin": ["read", "write", "admin"]}
 
 
 @pytest.mark.parametrize(
@@ -83,5 +83,5 @@ def test_each_scope_holds_those_before_it() -> None:
         ("POST", "/unknown", "write"),
     ],
 )
-def test_a_route_asks_for_a_scope(method: str, path: str, scope: str) -> None:
-    assert keys.scope_of(method, path) == scope
+def test_method_and_path_decide_the_required_scope(method: str, path: str, scope: str) -> None:
+    assert keys.required_scope(method, path) == scope

@@ -1,4 +1,4 @@
-"""`nightshelf keys`: a key is shown once, listed without its secret, and taken back."""
+"""`nightshelf keys`: adds a key and shows its secret once, lists keys without secrets, removes a key."""
 
 import pytest
 from typer.testing import CliRunner
@@ -9,27 +9,27 @@ from serving.access import keys
 
 @pytest.fixture
 def run(home):
-    """A function that runs the command and returns what it prints."""
+    """A function that runs the command and returns its output."""
 
-    def ended(*arguments):
+    def run_command(*arguments):
         result = CliRunner().invoke(cli.app, ["keys", *arguments])
         assert result.exit_code == 0, result.output
         return result.output.strip()
 
-    return ended
+    return run_command
 
 
-def test_the_life_of_a_key(run, home):
+def test_adds_lists_and_removes_keys(run, home):
     secret = run("add", "shop", "--scope", "read")
-    assert keys.matching(keys.load(home / "keys"), secret).name == "shop"
+    assert keys.find(keys.load(home / "keys"), secret).name == "shop"
     run("add", "cron", "--scope", "write")
     assert run("list") == "shop read\ncron write"
     run("remove", "shop")
     assert run("list") == "cron write"
-    assert keys.matching(keys.load(home / "keys"), secret) is None
+    assert keys.find(keys.load(home / "keys"), secret) is None
 
 
-def test_the_file_may_lie_elsewhere(run, home, monkeypatch):
+def test_uses_the_file_of_the_setting(run, home, monkeypatch):
     monkeypatch.setenv("NIGHTSHELF_KEYS_FILE", str(home / "secrets" / "shop"))
     cli.settings.cache_clear()
     run("add", "shop", "--scope", "admin")
@@ -38,16 +38,16 @@ def test_the_file_may_lie_elsewhere(run, home, monkeypatch):
 
 
 @pytest.mark.parametrize("arguments", [["remove", "nobody"], ["add", "two words", "--scope", "read"]])
-def test_a_mistake_is_one_line(home, monkeypatch, capsys, arguments):
+def test_reports_a_mistake_in_one_line(home, monkeypatch, capsys, arguments):
     monkeypatch.setattr("sys.argv", ["nightshelf", "keys", *arguments])
     with pytest.raises(SystemExit, match="1"):
         cli.main()
-    told = capsys.readouterr().err
-    assert told.startswith("nightshelf: ")
-    assert told.count("\n") == 1
+    message = capsys.readouterr().err
+    assert message.startswith("nightshelf: ")
+    assert message.count("\n") == 1
 
 
-def test_a_scope_is_one_of_three(home):
+def test_rejects_an_unknown_scope(home):
     result = CliRunner().invoke(cli.app, ["keys", "add", "shop", "--scope", "root"])
     assert result.exit_code == 2
     assert not (home / "keys").exists()

@@ -1,4 +1,4 @@
-"""The p99 of late, from the histogram."""
+"""Recent latency from the histogram of requests."""
 
 import numpy as np
 import pytest
@@ -9,42 +9,45 @@ from serving.observe.latency import Latency, percentile
 BUCKETS = len(metrics.MILLISECONDS) + 1
 
 
-def counts(*took: float) -> np.ndarray:
-    """Answers that took so many ms, as the histogram counts them."""
+def counts(*milliseconds: float) -> np.ndarray:
+    """Returns the cumulative counts per bucket of answers with these latencies."""
     bounds = [*metrics.MILLISECONDS, np.inf]
-    return np.array([sum(one <= bound for one in took) for bound in bounds])
+    return np.array([sum(value <= bound for value in milliseconds) for bound in bounds])
 
 
-def test_the_percentile_lies_evenly_within_its_bucket() -> None:
-    # 50 answers within 1 ms and 50 within 2: the 75th of a hundred is half the way between.
+def test_interpolates_the_percentile_within_its_bucket() -> None:
+    # 50 answers within 1 ms and 50 within 2: the 75th of a hundred lies halfway between 1 and 2 ms.
     assert percentile(counts(*[0.5] * 50, *[1.5] * 50), 0.75) == pytest.approx(1.5)
     assert percentile(counts(*[0.5] * 99, 4), 0.99) == pytest.approx(1)
-    assert percentile(counts(0.5, 60_000), 0.99) == 10_000  # it took longer; how long isn't known
+    assert percentile(counts(0.5, 60_000), 0.99) == 10_000  # slower than the last bound counts as that bound
     assert percentile(np.zeros(BUCKETS, int)) is None
 
 
-def test_counts_that_begin_anew_are_no_answers(monkeypatch: pytest.MonkeyPatch) -> None:
-    metrics.requested("/v1/popular", "GET", 200, 0.0025)
-    late = Latency()
-    monkeypatch.setattr(latency, "counted", lambda: np.zeros(BUCKETS, int))
-    assert (late.recent().answers, late.recent().p99) == (0, None)
+def test_counts_nothing_after_a_restart_of_the_counters(monkeypatch: pytest.MonkeyPatch) -> None:
+    metrics.count_request("/v1/popular", "GET", 200, 0.0025)
+    recent_latency = Latency()
+    monkeypatch.setattr(latency, "bucket_counts", lambda: np.zeros(BUCKETS, int))
+    assert (recent_latency.recent().answers, recent_latency.recent().p99) == (0, None)
 
 
-def test_only_what_came_lately_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_counts_only_the_last_minute_and_only_api_routes(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [1000.0]
     monkeypatch.setattr(latency, "monotonic", lambda: now[0])
-    late = Latency()
-    metrics.requested("/v1/popular", "GET", 200, 0.0025)
-    metrics.requested("/docs", "GET", 200, 5)
-    metrics.requested("/v1/status", "GET", 200, 5)
+    recent_latency = Latency()
+    metrics.count_request("/v1/popular", "GET", 200, 0.0025)
+    metrics.count_request("/docs", "GET", 200, 5)
+    metrics.count_request("/v1/status", "GET", 200, 5)
     now[0] += 100
-    first = late.recent()
+    first = recent_latency.recent()
     assert (first.seconds, first.answers) == (100, 1)
     assert first.p99 is not None and 2 < first.p99 <= 3
     now[0] += 59
-    metrics.requested("/v1/popular", "GET", 200, 0.0005)
-    assert (late.recent().seconds, late.recent().answers) == (159, 2)  # since before the last minute
+    metrics.count_request("/v1/popular", "GET", 200, 0.0005)
+    assert (recent_latency.recent().seconds, recent_latency.recent().answers) == (
+        159,
+        2,
+    )  # the window reaches back to the first call
     now[0] += 1
-    again = late.recent()
+    again = recent_latency.recent()
     assert (again.seconds, again.answers) == (60, 1)
     assert again.p99 is not None and again.p99 <= 1

@@ -1,4 +1,4 @@
-"""What lies between the masks sees templates; what lies inside sees what was asked."""
+"""Between Mask and Unmask, requests show templates; inside, they show the original path and query."""
 
 import bundles
 import pytest
@@ -6,12 +6,12 @@ from clients import Client
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from serving.http.routes import create_app
-from serving.live.served import Live
+from serving.live.served import ServingState
 from serving.observe.masking import Mask, Unmask
 
 
 class Spy:
-    """Stands where traces are made."""
+    """Records what a tracing middleware would see."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -23,12 +23,12 @@ class Spy:
 
 
 @pytest.fixture
-def spy(live: Live) -> Spy:
+def spy(live: ServingState) -> Spy:
     return Spy(Unmask(create_app(live, bundles.KEY)))
 
 
 @pytest.fixture
-def client(spy: Spy, live: Live) -> Client:
+def client(spy: Spy, live: ServingState) -> Client:
     return Client(Mask(spy, create_app(live, bundles.KEY).routes))
 
 
@@ -42,7 +42,7 @@ def client(spy: Spy, live: Live) -> Client:
         ("/", "/"),
     ],
 )
-def test_a_route_is_seen_as_its_template(spy: Spy, client: Client, path: str, template: str) -> None:
+def test_shows_a_route_s_template(spy: Spy, client: Client, path: str, template: str) -> None:
     assert client.get(path).status_code == 200
     assert spy.seen == [f"{template} {template.encode()!r} b''"]
 
@@ -55,16 +55,16 @@ def test_a_route_is_seen_as_its_template(spy: Spy, client: Client, path: str, te
         "/v1/customers/79165396205/recommendations/",
     ],
 )
-def test_what_is_no_route_is_unknown(spy: Spy, client: Client, path: str) -> None:
+def test_shows_unknown_for_other_paths(spy: Spy, client: Client, path: str) -> None:
     assert client.get(path).status_code == 404
     assert spy.seen == ["/unknown b'/unknown' b''"]
 
 
-def test_the_wrong_method_is_masked_too(spy: Spy, client: Client) -> None:
+def test_masks_a_request_with_the_wrong_method(spy: Spy, client: Client) -> None:
     assert client.post("/users/79165396205/recommendations").status_code == 405
     assert spy.seen[0].startswith("/users/{customer}/recommendations ")
 
 
-def test_the_parameters_reach_the_route(client: Client) -> None:
+def test_the_route_gets_the_original_parameters(client: Client) -> None:
     answer = client.get("/v1/customers/79165396205/recommendations?n=2&category=tea").json()
     assert [item["product"] for item in answer["items"]] == ["tea-1", "tea-2"]
