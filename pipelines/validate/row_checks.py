@@ -47,7 +47,7 @@ def check(
 
     The column `typical` is the median price of the line's product, null if fewer than `price_lines` lines
     have a price.
-    releases: lines for which a person released a row check, with the columns of lake.RELEASES.
+    releases: lines for which a person released a row check, with the columns of the table RELEASES.
     """
     by_order = raw.repartition(c.ORDER_ID)  # one shuffle: the steps below group by order
     parsed = (
