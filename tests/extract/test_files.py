@@ -1,4 +1,4 @@
-"""Files of every format give the same rows, and each thing that is wrong with them one clear error."""
+"""Files of every format yield the same rows; an unusable file raises one clear error."""
 
 import datetime as dt
 import gzip
@@ -50,7 +50,7 @@ def mapped(tmp_path):
     return str(tmp_path / "shop.toml")
 
 
-def received(rows=RECEIVED):
+def frame(rows=RECEIVED):
     return pd.DataFrame(rows, columns=NAMES)
 
 
@@ -59,10 +59,10 @@ def jsonl(rows):
 
 
 WRITERS = {
-    "orders.parquet": lambda path: received().to_parquet(path),
-    "orders.csv": lambda path: received().to_csv(path, index=False),
-    "orders.2026-01.CSV": lambda path: received().to_csv(path, index=False),
-    "orders.csv.gz": lambda path: received().to_csv(path, index=False),
+    "orders.parquet": lambda path: frame().to_parquet(path),
+    "orders.csv": lambda path: frame().to_csv(path, index=False),
+    "orders.2026-01.CSV": lambda path: frame().to_csv(path, index=False),
+    "orders.csv.gz": lambda path: frame().to_csv(path, index=False),
     "orders.jsonl": lambda path: path.write_text(jsonl(RECEIVED)),
     "orders.json.gz": lambda path: path.write_bytes(gzip.compress(jsonl(RECEIVED).encode())),
 }
@@ -76,79 +76,81 @@ def read(path, mapping):
 
 
 def values(table):
-    received = [c.ORDER_ID, c.ORDERED_AT, c.CUSTOMER, c.PRODUCT, c.QUANTITY, c.NAME]
+    """Returns the rows of raw/ as lists, with prices as numbers."""
+    columns = [c.ORDER_ID, c.ORDERED_AT, c.CUSTOMER, c.PRODUCT, c.QUANTITY, c.NAME]
     prices = [float(price) for price in table[c.UNIT_PRICE].to_pylist()]
     return [
-        [*row.values(), price] for row, price in zip(table.select(received).to_pylist(), prices, strict=True)
+        [*row.values(), price] for row, price in zip(table.select(columns).to_pylist(), prices, strict=True)
     ]
 
 
 @pytest.mark.parametrize("name", WRITERS)
-def test_every_format_gives_the_same_rows(tmp_path, mapped, name):
+def test_every_format_yields_the_same_rows(tmp_path, mapped, name):
     WRITERS[name](tmp_path / name)
-    found = read(tmp_path / name, mapped)
+    rows = read(tmp_path / name, mapped)
     expected = [
-        [order, at, who, sku, str(n), title, price] for order, at, who, sku, n, price, title in RECEIVED
+        [order, at, customer, sku, str(n), title, price]
+        for order, at, customer, sku, n, price, title in RECEIVED
     ]
-    assert values(found) == expected
-    assert found.schema == RAW_ORDERS
-    first = 2 if ".csv" in name.lower() else 1  # a header is a line too
-    assert found[c.LINE].to_pylist() == [first, first + 1, first + 2, first + 3]
-    assert set(found[c.SOURCE].to_pylist()) == {name}
+    assert values(rows) == expected
+    assert rows.schema == RAW_ORDERS
+    first = 2 if ".csv" in name.lower() else 1  # the header is line 1
+    assert rows[c.LINE].to_pylist() == [first, first + 1, first + 2, first + 3]
+    assert set(rows[c.SOURCE].to_pylist()) == {name}
 
 
 @pytest.mark.parametrize("name", ["orders.parquet", "orders.csv", "orders.jsonl"])
-def test_a_column_may_tell_the_group_of_the_customer(tmp_path, mapped, name):
+def test_a_column_can_be_mapped_to_group(tmp_path, mapped, name):
     WRITERS[name](tmp_path / name)
     assert read(tmp_path / name, mapped)[c.GROUP].null_count == len(RECEIVED)
     Path(mapped).write_text(f'{MAPPING}group = "sku"')
     assert read(tmp_path / name, mapped)[c.GROUP].to_pylist() == ["A", "B", "A", "A"]
 
 
-def test_an_order_whose_group_changed_is_news(tmp_path, mapped):
+def test_an_order_whose_group_changed_is_new(tmp_path, mapped):
     Path(mapped).write_text(f'{MAPPING}group = "land"')
     for land, new in (("France", 4), ("France", 0), ("Spain", 4)):
-        received().assign(land=land).to_csv(tmp_path / "orders.csv", index=False)
+        frame().assign(land=land).to_csv(tmp_path / "orders.csv", index=False)
         files = FileSource(str(tmp_path / "orders.csv"), mapped)
         assert pulls.pull(files, LAST, False, silent)["new_order_lines"] == new
 
 
-def test_pages_that_an_earlier_release_staged_without_a_column_are_read_anew(tmp_path, mapped, monkeypatch):
-    received().to_csv(tmp_path / "orders.csv", index=False)
-    with monkeypatch.context() as earlier:
+def test_pages_staged_by_an_earlier_release_without_a_column_are_read_again(tmp_path, mapped, monkeypatch):
+    frame().to_csv(tmp_path / "orders.csv", index=False)
+    with monkeypatch.context() as earlier_release:
         fewer = RAW_ORDERS.remove(RAW_ORDERS.get_field_index(c.GROUP))
-        earlier.setattr(staging, "RAW_ORDERS", fewer)
+        earlier_release.setattr(staging, "RAW_ORDERS", fewer)
         assert read(tmp_path / "orders.csv", mapped).schema == fewer
     assert read(tmp_path / "orders.csv", mapped).schema == RAW_ORDERS
 
 
-def test_a_folder_is_all_its_files_whatever_their_formats(tmp_path, mapped):
+def test_a_folder_is_read_whatever_the_formats_of_its_files(tmp_path, mapped):
     folder = tmp_path / "orders"
     (folder / "date=2026-01-31").mkdir(parents=True)
-    received(RECEIVED[:2]).to_csv(folder / "a.csv", index=False)
-    received(RECEIVED[2:]).to_parquet(folder / "date=2026-01-31" / "part-0.parquet")
+    frame(RECEIVED[:2]).to_csv(folder / "a.csv", index=False)
+    frame(RECEIVED[2:]).to_parquet(folder / "date=2026-01-31" / "part-0.parquet")
     (folder / "_SUCCESS").touch()
     (folder / ".crc").mkdir()
     (folder / ".crc" / "a.crc").touch()
-    received().to_csv(tmp_path / "whole.csv", index=False)
+    frame().to_csv(tmp_path / "whole.csv", index=False)
     assert values(read(folder, mapped)) == values(read(tmp_path / "whole.csv", mapped))
 
 
 @pytest.mark.parametrize("at", ["2026-01-31T10:00:00Z", "2026-01-31T10:00:00+03:00", "2026-01-31 10:00:00"])
-def test_json_keeps_what_a_time_says_of_its_zone(tmp_path, mapped, at):
+def test_json_keeps_the_offset_of_a_time(tmp_path, mapped, at):
     (tmp_path / "orders.jsonl").write_text(jsonl([["1", at, PHONE, "A", 1, 1, "Tea"]]))
     assert read(tmp_path / "orders.jsonl", mapped)[c.ORDERED_AT].to_pylist() == [at]
 
 
 @pytest.mark.parametrize("missing", [None, math.nan])
-def test_numbers_that_lost_their_kind_to_a_missing_one_are_ids_still(tmp_path, mapped, missing):
+def test_ids_stored_as_floats_because_some_are_missing_have_no_decimal_point(tmp_path, mapped, missing):
     rows = [[7, "2026-01-31", customer, "A", 1, 1.0, "Tea"] for customer in (float(PHONE), missing)]
     columns = [pa.array(values) for values in zip(*rows, strict=True)]
     pq.write_table(pa.table(columns, NAMES), tmp_path / "orders.parquet")
     assert read(tmp_path / "orders.parquet", mapped)[c.CUSTOMER].to_pylist() == [PHONE, None]
 
 
-# name -> (content, what the one error must name)
+# name -> (content, what the error must name)
 WRONG_FILES = {
     "nothing.csv": (b"", ["nothing.csv"]),
     "nothing.jsonl": (b"", ["nothing.jsonl"]),
@@ -162,88 +164,88 @@ WRONG_FILES = {
         ["twice.csv", "more than one column 'id'"],
     ),
     "orders.xlsx": (b"x", ["orders.xlsx", ".parquet, .csv, .jsonl"]),
-    "orders.csv.zip": (b"x", ["orders.csv.zip", "none of the formats"]),
-    "orders": (b"x", ["orders", "none of the formats"]),
+    "orders.csv.zip": (b"x", ["orders.csv.zip", ".parquet, .csv, .jsonl"]),
+    "orders": (b"x", ["orders", ".parquet, .csv, .jsonl"]),
 }
 
 
 HEADER = ",".join(NAMES)
-# name -> (content, the numbers of its bad lines and what is wrong with each, its good orders)
+# name -> (content, the fault of each bad line by its number, the ids of its good orders)
 BAD_LINES = {
     "ragged.csv": (
         f"{HEADER}\n1,2026-01-31,{PHONE},A,1,1,x\n2,2026-01-31\n\n3,2026-01-31,,A,1,1,x,{PHONE}\n4,2026-01-31,,A,1,1,x\n",
-        {3: "has 2 columns, the header 7", 4: "has 8 columns, the header 7"},
+        {3: "has 2 columns, the header has 7", 4: "has 8 columns, the header has 7"},
         ["1", "4"],
     ),
     "latin.csv.gz": (
         f"{HEADER}\n1,2026-01-31,,A,1,1,Thé\n2,2026-01-31,,A,1,1,Tea\n3,2026-01-31,,A,1,1,Café\n",
-        {2: "is no UTF-8", 4: "is no UTF-8"},
+        {2: "is not valid UTF-8", 4: "is not valid UTF-8"},
         ["2"],
     ),
     "mixed.jsonl": (
         jsonl(RECEIVED[:1]) + "{\n" + jsonl([[{"a": 1}, *RECEIVED[0][1:]], [5.0, *RECEIVED[0][1:]]]) + "7\n",
-        {2: "is no JSON object of plain values", 3: "is no JSON object of plain values"}
-        | {5: "is no JSON object of plain values"},
+        {2: "is not a JSON object of plain values", 3: "is not a JSON object of plain values"}
+        | {5: "is not a JSON object of plain values"},
         ["1", "5"],
     ),
 }
 
 
 @pytest.mark.parametrize("name", BAD_LINES)
-def test_a_bad_line_is_kept_apart_with_its_file_and_number_and_the_others_are_read(tmp_path, mapped, name):
+def test_a_bad_line_gets_its_file_number_and_fault_and_the_others_are_read(tmp_path, mapped, name):
     text, faults, good = BAD_LINES[name]
     content = text.encode("latin-1")
     (tmp_path / name).write_bytes(gzip.compress(content) if name.endswith("gz") else content)
-    found = read(tmp_path / name, mapped)
-    bad = found.filter(pc.is_valid(found[c.FAULT]))
+    rows = read(tmp_path / name, mapped)
+    bad = rows.filter(pc.is_valid(rows[c.FAULT]))
     assert dict(zip(bad[c.LINE].to_pylist(), bad[c.FAULT].to_pylist(), strict=True)) == faults
     assert set(bad[c.SOURCE].to_pylist()) == {name}
     assert bad[c.CUSTOMER].null_count == len(faults)
-    assert found.filter(pc.is_null(found[c.FAULT]))[c.ORDER_ID].to_pylist() == good
+    assert rows.filter(pc.is_null(rows[c.FAULT]))[c.ORDER_ID].to_pylist() == good
 
 
-def test_lines_keep_their_numbers_in_a_long_file_with_bad_ones(tmp_path, mapped, seed):
+def test_bad_lines_do_not_shift_the_numbers_of_others_in_a_long_file(tmp_path, mapped, seed):
     rng = random.Random(seed)
     bad = set(rng.sample(range(2, 200_002), 500))
     lines = ["1" if line in bad else f"{line},2026-01-31,,A,1,1,x" for line in range(2, 200_002)]
     (tmp_path / "long.csv").write_text("\n".join([HEADER, *lines]))
-    found = read(tmp_path / "long.csv", mapped)
-    good = found.filter(pc.is_null(found[c.FAULT]))
+    rows = read(tmp_path / "long.csv", mapped)
+    good = rows.filter(pc.is_null(rows[c.FAULT]))
     assert good[c.ORDER_ID].to_pylist() == [str(line) for line in good[c.LINE].to_pylist()]
-    assert set(found.filter(pc.is_valid(found[c.FAULT]))[c.LINE].to_pylist()) == bad
-    assert found.num_rows == 200_000
+    assert set(rows.filter(pc.is_valid(rows[c.FAULT]))[c.LINE].to_pylist()) == bad
+    assert rows.num_rows == 200_000
 
 
-def test_an_order_in_a_later_file_replaces_the_one_before_and_parts_of_one_table_do_not(tmp_path, mapped):
+def test_a_later_file_replaces_an_order_but_parts_of_one_table_do_not(tmp_path, mapped):
     folder = tmp_path / "orders"
     for part, rows in (("day=1/part-0", RECEIVED[:1]), ("day=1/part-1", RECEIVED[1:3])):
         (folder / part).parent.mkdir(parents=True, exist_ok=True)
-        received(rows).to_parquet(f"{folder / part}.parquet")
+        frame(rows).to_parquet(f"{folder / part}.parquet")
     files = FileSource(str(folder), mapped)
     assert pulls.pull(files, LAST, False, silent)["new_order_lines"] == 3
-    assert latest(files) == [("1", "A", "2"), ("1", "B", "1"), ("2", "A", "-1")]
-    received([["1", "2026-01-30 10:00:00", PHONE, "A", 3, 1.5, "Tea"]]).to_csv(folder / "z.csv", index=False)
+    assert newest_orders(files) == [("1", "A", "2"), ("1", "B", "1"), ("2", "A", "-1")]
+    frame([["1", "2026-01-30 10:00:00", PHONE, "A", 3, 1.5, "Tea"]]).to_csv(folder / "z.csv", index=False)
     assert pulls.pull(files, LAST, False, silent)["new_order_lines"] == 1
-    assert latest(files) == [("1", "A", "3"), ("2", "A", "-1")]
+    assert newest_orders(files) == [("1", "A", "3"), ("2", "A", "-1")]
     assert pulls.pull(files, LAST, True, silent)["new_order_lines"] == 4
-    assert latest(files) == [("1", "A", "3"), ("2", "A", "-1")]
+    assert newest_orders(files) == [("1", "A", "3"), ("2", "A", "-1")]
 
 
-def test_a_file_that_comes_while_others_are_read_is_new_the_next_time(tmp_path, mapped):
+def test_a_file_that_arrives_during_a_pull_is_read_in_the_next(tmp_path, mapped):
     folder = tmp_path / "orders"
     folder.mkdir()
-    received(RECEIVED[:2]).to_csv(folder / "a.csv", index=False)
+    frame(RECEIVED[:2]).to_csv(folder / "a.csv", index=False)
     files = FileSource(str(folder), mapped)
 
     def meanwhile(done, known, orders):
-        received(RECEIVED[2:]).to_csv(folder / "b.csv", index=False)
+        frame(RECEIVED[2:]).to_csv(folder / "b.csv", index=False)
 
     assert pulls.pull(files, LAST, False, meanwhile)["new_order_lines"] == 2
     assert pulls.pull(files, LAST, False, silent)["new_order_lines"] == 2
-    assert [line[0] for line in latest(files)] == ["1", "1", "2", "3"]
+    assert [line[0] for line in newest_orders(files)] == ["1", "1", "2", "3"]
 
 
-def test_a_mended_file_takes_the_place_of_its_bad_lines_and_new_names_arrive(tmp_path, mapped):
+def test_a_corrected_file_replaces_its_bad_lines_and_product_names(tmp_path, mapped):
     file = tmp_path / "orders.csv"
     file.write_text(f"{HEADER}\n1,2026-01-31,,A,1,1,\n2,2026-01-31\n")
     files = FileSource(str(file), mapped)
@@ -251,19 +253,19 @@ def test_a_mended_file_takes_the_place_of_its_bad_lines_and_new_names_arrive(tmp
     file.write_text(f"{HEADER}\n1,2026-01-31,,A,1,1,Tea\n2,2026-01-31,,A,1,1,Tea\n")
     assert pulls.pull(files, LAST, False, silent)["new_order_lines"] == 2
     names = [c.ORDER_ID, c.NAME, c.FAULT, c.SOURCE, *raw.VERSION]
-    found = raw.newest_versions(raw.read(raw.pulls(files.name), names).to_pandas())
-    assert sorted(found[[c.ORDER_ID, c.NAME]].itertuples(index=False, name=None)) == [
+    rows = raw.newest_versions(raw.read(raw.pulls(files.name), names).to_pandas())
+    assert sorted(rows[[c.ORDER_ID, c.NAME]].itertuples(index=False, name=None)) == [
         ("1", "Tea"),
         ("2", "Tea"),
     ]
-    assert found[c.FAULT].isna().all()
+    assert rows[c.FAULT].isna().all()
 
 
-def test_another_mapping_after_a_kill_reads_anew(tmp_path, mapped, monkeypatch):
-    received().to_csv(tmp_path / "orders.csv", index=False)
+def test_a_changed_mapping_discards_the_pages_of_a_killed_run(tmp_path, mapped, monkeypatch):
+    frame().to_csv(tmp_path / "orders.csv", index=False)
     append = raw.append
 
-    def killed(*given):
+    def killed(*arguments):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(raw, "append", killed)
@@ -273,107 +275,111 @@ def test_another_mapping_after_a_kill_reads_anew(tmp_path, mapped, monkeypatch):
     Path(mapped).write_text(MAPPING.replace('product = "sku"', 'product = "title"'))
     files = FileSource(str(tmp_path / "orders.csv"), mapped)
     pulls.pull(files, LAST, False, silent)
-    assert {line[1] for line in latest(files)} == {"Tea", "Mug, blue", "Tea, green", None}
+    assert {line[1] for line in newest_orders(files)} == {"Tea", "Mug, blue", "Tea, green", None}
 
 
-def test_later_files_are_those_with_the_larger_number(tmp_path, mapped):
+def test_files_are_ordered_by_the_numbers_in_their_names(tmp_path, mapped):
     folder = tmp_path / "orders"
     folder.mkdir()
     for number in (9, 10):
         rows = [["1", "2026-01-30 10:00:00", PHONE, "A", number, 1.5, "Tea"]]
-        received(rows).to_csv(folder / f"orders-{number}.csv", index=False)
+        frame(rows).to_csv(folder / f"orders-{number}.csv", index=False)
     files = FileSource(str(folder), mapped)
     pulls.pull(files, LAST, False, silent)
-    assert latest(files) == [("1", "A", "10")]
+    assert newest_orders(files) == [("1", "A", "10")]
 
 
 @pytest.mark.parametrize("content", ['{"id": "\\ud800"}', "[" * 100_000, '{"id": 1'])
-def test_json_that_is_hardly_any_is_a_bad_line(tmp_path, mapped, content):
+def test_a_line_that_is_almost_json_is_a_bad_line(tmp_path, mapped, content):
     (tmp_path / "orders.jsonl").write_text(f"{content}\n{jsonl(RECEIVED[:1])}")
-    found = read(tmp_path / "orders.jsonl", mapped)
-    assert found[c.FAULT].to_pylist() == ["is no JSON object of plain values", None]
+    rows = read(tmp_path / "orders.jsonl", mapped)
+    assert rows[c.FAULT].to_pylist() == ["is not a JSON object of plain values", None]
 
 
-def latest(files):
+def newest_orders(files):
     names = [c.ORDER_ID, c.PRODUCT, c.QUANTITY, c.SOURCE, *raw.VERSION]
     rows = raw.read(raw.pulls(files.name), names).to_pandas()
-    newest = raw.newest_versions(rows)[[c.ORDER_ID, c.PRODUCT, c.QUANTITY]]
-    return sorted(newest.itertuples(index=False, name=None), key=str)
+    rows = raw.newest_versions(rows)[[c.ORDER_ID, c.PRODUCT, c.QUANTITY]]
+    return sorted(rows.itertuples(index=False, name=None), key=str)
 
 
 def error_of(path, mapping):
-    with pytest.raises(NightshelfError) as caught:
+    """Returns the message of the error, which must be one line and must not quote personal data."""
+    with pytest.raises(NightshelfError) as raised:
         read(path, mapping)
-    told = str(caught.value)
-    assert "\n" not in told
-    assert PHONE not in told
-    return told
+    message = str(raised.value)
+    assert "\n" not in message
+    assert PHONE not in message
+    return message
 
 
 @pytest.mark.parametrize("name", WRONG_FILES)
-def test_a_wrong_file_is_one_clear_error_without_its_values(tmp_path, mapped, name):
+def test_an_unusable_file_is_one_clear_error_without_its_values(tmp_path, mapped, name):
     content, named = WRONG_FILES[name]
     (tmp_path / name).write_bytes(content)
-    told = error_of(tmp_path / name, mapped)
-    assert [part for part in named if part not in told] == [], told
+    message = error_of(tmp_path / name, mapped)
+    assert [part for part in named if part not in message] == [], message
 
 
-def test_a_file_without_a_column_is_named_among_others(tmp_path, mapped):
+def test_of_several_files_the_one_without_a_column_is_named(tmp_path, mapped):
     folder = tmp_path / "orders"
     folder.mkdir()
-    received().to_csv(folder / "a.csv", index=False)
-    received().drop(columns="price").to_csv(folder / "b.csv", index=False)
+    frame().to_csv(folder / "a.csv", index=False)
+    frame().drop(columns="price").to_csv(folder / "b.csv", index=False)
     assert "b.csv has no column 'price'" in error_of(folder, mapped)
 
 
 @pytest.mark.parametrize("path", ["", "not/there.csv"])
 def test_a_missing_file_is_named_with_the_setting(mapped, path):
-    told = error_of(path, mapped)
-    assert repr(path) in told
-    assert "NIGHTSHELF_FILES_PATH" in told
+    message = error_of(path, mapped)
+    assert repr(path) in message
+    assert "NIGHTSHELF_FILES_PATH" in message
 
 
 def test_an_empty_folder_is_named(tmp_path, mapped):
     (tmp_path / "orders").mkdir()
-    assert f"{tmp_path}/orders holds no files" in error_of(tmp_path / "orders", mapped)
+    assert f"{tmp_path}/orders" in error_of(tmp_path / "orders", mapped)
 
 
-def test_a_last_time_that_is_no_date_asks_for_as_of(tmp_path, mapped):
-    received([["1", "31.01.2026", PHONE, "A", 1, 1, "Tea"]]).to_csv(tmp_path / "orders.csv", index=False)
-    with pytest.raises(NightshelfError, match=r"orders\.csv begins with an ISO date: give --as-of.*'at'"):
+def test_times_that_are_not_iso_dates_need_as_of(tmp_path, mapped):
+    frame([["1", "31.01.2026", PHONE, "A", 1, 1, "Tea"]]).to_csv(tmp_path / "orders.csv", index=False)
+    with pytest.raises(NightshelfError, match=r"'at' of orders\.csv .*--as-of"):
         FileSource(str(tmp_path / "orders.csv"), mapped).last_day(None)
 
 
 WRONG_MAPPINGS = {
     "lacks a column": (MAPPING.replace('quantity = "n"', ""), "lacks quantity under"),
-    "has an unknown column": (MAPPING + 'colour = "x"', "no use for colour under"),
+    "has an unknown column": (MAPPING + 'colour = "x"', "colour under"),
     "has an unknown key": ("zone = 3\n" + MAPPING, "zone: Extra inputs"),
-    "has a key without a column": (MAPPING.replace('"product", "name"', '"brand"'), "names brand, not in"),
-    "has no such time zone": ("timezone = 'Europe/Lodon'\n" + MAPPING, "timezone: .*Europe/London"),
-    "has no regular expression": ("not_products = '('\n" + MAPPING, "not_products: .*no regular expression"),
-    "is no TOML": ("[columns", "can't be read"),
+    "has a key without a column": (MAPPING.replace('"product", "name"', '"brand"'), "names brand, "),
+    "has an unknown time zone": ("timezone = 'Europe/Lodon'\n" + MAPPING, "timezone: .*Europe/London"),
+    "has an invalid regular expression": (
+        "not_products = '('\n" + MAPPING,
+        "not_products: .*regular expression",
+    ),
+    "is not TOML": ("[columns", "can't be read"),
 }
 
 
 @pytest.mark.parametrize("case", WRONG_MAPPINGS)
-def test_a_wrong_mapping_is_one_clear_error(tmp_path, case):
-    received().to_csv(tmp_path / "orders.csv", index=False)
+def test_an_invalid_mapping_is_one_clear_error(tmp_path, case):
+    frame().to_csv(tmp_path / "orders.csv", index=False)
     text, named = WRONG_MAPPINGS[case]
     wrong = tmp_path / "wrong.toml"
     wrong.write_text(text)
-    with pytest.raises(NightshelfError, match=rf"wrong\.toml.*{named}") as caught:
+    with pytest.raises(NightshelfError, match=rf"wrong\.toml.*{named}") as raised:
         FileSource(str(tmp_path / "orders.csv"), str(wrong))
-    assert "\n" not in str(caught.value)
+    assert "\n" not in str(raised.value)
 
 
 @pytest.mark.parametrize("name", ["", "online_retial", "not/there.toml"])
-def test_an_unknown_mapping_is_named_beside_the_shipped(tmp_path, name):
+def test_an_unknown_mapping_is_named_with_the_shipped_mappings(tmp_path, name):
     (tmp_path / "orders.csv").touch()
     with pytest.raises(NightshelfError, match=f"no mapping '{name}'.*online_retail_ii"):
         FileSource(str(tmp_path / "orders.csv"), name)
 
 
-def test_the_shipped_mapping_reads_the_file_it_is_for(data):
+def test_the_shipped_mapping_reads_its_dataset(data):
     files = FileSource(str(data("online_retail_ii.parquet")), "online_retail_ii")
     assert files.last_day(None) == dt.date(2011, 12, 9)
     staging = Staging(files.name, files.plan)
@@ -381,14 +387,14 @@ def test_the_shipped_mapping_reads_the_file_it_is_for(data):
     assert sum(rows.num_rows for rows in staging.read()) == 1_067_370
 
 
-def test_every_shipped_mapping_can_be_used():
+def test_every_shipped_mapping_is_valid():
     for file in Path(MAPPINGS).glob("*.toml"):
         FileSource(str(file), file.stem)
 
 
-def test_a_weight_is_read_as_it_stands_and_pulls_of_an_older_release_have_none(home, mapped, tmp_path):
+def test_a_weight_is_read_as_written_and_is_null_in_pulls_of_an_older_release(home, mapped, tmp_path):
     file = tmp_path / "shop.parquet"
-    received().assign(margin=[0.5, None, 2.0, -1.0]).to_parquet(file)
+    frame().assign(margin=[0.5, None, 2.0, -1.0]).to_parquet(file)
     Path(mapped).write_text(MAPPING + 'weight = "margin"\n')
     source = FileSource(str(file), mapped)
     assert pulls.pull(source, LAST, False, silent)["new_order_lines"] == 4
