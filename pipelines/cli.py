@@ -1,93 +1,134 @@
-"""The `nightshelf` command."""
+"""The `nightshelf` command.
+
+A command imports what it needs when it runs, so that `--help` and commands that need no model answer at once.
+"""
 
 import datetime as dt
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
-from rich import print as show
 
-from pipelines.settings import Solver, SourceName, Split, settings, write_env
-from serving.access import keys
+from pipelines.run.choices import Solver, SourceName, Split
+from serving.access.keys import Scope
 from serving.errors import NightshelfError
-from serving.http.parameters import MAX_ITEMS
-from serving.recommend.recommender import LANES
+from serving.recommend.lanes import LANES
 
-app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
-quarantine = typer.Typer(no_args_is_help=True, help="Order lines that were set aside, and the way back.")
-app.add_typer(quarantine, name="quarantine")
-keyring = typer.Typer(no_args_is_help=True, help="API keys of the service.")
-app.add_typer(keyring, name="keys")
+TRY, RUN, MODELS, DATA, SERVICE, PEOPLE = "Try", "Run", "Models", "Data", "Service", "People"
+MAX_ITEMS = 100  # products of one answer, as over HTTP
 
-Reason = Annotated[str, typer.Option(help="Why; kept with the version.")]
-Rule = Annotated[str, typer.Argument(help="A rule that `nightshelf quarantine list` names.")]
-Night = Annotated[str | None, typer.Option(help="Day of a night, as 2026-01-31; else the newest.")]
+StepName = Literal[
+    "begin",
+    "extract",
+    "validate",
+    "prepare",
+    "backtest_champion",
+    "sweep",
+    "association_rules",
+    "evaluate",
+    "register",
+    "gate",
+    "publish",
+    "smoke",
+    "report",
+]
+
+app = typer.Typer(
+    no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False, rich_markup_mode="rich"
+)
+quarantine = typer.Typer(no_args_is_help=True, help="List, show and release order lines in quarantine.")
+keyring = typer.Typer(no_args_is_help=True, help="Add, list and remove the service's API keys.")
+
+Reason = Annotated[str, typer.Option(help="Why; it is recorded with the version.")]
+Check = Annotated[str, typer.Argument(help="A row check, as `nightshelf quarantine list` names it.")]
+NightDay = Annotated[
+    str | None, typer.Option(help="Day of a nightly run, as 2026-01-31; default: the newest.")
+]
+AsOf = Annotated[str | None, typer.Option(help="Last day whose orders are seen, as 2026-01-31.")]
+Source = Annotated[SourceName | None, typer.Option(help="Where orders come from.")]
+OrdersPath = Annotated[str | None, typer.Option(help="File or folder that the source `files` reads.")]
+MappingName = Annotated[
+    str | None, typer.Option(help="Mapping of `files` or `sql`: a shipped name or a TOML file.")
+]
+Sweep = Annotated[str | None, typer.Option(help="Search space of pipelines/sweep/sweep.toml.")]
+AlsSolver = Annotated[Solver | None, typer.Option(help="ALS solver.")]
+Full = Annotated[bool, typer.Option("--full", help="Read the source from its beginning.")]
+LetPass = Annotated[
+    str | None, typer.Option(help="Why this run may pass although validation would reject it; recorded.")
+]
+Once = Annotated[bool, typer.Option(help="Stop after the first nightly run and one recommendation.")]
 
 
-def _lane(told: str) -> str:
-    if told not in LANES:
-        raise typer.BadParameter(f"it is one of {', '.join(LANES)}")
-    return told
+def _lane(name: str) -> str:
+    if name not in LANES:
+        raise typer.BadParameter(f"must be one of {', '.join(LANES)}")
+    return name
+
+
+def _print(message: object) -> None:
+    """Prints a message or a table; rich is imported only once there is something to print."""
+    from rich import print as show
+
+    show(message)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(version("nightshelf"))
+        raise typer.Exit
 
 
 @app.callback()
-def nightshelf() -> None:
+def nightshelf(
+    show_version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
     """Recommendations for web shops that retrain every night and can be trusted."""
 
 
-@app.command()
+@app.command(rich_help_panel=TRY)
 def init() -> None:
-    """Writes a .env with fresh secrets, unless there is one."""
-    show("wrote .env" if write_env() else ".env is there already; left alone")
+    """Writes a .env file with new secrets, unless there is one."""
+    from pipelines.settings import write_env
+
+    _print("wrote .env" if write_env() else ".env exists; it was not changed")
 
 
-@app.command()
+@app.command(rich_help_panel=TRY)
 def config() -> None:
-    """Prints every setting and its value; secrets are masked."""
+    """Prints every setting with its value; secrets are masked."""
+    from pipelines.settings import settings
+
     for name, value in settings().model_dump().items():
         print(f"NIGHTSHELF_{name.upper()}={'' if value is None else value}")
 
 
-@app.command()
-def up(
-    once: Annotated[bool, typer.Option(help="Stop after the first night and one answered question.")] = False,
-) -> None:
-    """Starts shop, MLflow, Airflow and the service; runs a night; Ctrl-C ends all of it."""
+@app.command(rich_help_panel=TRY)
+def up(once: Once = False) -> None:
+    """Starts demo shop, MLflow, Airflow and the service, and a nightly run; Ctrl-C stops everything."""
     from pipelines.stack.up import up as start
 
     start(once)
 
 
-@app.command()
-def cluster(
-    once: Annotated[bool, typer.Option(help="Stop after the first night and one answered question.")] = False,
-) -> None:
-    """The same as `up` with the servers of a cluster: PostgreSQL, Spark's, two replicas behind a proxy."""
+@app.command(rich_help_panel=TRY)
+def cluster(once: Once = False) -> None:
+    """Like `up`, with a cluster's servers: PostgreSQL, Spark master and workers, two replicas, a proxy."""
     from pipelines.stack.up import up_as_cluster as start
 
     start(once)
 
 
-@app.command()
-def prepare() -> None:
-    """Prepares Airflow's database, its password and the service's key, before containers start."""
-    from pipelines.stack.containers import prepare as ready
-
-    ready(settings())
-
-
-@app.command()
-def tonight() -> None:
-    """Has Airflow begin a night, unless one is under way or succeeded since midnight."""
-    from pipelines.stack.nightly_run import start_night
-
-    show("a night has begun" if start_night(settings()) else "there is a night already")
-
-
-@app.command("demo-shop")
+@app.command("demo-shop", rich_help_panel=TRY)
 def demo_shop(
-    faults: Annotated[Path | None, typer.Option(help="TOML file of faults to commit on purpose.")] = None,
+    faults: Annotated[
+        Path | None, typer.Option(help="TOML file of faults that the API makes on purpose.")
+    ] = None,
 ) -> None:
     """Serves the demo shop's API."""
     from pipelines.demo.api import serve
@@ -95,232 +136,305 @@ def demo_shop(
     serve(faults)
 
 
-@app.command()
+@app.command(rich_help_panel=RUN)
 def retrain(
-    as_of: Annotated[str | None, typer.Option(help="Last day seen, as 2026-01-31.")] = None,
-    source: Annotated[SourceName | None, typer.Option(help="Where orders come from.")] = None,
-    path: Annotated[str | None, typer.Option(help="File or folder of source `files`.")] = None,
-    mapping: Annotated[
-        str | None, typer.Option(help="Mapping of files or sql: a shipped name or a TOML file.")
-    ] = None,
-    sweep: Annotated[str | None, typer.Option(help="Search space of sweep.toml.")] = None,
-    solver: Annotated[Solver | None, typer.Option(help="ALS solver.")] = None,
-    full: Annotated[bool, typer.Option("--full", help="Read the source from its beginning.")] = False,
-    let_pass: Annotated[
-        str | None, typer.Option(help="Why this night may pass though validation would stop it; is kept.")
-    ] = None,
+    as_of: AsOf = None,
+    source: Source = None,
+    path: OrdersPath = None,
+    mapping: MappingName = None,
+    sweep: Sweep = None,
+    solver: AlsSolver = None,
+    full: Full = False,
+    let_pass: LetPass = None,
 ) -> None:
-    """Runs a night in this process, without Airflow."""
+    """Runs all steps of a nightly run in this process, without Airflow."""
     from pipelines.retrain import retrain as run
+    from pipelines.settings import write_env
 
     write_env()
-    asked = {"as_of": as_of, "source": source, "path": path, "mapping": mapping}
-    run(full, **asked, sweep=sweep, solver=solver, let_pass=let_pass)
+    orders = {"as_of": as_of, "source": source, "path": path, "mapping": mapping}
+    run(full, **orders, sweep=sweep, solver=solver, let_pass=let_pass)
 
 
-@app.command()
+@app.command(rich_help_panel=RUN)
+def step(
+    name: Annotated[StepName, typer.Argument(metavar="STEP", help=", ".join(StepName.__args__))],
+    run: Annotated[
+        str | None, typer.Option(help="Id of the nightly run in MLflow; default: the newest.")
+    ] = None,
+    as_of: AsOf = None,
+    source: Source = None,
+    path: OrdersPath = None,
+    mapping: MappingName = None,
+    sweep: Sweep = None,
+    solver: AlsSolver = None,
+    full: Full = False,
+    let_pass: LetPass = None,
+) -> None:
+    """Runs one step alone: `begin` opens a nightly run, the other steps go on with it or repeat a part.
+
+    `begin` takes all options but `--run`, the other steps take `--run` and `--path`. The path is not
+    recorded: give it to `extract` and `validate` too, unless NIGHTSHELF_FILES_PATH names it.
+    """
+    from pipelines.retrain import begin, run_step
+    from pipelines.settings import write_env
+
+    write_env()
+    if name == "begin":
+        orders = {"as_of": as_of, "source": source, "path": path, "mapping": mapping}
+        night = begin(full, **orders, sweep=sweep, solver=solver, let_pass=let_pass)
+        _print(f"nightly run of {night.as_of} has the id {night.run_id}")
+    else:
+        _print(run_step(name, run, path))
+
+
+@app.command(rich_help_panel=RUN)
+def tonight() -> None:
+    """Lets Airflow start a nightly run, unless one is under way or has succeeded since midnight."""
+    from pipelines.settings import settings
+    from pipelines.stack.nightly_run import trigger_if_due
+
+    started = trigger_if_due(settings())
+    _print("a nightly run has started" if started else "a nightly run is under way or done already")
+
+
+@app.command("prepare-containers", rich_help_panel=RUN)
+def prepare_containers() -> None:
+    """Prepares Airflow's database and password and the service's key, before containers start."""
+    from pipelines.settings import settings
+    from pipelines.stack.containers import prepare
+
+    prepare(settings())
+
+
+@app.command(rich_help_panel=MODELS)
 def status() -> None:
-    """Says who serves, since when and why."""
-    from pipelines.report.terminal import status as story
+    """Shows which version serves, since when and why, and the latest versions."""
+    from pipelines.report.terminal import status as table
 
-    show(story())
+    _print(table())
 
 
-@app.command()
+@app.command(rich_help_panel=MODELS)
 def history() -> None:
-    """Says what was promoted, refused and rolled back, and why."""
-    from pipelines.report.terminal import history as story
+    """Shows what was promoted, refused and rolled back, and why."""
+    from pipelines.report.terminal import history as table
 
-    show(story())
+    _print(table())
 
 
-@app.command()
+@app.command(rich_help_panel=MODELS)
 def promote(version: str, reason: Reason) -> None:
     """Makes a version the champion."""
-    from pipelines.registry import acts as registry_acts
+    from pipelines.registry import acts
 
-    registry_acts.promote(version, reason)
-    show(f"version {version} serves")
+    acts.promote(version, reason)
+    _print(f"version {version} serves")
 
 
-@app.command()
+@app.command(rich_help_panel=MODELS)
 def rollback(
-    reason: Reason, to: Annotated[str | None, typer.Option(help="Version; else the one before.")] = None
+    reason: Reason,
+    to: Annotated[str | None, typer.Option(help="Version; default: the one that served before.")] = None,
 ) -> None:
-    """Makes the version before the champion again, or another."""
-    from pipelines.registry import acts as registry_acts
+    """Makes the previous champion, or another version, the champion again."""
+    from pipelines.registry import acts
 
-    show(f"version {registry_acts.rollback(to, reason)} serves")
+    _print(f"version {acts.rollback(to, reason)} serves")
 
 
-@app.command()
-def evaluate(
+@app.command(rich_help_panel=MODELS)
+def compare(
     split: Annotated[
-        Split, typer.Option(help="What is held out; all but `time` let training see what came later.")
+        Split, typer.Option(help="How purchases are held out; all but `time` let training see the future.")
     ] = "time",
 ) -> None:
-    """Measures the champion's settings beside the baselines on what the lake holds."""
-    from pipelines.compare.models import compare
-    from pipelines.report import terminal
+    """Measures the champion's settings beside baselines and published models, on the orders in the lake."""
+    from pipelines.compare.models import compare as measure
+    from pipelines.report.terminal import lane_tables
 
-    show(terminal.lane_tables(compare(split)))
+    _print(lane_tables(measure(split)))
 
 
-@app.command()
+@app.command(rich_help_panel=PEOPLE)
 def forget(customer: Annotated[str, typer.Argument(help="The shop's own id of the customer.")]) -> None:
-    """Forgets a person, and searches every place for what is left: the exit code is 1 if anything is."""
-    from pipelines.privacy.forget_one import forget as go
+    """Erases a customer, and searches everywhere for what is left: the exit code is 1 if anything is."""
+    from pipelines.privacy.forget_one import forget as erase
 
-    found = go(customer)
-    show(found.table())
-    raise typer.Exit(1 if found.total_remaining else 0)
+    erasure = erase(customer)
+    _print(erasure.table())
+    raise typer.Exit(1 if erasure.rows_left else 0)
 
 
-@app.command()
+@app.command(rich_help_panel=SERVICE)
 def export(
-    to: Annotated[str, typer.Option(help="FILE.parquet, FILE.csv, here or at a URL, or a database's URL.")],
-    n: Annotated[int, typer.Option(min=1, max=MAX_ITEMS, help="Products of each, at most.")] = 10,
+    to: Annotated[str, typer.Option(help="FILE.parquet or FILE.csv, a path or a URL; or a database's URL.")],
+    n: Annotated[int, typer.Option(min=1, max=MAX_ITEMS, help="Products per row, at most.")] = 10,
     lane: Annotated[
         list[str] | None,
-        typer.Option(parser=_lane, metavar="LANE", help=f"{', '.join(LANES)}; else for-you; repeatable."),
+        typer.Option(parser=_lane, metavar="LANE", help=f"{', '.join(LANES)}; default: for-you; repeatable."),
     ] = None,
     products: Annotated[bool, typer.Option("--products", help="Alternatives to every product.")] = False,
-    pseudonyms: Annotated[bool, typer.Option("--pseudonyms", help="Customers by pseudonym.")] = False,
+    pseudonyms: Annotated[bool, typer.Option("--pseudonyms", help="Name customers by pseudonym.")] = False,
     table: Annotated[
-        str | None, typer.Option(help="Table of the database, else recommendations or alternatives.")
+        str | None, typer.Option(help="Table of the database; default: recommendations or alternatives.")
     ] = None,
 ) -> None:
-    """Writes what the service answers every customer, by the shop's own ids, or of every product."""
+    """Writes the service's recommendations for every customer, or the alternatives to every product."""
     from pipelines.batch import export as batch
-    from pipelines.batch.targets import shown
+    from pipelines.batch.targets import without_password
 
     if products and (lane or pseudonyms):
-        raise NightshelfError("--products is of no customers: leave out --lane and --pseudonyms")
+        raise NightshelfError("--products exports no customers: leave out --lane and --pseudonyms")
     if products:
-        show(f"{batch.products(to, n, table or 'alternatives'):,} products in {shown(to)}")
+        count = batch.export_products(to, n, table or "alternatives")
+        _print(f"{count:,} products in {without_password(to)}")
     else:
-        lanes = [one for one in LANES if one in (lane or LANES[:1])]
-        count = batch.customers(to, n, lanes, table or "recommendations", pseudonyms)
-        show(f"{count:,} customers in {shown(to)}")
+        lanes = [name for name in LANES if name in (lane or LANES[:1])]
+        count = batch.export_customers(to, n, lanes, table or "recommendations", pseudonyms)
+        _print(f"{count:,} customers in {without_password(to)}")
 
 
-@app.command()
-def backup(to: Annotated[str, typer.Option(help="File to write, FILE.tar, here or at a URL.")]) -> None:
-    """Writes lake, registry, store, keys and night reports into one file, while all may go on."""
+@app.command(rich_help_panel=DATA)
+def backup(to: Annotated[str, typer.Option(help="File to write, FILE.tar, a path or a URL.")]) -> None:
+    """Writes lake, registry, store, keys and night reports into one file, while everything goes on."""
     from pipelines.backup.commands import back_up
 
-    show(back_up(to))
+    _print(back_up(to))
 
 
-@app.command()
+@app.command(rich_help_panel=DATA)
 def restore(
     source: Annotated[str, typer.Argument(metavar="FILE", help="What `backup` wrote, a path or a URL.")],
-    replace: Annotated[bool, typer.Option("--replace", help="Replace what is there.")] = False,
+    replace: Annotated[bool, typer.Option("--replace", help="Replace what exists.")] = False,
 ) -> None:
-    """Puts a backup back, where nothing is yet; all that runs is to be stopped before."""
+    """Restores a backup where nothing exists yet; stop everything before."""
     from pipelines.backup.commands import restore as put_back
 
-    show(put_back(source, replace))
+    _print(put_back(source, replace))
 
 
-@app.command()
-def rules(
+@app.command(rich_help_panel=SERVICE)
+def merchandising(
     file: Annotated[
-        Path | None, typer.Argument(help="TOML file; else that of NIGHTSHELF_SHOP_RULES.")
+        Path | None, typer.Argument(help="TOML file; default: that of NIGHTSHELF_SHOP_RULES.")
     ] = None,
-    on: Annotated[dt.datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Day; else today.")] = None,
-    customer: Annotated[str | None, typer.Option(help="Whose list; else what trends.")] = None,
+    on: Annotated[dt.datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Day; default: today.")] = None,
+    customer: Annotated[str | None, typer.Option(help="Whose list; default: the trend.")] = None,
     n: Annotated[int, typer.Option(min=1, help="Products of the list.")] = 10,
 ) -> None:
-    """Shows what rules of the shop would do, without changing any answer."""
+    """Shows what merchandising rules would do to a list, without changing any answer."""
     from pipelines.compare.merchandising import preview
 
-    show(preview(file, on.date() if on else None, customer, n))
+    _print(preview(file, on.date() if on else None, customer, n))
 
 
-@app.command()
+@app.command(rich_help_panel=DATA)
 def sample(
     fraction: Annotated[float, typer.Option(help="Share of the customers, between 0 and 1.")],
     to: Annotated[Path, typer.Option(help="Parquet file to write.")],
     seed: Annotated[int, typer.Option(min=0, help="Another seed draws other customers.")] = 0,
 ) -> None:
-    """Writes whole histories of some customers, to train on, and says how like the whole they are."""
+    """Writes the whole histories of some customers, and shows how far they represent all."""
     from pipelines.compare.sample import sample as draw
 
-    show(draw(fraction, to, seed))
+    _print(draw(fraction, to, seed))
 
 
 @quarantine.command("list")
-def quarantine_list(night: Night = None) -> None:
-    """Says which rules were broken, and by how many lines."""
+def quarantine_list(night: NightDay = None) -> None:
+    """Shows which row checks failed, and for how many lines."""
     from pipelines.validate.quarantine import overview
 
-    show(overview(night))
+    _print(overview(night))
 
 
 @quarantine.command("show")
 def quarantine_show(
-    rule: Rule,
-    night: Night = None,
-    order: Annotated[str | None, typer.Option(help="Lines of this order alone.")] = None,
+    rule: Check,
+    night: NightDay = None,
+    order: Annotated[str | None, typer.Option(help="Only lines of this order.")] = None,
     n: Annotated[int, typer.Option(min=1, help="Lines to show.")] = 20,
 ) -> None:
-    """Shows the lines that broke a rule as received, the newest first."""
+    """Shows the lines that failed a row check, as received, the newest first."""
     from pipelines.validate.quarantine import detail
 
-    show(detail(rule, night, [order] if order else [], n))
+    _print(detail(rule, night, [order] if order else [], n))
 
 
 @quarantine.command("release")
 def quarantine_release(
-    rule: Rule,
-    reason: Annotated[str, typer.Option(help="Why; kept with the lines.")],
-    order: Annotated[list[str] | None, typer.Option(help="Lines of this order alone; repeatable.")] = None,
-    night: Night = None,
+    rule: Check,
+    reason: Annotated[str, typer.Option(help="Why; it is recorded with the lines.")],
+    order: Annotated[list[str] | None, typer.Option(help="Only lines of this order; repeatable.")] = None,
+    night: NightDay = None,
 ) -> None:
-    """Puts lines back: the next night judges them without that rule."""
+    """Releases lines: the next nightly run validates them without that row check."""
     from pipelines.validate.quarantine import release
 
-    show(release(rule, reason, night, order or []))
+    _print(release(rule, reason, night, order or []))
 
 
 @keyring.command("add")
 def keys_add(
-    name: Annotated[str, typer.Argument(help="Who will ask with it; the access log names it.")],
-    scope: Annotated[keys.Scope, typer.Option(help="What it may do; each may do what those before it may.")],
+    name: Annotated[str, typer.Argument(help="Who will use it; the access log names it.")],
+    scope: Annotated[Scope, typer.Option(help="What it may do; each scope includes the previous ones.")],
 ) -> None:
-    """Makes a key, and shows it this once; a service that runs knows it within a second."""
+    """Creates a key and shows it once; a running service accepts it within a second."""
+    from pipelines.settings import settings
+    from serving.access import keys
+
     print(keys.add(settings().keys_path, name, scope))
 
 
 @keyring.command("list")
 def keys_list() -> None:
-    """Names the keys and their scopes."""
+    """Lists the keys' names and scopes."""
+    from pipelines.settings import settings
+    from serving.access import keys
+
     for key in keys.load_or_empty(settings().keys_path):
         print(f"{key.name} {key.scope}")
 
 
 @keyring.command("remove")
 def keys_remove(name: str) -> None:
-    """Takes a key back; a service that runs refuses it within a second."""
+    """Removes a key; a running service refuses it within a second."""
+    from pipelines.settings import settings
+    from serving.access import keys
+
     keys.remove(settings().keys_path, name)
-    show(f"{name} is removed")
+    _print(f"{name} is removed")
+
+
+app.add_typer(quarantine, name="quarantine", rich_help_panel=DATA)
+app.add_typer(keyring, name="keys", rich_help_panel=SERVICE)
+# The names of the previous release, for one release.
+app.command("prepare", hidden=True, deprecated=True)(prepare_containers)
+app.command("evaluate", hidden=True, deprecated=True)(compare)
+app.command("rules", hidden=True, deprecated=True)(merchandising)
 
 
 def main() -> None:
-    """The command's entry: an error that a user can mend is one line and exit code 1."""
-    try:
+    """Runs the command; an error that a user can correct is one line on stderr and exit code 1."""
+    with _readable_errors():
         app()
+
+
+@contextmanager
+def _readable_errors() -> Iterator[None]:
+    try:
+        yield
     except NightshelfError as error:
-        _end(str(error))
+        _fail(str(error))
     except Exception as error:
         if type(error).__name__ in ("MlflowException", "RestException"):
-            _end("MLflow gives no answer: is it up, is NIGHTSHELF_MLFLOW_URI right?")
+            _fail("MLflow does not answer: is it up, is NIGHTSHELF_MLFLOW_URI right?")
         if not type(error).__module__.startswith("botocore"):
             raise
-        _end(f"the lake's bucket gives no answer ({type(error).__name__}): is AWS_ENDPOINT_URL right?")
+        _fail(f"the lake's bucket does not answer ({type(error).__name__}): is AWS_ENDPOINT_URL right?")
 
 
-def _end(told: str) -> None:
-    print(f"nightshelf: {told}", file=sys.stderr)
+def _fail(message: str) -> None:
+    print(f"nightshelf: {message}", file=sys.stderr)
     sys.exit(1)

@@ -3,7 +3,7 @@
 import contextlib
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 from mlflow.exceptions import MlflowException
 from requests import RequestException
@@ -13,9 +13,10 @@ from rich.table import Column
 
 from pipelines import nightly
 from pipelines.report import terminal
+from pipelines.run import tracking
 from pipelines.run.night import Night
 from pipelines.run.progress import Progress as Extraction
-from pipelines.run.progress import lines, sentence
+from pipelines.run.progress import progress_lines, sentence
 from pipelines.settings import settings
 from serving.errors import NightshelfError
 
@@ -29,10 +30,7 @@ def retrain(full: bool = False, **options: str | None) -> dict[str, Any]:
 
     options: those of `nightly.begin`. Raises NightshelfError where a step stops the run.
     """
-    night = nightly.begin(full=full, **options)
-    console.print(
-        f"nightly run of {night.as_of}: source {night.source}, sweep {night.sweep}, solver {night.solver}"
-    )
+    night = begin(full, **options)
     try:
         with _bars() as bars:
             results = _steps(night, bars)
@@ -53,6 +51,30 @@ def retrain(full: bool = False, **options: str | None) -> dict[str, Any]:
         if isinstance(error, Exception):  # after Ctrl-C nobody waits for a report
             _report(night)
         raise
+
+
+def begin(full: bool = False, **options: str | None) -> Night:
+    """Opens a nightly run and prints what it is."""
+    night = nightly.begin(full=full, **options)
+    console.print(
+        f"nightly run of {night.as_of}: source {night.source}, sweep {night.sweep}, solver {night.solver}"
+    )
+    return night
+
+
+def run_step(step: nightly.Step | Literal["sweep", "report"], run_id: str | None, path: str | None) -> str:
+    """Runs one step of a nightly run, the newest unless its id in MLflow is given, and returns its counts.
+
+    path: of the source `files`, since MLflow does not record it. Raises NightshelfError for an unknown run.
+    """
+    run = tracking.nightly_run(run_id)
+    values = run.data.params | {"path": path or settings().files_path, "run_id": run.info.run_id}
+    night = Night.model_validate(values)
+    if step == "report":
+        return str(nightly.report(night)["page"])
+    if step != "sweep":
+        return terminal.counts(nightly.run(step, night))
+    return "\n".join(str(nightly.sweep(night, candidate)) for candidate in nightly.candidates(night))
 
 
 def _close(night: Night, reason: str) -> None:
@@ -110,7 +132,7 @@ def _progress(bars: Progress, bar: TaskID) -> Extraction:
 
     if console.is_terminal:
         return show
-    return lines(lambda message: console.print(f"{message:>{WIDTH}}", soft_wrap=True))
+    return progress_lines(lambda message: console.print(f"{message:>{WIDTH}}", soft_wrap=True))
 
 
 def _sweep(night: Night, bars: Progress, bar: TaskID) -> dict[str, Any]:

@@ -16,7 +16,7 @@ def silent(done: int, known: int, orders: int) -> None:
     """Tells nobody."""
 
 
-def lines(say: Callable[[str], None] = log.info) -> Progress:
+def progress_lines(say: Callable[[str], None] = log.info) -> Progress:
     """Progress as lines, of a log if nothing else: one per tenth of the way, and one every 30 seconds."""
     started = last = time.monotonic()
     tenth = 0

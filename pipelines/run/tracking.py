@@ -21,7 +21,7 @@ from serving.errors import NightshelfError
 TRIES = "6"  # two minutes: a server that restarts ends no night
 EXPERIMENT = "nightly"
 FIRST_TRIES = "3"  # ten seconds: where nothing has begun yet, an error is told soon
-NIGHT = "night-"  # then its day: the name of a run
+RUN_PREFIX = "night-"  # then its day: the name of a run
 CANDIDATE = "candidate"
 CANDIDATE_SECONDS = "seconds"  # that a candidate took in all, of a child run
 SECONDS = "seconds_"  # of each step, in a night's run
@@ -102,15 +102,26 @@ def children(run_id: str) -> list[Run]:
     return list({run.info.run_name: run for run in found}.values())
 
 
-def nights() -> list[Run]:
+def nightly_runs() -> list[Run]:
     """The runs of all nights, the newest first."""
     found = client().search_runs(
         [experiment(EXPERIMENT)],
-        f"attributes.run_name LIKE '{NIGHT}%'",
+        f"attributes.run_name LIKE '{RUN_PREFIX}%'",
         order_by=["start_time DESC"],
         max_results=1000,
     )
     return list(found)
+
+
+def nightly_run(run_id: str | None) -> Run:
+    """Returns the nightly run of an id, else the newest; raises NightshelfError where there is none."""
+    try:
+        runs = [client().get_run(run_id)] if run_id else nightly_runs()[:1]
+    except MlflowException:
+        raise NightshelfError(f"MLflow at {settings().tracking_uri} has no run {run_id!r}") from None
+    if not runs:
+        raise NightshelfError("there is no nightly run yet: start one with `nightshelf step begin`")
+    return runs[0]
 
 
 def tag(run_id: str, name: str) -> str | None:
@@ -119,7 +130,7 @@ def tag(run_id: str, name: str) -> str | None:
 
 
 @contextmanager
-def stopping(run_id: str, step: str) -> Iterator[None]:
+def mark_failed_step(run_id: str, step: str) -> Iterator[None]:
     """A block at whose failure the run is told which step it was."""
     try:
         yield
