@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from pipelines.evaluate import cold
-from pipelines.evaluate.cold import Found
+from pipelines.evaluate.cold import HitRates
 from pipelines.prepare import interactions
 from pipelines.prepare.interactions import Interactions
 from pipelines.train import recipe
@@ -25,37 +25,37 @@ def compare(home: Path) -> str:
     from pipelines.lake import tables
     from pipelines.train import content
     from pipelines.train.als import AlsSettings
-    from pipelines.train.association_rules import none
-    from pipelines.train.bundle import learn
+    from pipelines.train.association_rules import no_rules
+    from pipelines.train.bundle import fit_bundle
 
     products = tables.read(tables.PRODUCTS)
     shop = interactions.interactions(tables.read(tables.INTERACTIONS), products["product"].to_pylist())
     horizon = settings.load().horizon_days
     cut = int(shop.day.max()) - horizon
     before, truth = shop.until(cut), shop.bought(cut, cut + horizon)
-    chosen = recipe.Chosen(
+    chosen = recipe.ModelSettings(
         als=AlsSettings(trend_power=0.5), half_lives=recipe.HalfLives(trend=28, repurchase=60), lanes={}
     )
     fit = partial(
-        learn,
+        fit_bundle,
         products=products,
         chosen=chosen,
-        rules=none(products.num_rows),
+        rules=no_rules(products.num_rows),
         solver="implicit",
         described=content.vectors(products),
     )
     first = cold.first_purchases(truth, before)
     found = []
     for seed in range(DRAWS):
-        hidden = cold.hidden(truth, SHARE, seed)
-        bundle = fit(cold.without(shop, hidden).until(cut))
+        hidden = cold.draw_products(truth, SHARE, seed)
+        bundle = fit(cold.without_products(shop, hidden).until(cut))
         found.append(_found(bundle, (truth, first), hidden))
     return _table(
         {way: [cold.mean([one[way][n] for one in found]) for n in range(2)] for way in found[0]}, len(hidden)
     )
 
 
-def _found(bundle: Bundle, asked: tuple[Interactions, ...], hidden: Array) -> dict[str, list[Found]]:
+def _found(bundle: Bundle, asked: tuple[Interactions, ...], hidden: Array) -> dict[str, list[HitRates]]:
     """What each way finds of the hidden products in each set of purchases that is asked for."""
     plain = replace(bundle, new=np.zeros_like(bundle.new))
     ways = {
@@ -68,7 +68,7 @@ def _found(bundle: Bundle, asked: tuple[Interactions, ...], hidden: Array) -> di
         "plain ALS": (plain, None),
     }
     return {
-        way: [cold.found(one, truth, hidden, baseline) for truth in asked]
+        way: [cold.hit_rates(one, truth, hidden, baseline) for truth in asked]
         for way, (one, baseline) in ways.items()
     }
 

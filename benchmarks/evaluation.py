@@ -9,14 +9,15 @@ import pyarrow as pa
 
 from benchmarks.processes import Measured, measure
 from pipelines import columns as c
-from pipelines.evaluate import customer_groups, evaluate, per_customer, summary
+from pipelines.evaluate import customer_segments, evaluate, per_customer, summary
 from pipelines.prepare.interactions import Interactions
 from pipelines.train.als import Factors
-from pipelines.train.association_rules import none
+from pipelines.train.association_rules import no_rules
 from pipelines.train.bundle import build
 from pipelines.train.recipe import HalfLives
 from serving.bundle.format import Bundle, texts
-from serving.recommend.recommender import LANES, scores
+from serving.recommend.lanes import LANES
+from serving.recommend.recommender import scores
 
 RANK, SEED, BATCH = 64, 20, 1024
 PURCHASES, DAYS, HORIZON = 20, 100, 28
@@ -58,7 +59,7 @@ def _evaluated(customers: int, products: int, way: str) -> float:
     shop = _shop(customers, products)
     before, truth = shop.until(DAYS - HORIZON - 1), shop.bought(DAYS - HORIZON - 1, DAYS)
     bundle = _bundle(before)
-    per_customer.JUDGED = customers
+    per_customer.MAX_CUSTOMERS = customers
     started = time.monotonic()
     if way == "argsort":
         _by_argsort(bundle, truth)
@@ -66,7 +67,7 @@ def _evaluated(customers: int, products: int, way: str) -> float:
         per_customer.LANES = (
             LANES if way == "evaluate" else (way,)
         )  # a shop this large takes minutes for each
-        summary(evaluate(bundle, truth, "als", "als", customer_groups(before)))
+        summary(evaluate(bundle, truth, "als", "als", customer_segments(before)))
     return time.monotonic() - started
 
 
@@ -101,7 +102,9 @@ def _bundle(before: Interactions) -> Bundle:
             c.IN_STOCK: np.ones(items, bool),
         }
     )
-    return build(before, catalogue, factors, none(items), HalfLives(trend=28, repurchase=60), {"lanes": {}})
+    return build(
+        before, catalogue, factors, no_rules(items), HalfLives(trend=28, repurchase=60), {"lanes": {}}
+    )
 
 
 def _by_argsort(bundle: Bundle, truth: Interactions) -> None:

@@ -55,8 +55,8 @@ def _window(known, products, orders, cut) -> pd.DataFrame:  # type: ignore[no-un
     import pyarrow as pa
 
     from pipelines import columns as c
-    from pipelines.train.als import nothing
-    from pipelines.train.association_rules import none
+    from pipelines.train.als import zero_factors
+    from pipelines.train.association_rules import no_rules
     from pipelines.train.bundle import build
     from pipelines.train.recipe import HalfLives
     from serving.recommend.shortlist import region_shortlist
@@ -64,7 +64,7 @@ def _window(known, products, orders, cut) -> pd.DataFrame:  # type: ignore[no-un
     before, truth = known.until(cut), known.bought(cut, cut + HORIZON)
     past = orders[orders[c.DAY] <= cut].drop_duplicates(c.CUSTOMER, keep="last")
     grouped = pa.Table.from_pandas(past[[c.CUSTOMER, c.GROUP]], preserve_index=False)
-    silent = nothing(len(before.customers), len(before.products)), none(len(before.products))
+    silent = zero_factors(len(before.customers), len(before.products)), no_rules(len(before.products))
     lives = HalfLives(trend=HALF_LIFE, repurchase=HALF_LIFE)
     bundle = build(before, products, *silent, lives, {"lanes": {}}, grouped=grouped)
     bought = truth.matrix(truth.quantity)

@@ -68,7 +68,7 @@ def _judged(back: int) -> tuple[dict[str, str], pa.Table, float]:
     ]
     chosen = choice.choose(tried)
     before, truth = known.until(cut.validation), known.bought(cut.validation, cut.test)
-    judged = models.judge(before, truth, products, chosen, "auto")
+    judged = models.evaluate_models(before, truth, products, chosen, "auto")
     return chosen.lanes, evaluate.known_only(judged), time.monotonic() - started
 
 

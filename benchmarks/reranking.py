@@ -37,11 +37,11 @@ def _learned():
     from pipelines.evaluate import settings
     from pipelines.lake import tables
     from pipelines.train.als import AlsSettings
-    from pipelines.train.association_rules import none
-    from pipelines.train.bundle import learn
-    from pipelines.train.recipe import Chosen, HalfLives
+    from pipelines.train.association_rules import no_rules
+    from pipelines.train.bundle import fit_bundle
+    from pipelines.train.recipe import HalfLives, ModelSettings
 
-    chosen = Chosen(
+    chosen = ModelSettings(
         als=AlsSettings(rank=64, regularisation=10.0, alpha=10.0, half_life_days=60.0),
         half_lives=HalfLives(trend=28.0, repurchase=120.0),
         lanes={"for-you": "repurchase", "buy-again": "repurchase", "discover": "als"},
@@ -50,7 +50,7 @@ def _learned():
     known = interactions.interactions(tables.read(tables.INTERACTIONS), products["product"].to_pylist())
     last, horizon = int(known.day.max()), settings.load().horizon_days
     before, truth = known.until(last - 2 * horizon), known.bought(last - 2 * horizon, last - horizon)
-    return learn(before, products, chosen, none(products.num_rows), "implicit"), truth
+    return fit_bundle(before, products, chosen, no_rules(products.num_rows), "implicit"), truth
 
 
 def _weights(bundle, truth) -> str:
@@ -59,7 +59,9 @@ def _weights(bundle, truth) -> str:
     from pipelines.gate import settings as gate_settings
 
     bounds = gate_settings.load().product_weight
-    tried = product_weight.tried(bundle, truth, bounds.model_copy(update={"strengths": STRENGTHS[1:]}))
+    tried = product_weight.measure_strengths(
+        bundle, truth, bounds.model_copy(update={"strengths": STRENGTHS[1:]})
+    )
     rows = [
         f"| {strength:g} | {_cells(lanes, evaluate.NDCG)} | {_cells(lanes, evaluate.WEIGHT)} |"
         for strength, lanes in tried.items()

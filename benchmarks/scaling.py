@@ -12,10 +12,10 @@ from benchmarks.processes import Measured, measure
 from pipelines import columns as c
 from pipelines.prepare.interactions import Interactions
 from pipelines.train.als import AlsSettings
-from pipelines.train.association_rules import none
-from pipelines.train.bundle import learn
+from pipelines.train.association_rules import no_rules
+from pipelines.train.bundle import fit_bundle
 from pipelines.train.ranker import RankerSettings
-from pipelines.train.recipe import Chosen, HalfLives
+from pipelines.train.recipe import HalfLives, ModelSettings
 from serving.bundle.format import Array, texts
 
 MILLIONS = (1, 2, 4, 8)
@@ -23,7 +23,7 @@ PER_CUSTOMER, PRODUCTS, DAYS, FAVOURITES = 20, 20_000, 365, 15
 LOYALTY = 0.6  # share of purchases that are of a favourite
 SEED = 8
 WORDS = ("red", "green", "cup", "lamp", "paper", "large", "set")
-CHOSEN = Chosen(
+CHOSEN = ModelSettings(
     als=AlsSettings(trend_power=0.25),
     ranker=RankerSettings(),
     half_lives=HalfLives(trend=7, repurchase=120),
@@ -65,7 +65,7 @@ def _seconds(found: Measured) -> float:
 def _fitted(millions: int) -> float:
     shop = _shop(millions)
     started = time.monotonic()
-    learn(shop, _catalogue(), CHOSEN, none(PRODUCTS), "auto")
+    fit_bundle(shop, _catalogue(), CHOSEN, no_rules(PRODUCTS), "auto")
     return time.monotonic() - started
 
 

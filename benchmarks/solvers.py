@@ -18,7 +18,7 @@ def compare(home: Path) -> str:
     from pipelines.lake import tables
     from pipelines.lake.spark import session
     from pipelines.sweep import space
-    from pipelines.train.bundle import attempt
+    from pipelines.train.bundle import fit_candidate
 
     session()  # its start is not the solver's time
     products = tables.read(tables.PRODUCTS)
@@ -33,7 +33,7 @@ def compare(home: Path) -> str:
         started = time.monotonic()
         for candidate in tried:
             begun = time.monotonic()
-            bundle = attempt(before, products, candidate, solver)
+            bundle = fit_candidate(before, products, candidate, solver)
             fitting += time.monotonic() - begun
             found.append(evaluate.summary(evaluate.evaluate(bundle, truth, "als", "als"))["als"])
         seconds = time.monotonic() - started

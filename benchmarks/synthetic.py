@@ -9,10 +9,10 @@ from pipelines import columns as c
 from pipelines.prepare.interactions import Interactions
 from pipelines.train import content
 from pipelines.train.als import AlsSettings
-from pipelines.train.association_rules import none
-from pipelines.train.bundle import learn
+from pipelines.train.association_rules import no_rules
+from pipelines.train.bundle import fit_bundle
 from pipelines.train.ranker import RankerSettings
-from pipelines.train.recipe import Chosen, HalfLives
+from pipelines.train.recipe import HalfLives, ModelSettings
 from serving.bundle.format import Array, Bundle, texts
 
 SEED, RANK, TREES = 7, 64, 130  # as many trees as the product's own sweep fits
@@ -29,15 +29,17 @@ def bundle(products: int) -> Bundle:
     leads a sort. Each product goes with those that share most baskets with it.
     """
     rng = np.random.default_rng(SEED)
-    chosen = Chosen(
+    chosen = ModelSettings(
         als=AlsSettings(rank=RANK, regularisation=10.0, iterations=5),
         ranker=RankerSettings(windows=1, customers=1000, trees=TREES),
         half_lives=HalfLives(trend=28.0, repurchase=120.0),
         lanes={"for-you": "ranker", "buy-again": "repurchase", "discover": "als"},
     )
     shop = _shop(rng, products)
-    described = content.nothing(products)
-    learned = learn(shop, _catalogue(rng, products), chosen, none(products), "implicit", described=described)
+    described = content.no_descriptions(products)
+    learned = fit_bundle(
+        shop, _catalogue(rng, products), chosen, no_rules(products), "implicit", described=described
+    )
     return replace(learned, **_rules(learned))
 
 

@@ -71,7 +71,7 @@ def sweep(night: Night, candidate: Json) -> Json:
     """Runs the step `sweep` for one candidate; its seconds are a metric of the candidate's own run."""
     from pipelines.steps import sweep as step
 
-    with tracking.stopping(night.run_id, "sweep"):
+    with tracking.mark_failed_step(night.run_id, "sweep"):
         return step.run(night, candidate)
 
 
@@ -88,7 +88,7 @@ def fail(night: Night, reason: str) -> None:
 
 
 def _timed(step: str, night: Night, function: Callable[[Night], Json]) -> Json:
-    with tracking.stopping(night.run_id, step):
+    with tracking.mark_failed_step(night.run_id, step):
         started = time.monotonic()
         counts = function(night)
         tracking.log(night.run_id, metrics={f"{tracking.SECONDS}{step}": time.monotonic() - started})

@@ -4,6 +4,7 @@ import pyarrow as pa
 
 from pipelines import columns as c
 from pipelines import evaluate as evaluation
+from pipelines.choices import Solver, Split
 from pipelines.compare import splits, yardsticks
 from pipelines.evaluate import differences, windows
 from pipelines.evaluate import settings as evaluation_settings
@@ -12,7 +13,6 @@ from pipelines.lake import tables
 from pipelines.prepare import interactions
 from pipelines.prepare.interactions import Interactions
 from pipelines.registry import versions
-from pipelines.run.choices import Solver, Split
 from pipelines.settings import settings
 from pipelines.train.bundle import fit_without_rules
 from pipelines.train.recipe import ModelSettings
@@ -37,22 +37,22 @@ def compare(how: Split) -> pa.Table:
     rows = tables.read_path(tables.current_path(tables.INTERACTIONS), coded=interactions.IDS)
     known = interactions.interactions(rows, products[c.PRODUCT].to_pylist())
     before, truth = _parts(known, how)
-    return judge(before, truth, products, champion.chosen, settings().solver)
+    return evaluate_models(before, truth, products, champion.chosen, settings().solver)
 
 
-def judge(
+def evaluate_models(
     before: Interactions, truth: Interactions, products: pa.Table, chosen: ModelSettings, solver: Solver
 ) -> pa.Table:
     """The rows of `evaluate` for settings fitted to what was known, as champion, and for each yardstick."""
     bundle = fit_without_rules(before, products, chosen, solver)
-    groups = evaluation.customer_groups(before)
+    groups = evaluation.customer_segments(before)
     scorers: dict[str, str | Scorer] = {name: name for name in (*BASELINES, *learned_components(bundle))}
     scorers[yardsticks.LATELY] = yardsticks.popularity_lately
     if products.num_rows <= yardsticks.MOST_PRODUCTS:
         scorers[yardsticks.EASE] = yardsticks.ease(bundle)
     judged = [evaluation.evaluate(bundle, truth, name, one, groups) for name, one in scorers.items()]
     as_scored = conditions.UNWEIGHTED if chosen.strength else conditions.CHAMPION
-    judged.append(differences.composed(pa.concat_tables(judged), chosen.lanes, as_scored))
+    judged.append(differences.compose(pa.concat_tables(judged), chosen.lanes, as_scored))
     if chosen.strength:
         judged.append(evaluation.evaluate(bundle, truth, conditions.CHAMPION, groups=groups))
     return pa.concat_tables([*judged, _plain(before, truth, products, chosen, solver, groups)])

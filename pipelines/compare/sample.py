@@ -32,7 +32,7 @@ def sample(fraction: float, to: Path, seed: int) -> Group:
     orders, products = tables.read(tables.ORDERS), tables.read(tables.PRODUCTS)
     known = _described(orders.filter(pc.is_valid(orders[c.CUSTOMER])), products)
     customers = pc.unique(known[c.CUSTOMER]).sort()
-    chosen = drawn(customers.to_pylist(), fraction, seed)
+    chosen = draw_customers(customers.to_pylist(), fraction, seed)
     histories = known.filter(pc.is_in(known[c.CUSTOMER], customers.filter(pa.array(chosen))))
     _write(histories, to)
     counts = (
@@ -43,7 +43,7 @@ def sample(fraction: float, to: Path, seed: int) -> Group:
     return Group(counts, _table(comparisons), verdict(comparisons))
 
 
-def drawn(customers: list[str], fraction: float, seed: int) -> Array:
+def draw_customers(customers: list[str], fraction: float, seed: int) -> Array:
     """Who is in the sample, (C,) bool: a larger fraction of the same seed adds to a smaller one.
 
     Raises NightshelfError where nobody is.

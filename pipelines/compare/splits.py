@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from pipelines.prepare.interactions import Interactions, netted
+from pipelines.prepare.interactions import Interactions, net_returns
 from serving.bundle.format import Array
 
 
@@ -38,7 +38,7 @@ def leave_last_out(shop: Interactions) -> tuple[Interactions, Interactions]:
 
 def _kept(shop: Interactions) -> Interactions:
     """The purchases that were kept to the end, which no return takes anything from any more."""
-    kept = netted(shop)
+    kept = net_returns(shop)
     return replace(kept, returned=np.zeros_like(kept.returned))
 
 

@@ -11,7 +11,6 @@ from pipelines.evaluate.names import (
     COVERAGE,
     CUSTOMERS,
     DIVERSITY,
-    GROUP,
     LANE,
     MAP,
     METRICS,
@@ -27,23 +26,30 @@ from pipelines.evaluate.names import (
     RECALL_HEAD,
     RECALL_TAIL,
     RMSE,
+    SEGMENT,
     TOP,
     WEIGHT,
 )
 from pipelines.evaluate.per_customer import evaluate
-from pipelines.evaluate.segments import GROUPS, LOYAL, NEW, OCCASIONAL, UNKNOWN, customer_groups
-from pipelines.evaluate.summaries import FEW, by_group, by_lane, flat, flat_name, known_only, summary
+from pipelines.evaluate.segments import LOYAL, NEW, OCCASIONAL, SEGMENTS, UNKNOWN, customer_segments
+from pipelines.evaluate.summaries import (
+    MAIN_METRICS,
+    by_lane,
+    by_segment,
+    flat_name,
+    flatten,
+    known_only,
+    summary,
+)
 
 __all__ = [
     "CATALOGUE",
     "COVERAGE",
     "CUSTOMERS",
     "DIVERSITY",
-    "FEW",
-    "GROUP",
-    "GROUPS",
     "LANE",
     "LOYAL",
+    "MAIN_METRICS",
     "MAP",
     "METRICS",
     "MODEL",
@@ -60,15 +66,17 @@ __all__ = [
     "RECALL_HEAD",
     "RECALL_TAIL",
     "RMSE",
+    "SEGMENT",
+    "SEGMENTS",
     "TOP",
     "UNKNOWN",
     "WEIGHT",
-    "by_group",
     "by_lane",
-    "customer_groups",
+    "by_segment",
+    "customer_segments",
     "evaluate",
-    "flat",
     "flat_name",
+    "flatten",
     "known_only",
     "summary",
 ]

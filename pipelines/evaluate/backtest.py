@@ -7,13 +7,13 @@ import pyarrow as pa
 
 from pipelines.evaluate import evaluate
 from pipelines.prepare.interactions import Interactions, day_number
-from pipelines.prepare.sorted_arrays import placed
+from pipelines.prepare.sorted_arrays import locate
 from serving.bundle.format import Array, Bundle
 
 
 def evaluate_since(bundle: Bundle, known: Interactions, model: str) -> pa.Table:
     """The rows of `evaluate` for a bundle, on all purchases after the last day that it knows."""
-    return evaluate(bundle, over_products(since(known, last_day(bundle)), bundle.products), model)
+    return evaluate(bundle, over_products(purchases_after(known, last_day(bundle)), bundle.products), model)
 
 
 def last_day(bundle: Bundle) -> int:
@@ -21,13 +21,13 @@ def last_day(bundle: Bundle) -> int:
     return day_number(dt.date.fromisoformat(bundle.manifest["window"]["last_day"]))
 
 
-def since(known: Interactions, day: int) -> Interactions:
+def purchases_after(known: Interactions, day: int) -> Interactions:
     """The purchases after a day."""
     return known.bought(day, int(known.day.max(initial=day)))
 
 
 def over_products(truth: Interactions, products: Array) -> Interactions:
     """The same purchases over other sorted product ids, (P,) bytes; those of other products are left out."""
-    place, is_known = placed(products, truth.products)
+    place, is_known = locate(products, truth.products)
     rows = truth.where(is_known[truth.product])
     return replace(rows, products=products, product=place[rows.product])

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pipelines.prepare.interactions import Interactions
-from pipelines.prepare.sorted_arrays import placed
+from pipelines.prepare.sorted_arrays import locate
 from serving.bundle.format import Array, Bundle
 from serving.bundle.highest import top_n
 from serving.recommend.recommender import scores
@@ -48,7 +48,9 @@ def first_purchases(truth: Interactions, before: Interactions) -> Interactions:
     return truth.where(~bought)
 
 
-def hit_rates(bundle: Bundle, truth: Interactions, products: Array, baseline: Array | None = None) -> HitRates:
+def hit_rates(
+    bundle: Bundle, truth: Interactions, products: Array, baseline: Array | None = None
+) -> HitRates:
     """How often hidden products, (h,) rows, are found by component `als`, or by a baseline.
 
     truth: the purchases after the cut. baseline: (P,) scores, the same for everyone.
@@ -82,12 +84,14 @@ def popularity_within_category(bundle: Bundle) -> Array:
 
 def mean(several: list[HitRates]) -> HitRates:
     """The mean of each measure over several draws."""
-    return HitRates(**{name: float(np.mean([vars(one)[name] for one in several])) for name in vars(several[0])})
+    return HitRates(
+        **{name: float(np.mean([vars(one)[name] for one in several])) for name in vars(several[0])}
+    )
 
 
 def _pairs(bundle: Bundle, truth: Interactions, products: Array) -> tuple[Array, Array]:
     """The distinct pairs of a known customer's row and one of the products, (m,) each."""
-    at, known = placed(bundle.customers, truth.customers)
+    at, known = locate(bundle.customers, truth.customers)
     asked = known[truth.customer] & np.isin(truth.product, products)
     customer, product = np.unique(np.c_[at[truth.customer], truth.product][asked], axis=0).T
     return customer, product

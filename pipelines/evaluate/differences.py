@@ -58,12 +58,12 @@ def difference(
     if not shared:
         return None
     gains = np.array([own[customer] - others[customer] for customer in shared])
-    low, high = interval(gains, settings)
+    low, high = bootstrap_interval(gains, settings)
     reference = float(np.mean([others[customer] for customer in shared]))
     return Difference(float(gains.mean()), low, high, reference, len(shared))
 
 
-def interval(values: Array, settings: EvaluationSettings) -> tuple[float, float]:
+def bootstrap_interval(values: Array, settings: EvaluationSettings) -> tuple[float, float]:
     """Between which the mean of values, (n,), lies, by the bootstrap."""
     tail = (1 - settings.confidence) / 2
     low, high = np.quantile(_resampled_means(values, settings.resamples), [tail, 1 - tail])
@@ -72,24 +72,24 @@ def interval(values: Array, settings: EvaluationSettings) -> tuple[float, float]
 
 def mean(judged: pa.Table, model: str, lane: str) -> float | None:
     """The mean NDCG@10 of a model in a lane, None where it wasn't judged there."""
-    found = of_lane(judged, model, lane)[NDCG]
+    found = select_lane(judged, model, lane)[NDCG]
     return float(pc.mean(found).as_py()) if len(found) else None
 
 
 def by_customer(judged: pa.Table, model: str, lane: str) -> Mapping[str, float]:
     """NDCG@10 of a model in a lane by customer."""
-    rows = of_lane(judged, model, lane)
+    rows = select_lane(judged, model, lane)
     return dict(zip(rows[c.CUSTOMER].to_pylist(), rows[NDCG].to_pylist(), strict=True))
 
 
-def of_lane(judged: pa.Table, model: str, lane: str) -> pa.Table:
+def select_lane(judged: pa.Table, model: str, lane: str) -> pa.Table:
     """The rows of a table of measures that are of a model in a lane."""
     return judged.filter(pc.and_(pc.equal(judged[MODEL], model), pc.equal(judged[LANE], lane)))
 
 
-def composed(judged: pa.Table, measured_as: Mapping[str, str], name: str) -> pa.Table:
+def compose(judged: pa.Table, measured_as: Mapping[str, str], name: str) -> pa.Table:
     """The rows of a model under a name, each lane's being those of the model that answers it."""
-    own = [of_lane(judged, model, lane) for lane, model in measured_as.items()]
+    own = [select_lane(judged, model, lane) for lane, model in measured_as.items()]
     rows = pa.concat_tables(own)
     at = rows.schema.get_field_index(MODEL)
     return rows.set_column(at, MODEL, pa.repeat(name, rows.num_rows))

@@ -6,7 +6,7 @@ from pipelines import columns as c
 
 MODEL = "model"
 LANE = "lane"
-GROUP = "group"
+SEGMENT = "group"
 TOP = "top"  # the first ten products, by their row in the bundle
 CATALOGUE = "catalogue"  # how many products the shop has, the same in every row
 
@@ -34,7 +34,7 @@ SCHEMA = pa.schema(
         (MODEL, pa.string()),
         (LANE, pa.string()),
         (c.CUSTOMER, pa.string()),
-        (GROUP, pa.string()),
+        (SEGMENT, pa.string()),
         *((name, pa.float64()) for name in PER_CUSTOMER),
         (TOP, pa.list_(pa.int32())),
         (CATALOGUE, pa.int32()),

@@ -9,18 +9,20 @@ import pyarrow as pa
 import scipy.sparse as sp
 
 from pipelines import columns as c
-from pipelines.evaluate.names import CATALOGUE, GROUP, LANE, MODEL, PER_CUSTOMER, RMSE, SCHEMA, TOP
-from pipelines.evaluate.ranking import NOBODY, Ranking, rank, rank_metrics, rmse
+from pipelines.evaluate.names import CATALOGUE, LANE, MODEL, PER_CUSTOMER, RMSE, SCHEMA, SEGMENT, TOP
+from pipelines.evaluate.ranking import NO_PRODUCT, Ranking, rank, rank_metrics, rmse
 from pipelines.evaluate.segments import UNKNOWN
 from pipelines.evaluate.traits import trait_metrics, traits
 from pipelines.prepare.interactions import Interactions
-from pipelines.prepare.sorted_arrays import placed
+from pipelines.prepare.sorted_arrays import locate
 from serving.bundle.format import Array, Bundle
 from serving.recommend.lanes import LANES, Lane
 from serving.recommend.recommender import Scorer, component_scores, restrict_to_lane, trend_scores
 
 CELLS = 2**22  # scores at once; a cell takes some 30 bytes
-JUDGED = 20_000  # known customers of a window at most, and strangers: more narrow no interval that decides
+MAX_CUSTOMERS = (
+    20_000  # known customers of a window at most, and strangers: more narrow no interval that decides
+)
 
 
 @dataclass(frozen=True)
@@ -74,7 +76,7 @@ def evaluate(
 
 
 def _window(bundle: Bundle, truth: Interactions, groups: Array | None) -> Window:
-    at, known = placed(bundle.customers, truth.customers)
+    at, known = locate(bundle.customers, truth.customers)
     group = np.full(len(bundle.customers), None) if groups is None else groups.astype(object)
     return Window(
         truth.customers,
@@ -107,7 +109,7 @@ def _strangers(bundle: Bundle, window: Window, component: str | Scorer | None) -
 
 def _batches(window: Window, among: Array) -> Iterator[Array]:
     """The judged buyers among the customers of a window, so many at once as memory allows."""
-    buyers = np.flatnonzero((np.diff(window.bought.indptr) > 0) & among)[:JUDGED]
+    buyers = np.flatnonzero((np.diff(window.bought.indptr) > 0) & among)[:MAX_CUSTOMERS]
     size = max(1, CELLS // window.bought.shape[1])
     yield from (buyers[start : start + size] for start in range(0, len(buyers), size))
 
@@ -131,13 +133,13 @@ def _table(
     window: Window, people: Array, metrics: dict[str, Array], ranking: Ranking, constant: dict[str, object]
 ) -> pa.Table:
     nothing = np.full(len(people), np.nan)
-    there = ranking.top != NOBODY
+    there = ranking.top != NO_PRODUCT
     ends = np.r_[0, np.cumsum(there.sum(axis=1))]
     columns = {name: metrics.get(name, nothing) for name in PER_CUSTOMER} | {
         name: np.full(len(people), value) for name, value in constant.items()
     }
     columns[c.CUSTOMER] = window.customers[people].astype(str)
-    columns[GROUP] = window.group[people]
+    columns[SEGMENT] = window.group[people]
     arrays = {
         name: pa.array(found, SCHEMA.field(name).type, from_pandas=True) for name, found in columns.items()
     }

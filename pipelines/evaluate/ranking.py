@@ -10,7 +10,7 @@ from serving.bundle.highest import top_n
 
 K = 10
 BLOCKS = 64 * K  # of products, of which few reach into the first K
-NOBODY = -1  # stands in a list of ten behind its last product
+NO_PRODUCT = -1  # stands in a list of ten behind its last product
 IDEAL = np.r_[np.nan, np.cumsum(1 / np.log2(np.arange(K) + 2))]  # the highest gain of 0 to K true products
 
 
@@ -34,7 +34,7 @@ def rank(values: Array, rows: Array, products: Array) -> Ranking:
     n, total = values.shape
     ends = np.searchsorted(rows, np.arange(n + 1))
     ranks = np.empty(len(rows), dtype=np.int64)
-    top = np.full((n, min(K, total)), NOBODY, dtype=np.int32)
+    top = np.full((n, min(K, total)), NO_PRODUCT, dtype=np.int32)
     for row, scores in enumerate(values):
         own = slice(ends[row], ends[row + 1])
         ranks[own] = _before(scores, products[own])

@@ -8,11 +8,11 @@ from serving.bundle.format import Array
 
 NEW, OCCASIONAL, LOYAL = "new", "occasional", "loyal"
 UNKNOWN = "unknown"  # bought in the window and was not known at the cut
-GROUPS = (NEW, OCCASIONAL, LOYAL, UNKNOWN)
+SEGMENTS = (NEW, OCCASIONAL, LOYAL, UNKNOWN)
 OCCASIONAL_FROM, LOYAL_FROM = 2, 5
 
 
-def customer_groups(known: Interactions) -> Array:
+def customer_segments(known: Interactions) -> Array:
     """Each customer's group, (C,) str: new with one day of purchases, occasional to four, then loyal.
 
     known: what the bundle was learned from, so that a row is the same customer in both.

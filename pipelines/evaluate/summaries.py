@@ -11,7 +11,6 @@ from pipelines.evaluate.names import (
     COVERAGE,
     CUSTOMERS,
     DIVERSITY,
-    GROUP,
     LANE,
     METRICS,
     MODEL,
@@ -22,16 +21,17 @@ from pipelines.evaluate.names import (
     PER_CUSTOMER,
     RECALL,
     RMSE,
+    SEGMENT,
     TOP,
     WEIGHT,
 )
-from pipelines.evaluate.segments import GROUPS, UNKNOWN
+from pipelines.evaluate.segments import SEGMENTS, UNKNOWN
 from serving.recommend.lanes import LANES
 
 Summary = dict[str, dict[str, dict[str, float]]]  # model -> lane -> metric
 
 FLAT = (*METRICS, NDCG_HEAD, NDCG_TAIL, COVERAGE, NOVELTY, DIVERSITY, WEIGHT, RMSE, CUSTOMERS)
-FEW = (NDCG, RECALL, COVERAGE)  # by which many models are compared side by side
+MAIN_METRICS = (NDCG, RECALL, COVERAGE)  # by which many models are compared side by side
 
 
 def summary(judged: pa.Table) -> Summary:
@@ -43,18 +43,18 @@ def summary(judged: pa.Table) -> Summary:
     return _means(known_only(judged))
 
 
-def by_group(judged: pa.Table) -> dict[str, Summary]:
+def by_segment(judged: pa.Table) -> dict[str, Summary]:
     """The same for each group of GROUPS apart: group -> model -> lane -> metric."""
-    groups = {group: judged.filter(pc.equal(judged[GROUP], group)) for group in GROUPS}
+    groups = {group: judged.filter(pc.equal(judged[SEGMENT], group)) for group in SEGMENTS}
     return {group: _means(rows) for group, rows in groups.items() if rows.num_rows}
 
 
 def known_only(judged: pa.Table) -> pa.Table:
     """The rows of customers who were known at the cut: those that the gate decides by."""
-    return judged.filter(pc.invert(pc.fill_null(pc.equal(judged[GROUP], UNKNOWN), False)))
+    return judged.filter(pc.invert(pc.fill_null(pc.equal(judged[SEGMENT], UNKNOWN), False)))
 
 
-def flat(lanes: Mapping[str, Mapping[str, float]], metrics: tuple[str, ...] = FLAT) -> dict[str, float]:
+def flatten(lanes: Mapping[str, Mapping[str, float]], metrics: tuple[str, ...] = FLAT) -> dict[str, float]:
     """The measures by one name each, as MLflow keeps them: `ndcg_at_10_for_you`."""
     return {
         flat_name(metric, lane): found[metric]

@@ -14,7 +14,7 @@ from pipelines.evaluate.names import (
     RECALL_TAIL,
     WEIGHT,
 )
-from pipelines.evaluate.ranking import NOBODY, Ranking, gain_and_recall
+from pipelines.evaluate.ranking import NO_PRODUCT, Ranking, gain_and_recall
 from serving.bundle.format import Array, Bundle
 from serving.bundle.labels import NO_LABEL
 
@@ -65,7 +65,7 @@ def trait_metrics(ranking: Ranking, known: Traits) -> dict[str, Array]:
         RECALL_TAIL: recall_tail,
         NOVELTY: novelty(ranking.top, known.information),
         DIVERSITY: diversity(ranking.top, known.category),
-        WEIGHT: mean_of(ranking.top, known.weight),
+        WEIGHT: mean_over_list(ranking.top, known.weight),
     }
 
 
@@ -74,12 +74,12 @@ def novelty(top: Array, information: Array) -> Array:
 
     0 where everyone has bought all of them, 10 where one in a thousand has: Zhou et al. (2010).
     """
-    return mean_of(top, information)
+    return mean_over_list(top, information)
 
 
-def mean_of(top: Array, values: Array) -> Array:
+def mean_over_list(top: Array, values: Array) -> Array:
     """The mean over the answered products of a value of theirs, (n,)."""
-    there = top != NOBODY
+    there = top != NO_PRODUCT
     return np.asarray(np.where(there, values[top], 0).sum(axis=1) / there.sum(axis=1))
 
 
@@ -90,7 +90,7 @@ def diversity(top: Array, category: Array) -> Array:
     judged by themselves, differ from model to model, and a baseline has none. Products without a
     category are in no pair.
     """
-    found = np.where(top == NOBODY, NO_LABEL, category[top])
+    found = np.where(top == NO_PRODUCT, NO_LABEL, category[top])
     pairs, different = np.zeros(len(top)), np.zeros(len(top))
     for one, other in combinations(found.T, 2):
         both = (one != NO_LABEL) & (other != NO_LABEL)

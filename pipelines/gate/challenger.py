@@ -41,7 +41,7 @@ def fit(night: Night, known: Interactions, products: pa.Table, chosen: ModelSett
         "as_of": str(night.as_of),
         "run_id": night.run_id,
         FORGOTTEN_UNTIL: int(tag(night.run_id, FORGOTTEN_UNTIL) or 0),
-        "metrics": measured(night.run_id),
+        "metrics": read_metrics(night.run_id),
     }
     rules = to_arrays(pins.read(night, tables.RULES), known.products)
     grouped = pins.read(night, tables.GROUPS)
@@ -58,8 +58,8 @@ def tags(night: Night, chosen: ModelSettings, bundle: Bundle) -> dict[str, str]:
     return {versions.CHOSEN: chosen.model_dump_json(), **window, **rows, **told, **where}
 
 
-def measured(run_id: str) -> dict[str, float]:
+def read_metrics(run_id: str) -> dict[str, float]:
     """The challenger's ranking metrics of a night, from MLflow."""
     found = client().get_run(run_id).data.metrics
-    names = evaluation.flat(evaluation.by_lane(found))
+    names = evaluation.flatten(evaluation.by_lane(found))
     return {name: found[name] for name in names}

@@ -48,7 +48,9 @@ class Decision:
     reasons: list[str]
 
 
-def settle(measures: pa.Table, choice: ModelSettings, champion: ModelSettings | None, settings: GateSettings) -> Settled:
+def settle(
+    measures: pa.Table, choice: ModelSettings, champion: ModelSettings | None, settings: GateSettings
+) -> Settled:
     """Returns the challenger: the sweep's choice if it beats the champion's settings, else those settings.
 
     "Beats" means with confidence `sure` in one lane, and without a loss beyond the tolerance in any other;
@@ -69,7 +71,7 @@ def settle(measures: pa.Table, choice: ModelSettings, champion: ModelSettings | 
 
 def challenger(measures: pa.Table, settled: Settled) -> pa.Table:
     """Returns the rows of a table of measures that are the challenger's, under its name."""
-    return differences.composed(measures, settled.measured_as, CHALLENGER)
+    return differences.compose(measures, settled.measured_as, CHALLENGER)
 
 
 def conditions(measures: pa.Table, since: pa.Table | None, settings: GateSettings) -> list[Condition]:
@@ -103,10 +105,10 @@ def plausible(
     least = settings.thresholds.measured_lost if is_young else most
     checks = []
     for lane, earlier in before.items():
-        values = differences.of_lane(measures, CHALLENGER, lane)[NDCG].to_numpy()
+        values = differences.select_lane(measures, CHALLENGER, lane)[NDCG].to_numpy()
         if not earlier or len(values) < MIN_CUSTOMERS:
             continue
-        low, high = differences.interval(values, settings.evaluation)
+        low, high = differences.bootstrap_interval(values, settings.evaluation)
         detail = (
             f"NDCG@10 {values.mean():.4f} [{low:.4f}, {high:.4f}], the champion's was {earlier:.4f};"
             f" allowed are {least:g} times less to {most:g} times more"

@@ -15,20 +15,22 @@ from pipelines.train.recipe import ModelSettings
 from serving.bundle.format import Array, Bundle
 
 
-def differ(products: pa.Table) -> bool:
+def has_weights(products: pa.Table) -> bool:
     """Whether the products of the table `products` have weights, by which an answer could be re-ranked."""
     found = product_weights(products)
     return bool((found != found[:1]).any())
 
 
-def at(bundle: Bundle, strength: float) -> Bundle:
+def with_strength(bundle: Bundle, strength: float) -> Bundle:
     """The same bundle, whose lanes are re-ranked by weight ** strength; 0 leaves them as they are scored."""
     return replace(bundle, manifest=bundle.manifest | {"strength": strength})
 
 
-def tried(bundle: Bundle, truth: Interactions, bounds: ProductWeightSettings) -> dict[float, Metrics]:
+def measure_strengths(
+    bundle: Bundle, truth: Interactions, bounds: ProductWeightSettings
+) -> dict[float, Metrics]:
     """What each strength, and none at all (0), is worth on what happened after a bundle's cut."""
-    found = {one: evaluate(at(bundle, one), truth, CHALLENGER) for one in (0.0, *bounds.strengths)}
+    found = {one: evaluate(with_strength(bundle, one), truth, CHALLENGER) for one in (0.0, *bounds.strengths)}
     return {one: summary(judged).get(CHALLENGER, {}) for one, judged in found.items()}
 
 
@@ -42,10 +44,15 @@ def strongest(found: Mapping[float, Metrics], bounds: ProductWeightSettings) -> 
     return max(allowed) if least else 0.0
 
 
-def evaluate_challenger(bundle: Bundle, chosen: ModelSettings, truth: Interactions, groups: Array) -> pa.Table:
+def evaluate_challenger(
+    bundle: Bundle, chosen: ModelSettings, truth: Interactions, groups: Array
+) -> pa.Table:
     """The rows of `evaluate` for what serves, and for the same without the weights."""
     serving = replace(bundle, manifest=bundle.manifest | {"lanes": chosen.lanes})
     strengths = {UNWEIGHTED: 0.0, CHALLENGER: chosen.strength}
     return pa.concat_tables(
-        [evaluate(at(serving, one), truth, model, groups=groups) for model, one in strengths.items()]
+        [
+            evaluate(with_strength(serving, one), truth, model, groups=groups)
+            for model, one in strengths.items()
+        ]
     )

@@ -40,7 +40,7 @@ class Past:
     share: Array  # of the purchases that are of it
 
 
-def telling(
+def example_shoppers(
     judged: pa.Table,
     known: Interactions,
     products: pa.Table,

@@ -11,7 +11,7 @@ from pipelines.evaluate.differences import difference
 from pipelines.gate.conditions import MAIN, Condition
 from pipelines.gate.settings import GateSettings, Thresholds
 from pipelines.prepare.interactions import Interactions
-from pipelines.prepare.sorted_arrays import placed
+from pipelines.prepare.sorted_arrays import locate
 from serving.bundle.format import Array, Bundle
 from serving.bundle.highest import top_n
 from serving.recommend.lanes import LANES, Lane
@@ -94,7 +94,7 @@ def ask(bundle: Bundle, enough: float) -> Answers:
 def kept(bundle: Bundle, champion: Bundle, thresholds: Thresholds) -> Condition:
     """Returns whether a bundle still holds the purchases in the champion's, and none of them older."""
     (known, last), (before, then) = (_purchases(each, champion) for each in (bundle, champion))
-    index, is_known = placed(known, before)
+    index, is_known = locate(known, before)
     held = np.count_nonzero(last[index[is_known]] >= then[is_known])
     share = held / len(before) if len(before) else 1.0
     detail = (
@@ -177,8 +177,8 @@ def _timed(bundle: Bundle, customer: int | None, lane: Lane, enough: float) -> t
 def _purchases(bundle: Bundle, ids: Bundle) -> tuple[Array, Array]:
     """Returns a bundle's purchases, numbered by another bundle's ids, and their last days, (h,) each."""
     customer = np.repeat(np.arange(len(bundle.customers)), np.diff(bundle.history_start))
-    rows, customer_known = placed(ids.customers, bundle.customers)
-    columns, product_known = placed(ids.products, bundle.products)
+    rows, customer_known = locate(ids.customers, bundle.customers)
+    columns, product_known = locate(ids.products, bundle.products)
     product = bundle.history_product
     both = customer_known[customer] & product_known[product]
     return rows[customer[both]] * len(ids.products) + columns[product[both]], bundle.history_last[both]

@@ -15,7 +15,7 @@ from serving.toml import FrozenModel
 FILE = Path(__file__).with_name("exclude.toml")
 
 
-class Exclude(FrozenModel):
+class Exclusions(FrozenModel):
     """All of exclude.toml: a product is excluded where one of these says so."""
 
     products: tuple[str, ...] = ()
@@ -34,13 +34,15 @@ class Exclude(FrozenModel):
         return patterns
 
 
-def load() -> Exclude:
+def load() -> Exclusions:
     """The rules of the file that is set; raises NightshelfError naming what is wrong and where."""
     own = settings().exclude
-    return toml.read(Exclude, Path(own) if own else FILE, f"NIGHTSHELF_EXCLUDE ({own})" if own else FILE.name)
+    return toml.read(
+        Exclusions, Path(own) if own else FILE, f"NIGHTSHELF_EXCLUDE ({own})" if own else FILE.name
+    )
 
 
-def marked(products: pa.Table, rules: Exclude) -> pa.Table:
+def mark_hidden(products: pa.Table, rules: Exclusions) -> pa.Table:
     """The table `products`, and whether a rule hides each."""
     named = {c.PRODUCT: rules.products, c.CATEGORY: rules.categories, c.BRAND: rules.brands}
     found = [pc.is_in(products[name], pa.array(values, pa.string())) for name, values in named.items()]

@@ -35,7 +35,7 @@ class Interactions:
 
     def until(self, day: int) -> "Interactions":
         """What was known at the end of a day: returns netted, customers without a purchase unknown."""
-        known = netted(self.where(self.day <= day))
+        known = net_returns(self.where(self.day <= day))
         present, customer = np.unique(known.customer, return_inverse=True)
         return replace(known, customers=self.customers[present], customer=customer)
 
@@ -87,7 +87,7 @@ def date_of(day: int) -> dt.date:
     return EPOCH + dt.timedelta(days=int(day))
 
 
-def netted(rows: Interactions) -> Interactions:
+def net_returns(rows: Interactions) -> Interactions:
     """The purchases that were kept: what a customer returned is taken from the oldest ones first.
 
     Oldest first, so that what was bought after a return stays.

@@ -15,7 +15,7 @@ def distinct(numbers: Array) -> Array:
     return np.asarray(ascending[first])
 
 
-def placed(ascending: Array, wanted: Array) -> tuple[Array, Array]:
+def locate(ascending: Array, wanted: Array) -> tuple[Array, Array]:
     """Where n values stand in a sorted array, int64, and whether they do, bool, (n,) each.
 
     The place of one that isn't there is of no use, but within the array.

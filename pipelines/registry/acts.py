@@ -10,7 +10,7 @@ from typing import Literal
 
 from mlflow.entities import Run
 
-from pipelines.registry.versions import HELD, aliased, find
+from pipelines.registry.versions import HELD, find, find_alias
 from pipelines.run import tracking
 from pipelines.run.tracking import client
 from pipelines.settings import settings
@@ -37,7 +37,7 @@ def promote(version: str, reason: str, act: Act = "BY HAND") -> None:
     if not reason.strip():
         raise NightshelfError("a reason is missing: it is what is left to read when somebody asks why")
     name, reason = settings().model_name, reason[:REASON_LETTERS]
-    new, old = find(version), aliased(ALIAS)
+    new, old = find(version), find_alias(ALIAS)
     before = str(old.version) if old and old.version != new.version else ""
     with _recorded(act, str(new.version), before, reason):
         client().set_model_version_tag(name, new.version, REASON, reason)
@@ -52,7 +52,7 @@ def rollback(to: str | None, reason: str) -> str:
     From then on a night promotes only what is surely better, until a person promotes a version.
     """
     _end_interrupted()
-    target = to or (str(found.version) if (found := aliased(PREVIOUS)) else None)
+    target = to or (str(found.version) if (found := find_alias(PREVIOUS)) else None)
     if target is None:
         raise NightshelfError("no version served before this one: name one with --to")
     promote(target, reason, ROLLBACK)
@@ -112,7 +112,7 @@ def _point_previous() -> None:
 
 def _end_interrupted() -> None:
     """Ends the acts that were killed: one whose alias moved is done, another never was."""
-    serving_now = aliased(ALIAS)
+    serving_now = find_alias(ALIAS)
     champion = str(serving_now.version) if serving_now else ""
     open_acts = [run for run in acts() if run.info.status not in (FINISHED, KILLED)]
     for run in open_acts:

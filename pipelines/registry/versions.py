@@ -26,7 +26,7 @@ CHALLENGER = "challenger"
 CHOSEN = "chosen"
 HELD = "held"
 LIVE_AS_OF = "live_as_of"
-MEASURED = {lane: flat_name(NDCG, lane) for lane in LANES}
+NDCG_TAGS = {lane: flat_name(NDCG, lane) for lane in LANES}
 SERVING = Path(serving.__file__).parent
 REQUIREMENTS = [
     *("mlflow-skinny", "numpy", "pandas", "pydantic", "pydantic-settings", "starlette", "xgboost-cpu"),
@@ -51,14 +51,14 @@ class Champion:
 
 def champion() -> Champion | None:
     """Who serves, or None where nobody does yet."""
-    found = aliased(ALIAS)
+    found = find_alias(ALIAS)
     if found is None:
         return None
     tags = found.tags
     return Champion(
         str(found.version),
         ModelSettings.model_validate_json(tags[CHOSEN]),
-        {lane: float(tags[name]) for lane, name in MEASURED.items() if name in tags},
+        {lane: float(tags[name]) for lane, name in NDCG_TAGS.items() if name in tags},
         tags.get("as_of", ""),
         tags.get(HELD, ""),
         tags.get(LIVE_AS_OF, ""),
@@ -131,7 +131,7 @@ def versions() -> list[ModelVersion]:
     )
 
 
-def note(version: str, tags: Mapping[str, Any]) -> None:
+def add_tags(version: str, tags: Mapping[str, Any]) -> None:
     """Adds tags to a version."""
     for name, value in tags.items():
         client().set_model_version_tag(settings().model_name, version, name, value)
@@ -145,7 +145,7 @@ def verdict_tags(verdict: str, reasons: list[str]) -> dict[str, str]:
     return {"verdict": verdict, "reasons": told}
 
 
-def aliased(alias: str) -> ModelVersion | None:
+def find_alias(alias: str) -> ModelVersion | None:
     """The version that an alias names, or None; raises NightshelfError where there is no answer."""
     try:
         return client().get_model_version_by_alias(settings().model_name, alias)

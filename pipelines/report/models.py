@@ -76,9 +76,11 @@ def models(record: Record) -> Models:
     table = pins.own(record.night, tables.EVALUATION)
     if not tables.exists(table):
         return Models("No model was evaluated: the nightly run did not complete step evaluate.", [], {})
-    rows = tables.read(table, [evaluation.MODEL, evaluation.LANE, evaluation.GROUP, evaluation.NDCG])
+    rows = tables.read(table, [evaluation.MODEL, evaluation.LANE, evaluation.SEGMENT, evaluation.NDCG])
     lanes = [
-        _lane(record, rows, lane) for lane in LANES if differences.of_lane(rows, conditions.CHALLENGER, lane)
+        _lane(record, rows, lane)
+        for lane in LANES
+        if differences.select_lane(rows, conditions.CHALLENGER, lane)
     ]
     shown = {score.model for lane in lanes for score in lane.everyone.scores}
     marks = {model: svg.legend_sign(SHAPES[model], _kind(model)) for model in MODELS if model in shown}
@@ -88,8 +90,8 @@ def models(record: Record) -> Models:
 def _lane(record: Record, rows: pa.Table, lane: str) -> Lane:
     everyone = _segment(record, evaluation.known_only(rows), lane, "")
     segments = [
-        _segment(record, rows.filter(pc.equal(rows[evaluation.GROUP], name)), lane, name)
-        for name in evaluation.GROUPS
+        _segment(record, rows.filter(pc.equal(rows[evaluation.SEGMENT], name)), lane, name)
+        for name in evaluation.SEGMENTS
     ]
     measured = [everyone, *(segment for segment in segments if segment.scores)]
     scale = svg.Scale(0, max(score.high for segment in measured for score in segment.scores) * 1.02)
@@ -101,7 +103,7 @@ def _segment(record: Record, rows: pa.Table, lane: str, name: str) -> Segment:
     values = {
         model: ndcg.to_numpy()
         for model in MODELS
-        if len(ndcg := differences.of_lane(rows, model, lane)[evaluation.NDCG])
+        if len(ndcg := differences.select_lane(rows, model, lane)[evaluation.NDCG])
     }
     scores = [_score(record, model, lane, name, ndcg) for model, ndcg in values.items()]
     return Segment(name, max(map(len, values.values()), default=0), scores)
@@ -112,7 +114,7 @@ def _score(
 ) -> ModelScore:
     """The score of a model; values: NDCG@10 by customer, (n,) float64."""
     settings = evaluation_settings.load().model_copy(update={"resamples": RESAMPLES})
-    low, high = differences.interval(values, settings)
+    low, high = differences.bootstrap_interval(values, settings)
     mean = float(values.mean())
     figure = fraction(record.metrics, _metric(model, lane, segment)) or f"{mean:.4f}"
     return ModelScore(model, figure, low, high, mean)

@@ -89,7 +89,7 @@ def gate_reasons(run: Run) -> list[str]:
 
 def as_of(run: Run) -> str:
     """The last day of data that a nightly run used, as in 2026-01-31."""
-    return str(run.info.run_name).removeprefix(tracking.NIGHT)
+    return str(run.info.run_name).removeprefix(tracking.RUN_PREFIX)
 
 
 def _artifact(run_id: str, name: str) -> Json:

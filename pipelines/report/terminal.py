@@ -95,7 +95,7 @@ def verdict(decision: Mapping[str, Any], published: Mapping[str, Any]) -> str:
 
 def status() -> RenderableType:
     """The champion: since when, why, and its NDCG@10 on orders since its fit; then the latest versions."""
-    champion = registry.aliased(ALIAS)
+    champion = registry.find_alias(ALIAS)
     if champion is None:
         return Text(f"no model yet in the registry at {settings().tracking_uri}: run `nightshelf retrain`")
     version, tags = str(champion.version), champion.tags

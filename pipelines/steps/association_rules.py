@@ -16,6 +16,6 @@ def run(night: Night) -> dict[str, int]:
     pins.pin(night, tables.RULES)
     of_two_products = rules.num_rows - rules[c.SECOND_ANTECEDENT].null_count
     counts = {"rules": rules.num_rows, "of_two_products": of_two_products}
-    counts |= association_rules.too_large(baskets)
+    counts |= association_rules.count_large_baskets(baskets)
     tracking.log(night.run_id, metrics=counts)
     return counts

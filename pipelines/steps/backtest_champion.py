@@ -21,10 +21,10 @@ def run(night: Night) -> dict[str, float]:
     tables.keep_latest("live", KEPT_DAYS)
     tables.write(pins.own(night, tables.BACKTEST), measures)
     means = evaluation.summary(measures).get(conditions.CHAMPION, {})
-    flat = evaluation.flat(means, (evaluation.NDCG, evaluation.CUSTOMERS))
+    flat = evaluation.flatten(means, (evaluation.NDCG, evaluation.CUSTOMERS))
     metrics = {f"live_{name}": value for name, value in flat.items()}
     tracking.log(night.run_id, metrics=metrics)
     if str(night.as_of) >= champion.live_as_of:  # a run of an earlier day knows less
         tags = {name: f"{value:.6f}" for name, value in metrics.items()}
-        versions.note(champion.version, tags | {versions.LIVE_AS_OF: str(night.as_of)})
+        versions.add_tags(champion.version, tags | {versions.LIVE_AS_OF: str(night.as_of)})
     return metrics

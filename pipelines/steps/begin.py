@@ -51,7 +51,7 @@ def run(
     if not as_of:
         night = night.model_copy(update={"as_of": orders.last_day(pulls.last_pull(orders))})
     params = night.model_dump(mode="json", exclude={"run_id", "path"})
-    return night.model_copy(update={"run_id": tracking.begin(f"{tracking.NIGHT}{night.as_of}", params)})
+    return night.model_copy(update={"run_id": tracking.begin(f"{tracking.RUN_PREFIX}{night.as_of}", params)})
 
 
 def _day(as_of: str | None) -> dt.date | None:

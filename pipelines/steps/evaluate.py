@@ -18,7 +18,7 @@ from pipelines.run.night import Night
 from pipelines.sweep import choice, space
 from pipelines.sweep.choice import Metrics
 from pipelines.train.bundle import fit_without_rules
-from pipelines.train.recipe import Candidate, Chosen
+from pipelines.train.recipe import Candidate, ModelSettings
 from serving.bundle.format import Array, Bundle
 from serving.errors import NightshelfError
 from serving.recommend.recommender import BASELINES, learned_components
@@ -37,7 +37,7 @@ def run(night: Night) -> dict[str, float]:
 
 
 def _measure(
-    night: Night, data: NightData, chosen: Chosen, champion: Chosen | None
+    night: Night, data: NightData, chosen: ModelSettings, champion: ModelSettings | None
 ) -> tuple[pa.Table, Settled]:
     """Returns the measures of all models on the test window, and what the challenger is.
 
@@ -45,17 +45,17 @@ def _measure(
     """
     before = data.known.until(data.cut.validation)
     truth = data.known.bought(data.cut.validation, data.cut.test)
-    segments = evaluation.customer_groups(before)
+    segments = evaluation.customer_segments(before)
     bundle = held_bundle = fit_without_rules(before, data.products, chosen, night.solver)
     _check_cut(bundle, data.cut.validation)
     components = _components(bundle, truth, segments)
-    parts = [components, differences.composed(components, chosen.lanes, conditions.SWEEP)]
+    parts = [components, differences.compose(components, chosen.lanes, conditions.SWEEP)]
     held = champion.model_copy(update={"strength": 0.0}) if champion else None
     if held:
         if held.model_copy(update={"lanes": chosen.lanes}) != chosen:
             held_bundle = fit_without_rules(before, data.products, held, night.solver)
             components = _components(held_bundle, truth, segments)
-        parts.append(differences.composed(components, held.lanes, conditions.CHAMPION))
+        parts.append(differences.compose(components, held.lanes, conditions.CHAMPION))
     measures = pa.concat_tables(parts)
     settled = conditions.settle(evaluation.known_only(measures), chosen, held, settings.load())
     if strength := _strength(night, data, settled.chosen):
@@ -76,7 +76,7 @@ def _check_cut(bundle: Bundle, cut: int) -> None:
         )
 
 
-def _choice(night: Night) -> Chosen:
+def _choice(night: Night) -> ModelSettings:
     """Returns the settings that the sweep's measures speak for."""
     trials: list[tuple[Candidate, Metrics]] = [
         (
@@ -94,13 +94,13 @@ def _components(bundle: Bundle, truth: Interactions, segments: Array) -> pa.Tabl
     return pa.concat_tables([evaluation.evaluate(bundle, truth, name, name, segments) for name in names])
 
 
-def _strength(night: Night, data: NightData, chosen: Chosen) -> float:
+def _strength(night: Night, data: NightData, chosen: ModelSettings) -> float:
     """Returns the strength of the products' weight, by the validation window; 0 without weights."""
-    if not product_weight.differ(data.products):
+    if not product_weight.has_weights(data.products):
         return 0.0
     bundle = fit_without_rules(data.known.until(data.cut.train), data.products, chosen, night.solver)
     truth, limits = data.known.bought(data.cut.train, data.cut.validation), settings.load().product_weight
-    trials = product_weight.tried(bundle, truth, limits)
+    trials = product_weight.measure_strengths(bundle, truth, limits)
     strength = product_weight.strongest(trials, limits)
     lanes = {f"strength {tried:g}": metrics for tried, metrics in trials.items()}
     tracking.client().log_dict(night.run_id, lanes, "business.json")
@@ -113,13 +113,13 @@ def _log(night: Night, settled: Settled, measures: pa.Table) -> dict[str, float]
 
     The challenger's metrics carry plain names, those of the others begin with the model's name.
     """
-    means, segments = evaluation.summary(measures), evaluation.by_group(measures)
-    metrics = evaluation.flat(means.get(conditions.CHALLENGER, {}))
+    means, segments = evaluation.summary(measures), evaluation.by_segment(measures)
+    metrics = evaluation.flatten(means.get(conditions.CHALLENGER, {}))
     for model in means.keys() - {conditions.CHALLENGER}:
-        flat = evaluation.flat(means[model], (evaluation.NDCG, evaluation.WEIGHT))
+        flat = evaluation.flatten(means[model], (evaluation.NDCG, evaluation.WEIGHT))
         metrics |= {f"{model}_{name}": value for name, value in flat.items()}
     for segment, models in segments.items():
-        flat = evaluation.flat(models.get(conditions.CHALLENGER, {}), (evaluation.NDCG,))
+        flat = evaluation.flatten(models.get(conditions.CHALLENGER, {}), (evaluation.NDCG,))
         metrics |= {f"{name}_{segment}": value for name, value in flat.items()}
     tracking.log(night.run_id, metrics=metrics, tags=_tags(night, settled))
     tables_of_means = {"models": means, "groups": segments, "differences": _differences(measures)}

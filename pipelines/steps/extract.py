@@ -5,7 +5,7 @@ from pipelines.extract import events, pulls
 from pipelines.privacy import forgotten
 from pipelines.run import tracking
 from pipelines.run.night import Night
-from pipelines.run.progress import Progress, lines
+from pipelines.run.progress import Progress, progress_lines
 from serving.live.changes import FORGOTTEN_UNTIL
 
 
@@ -16,7 +16,7 @@ def run(night: Night, progress: Progress | None = None) -> dict[str, int]:
     """
     tracking.log(night.run_id, tags={FORGOTTEN_UNTIL: str(forgotten.scrub_pending())})
     source = extract.source(night.source, night.path, night.mapping)
-    counts = pulls.pull(source, night.as_of, night.full, progress or lines())
+    counts = pulls.pull(source, night.as_of, night.full, progress or progress_lines())
     counts |= {"purchases_told": events.pull()}
     tracking.log(night.run_id, metrics=counts)
     return counts

@@ -17,8 +17,8 @@ from pipelines.registry import versions
 from pipelines.registry.versions import Champion
 from pipelines.run import pins, tracking
 from pipelines.run.night import Night
-from pipelines.train.association_rules import none
-from pipelines.train.bundle import factorised, fit_without_rules
+from pipelines.train.association_rules import no_rules
+from pipelines.train.bundle import fit_without_ranker, fit_without_rules
 from serving.bundle.format import Bundle
 from serving.errors import BundleError
 
@@ -48,7 +48,7 @@ def run(night: Night) -> dict[str, Any]:
     tracking.log(night.run_id, tags=tags)
     rows = [{"name": check.name, "met": check.met, "told": check.detail} for check in checks]
     tracking.client().log_dict(night.run_id, verdict | {"conditions": rows}, "decision.json")
-    versions.note(version, versions.verdict_tags(decision.verdict, decision.reasons))
+    versions.add_tags(version, versions.verdict_tags(decision.verdict, decision.reasons))
     return verdict
 
 
@@ -103,8 +103,8 @@ def _of_sound_bundle(
     before, truth = known.until(cut.validation), known.bought(cut.validation, cut.test)
     earlier = bundle
     if chosen.ranker:
-        rules, lanes = none(products.num_rows), {"lanes": chosen.lanes}
-        earlier = factorised(before, products, chosen, rules, night.solver, lanes)
+        rules, lanes = no_rules(products.num_rows), {"lanes": chosen.lanes}
+        earlier = fit_without_ranker(before, products, chosen, rules, night.solver, lanes)
     _, checks = soundness.check(bundle, options.thresholds)
     checks += soundness.remembers(bundle, earlier, truth, measures, options)
     if served:

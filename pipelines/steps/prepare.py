@@ -19,7 +19,7 @@ def run(night: Night) -> dict[str, int]:
     tables.write_spark(tables.BASKETS, features.baskets(orders))
     tables.write_spark(tables.GROUPS, features.groups(orders))
     sold = tables.distinct(tables.ORDERS, c.PRODUCT)
-    products = exclude.marked(features.products(tables.read(tables.GOODS), sold), exclude.load())
+    products = exclude.mark_hidden(features.products(tables.read(tables.GOODS), sold), exclude.load())
     tables.write(tables.PRODUCTS, products)
     interactions = tables.dataset(tables.INTERACTIONS)
     tracking.log_table(night.run_id, "interactions", interactions, tables.current_path(tables.INTERACTIONS))

@@ -23,7 +23,7 @@ def run(night: Night) -> dict[str, str]:
     chosen = challenger.chosen(night)
     bundle = challenger.fit(night, known.until(cut.test), products, chosen)
     measures = tables.read(pins.own(night, tables.EVALUATION))
-    examples = {SHOPPERS: shoppers.telling(measures, known, products, cut, _planted(night))}
+    examples = {SHOPPERS: shoppers.example_shoppers(measures, known, products, cut, _planted(night))}
     bundle = replace(bundle, manifest=bundle.manifest | examples)
     with tempfile.TemporaryDirectory() as temporary:
         folder = files.save(bundle, Path(temporary) / BUNDLE.name)

@@ -21,7 +21,7 @@ def run(night: Night) -> dict[str, str]:
     fetched = service.fetch()
     if not isinstance(fetched, str):
         tracking.log(night.run_id, metrics=fetched)
-    record, runs, champion = records.read(night), tracking.nights(), versions.aliased(ALIAS)
+    record, runs, champion = records.read(night), tracking.nightly_runs(), versions.find_alias(ALIAS)
     recent, version = trend.latest(runs, str(night.as_of)), str(champion.version) if champion else ""
     html = page.night(record, recent, fetched, version, mlflow_link(record.run))
     tracking.client().log_text(night.run_id, html, ARTIFACT)

@@ -16,7 +16,7 @@ def run(night: Night, candidate: dict[str, Any]) -> dict[str, Any]:
     started, recipe = time.monotonic(), Candidate.model_validate(candidate)
     data = night_data.load(night)
     result = trial.run(data, recipe, settings.load().folds, night.solver)
-    metrics = evaluation.flat(result.metrics, evaluation.FEW) | {"fit_seconds": result.seconds}
+    metrics = evaluation.flatten(result.metrics, evaluation.MAIN_METRICS) | {"fit_seconds": result.seconds}
     metrics |= {tracking.CANDIDATE_SECONDS: time.monotonic() - started}
     tracking.log_child(night.run_id, recipe.name, recipe.model_dump_json(), recipe.params(), metrics)
     ndcg = {name: round(value, 4) for name, value in metrics.items() if "ndcg" in name}

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from pipelines.evaluate import NDCG
 from pipelines.train.als import AlsSettings
-from pipelines.train.recipe import Candidate, ModelSettings, HalfLives
+from pipelines.train.recipe import Candidate, HalfLives, ModelSettings
 from serving.recommend.lanes import LANES
 from serving.recommend.recommender import BASELINES
 

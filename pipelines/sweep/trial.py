@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from pipelines import evaluate as evaluation
+from pipelines.choices import Solver
 from pipelines.evaluate import windows
 from pipelines.evaluate.night_data import NightData
-from pipelines.run.choices import Solver
 from pipelines.sweep.choice import Metrics
 from pipelines.train.bundle import fit_candidate
 from pipelines.train.recipe import Candidate

@@ -17,8 +17,8 @@ from implicit.cpu.als import AlternatingLeastSquares
 from pydantic import Field
 from threadpoolctl import threadpool_limits
 
+from pipelines.choices import Solver
 from pipelines.lake.spark import session
-from pipelines.run.choices import Solver
 from serving.bundle.format import Array
 from serving.toml import FrozenModel
 

@@ -9,12 +9,12 @@ import numpy as np
 import pyarrow as pa
 
 from pipelines import columns as c
+from pipelines.choices import Solver
 from pipelines.prepare.interactions import Interactions, date_of
-from pipelines.run.choices import Solver
-from pipelines.train import als, content, newcomers, ranker, regions, repurchase, trend
+from pipelines.train import als, content, new_products, ranker, regions, repurchase, trend
 from pipelines.train.association_rules import AssociationRules, no_rules
 from pipelines.train.ranker import RankerSettings
-from pipelines.train.recipe import Candidate, ModelSettings, HalfLives
+from pipelines.train.recipe import Candidate, HalfLives, ModelSettings
 from serving.bundle import trees
 from serving.bundle.files import load, save
 from serving.bundle.format import Array, Bundle, texts
@@ -84,7 +84,9 @@ def fit_candidate(known: Interactions, products: pa.Table, candidate: Candidate,
     silent = no_rules(len(known.products))
     if candidate.als:
         chosen = ModelSettings(als=candidate.als, ranker=candidate.ranker, half_lives=half_lives, lanes={})
-        return fit_bundle(known, products, chosen, silent, solver, described=content.no_descriptions(len(known.products)))
+        return fit_bundle(
+            known, products, chosen, silent, solver, described=content.no_descriptions(len(known.products))
+        )
     factors = als.zero_factors(len(known.customers), len(known.products))
     return build(known, products, factors, silent, half_lives, {"lanes": {}})
 
@@ -110,7 +112,9 @@ def reopen(bundle: Bundle) -> Bundle:
         return load(save(bundle, Path(folder) / "bundle"))  # mapped files live on until unmapped
 
 
-def fit_without_rules(known: Interactions, products: pa.Table, chosen: ModelSettings, solver: Solver) -> Bundle:
+def fit_without_rules(
+    known: Interactions, products: pa.Table, chosen: ModelSettings, solver: Solver
+) -> Bundle:
     """Returns the bundle of settings fitted to what was known, opened from its files.
 
     It has no association rules, since no lane is answered by them.
@@ -167,7 +171,9 @@ def build(
         group_trend=within.trend,
         **_purchases(known, history, factors.settings),
         **_factors(known, products, factors, vectors),
-        **(ranker.inputs(known, history) if ranked else ranker.no_inputs(len(known.customers), size, history)),
+        **(
+            ranker.inputs(known, history) if ranked else ranker.no_inputs(len(known.customers), size, history)
+        ),
         ranker=trees.no_model(),
         **vars(rules),
         manifest={},
@@ -199,13 +205,13 @@ def _factors(
 ) -> dict[str, Array]:
     """The factors, those of products without a sale as their descriptions let expect."""
     buyers, lately = trend.popularity(known), trend.trend(known, trend.BOOST_HALF_LIFE)
-    new = newcomers.estimate(vectors, products[c.IN_STOCK].to_numpy(), buyers, factors.items, lately)
-    boost = newcomers.fill_rows(lately, new.rows, new.trend) ** np.float32(factors.settings.trend_power)
+    new = new_products.estimate(vectors, products[c.IN_STOCK].to_numpy(), buyers, factors.items, lately)
+    boost = new_products.fill_rows(lately, new.rows, new.trend) ** np.float32(factors.settings.trend_power)
     return {
         "user_factors": factors.users,
-        "item_factors": newcomers.fill_rows(factors.items, new.rows, new.factors),
+        "item_factors": new_products.fill_rows(factors.items, new.rows, new.factors),
         "content_factors": vectors,
-        "new": newcomers.fill_rows(np.zeros(len(buyers), bool), new.rows, True),
+        "new": new_products.fill_rows(np.zeros(len(buyers), bool), new.rows, True),
         "boost": boost,
     }
 

@@ -74,7 +74,11 @@ def visits_of(past: Past) -> Visits:
     customer, age = np.divmod(distinct(past.known.customer * span + past.age), span)
     first_of_each = np.searchsorted(customer, np.arange(count))
     return Visits(
-        customer, age, np.bincount(customer, minlength=count), highest_by_index(customer, age, count), age[first_of_each]
+        customer,
+        age,
+        np.bincount(customer, minlength=count),
+        highest_by_index(customer, age, count),
+        age[first_of_each],
     )
 
 

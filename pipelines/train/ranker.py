@@ -8,7 +8,7 @@ from pydantic import Field
 
 from pipelines.evaluate.windows import SHARE_OF_HISTORY
 from pipelines.prepare.interactions import Interactions
-from pipelines.prepare.sorted_arrays import distinct, placed
+from pipelines.prepare.sorted_arrays import distinct, locate
 from pipelines.train import neighbours
 from pipelines.train.repurchase import History
 from pipelines.train.traits import traits
@@ -112,7 +112,7 @@ def examples(bundle: Bundle, truth: Interactions, settings: RankerSettings) -> E
         people = drawn[start : start + size]
         around = Neighbourhood(bundle, people)
         rows, products = candidates(around)
-        _, is_bought = placed(bought, people[rows] * width + products)
+        _, is_bought = locate(bought, people[rows] * width + products)
         kept = is_bought | (rng.random(len(rows)) < settings.unbought)
         rows, products = rows[kept], products[kept]
         parts.append(Examples(features(around, rows, products), is_bought[kept], people[rows]))
@@ -146,6 +146,6 @@ def fit(windows: list[Examples], settings: RankerSettings) -> Array:
 
 def _pairs_of(bundle: Bundle, truth: Interactions) -> Array:
     """What known customers bought, as customer times P plus product, sorted."""
-    at, is_known = placed(bundle.customers, truth.customers)
+    at, is_known = locate(bundle.customers, truth.customers)
     known = is_known[truth.customer]
     return distinct(at[truth.customer[known]] * len(bundle.products) + truth.product[known])

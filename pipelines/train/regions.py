@@ -7,7 +7,7 @@ import pyarrow as pa
 
 from pipelines import columns as c
 from pipelines.prepare.interactions import Interactions
-from pipelines.prepare.sorted_arrays import placed
+from pipelines.prepare.sorted_arrays import locate
 from pipelines.train.trend import buyers
 from serving.bundle.format import Array, texts
 from serving.bundle.highest import top_n
@@ -53,7 +53,7 @@ def _assigned(known: Interactions, grouped: pa.Table) -> tuple[Array, Array]:
     named = grouped[c.GROUP].combine_chunks().dictionary_encode()
     names, place = np.unique(texts(named.dictionary.to_pylist()), return_inverse=True)
     ids = texts(grouped[c.CUSTOMER].to_pylist())
-    at, is_known = placed(known.customers, ids)
+    at, is_known = locate(known.customers, ids)
     customer = np.full(len(known.customers), NO_REGION)
     customer[at[is_known]] = place[named.indices.to_numpy()][is_known]
     return names, customer

@@ -7,7 +7,7 @@ import numpy as np
 
 from pipelines.prepare.interactions import Interactions
 from pipelines.prepare.sorted_arrays import distinct
-from pipelines.train.past import YEAR, Past, Visits, look_back, mean_gap, highest_by_index, visits_of
+from pipelines.train.past import YEAR, Past, Visits, highest_by_index, look_back, mean_gap, visits_of
 from pipelines.train.repurchase import History
 from serving.bundle.format import Array
 from serving.bundle.traits import CUSTOMER, PRODUCT, PURCHASE, UNKNOWN

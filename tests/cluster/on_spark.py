@@ -51,7 +51,9 @@ found = tables.read(tables.INTERACTIONS)
 letters = {len(one) for one in found[c.CUSTOMER].to_pylist()}
 tell(customers=len(found[c.CUSTOMER].unique()), letters=sorted(letters))
 
-settings = association_rules.RuleSettings(support_per_product=0.01, min_count=5, min_confidence=0.2, sure=0.9)
+settings = association_rules.AssociationRuleSettings(
+    support_per_product=0.01, min_count=5, min_confidence=0.2, sure=0.9
+)
 mined = association_rules.mine(tables.read_spark(spark, tables.BASKETS), settings).to_pylist()
 tell(
     rules=sorted([one[c.ANTECEDENT], one[c.CONSEQUENT]] for one in mined if one[c.SECOND_ANTECEDENT] is None)

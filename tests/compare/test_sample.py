@@ -20,7 +20,7 @@ from pipelines.compare.representative import (
     distributions,
     verdict,
 )
-from pipelines.compare.sample import drawn, sample
+from pipelines.compare.sample import draw_customers, sample
 from pipelines.extract.mapping import REQUIRED, load_mapping
 from pipelines.lake import tables
 from serving.errors import NightshelfError
@@ -178,16 +178,16 @@ def test_orders_of_a_night_before_groups_were_known_are_of_none(stocked, home):
 
 def test_a_larger_fraction_holds_the_smaller_one():
     everyone = [f"c{number}" for number in range(2000)]
-    tenth, half = drawn(everyone, 0.1, seed=3), drawn(everyone, 0.5, seed=3)
+    tenth, half = draw_customers(everyone, 0.1, seed=3), draw_customers(everyone, 0.5, seed=3)
     assert (tenth <= half).all()
     assert half.mean() == pytest.approx(0.5, abs=0.06)
     assert tenth.mean() == pytest.approx(0.1, abs=0.04)
-    assert (drawn(everyone, 0.5, seed=4) != half).any()
+    assert (draw_customers(everyone, 0.5, seed=4) != half).any()
 
 
 def test_the_same_customers_are_drawn_tomorrow():
-    assert drawn(list("abcdef"), 0.5, seed=0).tolist() == [False, True, False, True, True, True]
-    assert drawn(["new", *"dcb"], 0.5, seed=0).tolist()[1:] == [True, False, True]
+    assert draw_customers(list("abcdef"), 0.5, seed=0).tolist() == [False, True, False, True, True, True]
+    assert draw_customers(["new", *"dcb"], 0.5, seed=0).tolist()[1:] == [True, False, True]
 
 
 def test_a_biased_draw_is_found_out(seed):
@@ -205,7 +205,7 @@ def test_p_values_of_honest_draws_are_uniform(seed):
     found, names = distributions(known, customers), customers.to_pylist()
     p = np.array(
         [
-            [one.p for one in compare(found, drawn(names, 0.3, number), number)]
+            [one.p for one in compare(found, draw_customers(names, 0.3, number), number)]
             for number in range(seed, seed + 200)
         ]
     )

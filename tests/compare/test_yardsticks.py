@@ -3,16 +3,16 @@ import pytest
 from shops import catalogue, known, random_shop
 
 from pipelines.compare import yardsticks
-from pipelines.compare.models import judge
+from pipelines.compare.models import evaluate_models
 from pipelines.evaluate import NDCG, summary
 from pipelines.gate import conditions
-from pipelines.sweep.space import Chosen, HalfLives
 from pipelines.train import association_rules
 from pipelines.train.als import AlsSettings
-from pipelines.train.bundle import learn
-from serving.recommend.recommender import LANES
+from pipelines.train.bundle import fit_bundle
+from pipelines.train.recipe import HalfLives, ModelSettings
+from serving.recommend.lanes import LANES
 
-CHOSEN = Chosen(
+CHOSEN = ModelSettings(
     als=AlsSettings(rank=4, iterations=2),
     half_lives=HalfLives(trend=7, repurchase=30),
     lanes=dict.fromkeys(LANES, "als"),
@@ -21,7 +21,7 @@ CHOSEN = Chosen(
 
 def fitted(shop):
     products = catalogue([one.decode() for one in shop.products])
-    return learn(shop, products, CHOSEN, association_rules.none(products.num_rows), "implicit")
+    return fit_bundle(shop, products, CHOSEN, association_rules.no_rules(products.num_rows), "implicit")
 
 
 def test_ease_is_a_ridge_regression_of_each_product_on_the_others():
@@ -49,7 +49,7 @@ def test_plain_counts_make_no_difference_between_old_and_new_purchases():
     products = catalogue([one.decode() for one in shop.products])
     old = CHOSEN.model_copy(update={"als": CHOSEN.als.model_copy(update={"half_life_days": 1.0})})
     measured = [
-        summary(judge(shop.until(40), shop.bought(40, 50), products, chosen, "implicit"))
+        summary(evaluate_models(shop.until(40), shop.bought(40, 50), products, chosen, "implicit"))
         for chosen in (CHOSEN, old)
     ]
     plain, champion = (

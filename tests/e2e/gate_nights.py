@@ -25,7 +25,7 @@ from pipelines.run import pins, tracking
 from pipelines.run.night import Night
 from pipelines.train import association_rules, regions
 from serving.errors import BundleError, NightshelfError
-from serving.recommend.recommender import LANES
+from serving.recommend.lanes import LANES
 
 FIRST = dt.date(2026, 9, 1)
 HISTORY = 70  # days before the first night
@@ -97,7 +97,7 @@ def prepared(world, number, seed, change=lambda rows: rows):
     tables.write(tables.INTERACTIONS, rows)
     tables.write(tables.PRODUCTS, catalogue(set(rows[c.PRODUCT].to_pylist())))
     tables.write(tables.RULES, association_rules.SCHEMA.empty_table())
-    tables.write(tables.GROUPS, regions.NOBODY)
+    tables.write(tables.GROUPS, regions.NO_REGIONS)
     pins.pin(night, tables.INTERACTIONS, tables.PRODUCTS, tables.RULES, tables.GROUPS)
     return night
 
@@ -149,7 +149,7 @@ def worth(world, version, day):
         return 0.0
     if not bundle.manifest["lanes"]:
         return 0.0
-    truth = backtest.over(backtest.since(known, backtest.day_number(day)), bundle.products)
+    truth = backtest.over_products(backtest.purchases_after(known, backtest.day_number(day)), bundle.products)
     measured = summary(backtest.evaluate(bundle, truth, "model")).get("model", {})
     return sum(lane[NDCG] for lane in measured.values()) / len(LANES)
 

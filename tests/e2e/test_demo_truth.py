@@ -10,11 +10,12 @@ from shops import DEMO, catalogue, demo, demo_baskets
 from pipelines import columns as c
 from pipelines.train import association_rules
 from pipelines.train.als import AlsSettings
-from pipelines.train.bundle import learn, reopened
-from pipelines.train.recipe import Chosen, HalfLives
+from pipelines.train.bundle import fit_bundle, reopen
+from pipelines.train.recipe import HalfLives, ModelSettings
 from serving.http import responses
 from serving.recommend.association_rules import rules_for_cart, rules_from
-from serving.recommend.recommender import BASELINES, LANES, recommend
+from serving.recommend.lanes import LANES
+from serving.recommend.recommender import BASELINES, recommend
 from serving.recommend.related import goes_with, similar
 
 DAYS = 45
@@ -41,10 +42,10 @@ def mined(spark, baskets):
 @pytest.fixture(scope="module")
 def bundle(known, mined):
     """Learnt with the night's own rule settings; the products stand in the order of the shop's own."""
-    chosen = Chosen(als=SETTINGS, half_lives=HalfLives(trend=14.0, repurchase=60.0), lanes={})
+    chosen = ModelSettings(als=SETTINGS, half_lives=HalfLives(trend=14.0, repurchase=60.0), lanes={})
     products = catalogue([product.decode() for product in known.products])
-    found = association_rules.arrays(mined, known.products)
-    return reopened(learn(known, products, chosen, found, "implicit"))
+    found = association_rules.to_arrays(mined, known.products)
+    return reopen(fit_bundle(known, products, chosen, found, "implicit"))
 
 
 @pytest.fixture(scope="module")

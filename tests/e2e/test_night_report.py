@@ -61,7 +61,7 @@ def nights(shop, tmp_path_factory):
 
 
 def validate(night):
-    with tracking.stopping(night.run_id, "validate"):
+    with tracking.mark_failed_step(night.run_id, "validate"):
         raise NightshelfError("validation stopped the night")
 
 

@@ -4,12 +4,12 @@ from shops import catalogue, known
 
 from pipelines.evaluate import NDCG, backtest, summary
 from pipelines.train.als import AlsSettings
-from pipelines.train.association_rules import none
-from pipelines.train.bundle import learn
-from pipelines.train.recipe import Chosen, HalfLives
-from serving.recommend.recommender import LANES
+from pipelines.train.association_rules import no_rules
+from pipelines.train.bundle import fit_bundle
+from pipelines.train.recipe import HalfLives, ModelSettings
+from serving.recommend.lanes import LANES
 
-CHOSEN = Chosen(
+CHOSEN = ModelSettings(
     als=AlsSettings(rank=2, iterations=1),
     half_lives=HalfLives(trend=7, repurchase=30),
     lanes=dict.fromkeys(LANES, "repurchase"),
@@ -19,11 +19,11 @@ BEFORE = [("anna", "tea", 10, 1, 0), ("anna", "cups", 9, 1, 0), ("boris", "cups"
 
 def fitted(rows):
     shop = known(rows)
-    return learn(
+    return fit_bundle(
         shop.until(20),
         catalogue([one.decode() for one in shop.products]),
         CHOSEN,
-        none(len(shop.products)),
+        no_rules(len(shop.products)),
         "implicit",
     )
 

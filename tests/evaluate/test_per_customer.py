@@ -10,15 +10,15 @@ from pipelines import columns as c
 from pipelines.evaluate import (
     COVERAGE,
     DIVERSITY,
-    GROUP,
     METRICS,
     NDCG,
     NOVELTY,
     RECALL,
     RMSE,
+    SEGMENT,
     TOP,
-    by_group,
-    customer_groups,
+    by_segment,
+    customer_segments,
     evaluate,
     known_only,
     per_customer,
@@ -26,7 +26,7 @@ from pipelines.evaluate import (
 )
 from pipelines.evaluate.names import SCHEMA
 from pipelines.train import als
-from pipelines.train.association_rules import none
+from pipelines.train.association_rules import no_rules
 from pipelines.train.bundle import build
 from pipelines.train.recipe import HalfLives
 from serving.recommend.recommender import recommend
@@ -39,8 +39,8 @@ def bundle_of(before, factors=None):
     return build(
         before,
         catalogue([product.decode() for product in before.products]),
-        factors or als.nothing(*shape),
-        none(shape[1]),
+        factors or als.zero_factors(*shape),
+        no_rules(shape[1]),
         HalfLives(trend=7, repurchase=7),
         {"lanes": LANES},
     )
@@ -81,8 +81,8 @@ def test_what_nobody_had_bought_is_true_of_no_model(shop):
 
 def test_who_was_unknown_is_told_apart(shop):
     before = shop.until(1)
-    table = evaluate(bundle_of(before), shop.bought(1, 5), "m", None, customer_groups(before))
-    assert {row["customer"]: row[GROUP] for row in table.to_pylist()} == {"a": "new", "c": "unknown"}
+    table = evaluate(bundle_of(before), shop.bought(1, 5), "m", None, customer_segments(before))
+    assert {row["customer"]: row[SEGMENT] for row in table.to_pylist()} == {"a": "new", "c": "unknown"}
     assert known_only(table)[c.CUSTOMER].unique().to_pylist() == ["a"]
     found = summary(table)["m"]["for-you"]
     assert found["customers"] == 1
@@ -90,7 +90,7 @@ def test_who_was_unknown_is_told_apart(shop):
     assert found[NOVELTY] == pytest.approx((0 + 1) / 2)  # both have x, half of the customers y
     assert found[DIVERSITY] == 0
     assert RMSE not in found
-    assert {group: one["m"]["for-you"]["customers"] for group, one in by_group(table).items()} == {
+    assert {group: one["m"]["for-you"]["customers"] for group, one in by_segment(table).items()} == {
         "new": 1,
         "unknown": 1,
     }
@@ -98,7 +98,7 @@ def test_who_was_unknown_is_told_apart(shop):
 
 def test_without_groups_the_known_ones_have_none_and_count_in_the_summary(shop):
     table = evaluate(bundle_of(shop.until(1)), shop.bought(1, 5), "m")
-    assert {row["customer"]: row[GROUP] for row in table.to_pylist()} == {"a": None, "c": "unknown"}
+    assert {row["customer"]: row[SEGMENT] for row in table.to_pylist()} == {"a": None, "c": "unknown"}
     assert summary(table)["m"]["for-you"]["customers"] == 1
 
 
@@ -112,7 +112,7 @@ def test_groups_count_days_with_purchases_that_were_kept():
     for customer, days in (("two", 2), ("four", 4), ("five", 5)):
         rows += [(customer, "x", day, 1, 0) for day in range(1, days + 1)]
     before = known(rows).until(9)
-    assert dict(zip(before.customers.tolist(), customer_groups(before).tolist(), strict=True)) == {
+    assert dict(zip(before.customers.tolist(), customer_segments(before).tolist(), strict=True)) == {
         b"new": "new",
         b"returned": "new",
         b"two": "occasional",
@@ -137,7 +137,7 @@ def test_answers_judged_are_answers_served(seed, component):
         for row in evaluate(bundle, truth, "m").to_pylist():
             served = recommend(bundle, bundle.customer(row["customer"]), row["lane"], 10)
             assert row[TOP] == [item.product for item in served]
-            assert (row[RMSE] is None) == (component != "als" or row[GROUP] == "unknown")
+            assert (row[RMSE] is None) == (component != "als" or row[SEGMENT] == "unknown")
 
 
 def test_strangers_get_what_trends_and_of_popularity_what_is_popular():
@@ -182,7 +182,7 @@ def test_a_window_without_purchases_gives_an_empty_table_of_the_same_columns(sho
     table = evaluate(bundle_of(shop.until(1)), shop.bought(8, 9), "m")
     assert table.num_rows == 0
     assert table.schema == SCHEMA
-    assert (summary(table), by_group(table)) == ({}, {})
+    assert (summary(table), by_segment(table)) == ({}, {})
     assert set(METRICS) < set(pa.Table.to_pydict(table))
 
 
@@ -190,6 +190,6 @@ def test_of_many_buyers_those_who_sort_first_are_judged(shop, monkeypatch):
     before, truth = shop.until(1), replace(shop, product=np.zeros_like(shop.product)).bought(1, 5)
     everyone = evaluate(bundle_of(before), truth, "popularity", "popularity").to_pylist()
     assert {row["customer"] for row in everyone} == {"a", "b", "c"}
-    monkeypatch.setattr(per_customer, "JUDGED", 1)
+    monkeypatch.setattr(per_customer, "MAX_CUSTOMERS", 1)
     first = evaluate(bundle_of(before), truth, "popularity", "popularity").to_pylist()
     assert first == [row for row in everyone if row["customer"] in ("a", "c")]  # c is the first stranger

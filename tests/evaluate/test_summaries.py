@@ -5,7 +5,6 @@ from pipelines import columns as c
 from pipelines.evaluate import (
     CATALOGUE,
     COVERAGE,
-    GROUP,
     LANE,
     MAP,
     MODEL,
@@ -16,10 +15,11 @@ from pipelines.evaluate import (
     NOVELTY,
     RECALL_HEAD,
     RMSE,
+    SEGMENT,
     TOP,
-    by_group,
     by_lane,
-    flat,
+    by_segment,
+    flatten,
     summary,
 )
 from pipelines.evaluate.names import SCHEMA
@@ -29,7 +29,7 @@ def rows(*some):
     """A table of judged customers, each given as (customer, group, measures)."""
     constant = {MODEL: "m", LANE: "for-you", CATALOGUE: 8}
     return pa.Table.from_pylist(
-        [constant | {c.CUSTOMER: customer, GROUP: group} | found for customer, group, found in some], SCHEMA
+        [constant | {c.CUSTOMER: customer, SEGMENT: group} | found for customer, group, found in some], SCHEMA
     )
 
 
@@ -51,7 +51,7 @@ def test_means_are_over_the_known_and_over_those_who_have_the_metric():
 
 
 def test_groups_are_apart():
-    found = {group: one["m"]["for-you"] for group, one in by_group(JUDGED).items()}
+    found = {group: one["m"]["for-you"] for group, one in by_segment(JUDGED).items()}
     assert {group: one[NDCG] for group, one in found.items()} == {"new": 0.5, "loyal": 0.1, "unknown": 0.9}
     assert {group: one[COVERAGE] for group, one in found.items()} == {
         "new": 2 / 8,
@@ -68,12 +68,12 @@ def test_coverage_is_of_each_model_and_lane():
 
 def test_measures_come_back_from_their_flat_names():
     lanes = {"for-you": {NDCG: 0.5, MRR: 0.25}, "buy-again": {}, "discover": {MAP: 0.1}}
-    assert flat(lanes) == {"ndcg_at_10_for_you": 0.5, "mrr_for_you": 0.25, "map_at_10_discover": 0.1}
-    assert by_lane(flat(lanes)) == lanes
+    assert flatten(lanes) == {"ndcg_at_10_for_you": 0.5, "mrr_for_you": 0.25, "map_at_10_discover": 0.1}
+    assert by_lane(flatten(lanes)) == lanes
 
 
 def test_what_mlflow_keeps_is_a_part_of_what_is_measured():
-    assert flat({"buy-again": {COVERAGE: 0.5, NDCG_HEAD: 0.1, RECALL_HEAD: 0.2}}) == {
+    assert flatten({"buy-again": {COVERAGE: 0.5, NDCG_HEAD: 0.1, RECALL_HEAD: 0.2}}) == {
         "coverage_buy_again": 0.5,
         "ndcg_at_10_head_buy_again": 0.1,
     }

@@ -21,12 +21,12 @@ from pipelines.gate.conditions import (
 from pipelines.gate.settings import load
 from pipelines.train.als import AlsSettings
 from pipelines.train.ranker import RankerSettings
-from pipelines.train.recipe import Chosen, HalfLives
-from serving.recommend.recommender import LANES
+from pipelines.train.recipe import HalfLives, ModelSettings
+from serving.recommend.lanes import LANES
 
 CUSTOMERS = 500
 CHOSEN, OTHER = (
-    Chosen(
+    ModelSettings(
         als=AlsSettings(rank=rank),
         half_lives=HalfLives(trend=7, repurchase=30),
         lanes=dict.fromkeys(LANES, "als"),

@@ -8,19 +8,20 @@ import pytest
 from shops import catalogue, known
 
 from pipelines import columns as c
-from pipelines.evaluate import LANE, MODEL, NDCG, WEIGHT, customer_groups, evaluate, summary
+from pipelines.evaluate import LANE, MODEL, NDCG, WEIGHT, customer_segments, evaluate, summary
 from pipelines.gate import conditions, product_weight
 from pipelines.gate.settings import ProductWeightSettings, load
 from pipelines.report import terminal
 from pipelines.train.als import AlsSettings
-from pipelines.train.association_rules import none
-from pipelines.train.bundle import learn, weights
-from pipelines.train.recipe import Chosen, HalfLives
+from pipelines.train.association_rules import no_rules
+from pipelines.train.bundle import fit_bundle, product_weights
+from pipelines.train.recipe import HalfLives, ModelSettings
 from serving.bundle.highest import top_n
-from serving.recommend.recommender import LANES, scores
+from serving.recommend.lanes import LANES
+from serving.recommend.recommender import scores
 
 CUT, LAST = 40, 50
-CHOSEN = Chosen(
+CHOSEN = ModelSettings(
     als=AlsSettings(rank=4, iterations=3, alpha=5.0),
     half_lives=HalfLives(trend=7, repurchase=30),
     lanes={"for-you": "repurchase", "buy-again": "repurchase", "discover": "trend"},
@@ -57,13 +58,13 @@ def truth(shop):
 @pytest.fixture
 def bundle(shop, seed):
     products = weighing(np.random.default_rng(seed).lognormal(0, 1, len(PRODUCTS)))
-    return learn(shop.until(CUT), products, CHOSEN, none(len(PRODUCTS)), "implicit")
+    return fit_bundle(shop.until(CUT), products, CHOSEN, no_rules(len(PRODUCTS)), "implicit")
 
 
 @pytest.mark.parametrize("most_lost", [0.0, 0.02, 0.2, 0.99])
 def test_the_strongest_within_the_bound_is_taken(bundle, truth, most_lost):
     bounds = ProductWeightSettings(most_lost=most_lost, strengths=(0.05, 0.2, 0.5, 2.0))
-    tried = product_weight.tried(bundle, truth, bounds)
+    tried = product_weight.measure_strengths(bundle, truth, bounds)
     chosen = product_weight.strongest(tried, bounds)
     plain = summary(evaluate(bundle, truth, "plain"))["plain"]
     assert tried[0.0] == plain
@@ -86,26 +87,26 @@ def test_strengths_by_hand():
 
 
 def test_a_shop_without_weights_has_none_that_differ():
-    assert not product_weight.differ(catalogue(PRODUCTS))
-    assert not product_weight.differ(weighing([None] * 60))
-    assert not product_weight.differ(weighing([1.0] * 59 + [-3]))
-    assert product_weight.differ(weighing([1.0] * 59 + [1.1]))
+    assert not product_weight.has_weights(catalogue(PRODUCTS))
+    assert not product_weight.has_weights(weighing([None] * 60))
+    assert not product_weight.has_weights(weighing([1.0] * 59 + [-3]))
+    assert product_weight.has_weights(weighing([1.0] * 59 + [1.1]))
 
 
 def test_a_weight_that_is_none_is_like_most():
     given = [2.5, 0, -1, np.nan, np.inf, 1e300, 1e-300, None]
-    found = weights(pa.table({c.WEIGHT: pa.array(given, pa.float64())}))
+    found = product_weights(pa.table({c.WEIGHT: pa.array(given, pa.float64())}))
     assert (found.tolist(), found.dtype) == ([2.5] + [1.0] * 7, np.float32)
 
 
 def test_what_is_judged_is_what_serves_and_what_it_would_be_without_weights(shop, bundle, truth):
     chosen = CHOSEN.model_copy(update={"strength": 0.5, "lanes": CHOSEN.lanes | {"discover": "als"}})
-    groups = customer_groups(shop.until(CUT))
+    groups = customer_segments(shop.until(CUT))
     found = product_weight.evaluate_challenger(bundle, chosen, truth, groups)
     for model, strength in ((conditions.CHALLENGER, 0.5), (conditions.UNWEIGHTED, 0.0)):
         settings = chosen.model_copy(update={"strength": strength})
         products = weighing(bundle.weight.astype(float))
-        serving = learn(shop.until(CUT), products, settings, none(len(PRODUCTS)), "implicit")
+        serving = fit_bundle(shop.until(CUT), products, settings, no_rules(len(PRODUCTS)), "implicit")
         served = evaluate(serving, truth, model, groups=groups)
         assert [row for row in found.to_pylist() if row[MODEL] == model] == served.to_pylist()
     before, after = (
@@ -159,7 +160,7 @@ def test_the_gate_compares_without_weights_and_bounds_what_they_cost(seed, weigh
 def test_both_are_shown(shop, bundle, truth):
     from rich.console import Console
 
-    groups = customer_groups(shop.until(CUT))
+    groups = customer_segments(shop.until(CUT))
     judged = product_weight.evaluate_challenger(
         bundle, CHOSEN.model_copy(update={"strength": 0.5}), truth, groups
     )

@@ -4,7 +4,7 @@ import numpy as np
 import pyarrow as pa
 
 from pipelines import columns as c
-from pipelines.evaluate import GROUP, LANE, MODEL, TOP, UNKNOWN
+from pipelines.evaluate import LANE, MODEL, SEGMENT, TOP, UNKNOWN
 from pipelines.evaluate.windows import Windows
 from pipelines.gate import conditions, shoppers
 from pipelines.prepare.interactions import Interactions, date_of
@@ -61,13 +61,13 @@ def judged(*customers: str) -> pa.Table:
         MODEL: [model for model, *_ in rows],
         LANE: [lane for _, lane, _ in rows],
         c.CUSTOMER: [one for *_, one in rows],
-        GROUP: [UNKNOWN if one == "stranger" else "loyal" for *_, one in rows],
+        SEGMENT: [UNKNOWN if one == "stranger" else "loyal" for *_, one in rows],
         TOP: pa.array([tops.get((model, lane), []) for model, lane, _ in rows], pa.list_(pa.int32())),
     })  # fmt: skip
 
 
 def told(*customers: str) -> dict[str, dict[str, object]]:
-    found = shoppers.telling(judged(*customers), orders(), PRODUCTS, CUT)
+    found = shoppers.example_shoppers(judged(*customers), orders(), PRODUCTS, CUT)
     return {one["kind"]: one for one in found["shoppers"]}
 
 
@@ -79,7 +79,7 @@ def test_one_of_each_kind_is_told_of() -> None:
 
 
 def test_what_was_recommended_before_and_bought_after_the_cut() -> None:
-    found = shoppers.telling(judged("loyal", "stranger"), orders(), PRODUCTS, CUT)
+    found = shoppers.example_shoppers(judged("loyal", "stranger"), orders(), PRODUCTS, CUT)
     assert (found["cut"], found["until"]) == (str(date_of(100)), str(date_of(112)))
     assert found["popular"] == ["green", "coffee"]
     (loyal,) = found["shoppers"]
@@ -108,6 +108,6 @@ def test_who_is_of_no_kind_is_not_told_of_and_nobody_twice() -> None:
 
 
 def test_what_a_simulated_shop_planted_is_told_of_its_customers() -> None:
-    found = shoppers.telling(judged("loyal"), orders(), PRODUCTS, CUT, {"loyal": ["Tea (sencha)"]})
+    found = shoppers.example_shoppers(judged("loyal"), orders(), PRODUCTS, CUT, {"loyal": ["Tea (sencha)"]})
     assert [one["planted"] for one in found["shoppers"]] == [["Tea (sencha)"]]
     assert told("loyal")["loyal"]["planted"] == []

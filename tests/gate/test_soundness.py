@@ -7,22 +7,22 @@ import pytest
 from shops import catalogue, known
 
 from pipelines import evaluate as evaluation
-from pipelines.evaluate.differences import of_lane
+from pipelines.evaluate.differences import select_lane
 from pipelines.gate.settings import load
 from pipelines.gate.soundness import ask, check, kept, remembers, steady
 from pipelines.train import ranker
 from pipelines.train.als import AlsSettings
-from pipelines.train.association_rules import none
-from pipelines.train.bundle import factorised, learn
+from pipelines.train.association_rules import no_rules
+from pipelines.train.bundle import fit_bundle, fit_without_ranker
 from pipelines.train.ranker import RankerSettings
-from pipelines.train.recipe import Chosen, HalfLives
+from pipelines.train.recipe import HalfLives, ModelSettings
 from serving.recommend import recommender, selection
-from serving.recommend.recommender import LANES
+from serving.recommend.lanes import LANES
 
 CUT, LAST = 40, 50
 SETTINGS = load()
 THRESHOLDS = SETTINGS.thresholds
-CHOSEN = Chosen(
+CHOSEN = ModelSettings(
     als=AlsSettings(rank=4, iterations=3, alpha=5.0),
     half_lives=HalfLives(trend=7, repurchase=30),
     lanes={"for-you": "repurchase", "buy-again": "repurchase", "discover": "als"},
@@ -50,7 +50,7 @@ NAMES = [one.decode() for one in KNOWN.products]
 
 
 def fitted(day, shop=KNOWN):
-    return learn(shop.until(day), catalogue(NAMES), CHOSEN, none(len(NAMES)), "implicit")
+    return fit_bundle(shop.until(day), catalogue(NAMES), CHOSEN, no_rules(len(NAMES)), "implicit")
 
 
 @pytest.fixture(scope="module")
@@ -99,7 +99,7 @@ def test_what_trends_is_the_same_for_everyone_by_its_nature(bundle):
 
 
 def test_answers_that_score_less_than_the_best_arent_what_was_measured(bundle, monkeypatch):
-    best = selection.best
+    best = selection.top_n
     monkeypatch.setattr(selection, "top_n", lambda values, n: best(values, n + 1)[1:])
     assert "answers match the evaluation" in failed(check(bundle, THRESHOLDS)[1])
     assert ask(bundle, 0.1).different > 0
@@ -138,7 +138,7 @@ def test_a_bundle_remembers_what_it_was_fitted_on(bundle, component):
 def test_one_customer_worse_than_measured_is_chance(bundle):
     own = replace(bundle, manifest=bundle.manifest | {"lanes": dict.fromkeys(LANES, "als")})
     truth = KNOWN.bought(CUT, LAST)
-    judged = of_lane(evaluation.evaluate(own, truth, "als", "als"), "als", "for-you")[:10]
+    judged = select_lane(evaluation.evaluate(own, truth, "als", "als"), "als", "for-you")[:10]
     measured = judged[evaluation.NDCG].to_numpy().copy()
     measured[measured.argmin()] = 1.0
     better = judged.set_column(judged.schema.get_field_index(evaluation.NDCG), evaluation.NDCG, [measured])
@@ -150,11 +150,12 @@ def test_one_customer_worse_than_measured_is_chance(bundle):
 
 def test_a_ranker_answers_the_window_it_learned_from_as_well_as_measured():
     truth, chosen = KNOWN.bought(CUT, LAST), RANKED
-    earlier = factorised(
-        KNOWN.until(CUT), catalogue(NAMES), chosen, none(len(NAMES)), "implicit", {"lanes": chosen.lanes}
+    earlier = fit_without_ranker(
+        KNOWN.until(CUT), catalogue(NAMES), chosen, no_rules(len(NAMES)), "implicit", {"lanes": chosen.lanes}
     )
     before, own = (
-        learn(KNOWN.until(day), catalogue(NAMES), chosen, none(len(NAMES)), "implicit") for day in (CUT, LAST)
+        fit_bundle(KNOWN.until(day), catalogue(NAMES), chosen, no_rules(len(NAMES)), "implicit")
+        for day in (CUT, LAST)
     )
     judged = evaluation.evaluate(before, truth, "ranker", "ranker")
     met = {one.name: one for one in remembers(own, earlier, truth, judged, SETTINGS)}[

@@ -4,7 +4,7 @@ import pyarrow as pa
 import pytest
 
 from pipelines import columns as c
-from pipelines.prepare.exclude import FILE, Exclude, load, marked
+from pipelines.prepare.exclude import FILE, Exclusions, load, mark_hidden
 from pipelines.settings import settings
 from serving.errors import NightshelfError
 
@@ -20,7 +20,9 @@ PRODUCTS = pa.table(
 
 def hidden(**rules):
     return [
-        row[c.PRODUCT] for row in marked(PRODUCTS, Exclude(**rules)).to_pylist() if row[c.HIDDEN] is not False
+        row[c.PRODUCT]
+        for row in mark_hidden(PRODUCTS, Exclusions(**rules)).to_pylist()
+        if row[c.HIDDEN] is not False
     ]
 
 
@@ -40,7 +42,7 @@ def test_each_rule_hides_what_it_names_and_nothing_else(rules, expected):
 
 
 def test_nothing_is_excluded_by_the_project_itself(home):
-    assert load() == Exclude()
+    assert load() == Exclusions()
     assert FILE.read_text().startswith("# Products that are never recommended")
 
 
@@ -49,7 +51,7 @@ def test_a_shops_own_file_is_read(home, monkeypatch):
     own.write_text('brands = ["Internal"]\nnames = ["(?i)sample"]\n')
     monkeypatch.setenv("NIGHTSHELF_EXCLUDE", str(own))
     settings.cache_clear()
-    assert load() == Exclude(brands=("Internal",), names=("(?i)sample",))
+    assert load() == Exclusions(brands=("Internal",), names=("(?i)sample",))
 
 
 @pytest.mark.parametrize(

@@ -10,14 +10,14 @@ from pipelines.registry import versions
 from pipelines.report import terminal
 from pipelines.run import tracking
 from pipelines.train.als import AlsSettings
-from pipelines.train.association_rules import none
-from pipelines.train.bundle import learn
-from pipelines.train.recipe import Chosen, HalfLives
+from pipelines.train.association_rules import no_rules
+from pipelines.train.bundle import fit_bundle
+from pipelines.train.recipe import HalfLives, ModelSettings
 from serving.bundle import files as bundle_files
 from serving.errors import NightshelfError
-from serving.recommend.recommender import LANES
+from serving.recommend.lanes import LANES
 
-CHOSEN = Chosen(
+CHOSEN = ModelSettings(
     als=AlsSettings(rank=4, iterations=2),
     half_lives=HalfLives(trend=7, repurchase=30),
     lanes=dict.fromkeys(LANES, "als"),
@@ -30,7 +30,7 @@ def register(home, tmp_path):
     """A function that registers one more version and answers its number."""
     known = random_shop(1)
     products = catalogue([one.decode() for one in known.products])
-    bundle = learn(known, products, CHOSEN, none(products.num_rows), "implicit")
+    bundle = fit_bundle(known, products, CHOSEN, no_rules(products.num_rows), "implicit")
     folder = bundle_files.save(bundle, tmp_path / "bundle")
 
     def registered(**tags):

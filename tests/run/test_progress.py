@@ -13,7 +13,7 @@ def test_a_sentence_has_pages_orders_rate_and_time_left():
 
 def test_there_is_a_line_for_each_tenth(caplog):
     caplog.set_level(logging.INFO)
-    tell = progress.lines()
+    tell = progress.progress_lines()
     for done in range(1, 1001):
         tell(done, 1000, done * 100)
     assert [line.split()[0] for line in caplog.messages] == [str(done) for done in range(100, 901, 100)] + [
@@ -25,7 +25,7 @@ def test_slow_pages_are_told_of_too(monkeypatch):
     clock = iter(range(0, 10_000, 20))
     monkeypatch.setattr(progress.time, "monotonic", lambda: next(clock))
     said = []
-    tell = progress.lines(said.append)
+    tell = progress.progress_lines(said.append)
     for done in range(1, 9):
         tell(done, 1000, done)
     assert [line.split()[0] for line in said] == ["2", "4", "6", "8"]

@@ -6,10 +6,10 @@ import pytest
 from shops import catalogue, checkerboard, demo, known
 
 from pipelines.evaluate import NDCG, evaluate, summary
-from pipelines.sweep.space import Chosen, HalfLives
 from pipelines.train import als
-from pipelines.train.association_rules import none
-from pipelines.train.bundle import learn
+from pipelines.train.association_rules import no_rules
+from pipelines.train.bundle import fit_bundle
+from pipelines.train.recipe import HalfLives, ModelSettings
 
 SOLVERS = ["implicit", "spark"]
 
@@ -54,14 +54,14 @@ def test_both_solvers_are_equally_good_on_the_same_shop(spark):
     shop = demo(days=50)
     cut = int(shop.day.max()) - 10
     products = catalogue([product.decode() for product in shop.products])
-    chosen = Chosen(
+    chosen = ModelSettings(
         als=als.AlsSettings(rank=32, regularisation=1.0, alpha=10, half_life_days=30, iterations=10),
         half_lives=HalfLives(trend=14, repurchase=60),
         lanes={},
     )
     found = {}
     for solver in SOLVERS:
-        bundle = learn(shop.until(cut), products, chosen, none(len(shop.products)), solver)
+        bundle = fit_bundle(shop.until(cut), products, chosen, no_rules(len(shop.products)), solver)
         measured = summary(evaluate(bundle, shop.bought(cut, cut + 10), solver, "als"))[solver]
         found[solver] = {lane: metrics[NDCG] for lane, metrics in measured.items()}
     print(found)
@@ -72,5 +72,5 @@ def test_both_solvers_are_equally_good_on_the_same_shop(spark):
 def test_auto_takes_the_solver_that_the_memory_allows():
     small = checkerboard()
     strengths = small.matrix(small.orders)
-    assert als.choose(strengths, 64) == "implicit"
-    assert als.choose(strengths, 10**12) == "spark"  # no machine holds factors of that rank
+    assert als.choose_solver(strengths, 64) == "implicit"
+    assert als.choose_solver(strengths, 10**12) == "spark"  # no machine holds factors of that rank

@@ -7,14 +7,14 @@ from shops import catalogue, demo
 from pipelines.demo.catalogue import catalogue as planted
 from pipelines.demo.shop import Shop
 from pipelines.train.als import AlsSettings
-from pipelines.train.association_rules import none
-from pipelines.train.bundle import learn
-from pipelines.train.recipe import Chosen, HalfLives
+from pipelines.train.association_rules import no_rules
+from pipelines.train.bundle import fit_bundle
+from pipelines.train.recipe import HalfLives, ModelSettings
 from serving.bundle.highest import top_n
 from serving.recommend.fold_in import fold_in, scores
 
 HALF_LIFE = 30.0
-CHOSEN = Chosen(
+CHOSEN = ModelSettings(
     als=AlsSettings(rank=16, regularisation=10.0, alpha=10, half_life_days=HALF_LIFE, iterations=10),
     half_lives=HalfLives(trend=14, repurchase=HALF_LIFE),
     lanes={},
@@ -24,7 +24,7 @@ CHOSEN = Chosen(
 def learned(solver):
     shop = demo(days=20)
     products = catalogue([product.decode() for product in shop.products])
-    return learn(shop.until(int(shop.day.max())), products, CHOSEN, none(products.num_rows), solver)
+    return fit_bundle(shop.until(int(shop.day.max())), products, CHOSEN, no_rules(products.num_rows), solver)
 
 
 @pytest.mark.parametrize("solver", ["implicit", "spark"])

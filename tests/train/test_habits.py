@@ -5,7 +5,7 @@ import pytest
 from shops import catalogue, known
 
 from pipelines.train import als
-from pipelines.train.association_rules import none
+from pipelines.train.association_rules import no_rules
 from pipelines.train.bundle import build
 from pipelines.train.recipe import HalfLives
 from serving.bundle.traits import CUSTOMER, PURCHASE
@@ -27,9 +27,9 @@ SHOP = [
 def learned(rows):
     shop = known(rows)
     products = catalogue([product.decode() for product in shop.products])
-    nobody = als.nothing(len(shop.customers), len(shop.products))
+    nobody = als.zero_factors(len(shop.customers), len(shop.products))
     half_lives = HalfLives(trend=14, repurchase=30)
-    return build(shop, products, nobody, none(products.num_rows), half_lives, {}, ranked=True)
+    return build(shop, products, nobody, no_rules(products.num_rows), half_lives, {}, ranked=True)
 
 
 @pytest.mark.parametrize(

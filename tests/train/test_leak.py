@@ -4,15 +4,15 @@ import numpy as np
 import pytest
 from shops import catalogue, random_shop
 
-from pipelines.sweep.space import Chosen, HalfLives
 from pipelines.train.als import AlsSettings
-from pipelines.train.association_rules import none
-from pipelines.train.bundle import learn
+from pipelines.train.association_rules import no_rules
+from pipelines.train.bundle import fit_bundle
 from pipelines.train.ranker import RankerSettings
+from pipelines.train.recipe import HalfLives, ModelSettings
 from serving.bundle.format import ARRAYS
 
 CUT = 35  # of 50 days
-CHOSEN = Chosen(
+CHOSEN = ModelSettings(
     als=AlsSettings(
         rank=4, regularisation=1.0, alpha=5.0, half_life_days=20.0, iterations=3, trend_power=0.5
     ),
@@ -24,7 +24,7 @@ CHOSEN = Chosen(
 
 def learned(known):
     products = [one.decode() for one in known.products]
-    return learn(known.until(CUT), catalogue(products), CHOSEN, none(len(products)), "implicit")
+    return fit_bundle(known.until(CUT), catalogue(products), CHOSEN, no_rules(len(products)), "implicit")
 
 
 def shuffled_after(known, rng):

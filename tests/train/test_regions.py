@@ -6,10 +6,10 @@ import pytest
 from shops import catalogue, known
 
 from pipelines import columns as c
-from pipelines.sweep.space import HalfLives
 from pipelines.train import als, regions, trend
-from pipelines.train.association_rules import none
-from pipelines.train.bundle import build, reopened
+from pipelines.train.association_rules import no_rules
+from pipelines.train.bundle import build, reopen
+from pipelines.train.recipe import HalfLives
 
 TODAY, HALF_LIFE = 100, 10
 FRENCH, GREEK = ([f"{country}{n:02}" for n in range(20)] for country in "fg")
@@ -53,8 +53,8 @@ def test_a_group_of_few_is_not_told_of_and_its_customers_are_in_none():
     assert dict(zip(shop.customers.astype(str), customer, strict=True)) == {
         **dict.fromkeys(FRENCH, 0),
         **dict.fromkeys(GREEK, 1),
-        "few": regions.NONE,
-        "nobody's": regions.NONE,
+        "few": regions.NO_REGION,
+        "nobody's": regions.NO_REGION,
     }
     nineteen = regions.trends(shop, table([*OF[:20], *OF[21:]]), HALF_LIFE)
     assert nineteen.names.tolist() == [b"France"]
@@ -69,21 +69,23 @@ def test_customers_that_are_not_known_at_the_cut_count_for_nothing():
 
 
 def test_the_largest_groups_and_their_first_products_are_kept(monkeypatch):
-    monkeypatch.setattr(regions, "MOST_GROUPS", 1)
-    monkeypatch.setattr(regions, "MOST_PRODUCTS", 1)
+    monkeypatch.setattr(regions, "MAX_REGIONS", 1)
+    monkeypatch.setattr(regions, "MAX_PRODUCTS", 1)
     more = [*SHOP, ("one more", "tea", TODAY, 1, 0)]
     found = regions.trends(known(more), table([*OF, ("one more", "Ελλάδα")]), HALF_LIFE)
     assert told(found) == {"Ελλάδα": {0: 20 / 4 + 1}}
-    assert set(found.customer.tolist()) == {0, regions.NONE}
+    assert set(found.customer.tolist()) == {0, regions.NO_REGION}
 
 
-@pytest.mark.parametrize("grouped", [regions.NOBODY, table(OF)])
+@pytest.mark.parametrize("grouped", [regions.NO_REGIONS, table(OF)])
 def test_a_bundle_holds_the_groups_and_comes_back_from_its_files(grouped):
     shop = known(SHOP)
-    factors = als.nothing(len(shop.customers), 2)
+    factors = als.zero_factors(len(shop.customers), 2)
     lives = HalfLives(trend=HALF_LIFE, repurchase=1)
-    made = build(shop, catalogue(["tea", "wine"]), factors, none(2), lives, {"lanes": {}}, grouped=grouped)
-    bundle = reopened(made)
+    made = build(
+        shop, catalogue(["tea", "wine"]), factors, no_rules(2), lives, {"lanes": {}}, grouped=grouped
+    )
+    bundle = reopen(made)
     expected = regions.trends(shop, grouped, HALF_LIFE)
     large = set(grouped[c.GROUP].to_pylist()) - {"Few"}
     assert bundle.manifest["counts"]["groups"] == len(expected.names) == len(large)
@@ -93,4 +95,4 @@ def test_a_bundle_holds_the_groups_and_comes_back_from_its_files(grouped):
         own = "groups" if name == "names" else f"group_{name}"
         np.testing.assert_array_equal(getattr(bundle, own), found)
         assert getattr(bundle, own).dtype == found.dtype
-    assert (bundle.group("France") is None) == (grouped is regions.NOBODY)
+    assert (bundle.group("France") is None) == (grouped is regions.NO_REGIONS)

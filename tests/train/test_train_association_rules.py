@@ -7,10 +7,10 @@ from pyspark.sql import functions as F
 
 from pipelines import columns as c
 from pipelines.train import association_rules
-from pipelines.train.association_rules import RuleSettings
+from pipelines.train.association_rules import AssociationRuleSettings
 from serving.bundle.format import texts
 
-ALL = RuleSettings(support_per_product=1e-9, min_count=1, min_confidence=0, sure=0.999)
+ALL = AssociationRuleSettings(support_per_product=1e-9, min_count=1, min_confidence=0, sure=0.999)
 SCHEMA = f"{c.CUSTOMER} string, {c.PRODUCTS} array<string>"
 
 
@@ -79,12 +79,15 @@ def test_stock_orders_tell_nothing_of_pairs_and_are_counted(filled):
     everything = [str(product) for product in range(association_rules.LARGEST_BASKET + 1)]
     large, ordinary = [(None, everything)] * 3, [(None, ["1", "2"])] * 101
     assert association_rules.mine(filled(large), ALL).num_rows == 0
-    assert association_rules.too_large(filled(large + ordinary)) == {
+    assert association_rules.count_large_baskets(filled(large + ordinary)) == {
         "baskets_too_large": 3,
         "percent_in_them": 60,
     }
-    assert association_rules.too_large(filled(ordinary)) == {"baskets_too_large": 0, "percent_in_them": 0}
-    assert association_rules.too_large(filled([])) == {"baskets_too_large": 0, "percent_in_them": 0}
+    assert association_rules.count_large_baskets(filled(ordinary)) == {
+        "baskets_too_large": 0,
+        "percent_in_them": 0,
+    }
+    assert association_rules.count_large_baskets(filled([])) == {"baskets_too_large": 0, "percent_in_them": 0}
 
 
 def taking(customers, one, other):
@@ -137,7 +140,7 @@ def test_a_rule_of_two_products_is_of_complements_where_both_go_with_the_third(f
 
 def test_arrays_are_grouped_by_antecedent_with_the_surest_first(baskets, filled):
     extra = filled([(None, ["a", "d"])])
-    found = association_rules.arrays(
+    found = association_rules.to_arrays(
         association_rules.mine(baskets.union(extra), ALL), texts(["a", "b", "c", "d"])
     )
     assert found.rule_start.tolist() == [0, 2, 3, 3, 4]
@@ -150,7 +153,7 @@ def test_arrays_of_two_products_are_by_their_pair_with_the_surest_first(filled):
     """Four products that go together; of a and b: c in 3 of 4 baskets, d in 2."""
     rows = [["a", "b", "c", "d"]] * 2 + [["a", "b", "c"], ["a", "b"]] + [["z"]] * 8
     mine = association_rules.mine(filled([(f"c{k}", row) for k in range(40) for row in rows]), ALL)
-    found = association_rules.arrays(mine, texts(["a", "b", "c", "d", "z"]))
+    found = association_rules.to_arrays(mine, texts(["a", "b", "c", "d", "z"]))
     assert found.rule_complement.all()
     assert found.triple_key.tolist() == sorted(2 * [5 * i + j for i in range(4) for j in range(i + 1, 4)])
     assert found.triple_consequent[:2].tolist() == [2, 3]
@@ -162,8 +165,8 @@ def test_arrays_of_two_products_are_by_their_pair_with_the_surest_first(filled):
 
 def test_no_rules_are_arrays_too(filled):
     none, of_nothing = (
-        association_rules.none(3),
-        association_rules.arrays(association_rules.mine(filled([]), ALL), texts(["a", "b", "c"])),
+        association_rules.no_rules(3),
+        association_rules.to_arrays(association_rules.mine(filled([]), ALL), texts(["a", "b", "c"])),
     )
     for name, array in vars(none).items():
         assert array.tolist() == vars(of_nothing)[name].tolist() == ([0] * 4 if name == "rule_start" else [])

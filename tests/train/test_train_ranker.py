@@ -12,31 +12,32 @@ from pipelines.evaluate import NDCG, evaluate, summary
 from pipelines.prepare.interactions import day_number
 from pipelines.train import ranker
 from pipelines.train.als import AlsSettings
-from pipelines.train.association_rules import none
-from pipelines.train.bundle import learn, reopened
+from pipelines.train.association_rules import no_rules
+from pipelines.train.bundle import fit_bundle, reopen
 from pipelines.train.ranker import RankerSettings
-from pipelines.train.recipe import Chosen, HalfLives
+from pipelines.train.recipe import HalfLives, ModelSettings
 from serving.bundle import trees
 from serving.bundle.files import load, save
 from serving.errors import BundleError
 from serving.recommend.features import Neighbourhood, candidates
+from serving.recommend.lanes import LANES
 from serving.recommend.ranker import NEW_PRODUCT_DISCOUNT
 from serving.recommend.ranker import ranker as ranked
 from serving.recommend.reasons import score_losses
-from serving.recommend.recommender import LANES, recommend, scores
+from serving.recommend.recommender import recommend, scores
 
 SETTINGS = RankerSettings(windows=2, window_days=7, trees=30, unbought=1.0)
 
 
 def fitted(shop, day, settings=SETTINGS):
-    chosen = Chosen(
+    chosen = ModelSettings(
         als=AlsSettings(rank=4, iterations=2),
         ranker=settings,
         half_lives=HalfLives(trend=7, repurchase=30),
         lanes=dict.fromkeys(LANES, "ranker"),
     )
     products = catalogue([one.decode() for one in shop.products])
-    return learn(shop.until(day), products, chosen, none(products.num_rows), "implicit")
+    return fit_bundle(shop.until(day), products, chosen, no_rules(products.num_rows), "implicit")
 
 
 def cycles(seed, customers=60, days=120):
@@ -58,7 +59,7 @@ def shop():
 
 @pytest.fixture(scope="module")
 def bundle(shop):
-    return reopened(fitted(shop, 117))
+    return reopen(fitted(shop, 117))
 
 
 def test_what_is_due_is_learned_though_no_baseline_knows_it(shop, bundle):
@@ -143,7 +144,7 @@ def test_what_is_learned_from_was_foretold_by_who_had_not_seen_it(shop, monkeypa
 
 def test_a_shop_of_a_few_days_gets_no_ranker_and_what_is_popular_instead():
     shop = random_shop(1, days=4)
-    bundle = reopened(fitted(shop, 4))
+    bundle = reopen(fitted(shop, 4))
     assert len(bundle.ranker) == 0
     assert bundle.trees is None
     everyone = np.arange(len(bundle.customers))

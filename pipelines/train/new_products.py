@@ -25,7 +25,9 @@ class NewProducts:
     trend: Array  # (n,) float32
 
 
-def estimate(described: Array, eligible: Array, popularity: Array, factors: Array, trend: Array) -> NewProducts:
+def estimate(
+    described: Array, eligible: Array, popularity: Array, factors: Array, trend: Array
+) -> NewProducts:
     """Factors and trend of newcomers by the products with buyers that are described most alike.
 
     described: (P, d) content vectors. eligible: (P,) bool, what may be recommended at all. popularity and

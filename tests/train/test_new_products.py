@@ -11,13 +11,13 @@ from shops import catalogue, checkerboard, demo
 from pipelines import columns as c
 from pipelines.demo.shop import Shop
 from pipelines.evaluate import cold
-from pipelines.sweep.space import Chosen, HalfLives
-from pipelines.train import newcomers
+from pipelines.train import new_products
 from pipelines.train.als import AlsSettings
-from pipelines.train.association_rules import none
-from pipelines.train.bundle import learn
+from pipelines.train.association_rules import no_rules
+from pipelines.train.bundle import fit_bundle
+from pipelines.train.recipe import HalfLives, ModelSettings
 
-CHOSEN = Chosen(
+CHOSEN = ModelSettings(
     als=AlsSettings(rank=32, regularisation=1.0, alpha=10, half_life_days=30, iterations=10),
     half_lives=HalfLives(trend=14, repurchase=60),
     lanes={},
@@ -41,10 +41,10 @@ def hidden_tenth():
     shop = demo(days=50)
     cut = int(shop.day.max()) - 10
     truth = shop.bought(cut, cut + 10)
-    hidden = cold.hidden(truth, 0.1, seed=1)
-    known = cold.without(shop, hidden).until(cut)
+    hidden = cold.draw_products(truth, 0.1, seed=1)
+    known = cold.without_products(shop, hidden).until(cut)
     products = described_shop()
-    bundle = learn(known, products, CHOSEN, none(products.num_rows), "implicit")
+    bundle = fit_bundle(known, products, CHOSEN, no_rules(products.num_rows), "implicit")
     return bundle, truth, hidden, shop.until(cut)
 
 
@@ -52,8 +52,8 @@ def test_hidden_products_are_found_far_more_often_than_by_chance_and_by_their_ca
     bundle, truth, hidden, before = hidden_tenth
     assert bundle.new[hidden].all()
     for asked in (truth, cold.first_purchases(truth, before)):
-        found = cold.found(bundle, asked, hidden)
-        popular = cold.found(bundle, asked, hidden, cold.popularity_within_category(bundle))
+        found = cold.hit_rates(bundle, asked, hidden)
+        popular = cold.hit_rates(bundle, asked, hidden, cold.popularity_within_category(bundle))
         print(found, popular, sep="\n")
         assert found.among_hidden > popular.among_hidden
         assert found.among_all > popular.among_all
@@ -64,7 +64,7 @@ def test_hidden_products_are_found_far_more_often_than_by_chance_and_by_their_ca
 def test_plain_factors_never_find_what_nobody_bought(hidden_tenth):
     bundle, truth, hidden, _ = hidden_tenth
     plain = replace(bundle, new=np.zeros_like(bundle.new))
-    assert cold.found(plain, truth, hidden).among_all == 0
+    assert cold.hit_rates(plain, truth, hidden).among_all == 0
 
 
 def test_what_is_expected_is_calibrated_on_products_with_buyers():
@@ -72,7 +72,7 @@ def test_what_is_expected_is_calibrated_on_products_with_buyers():
     described = np.tile([[1.0, 0.0]], (4, 1))
     popularity = np.array([9, 9, 9, 0])
     factors = np.array([[2.0], [2.0], [2.0], [0.0]])
-    found = newcomers.expected(described, np.ones(4, bool), popularity, factors, popularity * 1.0)
+    found = new_products.estimate(described, np.ones(4, bool), popularity, factors, popularity * 1.0)
     assert found.rows.tolist() == [3]
     # What neighbours say less the doubt falls short by the same share of every product: 2 and 9 come back.
     np.testing.assert_allclose(found.factors, 2 * (3 / 3.5) / (2 / 2.5))
@@ -92,7 +92,7 @@ def test_what_is_expected_is_calibrated_on_products_with_buyers():
 )
 def test_of_what_tells_nothing_nothing_is_expected(described, eligible, popularity):
     factors = np.ones((2, 3), np.float32)
-    found = newcomers.expected(
+    found = new_products.estimate(
         np.array(described, np.float32),
         np.array(eligible, bool),
         np.array(popularity),
@@ -110,7 +110,7 @@ def test_placeholders_and_what_is_out_of_stock_stay_out():
     products = products.set_column(5, c.IN_STOCK, pa.array([one != "p01" for one in names]))
     products = products.set_column(6, c.PLACEHOLDER, pa.array([one == "p02" for one in names]))
     boosted = CHOSEN.model_copy(update={"als": CHOSEN.als.model_copy(update={"trend_power": 0.5})})
-    bundle = learn(missing.until(100), products, boosted, none(len(names)), "implicit")
+    bundle = fit_bundle(missing.until(100), products, boosted, no_rules(len(names)), "implicit")
     assert np.flatnonzero(bundle.new).tolist() == [0]
     assert bundle.manifest["counts"]["new_products"] == 1
     assert bundle.item_factors[0].any()
