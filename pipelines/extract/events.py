@@ -15,7 +15,7 @@ from pipelines.extract import raw
 from pipelines.extract.staging import RAW_ORDERS
 from pipelines.privacy import forgotten
 from serving.live.identity import PSEUDONYM_PREFIX
-from serving.live.store import DAY, MICROSECONDS
+from serving.live.store import MICROSECONDS_PER_DAY, MICROSECONDS_PER_SECOND
 
 SOURCE_NAME = "events"
 ORDER_PREFIX = "event:"  # marks the order ids of these purchases
@@ -42,7 +42,9 @@ def _order_lines(purchases: list[Any]) -> pa.Table:
     first_events: dict[tuple[str, int, int], Any] = {}
     units_bought: Counter[tuple[int, str, float]] = Counter()
     for event in purchases:
-        order = first_events.setdefault((event.customer, event.recorded_at, event.at // DAY), event)
+        order = first_events.setdefault(
+            (event.customer, event.recorded_at, event.at // MICROSECONDS_PER_DAY), event
+        )
         units_bought[order.number, event.product, event.price] += 1
     orders = {order.number: order for order in first_events.values()}
     rows = [
@@ -64,4 +66,4 @@ def _order_lines(purchases: list[Any]) -> pa.Table:
 
 
 def _time(microseconds: int) -> dt.datetime:
-    return dt.datetime.fromtimestamp(microseconds / MICROSECONDS, dt.UTC)
+    return dt.datetime.fromtimestamp(microseconds / MICROSECONDS_PER_SECOND, dt.UTC)

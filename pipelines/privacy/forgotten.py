@@ -20,8 +20,7 @@ from pipelines import columns as c
 from pipelines.lake import tables
 from pipelines.settings import customer_key, settings
 from serving.live.identity import row_pseudonym
-from serving.live.store import DAY as MICROSECONDS_OF_A_DAY
-from serving.live.store import Store, now_microseconds
+from serving.live.store import MICROSECONDS_PER_DAY, Store, now_microseconds
 
 VIEW_RETENTION_DAYS = 90  # for events other than purchases; older ones no longer predict anything
 RAW_FOLDERS = ("raw/", "staging/")  # where customers have the shop's own ids
@@ -65,7 +64,7 @@ def load() -> ForgottenCustomers:
 def from_times(times: dict[str, int]) -> ForgottenCustomers:
     """Returns the forgotten customers of these times, in microseconds since 1970 by pseudonym."""
     epoch = dt.date(1970, 1, 1)
-    days = {name: epoch + dt.timedelta(days=at // MICROSECONDS_OF_A_DAY) for name, at in times.items()}
+    days = {name: epoch + dt.timedelta(days=at // MICROSECONDS_PER_DAY) for name, at in times.items()}
     return ForgottenCustomers({name: str(day) for name, day in days.items()})
 
 
@@ -85,7 +84,7 @@ def scrub_pending() -> int:
     checked_at, pending = now_microseconds(), store.pending_erasures()
     scrub(from_times(pending))
     store.mark_erased(pending)
-    store.prune(checked_at - VIEW_RETENTION_DAYS * MICROSECONDS_OF_A_DAY)
+    store.prune(checked_at - VIEW_RETENTION_DAYS * MICROSECONDS_PER_DAY)
     store.close()
     return checked_at
 

@@ -11,7 +11,7 @@ from serving.http.requests import Event, Events, ForgetRequest, ProductChange
 from serving.http.responses import Json
 from serving.live.changes import CHANGEABLE, Changes
 from serving.live.served import Served
-from serving.live.store import MICROSECONDS, now_microseconds
+from serving.live.store import MICROSECONDS_PER_SECOND, now_microseconds
 from serving.live.store import Event as StoredEvent
 
 T = TypeVar("T")
@@ -49,7 +49,7 @@ async def forget_customer(served: Served, request: ForgetRequest) -> Annotated[J
 
 
 def _stored_event(served: Served, event: Event, now: int) -> StoredEvent:
-    time = now if event.time is None else min(int(event.time.timestamp() * MICROSECONDS), now)
+    time = now if event.time is None else min(int(event.time.timestamp() * MICROSECONDS_PER_SECOND), now)
     row = served.bundle.product(event.product)
     price = None if row is None else responses.card(served.bundle, row)["price"]
     return StoredEvent(event.customer, event.product, event.kind, time, event.id, price)

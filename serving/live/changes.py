@@ -17,10 +17,7 @@ CHANGEABLE = ("in_stock", "price", "hidden")
 FORGOTTEN_UNTIL = "forgotten_until"
 POLL_SECONDS = 0.2  # a worker knows another worker's change after at most this time
 SHARED = ("trees", "forgotten", *PRECOMPUTED)  # derived once per bundle and shared by its copies
-DERIVED_FROM_POPULARITY = (
-    "by_popularity",
-    "max_popularity",
-)  # not shared with a copy that changes popularity
+DERIVED_FROM_POPULARITY = ("by_popularity", "max_popularity")  # not shared if popularity is replaced
 
 log = logging.getLogger(__name__)
 

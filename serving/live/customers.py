@@ -13,7 +13,7 @@ import numpy as np
 from serving.bundle.format import Array, Bundle, find_rows
 from serving.live.changes import with_arrays
 from serving.live.served import Served
-from serving.live.store import DAY
+from serving.live.store import MICROSECONDS_PER_DAY
 from serving.recommend import habits
 from serving.recommend.fold_in import fold_in
 from serving.recommend.lanes import LANES
@@ -67,15 +67,16 @@ def with_events(
     touched = _selected(known, weights, [kind for kind in weights if kind != PURCHASE])
     if not len(bought.product) and not touched.weight.any():
         return with_arrays(bundle, hidden=hidden), row
-    return with_arrays(
-        bundle, hidden=hidden, **_arrays(bundle, row, own, customer, bought, touched)
-    ), ONLY_ROW
+    arrays = _arrays(bundle, row, own, customer, bought, touched)
+    return with_arrays(bundle, hidden=hidden, **arrays), ONLY_ROW
 
 
 def _selected(known: list[tuple[Any, int]], weights: dict[str, float], kinds: list[str]) -> CustomerEvents:
     """Returns the events of some kinds; known: events, each with the row of its product."""
     rows = [
-        (product, event.at // DAY, weights[event.kind]) for event, product in known if event.kind in kinds
+        (product, event.at // MICROSECONDS_PER_DAY, weights[event.kind])
+        for event, product in known
+        if event.kind in kinds
     ]
     product, day, weight = zip(*rows, strict=True) if rows else ((), (), ())
     return CustomerEvents(np.array(product, np.int64), np.array(day, np.int64), np.array(weight, np.float64))

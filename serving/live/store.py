@@ -20,8 +20,8 @@ from serving.errors import NightshelfError, StoreError
 
 Kind = Literal["purchase", "view", "cart", "dismissed"]
 
-MICROSECONDS = 1_000_000
-DAY = 86_400 * MICROSECONDS
+MICROSECONDS_PER_SECOND = 1_000_000
+MICROSECONDS_PER_DAY = 86_400 * MICROSECONDS_PER_SECOND
 MAX_EVENTS = 500  # latest events of a customer that an answer uses
 TIMEOUT_SECONDS = 5  # for a connection, a statement, or SQLite's write lock
 FORMAT = 1  # of the tables; a store without a format number has this format

@@ -11,11 +11,11 @@ from prometheus_client import CollectorRegistry, Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 
 from serving.bundle.format import Array
-from serving.observe.metrics import MILLISECONDS, REQUESTS
+from serving.observe.metrics import BUCKET_BOUNDS_MS, REQUESTS
 
 WINDOW_SECONDS = 60.0
 SHARE = 0.99
-BUCKET_INDEX = {bound / 1000: index for index, bound in enumerate((*MILLISECONDS, np.inf))}  # by seconds
+BUCKET_INDEX = {bound / 1000: index for index, bound in enumerate((*BUCKET_BOUNDS_MS, np.inf))}  # by seconds
 EXCLUDED_ROUTES = ("/v1/status", "/v1/openapi.json")  # requests of the overview page itself
 
 
@@ -68,7 +68,7 @@ def percentile(counts: Array, share: float = SHARE) -> float | None:
     """
     if not counts[-1]:
         return None
-    bounds = np.array([0.0, *MILLISECONDS, MILLISECONDS[-1]])
+    bounds = np.array([0.0, *BUCKET_BOUNDS_MS, BUCKET_BOUNDS_MS[-1]])
     target = share * counts[-1]
     bucket = int(np.searchsorted(counts, target))
     below = counts[bucket - 1] if bucket else 0

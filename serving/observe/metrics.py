@@ -13,13 +13,13 @@ from prometheus_client import Counter, Gauge, Histogram
 from serving.recommend.lanes import LANES
 from serving.recommend.reasons import Kind
 
-MILLISECONDS = (1, 2, 3, 5, 7.5, 10, 15, 20, 30, 50, 75, 100, 250, 500, 1000, 2500, 10_000)
+BUCKET_BOUNDS_MS = (1, 2, 3, 5, 7.5, 10, 15, 20, 30, 50, 75, 100, 250, 500, 1000, 2500, 10_000)
 
 REQUESTS = Histogram(
     "nightshelf_request_seconds",
     "Seconds that a request took",
     ["route", "method", "status"],
-    buckets=[milliseconds / 1000 for milliseconds in MILLISECONDS],
+    buckets=[milliseconds / 1000 for milliseconds in BUCKET_BOUNDS_MS],
 )
 ANSWERS = Counter(
     "nightshelf_answers", "Lists answered; known is false for an unknown customer", ["lane", "known"]

@@ -12,7 +12,7 @@ from prometheus_client import REGISTRY
 from serving import edge
 from serving.access import keys
 from serving.live.served import ServingState
-from serving.observe.metrics import MILLISECONDS
+from serving.observe.metrics import BUCKET_BOUNDS_MS
 
 CUSTOMER = "/v1/customers/+7(916)539-6205/recommendations"
 ROUTE = "/v1/customers/{customer}/recommendations"
@@ -167,5 +167,5 @@ def test_counts_answers_by_lane_and_items_by_reason(live: ServingState, file: Pa
 
 
 def test_buckets_from_1_to_100_ms_at_most_double() -> None:
-    bounds = [bound for bound in MILLISECONDS if 1 <= bound <= 100]
+    bounds = [bound for bound in BUCKET_BOUNDS_MS if 1 <= bound <= 100]
     assert max(after / before for before, after in pairwise(bounds)) <= 2

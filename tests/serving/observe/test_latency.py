@@ -6,12 +6,12 @@ import pytest
 from serving.observe import latency, metrics
 from serving.observe.latency import Latency, percentile
 
-BUCKETS = len(metrics.MILLISECONDS) + 1
+BUCKETS = len(metrics.BUCKET_BOUNDS_MS) + 1
 
 
 def counts(*milliseconds: float) -> np.ndarray:
     """Returns the cumulative counts per bucket of answers with these latencies."""
-    bounds = [*metrics.MILLISECONDS, np.inf]
+    bounds = [*metrics.BUCKET_BOUNDS_MS, np.inf]
     return np.array([sum(value <= bound for value in milliseconds) for bound in bounds])
 
 
