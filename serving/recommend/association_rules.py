@@ -39,8 +39,9 @@ def complements(bundle: Bundle, product: int) -> Array:
 def rules_for_cart(bundle: Bundle, cart: list[int], n: int, allowed: Array | None = None) -> list[Rule]:
     """Returns the most confident rule for each of at most n complements of a cart, most confident first.
 
-    Of two equally confident rules, the rule with a single antecedent wins. cart: rows of the bundle. allowed: (P,)
-    bool, the products that may be recommended; None allows all.
+    Of two equally confident rules, the rule with a single antecedent wins.
+
+    cart: rows of the bundle. allowed: (P,) bool, the products that may be recommended; None allows all.
     """
     _, indices = most_confident(bundle, np.array(cart, dtype=np.int64), n, allowed)
     return [rule_at(bundle, index) for index in indices.tolist()]

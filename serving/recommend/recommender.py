@@ -14,7 +14,7 @@ from serving.bundle.format import Array, Bundle
 from serving.bundle.highest import SortedScores, top_n
 from serving.recommend.association_rules import Rule
 from serving.recommend.history import bought_mask, purchases
-from serving.recommend.lanes import LANES, Lane
+from serving.recommend.lanes import Lane
 from serving.recommend.ranker import ranker
 from serving.recommend.reasons import Explain, Kind, reasons
 from serving.recommend.rerank import POOL, Variety, reweighted

@@ -12,7 +12,7 @@ from pipelines.prepare.interactions import Interactions
 from pipelines.registry import versions
 from pipelines.sweep import choice, space
 from pipelines.train import als, ranker, repurchase
-from serving.recommend import recommender, selection
+from serving.recommend import lanes, recommender, selection
 
 
 def column(rows, name, values):
@@ -240,7 +240,7 @@ def lanes(component):
     """Each lane is answered by one component, whatever was chosen."""
     return final(
         lambda rng, found: replace(
-            found, manifest=found.manifest | {"lanes": dict.fromkeys(recommender.LANES, component)}
+            found, manifest=found.manifest | {"lanes": dict.fromkeys(lanes.LANES, component)}
         )
     )
 
@@ -272,7 +272,7 @@ def strength_of_the_oldest(rng, patch):
 
 def other_answers(rng, patch):
     """What serves answers otherwise than what is measured."""
-    best = selection.best
+    best = selection.top_n
     patch.setattr(selection, "top_n", lambda values, n: best(-np.where(values > -np.inf, values, np.inf), n))
 
 
@@ -351,7 +351,7 @@ CODE = {
         lambda rng, found: replace(
             found,
             user_factors=same(rng, found.user_factors),
-            manifest=found.manifest | {"lanes": dict.fromkeys(recommender.LANES, "als")},
+            manifest=found.manifest | {"lanes": dict.fromkeys(lanes.LANES, "als")},
         )
     ),
     "the last fit's history permuted": fields(history_product=permuted),
