@@ -13,7 +13,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from pipelines.run.choices import Solver, SourceName, Split
+from pipelines.choices import Solver, SourceName, Split
 from serving.access.keys import Scope
 from serving.errors import NightshelfError
 from serving.recommend.lanes import LANES
@@ -263,7 +263,7 @@ def forget(customer: Annotated[str, typer.Argument(help="The shop's own id of th
 
     erasure = erase(customer)
     _print(erasure.table())
-    raise typer.Exit(1 if erasure.rows_left else 0)
+    raise typer.Exit(1 if erasure.total_remaining else 0)
 
 
 @app.command(rich_help_panel=SERVICE)

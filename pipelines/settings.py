@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, field_validator
 
-from pipelines.run.choices import Solver, SourceName
+from pipelines.choices import Solver, SourceName
 from serving.settings import ServingSettings, home, read
 
 DEMO_DAYS = 60

@@ -1,10 +1,10 @@
 """Sources of orders: the shop's API, files and databases."""
 
+from pipelines.choices import SourceName
 from pipelines.extract.files import FileSource
 from pipelines.extract.shop_api import ShopApiSource
 from pipelines.extract.source import Source
 from pipelines.extract.sql import SqlSource
-from pipelines.run.choices import SourceName
 from pipelines.settings import settings
 
 __all__ = ["Source", "source"]

@@ -4,7 +4,7 @@ import datetime as dt
 
 from pydantic import BaseModel, ConfigDict
 
-from pipelines.run.choices import Solver, SourceName
+from pipelines.choices import Solver, SourceName
 
 
 class Night(BaseModel):
