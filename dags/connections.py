@@ -1,4 +1,4 @@
-"""The shop's address and secrets, where connections of Airflow hold them."""
+"""The shop's address and secrets, from the connections of Airflow."""
 
 import os
 from urllib.parse import urlsplit
@@ -8,15 +8,16 @@ from airflow.sdk.exceptions import AirflowNotFoundException
 
 
 def _connection(name: str) -> Connection | None:
-    """The connection by that name, if there is one."""
+    """Returns the connection of that name, or None."""
     try:
-        return Connection.get(name)
+        connection: Connection = Connection.get(name)
     except AirflowNotFoundException:
         return None
+    return connection
 
 
 def _address(shop: Connection) -> str | None:
-    """The address of a shop's connection, whose host may hold a scheme and a path."""
+    """Returns the address of a shop's connection, whose host may hold a scheme and a path."""
     if not shop.host:
         return None
     parts = urlsplit(shop.host if "://" in shop.host else f"{shop.schema or 'http'}://{shop.host}")
@@ -24,15 +25,21 @@ def _address(shop: Connection) -> str | None:
     return parts._replace(netloc=f"{parts.netloc}{port}").geturl()
 
 
-def take_secrets() -> None:
-    """Lets this task's settings be what Airflow's connections say of the shop and of its database."""
+def _database_url(database: Connection) -> str:
+    """Returns a database's connection as SQLAlchemy writes it, with its password."""
     from sqlalchemy import URL
 
-    found: dict[str, str | None] = {}
+    kind = database.conn_type or "postgres"
+    driver = "postgresql+psycopg" if kind.startswith("postgres") else kind
+    parts = (database.login, database.password, database.host, database.port, database.schema)
+    return URL.create(driver, *parts).render_as_string(hide_password=False)
+
+
+def take_secrets() -> None:
+    """Overrides this task's settings by Airflow's connections to the shop and its database."""
+    settings: dict[str, str | None] = {}
     if shop := _connection("nightshelf_shop"):
-        found |= {"SHOP_USER": shop.login, "SHOP_PASSWORD": shop.password, "SHOP_URL": _address(shop)}
+        settings |= {"SHOP_USER": shop.login, "SHOP_PASSWORD": shop.password, "SHOP_URL": _address(shop)}
     if database := _connection("nightshelf_sql"):
-        kind = "postgresql+psycopg" if database.conn_type.startswith("postgres") else database.conn_type
-        place = (database.login, database.password, database.host, database.port, database.schema)
-        found["SQL_URL"] = URL.create(kind, *place).render_as_string(hide_password=False)
-    os.environ |= {f"NIGHTSHELF_{name}": value for name, value in found.items() if value}
+        settings["SQL_URL"] = _database_url(database)
+    os.environ |= {f"NIGHTSHELF_{name}": value for name, value in settings.items() if value}

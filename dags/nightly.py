@@ -122,7 +122,8 @@ def last_day(context: Context) -> str | None:
     if context["dag_run"].run_type not in ("scheduled", "backfill"):
         return None
     # A daily run starts at midnight, when its logical date is already the day after the one that it closes.
-    return str((context["data_interval_end"] - dt.timedelta(microseconds=1)).date())
+    end: dt.datetime | None = context["data_interval_end"]
+    return str((end - dt.timedelta(microseconds=1)).date()) if end else None
 
 
 def run(step: "Step", night: Json) -> Json:

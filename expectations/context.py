@@ -50,7 +50,7 @@ def check(
     result = _run(context, night, suites, table(measures))
     # The pages of earlier runs exist already.
     pages = [*result.run_results, *map(ExpectationSuiteIdentifier, names)]
-    context.build_data_docs(resource_identifiers=pages)
+    context.build_data_docs(resource_identifiers=pages)  # type: ignore[arg-type] # both kinds work together
     failed = _failed(result)
     return [Finding(item, _outside(item, measures)) for item in expectations if _key(item) in failed]
 
@@ -90,8 +90,8 @@ def _failed(result: CheckpointResult) -> set[tuple[str, str, str]]:
     failed = set()
     for run in result.run_results.values():
         for item in run.results:
-            if not item.success:
-                config = item.expectation_config
+            config = item.expectation_config
+            if config and not item.success:
                 severity = FailureSeverity(config.severity).value
                 failed.add((run.suite_name, config.kwargs["column"], severity))
     return failed
