@@ -4,18 +4,17 @@ from functools import cache
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from serving import toml
+from serving.toml import FrozenModel
 
 FILE = Path(__file__).with_name("thresholds.toml")
 
 Severity = Literal["critical", "warning"]
 
 
-class _Explained(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
+class _Explained(FrozenModel):
     why: str = Field(min_length=1)
 
 
@@ -25,10 +24,8 @@ class RowBound(_Explained):
     value: float = Field(gt=0)
 
 
-class RowBounds(BaseModel):
+class RowBounds(FrozenModel):
     """The numbers of the row checks."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     largest_quantity: RowBound
     price_factor: RowBound
@@ -50,10 +47,8 @@ class Bound(_Explained):
 Bounds = dict[str, dict[Severity, Bound]]  # measure -> severity -> bound
 
 
-class Thresholds(BaseModel):
+class Thresholds(FrozenModel):
     """The content of thresholds.toml: the numbers of the row checks, and one suite of bounds per topic."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     rows: RowBounds
     orders: Bounds

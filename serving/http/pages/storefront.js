@@ -58,7 +58,7 @@ function showCategories(categories) {
     element("option", { value: category }, `${category} (${products})`)));
 }
 
-/** Makes a shopper the one whose lists are shown. */
+/** Shows the lists of a shopper. */
 function open(chosen) {
   shopper = chosen;
   isPast = Boolean(shopper.bought);

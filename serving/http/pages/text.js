@@ -10,7 +10,7 @@ export const dateRange = (first, last) => day.formatRange(new Date(first), new D
 export const price = (value) => (value === null ? "no price" : money.format(value));
 export const count = (value, singular, plural = `${singular}s`) => `${whole.format(value)} ${value === 1 ? singular : plural}`;
 export const number = (value) => threeDigits.format(value);
-export const percent = (share) => `${threeDigits.format(100 * share)} %`;
+export const percent = (share) => `${threeDigits.format(100 * share)}\u00a0%`;
 export const name = (product) => product.name ?? `Product ${product.product}`;
 export const capitalised = (text) => text.charAt(0).toUpperCase() + text.slice(1);
 
