@@ -1,1 +1,1 @@
-"""A shop with a known truth, and its REST API."""
+"""A simulated shop whose ground truth is known, and its REST API."""

@@ -1,4 +1,4 @@
-"""The demo shop's REST API: orders page by page, and goods."""
+"""The demo shop's REST API: pages of orders and of goods."""
 
 import base64
 import datetime as dt
@@ -27,24 +27,24 @@ from pipelines.settings import DEMO_DAYS, settings
 from serving.errors import NightshelfError
 
 PER_PAGE = 100
-MOST_PER_PAGE = 1000
-OPEN_TO_ALL = "/health"
+MAX_PER_PAGE = 1000
+PUBLIC_PATH = "/health"
 
 Today = Callable[[], dt.date]
 
 
 class BasicAuth(AuthenticationBackend):
-    """Lets one user in, by HTTP Basic authentication."""
+    """HTTP Basic authentication for a single user."""
 
     def __init__(self, user: str, password: str) -> None:
-        """Keeps what the right header holds."""
+        """user, password: the only accepted credentials."""
         self._user = SimpleUser(user)
         self._token = base64.b64encode(f"{user}:{password}".encode())
 
     async def authenticate(self, conn: HTTPConnection) -> tuple[AuthCredentials, SimpleUser] | None:
-        """The user, or nobody where everybody may go; raises AuthenticationError otherwise."""
-        # The path that the router goes by; conn.url is put together from what the caller writes.
-        if conn.scope["path"] == OPEN_TO_ALL:
+        """The user, or None for the public path; raises AuthenticationError for wrong credentials."""
+        # The path that the router uses; conn.url is built from headers that the client controls.
+        if conn.scope["path"] == PUBLIC_PATH:
             return None
         scheme, _, token = conn.headers.get("Authorization", "").partition(" ")
         if scheme.lower() != "basic" or not secrets.compare_digest(token.strip().encode(), self._token):
@@ -53,50 +53,50 @@ class BasicAuth(AuthenticationBackend):
 
 
 class Routes:
-    """The handlers: all that happened from the shop's start up to yesterday, and today's where it grows."""
+    """The handlers of requests for the orders up to yesterday (with `growth`, up to now) and for goods."""
 
     def __init__(self, shop: Shop, today: Today, faults: Faults) -> None:
-        """Simulates the days so far."""
+        """Simulates the days up to yesterday."""
         dirt = Dirt(shop)
         self._start, self._today = shop.start, today
         self._feed, self._shelf = OrderFeed(shop, dirt, faults.quiet_days), GoodsShelf(shop, dirt)
         self._growth = faults.growth
-        self._grown: Counter[int] = Counter()
+        self._listed_today: Counter[int] = Counter()  # by day
         self._feed.count(self._day())
 
     def _day(self) -> int:
-        """Today's number, which is also how many days are over."""
+        """Today's number, which is also the number of completed days."""
         return (self._today() - self._start).days
 
     async def health(self, _: Request) -> Response:
-        """Says that the shop is open."""
+        """Reports that the server is up."""
         return JSONResponse({"status": "ok"})
 
     async def orders(self, request: Request) -> Response:
-        """A page of orders, ascending by time; of those since an instant if asked."""
+        """A page of the orders, ascending by time; with `since`, only of those from that instant on."""
         count, since = self._count(), _since(request)
-        places = range(count) if since is None else self._feed.since(since, count)
-        start, stop, pages = _page(request, len(places))
-        orders = self._feed.json(places[start:stop], basket=request.query_params.get("expand") == "basket")
+        indices = range(count) if since is None else self._feed.since(since, count)
+        start, stop, pages = _page(request, len(indices))
+        orders = self._feed.json(indices[start:stop], basket=request.query_params.get("expand") == "basket")
         return Response(b'{"orders": %b, "pageCount": %d}' % (orders, pages), media_type="application/json")
 
     def _count(self) -> int:
-        """How many orders are listed: those up to yesterday, and more of today's with each request."""
+        """How many orders are listed: all up to yesterday, and with `growth` more of today's per request."""
         day = self._day()
-        over = self._feed.count(day)
+        completed = self._feed.count(day)
         if not self._growth:
-            return over
-        self._grown[day] += self._growth
-        return min(over + self._grown[day], self._feed.count(day + 1))
+            return completed
+        self._listed_today[day] += self._growth
+        return min(completed + self._listed_today[day], self._feed.count(day + 1))
 
     async def goods(self, request: Request) -> Response:
-        """A page of goods, of one category or brand if asked."""
-        goods = [article for article in self._shelf.on(self._day()) if _wanted(article, request)]
+        """A page of the goods, with `category` and `brand` only of those."""
+        goods = [article for article in self._shelf.on(self._day()) if _matches(article, request)]
         start, stop, pages = _page(request, len(goods))
         return JSONResponse({"goods": goods[start:stop], "pageCount": pages})
 
     async def article(self, request: Request) -> Response:
-        """One of the goods."""
+        """The article with the id in the path; 404 if there is none."""
         for article in self._shelf.on(self._day()):
             if article["id"] == request.path_params["id"]:
                 return JSONResponse(article)
@@ -104,13 +104,16 @@ class Routes:
 
 
 def _page(request: Request, total: int) -> tuple[int, int, int]:
-    """First position, the one after the last, and how many pages there are."""
-    page, per_page = _whole(request, "page", 1), min(_whole(request, "per-page", PER_PAGE), MOST_PER_PAGE)
+    """Start and stop index of the requested page, and the number of pages."""
+    page, per_page = (
+        _positive(request, "page", 1),
+        min(_positive(request, "per-page", PER_PAGE), MAX_PER_PAGE),
+    )
     start = first_entry(request, (page - 1) * per_page, per_page, total)
     return start, min(start + per_page, total), -(-total // per_page)
 
 
-def _whole(request: Request, name: str, default: int) -> int:
+def _positive(request: Request, name: str, default: int) -> int:
     try:
         number = int(request.query_params.get(name, default))
     except ValueError:
@@ -132,7 +135,7 @@ def _since(request: Request) -> dt.datetime | None:
     return instant
 
 
-def _wanted(article: Goods, request: Request) -> bool:
+def _matches(article: Goods, request: Request) -> bool:
     category, brand = (request.query_params.get(name) for name in ("category", "brand"))
     return category in (None, article["category"]) and brand in (None, article["brand"])
 
@@ -143,12 +146,13 @@ def _refused(_: HTTPConnection, error: Exception) -> Response:
 
 
 def _failed(_: Request, error: Exception) -> Response:
-    told = cast(HTTPException, error)
-    return JSONResponse({"error": told.detail}, status_code=told.status_code, headers=told.headers)
+    failure = cast(HTTPException, error)
+    body = {"error": failure.detail}
+    return JSONResponse(body, status_code=failure.status_code, headers=failure.headers)
 
 
 def app(shop: Shop, user: str, password: str, today: Today, faults: Faults | None = None) -> Starlette:
-    """The API of a shop on the day that `today` tells (UTC), open to this user alone; faulty if asked."""
+    """The shop's API for a single user; today: returns the current date (UTC); faults: faults to inject."""
     routes = Routes(shop, today, faults or Faults())
     auth = Middleware(AuthenticationMiddleware, backend=BasicAuth(user, password), on_error=_refused)
     injection = [Middleware(FaultInjection, faults=faults)] if faults else []
@@ -165,16 +169,19 @@ def app(shop: Shop, user: str, password: str, today: Today, faults: Faults | Non
 
 
 def serve(faults: Path | None = None) -> None:
-    """Runs the API as the settings say, with a file's faults; raises NightshelfError if either is wrong."""
-    given = settings()
-    password = given.shop_password.get_secret_value()
+    """Runs the API with the settings, and with the faults of a TOML file.
+
+    Raises NightshelfError if the password isn't set or the file is invalid.
+    """
+    chosen = settings()
+    password = chosen.shop_password.get_secret_value()
     if not password:
         raise NightshelfError(
-            "NIGHTSHELF_SHOP_PASSWORD is not set: set it, or let `nightshelf init` write a .env"
+            "NIGHTSHELF_SHOP_PASSWORD is not set: set it, or run `nightshelf init` to write a .env"
         )
-    shop = Shop(start=given.demo_start or _today() - dt.timedelta(days=DEMO_DAYS))
-    api = app(shop, given.shop_user, password, _today, load(faults) if faults else None)
-    uvicorn.run(api, host=given.host, port=given.shop_port, access_log=False)
+    shop = Shop(start=chosen.demo_start or _today() - dt.timedelta(days=DEMO_DAYS))
+    api = app(shop, chosen.shop_user, password, _today, load(faults) if faults else None)
+    uvicorn.run(api, host=chosen.host, port=chosen.shop_port, access_log=False)
 
 
 def _today() -> dt.date:

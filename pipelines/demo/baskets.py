@@ -1,4 +1,4 @@
-"""Who orders on a day, and what is in the baskets."""
+"""Simulates which customers order on a day, and what their baskets contain."""
 
 import datetime as dt
 
@@ -7,25 +7,29 @@ import numpy as np
 from pipelines.demo.catalogue import CLUSTERS
 from pipelines.demo.truth import JITTER, LOYALTY, TASTE, Floats, Ints, Truth, season
 
-EXTRAS = 1.6  # mean of further discoveries in a basket
-NEVER = -1
+EXTRAS = 1.6  # mean number of additional discoveries in a basket
+NO_ORDER = -1
 
 Random = np.random.Generator
-Lines = tuple[Ints, Ints]  # the place of the order in its day, and the product
+Lines = tuple[Ints, Ints]  # per line: the index of its order within the day, and its product
 
 
 class Baskets:
-    """Fills one day after the other, and remembers who will need what again on which day."""
+    """Simulates day after day, and remembers which purchases will be repeated on which day."""
 
     def __init__(self, truth: Truth) -> None:
-        """Starts with customers who need nothing yet."""
+        """Starts without any purchase to repeat."""
         self.truth = truth
-        # Of all customers times products few are due, so that a large shop fits into memory.
+        # Sparse, because few of all pairs of customer and product are due, so a large shop fits into memory.
         self._due = np.empty(0, np.int64)  # customer * products + product, ascending
         self._due_on = np.empty(0, np.int64)  # the day of each
 
     def fill(self, rng: Random, day: int, date: dt.date, orders: int) -> tuple[Ints, Ints, Ints]:
-        """The customer of every order of the next day; then place of the order and product of every line."""
+        """Simulates the next day.
+
+        day: the day's number. Returns the customer of each order, and per line the index of its order and its
+        product; orders and lines ascend.
+        """
         weight = self.truth.popularity * season(date)[self.truth.cluster] * self.truth.on_sale(day)
         again = np.stack(np.divmod(self._due[self._due_on == day], len(weight)), axis=1)
         again = again[weight[again[:, 1]] > 0]
@@ -38,7 +42,7 @@ class Baskets:
         return customers, order, products
 
     def _expect(self, rng: Random, day: int, customers: Ints, products: Ints) -> None:
-        """Notes when each purchase of the day will be due again."""
+        """Draws which of the day's purchases will be repeated, and when."""
         cycle = self.truth.cycles[products]
         again = (cycle > 0) & (rng.random(len(products)) < LOYALTY)
         off = rng.integers(-JITTER, JITTER, len(products), endpoint=True)
@@ -50,44 +54,47 @@ class Baskets:
         self._due, self._due_on = due[order], due_on[order]
 
 
-def _visitors(rng: Random, activity: Floats, awaited: Ints, orders: int) -> Ints:
-    """Distinct customers: those who need something again, then others by their activity."""
+def _visitors(rng: Random, activity: Floats, with_due: Ints, orders: int) -> Ints:
+    """Distinct customers in random order: first those with a purchase due, then others by their activity."""
     arrival = rng.exponential(size=len(activity)) / activity
-    arrival[awaited] = 0
+    arrival[with_due] = 0
     return rng.permutation(np.argsort(arrival, kind="stable")[:orders])
 
 
 def _repeats(again: Ints, customers: Ints, population: int) -> Lines:
-    """The lines of those who need something again; `again` holds rows of customer and product."""
-    place = np.full(population, NEVER)
-    place[customers] = np.arange(len(customers))
-    here = place[again[:, 0]] != NEVER
-    return place[again[here, 0]], again[here, 1]
+    """The lines of due purchases; again: (n, 2) customers and products; population: number of customers."""
+    order_of = np.full(population, NO_ORDER)
+    order_of[customers] = np.arange(len(customers))
+    orders_today = order_of[again[:, 0]] != NO_ORDER
+    return order_of[again[orders_today, 0]], again[orders_today, 1]
 
 
 def _discoveries(rng: Random, truth: Truth, customers: Ints, repeated: Ints, weight: Floats) -> Lines:
-    """Lines by taste and popularity: at least one where nothing is bought again."""
+    """Lines drawn by taste and popularity, at least one in each order without a due purchase.
+
+    Within the drawn interval of the cumulated weights, a product is chosen by inverse transform sampling.
+    """
     empty = np.bincount(repeated, minlength=len(customers)) == 0
     order = np.repeat(np.arange(len(customers)), empty + rng.poisson(EXTRAS, len(customers)))
     edges = np.searchsorted(truth.cluster, np.arange(CLUSTERS + 1))
-    heap = np.concatenate([[0.0], np.cumsum(weight)])
-    favourite = _favourite(rng, truth.favourites[customers[order]], np.diff(heap[edges]))
+    cumulated = np.concatenate([[0.0], np.cumsum(weight)])
+    favourite = _favourite(rng, truth.favourites[customers[order]], np.diff(cumulated[edges]))
     by_taste = rng.random(len(order)) < TASTE
-    low = np.where(by_taste, heap[edges[favourite]], 0.0)
-    high = np.where(by_taste, heap[edges[favourite + 1]], heap[-1])
-    found = np.searchsorted(heap, rng.uniform(low, high), side="right") - 1
-    return order, np.minimum(found, len(weight) - 1)
+    low = np.where(by_taste, cumulated[edges[favourite]], 0.0)
+    high = np.where(by_taste, cumulated[edges[favourite + 1]], cumulated[-1])
+    product = np.searchsorted(cumulated, rng.uniform(low, high), side="right") - 1
+    return order, np.minimum(product, len(weight) - 1)
 
 
 def _favourite(rng: Random, favourites: Ints, sales: Floats) -> Ints:
-    """One of each row's favourite clusters, by how well they sell today."""
+    """Draws one of each row's favourite clusters, in proportion to their sales today; ignores -1."""
     share = np.cumsum(np.where(favourites >= 0, sales[favourites], 0.0), axis=1)
     column = (share <= rng.random((len(share), 1)) * share[:, -1:]).sum(axis=1, keepdims=True)
     return np.take_along_axis(favourites, column, axis=1)[:, 0]
 
 
 def _companions(rng: Random, truth: Truth, lines: Lines) -> Lines:
-    """The lines that planted complements add to these."""
+    """The lines that the planted complements add to these lines."""
     order, products = lines
     partner, probability = np.zeros(len(truth.cluster), int), np.zeros(len(truth.cluster))
     for pair in truth.complements:
@@ -96,8 +103,8 @@ def _companions(rng: Random, truth: Truth, lines: Lines) -> Lines:
     return order[added], partner[products[added]]
 
 
-def _distinct(some: Lines, more: Lines, products: int) -> Lines:
-    """All lines, a product once per order, ascending by order and product."""
-    keys = [order * products + product for order, product in (some, more)]
+def _distinct(first: Lines, second: Lines, products: int) -> Lines:
+    """The union of both, each product once per order, sorted by order and product."""
+    keys = [order * products + product for order, product in (first, second)]
     order, product = np.divmod(np.unique(np.concatenate(keys)), products)
     return order, product

@@ -1,4 +1,4 @@
-"""What the demo shop sells."""
+"""The demo shop's product catalogue."""
 
 from dataclasses import dataclass
 from itertools import product
@@ -16,7 +16,7 @@ SIZE_PRICE = (1.0, 1.7, 2.9)
 
 @dataclass(frozen=True)
 class Product:
-    """An article; `cluster` numbers its category and style: category * STYLES + style."""
+    """A product; `cluster` is its taste cluster: index of the category * STYLES + index of the style."""
 
     id: str
     name: str
@@ -27,9 +27,9 @@ class Product:
 
 
 def catalogue(count: int, seed: int) -> tuple[Product, ...]:
-    """The products, ordered by cluster, spread evenly over the clusters.
+    """The products, sorted by cluster, evenly spread over the clusters; the same for the same seed.
 
-    `count` is 200 at least. Where a cluster runs out of names, they come again in further editions.
+    count: at least 200. If a cluster runs out of names, they are repeated as further editions.
     """
     rng = generator(seed, Stream.CATALOGUE)
     brands = _brands(rng)
@@ -41,7 +41,7 @@ def catalogue(count: int, seed: int) -> tuple[Product, ...]:
 
 
 def _brands(rng: np.random.Generator) -> dict[str, list[str]]:
-    """The brands of each category: every brand is in one to three."""
+    """The brands of each category; every brand is in one to three categories."""
     brands: dict[str, list[str]] = {category.name: [] for category in CATEGORIES}
     for number, brand in enumerate(BRANDS):
         home = number % len(CATEGORIES)
@@ -82,6 +82,6 @@ def _product(
 
 
 def _price(smallest: tuple[int, int], position: float, factor: float) -> float:
-    """A price that ends in 9, between the category's bounds times the size's factor."""
+    """A price that ends in 9, log-uniform between the category's bounds, times the size's factor."""
     low, high = smallest
     return float(round(low * (high / low) ** position * factor, -1) - 1)

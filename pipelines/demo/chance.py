@@ -1,4 +1,4 @@
-"""Seeded randomness: one independent stream for every purpose and day."""
+"""Seeded randomness: an independent stream for every purpose and day."""
 
 from enum import IntEnum
 
@@ -6,7 +6,7 @@ import numpy as np
 
 
 class Stream(IntEnum):
-    """What the numbers are drawn for."""
+    """The purpose of random numbers."""
 
     CATALOGUE = 0
     TRUTH = 1
@@ -18,5 +18,5 @@ class Stream(IntEnum):
 
 
 def generator(seed: int, stream: Stream, day: int = 0) -> np.random.Generator:
-    """The same numbers for the same seed, purpose and day (counted from 0)."""
+    """A generator that depends only on seed, purpose and day (counted from 0)."""
     return np.random.default_rng((seed, stream, day))

@@ -1,4 +1,4 @@
-"""The clean orders as the shop's API lists them: with the dirt that real shops have."""
+"""The clean orders as the shop's API lists them: with the data errors of real shops."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,10 +12,10 @@ from pipelines.demo.regions import regions
 from pipelines.demo.shop import Day, Shop
 
 DUPLICATES = 0.005  # share of orders listed a second time
-PLACEHOLDERS = 0.003  # share of orders with a phone number that is nobody's
+PLACEHOLDERS = 0.003  # share of orders with a placeholder as phone number
 ANONYMOUS = 0.002  # share of orders without a phone number
 EMPTY_LINES = 0.001  # share of lines with quantity 0
-MISSING_GOODS = 0.005  # share of products that orders name and the list of goods lacks
+MISSING_GOODS = 0.005  # share of products that orders contain and the list of goods lacks
 
 PLACEHOLDER_PHONES = ("+7 (123) 456-7890", "+7 (777) 777-7777", "11111111111")
 PHONE_SHAPES = ("+7({}){}-{}", "+7 ({}) {}-{}", "7{}{}{}")
@@ -27,7 +27,7 @@ Mask = NDArray[np.bool_]
 
 
 class Line(TypedDict):
-    """A line of a basket."""
+    """A line of a basket, as the API lists it."""
 
     goodsId: str
     quantity: int
@@ -35,7 +35,7 @@ class Line(TypedDict):
 
 
 class Order(TypedDict):
-    """An order as it is listed; the basket comes last."""
+    """An order, as the API lists it; the basket must be the last field."""
 
     id: int
     createdAt: str
@@ -46,7 +46,7 @@ class Order(TypedDict):
 
 @dataclass(frozen=True)
 class Spoiled:
-    """What of a day's orders and lines is spoiled; no order is both a placeholder's and anonymous."""
+    """Masks of a day's faulty orders and lines; no order has both a placeholder and no phone number."""
 
     placeholder: Mask  # one per order
     anonymous: Mask  # one per order
@@ -55,10 +55,10 @@ class Spoiled:
 
 @dataclass(frozen=True)
 class Listing:
-    """A day's orders as listed, ascending by time but for the repetitions, and the dirt among them.
+    """A day's orders as listed, ascending by time except for duplicates, and the number of errors in them.
 
-    duplicates: entries that repeat an earlier one. placeholders, anonymous: orders whose phone number
-    is nobody's or null; empty_lines: lines with quantity 0; in these a repetition doesn't count.
+    duplicates: entries that repeat an earlier entry. placeholders, anonymous: orders with a placeholder or
+    null as phone number; empty_lines: lines with quantity 0; these three don't count duplicates.
     """
 
     orders: list[Order]
@@ -70,13 +70,13 @@ class Listing:
 
 @dataclass(frozen=True)
 class Dirt:
-    """What lies between the shop's truth and what its API says."""
+    """The errors between the simulated orders and what the API lists."""
 
     shop: Shop
 
     @cached_property
     def phones(self) -> list[str]:
-        """Each customer's one number: 11 digits, 79 and nine drawn at random."""
+        """Each customer's phone number: 79 and nine random digits."""
         rng = generator(self.shop.seed, Stream.PHONES)
         numbers = rng.choice(SUBSCRIBERS, self.shop.customers, replace=False)
         return [f"79{number:09d}" for number in numbers]
@@ -88,7 +88,7 @@ class Dirt:
 
     @cached_property
     def missing_goods(self) -> frozenset[int]:
-        """The products that the list of goods lacks; no complement is among them."""
+        """The indices of the products that the list of goods lacks, none of them part of a complement."""
         rng = generator(self.shop.seed, Stream.GOODS)
         paired = [end for pair in self.shop.truth.complements for end in (pair.a, pair.b)]
         others = np.setdiff1d(np.arange(self.shop.products), paired)
@@ -97,13 +97,13 @@ class Dirt:
         )
 
     def listing(self, day: Day) -> Listing:
-        """The day as the API lists it; the same for the same day."""
+        """The day as the API lists it, always the same for the same day."""
         rng = generator(self.shop.seed, Stream.DIRT, day.number)
         spoiled = self.spoiled(rng, day)
         phones = self._phones(rng, day, spoiled)
         regions = [self.regions[customer] for customer in day.customers]
         orders = _orders(day, phones, regions, self._lines(day, spoiled.empty))
-        sequence = _with_repetitions(rng, len(orders))
+        sequence = _with_duplicates(rng, len(orders))
         return Listing(
             orders=[orders[index] for index in sequence],
             duplicates=len(sequence) - len(orders),
@@ -113,7 +113,7 @@ class Dirt:
         )
 
     def spoiled(self, rng: Random, day: Day) -> Spoiled:
-        """What is spoiled of a day, by the first numbers of its stream DIRT."""
+        """The day's faulty orders and lines, drawn with the first numbers of its stream DIRT."""
         masks = _exclusive(rng, len(day.ids), PLACEHOLDERS, ANONYMOUS)
         return Spoiled(*masks, empty=rng.random(len(day.order)) < EMPTY_LINES)
 
@@ -151,21 +151,21 @@ def _orders(day: Day, phones: list[str | None], regions: list[str], lines: list[
 
 
 def _shaped(phone: str, shape: str) -> str:
-    """The number in a shape, as +7 (905) 545-5709 or +7(916)539-6205 or 79153706507."""
+    """The number in a format: +7 (905) 545-5709, +7(916)539-6205 or 79153706507."""
     return shape.format(phone[1:4], phone[4:7], phone[7:])
 
 
 def _exclusive(rng: Random, size: int, first: float, second: float) -> tuple[Mask, Mask]:
-    """Two masks with these shares that share no element."""
+    """Two disjoint random masks with these shares."""
     draw = rng.random(size)
     return draw < first, (draw >= first) & (draw < first + second)
 
 
-def _with_repetitions(rng: Random, size: int) -> list[int]:
-    """The positions 0..size-1 in order, some of them a second time at a later place."""
+def _with_duplicates(rng: Random, size: int) -> list[int]:
+    """The indices 0..size-1 in order, some of them a second time at a later position."""
     repeated = np.flatnonzero(rng.random(size) < DUPLICATES)
-    places = np.concatenate([np.arange(size, dtype=float), rng.uniform(repeated, size)])
+    positions = np.concatenate([np.arange(size, dtype=float), rng.uniform(repeated, size)])
     sequence: list[int] = np.concatenate([np.arange(size), repeated])[
-        np.argsort(places, kind="stable")
+        np.argsort(positions, kind="stable")
     ].tolist()
     return sequence

@@ -1,4 +1,4 @@
-"""Which faults the demo shop commits on purpose, for its clients to get over, and how often."""
+"""Faults that the demo shop injects on purpose, to test its clients, and how often."""
 
 import math
 from pathlib import Path
@@ -12,9 +12,9 @@ from serving.toml import FrozenModel
 
 
 def _fits(share: float, info: ValidationInfo) -> float:
-    # Shares come first among the fields, so that nothing else has been read yet.
+    # The shares are the first fields, so `data` holds only shares so far.
     if math.fsum([*info.data.values(), share]) > 1:
-        raise ValueError("with this one the shares come to more than all requests")
+        raise ValueError("with this share the sum of all shares is above 1")
     return share
 
 
@@ -23,7 +23,7 @@ Seconds = Annotated[float, Field(ge=0)]
 
 
 class Shares(FrozenModel, allow_inf_nan=False):
-    """The share of requests, 0 to 1, that each kind of fault befalls; one request has one at most."""
+    """The share of requests, 0 to 1, with each kind of fault; a request has at most one fault."""
 
     server_error: Share = 0
     too_many: Share = 0
@@ -40,16 +40,23 @@ KINDS = tuple(Shares.model_fields)
 
 
 class Faults(Shares):
-    """What goes wrong in answers to requests for orders and goods, as a TOML file says; nothing unless told.
+    """The faults in responses to requests for orders and goods; by default none.
 
-    Shares of requests, together 1 at most: server_error (500), too_many (429, Retry-After: retry_after
-    seconds), slow (answered after slow_seconds), reset (the connection breaks in mid-body), truncated (JSON
-    cut in the middle), malformed (no JSON at all), duplicated (another page's content), shifted (a page's
-    window is moved by up to 3 entries), wrong_type (one field has another type). The same seed draws the
-    same faults for the same sequence of requests.
+    Shares of requests, whose sum is at most 1:
 
-    growth: how many of today's orders come to be listed with each request for orders that is let through.
-    latency: seconds added to every answer. quiet_days: days without orders, 0 is the shop's first.
+    - server_error: status 500
+    - too_many: status 429 with `Retry-After: retry_after`
+    - slow: the response comes after slow_seconds
+    - reset: the connection breaks in the middle of the body
+    - truncated: the JSON is cut in the middle
+    - malformed: the body is no JSON
+    - duplicated: the content of another page
+    - shifted: the page starts up to 3 entries earlier or later
+    - wrong_type: one field has another type
+
+    The same seed draws the same faults for the same sequence of requests. growth: how many more of today's
+    orders each successful request for orders lists. latency: seconds added to every response. quiet_days:
+    numbers of days without orders, counted from the shop's first day, 0.
     """
 
     seed: int = Field(default=0, ge=0)
@@ -60,12 +67,12 @@ class Faults(Shares):
     quiet_days: frozenset[Annotated[int, Field(ge=0)]] = frozenset()
 
     def kind(self, rng: np.random.Generator) -> str | None:
-        """The fault of one request, drawn by the shares."""
+        """Draws the fault of a request by the shares; None: no fault."""
         ends = np.cumsum([getattr(self, kind) for kind in KINDS])
-        place = int(np.searchsorted(ends, rng.random(), side="right"))
-        return KINDS[place] if place < len(KINDS) else None
+        index = int(np.searchsorted(ends, rng.random(), side="right"))
+        return KINDS[index] if index < len(KINDS) else None
 
 
 def load(path: Path) -> Faults:
-    """The faults of a TOML file; raises NightshelfError naming the file and what is wrong in it."""
+    """The faults in a TOML file; raises NightshelfError naming the file and the invalid key."""
     return toml.read(Faults, path, f"the faults in {path}")

@@ -1,4 +1,4 @@
-"""What the demo shop's API shows on a day: the orders up to yesterday, and the goods on the shelf."""
+"""The data behind the demo shop's API on a day: the listed orders and the goods."""
 
 import datetime as dt
 import json
@@ -14,7 +14,7 @@ BASKET = b', "basket": '
 
 
 class Goods(TypedDict):
-    """An article as it is listed."""
+    """A product, as the API lists it."""
 
     id: str
     name: str
@@ -25,21 +25,21 @@ class Goods(TypedDict):
 
 
 class OrderFeed:
-    """The listed orders as JSON, one text per order; a day is simulated when it is first asked for.
+    """The listed orders as JSON, one text per order; a day is simulated when it is first needed.
 
-    On quiet days (numbers, 0 is the first) nothing is listed; all other days are as without them.
+    quiet_days: numbers of days (from 0) without orders; all other days stay the same.
     """
 
     def __init__(self, shop: Shop, dirt: Dirt, quiet_days: frozenset[int]) -> None:
-        """Starts before the shop's first day."""
+        """Starts without any simulated day."""
         self._days = shop.days()
         self._dirt, self._quiet_days = dirt, quiet_days
         self._orders: list[bytes] = []
-        self._times: list[float] = []  # POSIX
+        self._times: list[float] = []  # POSIX timestamps
         self._ends = [0]
 
     def count(self, days: int) -> int:
-        """How many orders are listed after this many days."""
+        """The number of orders in the first `days` days."""
         while len(self._ends) <= days:
             day = next(self._days)
             orders = [] if day.number in self._quiet_days else self._dirt.listing(day).orders
@@ -49,34 +49,34 @@ class OrderFeed:
         return self._ends[max(days, 0)]
 
     def since(self, instant: dt.datetime, count: int) -> Sequence[int]:
-        """Which of the first `count` orders were created at or after an instant that has a time zone."""
+        """The indices of those of the first `count` orders that were created at or after an instant."""
         time = instant.timestamp()
-        # Days ascend, though within a day a repetition stands later than its time.
+        # The days ascend; within a day a duplicate is listed later than its time.
         first = bisect_left(self._times, time // DAY_SECONDS * DAY_SECONDS, hi=count)
-        return [place for place in range(first, count) if self._times[place] >= time]
+        return [index for index in range(first, count) if self._times[index] >= time]
 
-    def json(self, places: Sequence[int], basket: bool) -> bytes:
-        """The orders at these places as a JSON array, with or without their baskets."""
-        orders = [self._orders[place] for place in places]
+    def json(self, indices: Sequence[int], basket: bool) -> bytes:
+        """The orders at these indices as a JSON array, with or without their baskets."""
+        orders = [self._orders[index] for index in indices]
         return b"[" + b", ".join(orders if basket else map(_without_basket, orders)) + b"]"
 
 
 def _without_basket(order: bytes) -> bytes:
-    # The basket comes last, and no text before it is free to hold its key.
+    # The basket is the last field, and no value before it can contain its key.
     return order.partition(BASKET)[0] + b"}"
 
 
 class GoodsShelf:
-    """The goods that the API knows: those launched by a day, less the missing ones."""
+    """The goods that the API lists: the launched products, except those that are missing on purpose."""
 
     def __init__(self, shop: Shop, dirt: Dirt) -> None:
-        """Takes the catalogue's products apart from the missing goods."""
+        """Reads the catalogue, without the missing goods."""
         self._products = [(i, p) for i, p in enumerate(shop.catalogue) if i not in dirt.missing_goods]
         self._first_day = shop.truth.first_day.tolist()
         self._last_day = shop.truth.last_day.tolist()
 
     def on(self, day: int) -> list[Goods]:
-        """All goods on a day; one that is no longer sold is out of stock."""
+        """All goods on a day; a delisted product is out of stock."""
         return [
             _goods(product, in_stock=day <= self._last_day[index])
             for index, product in self._products

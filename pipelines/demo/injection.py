@@ -1,4 +1,4 @@
-"""How the demo shop commits its faults: a middleware between its clients and its routes."""
+"""Middleware that injects the demo shop's faults into its responses."""
 
 import asyncio
 import json
@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from pipelines.demo.faults import Faults
 
 FAULTY = ("/orders", "/goods")
-MOST_SHIFTED = 3
+MAX_SHIFT = 3
 NO_JSON = b"<html><body>We'll be right back.</body></html>"
 
 Random = np.random.Generator
@@ -23,22 +23,23 @@ Move = Callable[[int, int, int], int]
 
 
 class FaultInjection:
-    """ASGI middleware: a request for orders or goods suffers the fault that is drawn for its number."""
+    """ASGI middleware; the fault of a request for orders or goods is drawn by the seed and its number."""
 
     def __init__(self, app: ASGIApp, faults: Faults) -> None:
         self._app, self._faults, self._numbers = app, faults, count()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answers right or wrong."""
+        """Sends the right response, or one with a fault."""
         if scope["type"] != "http" or not scope["path"].startswith(FAULTY):
             await self._app(scope, receive, send)
             return
         rng = np.random.default_rng((self._faults.seed, next(self._numbers)))
         kind = self._faults.kind(rng)
         await asyncio.sleep(self._faults.latency + (self._faults.slow_seconds if kind == "slow" else 0))
-        await self._answer(kind, rng)(scope, receive, send)
+        await self._faulty(kind, rng)(scope, receive, send)
 
-    def _answer(self, kind: str | None, rng: Random) -> ASGIApp:
+    def _faulty(self, kind: str | None, rng: Random) -> ASGIApp:
+        """The application that responds with a kind of fault; None: without a fault."""
         match kind:
             case "server_error":
                 return JSONResponse({"error": "a fault on purpose"}, 500)
@@ -48,7 +49,7 @@ class FaultInjection:
             case "duplicated":
                 return partial(_moved, self._app, partial(_another_page, rng))
             case "shifted":
-                return partial(_moved, self._app, partial(_a_few_entries_off, rng))
+                return partial(_moved, self._app, partial(_shift, rng))
             case "reset":
                 return partial(_broken, self._app)
             case "truncated":
@@ -61,7 +62,7 @@ class FaultInjection:
 
 
 def first_entry(request: Request, start: int, size: int, total: int) -> int:
-    """Where a page of a listing begins: at `start`, or where a fault moves it."""
+    """The index of a page's first entry: `start`, or another if a fault moves the page."""
     move: Move | None = getattr(request.state, "move", None)
     return move(start, size, total) if move else start
 
@@ -76,15 +77,15 @@ def _another_page(rng: Random, start: int, size: int, total: int) -> int:
     return int(rng.choice(others)) if others else start
 
 
-def _a_few_entries_off(rng: Random, start: int, size: int, total: int) -> int:
-    step = int(rng.integers(1, MOST_SHIFTED, endpoint=True))
+def _shift(rng: Random, start: int, size: int, total: int) -> int:
+    step = int(rng.integers(1, MAX_SHIFT, endpoint=True))
     forward = start < step or rng.random() < 0.5
     return start + step if forward else start - step
 
 
 async def _broken(app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
-    """Ends in mid-body: the server closes the connection of an answer that is shorter than announced."""
-    start, body = await _whole(app, scope, receive)
+    """Sends half of the body: the server closes the connection, as the body is shorter than announced."""
+    start, body = await _response(app, scope, receive)
     await send(start)
     await send({"type": "http.response.body", "body": _half(body), "more_body": True})
 
@@ -92,15 +93,15 @@ async def _broken(app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> N
 async def _altered(
     app: ASGIApp, alter: Callable[[bytes], bytes], scope: Scope, receive: Receive, send: Send
 ) -> None:
-    start, body = await _whole(app, scope, receive)
+    start, body = await _response(app, scope, receive)
     body = alter(body)
     MutableHeaders(raw=start["headers"])["Content-Length"] = str(len(body))
     await send(start)
     await send({"type": "http.response.body", "body": body})
 
 
-async def _whole(app: ASGIApp, scope: Scope, receive: Receive) -> tuple[Message, bytes]:
-    """The start and the body of the right answer."""
+async def _response(app: ASGIApp, scope: Scope, receive: Receive) -> tuple[Message, bytes]:
+    """The start message and the body of the right response."""
     messages: list[Message] = []
 
     async def keep(message: Message) -> None:
@@ -115,10 +116,10 @@ def _half(body: bytes) -> bytes:
 
 
 def _mistyped(rng: Random, body: bytes) -> bytes:
-    """The JSON with one field, of an entry or of the page, a text for a list or a list for a single value."""
-    answer = json.loads(body)
-    records = [answer, *answer.get("orders", []), *answer.get("goods", [])]
+    """The JSON with one field of the wrong type: text for a list, or a list for a single value."""
+    page = json.loads(body)
+    records = [page, *page.get("orders", []), *page.get("goods", [])]
     record = records[rng.integers(len(records))]
     field = list(record)[rng.integers(len(record))]
     record[field] = str(record[field]) if isinstance(record[field], list) else [record[field]]
-    return json.dumps(answer).encode()
+    return json.dumps(page).encode()

@@ -1,4 +1,4 @@
-"""What the demo shop planted in its customers, for a night that shows some of them."""
+"""The tastes planted in the demo shop's customers, for a run that shows sample customers."""
 
 import datetime as dt
 
@@ -12,9 +12,9 @@ Tastes = dict[str, list[str]]
 
 
 def tastes(key: str) -> Tastes:
-    """The favourite departments of every customer, by pseudonym; key: the secret behind those.
+    """The favourite departments of every customer, by pseudonym; key: the secret of the pseudonyms.
 
-    They are the same whenever the shop began.
+    They don't depend on the shop's first day.
     """
     shop = Shop(start=dt.date.min)
     return {

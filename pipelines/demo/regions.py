@@ -1,6 +1,6 @@
-"""Where the demo shop's customers live: regions with a taste of their own.
+"""The regions of the demo shop's customers, each with its own taste.
 
-A region follows from what its customers like, and not the other way round, so that it changes no order.
+A region is derived from a customer's taste, not the other way round, so that regions change no order.
 """
 
 import numpy as np
@@ -10,17 +10,17 @@ from pipelines.demo.chance import Stream, generator
 from pipelines.demo.truth import Ints, Truth
 
 REGIONS = ("Centre", "East", "North", "South", "West")
-LOCAL = 0.5  # share of customers whose region is that of their first favourite; the others live anywhere
+LOCAL = 0.5  # share of customers in the region of their first favourite; the others are in random regions
 
 
 def home_of(truth: Truth) -> Ints:
-    """The region that each customer's first favourite is at home in, as a place in REGIONS."""
+    """The region of each customer's first favourite cluster, as an index into REGIONS."""
     return np.asarray(truth.favourites[:, 0] // STYLES % len(REGIONS))
 
 
 def regions(truth: Truth, seed: int) -> list[str]:
     """Each customer's region."""
     rng, customers = generator(seed, Stream.REGIONS), len(truth.activity)
-    anywhere = rng.integers(len(REGIONS), size=customers)
-    places = np.where(rng.random(customers) < LOCAL, home_of(truth), anywhere)
-    return [REGIONS[place] for place in places]
+    random_region = rng.integers(len(REGIONS), size=customers)
+    indices = np.where(rng.random(customers) < LOCAL, home_of(truth), random_region)
+    return [REGIONS[index] for index in indices]

@@ -1,4 +1,4 @@
-"""A simulated web shop: a day's orders follow from the seed, the settings and the days before."""
+"""A simulated web shop: the seed, the parameters and the previous days determine a day's orders."""
 
 import datetime as dt
 from collections.abc import Iterator
@@ -24,8 +24,8 @@ WEEKDAYS = (0.9, 0.88, 0.92, 0.95, 1.05, 1.2, 1.1)  # Monday first
 class Day:
     """A day's clean orders, ascending by time, and their lines, ascending by order.
 
-    ids, times (UTC, whole seconds) and customers have one entry per order; order (the place of the
-    line's order among those), products, quantities and prices have one per line.
+    ids, times (UTC, whole seconds) and customers have one entry per order; order (the index of the line's
+    order), products, quantities and prices have one entry per line.
     """
 
     number: int
@@ -40,7 +40,7 @@ class Day:
 
 @dataclass(frozen=True)
 class Shop:
-    """The shop's settings, its catalogue and its truth; `products` is 200 at least."""
+    """The shop's parameters, its catalogue and its ground truth; products: at least 200."""
 
     start: dt.date
     seed: int = 7
@@ -50,16 +50,16 @@ class Shop:
 
     @cached_property
     def catalogue(self) -> tuple[Product, ...]:
-        """What it sells, by product index."""
+        """The products, by product index."""
         return catalogue(self.products, self.seed)
 
     @cached_property
     def truth(self) -> Truth:
-        """What is planted in its orders."""
+        """The ground truth that is planted in the orders."""
         return plant(self.catalogue, self.customers, self.seed)
 
     def days(self) -> Iterator[Day]:
-        """Every day from the first on, without an end."""
+        """Every day from the first on, without end."""
         baskets = Baskets(self.truth)
         prices = np.array([product.price for product in self.catalogue])
         first_id = FIRST_ORDER
@@ -82,6 +82,6 @@ class Shop:
 
 
 def _times(rng: np.random.Generator, date: dt.date, size: int) -> NDArray[np.datetime64]:
-    """Ascending moments of a day, most of them in the afternoon."""
+    """Ascending times of a day, most of them in the afternoon."""
     seconds = np.sort(rng.beta(4, 3, size) * DAY_SECONDS).astype("timedelta64[s]")
     return np.datetime64(date, "s") + seconds

@@ -1,4 +1,4 @@
-"""What is true of the demo shop: the answers that a recommender is to find."""
+"""The demo shop's ground truth: the patterns that a recommender should find."""
 
 import datetime as dt
 from dataclasses import dataclass
@@ -11,15 +11,15 @@ from pipelines.demo.catalogue import CLUSTERS, STYLES, Product
 from pipelines.demo.chance import Stream, generator
 from pipelines.demo.words import CATEGORIES
 
-TASTE = 0.8  # share of discoveries that come from the customer's favourite clusters
+TASTE = 0.8  # share of discoveries from the customer's favourite clusters
 LOYALTY = 0.5  # chance that a consumable is bought again after its cycle
-JITTER = 2  # days that a cycle may be off, either way
+JITTER = 2  # largest deviation from a cycle, in days, either way
 COMPLEMENTS = 40
 CONFIDENCE = (0.3, 0.6)
 FAVOURITES = 3
 ZIPF = 1.0  # exponent of popularity within a cluster
 ACTIVITY = 1.0  # sigma of the log-normal activity of customers
-LAUNCHED, DELISTED = 0.1, 0.09  # shares of products that come and go in the first LIFE_DAYS days
+LAUNCHED, DELISTED = 0.1, 0.09  # shares of products launched and delisted in the first LIFE_DAYS days
 LIFE_DAYS = 180
 ALWAYS = np.iinfo(np.int32).max
 
@@ -29,7 +29,7 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Complement:
-    """Whenever product `a` is in a basket, `b` is put beside it with this probability."""
+    """If product `a` is in a basket, product `b` is added to it with this probability."""
 
     a: int
     b: int
@@ -38,11 +38,11 @@ class Complement:
 
 @dataclass(frozen=True)
 class Truth:
-    """The planted truth; customers and products are indices, days are counted from the shop's first.
+    """The planted patterns; customers and products are indices, days are counted from the shop's first.
 
-    cluster, popularity, cycles, first_day, last_day: one per product. A cycle is the days until the
-    product is bought again, 0 for what isn't consumed. favourites: (customers, 3) clusters, -1 where a
-    customer has two. activity: relative frequency of orders, one per customer.
+    cluster, popularity, cycles, first_day, last_day: shape (products,). A cycle is the number of days until
+    the product is bought again, 0 if it isn't consumable. favourites: (customers, 3) clusters, the last is -1
+    for a customer with two. activity: (customers,) relative frequency of orders.
     """
 
     cluster: Ints
@@ -56,17 +56,17 @@ class Truth:
 
     @cached_property
     def tastes(self) -> tuple[frozenset[int], ...]:
-        """For every customer the products of the favourite clusters."""
+        """For every customer, the products of the favourite clusters."""
         members = [frozenset(np.flatnonzero(self.cluster == k).tolist()) for k in range(CLUSTERS)]
         return tuple(frozenset().union(*(members[k] for k in row if k >= 0)) for row in self.favourites)
 
     def on_sale(self, day: int) -> NDArray[np.bool_]:
-        """Which products can be bought on a day."""
+        """Mask of the products that can be bought on a day."""
         return (self.first_day <= day) & (day <= self.last_day)
 
 
 def season(date: dt.date) -> Floats:
-    """How well each cluster sells on a date, 1 in the year's mean."""
+    """The seasonal factor of each cluster's sales on a date, shape (CLUSTERS,); its mean over a year is 1."""
     day = date.timetuple().tm_yday
     return np.array(
         [1 + c.swing * np.cos(2 * np.pi * (day - c.peak) / 365.25) for c in CATEGORIES for _ in range(STYLES)]
@@ -74,7 +74,7 @@ def season(date: dt.date) -> Floats:
 
 
 def plant(products: tuple[Product, ...], customers: int, seed: int) -> Truth:
-    """The truth about these products and this many customers."""
+    """Draws the ground truth for these products and this many customers."""
     rng = generator(seed, Stream.TRUTH)
     cluster = np.array([product.cluster for product in products])
     rank = _ranks(rng, cluster)
@@ -83,7 +83,7 @@ def plant(products: tuple[Product, ...], customers: int, seed: int) -> Truth:
     first_day, last_day = _lives(rng, np.setdiff1d(np.flatnonzero(rank > 1), ends), len(products))
     return Truth(
         cluster=cluster,
-        popularity=_pull(rng)[cluster] / rank**ZIPF,
+        popularity=_cluster_popularity(rng)[cluster] / rank**ZIPF,
         cycles=_cycles(rng, cluster),
         first_day=first_day,
         last_day=last_day,
@@ -94,17 +94,17 @@ def plant(products: tuple[Product, ...], customers: int, seed: int) -> Truth:
 
 
 def _ranks(rng: np.random.Generator, cluster: Ints) -> Ints:
-    """Each product's place in its cluster by popularity, from 1."""
+    """Each product's popularity rank within its cluster, from 1."""
     return np.concatenate([rng.permutation(size) + 1 for size in np.bincount(cluster, minlength=CLUSTERS)])
 
 
-def _pull(rng: np.random.Generator) -> Floats:
-    """How popular a whole cluster is."""
+def _cluster_popularity(rng: np.random.Generator) -> Floats:
+    """The popularity of each cluster, shape (CLUSTERS,)."""
     return rng.lognormal(sigma=0.4, size=CLUSTERS)
 
 
 def _complements(rng: np.random.Generator, cluster: Ints, rank: Ints) -> tuple[Complement, ...]:
-    """Pairs of distinct products: a cluster's best seller, and one of the companion category."""
+    """Pairs of distinct products: a cluster's best seller, and a product of the companion category."""
     category = cluster // STYLES
     names = [c.name for c in CATEGORIES]
     free = rank > 1
@@ -117,11 +117,11 @@ def _complements(rng: np.random.Generator, cluster: Ints, rank: Ints) -> tuple[C
     return tuple(pairs)
 
 
-def _lives(rng: np.random.Generator, mortal: Ints, count: int) -> tuple[Ints, Ints]:
-    """First and last day on sale; of the mortal some are launched later and others vanish."""
+def _lives(rng: np.random.Generator, eligible: Ints, count: int) -> tuple[Ints, Ints]:
+    """First and last day on sale of each product; of the eligible some are launched late, others delisted."""
     first, last = np.zeros(count, int), np.full(count, ALWAYS)
     launched, delisted = round(LAUNCHED * count), round(DELISTED * count)
-    chosen = rng.permutation(mortal)
+    chosen = rng.permutation(eligible)
     first[chosen[:launched]] = rng.integers(1, LIFE_DAYS, launched)
     last[chosen[launched : launched + delisted]] = rng.integers(1, LIFE_DAYS, delisted)
     return first, last
@@ -134,7 +134,7 @@ def _cycles(rng: np.random.Generator, cluster: Ints) -> Ints:
 
 
 def _favourites(rng: np.random.Generator, customers: int) -> Ints:
-    """Two or three categories per customer, and one style in each."""
+    """Draws two or three categories per customer, and one style in each."""
     order = rng.random((customers, len(CATEGORIES))).argsort(axis=1)[:, :FAVOURITES]
     favourites = order * STYLES + rng.integers(STYLES, size=order.shape)
     favourites[rng.random(customers) < 0.5, -1] = -1

@@ -1,11 +1,11 @@
-"""The words and figures that the demo shop's catalogue is made of."""
+"""The words and figures of the demo shop's catalogue."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Style:
-    """One of a category's four tastes: what it is sold as, and in which sizes."""
+    """One of a category's four styles: the nouns and sizes of its products."""
 
     nouns: tuple[str, ...]
     sizes: tuple[str, ...]
@@ -15,9 +15,9 @@ class Style:
 class Category:
     """A department of the shop.
 
-    `prices` span the smallest size; `cycle` is the days until a product is bought again (0: never);
-    `peak` is the day of the year on which it sells best, by `swing` above its mean; `companion` is the
-    category of what is put into the same basket.
+    prices: the range for the smallest size. cycle: days until a product is bought again (0: never). peak: the
+    day of the year with the highest sales, which are by the share `swing` above the mean. companion: the
+    category of the products that are added to the same basket.
     """
 
     name: str

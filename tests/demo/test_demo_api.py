@@ -1,4 +1,4 @@
-"""The contract of the shop's API, against a real server."""
+"""The contract of the demo shop's API, tested against a real server."""
 
 import datetime as dt
 import os
@@ -54,20 +54,20 @@ def client(address: str, calendar: Calendar) -> Iterator[httpx.Client]:
 
 
 def listed(days: int) -> list[Order]:
-    """What the shop lists after so many days, by the simulator itself."""
+    """The orders that the simulator lists in the first days."""
     dirt = Dirt(SHOP)
     return [order for day in islice(SHOP.days(), days) for order in dirt.listing(day).orders]
 
 
-def moment(text: str) -> dt.datetime:
+def instant(text: str) -> dt.datetime:
     return dt.datetime.fromisoformat(text)
 
 
-def pages(client: httpx.Client, path: str, **asked: Any) -> list[Any]:
-    """All entries of a listing, page by page."""
+def pages(client: httpx.Client, path: str, **query: Any) -> list[Any]:
+    """All entries of a listing, fetched page by page."""
     entries, page, count = [], 1, 1
     while page <= count:
-        answer = client.get(path, params={**asked, "page": page}).raise_for_status().json()
+        answer = client.get(path, params={**query, "page": page}).raise_for_status().json()
         entries += answer[path[1:]]
         page, count = page + 1, answer["pageCount"]
     return entries
@@ -75,7 +75,7 @@ def pages(client: httpx.Client, path: str, **asked: Any) -> list[Any]:
 
 @pytest.mark.parametrize("path", ["/orders", "/goods", "/goods/10001", "/elsewhere"])
 @pytest.mark.parametrize("auth", [None, ("shop", "wrong"), ("other", AUTH[1]), ("", "")])
-def test_refuses_the_unknown(address: str, path: str, auth: tuple[str, str] | None) -> None:
+def test_refuses_wrong_and_missing_credentials(address: str, path: str, auth: tuple[str, str] | None) -> None:
     answer = httpx.get(address + path, auth=auth and httpx.BasicAuth(*auth), trust_env=False)
     assert answer.status_code == 401
     assert answer.headers["WWW-Authenticate"].startswith("Basic")
@@ -83,27 +83,27 @@ def test_refuses_the_unknown(address: str, path: str, auth: tuple[str, str] | No
 
 
 @pytest.mark.parametrize("header", ["Basic", "Basic !", "Bearer abc", "Basic \xff"])
-def test_refuses_broken_headers(address: str, header: str) -> None:
+def test_refuses_malformed_authorization_headers(address: str, header: str) -> None:
     headers = {"Authorization": header.encode("latin-1")}
     assert httpx.get(f"{address}/orders", headers=headers, trust_env=False).status_code == 401
 
 
-def test_health_is_open(address: str) -> None:
+def test_health_needs_no_credentials(address: str) -> None:
     assert httpx.get(f"{address}/health", trust_env=False).json() == {"status": "ok"}
 
 
 @pytest.mark.parametrize("per_page", [7, 100, 1000])
-def test_pages_cover_every_order_exactly(client: httpx.Client, per_page: int) -> None:
+def test_pages_contain_every_order_exactly_once(client: httpx.Client, per_page: int) -> None:
     assert pages(client, "/orders", expand="basket", **{"per-page": per_page}) == listed(25)
 
 
-def test_a_page_holds_a_hundred_orders_unless_asked(client: httpx.Client) -> None:
+def test_a_page_has_a_hundred_orders_by_default(client: httpx.Client) -> None:
     answer = client.get("/orders", params={"expand": "basket"}).json()
     assert answer["orders"] == listed(25)[:100]
     assert answer["pageCount"] == -(-len(listed(25)) // 100)
 
 
-def test_a_page_holds_a_thousand_orders_at_most(client: httpx.Client) -> None:
+def test_a_page_has_a_thousand_orders_at_most(client: httpx.Client) -> None:
     assert len(client.get("/orders", params={"per-page": 5000}).json()["orders"]) == 1000
 
 
@@ -113,40 +113,42 @@ def test_orders_have_no_basket_unless_expanded(client: httpx.Client) -> None:
 
 
 @pytest.mark.parametrize("page", [14, 10**30])
-def test_beyond_the_end_is_an_empty_page(client: httpx.Client, page: int) -> None:
+def test_a_page_beyond_the_end_is_empty(client: httpx.Client, page: int) -> None:
     answer = client.get("/orders", params={"page": page}).json()
     assert answer == {"orders": [], "pageCount": 13}
 
 
 @pytest.mark.parametrize("name", ["page", "per-page"])
 @pytest.mark.parametrize("value", ["0", "-1", "x", "", "1.5", "9" * 5000])
-def test_bad_paging_is_refused_by_name(client: httpx.Client, name: str, value: str) -> None:
+def test_invalid_paging_is_a_400_naming_the_parameter(client: httpx.Client, name: str, value: str) -> None:
     answer = client.get("/orders", params={name: value})
     assert answer.status_code == 400
     assert answer.json()["error"].startswith(f"{name} must be")
 
 
-def test_since_lists_the_orders_from_an_instant_on_repetitions_too(client: httpx.Client, seed: int) -> None:
+def test_since_lists_the_orders_from_an_instant_on_including_duplicates(
+    client: httpx.Client, seed: int
+) -> None:
     everything = listed(25)
     times = [order["createdAt"] for order in everything]
-    late = next(time for before, time in pairwise(times) if time < before)  # a repetition's
+    late = next(time for before, time in pairwise(times) if time < before)  # of a duplicate
     random = Random(seed)
-    asked = [
+    instants = [
         late,
         times[0],
         times[-1],
         *random.sample(times, 5),
         *(f"2026-09-{day:02}T00:00Z" for day in (1, 9)),
     ]
-    for since in asked:
-        expected = [o for o in everything if moment(o["createdAt"]) >= moment(since)]
+    for since in instants:
+        expected = [o for o in everything if instant(o["createdAt"]) >= instant(since)]
         assert pages(client, "/orders", expand="basket", since=since) == expected
-        later = [o for o in everything if moment(o["createdAt"]) > moment(since)]
-        just_after = moment(since) + dt.timedelta(milliseconds=1)
+        later = [o for o in everything if instant(o["createdAt"]) > instant(since)]
+        just_after = instant(since) + dt.timedelta(milliseconds=1)
         assert pages(client, "/orders", expand="basket", since=just_after.isoformat()) == later
 
 
-def test_since_pages_cover_what_is_left_exactly(client: httpx.Client) -> None:
+def test_pages_with_since_contain_every_remaining_order_exactly_once(client: httpx.Client) -> None:
     since = "2026-09-20T15:00:00+03:00"
     expected = [o for o in listed(25) if o["createdAt"] >= "2026-09-20T12:00:00Z"]
     assert pages(client, "/orders", expand="basket", since=since, **{"per-page": 7}) == expected
@@ -155,20 +157,22 @@ def test_since_pages_cover_what_is_left_exactly(client: httpx.Client) -> None:
 
 
 @pytest.mark.parametrize("since", ["0001-01-01T00:00+14:00", "9999-12-31T23:59:59-14:00"])
-def test_since_may_be_any_instant(client: httpx.Client, since: str) -> None:
+def test_since_accepts_any_instant(client: httpx.Client, since: str) -> None:
     assert client.get("/orders", params={"since": since}).json()["pageCount"] == (13 if since < "2" else 0)
 
 
 @pytest.mark.parametrize(
     "since", ["", "yesterday", "2026-09-20", "2026-09-20T12:00:00", "1790000000", "9" * 5000]
 )
-def test_what_is_no_instant_is_refused(client: httpx.Client, since: str) -> None:
+def test_since_refuses_what_is_no_instant(client: httpx.Client, since: str) -> None:
     answer = client.get("/orders", params={"since": since})
     assert answer.status_code == 400
     assert answer.json()["error"] == "since must be an instant as 2026-01-31T00:00:00Z"
 
 
-def test_tomorrow_has_new_orders_and_the_old_ones_unchanged(client: httpx.Client, calendar: Calendar) -> None:
+def test_a_day_later_there_are_new_orders_and_the_old_are_unchanged(
+    client: httpx.Client, calendar: Calendar
+) -> None:
     before = pages(client, "/orders", expand="basket")
     calendar.today = TODAY + dt.timedelta(days=1)
     after = pages(client, "/orders", expand="basket")
@@ -179,7 +183,7 @@ def test_tomorrow_has_new_orders_and_the_old_ones_unchanged(client: httpx.Client
 
 
 @pytest.mark.parametrize("days", [0, -3])
-def test_before_its_first_day_is_over_the_shop_has_goods_but_no_orders(
+def test_until_the_first_day_is_over_there_are_goods_but_no_orders(
     client: httpx.Client, calendar: Calendar, days: int
 ) -> None:
     calendar.today = SHOP.start + dt.timedelta(days=days)
@@ -187,7 +191,7 @@ def test_before_its_first_day_is_over_the_shop_has_goods_but_no_orders(
     assert len(client.get("/goods").json()["goods"]) == 100
 
 
-def test_goods_are_the_launched_less_the_missing(client: httpx.Client) -> None:
+def test_goods_are_the_launched_products_without_the_missing(client: httpx.Client) -> None:
     truth, missing = SHOP.truth, Dirt(SHOP).missing_goods
     expected = [
         {
@@ -205,7 +209,7 @@ def test_goods_are_the_launched_less_the_missing(client: httpx.Client) -> None:
     assert {article["inStock"] for article in expected} == {True, False}
 
 
-def test_orders_name_goods_that_the_list_lacks(client: httpx.Client) -> None:
+def test_orders_contain_goods_that_the_list_lacks(client: httpx.Client) -> None:
     known = {article["id"] for article in pages(client, "/goods")}
     ordered = {line["goodsId"] for order in listed(25) for line in order["basket"]}
     assert ordered - known == {SHOP.catalogue[index].id for index in Dirt(SHOP).missing_goods}
@@ -221,12 +225,12 @@ def test_goods_are_filtered_by_category_and_brand(client: httpx.Client) -> None:
     assert client.get("/goods", params={"brand": "none such"}).json() == {"goods": [], "pageCount": 0}
 
 
-def test_one_of_the_goods(client: httpx.Client) -> None:
+def test_returns_a_single_article(client: httpx.Client) -> None:
     article = client.get("/goods").json()["goods"][5]
     assert client.get(f"/goods/{article['id']}").json() == article
 
 
-def test_missing_unknown_and_unlaunched_goods_are_404(client: httpx.Client) -> None:
+def test_missing_unknown_and_unlaunched_goods_are_a_404(client: httpx.Client) -> None:
     missing = SHOP.catalogue[min(Dirt(SHOP).missing_goods)].id
     unlaunched = SHOP.catalogue[int(SHOP.truth.first_day.argmax())].id
     for unknown in (missing, unlaunched, "0"):
@@ -234,13 +238,13 @@ def test_missing_unknown_and_unlaunched_goods_are_404(client: httpx.Client) -> N
         assert (answer.status_code, answer.json()) == (404, {"error": "no goods have this id"})
 
 
-def test_other_errors_are_json_too(client: httpx.Client) -> None:
+def test_all_errors_are_json(client: httpx.Client) -> None:
     assert client.get("/elsewhere").json() == {"error": "Not Found"}
     refused = client.post("/orders")
     assert (refused.status_code, refused.json()) == (405, {"error": "Method Not Allowed"})
 
 
-def test_serving_without_a_password_names_the_setting(
+def test_serving_without_a_password_is_an_error_naming_the_setting(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -251,15 +255,15 @@ def test_serving_without_a_password_names_the_setting(
     settings.cache_clear()
 
 
-def test_serves_as_the_settings_say_and_logs_no_request(tmp_path: Path) -> None:
+def test_serves_with_the_settings_and_logs_no_request(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    given = {"SHOP_PORT": str(port), "SHOP_USER": "me", "SHOP_PASSWORD": "x", "HOST": "127.0.0.1"}
+    chosen = {"SHOP_PORT": str(port), "SHOP_USER": "me", "SHOP_PASSWORD": "x", "HOST": "127.0.0.1"}
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("NIGHTSHELF_")}
     server = subprocess.Popen(
         [sys.executable, "-c", "from pipelines.demo.api import serve; serve()"],
         cwd=tmp_path,
-        env=inherited | {f"NIGHTSHELF_{name}": value for name, value in given.items()},
+        env=inherited | {f"NIGHTSHELF_{name}": value for name, value in chosen.items()},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

@@ -43,7 +43,7 @@ def listings(dirt: Dirt, days: list[Day]) -> list[Listing]:
 
 
 def distinct(listing: Listing) -> list[Order]:
-    """The orders without repetitions, in their first order."""
+    """The orders without duplicates, in the order of their first appearance."""
     return list({order["id"]: order for order in listing.orders}.values())
 
 
@@ -51,11 +51,13 @@ def within(count: int, share: float, of: int) -> bool:
     return abs(count - share * of) < SIGMAS * np.sqrt(of * share * (1 - share))
 
 
-def test_the_same_day_is_listed_the_same(dirt: Dirt, days: list[Day], listings: list[Listing]) -> None:
+def test_a_day_is_always_listed_the_same(dirt: Dirt, days: list[Day], listings: list[Listing]) -> None:
     assert Dirt(dirt.shop).listing(days[3]) == listings[3]
 
 
-def test_beneath_the_dirt_are_the_clean_orders(dirt: Dirt, days: list[Day], listings: list[Listing]) -> None:
+def test_without_the_errors_the_listing_is_the_clean_orders(
+    dirt: Dirt, days: list[Day], listings: list[Listing]
+) -> None:
     ids = [product.id for product in dirt.shop.catalogue]
     for day, listing in zip(days, listings, strict=True):
         orders = distinct(listing)
@@ -69,7 +71,7 @@ def test_beneath_the_dirt_are_the_clean_orders(dirt: Dirt, days: list[Day], list
         assert [len(order["basket"]) for order in orders] == np.bincount(day.order).tolist()
 
 
-def test_counts_are_what_is_listed(listings: list[Listing]) -> None:
+def test_the_error_counts_match_the_listing(listings: list[Listing]) -> None:
     for listing in listings:
         orders = distinct(listing)
         assert listing.duplicates == len(listing.orders) - len(orders)
@@ -78,7 +80,7 @@ def test_counts_are_what_is_listed(listings: list[Listing]) -> None:
         assert listing.empty_lines == sum(line["quantity"] == 0 for o in orders for line in o["basket"])
 
 
-def test_shares_are_as_stated(listings: list[Listing]) -> None:
+def test_the_shares_of_errors_are_as_configured(listings: list[Listing]) -> None:
     orders = sum(len(distinct(listing)) for listing in listings)
     lines = sum(len(order["basket"]) for listing in listings for order in distinct(listing))
     assert within(sum(listing.duplicates for listing in listings), DUPLICATES, orders)
@@ -87,7 +89,7 @@ def test_shares_are_as_stated(listings: list[Listing]) -> None:
     assert within(sum(listing.empty_lines for listing in listings), EMPTY_LINES, lines)
 
 
-def test_repetitions_are_the_same_order_and_nothing_else_is_out_of_time(listings: list[Listing]) -> None:
+def test_duplicates_are_identical_and_only_they_break_the_time_order(listings: list[Listing]) -> None:
     for listing in listings:
         seen: dict[int, Order] = {}
         for order in listing.orders:
@@ -95,7 +97,7 @@ def test_repetitions_are_the_same_order_and_nothing_else_is_out_of_time(listings
         assert list(seen) == sorted(seen)
 
 
-def test_phones_come_in_three_shapes_of_stated_shares(listings: list[Listing]) -> None:
+def test_phone_numbers_have_three_formats_with_the_configured_shares(listings: list[Listing]) -> None:
     phones = [order["clientTel"] for listing in listings for order in distinct(listing)]
     real = [phone for phone in phones if phone is not None and phone not in PLACEHOLDER_PHONES]
     shapes = Counter(shape for phone in real for shape in SHAPES if re.fullmatch(shape, phone))
@@ -104,7 +106,7 @@ def test_phones_come_in_three_shapes_of_stated_shares(listings: list[Listing]) -
         assert within(shapes[shape], share, len(real))
 
 
-def test_a_customer_has_one_number_in_several_shapes(
+def test_a_customer_has_one_phone_number_in_several_formats(
     dirt: Dirt, days: list[Day], listings: list[Listing]
 ) -> None:
     spellings = defaultdict(set)
@@ -118,13 +120,13 @@ def test_a_customer_has_one_number_in_several_shapes(
     assert len(set(dirt.phones)) == dirt.shop.customers
 
 
-def test_missing_goods_are_few_ordered_and_no_complements(dirt: Dirt, days: list[Day]) -> None:
+def test_missing_goods_are_few_are_ordered_and_are_no_complements(dirt: Dirt, days: list[Day]) -> None:
     assert len(dirt.missing_goods) == 2  # 0.5 % of 400
     assert dirt.missing_goods & {p for day in days for p in day.products.tolist()}
     assert not dirt.missing_goods & {end for c in dirt.shop.truth.complements for end in (c.a, c.b)}
 
 
-def test_the_readme_asks_about_a_customer_who_orders_whenever_the_shop_begins():
+def test_the_customer_in_the_readme_orders_whatever_the_first_day():
     phone = re.search(r"customers/([^/]+)/", (PROJECT / "README.md").read_text())[1]
     for start in ("2026-09-23", "2027-01-05"):
         shop = Shop(start=dt.date.fromisoformat(start))

@@ -1,4 +1,4 @@
-"""The files of a large demo shop say what its API lists."""
+"""The files of a large demo shop contain what its API lists."""
 
 import datetime as dt
 import re
@@ -27,24 +27,24 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def digits(phone: str | None) -> str | None:
-    """A phone number in whatever shape."""
+    """The digits of a phone number in any format."""
     return phone and re.sub(r"\D", "", phone)
 
 
-def test_there_is_a_file_a_day(folder: Path) -> None:
+def test_writes_a_file_per_day(folder: Path) -> None:
     assert sorted(file.name for file in folder.iterdir()) == [f"2026-09-0{day}.parquet" for day in (1, 2, 3)]
 
 
-def test_the_lines_are_those_of_the_api_without_its_repetitions(folder: Path) -> None:
-    dirt, products = Dirt(SHOP), {one.id: one for one in SHOP.catalogue}
-    nobodys = {digits(phone) for phone in PLACEHOLDER_PHONES}
+def test_the_lines_are_those_of_the_api_without_duplicates(folder: Path) -> None:
+    dirt, products = Dirt(SHOP), {product.id: product for product in SHOP.catalogue}
+    placeholders = {digits(phone) for phone in PLACEHOLDER_PHONES}
     for day in islice(SHOP.days(), 3):
         listed = {order["id"]: order for order in dirt.listing(day).orders}
         expected = [
             (
                 order["id"],
                 dt.datetime.fromisoformat(order["createdAt"]).replace(tzinfo=None),
-                "nobody's" if digits(order["clientTel"]) in nobodys else digits(order["clientTel"]),
+                "placeholder" if digits(order["clientTel"]) in placeholders else digits(order["clientTel"]),
                 order["region"],
                 line["quantity"],
                 line["price"],
@@ -58,12 +58,12 @@ def test_the_lines_are_those_of_the_api_without_its_repetitions(folder: Path) ->
         ]
         rows = pq.read_table(folder / f"2026-09-0{day.number + 1}.parquet").to_pylist()
         for row in rows:
-            row["customer"] = "nobody's" if digits(row["customer"]) in nobodys else row["customer"]
+            row["customer"] = "placeholder" if digits(row["customer"]) in placeholders else row["customer"]
         assert [tuple(row.values()) for row in rows] == expected
 
 
 @pytest.mark.usefixtures("home")
-def test_a_night_reads_them_by_the_shipped_mapping(folder: Path) -> None:
+def test_the_shipped_mapping_reads_the_files(folder: Path) -> None:
     source = FileSource(str(folder), "nightshelf")
     written = sum(pq.read_metadata(file).num_rows for file in folder.iterdir())
     assert pull(source, dt.date(2026, 9, 3), False, silent)["new_order_lines"] == written

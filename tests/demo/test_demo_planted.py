@@ -1,4 +1,4 @@
-"""The planted tastes, by the pseudonyms that a night knows the demo shop's customers by."""
+"""The planted tastes of the demo shop's customers, by pseudonym."""
 
 import datetime as dt
 
@@ -8,12 +8,10 @@ from pipelines.demo.shop import Shop
 from serving.live.identity import pseudonym
 
 
-def test_a_customers_taste_is_found_by_the_pseudonym() -> None:
-    shop, found = Shop(start=dt.date(2026, 9, 1)), tastes("key")
-    assert len(found) == shop.customers
+def test_returns_each_customers_taste_by_pseudonym() -> None:
+    shop, by_pseudonym = Shop(start=dt.date(2026, 9, 1)), tastes("key")
+    assert len(by_pseudonym) == shop.customers
     for customer in (0, 17, 4999):
-        wanted = {
-            category.category for category in (shop.catalogue[one] for one in shop.truth.tastes[customer])
-        }
-        told = found[pseudonym(Dirt(shop).phones[customer], "key")]
-        assert {one.partition(" (")[0] for one in told} == wanted
+        expected = {shop.catalogue[product].category for product in shop.truth.tastes[customer]}
+        departments = by_pseudonym[pseudonym(Dirt(shop).phones[customer], "key")]
+        assert {department.partition(" (")[0] for department in departments} == expected

@@ -1,4 +1,4 @@
-"""The planted truth is found again in the orders, by arithmetic."""
+"""The orders contain the planted truth, as arithmetic shows."""
 
 import datetime as dt
 from collections.abc import Iterator
@@ -15,12 +15,12 @@ from pipelines.demo.words import CATEGORIES
 
 SEED = 7
 START = dt.date(2026, 9, 22)
-SIGMAS = 4.5  # forty pairs pass by chance in all but one of 3,500 seeds
+SIGMAS = 4.5  # with forty pairs, one of 3,500 seeds fails by chance
 
 
 @dataclass(frozen=True)
 class Sales:
-    """Days put together: one entry per line; `order` is the order's id."""
+    """Several days: one entry per line; `order` is the order's id."""
 
     shop: Shop
     days: list[Day]
@@ -53,26 +53,26 @@ def months() -> Sales:
 
 @pytest.fixture(scope="module")
 def early() -> Sales:
-    """Many orders before the first re-purchase can be due: taste, popularity and complements alone."""
+    """Many orders before the first repeat purchase is due: only taste, popularity and complements."""
     return sales(Shop(start=START, seed=SEED, customers=10_000, orders_per_day=8000), 4)
 
 
-def same(one: Day, other: Day) -> bool:
-    return all(np.array_equal(getattr(one, f.name), getattr(other, f.name)) for f in fields(Day))
+def same(first: Day, second: Day) -> bool:
+    return all(np.array_equal(getattr(first, f.name), getattr(second, f.name)) for f in fields(Day))
 
 
-def test_same_seed_same_days_and_a_further_day_changes_none() -> None:
+def test_the_same_seed_gives_the_same_days_however_many() -> None:
     shop = Shop(start=START, seed=SEED)
     ten, eleven = list(islice(shop.days(), 10)), list(islice(Shop(start=START, seed=SEED).days(), 11))
     assert all(map(same, ten, eleven[:10]))
     assert not same(eleven[10], ten[9])
 
 
-def test_other_seed_other_days() -> None:
+def test_another_seed_gives_other_days() -> None:
     assert not same(next(Shop(start=START, seed=1).days()), next(Shop(start=START, seed=2).days()))
 
 
-def test_orders_are_numbered_and_timed_upwards_within_their_days(months: Sales) -> None:
+def test_order_ids_and_times_ascend_within_each_day(months: Sales) -> None:
     ids, times = months.lines("ids"), months.lines("times")
     assert (np.diff(ids) == 1).all()
     assert (np.diff(times) >= np.timedelta64(0)).all()
@@ -90,14 +90,14 @@ def test_sixty_days_hold_about_sixty_thousand_orders_of_two_and_a_half_to_three_
     assert 2.5 < len(months.order) / orders < 3
 
 
-def test_every_order_has_lines_and_each_product_once(months: Sales) -> None:
+def test_every_order_has_lines_with_distinct_products(months: Sales) -> None:
     assert set(months.order) == set(months.lines("ids"))
     lines = np.stack([months.order, months.lines("products")])
     assert np.unique(lines, axis=1).shape == lines.shape
     assert set(months.lines("quantities")) == {1, 2, 3}
 
 
-def test_lines_cost_what_the_catalogue_says(months: Sales) -> None:
+def test_lines_have_the_prices_of_the_catalogue(months: Sales) -> None:
     prices = np.array([product.price for product in months.shop.catalogue])
     assert (months.lines("prices") == prices[months.lines("products")]).all()
 
@@ -126,22 +126,22 @@ def test_discoveries_come_from_the_customers_tastes(early: Sales) -> None:
         return float(np.mean([p in truth.tastes[c] for c, p in zip(customers, products, strict=True)]))
 
     by_chance = share(np.random.default_rng(SEED).permutation(customers).tolist())
-    # The same product drawn twice for one basket is one line, more often within a taste than outside it.
+    # A product that is drawn twice for a basket is one line; that happens more often within a taste.
     assert share(customers) == pytest.approx(TASTE + (1 - TASTE) * by_chance, abs=0.02)
     assert by_chance < 0.15
 
 
 def test_favourites_are_one_style_of_two_or_three_categories(early: Sales) -> None:
     favourites = early.shop.truth.favourites
-    given = (favourites >= 0).sum(axis=1)
-    assert set(given) == {2, 3}
+    counts = (favourites >= 0).sum(axis=1)
+    assert set(counts) == {2, 3}
     assert all(
-        len({k // STYLES for k in row if k >= 0}) == n for row, n in zip(favourites, given, strict=True)
+        len({k // STYLES for k in row if k >= 0}) == n for row, n in zip(favourites, counts, strict=True)
     )
 
 
 def complement_counts(early: Sales) -> Iterator[tuple[float, int, int, float]]:
-    """For each pair its probability, the baskets with a, those with both, and b's share without a."""
+    """For each pair: its probability, baskets with a, baskets with both, and the share of b without a."""
     orders, products = early.order, early.lines("products")
     everything = len(early.lines("ids"))
     for pair in early.shop.truth.complements:
@@ -149,7 +149,7 @@ def complement_counts(early: Sales) -> Iterator[tuple[float, int, int, float]]:
         yield pair.probability, len(a), len(a & b), len(b - a) / (everything - len(a))
 
 
-def test_complements_have_their_confidence(early: Sales) -> None:
+def test_complements_have_the_planted_confidence(early: Sales) -> None:
     pairs = list(complement_counts(early))
     assert len(pairs) == 40
     for probability, with_a, with_both, without in pairs:
@@ -159,29 +159,29 @@ def test_complements_have_their_confidence(early: Sales) -> None:
         assert abs(with_both / with_a - expected) < bound
 
 
-def test_complements_share_no_product_and_are_in_bounds(early: Sales) -> None:
+def test_complements_are_disjoint_and_their_probabilities_within_bounds(early: Sales) -> None:
     complements = early.shop.truth.complements
     assert len({end for pair in complements for end in (pair.a, pair.b)}) == 80
     assert all(CONFIDENCE[0] <= pair.probability <= CONFIDENCE[1] for pair in complements)
 
 
 def bought_again(sales: Sales) -> tuple[np.ndarray, np.ndarray]:
-    """For each consumable of the first day's baskets: days until the same customer's next, and its cycle."""
+    """For each consumable in the first day's baskets: days until it is bought again, and its cycle."""
     truth, products = sales.shop.truth, sales.shop.products
     key = sales.customer * products + sales.lines("products")
     lasting = (truth.cycles > 0) & (truth.last_day > len(sales.days))
     first = np.array([k for k in key[sales.day == 0] if lasting[k % products]])
-    later, at = np.unique(key[sales.day > 0], return_index=True)
-    next_day = dict(zip(later.tolist(), sales.day[sales.day > 0][at].tolist(), strict=True))
+    later, first_index = np.unique(key[sales.day > 0], return_index=True)
+    next_day = dict(zip(later.tolist(), sales.day[sales.day > 0][first_index].tolist(), strict=True))
     return np.array([next_day.get(k, np.inf) for k in first.tolist()]), truth.cycles[first % products]
 
 
 def test_consumables_are_bought_again_after_their_cycle() -> None:
     after, cycle = bought_again(sales(Shop(start=START, seed=SEED, customers=10_000), 25))
     early, on_time = after < cycle - JITTER, np.abs(after - cycle) <= JITTER
-    # Who discovers the product anew before it is due starts a new cycle, so the others are counted.
-    anew = early.sum() / (cycle - JITTER - 1).sum() * (2 * JITTER + 1)
-    expected = LOYALTY + (1 - LOYALTY) * anew
+    # A customer who discovers the product again before it is due starts a new cycle, and is not counted.
+    rediscovered = early.sum() / (cycle - JITTER - 1).sum() * (2 * JITTER + 1)
+    expected = LOYALTY + (1 - LOYALTY) * rediscovered
     count = (~early).sum()
     assert count > 500
     bound = SIGMAS * np.sqrt(expected * (1 - expected) / count)
@@ -189,7 +189,7 @@ def test_consumables_are_bought_again_after_their_cycle() -> None:
     assert {day for day in range(-2, 3) if (after - cycle == day).any()} == set(range(-JITTER, JITTER + 1))
 
 
-def test_cycles_are_one_to_three_weeks_and_only_of_consumables(months: Sales) -> None:
+def test_only_consumables_have_cycles_of_one_to_three_weeks(months: Sales) -> None:
     consumed = [CATEGORIES[k // STYLES].cycle > 0 for k in months.shop.truth.cluster]
     cycles = months.shop.truth.cycles
     assert ((cycles > 0) == consumed).all()
@@ -206,12 +206,12 @@ def test_products_are_sold_from_their_first_to_their_last_day(months: Sales) -> 
     assert 10 < gone.sum() < 60
 
 
-def test_a_tenth_of_the_products_makes_over_a_third_of_the_sales(months: Sales) -> None:
+def test_a_tenth_of_the_products_makes_more_than_a_third_of_the_sales(months: Sales) -> None:
     sold = np.sort(np.bincount(months.lines("products"), minlength=1000))[::-1]
     assert sold[:100].sum() > sold.sum() / 3
 
 
-def test_season_averages_one_and_peaks_on_its_day() -> None:
+def test_the_season_has_mean_one_and_peaks_on_its_day() -> None:
     year = np.array([season(dt.date(2026, 1, 1) + dt.timedelta(days=d)) for d in range(365)])
     assert year.mean(axis=0) == pytest.approx(1, abs=0.01)
     peaks = [category.peak for category in CATEGORIES for _ in range(STYLES)]
