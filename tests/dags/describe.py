@@ -1,4 +1,4 @@
-"""Prints the DAG as Airflow reads it, as JSON: Airflow changes the process it is imported into."""
+"""Prints the DAG as Airflow loads it, as JSON; in its own process, because importing Airflow changes it."""
 
 import datetime as dt
 import json
@@ -10,7 +10,8 @@ from airflow.dag_processing.dagbag import DagBag
 HEAVY = ("pipelines", "pyspark", "pandas", "mlflow", "great_expectations", "implicit")
 
 
-def described(task):
+def task_details(task):
+    """The properties of a task that the tests check."""
     return {
         "after": sorted(task.upstream_task_ids),
         "mapped": task.is_mapped,
@@ -21,13 +22,14 @@ def described(task):
         "rule": task.trigger_rule,
         "teardown": task.is_teardown,
         "fails_the_run": task.on_failure_fail_dagrun,
-        # As Airflow goes through them where a task failed before it had its arguments.
+        # Airflow calls these also if a task fails before it has its arguments.
         "failure": [callback.__name__ for callback in task.on_failure_callback],
         "links": [link.name for link in task.operator_extra_links],
     }
 
 
-def closed(module, run_type):
+def last_day(module, run_type):
+    """The last day that a run of this type reads."""
     end = dt.datetime(2026, 11, 21, tzinfo=dt.UTC)
     return module.last_day({"dag_run": SimpleNamespace(run_type=run_type), "data_interval_end": end})
 
@@ -48,9 +50,9 @@ print(
             "params": {name: dag.params.get_param(name).schema for name in dag.params},
             "defaults": dag.params.dump(),
             "template": dag.get_task("sweep").partial_kwargs["map_index_template"],
-            "tasks": {task.task_id: described(task) for task in dag.tasks},
-            "closed": {
-                run_type: closed(module, run_type) for run_type in ("scheduled", "backfill", "manual")
+            "tasks": {task.task_id: task_details(task) for task in dag.tasks},
+            "last_day": {
+                run_type: last_day(module, run_type) for run_type in ("scheduled", "backfill", "manual")
             },
         }
     )

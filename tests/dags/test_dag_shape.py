@@ -98,4 +98,4 @@ def test_the_report_is_written_however_the_night_ends_and_hides_no_failure(dag):
 
 
 def test_midnight_closes_the_day_before_and_a_run_by_hand_leaves_the_day_to_the_source(dag):
-    assert dag["closed"] == {"scheduled": "2026-11-20", "backfill": "2026-11-20", "manual": None}
+    assert dag["last_day"] == {"scheduled": "2026-11-20", "backfill": "2026-11-20", "manual": None}
