@@ -13,7 +13,8 @@ from pydantic import BaseModel, ConfigDict
 from serving.bundle.files import load
 from serving.errors import NightshelfError
 from serving.live.identity import pseudonym
-from serving.recommend.recommender import LANES, Lane, recommend
+from serving.recommend.lanes import LANES, Lane
+from serving.recommend.recommender import recommend
 from serving.settings import ServingSettings, read
 
 

@@ -16,7 +16,8 @@ from serving.bundle.format import Bundle, texts
 from serving.http.routes import create_app
 from serving.live.served import Served, ServingState
 from serving.recommend.cart import Cart, cart_ranking
-from serving.recommend.recommender import LANES, rankings, recommend
+from serving.recommend.lanes import LANES
+from serving.recommend.recommender import rankings, recommend
 
 ROUTE = "/v1/cart/recommendations"
 MANY = "/v1/recommendations"

@@ -8,16 +8,8 @@ import pytest
 
 from serving.bundle.format import Bundle
 from serving.live.identity import pseudonym
-from serving.recommend.recommender import (
-    BASELINES,
-    LANES,
-    Component,
-    Lane,
-    bought_mask,
-    recommend,
-    scores,
-    trending,
-)
+from serving.recommend.lanes import LANES, Lane
+from serving.recommend.recommender import BASELINES, Component, bought_mask, recommend, scores, trending
 from serving.recommend.related import similar
 from serving.recommend.shortlist import region_shortlist
 

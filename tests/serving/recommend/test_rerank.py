@@ -16,7 +16,8 @@ from serving.bundle.highest import top_n
 from serving.bundle.labels import NO_LABEL
 from serving.http.routes import create_app
 from serving.live.served import Served, ServingState
-from serving.recommend.recommender import LANES, Lane, recommend, scores
+from serving.recommend.lanes import LANES, Lane
+from serving.recommend.recommender import recommend, scores
 from serving.recommend.rerank import POOL, Variety, cap_categories, penalise_shown, reweighted
 
 ANNA = "/v1/customers/+7(916)539-6205/recommendations"

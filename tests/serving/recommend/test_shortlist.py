@@ -8,16 +8,8 @@ from serving.bundle import highest
 from serving.bundle.format import Array, Bundle
 from serving.bundle.highest import top_n
 from serving.recommend import features
-from serving.recommend.recommender import (
-    LANES,
-    Item,
-    Lane,
-    Variety,
-    recommend,
-    scores,
-    trend_scores,
-    trending,
-)
+from serving.recommend.lanes import LANES, Lane
+from serving.recommend.recommender import Item, Variety, recommend, scores, trend_scores, trending
 from serving.recommend.rerank import POOL, cap_categories, penalise_shown
 
 COMPONENTS = ("popularity", "trend", "repurchase", "als", "ranker")
