@@ -51,7 +51,7 @@ test: setup  ## all that CI runs
 
 soak: setup  ## every bad, good, poisoned and ordinary night of both gates, more faults, a loaded service, a cluster: an hour
 	NIGHTSHELF_TEST_SOAK=1 $(RUN)pytest -s tests/e2e/test_bad_nights.py tests/e2e/test_gate_nights.py \
-	  tests/e2e/test_registry_faults.py tests/extract/test_killed.py tests/extract/test_faulty_nights.py \
+	  tests/e2e/test_registry_faults.py tests/extract/test_killed.py tests/extract/test_faulty_shop.py \
 	  tests/e2e/test_bucket_night.py tests/serving/test_soak.py tests/serving/test_replicas.py tests/cluster
 
 bench: setup  ## the figures in benchmarks/

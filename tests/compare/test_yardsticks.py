@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from shops import catalogue, known, random_shop
+from shops import catalogue, interactions_of, random_shop
 
 from pipelines.compare import yardsticks
 from pipelines.compare.models import evaluate_models
@@ -39,7 +39,7 @@ def test_ease_is_a_ridge_regression_of_each_product_on_the_others():
 
 def test_lately_are_the_last_28_days():
     rows = [("anna", "tea", 40, 1, 0), ("boris", "tea", 39, 1, 0), ("vera", "tea", 12, 1, 0)]
-    bundle = fitted(known([*rows, ("anna", "cups", 13, 1, 0), ("anna", "pot", 12, 1, 0)]).until(40))
+    bundle = fitted(interactions_of([*rows, ("anna", "cups", 13, 1, 0), ("anna", "pot", 12, 1, 0)]).until(40))
     assert bundle.products.tolist() == [b"cups", b"pot", b"tea"]
     assert yardsticks.popularity_lately(bundle, np.array([0, 1])).tolist() == [[1, 0, 2], [1, 0, 2]]
 

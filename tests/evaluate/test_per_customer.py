@@ -4,7 +4,7 @@ from dataclasses import replace
 import numpy as np
 import pyarrow as pa
 import pytest
-from shops import catalogue, known, random_shop
+from shops import catalogue, interactions_of, random_shop
 
 from pipelines import columns as c
 from pipelines.evaluate import (
@@ -51,7 +51,7 @@ def shop():
     """a and b know x, c is new; y was sold before the cut, z never was."""
     rows = [("a", "x", 1, 1, 0), ("b", "x", 1, 1, 0), ("b", "y", 1, 1, 0)]
     later = [("a", "y", 5, 1, 0), ("a", "x", 5, 1, 0), ("b", "z", 5, 1, 0), ("c", "x", 5, 1, 0)]
-    return known(rows + later, ["x", "y", "z"])
+    return interactions_of(rows + later, ["x", "y", "z"])
 
 
 def test_judged_are_buyers_of_products_sold_before_and_strangers_in_one_lane_alone(shop):
@@ -111,7 +111,7 @@ def test_groups_count_days_with_purchases_that_were_kept():
     ]
     for customer, days in (("two", 2), ("four", 4), ("five", 5)):
         rows += [(customer, "x", day, 1, 0) for day in range(1, days + 1)]
-    before = known(rows).until(9)
+    before = interactions_of(rows).until(9)
     assert dict(zip(before.customers.tolist(), customer_segments(before).tolist(), strict=True)) == {
         b"new": "new",
         b"returned": "new",
@@ -132,7 +132,7 @@ def test_answers_judged_are_answers_served(seed, component):
     bundle = bundle_of(before, factors)
     bundle.manifest["lanes"] = dict.fromkeys(LANES, component) if component else LANES
     later = shop.bought(30, 50)
-    strangers = known([("stranger", product.decode(), 40, 1, 0) for product in shop.products])
+    strangers = interactions_of([("stranger", product.decode(), 40, 1, 0) for product in shop.products])
     for truth in (later, strangers):
         for row in evaluate(bundle, truth, "m").to_pylist():
             served = recommend(bundle, bundle.customer(row["customer"]), row["lane"], 10)
@@ -142,7 +142,7 @@ def test_answers_judged_are_answers_served(seed, component):
 
 def test_strangers_get_what_trends_and_of_popularity_what_is_popular():
     rows = [("a", "old", 1, 1, 0), ("b", "old", 1, 1, 0), ("c", "fresh", 60, 1, 0)]
-    shop = known([*rows, ("stranger", "old", 70, 1, 0)])
+    shop = interactions_of([*rows, ("stranger", "old", 70, 1, 0)])
     fresh, old = 0, 1
     bundle, truth = bundle_of(shop.until(60)), shop.bought(60, 70)
     lists = {

@@ -2,7 +2,7 @@ import datetime as dt
 
 import numpy as np
 import pytest
-from shops import known, random_shop
+from shops import interactions_of, random_shop
 
 from pipelines.compare.splits import leave_last_out, random_split
 from pipelines.evaluate.windows import Windows, folds, windows
@@ -21,43 +21,45 @@ def kept(interactions):
 
 
 def test_a_return_takes_away_what_it_returns_oldest_first():
-    shop = known([("a", "x", 1, 3, 0), ("a", "x", 2, 2, 0), ("a", "x", 3, 0, 4), ("b", "x", 1, 1, 0)])
+    shop = interactions_of(
+        [("a", "x", 1, 3, 0), ("a", "x", 2, 2, 0), ("a", "x", 3, 0, 4), ("b", "x", 1, 1, 0)]
+    )
     # 3 + 2 bought, 4 returned: the three of day 1 and one of day 2 are gone
     assert kept(shop.until(3)) == [("a", "x", 2, 1.0), ("b", "x", 1, 1.0)]
 
 
 def test_a_purchase_after_a_full_return_stays():
-    shop = known([("a", "x", 1, 5, 0), ("a", "x", 2, 0, 5), ("a", "x", 9, 2, 0)])
+    shop = interactions_of([("a", "x", 1, 5, 0), ("a", "x", 2, 0, 5), ("a", "x", 9, 2, 0)])
     assert kept(shop.until(9)) == [("a", "x", 9, 2.0)]
 
 
 def test_a_later_return_takes_nothing_away_before_its_day():
-    shop = known([("a", "x", 1, 5, 0), ("a", "x", 9, 0, 5)])
+    shop = interactions_of([("a", "x", 1, 5, 0), ("a", "x", 9, 0, 5)])
     assert kept(shop.until(8)) == [("a", "x", 1, 5.0)]
     assert kept(shop.until(9)) == []
 
 
 def test_more_returned_than_bought_leaves_nothing_and_touches_no_other_product():
-    shop = known([("a", "x", 1, 1, 0), ("a", "x", 2, 0, 9), ("a", "y", 1, 1, 0)])
+    shop = interactions_of([("a", "x", 1, 1, 0), ("a", "x", 2, 0, 9), ("a", "y", 1, 1, 0)])
     assert kept(shop.until(2)) == [("a", "y", 1, 1.0)]
 
 
 def test_customers_who_only_come_later_are_unknown_before():
-    shop = known([("a", "x", 1, 1, 0), ("b", "x", 5, 1, 0)])
+    shop = interactions_of([("a", "x", 1, 1, 0), ("b", "x", 5, 1, 0)])
     assert shop.until(4).customers.tolist() == [b"a"]
     assert kept(shop.bought(after=1, until=5)) == [("b", "x", 5, 1.0)]
 
 
 def test_a_purchase_counts_half_after_a_half_life():
-    shop = known([("a", "x", 0, 1, 0), ("a", "x", 10, 1, 0), ("a", "x", 20, 1, 0)])
+    shop = interactions_of([("a", "x", 0, 1, 0), ("a", "x", 10, 1, 0), ("a", "x", 20, 1, 0)])
     assert shop.decay(10).tolist() == [0.25, 0.5, 1.0]
 
 
 def test_windows_follow_each_other_and_a_short_history_gets_shorter_ones():
     as_of = dt.date(2026, 6, 30)
     last = day_number(as_of)
-    long = known([("a", "x", last - 399, 1, 0), ("a", "x", last, 1, 0)])
-    short = known([("a", "x", last - 59, 1, 0)])
+    long = interactions_of([("a", "x", last - 399, 1, 0), ("a", "x", last, 1, 0)])
+    short = interactions_of([("a", "x", last - 59, 1, 0)])
     cut = windows(long, as_of, 28)
     assert (cut.train, cut.validation, cut.test) == (last - 56, last - 28, last)
     cut = windows(short, as_of, 28)
@@ -66,7 +68,9 @@ def test_windows_follow_each_other_and_a_short_history_gets_shorter_ones():
 
 def test_too_short_a_history_is_an_error():
     with pytest.raises(NightshelfError, match="4 days of orders up to 2026-06-30 are too few"):
-        windows(known([("a", "x", day_number(dt.date(2026, 6, 27)), 1, 0)]), dt.date(2026, 6, 30), 28)
+        windows(
+            interactions_of([("a", "x", day_number(dt.date(2026, 6, 27)), 1, 0)]), dt.date(2026, 6, 30), 28
+        )
 
 
 def test_a_random_split_holds_out_a_share_and_loses_nothing(seed):
@@ -90,7 +94,7 @@ def test_a_random_split_is_the_same_for_a_seed(seed):
 
 
 def test_leaving_the_last_out_holds_out_each_customers_last_day_of_purchases():
-    shop = known(
+    shop = interactions_of(
         [
             ("a", "x", 1, 1, 0),
             ("a", "y", 3, 1, 0),
@@ -108,7 +112,7 @@ def test_leaving_the_last_out_holds_out_each_customers_last_day_of_purchases():
 
 
 def test_a_days_return_is_netted_once():
-    shop = known([("a", "x", 1, 5, 2), ("a", "y", 2, 1, 0)])
+    shop = interactions_of([("a", "x", 1, 5, 2), ("a", "y", 2, 1, 0)])
     before, _ = leave_last_out(shop)
     assert kept(before) == [("a", "x", 1, 3.0)]
 

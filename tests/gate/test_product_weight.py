@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pyarrow as pa
 import pytest
-from shops import catalogue, known
+from shops import catalogue, interactions_of
 
 from pipelines import columns as c
 from pipelines.evaluate import LANE, MODEL, NDCG, WEIGHT, customer_segments, evaluate, summary
@@ -38,7 +38,7 @@ def regulars(seed, customers=120):
         for day in rng.choice(LAST, 15, replace=False):
             product = rng.choice(own) if rng.random() < 0.9 else rng.integers(60)
             rows[f"c{customer:03}", PRODUCTS[product], int(day) + 1] = (1, 0)
-    return known([(*key, *value) for key, value in rows.items()], PRODUCTS)
+    return interactions_of([(*key, *value) for key, value in rows.items()], PRODUCTS)
 
 
 def weighing(values):

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from shops import catalogue, known
+from shops import catalogue, interactions_of
 
 from pipelines import evaluate as evaluation
 from pipelines.evaluate.differences import select_lane
@@ -42,7 +42,9 @@ def regulars(seed, customers=80, products=60, days=LAST):
         own = rng.choice(products, 5, replace=False)
         for day in rng.choice(days, 15, replace=False):
             rows[f"c{customer:02}", f"p{rng.choice(own):02}", int(day) + 1] = (1, 0)
-    return known([(*key, *value) for key, value in rows.items()], [f"p{p:02}" for p in range(products)])
+    return interactions_of(
+        [(*key, *value) for key, value in rows.items()], [f"p{p:02}" for p in range(products)]
+    )
 
 
 KNOWN = regulars(5)

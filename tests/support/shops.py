@@ -11,7 +11,7 @@ from pipelines.demo.shop import Shop
 from pipelines.prepare.interactions import Interactions, date_of, day_number, interactions
 
 
-def known(rows, products=None):
+def interactions_of(rows, products=None):
     """Returns interactions of rows (customer, product, day, bought, returned), with days since 1970."""
     names = (c.CUSTOMER, c.PRODUCT, c.DAY, c.QUANTITY, c.RETURNED)
     table = pa.table({name: [row[i] for row in rows] for i, name in enumerate(names)})
@@ -49,7 +49,7 @@ def checkerboard(size=40):
         for p in range(size)
         if (u + p) % 2 == 0 and u != p
     ]
-    return known(rows, [f"p{p:02}" for p in range(size)])
+    return interactions_of(rows, [f"p{p:02}" for p in range(size)])
 
 
 def random_shop(seed, rows=400, customers=30, products=20, days=50) -> Interactions:
@@ -62,7 +62,9 @@ def random_shop(seed, rows=400, customers=30, products=20, days=50) -> Interacti
         )
         for _ in range(rows)
     }
-    return known([(*key, *value) for key, value in drawn.items()], [f"p{p:02}" for p in range(products)])
+    return interactions_of(
+        [(*key, *value) for key, value in drawn.items()], [f"p{p:02}" for p in range(products)]
+    )
 
 
 DEMO = Shop(start=dt.date(2026, 9, 1), customers=2000, products=500, orders_per_day=500)
@@ -76,7 +78,7 @@ def demo(days) -> Interactions:
         for day in islice(DEMO.days(), days)
         for order, product in zip(day.order, day.products, strict=True)
     }
-    return known(sorted(rows), [product.id for product in DEMO.catalogue])
+    return interactions_of(sorted(rows), [product.id for product in DEMO.catalogue])
 
 
 def demo_baskets(days):

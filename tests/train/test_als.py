@@ -3,7 +3,7 @@ import sys
 
 import numpy as np
 import pytest
-from shops import catalogue, checkerboard, demo, known
+from shops import catalogue, checkerboard, demo, interactions_of
 
 from pipelines.evaluate import NDCG, evaluate, summary
 from pipelines.train import als
@@ -31,7 +31,7 @@ def test_the_hole_in_a_checkerboard_is_the_first_recommendation(solver, request)
 def test_who_has_no_strength_has_no_factors(solver, request):
     if solver == "spark":
         request.getfixturevalue("spark")
-    shop = known([("a", "x", 1, 1, 0), ("b", "x", 1, 1, 0)], ["x", "y"])
+    shop = interactions_of([("a", "x", 1, 1, 0), ("b", "x", 1, 1, 0)], ["x", "y"])
     factors = als.fit(shop.matrix(shop.orders), als.AlsSettings(rank=3, iterations=2), solver)
     assert factors.users.shape == factors.items.shape == (2, 3)
     assert factors.users.dtype == factors.items.dtype == np.float32

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from shops import known
+from shops import interactions_of
 
 from pipelines.train import repurchase, trend
 
@@ -14,20 +14,24 @@ SHOP = [
 
 
 def test_popularity_counts_each_buyer_once():
-    assert trend.popularity(known(SHOP, ["x", "y", "z"])).tolist() == [2, 2, 0]
+    assert trend.popularity(interactions_of(SHOP, ["x", "y", "z"])).tolist() == [2, 2, 0]
 
 
 def test_trend_weighs_each_buyer_by_the_last_purchase():
     # x: a today 1, b ten days ago 1/2; y: b today 1, c five days ago 2**-0.5
-    assert trend.trend(known(SHOP), 10).tolist() == pytest.approx([1.5, 1 + 2**-0.5])
+    assert trend.trend(interactions_of(SHOP), 10).tolist() == pytest.approx([1.5, 1 + 2**-0.5])
 
 
 def test_recent_counts_buyers_in_each_window():
-    assert trend.recent(known(SHOP), as_of=10).tolist() == [[1, 2], [2, 2], [2, 2]]  # 7, 28, 90 days
+    assert trend.recent(interactions_of(SHOP), as_of=10).tolist() == [
+        [1, 2],
+        [2, 2],
+        [2, 2],
+    ]  # 7, 28, 90 days
 
 
 def test_history_sums_orders_by_their_age():
-    found = repurchase.history(known(SHOP), 10)
+    found = repurchase.history(interactions_of(SHOP), 10)
     assert found.start.tolist() == [0, 1, 3, 4]
     assert found.product.tolist() == [0, 0, 1, 1]
     assert found.orders.tolist() == [2, 1, 1, 1]

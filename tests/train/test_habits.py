@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from shops import catalogue, known
+from shops import catalogue, interactions_of
 
 from pipelines.train import als
 from pipelines.train.association_rules import no_rules
@@ -25,7 +25,7 @@ SHOP = [
 
 
 def learned(rows):
-    shop = known(rows)
+    shop = interactions_of(rows)
     products = catalogue([product.decode() for product in shop.products])
     nobody = als.zero_factors(len(shop.customers), len(shop.products))
     half_lives = HalfLives(trend=14, repurchase=30)

@@ -3,7 +3,7 @@
 import numpy as np
 import pyarrow as pa
 import pytest
-from shops import catalogue, known
+from shops import catalogue, interactions_of
 
 from pipelines import columns as c
 from pipelines.train import als, regions, trend
@@ -38,7 +38,7 @@ def told(found):
 
 
 def test_the_trend_within_a_group_weighs_its_buyers_as_the_overall_trend_does():
-    shop = known(SHOP, ["soap", "tea", "wine"])
+    shop = interactions_of(SHOP, ["soap", "tea", "wine"])
     found = regions.trends(shop, table(OF), HALF_LIFE)
     # wine: 4 of today, 16 of a half-life ago; tea: 5 of today; in Greece 20 of two half-lives ago
     assert told(found) == {"France": {2: 4 + 16 / 2, 1: 5}, "Ελλάδα": {1: 20 / 4}}
@@ -48,7 +48,7 @@ def test_the_trend_within_a_group_weighs_its_buyers_as_the_overall_trend_does():
 
 
 def test_a_group_of_few_is_not_told_of_and_its_customers_are_in_none():
-    shop = known(SHOP)
+    shop = interactions_of(SHOP)
     customer = regions.trends(shop, table(OF), HALF_LIFE).customer
     assert dict(zip(shop.customers.astype(str), customer, strict=True)) == {
         **dict.fromkeys(FRENCH, 0),
@@ -61,7 +61,7 @@ def test_a_group_of_few_is_not_told_of_and_its_customers_are_in_none():
 
 
 def test_customers_that_are_not_known_at_the_cut_count_for_nothing():
-    shop = known(SHOP).until(TODAY - HALF_LIFE)
+    shop = interactions_of(SHOP).until(TODAY - HALF_LIFE)
     unknown = [(f"later{n}", "Later") for n in range(regions.MIN_CUSTOMERS)]
     found = regions.trends(shop, table([*OF, *unknown]), HALF_LIFE)
     assert found.names.tolist() == [b"France", "Ελλάδα".encode()]
@@ -72,18 +72,18 @@ def test_the_largest_groups_and_their_first_products_are_kept(monkeypatch):
     monkeypatch.setattr(regions, "MAX_REGIONS", 1)
     monkeypatch.setattr(regions, "MAX_PRODUCTS", 1)
     more = [*SHOP, ("one more", "tea", TODAY, 1, 0)]
-    found = regions.trends(known(more), table([*OF, ("one more", "Ελλάδα")]), HALF_LIFE)
+    found = regions.trends(interactions_of(more), table([*OF, ("one more", "Ελλάδα")]), HALF_LIFE)
     assert told(found) == {"Ελλάδα": {0: 20 / 4 + 1}}
     assert set(found.customer.tolist()) == {0, regions.NO_REGION}
 
 
 @pytest.mark.parametrize("grouped", [regions.NO_REGIONS, table(OF)])
 def test_a_bundle_holds_the_groups_and_comes_back_from_its_files(grouped):
-    shop = known(SHOP)
+    shop = interactions_of(SHOP)
     factors = als.zero_factors(len(shop.customers), 2)
     lives = HalfLives(trend=HALF_LIFE, repurchase=1)
     made = build(
-        shop, catalogue(["tea", "wine"]), factors, no_rules(2), lives, {"lanes": {}}, grouped=grouped
+        shop, catalogue(["tea", "wine"]), factors, no_rules(2), lives, {"lanes": {}}, customer_regions=grouped
     )
     bundle = reopen(made)
     expected = regions.trends(shop, grouped, HALF_LIFE)

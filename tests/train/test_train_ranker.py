@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import xgboost as xgb
-from shops import catalogue, known, random_shop
+from shops import catalogue, interactions_of, random_shop
 
 from pipelines.evaluate import NDCG, evaluate, summary
 from pipelines.prepare.interactions import day_number
@@ -49,7 +49,7 @@ def cycles(seed, customers=60, days=120):
         for product, period in zip(own, (8, 12, 16, 24), strict=True):
             for day in range(int(rng.integers(period)), days, period):
                 rows[f"c{customer:02}", f"p{product:02}", day + 1] = (1, 0)
-    return known([(*key, *value) for key, value in rows.items()], [f"p{p:02}" for p in range(40)])
+    return interactions_of([(*key, *value) for key, value in rows.items()], [f"p{p:02}" for p in range(40)])
 
 
 @pytest.fixture(scope="module")
@@ -156,7 +156,7 @@ def test_a_shop_of_a_few_days_gets_no_ranker_and_what_is_popular_instead():
 
 def test_windows_without_purchases_teach_nothing():
     rows = [("a", "x", day, 1, 0) for day in (1, 2, 3)] + [("b", "y", 100, 1, 0)]
-    assert len(fitted(known(rows), 100).ranker) == 0
+    assert len(fitted(interactions_of(rows), 100).ranker) == 0
 
 
 def test_customers_learned_from_are_at_most_as_many_as_stated(shop, bundle):

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from shops import known
+from shops import interactions_of
 
 from pipelines.train import neighbours, repurchase
 from pipelines.train.traits import traits
@@ -22,7 +22,7 @@ SHOP = [
 
 @pytest.fixture(scope="module")
 def found():
-    shop = known(SHOP)
+    shop = interactions_of(SHOP)
     made = traits(shop, repurchase.history(shop, 30))
 
     def of(row, names, table):
@@ -71,7 +71,7 @@ def test_what_is_known_of_a_product(found):
 
 def test_neighbours_are_bought_by_the_same_customers_and_in_the_same_baskets():
     rows = [("a", "x", 1), ("a", "y", 1), ("a", "z", 9), ("b", "x", 1), ("b", "y", 1), ("c", "z", 9)]
-    shop = known([(*row, 1, 0) for row in rows])
+    shop = interactions_of([(*row, 1, 0) for row in rows])
     by_buyers, by_baskets = neighbours.by_buyers(shop), neighbours.by_baskets(shop)
 
     def of(found, product):

@@ -20,7 +20,7 @@ from pipelines.run.progress import silent
 from pipelines.settings import settings
 from serving.errors import NightshelfError
 
-NIGHTS = 200 if SOAK else 60
+DAYS = 200 if SOAK else 60
 SHOP = Shop(start=dt.date(2026, 1, 1), seed=7, customers=300, products=200, orders_per_day=45)
 SHARES = {
     "server_error": 0.02,
@@ -43,14 +43,14 @@ SETTINGS = {
 }
 
 
-class Days:
+class FaultyShop:
     """The demo shop of a given day, with faults unless `calm` is set."""
 
     def __init__(self, faults):
         self.today, self.calm = SHOP.start, False
         quiet = faults.model_copy(update=dict.fromkeys(SHARES, 0))
         self.with_faults, self.without_faults = (
-            app(SHOP, "nightshelf", "x", lambda: self.today, settings) for settings in (faults, quiet)
+            app(SHOP, "nightshelf", "x", lambda: self.today, chosen) for chosen in (faults, quiet)
         )
 
     async def __call__(self, scope, receive, send):
@@ -64,15 +64,15 @@ def lines(order):
     ]
 
 
-def pull(days, night, full):
+def pull(shop, as_of, full):
     """Pulls, and pulls again without faults if that fails; returns the message of the failure, if any."""
     source = extract.source("shop-api", "", "")
     try:
-        days.calm = False
-        pulls.pull(source, night, full, silent)
+        shop.calm = False
+        pulls.pull(source, as_of, full, silent)
     except NightshelfError as error:
-        days.calm = True
-        pulls.pull(source, night, full, silent)
+        shop.calm = True
+        pulls.pull(source, as_of, full, silent)
         return str(error)
     return None
 
@@ -81,23 +81,23 @@ def test_each_pull_brings_exactly_the_shops_orders_or_fails_with_its_cause_and_b
     home, monkeypatch, serve, seed
 ):
     rng = random.Random(seed)
-    quiet = frozenset(rng.sample(range(NIGHTS), 10))
+    quiet = frozenset(rng.sample(range(DAYS), 10))
     faults = Faults(seed=seed, growth=1, slow_seconds=1.3, retry_after=1, quiet_days=quiet, **SHARES)
-    days = Days(faults)
-    values = SETTINGS | {"SHOP_URL": serve(days)}
+    shop = FaultyShop(faults)
+    values = SETTINGS | {"SHOP_URL": serve(shop)}
     for name, value in values.items():
         monkeypatch.setenv(f"NIGHTSHELF_{name}", str(value))
     settings.cache_clear()
     source = extract.source("shop-api", "", "")
     truth, seen, causes, read = set(), {}, [], set()
-    for day in islice(SHOP.days(), NIGHTS):
-        night = SHOP.start + dt.timedelta(days=day.number)
-        days.today = night + dt.timedelta(days=1)
+    for day in islice(SHOP.days(), DAYS):
+        as_of = SHOP.start + dt.timedelta(days=day.number)
+        shop.today = as_of + dt.timedelta(days=1)
         if day.number not in quiet:
             truth |= {line for order in Dirt(SHOP).listing(day).orders for line in lines(order)}
         if not truth:
             continue
-        cause = pull(days, night, full=rng.random() < 0.02)
+        cause = pull(shop, as_of, full=rng.random() < 0.02)
         causes += [cause] if cause else []
         for table in sorted(set(raw.pulls(source.name)) - read, key=lambda name: name.rpartition("=")[2]):
             names = [c.ORDER_ID, c.ORDERED_AT, c.CUSTOMER, c.PRODUCT, c.QUANTITY]
@@ -109,26 +109,26 @@ def test_each_pull_brings_exactly_the_shops_orders_or_fails_with_its_cause_and_b
                 order_id: list(map(tuple, part.to_numpy())) for order_id, part in rows.groupby(c.ORDER_ID)
             }
             read.add(table)
-        held = [line for order in seen.values() for line in order if line[1][:10] <= str(night)]
+        held = [line for order in seen.values() for line in order if line[1][:10] <= str(as_of)]
         assert len(held) == len(set(held)), f"duplicates on day {day.number}"
         assert set(held) == truth, f"day {day.number}"
-    assert sorted(line[:5] for line in received(source, str(night))) == sorted(truth)
+    assert sorted(line[:5] for line in received(source, str(as_of))) == sorted(truth)
     assert all(
         "/orders page" in cause or "/goods page" in cause or "kept changing" in cause for cause in causes
     )
     assert [cause for cause in causes if "\n" in cause] == []
-    shelf = GoodsShelf(SHOP, Dirt(SHOP)).on(NIGHTS)
-    assert product_history.catalogue(source.name, night)[c.PRODUCT].to_pylist() == sorted(
+    shelf = GoodsShelf(SHOP, Dirt(SHOP)).on(DAYS)
+    assert product_history.catalogue(source.name, as_of)[c.PRODUCT].to_pylist() == sorted(
         good["id"] for good in shelf
     )
-    print(f"{len(causes)} of {NIGHTS} pulls failed at first")
-    assert 0 < len(causes) < NIGHTS
+    print(f"{len(causes)} of {DAYS} pulls failed at first")
+    assert 0 < len(causes) < DAYS
 
 
 @pytest.mark.parametrize("kind", SHARES)
 def test_each_fault_alone_loses_no_order(home, monkeypatch, serve, seed, kind):
     """About a third of all responses have the fault, or a twentieth if it takes long."""
-    days = Days(
+    shop = FaultyShop(
         Faults(
             seed=seed,
             slow_seconds=1.3,
@@ -136,18 +136,18 @@ def test_each_fault_alone_loses_no_order(home, monkeypatch, serve, seed, kind):
             **{kind: 0.05 if kind in ("too_many", "slow") else 0.3},
         )
     )
-    values = SETTINGS | {"SHOP_URL": serve(days), "SHOP_TRIES": 20}
+    values = SETTINGS | {"SHOP_URL": serve(shop), "SHOP_TRIES": 20}
     for name, value in values.items():
         monkeypatch.setenv(f"NIGHTSHELF_{name}", str(value))
     settings.cache_clear()
-    days.today = SHOP.start + dt.timedelta(days=3)
+    shop.today = SHOP.start + dt.timedelta(days=3)
     truth = {
         line
         for day in islice(SHOP.days(), 3)
         for order in Dirt(SHOP).listing(day).orders
         for line in lines(order)
     }
-    cause = pull(days, days.today, full=False)
+    cause = pull(shop, shop.today, full=False)
     assert (cause is None) or kind in ("wrong_type", "duplicated", "shifted"), cause
     held = [line[:5] for line in received(extract.source("shop-api", "", ""))]
     assert sorted(held) == sorted(truth)
