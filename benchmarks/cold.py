@@ -42,7 +42,7 @@ def compare(home: Path) -> str:
         chosen=chosen,
         rules=no_rules(products.num_rows),
         solver="implicit",
-        described=content.vectors(products),
+        content_vectors=content.vectors(products),
     )
     first = cold.first_purchases(truth, before)
     found = []

@@ -66,7 +66,7 @@ def _window(known, products, orders, cut) -> pd.DataFrame:  # type: ignore[no-un
     grouped = pa.Table.from_pandas(past[[c.CUSTOMER, c.GROUP]], preserve_index=False)
     silent = zero_factors(len(before.customers), len(before.products)), no_rules(len(before.products))
     lives = HalfLives(trend=HALF_LIFE, repurchase=HALF_LIFE)
-    bundle = build(before, products, *silent, lives, {"lanes": {}}, grouped=grouped)
+    bundle = build(before, products, *silent, lives, {"lanes": {}}, customer_regions=grouped)
     bought = truth.matrix(truth.quantity)
     buyers = np.flatnonzero(np.diff(bought.indptr) > 0)
     people = buyers[~np.isin(truth.customers[buyers], before.customers)]

@@ -38,7 +38,7 @@ def bundle(products: int) -> Bundle:
     shop = _shop(rng, products)
     described = content.no_descriptions(products)
     learned = fit_bundle(
-        shop, _catalogue(rng, products), chosen, no_rules(products), "implicit", described=described
+        shop, _catalogue(rng, products), chosen, no_rules(products), "implicit", content_vectors=described
     )
     return replace(learned, **_rules(learned))
 

@@ -44,8 +44,8 @@ def fit(night: Night, known: Interactions, products: pa.Table, chosen: ModelSett
         "metrics": read_metrics(night.run_id),
     }
     rules = to_arrays(pins.read(night, tables.RULES), known.products)
-    grouped = pins.read(night, tables.GROUPS)
-    return fit_bundle(known, products, chosen, rules, night.solver, manifest, grouped=grouped)
+    customer_regions = pins.read(night, tables.GROUPS)
+    return fit_bundle(known, products, chosen, rules, night.solver, manifest, customer_regions=customer_regions)
 
 
 def tags(night: Night, chosen: ModelSettings, bundle: Bundle) -> dict[str, str]:

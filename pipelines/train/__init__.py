@@ -1,1 +1,1 @@
-"""What is learned, each into arrays of the bundle."""
+"""Model components: each module fits one of them and returns arrays of the bundle."""

@@ -1,9 +1,9 @@
-"""Alternating least squares on implicit strengths: Hu, Koren, Volinsky (2008), by two solvers.
+"""Alternating least squares on implicit feedback (Hu, Koren, Volinsky 2008), by two solvers.
 
 Both minimise  sum c_ui (p_ui - x_u.y_i)^2 + penalty  with confidence c_ui = 1 + alpha * r_ui and
-preference p_ui = 1 where r_ui > 0. MLlib multiplies the penalty of a customer by the number of that
-customer's products, and of a product by its customers (Zhou et al. 2008); implicit does not. So
-MLlib is given the regularisation divided by the mean of those counts.
+preference p_ui = 1 where r_ui > 0. MLlib multiplies a customer's penalty by the number of
+products that the customer bought, and a product's penalty by the number of its buyers (Zhou et al. 2008);
+implicit does not. So MLlib gets the regularisation divided by the mean of those counts.
 """
 
 from dataclasses import dataclass
@@ -28,14 +28,14 @@ SHARE_OF_MEMORY = 0.5
 
 
 class AlsSettings(FrozenModel):
-    """What the sweep varies."""
+    """Hyper-parameters of ALS, which the sweep varies."""
 
     rank: int = Field(64, ge=1)
     regularisation: float = Field(1.0, ge=0)
-    alpha: float = Field(10.0, gt=0)  # confidence that one fresh order adds
+    alpha: float = Field(10.0, gt=0)  # confidence that an order of today adds
     half_life_days: float = Field(60.0, gt=0)  # age at which an order counts half
     iterations: int = Field(10, ge=1)
-    trend_power: float = Field(0.0, ge=0)  # exponent of recent popularity, by which scores are multiplied
+    trend_power: float = Field(0.0, ge=0)  # scores are multiplied by recent popularity ** trend_power
 
 
 DEFAULTS = AlsSettings.model_validate({})
@@ -43,31 +43,31 @@ DEFAULTS = AlsSettings.model_validate({})
 
 @dataclass(frozen=True)
 class Factors:
-    """User factors (C, k) and item factors (P, k), float32; zeros where there was nothing to learn.
+    """Factors of C customers and P products, with the settings that they were fitted with.
 
-    settings: what they were fitted with; of no use where there are no factors.
+    Rows of customers and products without an interaction are zeros.
     """
 
-    users: Array
-    items: Array
+    users: Array  # (C, k) float32
+    items: Array  # (P, k) float32
     settings: AlsSettings = DEFAULTS
-    penalty: float = 0.0  # of a customer's squared factors
-    penalty_per_product: float = 0.0  # the same, for each product that the customer bought
+    penalty: float = 0.0  # penalty on a customer's squared factors
+    penalty_per_product: float = 0.0  # penalty that each bought product adds
 
 
 def fit(strengths: sp.csr_matrix, settings: AlsSettings, solver: Solver = "auto") -> Factors:
-    """The factors of a (C, P) matrix of strengths >= 0."""
-    chosen = choose_solver(strengths, settings.rank) if solver == "auto" else solver
-    return _fit_spark(strengths, settings) if chosen == "spark" else _fit_implicit(strengths, settings)
+    """Returns the factors of a (C, P) float32 matrix of strengths, all >= 0."""
+    solver = choose_solver(strengths, settings.rank) if solver == "auto" else solver
+    return _fit_spark(strengths, settings) if solver == "spark" else _fit_implicit(strengths, settings)
 
 
 def zero_factors(customers: int, products: int) -> Factors:
-    """Factors that say nothing, of rank 1."""
+    """Returns factors of rank 1 that are all zero."""
     return Factors(np.zeros((customers, 1), np.float32), np.zeros((products, 1), np.float32))
 
 
 def choose_solver(strengths: sp.csr_matrix, rank: int) -> Literal["implicit", "spark"]:
-    """`implicit` where matrix and factors fit half of the free memory, else `spark`."""
+    """Returns `implicit` if matrix and factors fit in half of the free memory, else `spark`."""
     needed = strengths.nnz * BYTES_PER_VALUE + sum(strengths.shape) * rank * np.float32().nbytes * 2
     return "implicit" if needed < SHARE_OF_MEMORY * psutil.virtual_memory().available else "spark"
 
@@ -84,14 +84,15 @@ def _fit_implicit(strengths: sp.csr_matrix, settings: AlsSettings) -> Factors:
             random_state=SEED,
         )
         model.fit(confidence, show_progress=False)
-    found = _found(model.user_factors, strengths), _found(model.item_factors, strengths.T.tocsr())
-    return Factors(*found, settings, penalty=settings.regularisation)
+    users = _without_empty_rows(model.user_factors, strengths)
+    items = _without_empty_rows(model.item_factors, strengths.T.tocsr())
+    return Factors(users, items, settings, penalty=settings.regularisation)
 
 
 def _fit_spark(strengths: sp.csr_matrix, settings: AlsSettings) -> Factors:
     from pyspark.ml.recommendation import ALS
 
-    spark = session()  # before ALS is made, which asks for one that runs
+    spark = session()  # first: constructing ALS needs a running session
     entries = strengths.tocoo()
     rows = pd.DataFrame(
         {"user": entries.row.astype(np.int32), "item": entries.col.astype(np.int32), "strength": entries.data}
@@ -123,6 +124,6 @@ def _dense(factors: pd.DataFrame, count: int, rank: int) -> Array:
     return dense
 
 
-def _found(factors: Array, seen: sp.csr_matrix) -> Array:
-    """The factors, with zeros for rows that nothing was seen of."""
-    return np.where(np.diff(seen.indptr)[:, None] > 0, factors, 0).astype(np.float32)
+def _without_empty_rows(factors: Array, strengths: sp.csr_matrix) -> Array:
+    """Returns the factors, with zeros in the rows that have no interaction."""
+    return np.where(np.diff(strengths.indptr)[:, None] > 0, factors, 0).astype(np.float32)

@@ -1,4 +1,4 @@
-"""The bundle of what was learned until one day."""
+"""Fits all components on the interactions known at a cut and puts them into a bundle."""
 
 import tempfile
 from dataclasses import replace
@@ -27,18 +27,19 @@ def fit_bundle(
     rules: AssociationRules,
     solver: Solver,
     manifest: dict[str, Any] | None = None,
-    described: Array | None = None,
-    grouped: pa.Table = regions.NO_REGIONS,
+    content_vectors: Array | None = None,
+    customer_regions: pa.Table = regions.NO_REGIONS,
 ) -> Bundle:
-    """The bundle of the interactions known at a cut, with factors and ranker fitted to them alone.
+    """Returns the bundle fitted on the interactions known at a cut, and on nothing else.
 
-    described: (P, d) content vectors of the products; made from their descriptions where None.
-    grouped: the table `groups`; without it the bundle has none, and strangers get the overall trend.
+    products: the table `products`, sorted like the interactions' product ids. manifest: further entries.
+    content_vectors: (P, d) float32, computed from the descriptions if None. customer_regions: the table
+    `groups`; without it the bundle has no regions.
     """
     settings = chosen.model_dump(exclude={"lanes", "strength"})
-    told = {"lanes": chosen.lanes, "strength": chosen.strength, "settings": settings} | (manifest or {})
-    vectors = content.vectors(products) if described is None else described
-    bundle = fit_without_ranker(known, products, chosen, rules, solver, told, vectors, grouped)
+    entries = {"lanes": chosen.lanes, "strength": chosen.strength, "settings": settings} | (manifest or {})
+    vectors = content.vectors(products) if content_vectors is None else content_vectors
+    bundle = fit_without_ranker(known, products, chosen, rules, solver, entries, vectors, customer_regions)
     if chosen.ranker is None:
         return bundle
     windows = [
@@ -55,10 +56,10 @@ def fit_without_ranker(
     rules: AssociationRules,
     solver: Solver,
     manifest: dict[str, Any],
-    described: Array | None = None,
-    grouped: pa.Table = regions.NO_REGIONS,
+    content_vectors: Array | None = None,
+    customer_regions: pa.Table = regions.NO_REGIONS,
 ) -> Bundle:
-    """The same without the ranker, but with all that it looks at."""
+    """Returns the same bundle without the ranker, but with the arrays that its features are computed from."""
     strengths = known.matrix(known.orders * known.decay(chosen.als.half_life_days))
     factors = als.fit(strengths, chosen.als, solver)
     return build(
@@ -68,27 +69,32 @@ def fit_without_ranker(
         rules,
         chosen.half_lives,
         manifest,
-        described=described,
-        grouped=grouped,
+        content_vectors=content_vectors,
+        customer_regions=customer_regions,
         ranked=chosen.ranker is not None,
     )
 
 
 def fit_candidate(known: Interactions, products: pa.Table, candidate: Candidate, solver: Solver) -> Bundle:
-    """The bundle of one candidate of the sweep; only ALS and the ranker need factors.
+    """Returns the bundle of one candidate of the sweep; only ALS and the ranker need factors.
 
-    It knows no descriptions: what nobody has bought yet decides nothing between candidates.
+    It has no content vectors: products without a buyer make no difference between candidates.
     """
     days = candidate.half_life_days or 1.0
     half_lives = HalfLives(trend=days, repurchase=days)
-    silent = no_rules(len(known.products))
+    rules = no_rules(len(known.products))
     if candidate.als:
         chosen = ModelSettings(als=candidate.als, ranker=candidate.ranker, half_lives=half_lives, lanes={})
         return fit_bundle(
-            known, products, chosen, silent, solver, described=content.no_descriptions(len(known.products))
+            known,
+            products,
+            chosen,
+            rules,
+            solver,
+            content_vectors=content.no_descriptions(len(known.products)),
         )
     factors = als.zero_factors(len(known.customers), len(known.products))
-    return build(known, products, factors, silent, half_lives, {"lanes": {}})
+    return build(known, products, factors, rules, half_lives, {"lanes": {}})
 
 
 def _window(
@@ -99,32 +105,36 @@ def _window(
     settings: RankerSettings,
     solver: Solver,
 ) -> ranker.Examples:
-    """What a bundle of an earlier cut was to answer in the window after it."""
-    day, end = cut
-    silent = no_rules(len(known.products))
-    earlier = fit_without_ranker(ranker.known_at(known, day), products, chosen, silent, solver, {"lanes": {}})
-    return ranker.examples(earlier, known.bought(day, end), settings)
+    """Returns the ranker's training examples of one window: (last day known, last day of the window)."""
+    last_known, end = cut
+    rules = no_rules(len(known.products))
+    earlier = fit_without_ranker(
+        ranker.known_at(known, last_known), products, chosen, rules, solver, {"lanes": {}}
+    )
+    return ranker.examples(earlier, known.bought(last_known, end), settings)
 
 
 def reopen(bundle: Bundle) -> Bundle:
-    """The bundle as it comes back from its files, which are gone once it is let go."""
+    """Returns the bundle as read back from its files, so that what is measured is what serves."""
     with tempfile.TemporaryDirectory() as folder:
-        return load(save(bundle, Path(folder) / "bundle"))  # mapped files live on until unmapped
+        return load(
+            save(bundle, Path(folder) / "bundle")
+        )  # deleted files stay readable while they are mapped
 
 
 def fit_without_rules(
     known: Interactions, products: pa.Table, chosen: ModelSettings, solver: Solver
 ) -> Bundle:
-    """Returns the bundle of settings fitted to what was known, opened from its files.
+    """Returns the bundle fitted with the given settings, read back from its files.
 
-    It has no association rules, since no lane is answered by them.
+    It has no association rules: they answer no lane, so no measure depends on them.
     """
     return reopen(fit_bundle(known, products, chosen, no_rules(products.num_rows), solver))
 
 
 def product_weights(products: pa.Table) -> Array:
-    """What a sale of each product is worth, (P,) float32: 1 where the shop gives no number above zero."""
-    if c.WEIGHT not in products.schema.names:  # as an older release wrote the table
+    """Returns the products' weights, (P,) float32: 1 where the shop gives none above zero."""
+    if c.WEIGHT not in products.schema.names:  # a table of an earlier release
         return np.ones(products.num_rows, np.float32)
     with np.errstate(over="ignore"):
         given = products[c.WEIGHT].to_numpy().astype(np.float32)
@@ -132,7 +142,7 @@ def product_weights(products: pa.Table) -> Array:
 
 
 def hidden(products: pa.Table) -> Array:
-    """Whether a rule of the shop excludes each product, (P,) bool."""
+    """Returns whether each product is excluded by exclude.toml, (P,) bool."""
     if c.HIDDEN not in products.schema.names:
         return np.zeros(products.num_rows, bool)
     return np.asarray(products[c.HIDDEN])
@@ -146,18 +156,19 @@ def build(
     half_lives: HalfLives,
     manifest: dict[str, Any],
     *,
-    described: Array | None = None,
-    grouped: pa.Table = regions.NO_REGIONS,
+    content_vectors: Array | None = None,
+    customer_regions: pa.Table = regions.NO_REGIONS,
     ranked: bool = False,
 ) -> Bundle:
-    """The bundle of the interactions known at a cut; what a ranker looks at is in it, where `ranked`.
+    """Returns a bundle from fitted factors and rules; all other arrays are computed here.
 
-    products: the table `products`, sorted as the interactions' product ids. described: (P, d) their
-    content vectors; none has a description where None. grouped: the table `groups`.
+    products: the table `products`, sorted like the interactions' product ids. content_vectors: (P, d)
+    float32; None means that no product has a description. customer_regions: the table `groups`. ranked:
+    whether the bundle holds the arrays that the ranker's features are computed from.
     """
     history, size = repurchase.history(known, half_lives.repurchase), len(known.products)
-    vectors = content.no_descriptions(size) if described is None else described
-    within = regions.trends(known, grouped, half_lives.trend)
+    vectors = content.no_descriptions(size) if content_vectors is None else content_vectors
+    by_region = regions.trends(known, customer_regions, half_lives.trend)
     bundle = Bundle(
         customers=known.customers,
         products=known.products,
@@ -165,10 +176,10 @@ def build(
         popularity=trend.popularity(known),
         trend=trend.trend(known, half_lives.trend),
         recent=trend.recent(known, int(known.day.max())),
-        groups=within.names,
-        group_start=within.start,
-        group_product=within.product,
-        group_trend=within.trend,
+        groups=by_region.names,
+        group_start=by_region.start,
+        group_product=by_region.product,
+        group_trend=by_region.trend,
         **_purchases(known, history, factors.settings),
         **_factors(known, products, factors, vectors),
         **(
@@ -178,7 +189,7 @@ def build(
         **vars(rules),
         manifest={},
     )
-    return replace(bundle, manifest=_told(bundle, known, factors) | manifest)
+    return replace(bundle, manifest=_manifest(bundle, known, factors) | manifest)
 
 
 def _catalogue(products: pa.Table) -> dict[str, Array]:
@@ -203,7 +214,7 @@ def _purchases(known: Interactions, history: repurchase.History, fitted: als.Als
 def _factors(
     known: Interactions, products: pa.Table, factors: als.Factors, vectors: Array
 ) -> dict[str, Array]:
-    """The factors, those of products without a sale as their descriptions let expect."""
+    """Returns factors and boost; for products without a sale they are estimated from similar products."""
     buyers, lately = trend.popularity(known), trend.trend(known, trend.BOOST_HALF_LIFE)
     new = new_products.estimate(vectors, products[c.IN_STOCK].to_numpy(), buyers, factors.items, lately)
     boost = new_products.fill_rows(lately, new.rows, new.trend) ** np.float32(factors.settings.trend_power)
@@ -216,8 +227,8 @@ def _factors(
     }
 
 
-def _told(bundle: Bundle, known: Interactions, factors: als.Factors) -> dict[str, Any]:
-    """What a manifest says of a bundle, whatever it was made for."""
+def _manifest(bundle: Bundle, known: Interactions, factors: als.Factors) -> dict[str, Any]:
+    """Returns the manifest entries that every bundle has."""
     counts = {
         "customers": len(bundle.customers),
         "products": len(bundle.products),

@@ -1,10 +1,10 @@
-"""Which products go together, and don't only please the same customers.
+"""Complements: products that are bought together, apart from those that merely share buyers.
 
-Customers of one taste buy coffees, this one today and that one next week: alternatives. Now and then two
-of them meet in a basket, and over all baskets more often than by chance, for whoever loathes coffee has
-neither. So chance is taken customer by customer: who has n baskets, a of them with the one product and b
-with the other, has both in a * b / n by chance. What surely exceeds the sum of that over customers goes
-together: the test of Mantel and Haenszel (1959), with each customer a stratum.
+Two brands of coffee are alternatives: a coffee drinker buys one this week and the other next week. Over all
+baskets the two still meet more often than by chance, because other customers buy neither. So chance is
+estimated customer by customer: with n baskets, of which a hold the one product and b the other, a * b / n
+baskets hold both by chance. Two products are complements if they meet significantly more often than the sum
+of that over all customers: the test of Mantel and Haenszel (1959), each customer being a stratum.
 """
 
 from statistics import NormalDist
@@ -18,49 +18,49 @@ from pipelines import columns as c
 from pipelines.train.itemsets import Itemsets
 from serving.bundle.format import Array
 
-AT_ONCE = 10_000  # pairs whose customers are held in memory
+BATCH = 10_000  # pairs that are tested at once, to bound memory
 
 
 def complementary(itemsets: Itemsets, baskets: pa.Table, confidence: float) -> Array:
-    """Whether each pair is in one basket more often than chance explains, for sure, (n,) bool.
+    """Returns whether the products of each pair are complements, (n,) bool.
 
-    baskets: customer, as any number, and products. confidence: of the one-sided interval that leaves out
-    what chance explains.
+    baskets: customer (any number; guests share one) and products. confidence: of the one-sided test that a
+    pair meets more often than by chance.
     """
-    bought, sizes = _habits(itemsets.products, baskets)
-    pairs, seen = itemsets.members[1], itemsets.counts[1]
+    bought, sizes = _strata(itemsets.products, baskets)
+    pairs, counts = itemsets.members[1], itemsets.counts[1]
     deviations = NormalDist().inv_cdf(confidence)
     parts = [
-        _exceeds(bought, sizes, pairs[at : at + AT_ONCE], seen[at : at + AT_ONCE], deviations)
-        for at in range(0, len(pairs), AT_ONCE)
+        _exceeds(bought, sizes, pairs[start : start + BATCH], counts[start : start + BATCH], deviations)
+        for start in range(0, len(pairs), BATCH)
     ]
     return np.concatenate([np.empty(0, bool), *parts])
 
 
-def _habits(products: pa.Array, baskets: pa.Table) -> tuple[sp.csr_matrix, Array]:
-    """In how many baskets of each stratum each product is, (N, S); and the baskets of each, (S,).
+def _strata(products: pa.Array, baskets: pa.Table) -> tuple[sp.csr_matrix, Array]:
+    """Returns the baskets of each stratum that hold each product, (N, S), and all its baskets, (S,).
 
-    A stratum is a customer. One basket alone can't say what its customer buys apart, so customers of one
-    are one stratum together; as guests are, who share a customer of null.
+    A stratum is a customer with several baskets. Customers with a single basket form one stratum together,
+    since one basket shows no habit; guests, whose customer is null, form another.
     """
     _, customer, count = np.unique(baskets[c.CUSTOMER].to_numpy(), return_inverse=True, return_counts=True)
     stratum = np.where(count > 1, np.arange(1, len(count) + 1), 0)[customer]
     lists = baskets[c.PRODUCTS].combine_chunks()
-    place = pc.index_in(lists.flatten(), products)
-    known = place.is_valid().to_numpy(zero_copy_only=False)
-    rows = place.drop_null().to_numpy().astype(np.int64)
+    index = pc.index_in(lists.flatten(), products)
+    known = index.is_valid().to_numpy(zero_copy_only=False)
+    rows = index.drop_null().to_numpy().astype(np.int64)
     columns = np.repeat(stratum, pc.list_value_length(lists).to_numpy())[known]
     shape = (len(products), len(count) + 1)
     bought = sp.csr_matrix((np.ones(len(rows)), (rows, columns)), shape=shape)
     return bought, np.bincount(stratum, minlength=len(count) + 1).astype(float)
 
 
-def _exceeds(bought: sp.csr_matrix, sizes: Array, pairs: Array, seen: Array, deviations: float) -> Array:
-    """Whether what was seen of pairs lies so many standard deviations above chance, (n,) bool."""
-    spread = bought.copy()  # a * (n - a), of which the hypergeometric variance is made
+def _exceeds(bought: sp.csr_matrix, sizes: Array, pairs: Array, counts: Array, deviations: float) -> Array:
+    """Returns whether the counts of pairs lie this many standard deviations above chance, (n,) bool."""
+    spread = bought.copy()  # a * (n - a), a factor of the hypergeometric variance
     spread.data = bought.data * (sizes[bought.indices] - bought.data)
     several = np.maximum(sizes, 2)
-    one, other = pairs.T
-    chance = bought[one].multiply(bought[other]) @ (1 / several)
-    variance = spread[one].multiply(spread[other]) @ (1 / (several**2 * (several - 1)))
-    return np.asarray((variance > 0) & (seen - chance > deviations * np.sqrt(variance)))
+    first, second = pairs.T
+    chance = bought[first].multiply(bought[second]) @ (1 / several)
+    variance = spread[first].multiply(spread[second]) @ (1 / (several**2 * (several - 1)))
+    return np.asarray((variance > 0) & (counts - chance > deviations * np.sqrt(variance)))

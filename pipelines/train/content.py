@@ -1,4 +1,4 @@
-"""Products by their description: vectors of name, category, brand and price."""
+"""Content vectors of products: name, category, brand and price."""
 
 import numpy as np
 import pandas as pd
@@ -12,42 +12,44 @@ from pipelines import columns as c
 from serving.bundle.format import Array
 
 DIMENSION = 192
-HASHES = 2**16  # hashed, so that any alphabet and any number of words take the same memory
-SHARED = 2  # products that a feature is found in at least: what one alone has says nothing of others
-ITERATIONS = 2  # of the power method, enough where the singular values fall as slowly as those of texts
+HASHES = 2**16  # features are hashed, so memory does not grow with the vocabulary
+MIN_PRODUCTS = 2  # a feature that a single product has relates it to no other
+POWER_ITERATIONS = 2  # of the randomised SVD; more change little on texts
 SEED = 4
-LETTERS = 0.5  # weight of runs of letters beside a name's words
-LABELS = 0.5  # weight of category and of brand
-PRICES = 0.3  # weight of a price, per factor e from the shop's typical one
-EXTREME = 3.0  # factors e beyond which a price is no dearer or cheaper
+LETTER_WEIGHT = 0.5  # of letter n-grams, beside the words of a name
+LABEL_WEIGHT = 0.5  # of category and of brand
+PRICE_WEIGHT = 0.3  # per factor e between a price and the shop's median price
+MAX_LOG_PRICE = 3.0  # log prices are clipped this far from the median
 
 
 def vectors(products: pa.Table) -> Array:
-    """Each product's description, (P, DIMENSION) float32 of unit length; zeros without one.
+    """Returns the products' content vectors, (P, DIMENSION) float32 of unit length.
 
-    products: the table `products`. Names are words, pairs of words and runs of letters by TF-IDF,
-    category and brand are words of their own, all reduced together: Deerwester et al. (1990). A
-    placeholder has no description, a price alone is none, nor is what no other product shares.
+    products: the table `products`. TF-IDF of the names' words, word pairs and letter n-grams and one-hot
+    category and brand are reduced together by latent semantic analysis: Deerwester et al. (1990).
+
+    The vector is zero for a placeholder, for a product without any text, and for a product that shares no
+    feature with another.
     """
     listed = ~products[c.PLACEHOLDER].to_numpy()
-    name, category, brand = (_texts(products[one], listed) for one in (c.NAME, c.CATEGORY, c.BRAND))
+    name, category, brand = (_texts(products[column], listed) for column in (c.NAME, c.CATEGORY, c.BRAND))
     features = sp.hstack(
         [
             _tfidf(name, "word", (1, 2)),
-            LETTERS * _tfidf(name, "char_wb", (3, 4)),
-            LABELS * _labels(category),
-            LABELS * _labels(brand),
+            LETTER_WEIGHT * _tfidf(name, "char_wb", (3, 4)),
+            LABEL_WEIGHT * _labels(category),
+            LABEL_WEIGHT * _labels(brand),
         ]
     ).tocsr()
-    features = features[:, features.getnnz(axis=0) >= SHARED]
-    has_text = features.getnnz(axis=1) > 0  # the reduction leaves a trace of rounding in empty rows
+    features = features[:, features.getnnz(axis=0) >= MIN_PRODUCTS]
+    has_text = features.getnnz(axis=1) > 0  # the SVD leaves rounding errors in empty rows
     described = normalize(_reduced(features, DIMENSION - 1))
-    prices = PRICES * _prices(products[c.PRICE].to_numpy())
+    prices = PRICE_WEIGHT * _prices(products[c.PRICE].to_numpy())
     return np.asarray(normalize(np.column_stack([described, prices]) * has_text[:, None]), np.float32)
 
 
 def no_descriptions(products: int) -> Array:
-    """Vectors of products without a description, (P, 1)."""
+    """Returns the vectors of P products without a description, (P, 1) float32 zeros."""
     return np.zeros((products, 1), np.float32)
 
 
@@ -68,7 +70,7 @@ def _tfidf(texts: list[str], analyzer: str, lengths: tuple[int, int]) -> sp.csr_
 
 
 def _labels(texts: list[str]) -> sp.csr_matrix:
-    """One column for each of a shop's labels, (P, L); a product without one has none of them."""
+    """Returns the one-hot labels, (P, L) float32; the row of a product without a label is empty."""
     codes, names = pd.factorize(pd.Series(texts).replace("", None))
     rows = np.flatnonzero(codes >= 0)
     ones = np.ones(len(rows), np.float32)
@@ -76,16 +78,16 @@ def _labels(texts: list[str]) -> sp.csr_matrix:
 
 
 def _reduced(features: sp.csr_matrix, dimension: int) -> Array:
-    """The rows in the space of the largest singular vectors, (P, dimension), padded by zeros."""
+    """Returns the rows projected on the largest singular vectors, (P, dimension), padded with zeros."""
     if not (rank := min(dimension, *features.shape)):
         return np.zeros((features.shape[0], dimension), np.float32)
-    left, values, _ = randomized_svd(features, rank, n_iter=ITERATIONS, random_state=SEED)
+    left, values, _ = randomized_svd(features, rank, n_iter=POWER_ITERATIONS, random_state=SEED)
     return np.pad(left * values, ((0, 0), (0, dimension - left.shape[1])))
 
 
 def _prices(price: Array) -> Array:
-    """How far the logarithm of a price is from the median, (P,); 0 where it isn't known or positive."""
+    """Returns the log prices minus their median, (P,) float64; 0 where a price is missing or <= 0."""
     known = np.isfinite(price) & (price > 0)
     logs = np.log(np.where(known, price, 1.0))
     typical = np.median(logs[known]) if known.any() else 0.0
-    return np.where(known, np.clip(logs - typical, -EXTREME, EXTREME), 0.0)
+    return np.where(known, np.clip(logs - typical, -MAX_LOG_PRICE, MAX_LOG_PRICE), 0.0)

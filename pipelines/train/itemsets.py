@@ -1,4 +1,4 @@
-"""Frequent itemsets as arrays."""
+"""Frequent itemsets of one, two and three products, as arrays."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,19 +15,16 @@ TRIPLE = 3
 
 @dataclass(frozen=True)
 class Itemsets:
-    """Itemsets of one, two and three of N products, and in how many baskets each is.
+    """Itemsets of N products by size (1, 2, 3), and the number of baskets that hold each."""
 
-    members: by size, (n, size) int64 places among the products, ascending in a row. counts: by size, (n,).
-    """
+    products: pa.Array  # (N,) strings, sorted
+    members: tuple[Array, Array, Array]  # each (n, size) int64, rows of `products`, sorted within an itemset
+    counts: tuple[Array, Array, Array]  # each (n,) int64, baskets
 
-    products: pa.Array  # (N,) strings, ascending
-    members: tuple[Array, Array, Array]
-    counts: tuple[Array, Array, Array]
-
-    def pair(self, of: Array) -> Array:
-        """The row of each of some pairs among those of two products, (n,); it must be there."""
+    def pair_rows(self, pairs: Array) -> Array:
+        """Returns the row of each pair, (n, 2) rows of products, in `members[1]`; all must be frequent."""
         keys, order = self._pairs
-        return order[np.searchsorted(keys, self._keys(of))]
+        return order[np.searchsorted(keys, self._keys(pairs))]
 
     @cached_property
     def _pairs(self) -> tuple[Array, Array]:
@@ -40,13 +37,14 @@ class Itemsets:
 
 
 def read_itemsets(rows: pa.Table) -> Itemsets:
-    """The itemsets of a table of `items` and `freq`, none of more than three products."""
+    """Returns the itemsets of a table of `items` and `freq`, none with more than three products."""
     items = rows[c.ITEMS].combine_chunks()
     flat = items.flatten()
     products = flat.unique().sort()
-    places = pc.index_in(flat, products).to_numpy(zero_copy_only=False).astype(np.int64)
+    rows_of_items = pc.index_in(flat, products).to_numpy(zero_copy_only=False).astype(np.int64)
     lengths, freq = pc.list_value_length(items).to_numpy(), rows[c.FREQ].to_numpy()
     sizes = range(1, TRIPLE + 1)
-    members = [np.sort(places[np.repeat(lengths == size, lengths)].reshape(-1, size)) for size in sizes]
-    one, two, three = members
-    return Itemsets(products, (one, two, three), tuple(freq[lengths == size] for size in sizes))
+    singles, pairs, triples = (
+        np.sort(rows_of_items[np.repeat(lengths == size, lengths)].reshape(-1, size)) for size in sizes
+    )
+    return Itemsets(products, (singles, pairs, triples), tuple(freq[lengths == size] for size in sizes))

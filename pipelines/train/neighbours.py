@@ -1,4 +1,4 @@
-"""Products that are bought by the same customers, or in the same baskets."""
+"""Nearest neighbours of products, by shared customers or shared baskets."""
 
 from dataclasses import dataclass
 
@@ -16,19 +16,19 @@ BUYER_HALF_LIFE, BASKET_HALF_LIFE = 180.0, 365.0
 
 @dataclass(frozen=True)
 class Neighbours:
-    """Of each product the nearest others, in no order; where there are fewer, product 0 with cosine 0."""
+    """The nearest other products of each product, unordered; padded with product 0 at cosine 0."""
 
     products: Array  # (P, COUNT) int32
     cosine: Array  # (P, COUNT) float32
 
 
 def by_buyers(known: Interactions) -> Neighbours:
-    """Neighbours by common customers, whose purchases weigh by age but count at most once."""
+    """Returns neighbours by shared customers; a customer's decayed purchases count at most once."""
     return _nearest(_capped(known.matrix(known.decay(BUYER_HALF_LIFE))))
 
 
 def by_baskets(known: Interactions) -> Neighbours:
-    """Neighbours by common days of one customer, recent ones weighing more."""
+    """Returns neighbours by shared baskets (a customer's purchases of one day), decayed by age."""
     span = int(known.day.max(initial=0)) + 1
     _, basket = np.unique(known.customer * span + known.day, return_inverse=True)
     weight = known.decay(BASKET_HALF_LIFE).astype(np.float32)
@@ -41,21 +41,21 @@ def _capped(strengths: sp.csr_matrix) -> sp.csr_matrix:
     return strengths
 
 
-def _nearest(seen: sp.csr_matrix) -> Neighbours:
-    """The products whose columns have the highest cosine: Sarwar et al. (2001)."""
-    width = seen.shape[1]
-    length = np.sqrt(np.asarray(seen.multiply(seen).sum(axis=0)).ravel())
-    unit = sp.csr_matrix(seen @ sp.diags(1 / np.where(length > 0, length, 1)), dtype=np.float64)
+def _nearest(strengths: sp.csr_matrix) -> Neighbours:
+    """Returns the products whose columns have the highest cosine: Sarwar et al. (2001)."""
+    width = strengths.shape[1]
+    length = np.sqrt(np.asarray(strengths.multiply(strengths).sum(axis=0)).ravel())
+    unit = sp.csr_matrix(strengths @ sp.diags(1 / np.where(length > 0, length, 1)), dtype=np.float64)
     with threadpool_limits(limits=1, user_api="blas"):
         model = ItemItemRecommender(K=COUNT + 1)  # a product is its own nearest neighbour
         model.fit(unit, show_progress=False)
-    found = sp.csr_matrix(model.similarity)
-    row = np.repeat(np.arange(width), np.diff(found.indptr))
-    other = found.indices != row
-    row, place = row[other], found.indices[other]
+    similarity = sp.csr_matrix(model.similarity)
+    row = np.repeat(np.arange(width), np.diff(similarity.indptr))
+    other = similarity.indices != row
+    row, neighbour = row[other], similarity.indices[other]
     column = np.arange(len(row)) - np.searchsorted(row, row)
     within = column < COUNT
     products, cosine = np.zeros((width, COUNT), np.int32), np.zeros((width, COUNT), np.float32)
-    products[row[within], column[within]] = place[within]
-    cosine[row[within], column[within]] = found.data[other][within]
+    products[row[within], column[within]] = neighbour[within]
+    cosine[row[within], column[within]] = similarity.data[other][within]
     return Neighbours(products, cosine)

@@ -1,4 +1,4 @@
-"""What may be expected of products that nobody has bought yet, by those that are described alike."""
+"""Estimates for products without a buyer (item cold start), from products with similar descriptions."""
 
 from dataclasses import dataclass
 
@@ -10,66 +10,69 @@ from serving.bundle.format import MIN_BUYERS, Array
 from serving.recommend.reasons import MIN_DESCRIPTION_COSINE
 
 NEIGHBOURS = 20
-SHARPNESS = 4  # power of the cosine by which a neighbour weighs
-DOUBT = 0.5  # weight of one more neighbour that nobody wants, who joins those of every product
-HELD_OUT = 2000  # products with buyers, at most, on which expectations are tried
+SHARPNESS = 4  # a neighbour's weight is its cosine ** SHARPNESS
+SHRINKAGE = 0.5  # weight of an extra neighbour with zero values: few or distant neighbours count for less
+HELD_OUT = 2000  # products with buyers, at most, that the estimates are calibrated on
 SEED = 11
 
 
 @dataclass(frozen=True)
 class NewProducts:
-    """The products without a buyer of which something may be expected."""
+    """Products without a buyer, and what is estimated for them."""
 
-    rows: Array  # (n,) ascending
+    rows: Array  # (n,) int64, sorted
     factors: Array  # (n, k) float32
     trend: Array  # (n,) float32
 
 
 def estimate(
-    described: Array, eligible: Array, popularity: Array, factors: Array, trend: Array
+    content_vectors: Array, eligible: Array, popularity: Array, factors: Array, trend: Array
 ) -> NewProducts:
-    """Factors and trend of newcomers by the products with buyers that are described most alike.
+    """Returns factors and trend of the products without a buyer: weighted means over similar products.
 
-    described: (P, d) content vectors. eligible: (P,) bool, what may be recommended at all. popularity and
-    trend: (P,) buyers. factors: (P, k). What neighbours foretell is scaled by what it is worth on
-    products with buyers, each foretold by the others.
+    content_vectors: (P, d) float32. eligible: (P,) bool, what may be recommended. popularity, trend: (P,)
+    float32 buyers. factors: (P, k) float32. Only products with at least MIN_BUYERS buyers are neighbours.
+    The means are scaled by the factor that fits best when such products are estimated from each other.
     """
-    has_text = described.any(axis=1)
-    known = np.flatnonzero(has_text & (popularity >= MIN_BUYERS))
-    rows = np.flatnonzero(has_text & eligible & (popularity == 0))
-    if not len(known) or not len(rows):
-        return NewProducts(rows[:0], factors[:0], trend[:0])
-    drawn = np.sort(np.random.default_rng(SEED).permutation(len(known))[:HELD_OUT])
-    tried, wanted = _weights(described, known, known[drawn]), _weights(described, known, rows)
-    foretold = [
-        _scaled(wanted @ values[known], tried @ values[known], values[known[drawn]])
+    has_text = content_vectors.any(axis=1)
+    bought = np.flatnonzero(has_text & (popularity >= MIN_BUYERS))
+    new = np.flatnonzero(has_text & eligible & (popularity == 0))
+    if not len(bought) or not len(new):
+        return NewProducts(new[:0], factors[:0], trend[:0])
+    sampled = np.sort(np.random.default_rng(SEED).permutation(len(bought))[:HELD_OUT])
+    held_out = bought[sampled]
+    calibration, weights = (_weights(content_vectors, bought, rows) for rows in (held_out, new))
+    estimates = [
+        _scaled(weights @ values[bought], calibration @ values[bought], values[held_out])
         for values in (factors, trend)
     ]
-    alike = wanted.getnnz(axis=1) > 0
-    return NewProducts(rows[alike], *(values[alike].astype(np.float32) for values in foretold))
+    has_neighbour = weights.getnnz(axis=1) > 0
+    return NewProducts(
+        new[has_neighbour], *(values[has_neighbour].astype(np.float32) for values in estimates)
+    )
 
 
-def fill_rows(values: Array, rows: Array, of_newcomers: Array | bool) -> Array:
-    """A copy of the values of all products with those of newcomers in their rows."""
+def fill_rows(values: Array, rows: Array, replacement: Array | bool) -> Array:
+    """Returns a copy of the values, (P, ...), with the given rows replaced."""
     filled = values.copy()
-    filled[rows] = of_newcomers
+    filled[rows] = replacement
     return filled
 
 
-def _weights(described: Array, known: Array, asked: Array) -> sp.csr_matrix:
-    """How much each of the k known products tells of each of the asked ones, (n, k); none of itself."""
-    index = NearestNeighbors(n_neighbors=min(NEIGHBOURS + 1, len(known))).fit(described[known])
-    distance, found = index.kneighbors(described[asked])
-    cosine = np.where(known[found] == asked[:, None], 0, 1 - distance**2 / 2)
+def _weights(content_vectors: Array, bought: Array, wanted: Array) -> sp.csr_matrix:
+    """Returns the weight of each of the k bought products for each wanted one, (n, k); 0 for itself."""
+    index = NearestNeighbors(n_neighbors=min(NEIGHBOURS + 1, len(bought))).fit(content_vectors[bought])
+    distance, neighbour = index.kneighbors(content_vectors[wanted])
+    cosine = np.where(bought[neighbour] == wanted[:, None], 0, 1 - distance**2 / 2)
     weight = np.where(cosine >= MIN_DESCRIPTION_COSINE, cosine, 0) ** SHARPNESS
-    weight /= weight.sum(axis=1, keepdims=True) + DOUBT
-    rows = np.repeat(np.arange(len(asked)), found.shape[1])
-    weights = sp.csr_matrix((weight.ravel(), (rows, found.ravel())), shape=(len(asked), len(known)))
+    weight /= weight.sum(axis=1, keepdims=True) + SHRINKAGE
+    rows = np.repeat(np.arange(len(wanted)), neighbour.shape[1])
+    weights = sp.csr_matrix((weight.ravel(), (rows, neighbour.ravel())), shape=(len(wanted), len(bought)))
     weights.eliminate_zeros()
     return weights
 
 
-def _scaled(values: Array, tried: Array, true: Array) -> Array:
-    """The values times the factor, 0 at least, that brings what was tried closest to the truth."""
-    fitting = float(np.vdot(tried, true)) / max(float(np.vdot(tried, tried)), 1e-12)
-    return np.asarray(values * max(fitting, 0.0))
+def _scaled(values: Array, estimates: Array, truth: Array) -> Array:
+    """Returns the values times the factor >= 0 that fits the estimates to the truth by least squares."""
+    factor = float(np.vdot(estimates, truth)) / max(float(np.vdot(estimates, estimates)), 1e-12)
+    return np.asarray(values * max(factor, 0.0))

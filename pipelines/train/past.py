@@ -1,6 +1,6 @@
-"""What was known at a cut, seen from its last day: days count back from it.
+"""Purchases known at a cut, with ages in days before the last known day.
 
-A year is 364 days, so that weeks stay whole.
+A year is 364 days, so that a year ago is the same day of the week.
 """
 
 from dataclasses import dataclass
@@ -18,10 +18,10 @@ YEAR = 364
 
 @dataclass(frozen=True)
 class Past:
-    """n rows known at a cut, with what each is in the history of H purchases."""
+    """n interactions known at a cut, and the H entries of the purchase history that they add up to."""
 
     known: Interactions
-    place: Array  # (n,) of the row's customer and product in the history
+    entry: Array  # (n,) the history entry of each interaction
     age: Array  # (n,) days
     owner: Array  # (H,) customer
     product: Array  # (H,)
@@ -31,13 +31,13 @@ class Past:
     since_last: Array  # (H,) days
 
     def a_year_ago(self, first: int, last: int) -> Array:
-        """True for rows between so many days after the same day a year ago and so many, (n,) bool."""
+        """Returns whether interactions are `first` to `last` days after this day a year ago, (n,) bool."""
         return (self.age >= YEAR - last) & (self.age < YEAR - first)
 
 
 @dataclass(frozen=True)
 class Visits:
-    """Days with purchases of C customers."""
+    """The v visits (days with a purchase) of C customers."""
 
     customer: Array  # (v,)
     age: Array  # (v,) days
@@ -47,29 +47,29 @@ class Visits:
 
     @property
     def gap(self) -> Array:
-        """Mean days between two visits, (C,)."""
+        """Mean days between two visits, (C,) float64; UNKNOWN with a single visit."""
         return mean_gap(self.since_first, self.since_last, self.count)
 
 
 def look_back(known: Interactions, history: History) -> Past:
-    """What was known at a cut, and its history, seen from the last day."""
-    place = history_rows(history.start, history.product, known)
+    """Returns interactions and purchase history with ages before the last known day."""
+    entry = history_rows(history.start, history.product, known)
     age, size = known.day.max(initial=0) - known.day, len(history.product)
     return Past(
         known,
-        place,
+        entry,
         age,
         np.repeat(np.arange(len(known.customers)), np.diff(history.start)),
         history.product,
         history.orders,
-        np.bincount(place, minlength=size),
-        highest_by_index(place, age, size),
+        np.bincount(entry, minlength=size),
+        highest_by_index(entry, age, size),
         known.day.max(initial=0) - history.last,
     )
 
 
 def visits_of(past: Past) -> Visits:
-    """The days on which customers bought."""
+    """Returns the days on which customers bought."""
     span, count = int(past.age.max(initial=0)) + 1, len(past.known.customers)
     customer, age = np.divmod(distinct(past.known.customer * span + past.age), span)
     first_of_each = np.searchsorted(customer, np.arange(count))
@@ -83,12 +83,12 @@ def visits_of(past: Past) -> Visits:
 
 
 def mean_gap(since_first: Array, since_last: Array, days: Array) -> Array:
-    """Mean days between two of several days, UNKNOWN of a single one."""
+    """Returns the mean days between consecutive days; UNKNOWN with a single day."""
     return np.where(days > 1, (since_first - since_last) / np.maximum(days - 1, 1), UNKNOWN)
 
 
-def highest_by_index(place: Array, values: Array, size: int) -> Array:
-    """The highest value of each place, 0 without any, (size,)."""
-    found = np.zeros(size, values.dtype)
-    np.maximum.at(found, place, values)
-    return found
+def highest_by_index(index: Array, values: Array, size: int) -> Array:
+    """Returns the highest value of each index, (size,); 0 for an index without a value."""
+    highest = np.zeros(size, values.dtype)
+    np.maximum.at(highest, index, values)
+    return highest

@@ -1,4 +1,4 @@
-"""The second stage, learned: in what order customers bought of their candidates in earlier windows."""
+"""The second stage: a ranker learned from what customers bought of their candidates in earlier windows."""
 
 from dataclasses import dataclass, replace
 
@@ -19,7 +19,7 @@ from serving.recommend.features import Neighbourhood, candidates, features
 from serving.toml import FrozenModel
 
 SEED = 28
-CELLS = 2**20  # of customers times products that are looked at at once
+CELLS = 2**20  # customers times products per batch, to bound memory
 FIXED = {
     "objective": "rank:ndcg",
     "ndcg_exp_gain": False,
@@ -35,55 +35,55 @@ FIXED = {
 
 
 class RankerSettings(FrozenModel):
-    """What the sweep varies, and what bounds time and memory."""
+    """Hyper-parameters that the sweep varies, and limits on time and memory."""
 
-    windows: int = Field(3, ge=1)  # that it learns from, each before the next
-    window_days: int = Field(28, ge=1)  # at most; a short history has shorter windows
+    windows: int = Field(3, ge=1)  # consecutive training windows
+    window_days: int = Field(28, ge=1)  # at most; a short history gets shorter windows
     trees: int = Field(200, ge=1)
     depth: int = Field(6, ge=1)
     learning_rate: float = Field(0.1, gt=0)
-    unbought: float = Field(0.1, gt=0, le=1)  # share of the candidates not bought that it learns from
-    customers: int = Field(4000, ge=1)  # drawn of a window at most
+    unbought: float = Field(0.1, gt=0, le=1)  # share of the candidates not bought that are kept as examples
+    customers: int = Field(4000, ge=1)  # per window at most, a random sample
 
 
 @dataclass(frozen=True)
 class Examples:
-    """m candidates of the customers of a window: what was known of them, and whether they were bought."""
+    """m candidates of one window: their features, and whether the customer bought them."""
 
     features: Array  # (m, F) float32
     bought: Array  # (m,) bool
-    customer: Array  # (m,) ascending
+    customer: Array  # (m,) int64, sorted
 
 
 def inputs(known: Interactions, history: History) -> dict[str, Array]:
-    """What the ranker looks at, by the names of the bundle."""
+    """Returns the arrays that features are computed from, by their names in the bundle."""
     by_buyers, by_baskets = neighbours.by_buyers(known), neighbours.by_baskets(known)
-    found = traits(known, history)
+    computed = traits(known, history)
     return {
-        "history_traits": found.purchases,
-        "customer_traits": found.customers,
-        "product_traits": found.products,
+        "history_traits": computed.purchases,
+        "customer_traits": computed.customers,
+        "product_traits": computed.products,
         "neighbours": by_buyers.products,
         "neighbour_cosine": by_buyers.cosine,
         "basket_neighbours": by_baskets.products,
         "basket_cosine": by_baskets.cosine,
-        "leading": found.leading(),
+        "leading": computed.leading(),
     }
 
 
 def no_inputs(customers: int, products: int, history: History) -> dict[str, Array]:
-    """The same where there is no ranker: rows without a column."""
+    """Returns the same arrays for a bundle without a ranker: right number of rows, no columns."""
     rows = {"history_traits": len(history.product), "customer_traits": customers}
     rows |= dict.fromkeys(("product_traits", "neighbour_cosine", "basket_cosine"), products)
-    places = dict.fromkeys(("neighbours", "basket_neighbours"), np.empty((products, 0), np.int32))
+    indices = dict.fromkeys(("neighbours", "basket_neighbours"), np.empty((products, 0), np.int32))
     floats = {name: np.empty((count, 0), np.float32) for name, count in rows.items()}
-    return floats | places | {"leading": np.empty(0, np.int32)}
+    return floats | indices | {"leading": np.empty(0, np.int32)}
 
 
 def cuts(known: Interactions, settings: RankerSettings) -> list[tuple[int, int]]:
-    """The days after which windows to learn from begin and at which they end, the latest first.
+    """Returns the training windows as (last day before, last day), the latest first.
 
-    None begins before there is as long a history to look back on.
+    A window is left out if the history before it is shorter than the window.
     """
     last, first = int(known.day.max()), int(known.day.min())
     days = min(settings.window_days, (last - first + 1) // SHARE_OF_HISTORY)
@@ -92,35 +92,35 @@ def cuts(known: Interactions, settings: RankerSettings) -> list[tuple[int, int]]
 
 
 def known_at(known: Interactions, day: int) -> Interactions:
-    """What was known at the end of an earlier day; what was returned since then stays returned."""
+    """Returns what was known at the end of an earlier day, except that later returns stay returned."""
     return replace(known, returned=np.zeros_like(known.returned)).until(day)
 
 
 def examples(bundle: Bundle, truth: Interactions, settings: RankerSettings) -> Examples:
-    """What customers were to be answered after a bundle's cut: all that was bought, a share of the rest.
+    """Returns examples from the window after a bundle's cut: bought candidates and a share of the others.
 
-    truth: the purchases of the window, over the same products. Customers and candidates are drawn with
-    a seed.
+    truth: the purchases of the window, over the same products. Customers and candidates are sampled with a
+    fixed seed.
     """
     rng, width = np.random.default_rng(SEED), len(bundle.products)
     bought = _pairs_of(bundle, truth)
     customers = distinct(bought // width)
-    drawn = np.sort(rng.permutation(customers)[: settings.customers])
+    sampled = np.sort(rng.permutation(customers)[: settings.customers])
     size = max(1, CELLS // width)
     parts = []
-    for start in range(0, len(drawn), size):
-        people = drawn[start : start + size]
-        around = Neighbourhood(bundle, people)
-        rows, products = candidates(around)
-        _, is_bought = locate(bought, people[rows] * width + products)
+    for start in range(0, len(sampled), size):
+        batch = sampled[start : start + size]
+        neighbourhood = Neighbourhood(bundle, batch)
+        rows, products = candidates(neighbourhood)
+        _, is_bought = locate(bought, batch[rows] * width + products)
         kept = is_bought | (rng.random(len(rows)) < settings.unbought)
         rows, products = rows[kept], products[kept]
-        parts.append(Examples(features(around, rows, products), is_bought[kept], people[rows]))
+        parts.append(Examples(features(neighbourhood, rows, products), is_bought[kept], batch[rows]))
     return concatenate(parts)
 
 
 def concatenate(parts: list[Examples]) -> Examples:
-    """Examples one after the other; customers keep apart by their neighbours alone."""
+    """Returns the examples one after another; a customer of two parts must not end one and begin the next."""
     return Examples(
         np.concatenate([np.empty((0, len(FEATURE_NAMES)), np.float32), *(part.features for part in parts)]),
         np.concatenate([np.empty(0, bool), *(part.bought for part in parts)]),
@@ -129,23 +129,23 @@ def concatenate(parts: list[Examples]) -> Examples:
 
 
 def fit(windows: list[Examples], settings: RankerSettings) -> Array:
-    """The bytes of the model learned from windows, (n,) uint8; empty where nothing was bought in them.
+    """Returns the trained model as bytes, (n,) uint8; empty if nothing was bought in any window.
 
-    LambdaMART: Burges (2010).
+    LambdaMART: Burges (2010). A query is a customer in a window.
     """
-    learned = [window for window in windows if window.bought.any()]
-    if not learned:
+    windows = [window for window in windows if window.bought.any()]
+    if not windows:
         return trees.no_model()
-    all_of_them = concatenate(learned)
-    asked = np.repeat(np.arange(len(learned)), [len(window.bought) for window in learned])
-    query = np.cumsum(np.r_[False, (np.diff(all_of_them.customer) != 0) | (np.diff(asked) != 0)])
-    data = xgb.QuantileDMatrix(all_of_them.features, all_of_them.bought, qid=query)
+    joined = concatenate(windows)
+    window_of = np.repeat(np.arange(len(windows)), [len(window.bought) for window in windows])
+    query = np.cumsum(np.r_[False, (np.diff(joined.customer) != 0) | (np.diff(window_of) != 0)])
+    data = xgb.QuantileDMatrix(joined.features, joined.bought, qid=query)
     varied = {"max_depth": settings.depth, "eta": settings.learning_rate}
     return trees.to_bytes(xgb.train(FIXED | varied, data, settings.trees))
 
 
 def _pairs_of(bundle: Bundle, truth: Interactions) -> Array:
-    """What known customers bought, as customer times P plus product, sorted."""
-    at, is_known = locate(bundle.customers, truth.customers)
+    """Returns the distinct purchases of known customers as customer * P + product, (m,) int64 sorted."""
+    row, is_known = locate(bundle.customers, truth.customers)
     known = is_known[truth.customer]
-    return distinct(at[truth.customer[known]] * len(bundle.products) + truth.product[known])
+    return distinct(row[truth.customer[known]] * len(bundle.products) + truth.product[known])

@@ -1,4 +1,4 @@
-"""What a model is trained with: the settings of one candidate, and those that the sweep chose."""
+"""Settings that a model is fitted with: a candidate of the sweep, and the chosen settings."""
 
 from typing import Any, Literal
 
@@ -10,14 +10,14 @@ from serving.toml import FrozenModel
 
 
 class HalfLives(FrozenModel):
-    """Days after which a purchase counts half in a baseline."""
+    """Days after which a purchase counts half in the baselines."""
 
     trend: float = Field(gt=0)
     repurchase: float = Field(gt=0)
 
 
 class Candidate(FrozenModel):
-    """One thing to train and judge: a component, and what it is trained with."""
+    """One candidate of the sweep: a component and its settings."""
 
     name: str
     component: Literal["popularity", "trend", "repurchase", "als", "ranker"]
@@ -26,19 +26,19 @@ class Candidate(FrozenModel):
     half_life_days: float | None = None
 
     def params(self) -> dict[str, Any]:
-        """What MLflow compares candidates by."""
-        own = {"half_life_days": self.half_life_days} if self.half_life_days else {}
-        factors = self.als.model_dump() if self.als else {}
-        learned = self.ranker.model_dump() if self.ranker else {}
-        ranker = {f"ranker_{name}": value for name, value in learned.items()}
-        return {"component": self.component} | own | factors | ranker
+        """Returns the parameters that MLflow shows for the candidate."""
+        half_life = {"half_life_days": self.half_life_days} if self.half_life_days else {}
+        als = self.als.model_dump() if self.als else {}
+        ranker = self.ranker.model_dump() if self.ranker else {}
+        prefixed = {f"ranker_{name}": value for name, value in ranker.items()}
+        return {"component": self.component} | half_life | als | prefixed
 
 
 class ModelSettings(FrozenModel):
-    """What the sweep picked: the settings to train with, and the component that answers each lane."""
+    """Everything that a model is fitted with, and the component that answers each lane."""
 
     als: AlsSettings
-    ranker: RankerSettings | None = None  # None where it answers no lane
+    ranker: RankerSettings | None = None  # None if the ranker answers no lane
     half_lives: HalfLives
     lanes: dict[str, str]
-    strength: float = Field(0.0, ge=0)  # with which the products' weight re-ranks the lanes
+    strength: float = Field(0.0, ge=0)  # lanes are re-ranked by product weight ** strength

@@ -1,4 +1,4 @@
-"""What each customer bought: how often, how lately."""
+"""Purchase history: what each customer bought, how often, and when last."""
 
 from dataclasses import dataclass
 
@@ -10,17 +10,17 @@ from serving.bundle.format import Array
 
 @dataclass(frozen=True)
 class History:
-    """Per customer the bought products, as rows between `start[u]` and `start[u + 1]`."""
+    """H pairs of customer and bought product; those of customer u are `start[u]` to `start[u + 1]`."""
 
     start: Array  # (C + 1,) int64
     product: Array  # (H,) int32
     orders: Array  # (H,) int32
     last: Array  # (H,) int32, days since 1970
-    strength: Array  # (H,) float32, orders, recent ones weighing more
+    strength: Array  # (H,) float32, orders decayed by age
 
 
 def history(known: Interactions, half_life_days: float) -> History:
-    """The purchase history, its strength halving with each half-life of age."""
+    """Returns the purchase history; an order counts half after `half_life_days`."""
     strength = known.matrix(known.orders * known.decay(half_life_days))
     orders = known.matrix(known.orders)
     last = np.zeros(strength.nnz, dtype=np.int32)
@@ -35,7 +35,7 @@ def history(known: Interactions, half_life_days: float) -> History:
 
 
 def history_rows(indptr: Array, indices: Array, known: Interactions) -> Array:
-    """The place in a CSR matrix of each row's (customer, product), (n,)."""
+    """Returns the index of each interaction's (customer, product) in the data of a CSR matrix, (n,)."""
     width = len(known.products)
     keys = np.repeat(np.arange(len(indptr) - 1), np.diff(indptr)) * width + indices
     return np.searchsorted(keys, known.customer * width + known.product)

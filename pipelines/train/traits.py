@@ -1,4 +1,4 @@
-"""What the ranker's features need to know of purchases, customers and products: as known at a cut."""
+"""Features of purchases, customers and products for the ranker, computed at a cut."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,32 +13,35 @@ from serving.bundle.format import Array
 from serving.bundle.traits import CUSTOMER, PRODUCT, PURCHASE, UNKNOWN
 
 QUARTER, MONTH = 90, 28
-SEASON_MARGIN = 14  # days around the same month a year ago in which a customer's purchase is of the season
+SEASON_MARGIN = 14  # days before and after the same month a year ago that count as the season
 PURCHASE_HALF_LIVES = (7, 30, 90, 365)
 BUYER_HALF_LIVES = {"buyers_3d": 3.5, "buyers_7d": 7, "buyers_14d": 14, "buyers_30d": 30, "buyers_90d": 90}
 BUYER_WINDOWS = {"week": 7, "fortnight": 14, "month": MONTH, "quarter": QUARTER, "year": 365}
-LEADING = {"buyers_30d": 150, "season_expected": 100}  # candidates for everyone
+LEADING = {
+    "buyers_30d": 150,
+    "season_expected": 100,
+}  # highest products that are candidates for every customer
 
 
 @dataclass(frozen=True)
 class Traits:
-    """The columns named in `serving.bundle.traits` that don't depend on who is asked for what."""
+    """Feature columns, named in `serving.bundle.traits`, that are known before a request."""
 
     purchases: Array  # (H, a) float32
     customers: Array  # (C, b) float32
     products: Array  # (P, d) float32
 
     def leading(self) -> Array:
-        """The products that lead the trend or the season, (L,) int32."""
-        found = [
+        """Returns the products that lead the trend or the season, (L,) int32."""
+        highest = [
             np.argsort(-self.products[:, PRODUCT.index(name)], kind="stable")[:count]
             for name, count in LEADING.items()
         ]
-        return np.unique(np.concatenate(found)).astype(np.int32)
+        return np.unique(np.concatenate(highest)).astype(np.int32)
 
 
 def traits(known: Interactions, history: History) -> Traits:
-    """The traits of what was known at a cut."""
+    """Returns the features of what was known at a cut."""
     past = look_back(known, history)
     visits = visits_of(past)
     return Traits(
@@ -51,10 +54,10 @@ def traits(known: Interactions, history: History) -> Traits:
 def _purchases(past: Past, visits: Visits) -> dict[str, Array]:
     size = len(past.orders)
     gap = mean_gap(past.since_first, past.since_last, past.days)
-    units = np.bincount(past.place, past.known.quantity, size)
+    units = np.bincount(past.entry, past.known.quantity, size)
     season = past.a_year_ago(-SEASON_MARGIN, MONTH + SEASON_MARGIN)
     decayed = {
-        f"orders_{days}d": np.bincount(past.place, past.known.orders * 0.5 ** (past.age / days), size)
+        f"orders_{days}d": np.bincount(past.entry, past.known.orders * 0.5 ** (past.age / days), size)
         for days in PURCHASE_HALF_LIVES
     }
     return decayed | {
@@ -65,7 +68,7 @@ def _purchases(past: Past, visits: Visits) -> dict[str, Array]:
         "gap_in_visits": np.where(gap > 0, gap / np.maximum(visits.gap[past.owner], 1), UNKNOWN),
         "due": _due(past.since_last, gap),
         "share_of_visits": past.days / visits.count[past.owner],
-        "season": np.bincount(past.place[season], minlength=size),
+        "season": np.bincount(past.entry[season], minlength=size),
         "quantity": np.log1p(units / past.orders),
         "in_last_visit": past.since_last == visits.since_last[past.owner],
     }
@@ -98,7 +101,7 @@ def _customers(past: Past, visits: Visits) -> dict[str, Array]:
 def _products(past: Past) -> dict[str, Array]:
     known, width = past.known, len(past.known.products)
     lines = np.bincount(known.product, minlength=width)
-    newest, quarter = past.age == past.since_first[past.place], past.age < QUARTER
+    newest, quarter = past.age == past.since_first[past.entry], past.age < QUARTER
     everyone = np.bincount(past.product, minlength=width)
     last_buyer = np.full(width, past.age.max(initial=0))
     np.minimum.at(last_buyer, known.product, past.age)
@@ -116,42 +119,42 @@ def _products(past: Past) -> dict[str, Array]:
 
 
 def _buyers(past: Past) -> dict[str, Array]:
-    """Distinct buyers of each product: decayed, in windows that end now, and around now a year ago."""
+    """Returns distinct buyers of each product: decayed, in recent windows, and around now a year ago."""
 
-    def counted(purchases: Array | slice, weight: Array | None = None) -> Array:
+    def count(purchases: Array | slice, weight: Array | None = None) -> Array:
         return np.bincount(past.product[purchases], weight, len(past.known.products))
 
-    def among(rows: Array) -> Array:
-        return counted(distinct(past.place[rows]))
+    def count_rows(rows: Array) -> Array:
+        return count(distinct(past.entry[rows]))
 
-    found = {
-        name: counted(slice(None), 0.5 ** (past.since_last / days)) for name, days in BUYER_HALF_LIVES.items()
+    buyers = {
+        name: count(slice(None), 0.5 ** (past.since_last / days)) for name, days in BUYER_HALF_LIVES.items()
     }
-    found |= {name: counted(past.since_last < days) for name, days in BUYER_WINDOWS.items()}
-    before = among((past.age >= MONTH) & (past.age < 2 * MONTH))
-    ahead, now, later = (among(past.a_year_ago(day, day + MONTH)) for day in (0, -MONTH, MONTH))
-    around = among(past.a_year_ago(-YEAR // 2, YEAR // 2))
-    return found | {
-        "buyers": counted(slice(None)),
+    buyers |= {name: count(past.since_last < days) for name, days in BUYER_WINDOWS.items()}
+    before = count_rows((past.age >= MONTH) & (past.age < 2 * MONTH))
+    ahead, now, later = (count_rows(past.a_year_ago(day, day + MONTH)) for day in (0, -MONTH, MONTH))
+    around = count_rows(past.a_year_ago(-YEAR // 2, YEAR // 2))
+    return buyers | {
+        "buyers": count(slice(None)),
         "month_before": before,
-        "growth": (found["month"] + 1) / (before + 1),
-        "growth_quarter": (found["month"] * QUARTER / MONTH + 1) / (found["quarter"] + 1),
+        "growth": (buyers["month"] + 1) / (before + 1),
+        "growth_quarter": (buyers["month"] * QUARTER / MONTH + 1) / (buyers["quarter"] + 1),
         "season_next": ahead,
         "season_now": now,
         "season_later": later,
         "season_ratio": (ahead * YEAR / MONTH + 1) / (around + 1),
         "season_growth": (ahead + 1) / (now + 1),
-        "season_expected": (found["month"] + 1) * (ahead + 1) / (now + 1),
+        "season_expected": (buyers["month"] + 1) * (ahead + 1) / (now + 1),
     }
 
 
 def _due(since_last: Array, gap: Array) -> Array:
-    """Days since the last one in mean gaps: 1 when the next is due; UNKNOWN where the gap is."""
+    """Returns days since the last event in mean gaps: 1 when the next is due; UNKNOWN if the gap is."""
     return np.where(gap > 0, since_last / np.maximum(gap, 1), UNKNOWN)
 
 
 def _table(columns: Mapping[str, Array], names: tuple[str, ...]) -> Array:
     table = np.empty((len(columns[names[0]]), len(names)), np.float32)
-    for place, name in enumerate(names):
-        table[:, place] = columns[name]
+    for column, name in enumerate(names):
+        table[:, column] = columns[name]
     return table
