@@ -5,10 +5,10 @@ VENV := .venv
 INSTALLED := $(VENV)/.installed
 RUN := $(VENV)/bin/
 
-# Without its bytecode each of Airflow's short-lived processes compiles its imports anew.
+# Without bytecode each of Airflow's short-lived processes compiles its imports again.
 unexport PYTHONDONTWRITEBYTECODE
 
-# $(call debian,COMMAND THAT TELLS WHETHER IT IS THERE,PACKAGE,WHAT IT IS): installs it where it may, else names it.
+# $(call debian,COMMAND THAT SUCCEEDS IF IT IS INSTALLED,PACKAGE,WHAT IT IS): installs it as root, otherwise names it.
 define debian
 @$(1) >/dev/null 2>&1 || { \
   as=""; [ "$$(id -u)" = 0 ] || as="sudo -n"; \
@@ -20,53 +20,72 @@ define debian
   fi; }
 endef
 
-chromium = $(call debian,command -v chromium,chromium fonts-liberation,a browser to look at the pages with)
+chromium = $(call debian,command -v chromium,chromium fonts-liberation,a browser for the tests of the pages)
 
-# $(call image,NAME,OF WHAT): what of requirements.lock, which has the hashes, an image has.
+# $(call image,NAME,SOURCES): writes the packages of an image; their hashes are in requirements.lock.
 image = $(RUN)uv pip compile --universal --no-emit-index-url --quiet --no-annotate --no-header \
   --constraint requirements.lock $(2) -o docker/$(1).txt
 
-.PHONY: help run cluster setup test soak bench pictures images lock
-help:  ## what there is
+haproxy = $(call debian,PATH="$$PATH:/usr/sbin" haproxy -v,haproxy,HAProxy)
+postgresql = $(call debian,ls /usr/lib/postgresql/*/bin/postgres,postgresql,PostgreSQL)
+
+.PHONY: help run cluster setup check test soak docs bench pictures images lock
+help:  ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## */  make \1\t/' | expand -t 16
 
-run: setup  ## everything on this machine: shop, Airflow, MLflow, service, a first night
+run: setup  ## everything on this machine: demo shop, Airflow, MLflow, the service, a first nightly run
 	@exec $(RUN)nightshelf up
 
-cluster: setup  ## the same with the servers of a cluster: PostgreSQL, Spark's master and workers, two replicas
-	$(call debian,ls /usr/lib/postgresql/*/bin/postgres,postgresql,PostgreSQL)
-	$(call debian,PATH="$$PATH:/usr/sbin" haproxy -v,haproxy,HAProxy)
+cluster: setup  ## the same with a cluster's servers: PostgreSQL, Spark master and workers, two replicas, HAProxy
+	$(postgresql)
+	$(haproxy)
 	@exec $(RUN)nightshelf cluster
 
 setup: $(INSTALLED)  ## the environment alone; afterwards .venv/bin/nightshelf is the command
 
-test: setup  ## all that CI runs
+check: setup  ## after each change, in 90 s: formatting, lint, types, import contracts, fast tests
+	$(RUN)ruff format --check --quiet .
+	$(RUN)ruff check --quiet .
+	$(RUN)lint-imports --no-logo
+	$(RUN)mypy
+	$(RUN)pytest -q -m fast -n 2 --dist loadfile
+
+test: setup  ## everything that CI runs
 	$(chromium)
-	$(call debian,ls /usr/lib/postgresql/*/bin/initdb,postgresql,a database server to test with)
+	$(postgresql)
+	$(haproxy)
 	$(RUN)ruff check .
 	$(RUN)ruff format --check .
 	$(RUN)mypy
 	$(RUN)lint-imports
-	$(RUN)pytest -n 2 --dist loadfile --no-loadscope-reorder
+	$(RUN)pytest -n 2 --dist loadfile --no-loadscope-reorder --durations 40
 
-soak: setup  ## every bad, good, poisoned and ordinary night of both gates, more faults, a loaded service, a cluster: an hour
+soak: setup  ## every bad, good and poisoned night of both gates, faults, a loaded service, a cluster, a bare Debian: hours
+	$(chromium)
+	$(postgresql)
+	$(haproxy)
+	$(call debian,debootstrap --version,debootstrap,debootstrap)
 	NIGHTSHELF_TEST_SOAK=1 $(RUN)pytest -s tests/e2e/test_bad_nights.py tests/e2e/test_gate_nights.py \
-	  tests/e2e/test_registry_faults.py tests/extract/test_killed.py tests/extract/test_faulty_shop.py \
+	  tests/e2e/test_registry_faults.py tests/extract/test_killed.py tests/extract/test_faulty_nights.py \
 	  tests/e2e/test_bucket_night.py tests/serving/test_soak.py tests/serving/test_replicas.py tests/cluster
+	tests/e2e/bare_debian.sh
+
+docs: setup  ## the documentation as a searchable site, docs/_build/index.html
+	$(RUN)sphinx-build -q -n -W --keep-going docs docs/_build
 
 bench: setup  ## the figures in benchmarks/
 	$(RUN)python -m benchmarks
 
-pictures: setup  ## the README's pictures, taken of two nights of the demo shop
+pictures: setup  ## the README's pictures, taken from two nightly runs of the demo shop
 	$(chromium)
 	$(RUN)python -m docs.pictures
 
 images:  ## builds the container images without Docker, and runs the health check of each
-	$(call debian,buildah --version,buildah,what builds images)
-	$(call debian,debootstrap --version,debootstrap,what makes a base image)
+	$(call debian,buildah --version,buildah,buildah)
+	$(call debian,debootstrap --version,debootstrap,debootstrap)
 	@docker/images.sh
 
-lock:  ## resolves requirements.lock anew from pyproject.toml
+lock:  ## updates requirements.lock from pyproject.toml
 	$(RUN)uv pip compile --universal --generate-hashes --no-emit-index-url --all-extras --upgrade --quiet \
 	  --custom-compile-command "make lock" pyproject.toml -o requirements.lock
 	$(call image,mlflow,--group mlflow)
@@ -74,14 +93,15 @@ lock:  ## resolves requirements.lock anew from pyproject.toml
 	$(call image,serving,pyproject.toml)
 
 $(INSTALLED): requirements.lock pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "nightshelf: python3 >= 3.11 is needed" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || { \
+	  echo "nightshelf: $(PYTHON) is not Python 3.11 to 3.13: name one with make PYTHON=python3.12 ..." >&2; exit 1; }
 	$(call debian,$(PYTHON) -c "import ensurepip",python3-venv,Python's venv)
 	$(call debian,$${JAVA_HOME:+$$JAVA_HOME/bin/}java -version 2>&1 | grep -E 'version \"(1[7-9]|[2-9][0-9])',default-jre-headless,Java 17 or newer)
 	$(call debian,ldconfig -p | grep libgomp.so.1,libgomp1,the OpenMP runtime)
-	@echo "nightshelf: installing the packages of requirements.lock"
+	@echo "nightshelf: installing the packages of requirements.lock, about 1.5 GB"
 	@test -x $(RUN)python || $(PYTHON) -m venv $(VENV)
 	@awk '/^[^ #]/ {uv = /^uv==/} uv' requirements.lock > $(VENV)/uv.lock
 	@$(RUN)python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(VENV)/uv.lock
-	@$(RUN)uv pip sync --quiet --python $(RUN)python --require-hashes --compile-bytecode requirements.lock
+	@$(RUN)uv pip sync --python $(RUN)python --require-hashes --compile-bytecode requirements.lock
 	@$(RUN)uv pip install --quiet --python $(RUN)python --no-deps --no-build-isolation --editable .
 	@touch $@
