@@ -11,7 +11,7 @@ def main() -> None:
     url, *component = sys.argv[1:]
     # Containers reach each other directly, whatever proxy is configured.
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    with opener.open(url, timeout=4) as response:
+    with opener.open(url, timeout=25) as response:
         body = response.read()
     for name in component:
         status = json.loads(body)[name]["status"]

@@ -70,7 +70,7 @@ UP='
   cd /data
   ${BEFORE:-} >/tmp/log 2>&1
   $COMMAND >>/tmp/log 2>&1 &
-  for second in $(seq 180); do
+  for second in $(seq 1800); do
     sleep 1
     if sh -c "$HEALTHY" 2>/tmp/health; then echo "healthy after $second s"; exit; fi
     kill -0 $! || break

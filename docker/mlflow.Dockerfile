@@ -34,5 +34,5 @@ ENV PATH=/opt/venv/bin:$PATH \
 USER 10001
 WORKDIR /data
 EXPOSE 5000
-HEALTHCHECK --interval=10s --timeout=5s --start-period=120s CMD healthy http://127.0.0.1:$MLFLOW_PORT/health
+HEALTHCHECK --interval=10s --timeout=30s --start-period=600s CMD healthy http://127.0.0.1:$MLFLOW_PORT/health
 CMD ["mlflow", "server"]

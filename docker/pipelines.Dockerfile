@@ -44,5 +44,5 @@ USER 10001
 WORKDIR /data
 EXPOSE 8080
 # The health check of the API server; compose.yaml has those of the other components.
-HEALTHCHECK --interval=10s --timeout=5s --start-period=120s CMD healthy http://127.0.0.1:$AIRFLOW__API__PORT/api/v2/monitor/health metadatabase
+HEALTHCHECK --interval=10s --timeout=30s --start-period=600s CMD healthy http://127.0.0.1:$AIRFLOW__API__PORT/api/v2/monitor/health metadatabase
 CMD ["airflow", "api-server"]

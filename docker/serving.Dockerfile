@@ -38,5 +38,5 @@ USER 10001
 WORKDIR /data
 EXPOSE 3000
 # /livez succeeds before the first model, so that a start doesn't wait for a nightly run; the proxy checks /readyz.
-HEALTHCHECK --interval=10s --timeout=5s --start-period=60s CMD healthy http://127.0.0.1:$NIGHTSHELF_SERVING_PORT/livez
+HEALTHCHECK --interval=10s --timeout=30s --start-period=600s CMD healthy http://127.0.0.1:$NIGHTSHELF_SERVING_PORT/livez
 CMD ["bentoml", "serve", "/bento"]
