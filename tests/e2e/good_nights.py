@@ -19,9 +19,9 @@ from nights import (
     known,
     moment,
     moved,
+    new_customers,
     phone,
     put,
-    strangers,
     times,
     to,
     tonight,
@@ -157,7 +157,7 @@ def less_loyal(rng, orders):
 
 
 def campaign(rng, world):
-    return tonight(strangers(0.6))(rng, busy(2)(rng, world))
+    return tonight(new_customers(0.6))(rng, busy(2)(rng, world))
 
 
 def edges_of_the_day(rng, orders):
@@ -252,7 +252,7 @@ GOOD = {
     "a viral product from the back of the catalogue": hit(-10, 0.12),
     # Customers
     "a campaign: twice the orders, 60 % new customers": campaign,
-    "a new region: 20 % new customers": tonight(strangers(0.2)),
+    "a new region: 20 % new customers": tonight(new_customers(0.2)),
     "a fifth less loyal": tonight(less_loyal),
     "2 % guests": tonight(each(put(clientTel=None), 0.02)),
     "all phones as +7(916)539-6205": tonight(each(shaped("+7({}){}-{}"))),

@@ -289,6 +289,6 @@ def phone(rng):
     return f"+7 ({number[:3]}) {number[3:6]}-{number[6:]}"
 
 
-def strangers(share):
+def new_customers(share):
     """The change that gives this share of the orders to customers never seen."""
     return lambda rng, orders: each(lambda one: one | {"clientTel": phone(rng)}, share)(rng, orders)
