@@ -29,9 +29,9 @@ VERSION_FOLDER = re.compile(r"(date|run|full|pull)=.*|[0-9a-f]{32}")  # not part
 
 @dataclass(frozen=True)
 class ForgottenCustomers:
-    """The last forgotten day of each forgotten customer, an ISO date by pseudonym."""
+    """The forgotten customers, each with the day of forgetting; orders after that day are kept."""
 
-    last_day: dict[str, str]
+    last_day: dict[str, str]  # ISO date by pseudonym
 
     def among(self, customers: pa.ChunkedArray, raw_ids: bool) -> dict[str, str]:
         """Returns the last days of those customers that are forgotten, by their value in the column.
