@@ -20,7 +20,6 @@ from serving.live.registry import ALIAS
 PREVIOUS = "previous"
 REASON = "reason"
 REASON_LETTERS = 1000
-EXPERIMENT = "registry"
 ACT, VERSION, BEFORE = "act", "version", "before"
 FINISHED, KILLED = "FINISHED", "KILLED"
 
@@ -69,7 +68,7 @@ def acts() -> list[Run]:
     """What was promoted, refused and rolled back, the newest first."""
     found: list[Run] = list(
         client().search_runs(
-            [tracking.experiment(EXPERIMENT)],
+            [tracking.experiment(tracking.REGISTRY_EXPERIMENT)],
             f"tags.model = '{settings().model_name}'",
             order_by=["start_time DESC"],
             max_results=1000,
@@ -84,7 +83,7 @@ def _recorded(act: Act, version: str, before: str, reason: str) -> Iterator[None
     _end_interrupted()
     tags = {"model": settings().model_name, ACT: act, VERSION: version, BEFORE: before}
     run = client().create_run(
-        tracking.experiment(EXPERIMENT),
+        tracking.experiment(tracking.REGISTRY_EXPERIMENT),
         run_name=f"{act.lower()} {version}",
         tags=tags | {REASON: reason[: tracking.TAG_LETTERS]},
     )

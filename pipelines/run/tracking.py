@@ -20,6 +20,19 @@ from serving.errors import NightshelfError
 
 TRIES = "6"  # two minutes: a server that restarts ends no night
 EXPERIMENT = "nightly"
+REGISTRY_EXPERIMENT = "registry"
+DESCRIPTIONS = {  # shown above an experiment's runs
+    EXPERIMENT: (
+        "One run for each nightly run, named after its last day; its children are the candidates of the sweep."
+        " A candidate's metrics are measured on the validation window, the metrics of the nightly run on the test"
+        " window. Tag `verdict` and artifact `decision.json` hold what the gate decided, `report.html` is the"
+        " night report."
+    ),
+    REGISTRY_EXPERIMENT: (
+        "One run for each act on the registered model: first, promoted, refused, by hand, rollback. The tags say"
+        " which version, which one served before, and why."
+    ),
+}
 FIRST_TRIES = "3"  # ten seconds: where nothing has begun yet, an error is told soon
 RUN_PREFIX = "night-"  # then its day: the name of a run
 CANDIDATE = "candidate"
@@ -30,6 +43,7 @@ CHOSEN, VERSION = "chosen", "version"  # tags: the challenger's settings, and th
 SETTINGS, NEW, KEPT = "settings", "the sweep's", "the champion's"  # a tag: whose settings the challenger has
 AGAINST = "against"  # a tag: the version that served when the challenger was measured
 DECISION = "decision"  # a tag: the gate's verdict, as JSON
+MLFLOW_EXPERIMENT_NOTE = "mlflow.note.content"
 TAG_LETTERS = 8000  # MLflow takes no more
 
 
@@ -149,13 +163,17 @@ def end(run_id: str, failed: str = "") -> None:
 
 @cache
 def experiment(name: str) -> str:
-    """The id of an experiment, which is made where it doesn't exist yet."""
-    found = client().get_experiment_by_name(name)
-    if found:
-        return str(found.experiment_id)
+    """Returns the id of an experiment, which is created with its description if it does not exist."""
+    existing = client().get_experiment_by_name(name)
+    description = DESCRIPTIONS.get(name, "")
+    if existing:
+        if description and existing.tags.get(MLFLOW_EXPERIMENT_NOTE) != description:
+            client().set_experiment_tag(existing.experiment_id, MLFLOW_EXPERIMENT_NOTE, description)
+        return str(existing.experiment_id)
     local = not settings().mlflow_uri
     artifacts = (settings().home / "mlruns" / "artifacts").as_uri() if local else None
-    return str(client().create_experiment(name, artifact_location=artifacts))
+    tags = {MLFLOW_EXPERIMENT_NOTE: description} if description else None
+    return str(client().create_experiment(name, artifact_location=artifacts, tags=tags))
 
 
 @contextmanager
