@@ -19,10 +19,10 @@ def input_spec(model: type[RequestModel]) -> type[IODescriptor]:
     return spec
 
 
-async def answer(live: ServingState, fields: dict[str, Any], key: str) -> dict[str, Any]:
+async def answer(state: ServingState, fields: dict[str, Any], key: str) -> dict[str, Any]:
     """Items for many customers; raises NightshelfError without a live model and for invalid parameters."""
-    if (served := live.current()) is None:
-        raise NightshelfError(f"no model is live: {live.reason}")
+    if (served := state.current()) is None:
+        raise NightshelfError(f"no model is live: {state.reason}")
     try:
         return await endpoints.of_many(served, from_fields(BatchQuery, fields, key))
     except Problem as problem:
