@@ -1,4 +1,4 @@
-"""The champion's settings beside baselines and yardsticks, measured anew on what the lake holds."""
+"""Compares the champion's settings with baselines and published models, on the data in the lake."""
 
 import pyarrow as pa
 
@@ -25,14 +25,16 @@ SEED = 3
 
 
 def compare(how: Split) -> pa.Table:
-    """The rows of `judge` for the champion's settings on a split.
+    """Returns the measures of the champion's settings, baselines and published models on a split.
 
-    Only `time` is what a shop meets. The other two let training see what came later: they are for
-    comparisons with papers that did so. Raises NightshelfError where nothing serves yet.
+    Only the split `time` is realistic. The others train on purchases that came later and are for comparisons
+    with papers that did so. Raises NightshelfError if no version was promoted yet.
     """
     champion = versions.champion()
     if champion is None:
-        raise NightshelfError("no model serves yet, so there are no settings to measure: run a night first")
+        raise NightshelfError(
+            "no model serves yet, so there are no settings to measure: run `nightshelf retrain` first"
+        )
     products = tables.read(tables.PRODUCTS)
     rows = tables.read_path(tables.current_path(tables.INTERACTIONS), coded=interactions.IDS)
     known = interactions.interactions(rows, products[c.PRODUCT].to_pylist())
@@ -43,19 +45,21 @@ def compare(how: Split) -> pa.Table:
 def evaluate_models(
     before: Interactions, truth: Interactions, products: pa.Table, chosen: ModelSettings, solver: Solver
 ) -> pa.Table:
-    """The rows of `evaluate` for settings fitted to what was known, as champion, and for each yardstick."""
+    """Returns the measures of a model fitted with `chosen`, as `champion`, and of each yardstick."""
     bundle = fit_without_rules(before, products, chosen, solver)
-    groups = evaluation.customer_segments(before)
+    segments = evaluation.customer_segments(before)
     scorers: dict[str, str | Scorer] = {name: name for name in (*BASELINES, *learned_components(bundle))}
     scorers[yardsticks.LATELY] = yardsticks.popularity_lately
     if products.num_rows <= yardsticks.MOST_PRODUCTS:
         scorers[yardsticks.EASE] = yardsticks.ease(bundle)
-    judged = [evaluation.evaluate(bundle, truth, name, one, groups) for name, one in scorers.items()]
+    measures = [
+        evaluation.evaluate(bundle, truth, name, scorer, segments) for name, scorer in scorers.items()
+    ]
     as_scored = conditions.UNWEIGHTED if chosen.strength else conditions.CHAMPION
-    judged.append(differences.compose(pa.concat_tables(judged), chosen.lanes, as_scored))
+    measures.append(differences.compose(pa.concat_tables(measures), chosen.lanes, as_scored))
     if chosen.strength:
-        judged.append(evaluation.evaluate(bundle, truth, conditions.CHAMPION, groups=groups))
-    return pa.concat_tables([*judged, _plain(before, truth, products, chosen, solver, groups)])
+        measures.append(evaluation.evaluate(bundle, truth, conditions.CHAMPION, segments=segments))
+    return pa.concat_tables([*measures, _plain(before, truth, products, chosen, solver, segments)])
 
 
 def _plain(
@@ -64,11 +68,11 @@ def _plain(
     products: pa.Table,
     chosen: ModelSettings,
     solver: Solver,
-    groups: Array,
+    segments: Array,
 ) -> pa.Table:
     settings = chosen.model_copy(update={"als": yardsticks.PLAIN_ALS, "ranker": None})
     plain = fit_without_rules(before, products, settings, solver)
-    return evaluation.evaluate(plain, truth, yardsticks.PLAIN, "als", groups)
+    return evaluation.evaluate(plain, truth, yardsticks.PLAIN, "als", segments)
 
 
 def _parts(known: Interactions, how: Split) -> tuple[Interactions, Interactions]:

@@ -1,9 +1,11 @@
-"""How good a bundle's answers are on what happened after its cut: whole catalogue, every lane.
+"""Offline evaluation: how well a bundle predicts the purchases after its cut, in every lane.
 
-Scores come from `serving.recommender.scores`, the code that serves. Judged are customers with a
-purchase on both sides of the cut, and apart from them the buyers of the window who were unknown at
-the cut; true are the products that they bought in the window, that were sold before the cut and
-that the lane may answer.
+- Scores come from `serving.recommend.recommender`, the code that serves; every product of the catalogue is
+  ranked, none is sampled.
+- Measured are customers with purchases before and after the cut and, separately, buyers who were unknown at
+  the cut.
+- The truth of a customer is what the customer bought after the cut, as far as it was sold before the cut and
+  the lane may recommend it.
 """
 
 from pipelines.evaluate.names import (
@@ -31,7 +33,7 @@ from pipelines.evaluate.names import (
     WEIGHT,
 )
 from pipelines.evaluate.per_customer import evaluate
-from pipelines.evaluate.segments import LOYAL, NEW, OCCASIONAL, SEGMENTS, UNKNOWN, customer_segments
+from pipelines.evaluate.segments import SEGMENTS, UNKNOWN, customer_segments
 from pipelines.evaluate.summaries import (
     MAIN_METRICS,
     by_lane,
@@ -48,7 +50,6 @@ __all__ = [
     "CUSTOMERS",
     "DIVERSITY",
     "LANE",
-    "LOYAL",
     "MAIN_METRICS",
     "MAP",
     "METRICS",
@@ -58,9 +59,7 @@ __all__ = [
     "NDCG",
     "NDCG_HEAD",
     "NDCG_TAIL",
-    "NEW",
     "NOVELTY",
-    "OCCASIONAL",
     "PRECISION",
     "RECALL",
     "RECALL_HEAD",

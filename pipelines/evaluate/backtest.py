@@ -1,4 +1,4 @@
-"""What the champion's answers are worth: measured on the orders that came since it was fitted."""
+"""Backtest: measures a bundle on the purchases since it was fitted."""
 
 import datetime as dt
 from dataclasses import replace
@@ -12,22 +12,22 @@ from serving.bundle.format import Array, Bundle
 
 
 def evaluate_since(bundle: Bundle, known: Interactions, model: str) -> pa.Table:
-    """The rows of `evaluate` for a bundle, on all purchases after the last day that it knows."""
+    """Returns the measures of a bundle on all purchases after the last day that it knows."""
     return evaluate(bundle, over_products(purchases_after(known, last_day(bundle)), bundle.products), model)
 
 
 def last_day(bundle: Bundle) -> int:
-    """The last day that a bundle knows, since 1970."""
+    """Returns the last day that a bundle knows, as days since 1970."""
     return day_number(dt.date.fromisoformat(bundle.manifest["window"]["last_day"]))
 
 
 def purchases_after(known: Interactions, day: int) -> Interactions:
-    """The purchases after a day."""
+    """Returns the purchases after a day."""
     return known.bought(day, int(known.day.max(initial=day)))
 
 
 def over_products(truth: Interactions, products: Array) -> Interactions:
-    """The same purchases over other sorted product ids, (P,) bytes; those of other products are left out."""
-    place, is_known = locate(products, truth.products)
+    """Returns purchases over other sorted product ids, (P,) bytes, without purchases of other products."""
+    row, is_known = locate(products, truth.products)
     rows = truth.where(is_known[truth.product])
-    return replace(rows, products=products, product=place[rows.product])
+    return replace(rows, products=products, product=row[rows.product])

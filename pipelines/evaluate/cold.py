@@ -1,7 +1,7 @@
-"""How often products that nobody could have bought before the cut are found by those who buy them.
+"""Item cold start: how often products without a purchase at the cut are recommended to their later buyers.
 
-Of the products that sell after the cut some are hidden: what was learned knows their description and
-none of their purchases. Judged are customers known at the cut, by their purchases of these after it.
+A sample of the products that sell after the cut is hidden: the model is fitted with their descriptions but
+without their purchases. Measured are customers known at the cut, on their later purchases of these products.
 """
 
 from dataclasses import dataclass
@@ -19,29 +19,29 @@ K = 10
 
 @dataclass(frozen=True)
 class HitRates:
-    """Of the purchases of hidden products, which share stood among the first K answers."""
+    """Shares of the purchases of hidden products that were among the first K recommendations."""
 
     purchases: float
-    among_hidden: float  # where hidden products alone may be answered
-    among_all: float  # where all may be that the customer hasn't bought
-    chance_among_hidden: float
+    among_hidden: float  # of a list of hidden products only
+    among_all: float  # of a list of all products that the customer has not bought
+    chance_among_hidden: float  # the same for random lists
     chance_among_all: float
-    shown: float  # which share of the first K of all are hidden products
+    shown: float  # share of hidden products in the lists of all products
 
 
 def draw_products(truth: Interactions, share: float, seed: int) -> Array:
-    """A seeded draw of the products that were sold in a window, (h,) rows, ascending."""
+    """Returns a random sample of the products sold in a window, (h,) int64 sorted rows."""
     sold = np.unique(truth.product)
     return np.sort(np.random.default_rng(seed).choice(sold, round(share * len(sold)), replace=False))
 
 
 def without_products(shop: Interactions, products: Array) -> Interactions:
-    """All interactions but those of some products, over the same ids."""
+    """Returns the interactions without those of some products, (h,) rows; the ids stay the same."""
     return shop.where(~np.isin(shop.product, products))
 
 
 def first_purchases(truth: Interactions, before: Interactions) -> Interactions:
-    """The purchases by customers who had not bought the product before."""
+    """Returns the purchases of products that their customer had not bought before."""
     width = len(truth.products)
     customer = np.searchsorted(truth.customers, before.customers)[before.customer]
     bought = np.isin(truth.customer * width + truth.product, customer * width + before.product)
@@ -51,30 +51,30 @@ def first_purchases(truth: Interactions, before: Interactions) -> Interactions:
 def hit_rates(
     bundle: Bundle, truth: Interactions, products: Array, baseline: Array | None = None
 ) -> HitRates:
-    """How often hidden products, (h,) rows, are found by component `als`, or by a baseline.
+    """Returns the hit rates of component `als`, or of a baseline, on hidden products, (h,) rows.
 
-    truth: the purchases after the cut. baseline: (P,) scores, the same for everyone.
+    truth: the purchases after the cut. baseline: (P,) float scores, the same for every customer.
     """
     customer, product = _pairs(bundle, truth, products)
-    judged, row = np.unique(customer, return_inverse=True)
-    everything = scores(bundle, judged, "discover", "als")
+    buyers, row = np.unique(customer, return_inverse=True)
+    values = scores(bundle, buyers, "discover", "als")
     if baseline is not None:
-        everything = np.where(everything > -np.inf, baseline, -np.inf)
+        values = np.where(values > -np.inf, baseline, -np.inf)
     is_hidden = np.isin(np.arange(len(bundle.products)), products)
-    by_all, by_hidden = _first(everything), _first(np.where(is_hidden, everything, -np.inf))
-    answerable = np.count_nonzero(everything > -np.inf, axis=1)
+    by_all, by_hidden = _is_in_list(values), _is_in_list(np.where(is_hidden, values, -np.inf))
+    allowed = np.count_nonzero(values > -np.inf, axis=1)
     return HitRates(
         purchases=len(product),
         among_hidden=float(by_hidden[row, product].mean()),
         among_all=float(by_all[row, product].mean()),
         chance_among_hidden=K / len(products),
-        chance_among_all=float(np.mean(K / answerable[row])),
+        chance_among_all=float(np.mean(K / allowed[row])),
         shown=float(by_all[:, is_hidden].sum() / by_all.sum()),
     )
 
 
 def popularity_within_category(bundle: Bundle) -> Array:
-    """Distinct buyers of each product, and where it has none the mean of its category's others, (P,)."""
+    """Returns each product's buyers, (P,) float64; for a product without any, the mean of its category."""
     _, category = np.unique(bundle.category, return_inverse=True)
     sold = bundle.popularity > 0
     total = np.bincount(category, bundle.popularity)
@@ -82,24 +82,24 @@ def popularity_within_category(bundle: Bundle) -> Array:
     return np.where(sold, bundle.popularity, (total / count)[category])
 
 
-def mean(several: list[HitRates]) -> HitRates:
-    """The mean of each measure over several draws."""
+def mean(samples: list[HitRates]) -> HitRates:
+    """Returns the mean of each measure over several samples of hidden products."""
     return HitRates(
-        **{name: float(np.mean([vars(one)[name] for one in several])) for name in vars(several[0])}
+        **{name: float(np.mean([vars(sample)[name] for sample in samples])) for name in vars(samples[0])}
     )
 
 
 def _pairs(bundle: Bundle, truth: Interactions, products: Array) -> tuple[Array, Array]:
-    """The distinct pairs of a known customer's row and one of the products, (m,) each."""
-    at, known = locate(bundle.customers, truth.customers)
-    asked = known[truth.customer] & np.isin(truth.product, products)
-    customer, product = np.unique(np.c_[at[truth.customer], truth.product][asked], axis=0).T
+    """Returns the distinct pairs of a known customer (row in the bundle) and a bought product, (m,) each."""
+    row, known = locate(bundle.customers, truth.customers)
+    wanted = known[truth.customer] & np.isin(truth.product, products)
+    customer, product = np.unique(np.c_[row[truth.customer], truth.product][wanted], axis=0).T
     return customer, product
 
 
-def _first(values: Array) -> Array:
-    """Whether a product is among the first K of each row, (n, P) bool."""
-    first = np.zeros(values.shape, dtype=bool)
-    for row, one in enumerate(values):
-        first[row, top_n(one, K)] = True
-    return first
+def _is_in_list(values: Array) -> Array:
+    """Returns whether each product is among the K highest of its row, (n, P) bool."""
+    is_in_list = np.zeros(values.shape, dtype=bool)
+    for row, scores_of_row in enumerate(values):
+        is_in_list[row, top_n(scores_of_row, K)] = True
+    return is_in_list

@@ -1,4 +1,4 @@
-"""Differences between models: paired by customer, with intervals."""
+"""Differences in NDCG@10 between two models: paired by customer, with bootstrap intervals."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ SEED = 11
 
 @dataclass(frozen=True)
 class Difference:
-    """How much better one model is than another: the mean over paired customers, and its interval."""
+    """Mean difference between a model and another over the same customers, and its interval."""
 
     mean: float
     low: float
@@ -30,30 +30,30 @@ class Difference:
         return f"{self.mean:+.4f} [{self.low:+.4f}, {self.high:+.4f}] against {self.reference:.4f}"
 
     def may_be_worse(self, tolerance: float) -> bool:
-        """Whether the loss may be more than tolerated: the interval reaches below the tolerance."""
+        """Returns whether the loss may exceed the tolerance: part of the interval lies below it."""
         return self.low < -tolerance * self.reference
 
     def is_worse(self, tolerance: float) -> bool:
-        """Whether the loss is surely more than tolerated: the whole interval lies below the tolerance."""
+        """Returns whether the loss exceeds the tolerance: the whole interval lies below it."""
         return self.high < -tolerance * self.reference
 
 
 def differences(
-    judged: pa.Table, model: str, other: str, settings: EvaluationSettings
+    measures: pa.Table, model: str, other: str, settings: EvaluationSettings
 ) -> dict[str, Difference]:
-    """The difference between two models in each lane in which both were judged."""
-    found = {lane: difference(judged, model, other, lane, settings) for lane in LANES}
-    return {lane: one for lane, one in found.items() if one is not None}
+    """Returns the difference between two models in each lane in which both were measured."""
+    by_lane = {lane: difference(measures, model, other, lane, settings) for lane in LANES}
+    return {lane: gain for lane, gain in by_lane.items() if gain is not None}
 
 
 def difference(
-    judged: pa.Table, model: str, other: str, lane: str, settings: EvaluationSettings
+    measures: pa.Table, model: str, other: str, lane: str, settings: EvaluationSettings
 ) -> Difference | None:
-    """NDCG@10 of a model minus another's, by customer, with a bootstrap interval; None without customers.
+    """Returns NDCG@10 of a model minus that of another; None if no customer has both.
 
-    Efron and Tibshirani (1993), percentile interval over resampled customers.
+    The interval is the percentile bootstrap over customers: Efron and Tibshirani (1993).
     """
-    own, others = (by_customer(judged, name, lane) for name in (model, other))
+    own, others = (by_customer(measures, name, lane) for name in (model, other))
     shared = sorted(own.keys() & others.keys())
     if not shared:
         return None
@@ -64,39 +64,39 @@ def difference(
 
 
 def bootstrap_interval(values: Array, settings: EvaluationSettings) -> tuple[float, float]:
-    """Between which the mean of values, (n,), lies, by the bootstrap."""
+    """Returns the percentile bootstrap interval of the mean of values, (n,) float64."""
     tail = (1 - settings.confidence) / 2
     low, high = np.quantile(_resampled_means(values, settings.resamples), [tail, 1 - tail])
     return float(low), float(high)
 
 
-def mean(judged: pa.Table, model: str, lane: str) -> float | None:
-    """The mean NDCG@10 of a model in a lane, None where it wasn't judged there."""
-    found = select_lane(judged, model, lane)[NDCG]
-    return float(pc.mean(found).as_py()) if len(found) else None
+def mean(measures: pa.Table, model: str, lane: str) -> float | None:
+    """Returns the mean NDCG@10 of a model in a lane; None if it was not measured there."""
+    values = select_lane(measures, model, lane)[NDCG]
+    return float(pc.mean(values).as_py()) if len(values) else None
 
 
-def by_customer(judged: pa.Table, model: str, lane: str) -> Mapping[str, float]:
-    """NDCG@10 of a model in a lane by customer."""
-    rows = select_lane(judged, model, lane)
+def by_customer(measures: pa.Table, model: str, lane: str) -> Mapping[str, float]:
+    """Returns NDCG@10 of a model in a lane by customer."""
+    rows = select_lane(measures, model, lane)
     return dict(zip(rows[c.CUSTOMER].to_pylist(), rows[NDCG].to_pylist(), strict=True))
 
 
-def select_lane(judged: pa.Table, model: str, lane: str) -> pa.Table:
-    """The rows of a table of measures that are of a model in a lane."""
-    return judged.filter(pc.and_(pc.equal(judged[MODEL], model), pc.equal(judged[LANE], lane)))
+def select_lane(measures: pa.Table, model: str, lane: str) -> pa.Table:
+    """Returns the measures of one model in one lane."""
+    return measures.filter(pc.and_(pc.equal(measures[MODEL], model), pc.equal(measures[LANE], lane)))
 
 
-def compose(judged: pa.Table, measured_as: Mapping[str, str], name: str) -> pa.Table:
-    """The rows of a model under a name, each lane's being those of the model that answers it."""
-    own = [select_lane(judged, model, lane) for lane, model in measured_as.items()]
-    rows = pa.concat_tables(own)
-    at = rows.schema.get_field_index(MODEL)
-    return rows.set_column(at, MODEL, pa.repeat(name, rows.num_rows))
+def compose(measures: pa.Table, measured_as: Mapping[str, str], name: str) -> pa.Table:
+    """Returns measures under a new name, each lane's taken from the model that answers the lane."""
+    lanes = [select_lane(measures, model, lane) for lane, model in measured_as.items()]
+    rows = pa.concat_tables(lanes)
+    index = rows.schema.get_field_index(MODEL)
+    return rows.set_column(index, MODEL, pa.repeat(name, rows.num_rows))
 
 
 def _resampled_means(values: Array, resamples: int) -> Array:
-    """Means of resamples with replacement, (resamples,)."""
+    """Returns the means of resamples with replacement, (resamples,) float64."""
     rng = np.random.default_rng(SEED)
     n = len(values)
     return np.array([values[rng.integers(0, n, n)].mean() for _ in range(resamples)])

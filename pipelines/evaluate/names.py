@@ -1,4 +1,4 @@
-"""The columns of a table of judged customers, and the names of what is measured."""
+"""The columns of a table of measures (a row per model, lane and customer), and the names of the metrics."""
 
 import pyarrow as pa
 
@@ -6,9 +6,9 @@ from pipelines import columns as c
 
 MODEL = "model"
 LANE = "lane"
-SEGMENT = "group"
-TOP = "top"  # the first ten products, by their row in the bundle
-CATALOGUE = "catalogue"  # how many products the shop has, the same in every row
+SEGMENT = "group"  # customer segment: new, occasional, loyal or unknown
+TOP = "top"  # the first ten products, as rows of the bundle
+CATALOGUE = "catalogue"  # number of products, the same in every row
 
 NDCG, RECALL, PRECISION, MAP, MRR, MPR = (
     "ndcg_at_10",
@@ -22,10 +22,10 @@ METRICS = (NDCG, RECALL, PRECISION, MAP, MRR, MPR)
 NDCG_HEAD, NDCG_TAIL = "ndcg_at_10_head", "ndcg_at_10_tail"
 RECALL_HEAD, RECALL_TAIL = "recall_at_10_head", "recall_at_10_tail"
 NOVELTY, DIVERSITY, RMSE = "novelty", "diversity", "rmse"
-WEIGHT = "weight_at_10"  # null where the shop gives its products no weights
+WEIGHT = "weight_at_10"  # null if the shop gives no weights
 PER_CUSTOMER = (*METRICS, NDCG_HEAD, NDCG_TAIL, RECALL_HEAD, RECALL_TAIL, NOVELTY, DIVERSITY, WEIGHT, RMSE)
 
-# of a model and a lane, not of a customer
+# measured per model and lane, not per customer
 COVERAGE = "coverage"
 CUSTOMERS = "customers"
 

@@ -1,4 +1,4 @@
-"""What a nightly run trains and evaluates on: the tables that it pinned, cut in time."""
+"""The data that a nightly run trains and evaluates on: its pinned tables, cut in time."""
 
 from typing import NamedTuple
 
@@ -14,7 +14,7 @@ from pipelines.run.night import Night
 
 
 class NightData(NamedTuple):
-    """All interactions of a nightly run, its products, and where its windows begin and end."""
+    """All interactions and products of a nightly run, and the last days of its windows."""
 
     known: Interactions
     products: pa.Table
@@ -22,7 +22,7 @@ class NightData(NamedTuple):
 
 
 def load(night: Night) -> NightData:
-    """Returns a nightly run's data; raises NightshelfError where the history is too short to cut."""
+    """Returns a nightly run's data; raises NightshelfError if the history is too short to cut."""
     products = pins.read(night, tables.PRODUCTS)
     rows = tables.read_path(pins.path(night, tables.INTERACTIONS), coded=IDS)
     known = interactions(rows, products[c.PRODUCT].to_pylist())

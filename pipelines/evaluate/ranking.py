@@ -1,4 +1,7 @@
-"""Where the true products of customers rank among all products, and what that is worth."""
+"""Ranks of the truth (the products that a customer bought) among all products, and ranking metrics.
+
+All examples have one customer who bought products 0 and 2, which rank first and third of four.
+"""
 
 from dataclasses import dataclass
 
@@ -9,27 +12,34 @@ from serving.bundle.format import Array
 from serving.bundle.highest import top_n
 
 K = 10
-BLOCKS = 64 * K  # of products, of which few reach into the first K
-NO_PRODUCT = -1  # stands in a list of ten behind its last product
-IDEAL = np.r_[np.nan, np.cumsum(1 / np.log2(np.arange(K) + 2))]  # the highest gain of 0 to K true products
+BLOCKS = 64 * K  # blocks of products; most hold none of the first K, so few products need sorting
+NO_PRODUCT = -1  # fills a list behind its last product
+IDEAL = np.r_[np.nan, np.cumsum(1 / np.log2(np.arange(K) + 2))]  # ideal gain of 0 to K true products
 
 
 @dataclass(frozen=True)
 class Ranking:
-    """The ranks of the m true products of n customers, and the first products of each."""
+    """Ranks of the m true products of n customers, and each customer's first K products."""
 
-    rows: Array  # (m,) the customer of each true product, ascending
-    products: Array  # (m,) the true product
-    rank: Array  # (m,) how many products rank before it
-    allowed: Array  # (n,) how many products the lane may answer
+    rows: Array  # (m,) int64, the customer of each true product, sorted
+    products: Array  # (m,) int64, the true product
+    rank: Array  # (m,) int64, how many products rank before it
+    allowed: Array  # (n,) int64, how many products the lane may recommend
     top: Array  # (n, min(K, P)) int32, best first, NOBODY behind the last
 
 
 def rank(values: Array, rows: Array, products: Array) -> Ranking:
-    """The ranking of n customers by their scores; equal scores rank by place.
+    """Returns the ranks of the true products by score; equal scores rank by product row.
 
-    values: (n, P) float32, -inf for what the lane excludes. rows, products: (m,) the places of the
-    true products in it, rows ascending.
+    values: (n, P) float32, -inf for products that the lane excludes. rows, products: (m,) int64, customer and
+    product of each purchase, sorted by customer.
+
+    >>> scores = np.array([[0.9, 0.8, 0.7, 0.6]], np.float32)
+    >>> ranking = rank(scores, rows=np.array([0, 0]), products=np.array([0, 2]))
+    >>> ranking.rank
+    array([0, 2])
+    >>> ranking.top
+    array([[0, 1, 2, 3]], dtype=int32)
     """
     n, total = values.shape
     ends = np.searchsorted(rows, np.arange(n + 1))
@@ -38,16 +48,41 @@ def rank(values: Array, rows: Array, products: Array) -> Ranking:
     for row, scores in enumerate(values):
         own = slice(ends[row], ends[row + 1])
         ranks[own] = _before(scores, products[own])
-        first = _first(scores)
-        top[row, : len(first)] = first
+        highest = _highest(scores)
+        top[row, : len(highest)] = highest
     return Ranking(rows, products, ranks, np.count_nonzero(values > -np.inf, axis=1), top)
 
 
 def rank_metrics(ranking: Ranking) -> dict[str, Array]:
-    """Each of METRICS for n customers, (n,) float64; each of them has a true product at least.
+    """Returns each of METRICS for n customers, (n,) float64; each customer must have a true product.
 
-    The percentile rank is 0 for the first of all products and 1 for the last: Hu, Koren, Volinsky
-    (2008).
+    NDCG@10 and recall@10: see `gain_and_recall`.
+
+    >>> scores = np.array([[0.9, 0.8, 0.7, 0.6]], np.float32)
+    >>> ranking = rank(scores, rows=np.array([0, 0]), products=np.array([0, 2]))
+    >>> metrics = rank_metrics(ranking)
+
+    Precision@10, hits / 10:
+
+    >>> float(metrics[PRECISION][0])
+    0.2
+
+    MAP@10, the mean over true products of the precision at their ranks, (1/1 + 2/3) / 2: Buckley and
+    Voorhees (2000). With more than ten true products the mean is over ten.
+
+    >>> round(float(metrics[MAP][0]), 4)
+    0.8333
+
+    MRR, 1 / rank of the first hit, counted from 1 (Voorhees 1999):
+
+    >>> float(metrics[MRR][0])
+    1.0
+
+    Mean percentile rank, 0 for the first of all products and 1 for the last (Hu, Koren, Volinsky 2008):
+    (0/3 + 2/3) / 2.
+
+    >>> round(float(metrics[MPR][0]), 4)
+    0.3333
     """
     rows, rank, n = ranking.rows, ranking.rank, len(ranking.allowed)
     total = np.bincount(rows, minlength=n)
@@ -68,9 +103,16 @@ def rank_metrics(ranking: Ranking) -> dict[str, Array]:
 
 
 def gain_and_recall(ranking: Ranking, among: Array) -> tuple[Array, Array]:
-    """NDCG@10 and recall@10 where only some of the true products count, (n,) each; nan without any.
+    """Returns NDCG@10 and recall@10 over some true products, (n,) float64; nan for a customer without any.
 
-    among: (m,) bool. NDCG is ideal over min(K, true products): Järvelin and Kekäläinen (2002).
+    among: (m,) bool, which true products count. The ideal ranking of NDCG has min(10, true products) hits:
+    Järvelin and Kekäläinen (2002). Here (1/log2(2) + 1/log2(4)) / (1/log2(2) + 1/log2(3)), and 2 of 2:
+
+    >>> scores = np.array([[0.9, 0.8, 0.7, 0.6]], np.float32)
+    >>> ranking = rank(scores, rows=np.array([0, 0]), products=np.array([0, 2]))
+    >>> ndcg, recall = gain_and_recall(ranking, np.array([True, True]))
+    >>> round(float(ndcg[0]), 4), float(recall[0])
+    (0.9197, 1.0)
     """
     rows, rank, n = ranking.rows[among], ranking.rank[among], len(ranking.allowed)
     total = np.bincount(rows, minlength=n)
@@ -81,40 +123,47 @@ def gain_and_recall(ranking: Ranking, among: Array) -> tuple[Array, Array]:
 
 
 def rmse(values: Array, ranking: Ranking) -> Array:
-    """Root mean square of the scores against 1 for true products and 0 for the others, (n,) float64.
+    """Returns the RMSE of scores against 1 for true products and 0 for the others, (n,) float64.
 
-    It says little of a recommender, since nearly all of it comes from what nobody would show, and
-    nothing of scores that are no preferences; it is here because people ask.
+    It says little about recommendations, since nearly all of it comes from products far down the ranking, and
+    nothing about scores that do not predict 0 or 1. It is measured because users expect it.
+
+    values: (n, P) float32. Here the squared errors are 0.01, 0.64, 0.09 and 0.36:
+
+    >>> scores = np.array([[0.9, 0.8, 0.7, 0.6]], np.float32)
+    >>> ranking = rank(scores, rows=np.array([0, 0]), products=np.array([0, 2]))
+    >>> round(float(rmse(scores, ranking)[0]), 4)
+    0.5244
     """
     finite = np.where(values > -np.inf, values, 0)
-    against_nothing = np.einsum("ij,ij->i", finite, finite)
-    of_the_true = 1 - 2 * values[ranking.rows, ranking.products].astype(np.float64)
-    squares = against_nothing + np.bincount(ranking.rows, of_the_true, len(values))
-    return np.asarray(np.sqrt(squares / ranking.allowed))
+    squares_against_zero = np.einsum("ij,ij->i", finite, finite)
+    correction = 1 - 2 * values[ranking.rows, ranking.products].astype(np.float64)
+    squared_errors = squares_against_zero + np.bincount(ranking.rows, correction, len(values))
+    return np.asarray(np.sqrt(squared_errors / ranking.allowed))
 
 
 def _before(scores: Array, products: Array) -> Array:
-    """How many products rank before m others: those with a higher score, and of equal ones the earlier.
+    """Returns how many products rank before each of m products: by score, then by row.
 
-    Counted for each: a customer buys few products, and sorting 50,000 scores takes as long as 140 counts.
+    They are counted, since sorting 50,000 scores takes as long as 140 counts and customers buy few.
     """
     own = scores[products]
-    higher = [np.count_nonzero(scores > one) for one in own]
-    equal = [np.count_nonzero(scores[:place] == one) for place, one in zip(products, own, strict=True)]
+    higher = [np.count_nonzero(scores > score) for score in own]
+    equal = [np.count_nonzero(scores[:row] == score) for row, score in zip(products, own, strict=True)]
     return np.add(higher, equal)
 
 
-def _first(scores: Array) -> Array:
-    """The places of the first K products, picked by the code that serves from those that may be."""
+def _highest(scores: Array) -> Array:
+    """Returns the rows of the K highest products, in the order of the code that serves."""
     size = max(1, len(scores) // BLOCKS)
     highest = np.maximum.reduceat(scores, np.arange(0, len(scores), size))
-    floor = np.sort(highest)[-K:][0]  # which K products reach, each of another block
-    among = np.flatnonzero((scores >= floor) & (scores > -np.inf))
-    return among[top_n(scores[among], K)]
+    floor = np.sort(highest)[-K:][0]  # at least K products, one per block, reach it
+    candidates = np.flatnonzero((scores >= floor) & (scores > -np.inf))
+    return candidates[top_n(scores[candidates], K)]
 
 
 def _hits_up_to(rows: Array, ranks: Array) -> Array:
-    """For each hit, how many hits of its row rank at or before it, (m,)."""
+    """Returns how many hits of the same customer rank at or before each hit, (m,) int64."""
     order = np.lexsort((ranks, rows))
     sorted_rows = rows[order]
     count = np.empty(len(rows), dtype=np.int64)

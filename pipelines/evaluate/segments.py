@@ -1,4 +1,4 @@
-"""Customers by how much was known of them at the cut."""
+"""Customer segments: how many days with purchases a customer has at the cut."""
 
 import numpy as np
 
@@ -7,15 +7,15 @@ from pipelines.prepare.sorted_arrays import distinct
 from serving.bundle.format import Array
 
 NEW, OCCASIONAL, LOYAL = "new", "occasional", "loyal"
-UNKNOWN = "unknown"  # bought in the window and was not known at the cut
+UNKNOWN = "unknown"  # bought in the test window, but not before the cut
 SEGMENTS = (NEW, OCCASIONAL, LOYAL, UNKNOWN)
 OCCASIONAL_FROM, LOYAL_FROM = 2, 5
 
 
 def customer_segments(known: Interactions) -> Array:
-    """Each customer's group, (C,) str: new with one day of purchases, occasional to four, then loyal.
+    """Returns each customer's segment, (C,) str: new on 1 day of purchases, occasional on 2 to 4, or loyal.
 
-    known: what the bundle was learned from, so that a row is the same customer in both.
+    known: the interactions that the bundle was fitted on, so that rows are the same customers in both.
     """
     span = int(known.day.max(initial=0)) + 1
     customer_days = distinct(known.customer * span + known.day)

@@ -1,4 +1,4 @@
-"""How models are measured: evaluation.toml."""
+"""Settings of the evaluation: evaluation.toml."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ FILE = Path(__file__).with_name("evaluation.toml")
 
 
 class EvaluationSettings(FrozenModel):
-    """The windows, and the confidence of an interval."""
+    """Windows, and the bootstrap of an interval."""
 
     horizon_days: int = Field(ge=1)
     folds: int = Field(ge=1)

@@ -1,4 +1,4 @@
-"""Means of what was measured of customers, and the names by which MLflow keeps them."""
+"""Means of measures over customers, and their names in MLflow."""
 
 from collections.abc import Mapping
 
@@ -31,41 +31,41 @@ from serving.recommend.lanes import LANES
 Summary = dict[str, dict[str, dict[str, float]]]  # model -> lane -> metric
 
 FLAT = (*METRICS, NDCG_HEAD, NDCG_TAIL, COVERAGE, NOVELTY, DIVERSITY, WEIGHT, RMSE, CUSTOMERS)
-MAIN_METRICS = (NDCG, RECALL, COVERAGE)  # by which many models are compared side by side
+MAIN_METRICS = (NDCG, RECALL, COVERAGE)  # shown where many models are compared
 
 
-def summary(judged: pa.Table) -> Summary:
-    """The mean over customers known at the cut: model -> lane -> metric, with the number of customers.
+def summary(measures: pa.Table) -> Summary:
+    """Returns the means over customers known at the cut, and their number: model -> lane -> metric.
 
-    A mean is over those who have the metric, and is left out where nobody has. Coverage is the share
-    of the shop's products that stand in anybody's list.
+    A mean is over the customers for whom the metric is not null, and left out if it is null for all.
+    Coverage is the share of the catalogue that is in at least one customer's list.
     """
-    return _means(known_only(judged))
+    return _means(known_only(measures))
 
 
-def by_segment(judged: pa.Table) -> dict[str, Summary]:
-    """The same for each group of GROUPS apart: group -> model -> lane -> metric."""
-    groups = {group: judged.filter(pc.equal(judged[SEGMENT], group)) for group in SEGMENTS}
-    return {group: _means(rows) for group, rows in groups.items() if rows.num_rows}
+def by_segment(measures: pa.Table) -> dict[str, Summary]:
+    """Returns the same means for each customer segment: segment -> model -> lane -> metric."""
+    parts = {segment: measures.filter(pc.equal(measures[SEGMENT], segment)) for segment in SEGMENTS}
+    return {segment: _means(rows) for segment, rows in parts.items() if rows.num_rows}
 
 
-def known_only(judged: pa.Table) -> pa.Table:
-    """The rows of customers who were known at the cut: those that the gate decides by."""
-    return judged.filter(pc.invert(pc.fill_null(pc.equal(judged[SEGMENT], UNKNOWN), False)))
+def known_only(measures: pa.Table) -> pa.Table:
+    """Returns the measures of customers who were known at the cut; the gate decides by them."""
+    return measures.filter(pc.invert(pc.fill_null(pc.equal(measures[SEGMENT], UNKNOWN), False)))
 
 
 def flatten(lanes: Mapping[str, Mapping[str, float]], metrics: tuple[str, ...] = FLAT) -> dict[str, float]:
-    """The measures by one name each, as MLflow keeps them: `ndcg_at_10_for_you`."""
+    """Returns the means by their names in MLflow, such as `ndcg_at_10_for_you`."""
     return {
-        flat_name(metric, lane): found[metric]
-        for lane, found in lanes.items()
+        flat_name(metric, lane): means[metric]
+        for lane, means in lanes.items()
         for metric in metrics
-        if metric in found
+        if metric in means
     }
 
 
 def by_lane(metrics: Mapping[str, float]) -> dict[str, dict[str, float]]:
-    """The inverse of `flat` for METRICS: lane -> metric -> value; other names are left out."""
+    """Returns lane -> metric -> value: the inverse of `flatten` for METRICS, without other names."""
     return {
         lane: {metric: metrics[name] for metric in METRICS if (name := flat_name(metric, lane)) in metrics}
         for lane in LANES
@@ -73,31 +73,31 @@ def by_lane(metrics: Mapping[str, float]) -> dict[str, dict[str, float]]:
 
 
 def flat_name(metric: str, lane: str) -> str:
-    """The name of a metric in a lane: `ndcg_at_10_for_you`."""
+    """Returns the name of a metric in a lane, such as `ndcg_at_10_for_you`."""
     return f"{metric}_{lane.replace('-', '_')}"
 
 
-def _means(judged: pa.Table) -> Summary:
-    means = judged.group_by([MODEL, LANE]).aggregate(
+def _means(measures: pa.Table) -> Summary:
+    rows = measures.group_by([MODEL, LANE]).aggregate(
         [(metric, "mean") for metric in PER_CUSTOMER] + [(c.CUSTOMER, "count")]
     )
-    covered = _coverage(judged)
-    found: Summary = {}
-    for row in means.to_pylist():
+    covered = _coverage(measures)
+    means: Summary = {}
+    for row in rows.to_pylist():
         model, lane = row[MODEL], row[LANE]
         metrics = {metric: row[f"{metric}_mean"] for metric in PER_CUSTOMER}
         measured = {metric: value for metric, value in metrics.items() if value is not None}
-        found.setdefault(model, {})[lane] = measured | {
+        means.setdefault(model, {})[lane] = measured | {
             COVERAGE: covered[model, lane],
             CUSTOMERS: row[f"{c.CUSTOMER}_count"],
         }
-    return found
+    return means
 
 
-def _coverage(judged: pa.Table) -> dict[tuple[str, str], float]:
-    """Of each model and lane, the share of the catalogue that stands in a list."""
-    rows = judged.select([MODEL, LANE, CATALOGUE]).take(pc.list_parent_indices(judged[TOP]))
-    shown = rows.append_column(TOP, pc.list_flatten(judged[TOP]))
+def _coverage(measures: pa.Table) -> dict[tuple[str, str], float]:
+    """Returns the share of the catalogue that is in at least one list, by model and lane."""
+    rows = measures.select([MODEL, LANE, CATALOGUE]).take(pc.list_parent_indices(measures[TOP]))
+    shown = rows.append_column(TOP, pc.list_flatten(measures[TOP]))
     distinct = shown.group_by([MODEL, LANE, CATALOGUE]).aggregate([(TOP, "count_distinct")])
     return {
         (row[MODEL], row[LANE]): row[f"{TOP}_count_distinct"] / row[CATALOGUE] for row in distinct.to_pylist()

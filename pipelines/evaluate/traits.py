@@ -1,4 +1,4 @@
-"""What is measured of answers beside their hits: head and tail, novelty, diversity, weight."""
+"""Metrics beside ranking: short head and long tail, novelty, diversity, product weight."""
 
 from dataclasses import dataclass
 from itertools import combinations
@@ -23,38 +23,38 @@ HEAD_SHARE = 1 / 3
 
 @dataclass(frozen=True)
 class Traits:
-    """What is known of each product at the cut."""
+    """Properties of the P products at the cut."""
 
     head: Array  # (P,) bool
     information: Array  # (P,) float64, bits
-    category: Array  # (P,) int64, NOTHING where the shop names none
-    weight: Array  # (P,) float64, nan where all products weigh the same
+    category: Array  # (P,) int64, NO_LABEL if the shop names none
+    weight: Array  # (P,) float64, nan if all weights are equal
 
 
 def traits(bundle: Bundle) -> Traits:
-    """The traits of a bundle's products."""
-    share = np.maximum(bundle.popularity, 1) / len(bundle.customers)  # who is answered has a buyer
+    """Returns the properties of a bundle's products."""
+    share = np.maximum(bundle.popularity, 1) / len(bundle.customers)  # a recommended product has a buyer
     differ = (bundle.weight != bundle.weight[:1]).any()
     weight = np.where(differ, bundle.weight.astype(np.float64), np.nan)
     return Traits(head(bundle.popularity), -np.log2(share), bundle.categories.codes, weight)
 
 
 def head(popularity: Array) -> Array:
-    """The short head, (P,) bool: the fewest products that make up a third of all purchases.
+    """Returns whether each product is in the short head, (P,) bool.
 
-    popularity: (P,) distinct buyers; a purchase is a buyer and a product. The others are the long
-    tail: Cremonesi, Koren, Turrin (2010).
+    The head is the smallest set of products with a third of all purchases, the others are the long tail:
+    Cremonesi, Koren, Turrin (2010). popularity: (P,) distinct buyers, counted as purchases.
     """
     order = np.argsort(-popularity, kind="stable")
     bought = popularity[order].astype(np.float64)
     before = np.cumsum(bought) - bought
-    found = np.empty(len(order), dtype=bool)
-    found[order] = before < HEAD_SHARE * bought.sum()
-    return found
+    is_head = np.empty(len(order), dtype=bool)
+    is_head[order] = before < HEAD_SHARE * bought.sum()
+    return is_head
 
 
 def trait_metrics(ranking: Ranking, known: Traits) -> dict[str, Array]:
-    """Metrics of head and tail apart, novelty, diversity, weight, (n,) float64 each, nan without any."""
+    """Returns each metric for n customers, (n,) float64; nan if a customer has nothing to measure it on."""
     is_head = known.head[ranking.products]
     ndcg_head, recall_head = gain_and_recall(ranking, is_head)
     ndcg_tail, recall_tail = gain_and_recall(ranking, ~is_head)
@@ -70,30 +70,37 @@ def trait_metrics(ranking: Ranking, known: Traits) -> dict[str, Array]:
 
 
 def novelty(top: Array, information: Array) -> Array:
-    """Mean self-information of the answered products, (n,) bits: -log2 of the share of buyers.
+    """Returns the mean self-information of recommended products, (n,) float64 bits: Zhou et al. (2010).
 
-    0 where everyone has bought all of them, 10 where one in a thousand has: Zhou et al. (2010).
+    Self-information is -log2 of the share of customers who bought the product: 0 if all did, 10 if one in a
+    thousand did. top: (n, K) int32 product rows, NO_PRODUCT behind the last. information: (P,) float64.
+
+    >>> novelty(np.array([[0, 1]]), np.array([1.0, 3.0]))
+    array([2.])
     """
     return mean_over_list(top, information)
 
 
 def mean_over_list(top: Array, values: Array) -> Array:
-    """The mean over the answered products of a value of theirs, (n,)."""
-    there = top != NO_PRODUCT
-    return np.asarray(np.where(there, values[top], 0).sum(axis=1) / there.sum(axis=1))
+    """Returns the mean of values, (P,) float64, over the products of each list, (n, K); (n,) float64."""
+    exists = top != NO_PRODUCT
+    return np.asarray(np.where(exists, values[top], 0).sum(axis=1) / exists.sum(axis=1))
 
 
 def diversity(top: Array, category: Array) -> Array:
-    """The share of pairs of answered products that are of different categories, (n,); nan without pairs.
+    """Returns the share of pairs in a list whose categories differ, (n,) float64; nan without pairs.
 
-    Intra-list diversity, Smyth and McClave (2001), by the shop's own categories: factors would be
-    judged by themselves, differ from model to model, and a baseline has none. Products without a
-    category are in no pair.
+    Intra-list diversity: Smyth and McClave (2001). Distances are by category, not by factors, so that models
+    are comparable and baselines have a value too. Products without a category are in no pair. top: (n, K)
+    int32 product rows. category: (P,) int64.
+
+    >>> diversity(np.array([[0, 1, 2]]), np.array([7, 7, 8])).round(2)
+    array([0.67])
     """
-    found = np.where(top == NO_PRODUCT, NO_LABEL, category[top])
+    labels = np.where(top == NO_PRODUCT, NO_LABEL, category[top])
     pairs, different = np.zeros(len(top)), np.zeros(len(top))
-    for one, other in combinations(found.T, 2):
-        both = (one != NO_LABEL) & (other != NO_LABEL)
+    for first, second in combinations(labels.T, 2):
+        both = (first != NO_LABEL) & (second != NO_LABEL)
         pairs += both
-        different += both & (one != other)
+        different += both & (first != second)
     return different / np.where(pairs > 0, pairs, np.nan)

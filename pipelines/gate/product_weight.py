@@ -45,14 +45,14 @@ def strongest(found: Mapping[float, Metrics], bounds: ProductWeightSettings) -> 
 
 
 def evaluate_challenger(
-    bundle: Bundle, chosen: ModelSettings, truth: Interactions, groups: Array
+    bundle: Bundle, chosen: ModelSettings, truth: Interactions, segments: Array
 ) -> pa.Table:
     """The rows of `evaluate` for what serves, and for the same without the weights."""
     serving = replace(bundle, manifest=bundle.manifest | {"lanes": chosen.lanes})
     strengths = {UNWEIGHTED: 0.0, CHALLENGER: chosen.strength}
     return pa.concat_tables(
         [
-            evaluate(with_strength(serving, one), truth, model, groups=groups)
+            evaluate(with_strength(serving, one), truth, model, segments=segments)
             for model, one in strengths.items()
         ]
     )

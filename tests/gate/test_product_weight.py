@@ -107,7 +107,7 @@ def test_what_is_judged_is_what_serves_and_what_it_would_be_without_weights(shop
         settings = chosen.model_copy(update={"strength": strength})
         products = weighing(bundle.weight.astype(float))
         serving = fit_bundle(shop.until(CUT), products, settings, no_rules(len(PRODUCTS)), "implicit")
-        served = evaluate(serving, truth, model, groups=groups)
+        served = evaluate(serving, truth, model, segments=groups)
         assert [row for row in found.to_pylist() if row[MODEL] == model] == served.to_pylist()
     before, after = (
         summary(found)[name]["for-you"] for name in (conditions.UNWEIGHTED, conditions.CHALLENGER)
