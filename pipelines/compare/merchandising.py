@@ -1,4 +1,4 @@
-"""What the shop's own rules would do, before a customer sees it."""
+"""Preview of merchandising rules: which products they match and what they change in a list."""
 
 import datetime as dt
 from functools import partial
@@ -18,23 +18,24 @@ from serving.recommend.recommender import NO_VARIETY, Item, Ranking, rankings, t
 
 
 def preview(file: Path | None, day: dt.date | None, customer: str | None, n: int) -> Group:
-    """Each rule of a file with the products that it is about, and a list without and with the rules of a day.
+    """Returns the rules with the number of products that each matches, and a list without and with them.
 
-    file: that of NIGHTSHELF_SHOP_RULES where None. day: today where None. customer: whose list, by the shop's
-    own id; where None what trends. Raises NightshelfError where there is no such file or it can't be used.
+    file: None means the file of NIGHTSHELF_SHOP_RULES. day: the day whose rules apply, None means today.
+    customer: the shop's own id; None means the overall trend. Raises NightshelfError if there is no file or it
+    can't be used.
     """
     rules, day = _read(file), day or dt.datetime.now(dt.UTC).date()
     bundle = load_champion(settings())[1]
     ranking = _ranking(bundle, customer)
-    moved = Placement.of(rules, bundle, day).apply(ranking, n, bundle.in_stock)
-    return Group(_rules(rules, bundle, day), _lists(bundle, day, ranking(n, bundle.in_stock), moved))
+    after = Placement.of(rules, bundle, day).apply(ranking, n, bundle.in_stock)
+    return Group(_rules(rules, bundle, day), _lists(bundle, day, ranking(n, bundle.in_stock), after))
 
 
 def _read(file: Path | None) -> MerchandisingRules:
-    told = settings().shop_rules
-    if file is None and not told:
-        raise NightshelfError("there are no rules: name a file, or set NIGHTSHELF_SHOP_RULES to one")
-    file = file or Path(told)
+    configured = settings().shop_rules
+    if file is None and not configured:
+        raise NightshelfError("there are no rules: pass a file, or name it in NIGHTSHELF_SHOP_RULES")
+    file = file or Path(configured)
     return toml.read(MerchandisingRules, file, f"the rules in {file.name}")
 
 
@@ -48,18 +49,18 @@ def _ranking(bundle: Bundle, customer: str | None) -> Ranking:
 def _rules(rules: MerchandisingRules, bundle: Bundle, day: dt.date) -> Table:
     table = Table("rule", "act", "from", "until", f"in force on {day}", Column("products", justify="right"))
     for rule in rules.rule:
-        days = (str(one or "") for one in (rule.first, rule.last))
-        force = "yes" if rule.in_force(day) else "no"
-        table.add_row(rule.name, rule.act, *days, force, f"{rule.mask(bundle).sum():,}")
+        days = (str(day or "") for day in (rule.first, rule.last))
+        in_force = "yes" if rule.in_force(day) else "no"
+        table.add_row(rule.name, rule.act, *days, in_force, f"{rule.mask(bundle).sum():,}")
     return table
 
 
 def _lists(bundle: Bundle, day: dt.date, before: list[Item], after: list[Item]) -> Table:
     table = Table(Column("", justify="right"), "without the rules", f"with those of {day}", "moved by")
     for rank in range(max(len(before), len(after))):
-        one, other = (_name(bundle, items, rank) for items in (before, after))
-        by = after[rank].moved_by if rank < len(after) else None
-        table.add_row(str(rank + 1), one, other, by or "")
+        name_before, name_after = (_name(bundle, items, rank) for items in (before, after))
+        rule = after[rank].moved_by if rank < len(after) else None
+        table.add_row(str(rank + 1), name_before, name_after, rule or "")
     return table
 
 

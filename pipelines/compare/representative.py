@@ -1,12 +1,11 @@
-"""Whether a sample of customers is like the whole, by the distributions that make a shop.
+"""Tests whether a sample of customers is representative: permutation tests on several distributions.
 
-A distribution of the sample is compared with that of the whole: by the Kolmogorov-Smirnov distance
-where its bins have an order, by the total variation distance where they have none. A p-value says how
-often a plain random sample of as many customers lies at least as far off. It is found by drawing such
-samples, customer by customer, since the lines of one customer are alike: textbook tables take them for
-independent, and would call a good sample a bad one (Ernst 2004, "Permutation Methods: A Basis for Exact
-Inference", Statistical Science 19). The draw counts as one of the draws, which keeps the test exact and
-p above 0 (Phipson and Smyth 2010, "Permutation P-values Should Never Be Zero", SAGMB 9).
+A distribution of the sample is compared with that of all customers: by the Kolmogorov-Smirnov distance if
+its bins are ordered, else by the total variation distance. The p-value is the share of random samples of as
+many customers that are at least as far away (Ernst 2004, "Permutation Methods: A Basis for Exact Inference",
+Statistical Science 19). Whole customers are permuted, since a customer's lines are not independent, as the
+usual tables assume. The sample itself counts as a permutation, which keeps the test exact and p above 0
+(Phipson and Smyth 2010, "Permutation P-values Should Never Be Zero", SAGMB 9).
 """
 
 from collections.abc import Iterator
@@ -20,41 +19,41 @@ import scipy.sparse as sp
 from pipelines import columns as c
 from serving.bundle.format import Array
 
-DRAWS = 1000  # the draw itself and 999 random ones
-BATCH = 50  # draws at a time: 100,000 customers and 50,000 products then take under 100 MB
+DRAWS = 1000  # the sample itself and 999 random samples
+BATCH = 50  # samples at a time: 100,000 customers and 50,000 products then take under 100 MB
 LEVEL = 0.05
 
 
 @dataclass(frozen=True)
 class Distribution:
-    """What customers add to the bins of a distribution; ordered bins stand for 0, 1, 2, ..."""
+    """Counts per customer and bin of a distribution; ordered bins stand for 0, 1, 2, ..."""
 
     name: str
     histograms: sp.csr_matrix  # (C, B) float64, counts
     ordered: bool
 
     def shares(self, chosen: Array) -> Array:
-        """The share of each bin among the chosen customers, (B, K), of 0/1 columns (C, K)."""
+        """Returns each bin's share, (B, K), in K samples given as 0/1 columns, (C, K) float64."""
         counts = self.histograms.T @ chosen
         return np.asarray(counts / np.maximum(counts.sum(axis=0), 1))
 
     def distances(self, chosen: Array, whole: Array) -> Array:
-        """The distance of each column of chosen customers from the shares of the whole (B, 1), (K,)."""
-        apart = self.shares(chosen) - whole
+        """Returns the distance, (K,), of K samples, 0/1 columns (C, K), from the whole's shares, (B, 1)."""
+        deviation = self.shares(chosen) - whole
         if self.ordered:
-            apart = np.abs(np.cumsum(apart, axis=0)).max(axis=0)
+            deviation = np.abs(np.cumsum(deviation, axis=0)).max(axis=0)
         else:
-            apart = np.abs(apart).sum(axis=0) / 2
-        return np.asarray(apart.round(12))  # equal distances stay equal, whatever was rounded on the way
+            deviation = np.abs(deviation).sum(axis=0) / 2
+        return np.asarray(deviation.round(12))  # so that rounding errors break no ties
 
     def figure(self, shares: Array, whole: Array) -> float:
-        """The mean of ordered bins; of others the share of the bin that is the largest of the whole."""
+        """Returns the mean if bins are ordered, else the share of the whole's largest bin."""
         return float(np.arange(len(shares)) @ shares[:, 0] if self.ordered else shares[whole.argmax(), 0])
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """How far a distribution of the sample is from that of the whole."""
+    """Distance between a distribution of the sample and that of the whole."""
 
     name: str
     ordered: bool
@@ -65,7 +64,7 @@ class Comparison:
 
 
 def distributions(known: pa.Table, customers: pa.Array) -> list[Distribution]:
-    """What is compared: purchases by customer, order, category and product; returns don't count."""
+    """Returns the distributions of purchases by customer, order, category and product, without returns."""
     bought = known.filter(pc.greater(known[c.QUANTITY], 0))
     baskets = bought.group_by([c.CUSTOMER, c.ORDER_ID]).aggregate([(c.PRODUCT, "count")])
     buyer, owner = (pc.index_in(rows[c.CUSTOMER], customers).to_numpy() for rows in (bought, baskets))
@@ -87,47 +86,52 @@ def distributions(known: pa.Table, customers: pa.Array) -> list[Distribution]:
     ]
 
 
-def compare(found: list[Distribution], chosen: Array, seed: int) -> list[Comparison]:
-    """Each distribution of the chosen customers, (C,) bool, beside the whole."""
+def compare(whole_shop: list[Distribution], chosen: Array, seed: int) -> list[Comparison]:
+    """Returns each distribution of the chosen customers, (C,) bool, compared with that of all."""
     everyone = np.ones((len(chosen), 1))
-    wholes = [one.shares(everyone) for one in found]
+    wholes = [distribution.shares(everyone) for distribution in whole_shop]
     distances = np.hstack(
         [
-            [one.distances(batch, whole) for one, whole in zip(found, wholes, strict=True)]
-            for batch in _draws(chosen, seed)
+            [
+                distribution.distances(batch, whole)
+                for distribution, whole in zip(whole_shop, wholes, strict=True)
+            ]
+            for batch in _samples(chosen, seed)
         ]
     )
     at_least = (distances >= distances[:, :1]).mean(axis=1)
     return [
         Comparison(
-            one.name,
-            one.ordered,
-            one.figure(whole, whole),
-            one.figure(one.shares(chosen[:, None].astype(float)), whole),
+            distribution.name,
+            distribution.ordered,
+            distribution.figure(whole, whole),
+            distribution.figure(distribution.shares(chosen[:, None].astype(float)), whole),
             *map(float, (distance, p)),
         )
-        for one, whole, distance, p in zip(found, wholes, distances[:, 0], at_least, strict=True)
+        for distribution, whole, distance, p in zip(
+            whole_shop, wholes, distances[:, 0], at_least, strict=True
+        )
     ]
 
 
 def verdict(comparisons: list[Comparison]) -> str:
-    """One sentence: which distributions differ, at 5 % over all of them.
+    """Returns a sentence that names the distributions that differ, with a family-wise error rate of 5 %.
 
-    Holm (1979), "A Simple Sequentially Rejective Multiple Test Procedure": of five independent
-    tests of a good sample, 23 in 100 times one has a p-value below 0.05.
+    Holm (1979), "A Simple Sequentially Rejective Multiple Test Procedure". Without the correction, five
+    independent tests of a good sample give a p-value below 0.05 in 23 of 100 cases.
     """
     differ = []
-    for rank, one in enumerate(sorted(comparisons, key=lambda one: one.p)):
-        if one.p * (len(comparisons) - rank) >= LEVEL:
+    for rank, comparison in enumerate(sorted(comparisons, key=lambda comparison: comparison.p)):
+        if comparison.p * (len(comparisons) - rank) >= LEVEL:
             break
-        differ.append(one.name)
+        differ.append(comparison.name)
     if not differ:
         return f"No distribution is further from the whole than chance puts it (p < {LEVEL}, Holm)."
     return f"Further from the whole than chance puts it: {', '.join(differ)} (p < {LEVEL}, Holm)."
 
 
-def _draws(chosen: Array, seed: int) -> Iterator[Array]:
-    """The draw and then random ones of as many customers, 0/1 columns (C, BATCH) at a time."""
+def _samples(chosen: Array, seed: int) -> Iterator[Array]:
+    """Yields the sample and then random ones of the same size, as 0/1 columns, (C, BATCH) at a time."""
     rng = np.random.default_rng(seed)
     for start in range(0, DRAWS, BATCH):
         batch = np.zeros((len(chosen), BATCH))
@@ -139,5 +143,5 @@ def _draws(chosen: Array, seed: int) -> Iterator[Array]:
 
 
 def _codes(values: pa.ChunkedArray) -> Array:
-    """A number per value, (n,); null is a value like the others."""
+    """Returns an integer code per value, (n,); null has a code of its own."""
     return np.asarray(values.combine_chunks().dictionary_encode(null_encoding="encode").indices)

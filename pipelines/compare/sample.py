@@ -1,7 +1,7 @@
-"""A sample of customers with their whole histories, and the proof that it is like the whole.
+"""Samples customers with their whole histories, and tests whether the sample is representative.
 
-A model that learns from it knows its customers by the pseudonyms of their pseudonyms: it is for trying
-things out, and no shop can ask it about a customer.
+A model trained on a sample is for experiments only: its customers are pseudonyms of pseudonyms, so no shop
+can request recommendations for a customer.
 """
 
 import hashlib
@@ -23,12 +23,12 @@ from serving.errors import NightshelfError
 
 
 def sample(fraction: float, to: Path, seed: int) -> Group:
-    """The report on a sample whose lines are now in a Parquet file.
+    """Writes the order lines of a sample of customers to a Parquet file; returns a report on the sample.
 
-    Raises NightshelfError where nothing can be drawn or written.
+    Raises NightshelfError if the sample is empty or the file can't be written.
     """
     if not 0 < fraction < 1:
-        raise NightshelfError(f"--fraction is {fraction}: give a share between 0 and 1, as 0.1")
+        raise NightshelfError(f"--fraction is {fraction}: pass a number between 0 and 1, such as 0.1")
     orders, products = tables.read(tables.ORDERS), tables.read(tables.PRODUCTS)
     known = _described(orders.filter(pc.is_valid(orders[c.CUSTOMER])), products)
     customers = pc.unique(known[c.CUSTOMER]).sort()
@@ -44,32 +44,32 @@ def sample(fraction: float, to: Path, seed: int) -> Group:
 
 
 def draw_customers(customers: list[str], fraction: float, seed: int) -> Array:
-    """Who is in the sample, (C,) bool: a larger fraction of the same seed adds to a smaller one.
+    """Returns which customers are in the sample, (C,) bool.
 
-    Raises NightshelfError where nobody is.
+    With the same seed a larger fraction contains a smaller one. Raises NightshelfError if nobody is in it.
     """
-    found = np.array([_place(customer, seed) < fraction for customer in customers], dtype=bool)
-    if not len(found):
-        raise NightshelfError("the table orders names no customer, there are guests alone: nobody to draw")
-    if not found.any():
+    chosen = np.array([_position(customer, seed) < fraction for customer in customers], dtype=bool)
+    if not len(chosen):
+        raise NightshelfError("table `orders` has no customers to sample, only guests")
+    if not chosen.any():
         raise NightshelfError(
-            f"--fraction {fraction} draws none of {len(found):,} customers: give a larger one"
+            f"--fraction {fraction} selects none of {len(chosen):,} customers: pass a larger one"
         )
-    return found
+    return chosen
 
 
-def _place(customer: str, seed: int) -> float:
-    """Where between 0 and 1 a customer stands, for ever."""
+def _position(customer: str, seed: int) -> float:
+    """Returns a fixed position of a customer between 0 and 1."""
     digest = hashlib.blake2b(f"{seed} {customer}".encode(), digest_size=8).digest()
     return int.from_bytes(digest) / 2**64
 
 
 def _described(lines: pa.Table, products: pa.Table) -> pa.Table:
-    """Order lines with name, category and brand of their product, and times that say they are UTC."""
-    if c.GROUP not in lines.column_names:  # a night of an earlier release wrote them
+    """Returns order lines with the name, category and brand of their product, and times in UTC."""
+    if c.GROUP not in lines.column_names:  # a table of an earlier release
         lines = lines.append_column(c.GROUP, pa.nulls(len(lines), pa.string()))
-    at = lines.column_names.index(c.ORDERED_AT)
-    lines = lines.set_column(at, c.ORDERED_AT, lines[c.ORDERED_AT].cast(pa.timestamp("us", "UTC")))
+    index = lines.column_names.index(c.ORDERED_AT)
+    lines = lines.set_column(index, c.ORDERED_AT, lines[c.ORDERED_AT].cast(pa.timestamp("us", "UTC")))
     product = products.take(pc.index_in(lines[c.PRODUCT], products[c.PRODUCT]))
     for name in (c.NAME, c.CATEGORY, c.BRAND):
         lines = lines.append_column(name, product[name])
@@ -82,7 +82,7 @@ def _write(rows: pa.Table, to: Path) -> None:
             pq.write_table(rows, file)
     except OSError as error:
         raise NightshelfError(
-            f"{to} can't be written ({error.strerror}): give --to a file in a folder that is there"
+            f"{to} can't be written ({error.strerror}): pass --to a file in an existing folder"
         ) from None
 
 
@@ -92,13 +92,13 @@ def _table(comparisons: list[Comparison]) -> Table:
     table.add_column("figure")
     for heading in ("whole", "sample", "distance", "p"):
         table.add_column(heading, justify="right")
-    for one in comparisons:
+    for comparison in comparisons:
         table.add_row(
-            one.name,
-            "mean" if one.ordered else "largest share",
-            f"{one.whole:.4f}",
-            f"{one.sample:.4f}",
-            f"{'KS' if one.ordered else 'TV'} {one.distance:.4f}",
-            f"{one.p:.3f}",
+            comparison.name,
+            "mean" if comparison.ordered else "largest share",
+            f"{comparison.whole:.4f}",
+            f"{comparison.sample:.4f}",
+            f"{'KS' if comparison.ordered else 'TV'} {comparison.distance:.4f}",
+            f"{comparison.p:.3f}",
         )
     return table

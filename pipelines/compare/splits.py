@@ -1,4 +1,4 @@
-"""Splits of published papers, which let training see the future: for comparison with those papers alone."""
+"""Splits used in papers, which train on the future: only for comparisons with those papers."""
 
 from dataclasses import replace
 
@@ -9,39 +9,39 @@ from serving.bundle.format import Array
 
 
 def random_split(shop: Interactions, share: float, seed: int) -> tuple[Interactions, Interactions]:
-    """What is known, and a random share of the purchases, that are to be foretold: (known, truth).
+    """Returns (known, truth): a random share of the purchases is held out.
 
-    For comparison with papers alone: it flatters who learns tastes, since purchases after the ones to
-    be foretold, and of the same basket, are learned from (Meng et al. 2020; Ji et al. 2023). On Online
-    Retail II it puts ALS before re-purchase, NDCG@10 0.20 to 0.13; the cut in time says 0.27 to 0.34.
-    What customers returned is netted on both sides.
+    Only for comparisons with papers. The split favours models of taste, since they train on later purchases
+    and on purchases from the same basket (Meng et al. 2020; Ji et al. 2023). On Online Retail II it ranks ALS
+    above re-purchase (NDCG@10 0.20 to 0.13), while the cut in time ranks it below (0.27 to 0.34). Returns are
+    netted on both sides.
     """
     purchases = _kept(shop)
     held_out = np.random.default_rng(seed).random(len(purchases.day)) < share
-    return _parted(purchases, held_out)
+    return _split(purchases, held_out)
 
 
 def leave_last_out(shop: Interactions) -> tuple[Interactions, Interactions]:
-    """What is known, and each customer's last day of purchases, to be foretold: (known, truth).
+    """Returns (known, truth): each customer's last day with purchases is held out.
 
-    For comparison with papers alone: it flatters, since what others bought after a customer's last day
-    is learned from, trends among it that nobody could know of. Customers of one day are known and
-    nothing of them is to be foretold. What customers returned is netted on both sides.
+    Only for comparisons with papers. Measures are too high, since models train on what others bought after a
+    customer's last day, including later trends. Customers with a single day are in `known` only. Returns are
+    netted on both sides.
     """
     purchases = _kept(shop)
     first, last = (np.full(len(shop.customers), start) for start in (np.iinfo(np.int64).max, -1))
     np.minimum.at(first, purchases.customer, purchases.day)
     np.maximum.at(last, purchases.customer, purchases.day)
     is_last = purchases.day == last[purchases.customer]
-    return _parted(purchases, is_last & (first < last)[purchases.customer])
+    return _split(purchases, is_last & (first < last)[purchases.customer])
 
 
 def _kept(shop: Interactions) -> Interactions:
-    """The purchases that were kept to the end, which no return takes anything from any more."""
+    """Returns all purchases minus all returns, with no returns left."""
     kept = net_returns(shop)
     return replace(kept, returned=np.zeros_like(kept.returned))
 
 
-def _parted(purchases: Interactions, held_out: Array) -> tuple[Interactions, Interactions]:
+def _split(purchases: Interactions, held_out: Array) -> tuple[Interactions, Interactions]:
     known = purchases.where(~held_out)
     return known.until(int(known.day.max(initial=0))), purchases.where(held_out)

@@ -1,1 +1,1 @@
-"""From checked orders to the tables that models are trained on."""
+"""Turns validated orders into the tables that models are fitted on."""

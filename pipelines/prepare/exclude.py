@@ -1,4 +1,4 @@
-"""Which products are never recommended: a shop's own rules, as data."""
+"""Products that are never recommended: exclude.toml."""
 
 from functools import reduce
 from pathlib import Path
@@ -16,12 +16,12 @@ FILE = Path(__file__).with_name("exclude.toml")
 
 
 class Exclusions(FrozenModel):
-    """All of exclude.toml: a product is excluded where one of these says so."""
+    """The lists of exclude.toml; a product that matches any of them is excluded."""
 
     products: tuple[str, ...] = ()
     categories: tuple[str, ...] = ()
     brands: tuple[str, ...] = ()
-    names: tuple[str, ...] = ()  # regular expressions (RE2), found anywhere in a name
+    names: tuple[str, ...] = ()  # regular expressions (RE2), searched anywhere in a name
 
     @field_validator("names")
     @classmethod
@@ -30,21 +30,20 @@ class Exclusions(FrozenModel):
             try:
                 pc.match_substring_regex("", pattern)
             except pa.ArrowInvalid:
-                raise ValueError(f"number {number} is no regular expression that RE2 knows") from None
+                raise ValueError(f"pattern {number} is not a valid RE2 regular expression") from None
         return patterns
 
 
 def load() -> Exclusions:
-    """The rules of the file that is set; raises NightshelfError naming what is wrong and where."""
-    own = settings().exclude
-    return toml.read(
-        Exclusions, Path(own) if own else FILE, f"NIGHTSHELF_EXCLUDE ({own})" if own else FILE.name
-    )
+    """Returns the exclusions; raises NightshelfError naming the file and the wrong value."""
+    own_file = settings().exclude
+    name = f"NIGHTSHELF_EXCLUDE ({own_file})" if own_file else FILE.name
+    return toml.read(Exclusions, Path(own_file) if own_file else FILE, name)
 
 
-def mark_hidden(products: pa.Table, rules: Exclusions) -> pa.Table:
-    """The table `products`, and whether a rule hides each."""
-    named = {c.PRODUCT: rules.products, c.CATEGORY: rules.categories, c.BRAND: rules.brands}
-    found = [pc.is_in(products[name], pa.array(values, pa.string())) for name, values in named.items()]
-    found += [pc.match_substring_regex(products[c.NAME], pattern) for pattern in rules.names]
-    return products.append_column(c.HIDDEN, pc.fill_null(reduce(pc.or_kleene, found), False))
+def mark_hidden(products: pa.Table, exclusions: Exclusions) -> pa.Table:
+    """Returns the table `products` with a bool column `hidden`: whether a product is excluded."""
+    lists = {c.PRODUCT: exclusions.products, c.CATEGORY: exclusions.categories, c.BRAND: exclusions.brands}
+    masks = [pc.is_in(products[name], pa.array(values, pa.string())) for name, values in lists.items()]
+    masks += [pc.match_substring_regex(products[c.NAME], pattern) for pattern in exclusions.names]
+    return products.append_column(c.HIDDEN, pc.fill_null(reduce(pc.or_kleene, masks), False))

@@ -1,4 +1,4 @@
-"""Features: what customers bought on which day, what went together, and the catalogue."""
+"""The tables `interactions`, `baskets`, `groups` and `products`, computed from order lines."""
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -10,10 +10,10 @@ from pipelines.extract.product_history import RAW_PRODUCTS, with_missing_columns
 
 
 def interactions(orders: DataFrame) -> DataFrame:
-    """One row per customer, product and day: units bought and returned, and the orders that bought.
+    """Returns one row per customer, product and day: units bought and returned, and orders with a purchase.
 
-    A return stays at its own day, so that a cut in time never lets a later return take away an
-    earlier purchase; `split.Interactions.until` nets what lies before the cut.
+    A return keeps its own day, so that a return after a cut does not remove a purchase before it;
+    `Interactions.until` nets the returns before a cut.
     """
     units = F.col(c.QUANTITY)
     return (
@@ -28,7 +28,7 @@ def interactions(orders: DataFrame) -> DataFrame:
 
 
 def baskets(orders: DataFrame) -> DataFrame:
-    """One row per order: its day, its customer (null for a guest) and its distinct products."""
+    """Returns one row per order: its day, its customer (null for a guest) and its distinct products."""
     return (
         orders.where(F.col(c.QUANTITY) > 0)
         .groupBy(c.ORDER_ID)
@@ -41,29 +41,28 @@ def baskets(orders: DataFrame) -> DataFrame:
 
 
 def groups(orders: DataFrame) -> DataFrame:
-    """The group of each customer, as the latest order that names one has it; the others aren't in it."""
-    named = orders.where(F.col(c.CUSTOMER).isNotNull() & F.col(c.GROUP).isNotNull())
-    # Few rows per customer are left before texts are aggregated, which Spark does by sorting.
-    last = named.groupBy(c.CUSTOMER, c.GROUP).agg(F.max(c.ORDERED_AT).alias(c.ORDERED_AT))
+    """Returns each customer's region, from the latest order with a region; others are left out."""
+    with_region = orders.where(F.col(c.CUSTOMER).isNotNull() & F.col(c.GROUP).isNotNull())
+    # Spark aggregates strings by sorting: this first step leaves few rows per customer.
+    last = with_region.groupBy(c.CUSTOMER, c.GROUP).agg(F.max(c.ORDERED_AT).alias(c.ORDERED_AT))
     latest = F.max_by(c.GROUP, F.struct(c.ORDERED_AT, c.GROUP)).alias(c.GROUP)
     return last.groupBy(c.CUSTOMER).agg(latest)
 
 
 def products(catalogue: pa.Table, sold: list[str]) -> pa.Table:
-    """The catalogue, each product once, and a placeholder for each that was sold but isn't in it.
+    """Returns the catalogue, each product once, with placeholders for sold products that it lacks.
 
-    A placeholder is marked as such, has its id for a name, no category and no price, and counts as out
-    of stock.
+    A placeholder has its id as name, no category and no price, and is out of stock.
     """
     known = with_missing_columns(catalogue.filter(pc.is_valid(catalogue[c.PRODUCT])), RAW_PRODUCTS)
-    once = known.group_by(c.PRODUCT, use_threads=False).aggregate(
+    unique = known.group_by(c.PRODUCT, use_threads=False).aggregate(
         [(name, "first") for name in known.column_names if name != c.PRODUCT]
     )
-    once = once.rename_columns([name.removesuffix("_first") for name in once.column_names])
-    missing = sorted(set(sold) - set(once[c.PRODUCT].to_pylist()))
+    unique = unique.rename_columns([name.removesuffix("_first") for name in unique.column_names])
+    missing = sorted(set(sold) - set(unique[c.PRODUCT].to_pylist()))
     placeholders = [{c.PRODUCT: product, c.NAME: product, c.IN_STOCK: False} for product in missing]
-    both = [once.select(RAW_PRODUCTS.names), pa.Table.from_pylist(placeholders, schema=RAW_PRODUCTS)]
-    marked = pa.concat_tables(both).append_column(
-        c.PLACEHOLDER, pa.array([False] * once.num_rows + [True] * len(missing))
+    parts = [unique.select(RAW_PRODUCTS.names), pa.Table.from_pylist(placeholders, schema=RAW_PRODUCTS)]
+    marked = pa.concat_tables(parts).append_column(
+        c.PLACEHOLDER, pa.array([False] * unique.num_rows + [True] * len(missing))
     )
     return marked.sort_by(c.PRODUCT)

@@ -1,4 +1,4 @@
-"""Sorted arrays: the distinct values of one, and where others stand in it."""
+"""Sorted arrays: distinct values, and the positions of values."""
 
 import numpy as np
 
@@ -6,21 +6,21 @@ from serving.bundle.format import Array
 
 
 def distinct(numbers: Array) -> Array:
-    """The distinct ones of n numbers, ascending, (m,).
+    """Returns the distinct values of n numbers, sorted, (m,).
 
-    By sorting: np.unique hashes numbers, which takes 20 seconds for 16 million where this takes 1.3.
+    It sorts, which takes 1.3 seconds for 16 million numbers; np.unique hashes them and takes 20.
     """
-    ascending = np.sort(numbers)
-    first = np.r_[True, ascending[1:] != ascending[:-1]][: len(ascending)]
-    return np.asarray(ascending[first])
+    ordered = np.sort(numbers)
+    first = np.r_[True, ordered[1:] != ordered[:-1]][: len(ordered)]
+    return np.asarray(ordered[first])
 
 
-def locate(ascending: Array, wanted: Array) -> tuple[Array, Array]:
-    """Where n values stand in a sorted array, int64, and whether they do, bool, (n,) each.
+def locate(ordered: Array, wanted: Array) -> tuple[Array, Array]:
+    """Returns the index of n values in a sorted array, int64, and whether they are in it, bool; (n,) each.
 
-    The place of one that isn't there is of no use, but within the array.
+    The index of a missing value is meaningless, but a valid index.
     """
-    if not len(ascending):
+    if not len(ordered):
         return np.zeros(len(wanted), np.int64), np.zeros(len(wanted), bool)
-    at = np.minimum(np.searchsorted(ascending, wanted), len(ascending) - 1)
-    return at, ascending[at] == wanted
+    index = np.minimum(np.searchsorted(ordered, wanted), len(ordered) - 1)
+    return index, ordered[index] == wanted

@@ -1,1 +1,1 @@
-"""Versions of the model in MLflow's registry, and the acts that decide which one serves."""
+"""Model versions in MLflow's registry, and the acts (promote, refuse, roll back) that choose the champion."""

@@ -1,7 +1,7 @@
-"""The registry act: who serves from now on and why, kept on record.
+"""Registry acts: promote, refuse and roll back a version, each recorded with its reason.
 
-Every act is a run of its own in the experiment `registry`: begun before an alias moves, ended after. An act
-that was killed in between is ended by the next one, as far as it came.
+Every act is a run in the MLflow experiment `registry`, begun before the alias moves and ended after it. If an
+act was killed, the next act completes its record.
 """
 
 from collections.abc import Iterator
@@ -29,12 +29,15 @@ ROLLBACK: Act = "ROLLBACK"
 
 
 def promote(version: str, reason: str, act: Act = "BY HAND") -> None:
-    """Makes a version the champion, and the one that a rollback goes back to the alias `previous`.
+    """Makes a version the champion, and points the alias `previous` at the version for a rollback.
 
-    The alias `champion` moves in one step: whoever looks sees the one or the other.
+    The alias `champion` moves atomically. Raises NightshelfError if the reason is empty or there is no such
+    version.
     """
     if not reason.strip():
-        raise NightshelfError("a reason is missing: it is what is left to read when somebody asks why")
+        raise NightshelfError(
+            "the reason is empty: pass one with --reason, so that the record says why the version serves"
+        )
     name, reason = settings().model_name, reason[:REASON_LETTERS]
     new, old = find(version), find_alias(ALIAS)
     before = str(old.version) if old and old.version != new.version else ""
@@ -46,27 +49,28 @@ def promote(version: str, reason: str, act: Act = "BY HAND") -> None:
 
 
 def rollback(to: str | None, reason: str) -> str:
-    """The version that serves again: the one asked for, or the one that served before.
+    """Promotes version `to`, or the previous champion if None, and returns its number.
 
-    From then on a night promotes only what is surely better, until a person promotes a version.
+    After a rollback the gate promotes only models that are better with confidence, until a person promotes a
+    version. Raises NightshelfError if no version served before.
     """
     _end_interrupted()
-    target = to or (str(found.version) if (found := find_alias(PREVIOUS)) else None)
+    target = to or (str(previous.version) if (previous := find_alias(PREVIOUS)) else None)
     if target is None:
-        raise NightshelfError("no version served before this one: name one with --to")
+        raise NightshelfError("no version served before this one: name a version with --to")
     promote(target, reason, ROLLBACK)
     return target
 
 
 def refuse(version: str, reasons: list[str]) -> None:
-    """Keeps on record that a version was refused, and why."""
+    """Records that a version was refused, and why."""
     with _recorded(REFUSED, version, "", "; ".join(reasons)):
         pass
 
 
 def acts() -> list[Run]:
-    """What was promoted, refused and rolled back, the newest first."""
-    found: list[Run] = list(
+    """Returns the recorded acts, the newest first."""
+    runs: list[Run] = list(
         client().search_runs(
             [tracking.experiment(tracking.REGISTRY_EXPERIMENT)],
             f"tags.model = '{settings().model_name}'",
@@ -74,12 +78,12 @@ def acts() -> list[Run]:
             max_results=1000,
         )
     )
-    return found
+    return runs
 
 
 @contextmanager
 def _recorded(act: Act, version: str, before: str, reason: str) -> Iterator[None]:
-    """Keeps an act on record while it is done."""
+    """Records an act: its run begins before the block and ends after it."""
     _end_interrupted()
     tags = {"model": settings().model_name, ACT: act, VERSION: version, BEFORE: before}
     run = client().create_run(
@@ -92,9 +96,9 @@ def _recorded(act: Act, version: str, before: str, reason: str) -> Iterator[None
 
 
 def _point_previous() -> None:
-    """Gives the alias `previous` to the version below the champion in the line of those that served.
+    """Points the alias `previous` at the champion's predecessor.
 
-    A rollback takes what it replaced out of the line: the next one goes further back, never forth again.
+    A rollback removes the later versions from the line of champions, so the next rollback goes further back.
     """
     line: list[str] = []
     for run in reversed(acts()):
@@ -102,7 +106,7 @@ def _point_previous() -> None:
         if act == REFUSED or run.info.status == KILLED:
             continue
         line = line[: line.index(version)] if act == ROLLBACK and version in line else line
-        line = [*(one for one in line if one != version), version]
+        line = [*(earlier for earlier in line if earlier != version), version]
     if len(line) > 1:
         client().set_registered_model_alias(settings().model_name, PREVIOUS, line[-2])
     else:
@@ -110,9 +114,9 @@ def _point_previous() -> None:
 
 
 def _end_interrupted() -> None:
-    """Ends the acts that were killed: one whose alias moved is done, another never was."""
-    serving_now = find_alias(ALIAS)
-    champion = str(serving_now.version) if serving_now else ""
+    """Ends the runs of killed acts: as finished if the alias had moved, else as killed."""
+    current = find_alias(ALIAS)
+    champion = str(current.version) if current else ""
     open_acts = [run for run in acts() if run.info.status not in (FINISHED, KILLED)]
     for run in open_acts:
         if run.data.tags[VERSION] != champion:

@@ -1,4 +1,4 @@
-"""The registry: versions of the model with their tags, and the aliases that say who serves."""
+"""Model versions in the registry, with their tags and aliases."""
 
 import json
 import logging
@@ -31,7 +31,7 @@ SERVING = Path(serving.__file__).parent
 REQUIREMENTS = [
     *("mlflow-skinny", "numpy", "pandas", "pydantic", "pydantic-settings", "starlette", "xgboost-cpu"),
 ]
-EXAMPLE = [{"customer": "+7 (905) 545-5709", "lane": "for-you", "n": 10}]  # nobody's number
+EXAMPLE = [{"customer": "+7 (905) 545-5709", "lane": "for-you", "n": 10}]  # an invented phone number
 
 
 log = logging.getLogger(__name__)
@@ -39,24 +39,24 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Champion:
-    """The version that serves, the settings it was fitted with, and what was measured of them."""
+    """The version that serves, with its settings and measures."""
 
     version: str
     chosen: ModelSettings
-    measured: dict[str, float]  # its NDCG@10 on its own night, by lane
-    as_of: str  # the last day of its night
-    held: str  # why only a surely better model may follow it; empty as a rule
-    live_as_of: str  # the last day of orders that its answers were measured on since; empty at first
+    measured: dict[str, float]  # NDCG@10 by lane, from its own nightly run
+    as_of: str  # the day of its nightly run
+    held: str  # reason of a rollback: only a model better with confidence may follow; else empty
+    live_as_of: str  # the last day of orders that a backtest measured; empty before the first
 
 
 def champion() -> Champion | None:
-    """Who serves, or None where nobody does yet."""
-    found = find_alias(ALIAS)
-    if found is None:
+    """Returns the champion, or None if no version was promoted yet."""
+    version = find_alias(ALIAS)
+    if version is None:
         return None
-    tags = found.tags
+    tags = version.tags
     return Champion(
-        str(found.version),
+        str(version.version),
         ModelSettings.model_validate_json(tags[CHOSEN]),
         {lane: float(tags[name]) for lane, name in NDCG_TAGS.items() if name in tags},
         tags.get("as_of", ""),
@@ -66,7 +66,7 @@ def champion() -> Champion | None:
 
 
 def register(folder: Path, run_id: str, tags: Mapping[str, str]) -> str:
-    """The new version that holds the bundle of a folder, with its tags and the alias `challenger`."""
+    """Registers the bundle in a folder as a new version with alias `challenger`; returns its number."""
     mlflow.set_tracking_uri(settings().tracking_uri)
     logging.getLogger("mlflow").setLevel(logging.ERROR)
     with mlflow.start_run(run_id=run_id):
@@ -89,7 +89,7 @@ def register(folder: Path, run_id: str, tags: Mapping[str, str]) -> str:
 
 
 def find(version: str) -> ModelVersion:
-    """A version by its number; raises NightshelfError where there is none."""
+    """Returns a version by its number; raises NightshelfError if it does not exist."""
     try:
         return client().get_model_version(settings().model_name, version)
     except MlflowException as error:
@@ -101,13 +101,13 @@ def find(version: str) -> ModelVersion:
 
 
 def bundle(version: str) -> Bundle:
-    """The bundle of a version as the registry gives it; raises BundleError or RegistryError."""
-    mlflow.set_tracking_uri(settings().tracking_uri)  # a client's own address would not reach its downloads
+    """Downloads and returns the bundle of a version; raises BundleError or RegistryError."""
+    mlflow.set_tracking_uri(settings().tracking_uri)  # downloads use the global address, not the client's
     return load_version(find(version))
 
 
 def readable_bundle(version: str) -> Bundle | None:
-    """Returns a version's bundle, or None where it can't be read: then nothing is compared with it."""
+    """Returns a version's bundle, or None (with a warning) if it can't be read."""
     try:
         return bundle(version)
     except BundleError as error:
@@ -116,15 +116,15 @@ def readable_bundle(version: str) -> Bundle | None:
 
 
 def aliases() -> dict[str, list[str]]:
-    """The aliases of each version that has one."""
-    found: dict[str, list[str]] = {}
+    """Returns the aliases by version; versions without an alias are left out."""
+    by_version: dict[str, list[str]] = {}
     for alias, version in client().get_registered_model(settings().model_name).aliases.items():
-        found.setdefault(str(version), []).append(alias)
-    return found
+        by_version.setdefault(str(version), []).append(alias)
+    return by_version
 
 
 def versions() -> list[ModelVersion]:
-    """All versions, the newest first."""
+    """Returns all versions, the newest first."""
     return sorted(
         client().search_model_versions(f"name = '{settings().model_name}'"),
         key=lambda version: -int(version.version),
@@ -138,22 +138,22 @@ def add_tags(version: str, tags: Mapping[str, Any]) -> None:
 
 
 def verdict_tags(verdict: str, reasons: list[str]) -> dict[str, str]:
-    """What a version remembers of its gate."""
+    """Returns the tags with the gate's verdict; the last reasons are dropped if the tag gets too long."""
     kept = list(reasons)
-    while len(told := json.dumps(kept)) > tracking.TAG_LETTERS:
+    while len(text := json.dumps(kept)) > tracking.TAG_LETTERS:
         kept.pop()
-    return {"verdict": verdict, "reasons": told}
+    return {"verdict": verdict, "reasons": text}
 
 
 def find_alias(alias: str) -> ModelVersion | None:
-    """The version that an alias names, or None; raises NightshelfError where there is no answer."""
+    """Returns the version of an alias, or None; raises NightshelfError if MLflow does not answer."""
     try:
         return client().get_model_version_by_alias(settings().model_name, alias)
     except MlflowException as error:
         if error.error_code in NOT_FOUND_CODES:
             return None
         raise NightshelfError(
-            f"the registry at {settings().tracking_uri} gives no answer: is MLflow up?"
+            f"the registry at {settings().tracking_uri} does not answer: check that MLflow is running"
         ) from None
 
 

@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 def read(model: type[Model], file: Path, section: str) -> Model:
     """Returns the settings of a file, overridden by the section of sweep.toml that held them before.
 
-    Raises NightshelfError where the file or the section can't be used.
+    Raises NightshelfError if the file or the section can't be used.
     """
     current = toml.read(model, file, file.name)
     old = _section(section)

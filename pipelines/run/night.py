@@ -1,4 +1,4 @@
-"""One night: what it was asked to do, small enough to travel between tasks."""
+"""The parameters of a nightly run, small enough to pass between tasks."""
 
 import datetime as dt
 
@@ -8,7 +8,7 @@ from pipelines.choices import Solver, SourceName
 
 
 class Night(BaseModel):
-    """A nightly run, as if at the end of the day `as_of`: nothing later is seen."""
+    """The parameters of a nightly run; it reads nothing later than the day `as_of`."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -16,9 +16,9 @@ class Night(BaseModel):
     source: SourceName
     path: str
     mapping: str
-    full: bool = False  # whether the source is read from its beginning
+    full: bool = False  # whether the whole source is read again
     sweep: str
     solver: Solver
-    let_pass: str = ""  # why validation lets the night pass, if a person decided so
-    dag_run: str = ""  # Airflow's name for it, where Airflow runs it
+    let_pass: str = ""  # reason given by a person who lets the run pass validation
+    dag_run: str = ""  # Airflow's id of the run, if Airflow runs it
     run_id: str = ""  # the parent run in MLflow

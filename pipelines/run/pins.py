@@ -1,4 +1,4 @@
-"""The tables of a night as that night wrote them, whatever another night does meanwhile."""
+"""Pinned versions: a nightly run reads the tables that it wrote, even if another run writes new ones."""
 
 import pyarrow as pa
 
@@ -10,20 +10,20 @@ PREFIX = "table."
 
 
 def pin(night: Night, *names: str) -> None:
-    """Notes in the night's run which versions of tables it wrote."""
+    """Tags the run with the versions of the tables that it wrote."""
     tracking.log(night.run_id, tags={f"{PREFIX}{table}": tables.current_version(table) for table in names})
 
 
 def path(night: Night, table: str) -> str:
-    """Where the night's version of a table lies; raises NightshelfError where it was replaced twice since."""
+    """Returns the path of the run's version of a table; raises NightshelfError if it no longer exists."""
     return tables.version_path(table, tracking.tag(night.run_id, f"{PREFIX}{table}") or "")
 
 
 def read(night: Night, table: str) -> pa.Table:
-    """The night's version of a table, in memory; raises as `path`."""
+    """Returns the run's version of a table; raises NightshelfError if it no longer exists."""
     return tables.read_path(path(night, table))
 
 
 def own(night: Night, table: str) -> str:
-    """The name of a table that each night has for itself."""
+    """Returns the name of a table that every nightly run has of its own."""
     return table.format(day=night.as_of, run=night.run_id)

@@ -1,4 +1,4 @@
-"""How far an extraction is, told as it goes."""
+"""Progress of an extraction."""
 
 import datetime as dt
 import logging
@@ -13,28 +13,28 @@ Progress = Callable[[int, int, int], None]  # pages done, pages known, orders so
 
 
 def silent(done: int, known: int, orders: int) -> None:
-    """Tells nobody."""
+    """Reports nothing."""
 
 
-def progress_lines(say: Callable[[str], None] = log.info) -> Progress:
-    """Progress as lines, of a log if nothing else: one per tenth of the way, and one every 30 seconds."""
+def progress_lines(write: Callable[[str], None] = log.info) -> Progress:
+    """Returns a callback that writes a line per tenth of the pages, and at least one every 30 seconds."""
     started = last = time.monotonic()
     tenth = 0
 
-    def tell(done: int, known: int, orders: int) -> None:
+    def report(done: int, known: int, orders: int) -> None:
         nonlocal last, tenth
         now = time.monotonic()
         reached = done * 10 // max(known, 1)
         if reached <= tenth and now - last < LOG_SECONDS:
             return
         tenth, last = max(tenth, reached), now
-        say(sentence(done, known, orders, now - started))
+        write(sentence(done, known, orders, now - started))
 
-    return tell
+    return report
 
 
 def sentence(done: int, known: int, orders: int, seconds: float) -> str:
-    """Pages, orders, rate and time left in words.
+    """Returns pages, orders, rate and time left as text.
 
     >>> sentence(250, 1000, 25_000, 60.0)
     '250 of 1,000 pages, 25,000 orders, 417 orders/s, 0:03:00 left'

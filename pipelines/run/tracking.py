@@ -1,4 +1,4 @@
-"""The nightly runs in MLflow: one parent run per night, one child per candidate."""
+"""Nightly runs in MLflow: one parent run each, and a child run per candidate."""
 
 import json
 import logging
@@ -18,7 +18,7 @@ from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NAME
 from pipelines.settings import settings
 from serving.errors import NightshelfError
 
-TRIES = "6"  # two minutes: a server that restarts ends no night
+TRIES = "6"  # two minutes: a restart of the server fails no run
 EXPERIMENT = "nightly"
 REGISTRY_EXPERIMENT = "registry"
 DESCRIPTIONS = {  # shown above an experiment's runs
@@ -33,38 +33,40 @@ DESCRIPTIONS = {  # shown above an experiment's runs
         " which version, which one served before, and why."
     ),
 }
-FIRST_TRIES = "3"  # ten seconds: where nothing has begun yet, an error is told soon
-RUN_PREFIX = "night-"  # then its day: the name of a run
+FIRST_TRIES = "3"  # ten seconds: before anything has begun, an error is reported soon
+RUN_PREFIX = "night-"  # a run's name is this prefix and its day
 CANDIDATE = "candidate"
-CANDIDATE_SECONDS = "seconds"  # that a candidate took in all, of a child run
-SECONDS = "seconds_"  # of each step, in a night's run
-STOPPED_AT, FAILED = "stopped_at", "failed"  # the step that broke off, and why the night failed
-CHOSEN, VERSION = "chosen", "version"  # tags: the challenger's settings, and the version registered
-SETTINGS, NEW, KEPT = "settings", "the sweep's", "the champion's"  # a tag: whose settings the challenger has
-AGAINST = "against"  # a tag: the version that served when the challenger was measured
-DECISION = "decision"  # a tag: the gate's verdict, as JSON
+CANDIDATE_SECONDS = "seconds"  # metric of a child run: all seconds that the candidate took
+SECONDS = "seconds_"  # prefix of a metric: seconds of each step
+STOPPED_AT, FAILED = "stopped_at", "failed"  # tags: the step that failed, and the reason
+CHOSEN, VERSION = "chosen", "version"  # tags: the challenger's settings, and its version
+SETTINGS, NEW, KEPT = "settings", "the sweep's", "the champion's"  # tag: whose settings the challenger has
+AGAINST = "against"  # tag: the version that served when the challenger was measured
+DECISION = "decision"  # tag: the gate's verdict, as JSON
 MLFLOW_EXPERIMENT_NOTE = "mlflow.note.content"
-TAG_LETTERS = 8000  # MLflow takes no more
+TAG_LETTERS = 8000  # MLflow's limit
 
 
 @cache
 def client() -> MlflowClient:
-    """The client of the tracking server, or of the database in HOME/mlruns."""
+    """Returns the client of the tracking server, or of the database in HOME/mlruns."""
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", TRIES)
-    logging.getLogger("mlflow.store.db").setLevel(logging.WARNING)  # else it tells of each new table
+    logging.getLogger("mlflow.store.db").setLevel(
+        logging.WARNING
+    )  # at INFO it logs each table that it creates
     (settings().home / "mlruns").mkdir(parents=True, exist_ok=True)
     return MlflowClient(tracking_uri=settings().tracking_uri, registry_uri=settings().tracking_uri)
 
 
 def begin(name: str, params: Mapping[str, Any]) -> str:
-    """The id of a new parent run; raises NightshelfError where MLflow can't be reached."""
+    """Creates a parent run and returns its id; raises NightshelfError if MLflow can't be reached."""
     try:
         with _tries(FIRST_TRIES):
             run = client().create_run(experiment(EXPERIMENT), run_name=name)
     except MlflowException as error:
         raise NightshelfError(
-            f"MLflow at {settings().tracking_uri} can't be reached: is it up, is NIGHTSHELF_MLFLOW_URI right?"
-            f" ({type(error).__name__})"
+            f"MLflow at {settings().tracking_uri} can't be reached ({type(error).__name__}):"
+            " check that it is running and that NIGHTSHELF_MLFLOW_URI is right"
         ) from None
     log(run.info.run_id, params=params)
     return str(run.info.run_id)
@@ -76,7 +78,7 @@ def log(
     params: Mapping[str, Any] | None = None,
     tags: Mapping[str, str] | None = None,
 ) -> None:
-    """Adds to a run, in one request."""
+    """Adds metrics, parameters and tags to a run, in one request."""
     now = int(time.time() * 1000)
     client().log_batch(
         run_id,
@@ -87,10 +89,10 @@ def log(
 
 
 def log_table(run_id: str, name: str, table: ds.Dataset, source: str) -> None:
-    """Notes that a run learned from a table: its place, columns and rows, never its content."""
+    """Records a table as an input of a run: its path, columns and number of rows, never its content."""
     schema = json.dumps({"columns": {field.name: str(field.type) for field in table.schema}})
     profile = json.dumps({"rows": table.count_rows()})
-    digest = source.rsplit("/", 1)[-1][:32]  # the lake names each version of a table anew
+    digest = source.rsplit("/", 1)[-1][:32]  # the name of the version, which is unique
     dataset = Dataset(name, digest, "local", json.dumps({"uri": source}), schema, profile)
     client().log_inputs(run_id, [DatasetInput(dataset, tags=[])])
 
@@ -106,25 +108,25 @@ def log_child(
 
 
 def children(run_id: str) -> list[Run]:
-    """The child runs of a night, the latest of each name."""
-    found = client().search_runs(
+    """Returns the child runs of a nightly run, the latest of each name."""
+    runs = client().search_runs(
         [experiment(EXPERIMENT)],
         f"tags.`{MLFLOW_PARENT_RUN_ID}` = '{run_id}'",
         order_by=["start_time ASC"],
         max_results=1000,
     )
-    return list({run.info.run_name: run for run in found}.values())
+    return list({run.info.run_name: run for run in runs}.values())
 
 
 def nightly_runs() -> list[Run]:
-    """The runs of all nights, the newest first."""
-    found = client().search_runs(
+    """Returns all nightly runs, the newest first."""
+    runs = client().search_runs(
         [experiment(EXPERIMENT)],
         f"attributes.run_name LIKE '{RUN_PREFIX}%'",
         order_by=["start_time DESC"],
         max_results=1000,
     )
-    return list(found)
+    return list(runs)
 
 
 def nightly_run(run_id: str | None) -> Run:
@@ -139,23 +141,23 @@ def nightly_run(run_id: str | None) -> Run:
 
 
 def tag(run_id: str, name: str) -> str | None:
-    """A tag of a run, or None."""
+    """Returns a tag of a run, or None."""
     return client().get_run(run_id).data.tags.get(name)
 
 
 @contextmanager
 def mark_failed_step(run_id: str, step: str) -> Iterator[None]:
-    """A block at whose failure the run is told which step it was."""
+    """Tags the run with the step's name if the block raises."""
     try:
         yield
     except Exception:
-        with suppress(MlflowException):  # which may be what fails
+        with suppress(MlflowException):  # MLflow itself may have failed
             client().set_tag(run_id, STOPPED_AT, step)
         raise
 
 
 def end(run_id: str, failed: str = "") -> None:
-    """Ends a night's run; with a reason where it failed."""
+    """Ends a nightly run; `failed` is the reason if it failed."""
     if failed:
         client().set_tag(run_id, FAILED, failed)
     client().set_terminated(run_id, "FAILED" if failed else "FINISHED")
@@ -178,7 +180,7 @@ def experiment(name: str) -> str:
 
 @contextmanager
 def _tries(count: str) -> Iterator[None]:
-    """A block in which MLflow is asked this often."""
+    """Limits the tries of MLflow requests within the block."""
     name = "MLFLOW_HTTP_REQUEST_MAX_RETRIES"
     client()
     before = os.environ[name]

@@ -1,1 +1,1 @@
-"""The search over hyper-parameters: candidates, trials, and the choice among them."""
+"""The hyper-parameter search: candidates, trials, and the choice among them."""

@@ -1,4 +1,4 @@
-"""Which of the sweep's candidates win on the validation window."""
+"""Chooses settings and components by the validation window."""
 
 from collections.abc import Mapping
 
@@ -11,22 +11,22 @@ from serving.recommend.recommender import BASELINES
 Metrics = Mapping[str, Mapping[str, float]]  # lane -> metric -> mean over customers
 
 
-def choose(tried: list[tuple[Candidate, Metrics]]) -> ModelSettings:
-    """The settings and lanes that were best on the validation window.
+def choose(trials: list[tuple[Candidate, Metrics]]) -> ModelSettings:
+    """Returns the settings, and the component of each lane, that were best on the validation window.
 
-    Trend and re-purchase are the best of their kind for everything. Of the others those ALS settings,
-    alone or with a ranker over them, are taken with which the lanes, each answered by its best
-    component, score highest together. A ranker that is best in no lane is left out.
+    Trend and re-purchase each get the half-life with the highest sum of NDCG@10 over the lanes. Of the ALS
+    settings, alone or with a ranker, those are chosen whose lanes have the highest sum, each lane answered by
+    its best component. A ranker that is best in no lane is left out.
     """
-    baselines: dict[str, tuple[Candidate, Metrics]] = {name: _best_of(tried, name) for name in BASELINES}
+    baselines: dict[str, tuple[Candidate, Metrics]] = {name: _best_of(trials, name) for name in BASELINES}
     plain: dict[str, Metrics] = {name: metrics for name, (_, metrics) in baselines.items()}
-    factors = {candidate.als: metrics for candidate, metrics in tried if candidate.component == "als"}
+    factors = {candidate.als: metrics for candidate, metrics in trials if candidate.component == "als"}
     options = [(als, None, plain | {"als": metrics}) for als, metrics in factors.items()] + [
-        (one.als, one.ranker, plain | {"als": factors.get(one.als, {}), "ranker": metrics})
-        for one, metrics in tried
-        if one.component == "ranker"
+        (candidate.als, candidate.ranker, plain | {"als": factors.get(candidate.als, {}), "ranker": metrics})
+        for candidate, metrics in trials
+        if candidate.component == "ranker"
     ]
-    als, ranker, scored = max(options, key=lambda option: _together(option[2]))
+    als, ranker, scored = max(options, key=lambda option: _sum_of_best(option[2]))
     lanes = {lane: best_component(scored, lane) for lane in LANES}
     half_lives = {name: baselines[name][0].half_life_days for name in ("trend", "repurchase")}
     return ModelSettings(
@@ -38,17 +38,17 @@ def choose(tried: list[tuple[Candidate, Metrics]]) -> ModelSettings:
 
 
 def best_component(scored: Mapping[str, Metrics], lane: str) -> str:
-    """The component with the highest NDCG in a lane; the first of equals."""
+    """Returns the component with the highest NDCG@10 in a lane; the first of equals."""
     return max(scored, key=lambda name: _ndcg(scored[name], lane))
 
 
-def _together(scored: Mapping[str, Metrics]) -> float:
-    """The sum over lanes of the best NDCG in each."""
+def _sum_of_best(scored: Mapping[str, Metrics]) -> float:
+    """Returns the sum over lanes of the best component's NDCG@10."""
     return sum(max(_ndcg(metrics, lane) for metrics in scored.values()) for lane in LANES)
 
 
-def _best_of(tried: list[tuple[Candidate, Metrics]], component: str) -> tuple[Candidate, Metrics]:
-    same = [pair for pair in tried if pair[0].component == component]
+def _best_of(trials: list[tuple[Candidate, Metrics]], component: str) -> tuple[Candidate, Metrics]:
+    same = [pair for pair in trials if pair[0].component == component]
     return max(same, key=lambda pair: sum(_ndcg(pair[1], lane) for lane in LANES))
 
 

@@ -1,4 +1,4 @@
-"""The search space, and the candidates drawn from it."""
+"""The search space of the sweep, and the candidates sampled from it."""
 
 from itertools import cycle
 from pathlib import Path
@@ -20,14 +20,14 @@ SEED = 7
 
 
 class RankerSpace(FrozenModel):
-    """The rankers that a sweep tries, each over ALS settings that are tried by themselves too."""
+    """Search space of the ranker; each ranker is combined with one of the sampled ALS settings."""
 
     draws: int = Field(ge=0)
     settings: dict[str, list[float]]
 
 
 class Space(FrozenModel):
-    """The values that a sweep may draw from."""
+    """The values that a sweep samples from."""
 
     draws: int = Field(ge=1)
     als: dict[str, list[float]]
@@ -42,49 +42,55 @@ class SweepFile(FrozenModel):
 
 
 def load(file: Path = FILE) -> SweepFile:
-    """Returns the search spaces; raises NightshelfError naming what is wrong."""
+    """Returns the search spaces; raises NightshelfError naming the wrong value."""
     return toml.read(SweepFile, file, file.name, ignored=MOVED)
 
 
 def candidates(sweep: str) -> list[Candidate]:
-    """The candidates of a named sweep: the baselines, then the seeded draws of ALS and of ranker settings."""
+    """Returns the candidates of a sweep: baselines, then sampled ALS and ranker settings (fixed seed).
+
+    Raises NightshelfError if sweep.toml has no sweep of this name.
+    """
     sweeps = load().sweeps
     if sweep not in sweeps:
-        raise NightshelfError(f"there is no sweep {sweep!r} in {FILE.name}; there are: {', '.join(sweeps)}")
+        raise NightshelfError(f"{FILE.name} has no sweep {sweep!r}: choose one of {', '.join(sweeps)}")
     space = sweeps[sweep]
-    found = [Candidate(name="popularity", component="popularity")]
+    baselines = [Candidate(name="popularity", component="popularity")]
     for component in ("trend", "repurchase"):
-        found += [
+        baselines += [
             Candidate(name=f"{component}-{days:g}d", component=component, half_life_days=days)
             for days in space.half_lives[component]
         ]
-    drawn = [
-        AlsSettings.model_validate(dict(one))
-        for one in ParameterSampler(space.als, n_iter=space.draws, random_state=SEED)
+    sampled = [
+        AlsSettings.model_validate(dict(values))
+        for values in ParameterSampler(space.als, n_iter=space.draws, random_state=SEED)
     ]
-    found += [
-        Candidate(name=f"als-{number:02}", component="als", als=one) for number, one in enumerate(drawn, 1)
+    factors = [
+        Candidate(name=f"als-{number:02}", component="als", als=settings)
+        for number, settings in enumerate(sampled, 1)
     ]
-    return found + _rankers(space.ranker, drawn)
+    return baselines + factors + _rankers(space.ranker, sampled)
 
 
 def edges(chosen: AlsSettings, sweep: str) -> list[str]:
-    """The settings chosen from the edge of what was tried: a better value may lie beyond."""
+    """Returns the names of chosen settings at the edge of the search space: a better value may lie beyond."""
     space = load().sweeps[sweep].als
     values: dict[str, Any] = chosen.model_dump()
     return [
-        name for name, tried in space.items() if len(tried) > 1 and values[name] in (min(tried), max(tried))
+        name
+        for name, options in space.items()
+        if len(options) > 1 and values[name] in (min(options), max(options))
     ]
 
 
 def _rankers(space: RankerSpace, factors: list[AlsSettings]) -> list[Candidate]:
-    drawn = ParameterSampler(space.settings, n_iter=space.draws, random_state=SEED)
+    sampled = ParameterSampler(space.settings, n_iter=space.draws, random_state=SEED)
     return [
         Candidate(
             name=f"ranker-{number:02}",
             component="ranker",
             als=als,
-            ranker=RankerSettings.model_validate(dict(one)),
+            ranker=RankerSettings.model_validate(dict(values)),
         )
-        for number, (one, als) in enumerate(zip(drawn, cycle(factors), strict=False), 1)
+        for number, (values, als) in enumerate(zip(sampled, cycle(factors), strict=False), 1)
     ]

@@ -1,4 +1,4 @@
-"""One candidate of the sweep: trained on what came before a validation window, and measured on it."""
+"""A trial: fits one candidate of the sweep and measures it on the validation window."""
 
 import time
 from dataclasses import dataclass
@@ -16,22 +16,22 @@ from pipelines.train.recipe import Candidate
 
 @dataclass(frozen=True)
 class Trial:
-    """What was measured of a candidate, by lane, and the seconds that fitting it took."""
+    """A candidate's metrics by lane, and the seconds that fitting took."""
 
     metrics: Metrics
     seconds: float
 
 
 def run(data: NightData, candidate: Candidate, folds: int, solver: Solver) -> Trial:
-    """Returns the trial of a candidate on a number of validation windows, all before the test window.
+    """Returns the trial of a candidate on `folds` validation windows, all before the test window.
 
-    Its metrics are means over the customers of all windows.
+    Metrics are means over the customers of all windows.
     """
     seconds, parts = 0.0, []
-    for learned_until, measured_until in windows.folds(data.cut, folds, int(data.known.day.min())):
+    for train_end, validation_end in windows.folds(data.cut, folds, int(data.known.day.min())):
         started = time.monotonic()
-        bundle = fit_candidate(data.known.until(learned_until), data.products, candidate, solver)
+        bundle = fit_candidate(data.known.until(train_end), data.products, candidate, solver)
         seconds += time.monotonic() - started
-        truth = data.known.bought(learned_until, measured_until)
+        truth = data.known.bought(train_end, validation_end)
         parts.append(evaluation.evaluate(bundle, truth, candidate.name, candidate.component))
     return Trial(evaluation.summary(pa.concat_tables(parts)).get(candidate.name, {}), seconds)
