@@ -56,5 +56,5 @@ class Board:
         table = Table.grid(padding=(0, 2))
         for name, (state, detail) in self.rows.items():
             mark = Text("●", COLOURS[state]) if state in COLOURS else self.spinner
-            table.add_row(mark, name, state, detail, f"{self.seconds(name):.0f} s")
+            table.add_row(mark, name, state, Text(detail), f"{self.seconds(name):.0f} s")
         return table

@@ -1,10 +1,13 @@
 import json
+from importlib.util import find_spec
+from pathlib import Path
 
 import pytest
+import yaml
 
 from pipelines.settings import Settings
 from pipelines.stack.airflow_home import prepare_home
-from pipelines.stack.environment import environment
+from pipelines.stack.environment import AIRFLOW_LIMITS, environment
 from serving.errors import NightshelfError
 
 SECRETS = {
@@ -39,6 +42,19 @@ def test_settings_read_from_the_environment_are_the_same(settings, monkeypatch):
 def test_lets_programs_write_bytecode(settings, monkeypatch):
     monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
     assert "PYTHONDONTWRITEBYTECODE" not in environment(settings)
+
+
+@pytest.mark.parametrize("name", AIRFLOW_LIMITS)
+def test_airflow_has_each_limit_and_a_tighter_default(name):
+    section, option = name.lower().split("__")
+    reference = Path(find_spec("airflow").origin).with_name("config_templates") / "config.yml"
+    default = yaml.safe_load(reference.read_text())[section]["options"][option]["default"]
+    assert AIRFLOW_LIMITS[name] > float(default)
+
+
+def test_a_limit_that_the_user_sets_takes_precedence(settings, monkeypatch):
+    monkeypatch.setenv("AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT", "7")
+    assert environment(settings)["AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT"] == "7"
 
 
 def test_uses_an_mlflow_that_runs_elsewhere(settings):
