@@ -1,12 +1,12 @@
-"""The steps of a nightly run: plain functions over tables."""
+"""The nightly run and the commands: steps are plain functions over tables."""
 
 import os
 
-# Read by the OpenMP runtime when it is loaded: threads that wait for one another sleep instead of spinning.
-# Two rankers trained at the same time on two cores took 35 s each, now 10 s.
+# Read by the OpenMP runtime when it is loaded: waiting threads sleep instead of spinning. With it two rankers
+# trained at the same time on two cores take 10 s each instead of 35 s.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
-# No library reports usage to its makers, in any command. `nightshelf up` sets the same for its programs.
+# No library sends usage data, in any command. `nightshelf up` sets the same for its programs.
 NO_TELEMETRY = {
     "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
     "BENTOML_DO_NOT_TRACK": "True",

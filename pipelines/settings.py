@@ -15,17 +15,17 @@ EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104 - compared with, never bound
 
 
 class Settings(ServingSettings):
-    """All that can be set; `nightshelf config` prints it, the README lists it."""
+    """All settings; `nightshelf config` prints them, docs/settings.md lists them."""
 
     lake: str = Field("", description="folder or URL (s3://bucket/folder) of the tables; empty: HOME/lake")
     source: SourceName = Field("shop-api", description="where orders come from: shop-api, files or sql")
     overlap_days: int = Field(
         7,
         ge=1,
-        description="days before the last known one that a nightly run asks for again, for late orders",
+        description="days before the last known day that a nightly run reads again, for late orders",
     )
     solver: Solver = Field("auto", description="ALS solver: auto, implicit (one machine) or spark")
-    sweep: str = Field("default", description="search space of pipelines/sweep/sweep.toml to use")
+    sweep: str = Field("default", description="name of a search space in pipelines/sweep/sweep.toml")
     exclude: str = Field(
         "",
         description="TOML file of products that are never recommended; empty: pipelines/prepare/exclude.toml",
@@ -34,19 +34,19 @@ class Settings(ServingSettings):
     shop_url: str = Field(
         "", description="address of the shop's API; empty: the demo shop at HOST and SHOP_PORT"
     )
-    shop_user: str = Field("nightshelf", pattern="^[^:]*$", description="user of the shop's API")
-    shop_password: SecretStr = Field(SecretStr(""), description="password of the shop's API (secret)")
+    shop_user: str = Field("nightshelf", pattern="^[^:]*$", description="user name for the shop's API")
+    shop_password: SecretStr = Field(SecretStr(""), description="password for the shop's API (secret)")
     shop_since: str = Field(
         "",
-        description="query parameter by which the shop's API lists orders since a time; empty: it has none",
+        description="query parameter with which the shop's API lists orders since a time; empty: it has none",
     )
-    shop_concurrency: int = Field(8, ge=1, description="pages of the shop's API asked for at once")
+    shop_concurrency: int = Field(8, ge=1, description="pages of the shop's API requested at once")
     shop_rate: float = Field(50.0, gt=0, description="requests per second to the shop's API, at most")
     shop_page_size: int = Field(100, ge=1, description="orders per page of the shop's API")
-    shop_timeout: float = Field(30.0, gt=0, description="seconds to wait for one page")
-    shop_tries: int = Field(5, ge=1, description="tries for one page before the run fails")
+    shop_timeout: float = Field(30.0, gt=0, description="timeout of one page, in seconds")
+    shop_tries: int = Field(5, ge=1, description="tries of one page before the run fails")
     shop_backoff: float = Field(
-        0.5, ge=0, description="seconds before the second try of a page; doubled for each one more"
+        0.5, ge=0, description="seconds before the second try of a page; doubled for each further try"
     )
 
     files_path: str = Field("", description="file or folder that source `files` reads")
@@ -64,19 +64,19 @@ class Settings(ServingSettings):
     )
     spark_memory: str = Field("2g", description="memory of Spark's driver")
     spark_executor_memory: str = Field("1g", description="memory of each executor of a Spark cluster")
-    spark_cores: int = Field(2, ge=1, description="cores of a Spark cluster that a step takes, at most")
+    spark_cores: int = Field(2, ge=1, description="most cores of a Spark cluster that a step uses")
     quarantine_share: float = Field(
         0.05,
         ge=0,
         le=1,
-        description="share of new order lines that may break a row rule before the night stops",
+        description="share of new order lines that may fail a row check before the nightly run stops",
     )
 
     shop_port: int = Field(8090, description="port of the demo shop")
     mlflow_port: int = Field(5000, description="port of the MLflow server")
     mlflow_page: str = Field(
         "",
-        description="address where a browser finds MLflow, for links to it; empty: MLFLOW_URI, or its port",
+        description="address of MLflow in a browser, for links; empty: MLFLOW_URI, or its port",
     )
     airflow_port: int = Field(8080, description="port of Airflow's API server and UI")
     airflow_password: SecretStr = Field(
@@ -86,11 +86,12 @@ class Settings(ServingSettings):
         SecretStr(""), description="secret shared by Airflow's components (secret)"
     )
     service_url: str = Field(
-        "", description="address of the service that the night report asks; empty: HOST and SERVING_PORT"
+        "",
+        description="address of the service that the night report reads; empty: HOST and SERVING_PORT",
     )
     service_key: SecretStr = Field(
         SecretStr(""),
-        description="key of the service, if it has keys, that the night report asks with (secret)",
+        description="API key that the night report reads the service with, if it has keys (secret)",
     )
     database_port: int = Field(5433, description="port of the cluster's PostgreSQL")
     database_password: SecretStr = Field(
@@ -98,19 +99,19 @@ class Settings(ServingSettings):
     )
     spark_port: int = Field(7077, description="port of the cluster's Spark master")
     spark_ui_port: int = Field(8081, description="port of the Spark master's page")
-    replica_1_port: int = Field(3001, description="port of the cluster's first replica of the service")
-    replica_2_port: int = Field(3002, description="port of the second")
-    proxy_stats_port: int = Field(8404, description="port of the page of the proxy before the replicas")
+    replica_1_port: int = Field(3001, description="port of the service's first replica in the cluster")
+    replica_2_port: int = Field(3002, description="port of the service's second replica in the cluster")
+    proxy_stats_port: int = Field(8404, description="port of the statistics page of the cluster's proxy")
     demo_start: dt.date | None = Field(None, description="first day of the demo shop; empty: 60 days ago")
 
     @field_validator("shop_url")
     @classmethod
     def _plain_address(cls, url: str) -> str:
-        """Without a user and a password, as messages quote it."""
+        """Rejects a URL with credentials, since messages quote it."""
         if not url:
             return url
         parts = urlsplit(url)
-        extra = "@" in parts.netloc or parts.query or parts.fragment  # no place for secrets
+        extra = "@" in parts.netloc or parts.query or parts.fragment  # parts that could hold a secret
         good_host = parts.hostname and ".." not in parts.hostname and parts.port != 0
         if parts.scheme not in ("http", "https") or extra or not good_host:
             raise ValueError(
@@ -121,7 +122,7 @@ class Settings(ServingSettings):
     @field_validator("lake")
     @classmethod
     def _plain_lake(cls, url: str) -> str:
-        """Without credentials, as messages and MLflow quote it."""
+        """Rejects a URL with credentials, since messages and MLflow quote it."""
         if "@" in urlsplit(url).netloc:
             raise ValueError("write it as s3://bucket/folder; credentials are AWS_* variables")
         return url
@@ -129,46 +130,46 @@ class Settings(ServingSettings):
     @field_validator("spark_master")
     @classmethod
     def _plain_master(cls, url: str) -> str:
-        """Without a token, as messages quote it."""
+        """Rejects a URL with a token, since messages quote it."""
         if "token=" in url:
             raise ValueError("write it without its token, which is SPARK_CONNECT_AUTHENTICATE_TOKEN")
         return url
 
     @property
     def lake_url(self) -> str:
-        """Where the tables live."""
+        """Folder or URL of the tables."""
         return self.lake or str(self.home / "lake")
 
     @property
     def shop_address(self) -> str:
-        """The address of the shop's API."""
+        """Address of the shop's API."""
         return self.shop_url or address(self, self.shop_port)
 
     @property
     def is_demo_shop(self) -> bool:
-        """Whether the shop is the demo shop of these settings."""
+        """Whether the shop is the demo shop of this machine."""
         return self.shop_address == address(self, self.shop_port)
 
 
 def address(settings: Settings, port: int) -> str:
-    """The URL under which this machine reaches one of its own ports."""
+    """Returns the URL by which this machine reaches one of its own ports."""
     host = "127.0.0.1" if settings.host in EVERYWHERE else settings.host
     return f"http://{host}:{port}"
 
 
 @cache
 def settings() -> Settings:
-    """The settings of this process, read once; raises NightshelfError naming each wrong one."""
+    """Returns the settings of this process, read once; raises NightshelfError naming each wrong setting."""
     return read(Settings)
 
 
 def customer_key() -> str:
-    """The secret behind the pseudonyms; raises NightshelfError where it isn't set."""
+    """Returns the key that turns customer ids into pseudonyms; raises NightshelfError if it is not set."""
     return settings().require_customer_key()
 
 
 def write_env() -> bool:
-    """Whether HOME/.env was written, with fresh secrets; one that exists is left alone."""
+    """Writes HOME/.env with new secrets, unless it exists; returns whether it was written."""
     path = home() / ".env"
     if path.exists():
         return False
@@ -176,7 +177,7 @@ def write_env() -> bool:
     lines["DATABASE_PASSWORD"] = secrets.token_urlsafe(24)
     lines |= {name: secrets.token_urlsafe(9) for name in ("SHOP_PASSWORD", "AIRFLOW_PASSWORD")}
     lines["DEMO_START"] = str(dt.datetime.now(dt.UTC).date() - dt.timedelta(days=DEMO_DAYS))
-    text = "# Written once; keep it: a new CUSTOMER_KEY makes every customer a stranger.\n"
+    text = "# Written once; keep it: with a new CUSTOMER_KEY no known customer is recognised.\n"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.touch(mode=0o600)
     path.write_text(text + "".join(f"NIGHTSHELF_{key}={value}\n" for key, value in lines.items()))

@@ -119,7 +119,7 @@ def test_a_day_of_bad_lines_stops_after_spark_has_looked(nightshelf, orders):
     ("arguments", "variables", "told"),
     [
         (["--as-of", "31.01.2026"], {}, "as-of '31.01.2026' is no date"),
-        (["--sweep", "broom"], {}, "there is no sweep 'broom' in sweep.toml; there are: default, quick"),
+        (["--sweep", "broom"], {}, "sweep.toml has no sweep 'broom': choose one of default, quick"),
         (["--source", "files", "--path", "."], {}, "there is no mapping ''"),
         ([], {"NIGHTSHELF_SOLVER": "abacus"}, "NIGHTSHELF_SOLVER"),
     ],

@@ -1,4 +1,4 @@
-"""Settings: wrong ones are named, secrets are masked, and the README tells of every one."""
+"""Settings: wrong ones are named, secrets are masked, and the documentation lists every one."""
 
 import datetime as dt
 import re
@@ -12,7 +12,7 @@ from pipelines.settings import Settings, settings, write_env
 from serving.errors import NightshelfError
 from serving.settings import PROJECT
 
-README = PROJECT / "README.md"
+PAGE = PROJECT / "docs" / "settings.md"
 ROW = re.compile(r"^\| `NIGHTSHELF_(\w+)` \| (.*?) \| (.*?) \|$", re.MULTILINE)
 SECRETS = [name for name, field in Settings.model_fields.items() if field.annotation is SecretStr]
 
@@ -101,12 +101,11 @@ def test_the_env_file_is_written_once_for_its_owner_alone(home, monkeypatch):
     assert not {value for value in values if value in file.read_text()}
 
 
-def test_the_readme_tells_of_every_setting():
-    told = {
-        name.lower(): (default.strip("` "), what) for name, default, what in ROW.findall(README.read_text())
-    }
-    found = {name: (_default(field), field.description) for name, field in Settings.model_fields.items()}
-    assert told == found
+def test_the_documentation_lists_every_setting_as_it_is():
+    rows = ROW.findall(PAGE.read_text())
+    documented = [(name.lower(), default.strip("` "), description) for name, default, description in rows]
+    actual = [(name, _default(field), field.description) for name, field in Settings.model_fields.items()]
+    assert documented == actual, "run: .venv/bin/python -m docs.settings_table"
 
 
 def _default(field):

@@ -21,8 +21,8 @@ def preview(file: Path | None, day: dt.date | None, customer: str | None, n: int
     """Returns the rules with the number of products that each matches, and a list without and with them.
 
     file: None means the file of NIGHTSHELF_SHOP_RULES. day: the day whose rules apply, None means today.
-    customer: the shop's own id; None means the overall trend. Raises NightshelfError if there is no file or it
-    can't be used.
+    customer: the shop's own id; None means the overall trend. Raises NightshelfError if there is no file or
+    it can't be used.
     """
     rules, day = _read(file), day or dt.datetime.now(dt.UTC).date()
     bundle = load_champion(settings())[1]

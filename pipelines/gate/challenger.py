@@ -35,7 +35,7 @@ def outdated(serving: str, version: str, compared: str | None) -> NightshelfErro
 
 
 def fit(night: Night, known: Interactions, products: pa.Table, chosen: ModelSettings) -> Bundle:
-    """The bundle of settings fitted on everything known, with the night's rules and groups."""
+    """Returns the bundle fitted on all interactions, with association rules and regions of the run."""
     manifest = {
         "created_at": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
         "as_of": str(night.as_of),
@@ -45,21 +45,23 @@ def fit(night: Night, known: Interactions, products: pa.Table, chosen: ModelSett
     }
     rules = to_arrays(pins.read(night, tables.RULES), known.products)
     customer_regions = pins.read(night, tables.GROUPS)
-    return fit_bundle(known, products, chosen, rules, night.solver, manifest, customer_regions=customer_regions)
+    return fit_bundle(
+        known, products, chosen, rules, night.solver, manifest, customer_regions=customer_regions
+    )
 
 
 def tags(night: Night, chosen: ModelSettings, bundle: Bundle) -> dict[str, str]:
-    """What a version remembers of its night: settings, measures, data window, counts, code and DAG run."""
+    """Returns the tags of a version: settings, measures, data window, counts, code and DAG run."""
     window, counts = bundle.manifest["window"], bundle.manifest["counts"]
-    told = {name: f"{value:.6f}" for name, value in bundle.manifest["metrics"].items()}
+    measures = {name: f"{value:.6f}" for name, value in bundle.manifest["metrics"].items()}
     rows = {f"rows_{name}": str(count) for name, count in counts.items()}
     commit = get_git_commit(str(PROJECT)) or ""
-    where = {"as_of": str(night.as_of), "dag_run": night.dag_run, "git_commit": commit}
-    return {versions.CHOSEN: chosen.model_dump_json(), **window, **rows, **told, **where}
+    origin = {"as_of": str(night.as_of), "dag_run": night.dag_run, "git_commit": commit}
+    return {versions.CHOSEN: chosen.model_dump_json(), **window, **rows, **measures, **origin}
 
 
 def read_metrics(run_id: str) -> dict[str, float]:
-    """The challenger's ranking metrics of a night, from MLflow."""
-    found = client().get_run(run_id).data.metrics
-    names = evaluation.flatten(evaluation.by_lane(found))
-    return {name: found[name] for name in names}
+    """Returns the challenger's ranking metrics of a nightly run, from MLflow."""
+    metrics = client().get_run(run_id).data.metrics
+    names = evaluation.flatten(evaluation.by_lane(metrics))
+    return {name: metrics[name] for name in names}

@@ -1,4 +1,4 @@
-"""How much the products' weight, a margin say, may count in an answer: as far as its cost is bounded."""
+"""Re-ranking by product weight (a margin, for example): its strength is limited by its cost in NDCG@10."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -16,43 +16,50 @@ from serving.bundle.format import Array, Bundle
 
 
 def has_weights(products: pa.Table) -> bool:
-    """Whether the products of the table `products` have weights, by which an answer could be re-ranked."""
-    found = product_weights(products)
-    return bool((found != found[:1]).any())
+    """Returns whether the weights in the table `products` differ; equal weights change no ranking."""
+    weights = product_weights(products)
+    return bool((weights != weights[:1]).any())
 
 
 def with_strength(bundle: Bundle, strength: float) -> Bundle:
-    """The same bundle, whose lanes are re-ranked by weight ** strength; 0 leaves them as they are scored."""
+    """Returns the same bundle with lanes re-ranked by weight ** strength; 0 switches re-ranking off."""
     return replace(bundle, manifest=bundle.manifest | {"strength": strength})
 
 
 def measure_strengths(
-    bundle: Bundle, truth: Interactions, bounds: ProductWeightSettings
+    bundle: Bundle, truth: Interactions, limits: ProductWeightSettings
 ) -> dict[float, Metrics]:
-    """What each strength, and none at all (0), is worth on what happened after a bundle's cut."""
-    found = {one: evaluate(with_strength(bundle, one), truth, CHALLENGER) for one in (0.0, *bounds.strengths)}
-    return {one: summary(judged).get(CHALLENGER, {}) for one, judged in found.items()}
+    """Returns the metrics by lane of each strength, and of strength 0, on the purchases after the cut."""
+    measures = {
+        strength: evaluate(with_strength(bundle, strength), truth, CHALLENGER)
+        for strength in (0.0, *limits.strengths)
+    }
+    return {strength: summary(rows).get(CHALLENGER, {}) for strength, rows in measures.items()}
 
 
-def strongest(found: Mapping[float, Metrics], bounds: ProductWeightSettings) -> float:
-    """The largest strength that costs no lane more of its NDCG@10 than is allowed.
+def strongest(trials: Mapping[float, Metrics], limits: ProductWeightSettings) -> float:
+    """Returns the largest strength that costs no lane more than `most_lost` of its NDCG@10, or 0.
 
-    found: as `tried` tells. 0 where each costs too much, or nothing could be measured.
+    trials: the result of `measure_strengths`.
     """
-    least = {lane: metrics[NDCG] * (1 - bounds.most_lost) for lane, metrics in found[0.0].items()}
-    allowed = (one for one, lanes in found.items() if all(lanes[lane][NDCG] >= least[lane] for lane in least))
+    least = {lane: metrics[NDCG] * (1 - limits.most_lost) for lane, metrics in trials[0.0].items()}
+    allowed = (
+        strength
+        for strength, lanes in trials.items()
+        if all(lanes[lane][NDCG] >= least[lane] for lane in least)
+    )
     return max(allowed) if least else 0.0
 
 
 def evaluate_challenger(
     bundle: Bundle, chosen: ModelSettings, truth: Interactions, segments: Array
 ) -> pa.Table:
-    """The rows of `evaluate` for what serves, and for the same without the weights."""
+    """Returns the measures of the challenger, and of the same model without re-ranking by weight."""
     serving = replace(bundle, manifest=bundle.manifest | {"lanes": chosen.lanes})
     strengths = {UNWEIGHTED: 0.0, CHALLENGER: chosen.strength}
     return pa.concat_tables(
         [
-            evaluate(with_strength(serving, one), truth, model, segments=segments)
-            for model, one in strengths.items()
+            evaluate(with_strength(serving, strength), truth, model, segments=segments)
+            for model, strength in strengths.items()
         ]
     )

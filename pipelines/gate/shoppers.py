@@ -1,6 +1,6 @@
-"""A few customers who show how the model does: what it recommended them unseen, and what they bought then.
+"""Example shoppers for the demo page: what was recommended at the cut, and what they bought after it.
 
-They are chosen by what was known before the test window alone, never by how well they were served.
+They are selected only by what was known at the cut, never by how good their recommendations were.
 """
 
 from collections.abc import Mapping
@@ -22,88 +22,92 @@ from serving.bundle.format import Array
 from serving.http.overview import SHOPPERS
 from serving.recommend.recommender import BASELINES
 
-SOME_DAYS = 3  # of purchases, from which on a habit can be told
+SOME_DAYS = 3  # days with purchases from which a customer has a habit
 PAUSE_DAYS = 28
 TREND = BASELINES[1]
-NOTHING: Mapping[str, list[str]] = MappingProxyType({})
-MOST = 30  # of the products that one of them bought, so that the page stays small
+NONE_PLANTED: Mapping[str, list[str]] = MappingProxyType({})
+MAX_BOUGHT = 30  # products per shopper, so that the page stays small
 
 
 @dataclass(frozen=True)
 class Past:
-    """What n judged customers had bought at the cut; each array has an entry per customer."""
+    """What n customers had bought at the cut; each array is (n,)."""
 
-    days: Array  # of purchases
-    units: Array  # on such a day, in the mean
-    last: Array  # day since 1970
-    category: Array  # str, most bought; empty where there is none
-    share: Array  # of the purchases that are of it
+    days: Array  # int64, days with purchases
+    units: Array  # float64, mean units per such day
+    last: Array  # int64, last day with a purchase, since 1970
+    category: Array  # str, the category bought most; empty if no product has one
+    share: Array  # float64, share of the purchases in that category
 
 
 def example_shoppers(
-    judged: pa.Table,
+    measures: pa.Table,
     known: Interactions,
     products: pa.Table,
     cut: Windows,
-    planted: Mapping[str, list[str]] = NOTHING,
+    planted: Mapping[str, list[str]] = NONE_PLANTED,
 ) -> dict[str, Any]:
-    """One customer of each kind, with products recommended at the cut and bought after it, as plain JSON.
+    """Returns one customer of each kind, with products recommended at the cut and bought after it, as JSON.
 
-    judged: the table `evaluation` of a night. known: all its interactions, over `products`. planted: what a
-    simulated shop made its customers like, by pseudonym.
+    measures: the table `evaluation` of a nightly run. known: all its interactions, over `products`. planted:
+    the preferences that the demo shop gave its customers, by pseudonym.
     """
-    answered = evaluation.known_only(_rows(judged, conditions.CHALLENGER)).sort_by(c.CUSTOMER)
-    customers = np.array(answered[c.CUSTOMER].to_pylist(), dtype=np.bytes_)
+    lists = evaluation.known_only(_rows(measures, conditions.CHALLENGER)).sort_by(c.CUSTOMER)
+    customers = np.array(lists[c.CUSTOMER].to_pylist(), dtype=np.bytes_)
     before, truth = known.until(cut.validation), known.bought(cut.validation, cut.test)
     past = _past(before, np.searchsorted(before.customers, customers), products)
-    top = answered[evaluation.TOP]
+    top = lists[evaluation.TOP]
     return {
         "cut": str(date_of(cut.validation)),
         "until": str(date_of(cut.test)),
-        "popular": _ids(known, _rows(judged, TREND)[evaluation.TOP].slice(0, 1).to_pylist()),
+        "popular": _ids(known, _rows(measures, TREND)[evaluation.TOP].slice(0, 1).to_pylist()),
         SHOPPERS: [
             {
                 "kind": kind,
                 "customer": customers[row].decode(),
-                **_told(past, row),
+                **_description(past, row),
                 "planted": planted.get(customers[row].decode(), []),
                 "recommended": _ids(known, top.slice(row, 1).to_pylist()),
                 "bought": _ids(known, [_bought(truth, customers[row])]),
             }
-            for kind, row in _chosen(past, cut.validation).items()
+            for kind, row in _select(past, cut.validation).items()
         ],
     }
 
 
-def _rows(judged: pa.Table, model: str) -> pa.Table:
-    """What a model answered in the lane that says most."""
-    return judged.filter(
-        pc.and_(pc.equal(judged[evaluation.MODEL], model), pc.equal(judged[evaluation.LANE], conditions.MAIN))
+def _rows(measures: pa.Table, model: str) -> pa.Table:
+    """Returns the measures of a model in the main lane."""
+    return measures.filter(
+        pc.and_(
+            pc.equal(measures[evaluation.MODEL], model), pc.equal(measures[evaluation.LANE], conditions.MAIN)
+        )
     )
 
 
 def _past(before: Interactions, rows: Array, products: pa.Table) -> Past:
-    """rows: (n,) of the customers among those known before the cut."""
+    """Returns the past of some customers, (n,) rows of `before`."""
     size, purchased = len(before.customers), before.matrix(np.ones(len(before.day)))[rows]
     customer, _ = np.unique(np.stack([before.customer, before.day]), axis=1)
     days, last = np.bincount(customer, minlength=size), np.zeros(size, np.int64)
     np.maximum.at(last, before.customer, before.day)
-    names, of = np.unique([text or "" for text in products[c.CATEGORY].to_pylist()], return_inverse=True)
-    filed = sp.coo_matrix(((names != "")[of], (np.arange(len(of)), of))).tocsr().astype(np.float32)
-    within = (purchased @ filed).toarray()
+    names, category = np.unique(
+        [text or "" for text in products[c.CATEGORY].to_pylist()], return_inverse=True
+    )
+    labels = sp.coo_matrix(((names != "")[category], (np.arange(len(category)), category))).tocsr()
+    by_category = (purchased @ labels.astype(np.float32)).toarray()
     return Past(
         days=days[rows],
         units=np.bincount(before.customer, before.quantity, size)[rows] / days[rows],
         last=last[rows],
-        category=names[within.argmax(axis=1)],
-        share=within.max(axis=1) / purchased.sum(axis=1).A1,
+        category=names[by_category.argmax(axis=1)],
+        share=by_category.max(axis=1) / purchased.sum(axis=1).A1,
     )
 
 
-def _chosen(past: Past, cut: int) -> dict[str, int]:
-    """The row of the customer who is most of each kind; of equal ones the first, and nobody twice.
+def _select(past: Past, cut: int) -> dict[str, int]:
+    """Returns the row of the most typical customer of each kind; each customer is selected once.
 
-    Customers are in the order of their pseudonyms, so that the first is any.
+    Ties go to the first customer; customers are sorted by pseudonym, so that is a random one.
     """
     often, pause = past.days >= SOME_DAYS, cut - past.last
     kinds = {
@@ -112,15 +116,15 @@ def _chosen(past: Past, cut: int) -> dict[str, int]:
         "bulk": (often, past.units),
         "returning": (often & (pause >= PAUSE_DAYS), pause),
     }
-    found: dict[str, int] = {}
-    for kind, (among, most) in kinds.items():
-        rows = np.setdiff1d(np.flatnonzero(among), list(found.values()))
+    selected: dict[str, int] = {}
+    for kind, (eligible, value) in kinds.items():
+        rows = np.setdiff1d(np.flatnonzero(eligible), list(selected.values()))
         if len(rows):
-            found[kind] = int(rows[np.argmax(most[rows])])
-    return found
+            selected[kind] = int(rows[np.argmax(value[rows])])
+    return selected
 
 
-def _told(past: Past, row: int) -> dict[str, Any]:
+def _description(past: Past, row: int) -> dict[str, Any]:
     return {
         "days": int(past.days[row]),
         "units": round(float(past.units[row]), 1),
@@ -131,11 +135,11 @@ def _told(past: Past, row: int) -> dict[str, Any]:
 
 
 def _bought(truth: Interactions, customer: bytes) -> list[int]:
-    """The products that a customer bought in the window, the first days first."""
+    """Returns the rows of products that a customer bought in the window, by day."""
     own = truth.where(truth.customer == np.searchsorted(truth.customers, customer))
-    return list(dict.fromkeys(own.product[np.argsort(own.day, kind="stable")].tolist()))[:MOST]
+    return list(dict.fromkeys(own.product[np.argsort(own.day, kind="stable")].tolist()))[:MAX_BOUGHT]
 
 
 def _ids(known: Interactions, lists: list[list[int]]) -> list[str]:
-    """The ids of products by their rows."""
+    """Returns product ids for lists of product rows."""
     return [known.products[row].decode() for rows in lists for row in rows]

@@ -216,7 +216,7 @@ def test_rules_of_the_shop_can_be_looked_at_before_they_count(night, bundle, dir
     rules, lists = moved[ADVENT - dt.timedelta(1)]
     assert rules[4] == ["no"]
     assert lists[1] == lists[2]
-    with pytest.raises(NightshelfError, match=r"there are no rules: name a file"):
+    with pytest.raises(NightshelfError, match=r"NIGHTSHELF_SHOP_RULES"):
         preview(None, None, None, n=5)
 
 

@@ -59,7 +59,7 @@ def test_a_shops_own_file_is_read(home, monkeypatch):
     [
         ('product = ["10"]', "product: "),
         ("products = [10]", "products.0: "),
-        ('names = ["fine", "("]', "names: Value error, number 2 is no regular expression"),
+        ('names = ["fine", "("]', "names: Value error, pattern 2 is not a valid"),
         ("names = [", "can't be read"),
         (None, "can't be read"),
     ],

@@ -123,7 +123,7 @@ def test_a_version_that_isnt_there_is_named(register):
         registry_acts.promote("7", "why not")
     with pytest.raises(NightshelfError, match="no version served before this one"):
         registry_acts.rollback(None, "why not")
-    with pytest.raises(NightshelfError, match="a reason is missing"):
+    with pytest.raises(NightshelfError, match="the reason is empty"):
         registry_acts.promote("7", " ")
 
 
