@@ -61,7 +61,9 @@ class Associations:
 def associations(record: Record) -> Associations:
     """The section on association rules of a nightly run: complements with one antecedent."""
     if f"{pins.PREFIX}{tables.RULES}" not in record.tags:
-        return _empty("No association rules were mined: the nightly run did not complete step rules.")
+        return _empty(
+            "No association rules were mined: the nightly run did not complete step association_rules."
+        )
     try:
         table, products = (pins.read(record.night, name) for name in (tables.RULES, tables.PRODUCTS))
     except NightshelfError:

@@ -16,7 +16,7 @@ from pipelines.run.tracking import client
 Json = dict[str, Any]
 
 STEPS = (
-    *("extract", "validate", "prepare", "live", "sweep", "rules"),
+    *("extract", "validate", "prepare", "backtest_champion", "sweep", "association_rules"),
     *("evaluate", "register", "gate", "publish", "smoke"),
 )
 PUBLISHED = ("FIRST", "PROMOTED")  # the verdicts after which the challenger becomes the champion

@@ -15,8 +15,8 @@ OUTPUTS = {
     "extract": ("new lines", "new_order_lines"),
     "validate": ("lines used", "rows_used"),
     "prepare": ("interactions", "interactions"),
-    "live": ("customers measured", "live_customers_for_you"),
-    "rules": ("rules", "rules"),
+    "backtest_champion": ("customers measured", "live_customers_for_you"),
+    "association_rules": ("rules", "rules"),
     "evaluate": ("customers evaluated", "customers_for_you"),
     "smoke": ("answers", "smoke_answers"),
 }

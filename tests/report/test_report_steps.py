@@ -2,6 +2,7 @@ from dataclasses import replace
 
 from runs import record, run
 
+from pipelines.report.records import STEPS
 from pipelines.report.steps import steps
 
 
@@ -20,8 +21,7 @@ def test_a_stopped_run_shows_finished_stopped_and_missed_steps():
 
 
 def test_the_sweep_takes_the_sum_of_its_candidates():
-    names = ("extract", "validate", "prepare", "live", "rules", "evaluate", "register", "gate", "publish")
-    metrics = {f"seconds_{name}": 1.0 for name in (*names, "smoke")}
+    metrics = {f"seconds_{name}": 1.0 for name in STEPS if name != "sweep"}
     finished = replace(record(metrics=metrics), candidates=[run(metrics={"seconds": 20.0})] * 3)
     section = steps(finished)
     sweep = next(step for step in section.steps if step.name == "sweep")
