@@ -57,7 +57,7 @@ def test_a_night_asks_the_shop_of_the_connection_as_its_user(tmp_path, known):
         shop = {"conn_type": "http", "host": host, "port": int(port), "login": "me", "password": SECRET}
         told = night(tmp_path, nightshelf_shop=shop)
     if known:
-        assert "validation stopped the night" in told
+        assert "validation rejected the nightly run" in told
         assert re.search(r"[\d,]+ of [\d,]+ pages, [\d,]+ orders, [\d,]+ orders/s, [\d:]+ left", told)
         assert list((tmp_path / "lake" / "raw" / "orders").glob("source=shop-api-*/full=*/*/part-0.parquet"))
     else:
