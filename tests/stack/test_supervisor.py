@@ -17,6 +17,7 @@ from pipelines.stack import supervisor as supervisor_module
 from pipelines.stack.start import start
 from pipelines.stack.supervisor import supervised
 from serving.errors import NightshelfError
+from serving.settings import PROJECT
 
 DRIVER = """
 import os, sys
@@ -28,7 +29,7 @@ from pipelines.stack.up import until_interrupted
 
 with until_interrupted(once=False):
     pids = os.environ["PIDS"]
-    programs = [program(pids, "one"), program(pids, "parent", PARENT)]
+    programs = [program(pids, "sleeper"), program(pids, "parent", PARENT)]
     with supervised(Path(sys.argv[1]), programs, dict(os.environ)) as supervisor:
         start(supervisor)
         supervisor.wait()
@@ -53,9 +54,9 @@ def state(tmp_path):
 
 
 def test_programs_run_until_the_block_ends(state, env, pids):
-    with supervised(state, [program(pids, "one"), program(pids, "two")], env) as supervisor:
+    with supervised(state, [program(pids, "sleeper"), program(pids, "two")], env) as supervisor:
         start(supervisor)
-        both = [process(pids, "one"), process(pids, "two")]
+        both = [process(pids, "sleeper"), process(pids, "two")]
         assert all(running.is_running() for running in both)
     assert all_ended(*both)
 
@@ -70,7 +71,7 @@ def test_kills_a_stubborn_program_and_its_orphans(state, env, pids):
 def test_leaves_other_processes_alone(state, env, pids):
     other = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
     try:
-        with supervised(state, [program(pids, "one")], env) as supervisor:
+        with supervised(state, [program(pids, "sleeper")], env) as supervisor:
             start(supervisor)
         assert other.poll() is None
     finally:
@@ -80,19 +81,19 @@ def test_leaves_other_processes_alone(state, env, pids):
 
 def test_restarts_a_program_that_crashes(state, env, pids, monkeypatch):
     monkeypatch.setattr(supervisor_module, "START_SECONDS", 1)
-    with supervised(state, [program(pids, "one")], env) as supervisor:
+    with supervised(state, [program(pids, "sleeper")], env) as supervisor:
         start(supervisor)
-        first = process(pids, "one")
+        first = process(pids, "sleeper")
         time.sleep(3)  # supervisord counts it as started by then
         first.kill()
-        eventually(lambda: int((pids / "one").read_text() or first.pid) != first.pid)
+        eventually(lambda: int((pids / "sleeper").read_text() or first.pid) != first.pid)
 
 
 def test_a_program_that_ends_is_an_error_showing_its_last_lines(state, env, pids, capsys):
     broken = program(pids, "broken", "raise SystemExit('its last words')", is_up=lambda http: False)
     with (
         pytest.raises(NightshelfError, match=r"broken ended by itself: its log is .*broken\.log"),
-        supervised(state, [program(pids, "one"), broken], env) as supervisor,
+        supervised(state, [program(pids, "sleeper"), broken], env) as supervisor,
     ):
         start(supervisor)
     assert "its last words" in capsys.readouterr().out
@@ -138,7 +139,7 @@ def test_an_unreadable_answer_of_a_starting_program_is_no_error(state, env, pids
             raise error
         return True
 
-    with supervised(state, [program(pids, "one", is_up=is_up)], env) as supervisor:
+    with supervised(state, [program(pids, "sleeper", is_up=is_up)], env) as supervisor:
         start(supervisor)
 
 
@@ -153,9 +154,9 @@ def test_a_program_starts_after_the_program_it_depends_on(state, env, pids):
 
 
 def test_no_file_and_no_command_line_holds_a_secret(state, env, pids):
-    with supervised(state, [program(pids, "one")], env) as supervisor:
+    with supervised(state, [program(pids, "sleeper")], env) as supervisor:
         start(supervisor)
-        process(pids, "one")
+        process(pids, "sleeper")
         commands = command_lines()
     written = [file.read_text() for file in state.rglob("*") if file.is_file()]
     assert len(commands) > 2
@@ -164,10 +165,11 @@ def test_no_file_and_no_command_line_holds_a_secret(state, env, pids):
 
 @pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
 def test_leaves_no_process_and_no_socket_however_it_ends(state, env, pids, ending):
-    paths = os.pathsep.join([str(Path(__file__).parent), str(Path(__file__).parents[2])])
+    folders = (Path(__file__).parent, Path(limits.__file__).parent, PROJECT)
+    paths = os.pathsep.join(map(str, folders))
     command = [sys.executable, "-c", DRIVER, state]
     driver = subprocess.Popen(command, env=env | {"PYTHONPATH": paths}, start_new_session=True)
-    both = [process(pids, "one"), process(pids, "grandchild")]
+    both = [process(pids, "sleeper"), process(pids, "grandchild")]
     descendants = psutil.Process(driver.pid).children(recursive=True)
     socket = re.search("(?m)^file=(.*)$", (state / "supervisor.conf").read_text())[1]
     os.killpg(driver.pid, ending)  # as a terminal does
