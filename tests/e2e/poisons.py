@@ -12,7 +12,8 @@ from pipelines.prepare.interactions import Interactions
 from pipelines.registry import versions
 from pipelines.sweep import choice, space
 from pipelines.train import als, ranker, repurchase
-from serving.recommend import lanes, recommender, selection
+from serving.recommend import recommender, selection
+from serving.recommend.lanes import LANES
 
 
 def column(rows, name, values):
@@ -240,7 +241,7 @@ def lanes(component):
     """Each lane is answered by one component, whatever was chosen."""
     return final(
         lambda rng, found: replace(
-            found, manifest=found.manifest | {"lanes": dict.fromkeys(lanes.LANES, component)}
+            found, manifest=found.manifest | {"lanes": dict.fromkeys(LANES, component)}
         )
     )
 
@@ -351,7 +352,7 @@ CODE = {
         lambda rng, found: replace(
             found,
             user_factors=same(rng, found.user_factors),
-            manifest=found.manifest | {"lanes": dict.fromkeys(lanes.LANES, "als")},
+            manifest=found.manifest | {"lanes": dict.fromkeys(LANES, "als")},
         )
     ),
     "the last fit's history permuted": fields(history_product=permuted),
