@@ -15,7 +15,7 @@ from serving.live.changes import Changes
 from serving.live.identity import pseudonym
 from serving.live.store import ChangeSet, Event
 from serving.recommend.fold_in import fold_in
-from serving.recommend.recommender import LANES
+from serving.recommend.lanes import LANES
 
 ANNA = f"/v1/customers/{bundles.ANNA}"
 UNKNOWN = f"/v1/customers/{bundles.UNKNOWN_CUSTOMER}"
