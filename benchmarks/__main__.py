@@ -14,10 +14,10 @@ from benchmarks import (
     exporting,
     extraction,
     first_answer,
-    groups,
-    night,
+    nightly_run,
     pages,
     quality,
+    regions,
     reranking,
     scaling,
     serving,
@@ -40,12 +40,12 @@ def main() -> None:
     )
     parts = [f"# Figures\n\n`make bench` wrote this: {machine}.\n"]
     with tempfile.TemporaryDirectory() as folder:
-        parts.append(night.online_retail(retail, Path(folder) / "retail"))
+        parts.append(nightly_run.online_retail(retail, Path(folder) / "retail"))
         parts.append(validation.compare(retail, Path(folder) / "validation"))
         parts.append(solvers.compare(Path(folder) / "retail"))
         QUALITY.write_text(quality.compare(Path(folder) / "retail"))
         parts.append(cold.compare(Path(folder) / "retail"))
-        parts.append(groups.compare(Path(folder) / "retail"))
+        parts.append(regions.compare(Path(folder) / "retail"))
         parts.append(reranking.compare(Path(folder) / "retail"))
         parts.append(evaluation.compare())
         parts.append(answers.compare(Path(folder) / "answers"))

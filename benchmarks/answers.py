@@ -17,7 +17,8 @@ from serving.http import responses
 from serving.http.requests import ListQuery
 from serving.recommend.cart import Cart, cart_ranking
 from serving.recommend.fold_in import fold_in
-from serving.recommend.recommender import Lane, rankings
+from serving.recommend.lanes import Lane
+from serving.recommend.recommender import rankings
 
 SIZES = (5_000, 100_000, 1_000_000)
 ASKED, CART = 300, 40
