@@ -1,4 +1,4 @@
-"""The README's pictures, of a demo shop's pages after two real nights: `make pictures` makes them anew."""
+"""Takes the README's pictures of a demo shop's pages after two nightly runs: `make pictures`."""
 
 import json
 import os
@@ -23,9 +23,9 @@ NIGHTSHELF = Path(sys.executable).with_name("nightshelf")
 CHROMIUM = "/usr/bin/chromium"
 PASSWORD = "of-a-shop-for-pictures"
 SIZE = {"width": 1280, "height": 860}
-PATIENCE = 1200  # seconds for the servers and a night
-COMPARED = 6  # candidates
-SETTLED = 8000  # milliseconds until a page has drawn itself; MLflow and Airflow never stop asking
+TIMEOUT = 1200  # seconds for the servers, and for a nightly run
+COMPARED = 6  # candidates in the picture of MLflow
+SETTLED = 8000  # milliseconds until a page is complete; MLflow and Airflow never stop sending requests
 
 
 def main() -> None:
@@ -49,11 +49,11 @@ def main() -> None:
 
 @contextmanager
 def running(ports: dict[str, int]) -> Iterator[None]:
-    """All of Nightshelf in a home of its own, up to the end of the block."""
+    """Runs all of Nightshelf in a temporary home until the block ends."""
     with tempfile.TemporaryDirectory() as home:
-        told = {f"NIGHTSHELF_{name}_PORT": str(port) for name, port in ports.items()}
-        told |= {"NIGHTSHELF_HOME": home, "NIGHTSHELF_AIRFLOW_PASSWORD": PASSWORD}
-        up = subprocess.Popen([NIGHTSHELF, "up"], env=os.environ | told)
+        variables = {f"NIGHTSHELF_{name}_PORT": str(port) for name, port in ports.items()}
+        variables |= {"NIGHTSHELF_HOME": home, "NIGHTSHELF_AIRFLOW_PASSWORD": PASSWORD}
+        up = subprocess.Popen([NIGHTSHELF, "up"], env=os.environ | variables)
         try:
             yield
         finally:
@@ -61,17 +61,17 @@ def running(ports: dict[str, int]) -> Iterator[None]:
             up.wait()
 
 
-def until(true: Callable[[], bool]) -> None:
-    """Waits for something to be true; raises TimeoutError if it doesn't come about."""
-    ends = time.monotonic() + PATIENCE
-    while not true():
-        if time.monotonic() > ends:
-            raise TimeoutError("the night takes too long")
+def until(condition: Callable[[], bool]) -> None:
+    """Waits until a condition is true; raises TimeoutError after TIMEOUT seconds."""
+    deadline = time.monotonic() + TIMEOUT
+    while not condition():
+        if time.monotonic() > deadline:
+            raise TimeoutError("the servers or the nightly run take too long")
         time.sleep(2)
 
 
 def answers(url: str) -> bool:
-    """Whether a page is there."""
+    """Returns whether a page can be loaded."""
     try:
         return httpx.get(url).is_success
     except httpx.TransportError:
@@ -79,7 +79,7 @@ def answers(url: str) -> bool:
 
 
 def take_service(page: Page, url: str) -> None:
-    """The storefront for a shopper who comes back, and the report of the last night."""
+    """Takes the storefront with an example customer, and the report of the last nightly run."""
     page.goto(url)
     page.get_by_role("button", name="Back after a pause").click()
     page.wait_for_timeout(SETTLED)
@@ -90,9 +90,10 @@ def take_service(page: Page, url: str) -> None:
 
 
 def take_mlflow(page: Page, url: str) -> None:
-    """Some candidates of the sweep beside one another."""
+    """Takes a comparison of some candidates of the sweep."""
     client = MlflowClient(url)
-    (nightly,) = [one.experiment_id for one in client.search_experiments() if one.name == "nightly"]
+    experiments = client.search_experiments()
+    (nightly,) = [each.experiment_id for each in experiments if each.name == "nightly"]
     candidates = client.search_runs([nightly], "tags.mlflow.parentRunId LIKE '%'", max_results=COMPARED)
     runs = json.dumps([run.info.run_id for run in candidates])
     page.goto(f"{url}/#/compare-runs?runs={runs}&experiments={json.dumps([nightly])}")
@@ -101,7 +102,7 @@ def take_mlflow(page: Page, url: str) -> None:
 
 
 def take_airflow(page: Page, url: str) -> None:
-    """The grid of the DAG."""
+    """Takes the grid of the DAG."""
     page.goto(url)
     page.fill("input[name=username]", "admin")
     page.fill("input[name=password]", PASSWORD)
