@@ -42,7 +42,7 @@ def up(once: bool = False) -> None:
 def up_as_cluster(once: bool = False) -> None:
     """Like `up`, with the servers of a cluster as processes of this machine."""
     write_env()
-    console.print("To use other commands meanwhile, set the servers' addresses: docs/cluster.md, *Commands*")
+    console.print("Other commands need the servers' addresses: see docs/guides/cluster.md, *Commands*")
     chosen = cluster.cluster_settings(settings())
     check_java()
     stack, variables = cluster.programs(chosen), cluster.variables(chosen)
