@@ -1,4 +1,4 @@
-"""`nightshelf prepare`: what it prepares for the servers' containers."""
+"""`nightshelf prepare-containers`: what it prepares for the servers' containers."""
 
 import json
 import sqlite3
