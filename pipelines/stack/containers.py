@@ -1,4 +1,4 @@
-"""`nightshelf prepare-containers`: prepares what the servers of docker/compose.yaml need before they start."""
+"""`nightshelf prepare-containers`: prepares what the servers of docker/compose.yaml need to start."""
 
 import os
 
