@@ -11,6 +11,7 @@ from pipelines.settings import Settings, settings, write_env
 from pipelines.stack import cluster, database
 from pipelines.stack.airflow_home import prepare_home, write_passwords
 from pipelines.stack.board import console
+from pipelines.stack.decision import decision
 from pipelines.stack.environment import environment
 from pipelines.stack.nightly_run import is_due, run_and_follow
 from pipelines.stack.programs import Program, check_ports, programs
@@ -65,6 +66,7 @@ def _run(chosen: Settings, stack: list[Program], variables: dict[str, str], once
 def _run_once(supervisor: Supervisor, chosen: Settings) -> None:
     if is_due(chosen, supervisor):
         run_and_follow(chosen, supervisor)
+        _print_decision(chosen)
     wait_until_ready(chosen, supervisor)
     print(json.dumps(fetch(chosen, "/v1/popular?n=5"), ensure_ascii=False, indent=2))
 
@@ -76,6 +78,7 @@ def _stay(supervisor: Supervisor, chosen: Settings) -> None:
     if due:
         _run_and_report(supervisor, chosen)
         welcome(chosen)
+        _print_decision(chosen)
     supervisor.wait()
 
 
@@ -85,6 +88,11 @@ def _run_and_report(supervisor: Supervisor, chosen: Settings) -> None:
         run_and_follow(chosen, supervisor)
     except NightshelfError as error:
         console.print(str(error), style="red", markup=False)
+
+
+def _print_decision(chosen: Settings) -> None:
+    if sentence := decision(chosen):
+        console.print(sentence, style="bold", markup=False, soft_wrap=True)
 
 
 @contextmanager
