@@ -1,1 +1,1 @@
-"""What measured the figures that the README states; `make bench` runs it all."""
+"""Measures the figures that the README and the docs state; `make bench` runs everything but `scale`."""

@@ -1,10 +1,9 @@
-"""Runs every benchmark and keeps the latest figures beside the code: figures.md, quality.md."""
+"""Runs all benchmarks but `scale`, and writes the figures beside the code: figures.md and quality.md."""
 
-import datetime as dt
 import os
-import platform
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 from benchmarks import (
@@ -25,39 +24,50 @@ from benchmarks import (
     swapping,
     validation,
 )
+from benchmarks.provenance import provenance
 
 FIGURES, QUALITY = (Path(__file__).with_name(name) for name in ("figures.md", "quality.md"))
 DATA = Path(os.environ.get("NIGHTSHELF_TEST_DATA", Path(__file__).parents[2] / "shared" / "data"))
 
 
 def main() -> None:
-    """Writes figures.md and quality.md."""
+    """Writes and prints figures.md and quality.md."""
     retail = DATA / "online_retail_ii.parquet"
     if not retail.exists():
-        sys.exit("online_retail_ii.parquet is missing: set NIGHTSHELF_TEST_DATA to the folder that holds it")
-    machine = (
-        f"{os.cpu_count()} cores, Python {platform.python_version()}, {dt.datetime.now(dt.UTC):%Y-%m-%d}"
-    )
-    parts = [f"# Figures\n\n`make bench` wrote this: {machine}.\n"]
+        sys.exit(
+            f"online_retail_ii.parquet is not in {DATA}: set NIGHTSHELF_TEST_DATA to the folder that holds it"
+        )
+    measured = f"Written by `make bench`. {provenance()}"
     with tempfile.TemporaryDirectory() as folder:
-        parts.append(nightly_run.online_retail(retail, Path(folder) / "retail"))
-        parts.append(validation.compare(retail, Path(folder) / "validation"))
-        parts.append(solvers.compare(Path(folder) / "retail"))
-        QUALITY.write_text(quality.compare(Path(folder) / "retail"))
-        parts.append(cold.compare(Path(folder) / "retail"))
-        parts.append(regions.compare(Path(folder) / "retail"))
-        parts.append(reranking.compare(Path(folder) / "retail"))
-        parts.append(evaluation.compare())
-        parts.append(answers.compare(Path(folder) / "answers"))
-        parts.append(scaling.compare())
-        parts.append(serving.compare(Path(folder) / "serving"))
-        parts.append(swapping.compare(Path(folder) / "swapping"))
-        parts.append(exporting.compare(Path(folder) / "exporting"))
-        parts.append(pages.compare(Path(folder) / "pages"))
-        parts.append(extraction.compare(Path(folder) / "extraction"))
-        parts.append(first_answer.demo_shop(Path(folder) / "clone"))
-    FIGURES.write_text("\n".join(parts))
+        sections = [*_on_online_retail(retail, Path(folder))]
+        QUALITY.write_text(f"# Quality\n\n{measured}\n{quality.compare(Path(folder) / 'retail')}")
+        sections += _on_synthetic_shops(Path(folder))
+    FIGURES.write_text("\n".join([f"# Figures\n\n{measured}", *sections]))
     print(FIGURES.read_text(), QUALITY.read_text(), sep="\n")
 
 
-main()
+def _on_online_retail(retail: Path, folder: Path) -> Iterator[str]:
+    """Yields the sections on real orders; most of them use the lake of the first."""
+    home = folder / "retail"
+    yield nightly_run.online_retail(retail, home)
+    yield validation.compare(retail, folder / "validation")
+    yield solvers.compare(home)
+    yield cold.compare(home)
+    yield regions.compare(home)
+    yield reranking.compare(home)
+
+
+def _on_synthetic_shops(folder: Path) -> Iterator[str]:
+    yield evaluation.compare()
+    yield answers.compare(folder / "answers")
+    yield scaling.compare()
+    yield serving.compare(folder / "serving")
+    yield swapping.compare(folder / "swapping")
+    yield exporting.compare(folder / "exporting")
+    yield pages.compare(folder / "pages")
+    yield extraction.compare(folder / "extraction")
+    yield first_answer.demo_shop(folder / "clone")
+
+
+if __name__ == "__main__":
+    main()
