@@ -10,7 +10,11 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+from typer.main import get_command
 
+from pipelines.cli import app
+from serving.http.routes import ROUTES
+from serving.observe.masking import display_path
 from serving.settings import PROJECT
 
 OUTSIDE_PAGES = ("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md")
@@ -89,6 +93,20 @@ def test_broken_links_fail_the_build(tmp_path: Path) -> None:
     result = build(docs, tmp_path / "site")
     assert result.returncode != 0
     assert [name for name in (*BROKEN.values(), "no.png") if name not in result.stderr] == []
+
+
+def test_the_reference_names_every_route() -> None:
+    text = (PROJECT / "docs" / "http.md").read_text()
+    routes = [f"`{route.method} {display_path(route.path)}`" for route in ROUTES]
+    assert [route for route in routes if route not in text] == []
+
+
+def test_every_command_is_documented() -> None:
+    text = (PROJECT / "docs" / "commands.md").read_text()
+    names = [command.name for command in get_command(app).commands.values() if not command.hidden]
+    assert [
+        name for name in names if name and f"`{name}`" not in text and f"`nightshelf {name}" not in text
+    ] == []
 
 
 @pytest.mark.parametrize("page", OUTSIDE_PAGES)

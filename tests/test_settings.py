@@ -59,18 +59,18 @@ def test_all_wrong_settings_are_named_at_once(given):
 
 def test_the_environment_wins_over_the_file_and_an_empty_variable_is_none(home, given):
     (home / ".env").write_text("NIGHTSHELF_SWEEP=quick\nNIGHTSHELF_SHOP_USER=me\nNIGHTSHELF_SHOP_TRIES=2\n")
-    found = given(SHOP_USER="you", SHOP_TRIES="")
-    assert (found.sweep, found.shop_user, found.shop_tries) == ("quick", "you", 2)
-    assert found.lake_url == str(home / "lake")
+    actual = given(SHOP_USER="you", SHOP_TRIES="")
+    assert (actual.sweep, actual.shop_user, actual.shop_tries) == ("quick", "you", 2)
+    assert actual.lake_url == str(home / "lake")
 
 
 def test_config_prints_every_setting_and_no_secret(given):
-    told = {name: f"hidden {name}" for name in SECRETS}
-    given(**{name.upper(): value for name, value in told.items()})
+    secrets = {name: f"hidden {name}" for name in SECRETS}
+    given(**{name.upper(): value for name, value in secrets.items()})
     output = CliRunner().invoke(app, ["config"]).output
     assert len(SECRETS) == 8
     assert [name for name in Settings.model_fields if f"NIGHTSHELF_{name.upper()}=" not in output] == []
-    assert [value for value in told.values() if value in output] == []
+    assert [value for value in secrets.values() if value in output] == []
     assert "NIGHTSHELF_SHOP_TRIES=5\n" in output
 
 
@@ -88,14 +88,14 @@ def test_the_env_file_is_written_once_for_its_owner_alone(home, monkeypatch):
     assert oct(file.stat().st_mode & 0o777) == oct(0o600)
     assert not write_env()
     assert file.read_text() == text
-    found = settings()
+    written = settings()
     fresh = [
         name for name in SECRETS if name not in ("sql_url", "store_url", "service_key")
-    ]  # the shop's own
-    values = [getattr(found, name).get_secret_value() for name in fresh]
+    ]  # those have no default secret
+    values = [getattr(written, name).get_secret_value() for name in fresh]
     assert len(set(values)) == len(values)
     assert min(map(len, values)) >= 12
-    assert found.demo_start == dt.datetime.now(dt.UTC).date() - dt.timedelta(days=60)
+    assert written.demo_start == dt.datetime.now(dt.UTC).date() - dt.timedelta(days=60)
     file.unlink()
     assert write_env()
     assert not {value for value in values if value in file.read_text()}
