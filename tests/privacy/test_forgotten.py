@@ -23,6 +23,7 @@ from pipelines.privacy import forget_one, forgotten
 from pipelines.run import tracking
 from pipelines.settings import customer_key
 from serving.errors import NightshelfError
+from serving.live.changes import FORGOTTEN_UNTIL
 from serving.live.identity import pseudonym
 from serving.live.store import Event
 from serving.live.store import forgotten as forgotten_table
@@ -179,7 +180,7 @@ def test_the_sources_old_orders_stay_forgotten_and_a_later_order_counts_as_a_new
     assert days == {str(FIRST + dt.timedelta(days=DAYS))}
     assert rows_of(tables.INTERACTIONS, PERSON)[c.DAY].to_pylist() == [FIRST + dt.timedelta(days=DAYS)]
     assert store.pending_erasures() == {}
-    assert int(tracking.tag(night.run_id, nightly.FORGOTTEN_UNTIL)) > microseconds(DAYS)
+    assert int(tracking.tag(night.run_id, FORGOTTEN_UNTIL)) > microseconds(DAYS)
 
 
 def test_a_reported_purchase_that_is_also_an_order_counts_once(shop, store):
