@@ -71,7 +71,8 @@ soak: setup  ## every bad, good and poisoned night of both gates, faults, a load
 	tests/e2e/bare_debian.sh
 
 docs: setup  ## the documentation as a searchable site, docs/_build/index.html
-	$(RUN)sphinx-build -q -n -W --keep-going docs docs/_build
+	$(RUN)sphinx-build -q -E -n -W --keep-going docs docs/_build
+	@echo "nightshelf: the documentation is in docs/_build/index.html"
 
 bench: setup  ## the figures in benchmarks/
 	$(RUN)python -m benchmarks
