@@ -12,6 +12,8 @@ from pipelines.settings import Settings, settings, write_env
 from serving.errors import NightshelfError
 from serving.settings import PROJECT
 
+pytestmark = pytest.mark.fast
+
 PAGE = PROJECT / "docs" / "settings.md"
 ROW = re.compile(r"^\| `NIGHTSHELF_(\w+)` \| (.*?) \| (.*?) \|$", re.MULTILINE)
 SECRETS = [name for name, field in Settings.model_fields.items() if field.annotation is SecretStr]

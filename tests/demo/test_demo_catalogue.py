@@ -5,6 +5,8 @@ import pytest
 from pipelines.demo.catalogue import CLUSTERS, SIZE_PRICE, STYLES, catalogue
 from pipelines.demo.words import BRANDS, CATEGORIES
 
+pytestmark = pytest.mark.fast
+
 SEED = 7
 
 

@@ -21,6 +21,8 @@ from pipelines.demo.shop import Day, Shop
 from serving.live.identity import normalise
 from serving.settings import PROJECT
 
+pytestmark = pytest.mark.fast
+
 SHAPES = (r"\+7\(\d{3}\)\d{3}-\d{4}", r"\+7 \(\d{3}\) \d{3}-\d{4}", r"7\d{10}")
 SIGMAS = 4.5
 

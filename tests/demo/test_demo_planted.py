@@ -2,10 +2,14 @@
 
 import datetime as dt
 
+import pytest
+
 from pipelines.demo.dirt import Dirt
 from pipelines.demo.planted import tastes
 from pipelines.demo.shop import Shop
 from serving.live.identity import pseudonym
+
+pytestmark = pytest.mark.fast
 
 
 def test_returns_each_customers_taste_by_pseudonym() -> None:

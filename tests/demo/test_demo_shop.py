@@ -13,6 +13,8 @@ from pipelines.demo.shop import Day, Shop
 from pipelines.demo.truth import CONFIDENCE, JITTER, LOYALTY, TASTE, season
 from pipelines.demo.words import CATEGORIES
 
+pytestmark = pytest.mark.fast
+
 SEED = 7
 START = dt.date(2026, 9, 22)
 SIGMAS = 4.5  # with forty pairs, one of 3,500 seeds fails by chance

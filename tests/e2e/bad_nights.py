@@ -6,7 +6,6 @@ from dataclasses import replace
 
 from nights import (
     LAST,
-    again,
     digits,
     each,
     each_line,
@@ -15,19 +14,20 @@ from nights import (
     keep,
     known,
     moment,
-    moved,
     new_customers,
+    on_last_day,
+    on_visible_days,
     put,
     renamed,
-    shown,
+    shift_time,
     times,
     to,
-    tonight,
+    with_new_ids,
 )
 
 
 def half_a_day_twice(rng, orders):
-    return orders + again(orders[: max(100, len(orders) // 2)], orders)
+    return orders + with_new_ids(orders[: max(100, len(orders) // 2)], orders)
 
 
 def delivered_again(days_before):
@@ -35,22 +35,22 @@ def delivered_again(days_before):
 
     def case(rng, world):
         earlier = world.days[world.as_of - dt.timedelta(days=days_before)]
-        moved_orders = each(moved(days=days_before))(rng, earlier)
-        return world.with_days({world.as_of: again(moved_orders, world.orders)})
+        moved_orders = each(shift_time(days=days_before))(rng, earlier)
+        return world.with_days({world.as_of: with_new_ids(moved_orders, world.orders)})
 
     return case
 
 
 def yesterday_twice(rng, world):
     earlier = world.days[world.as_of - dt.timedelta(days=1)]
-    return world.with_days({world.as_of: world.orders + again(earlier, world.orders)})
+    return world.with_days({world.as_of: world.orders + with_new_ids(earlier, world.orders)})
 
 
 def shifted_products(rng, world):
     """Every product id is replaced by the next one in the catalogue."""
     ids = [product["id"] for product in world.goods]
     following = dict(zip(ids, ids[1:] + ids[:1], strict=True))
-    return tonight(each_line(to("goodsId", lambda id_: following.get(id_, id_))))(rng, world)
+    return on_last_day(each_line(to("goodsId", lambda id_: following.get(id_, id_))))(rng, world)
 
 
 def shuffled_products(rng, orders):
@@ -131,7 +131,7 @@ def ids_from_the_first(rng, world):
     """The order counter was reset: the orders of the run's day have the ids of the shop's first orders."""
     first = min(order["id"] for order in world.days[min(world.days)])
     start = world.orders[0]["id"]
-    return tonight(each(to("id", lambda id_: first + id_ - start)))(rng, world)
+    return on_last_day(each(to("id", lambda id_: first + id_ - start)))(rng, world)
 
 
 def every_other_line(order):
@@ -158,7 +158,7 @@ def first(case):
 
 
 def always(change):
-    return shown(change, days=10**3)
+    return on_visible_days(change, days=10**3)
 
 
 def tried_again(case):
@@ -183,87 +183,99 @@ def not_corrected(case):
 
 BAD = {
     # How many orders
-    "no orders at all": tonight(lambda rng, orders: []),
-    "nine tenths of the orders missing": tonight(keep(0.1)),
-    "half of the orders missing": tonight(keep(0.5)),
-    "the feed stopped at noon": tonight(lambda rng, orders: [order for order in orders if hour(order) < 12]),
-    "every order twice under new ids": tonight(lambda rng, orders: orders + again(orders)),
-    "one page twice under new ids": tonight(half_a_day_twice),
+    "no orders at all": on_last_day(lambda rng, orders: []),
+    "nine tenths of the orders missing": on_last_day(keep(0.1)),
+    "half of the orders missing": on_last_day(keep(0.5)),
+    "the feed stopped at noon": on_last_day(
+        lambda rng, orders: [order for order in orders if hour(order) < 12]
+    ),
+    "every order twice under new ids": on_last_day(lambda rng, orders: orders + with_new_ids(orders)),
+    "one page twice under new ids": on_last_day(half_a_day_twice),
     "the day before delivered as tonight": delivered_again(1),
     "the same weekday of last week delivered as tonight": delivered_again(7),
     "the day before delivered again under new ids": yesterday_twice,
-    "500 orders of the same basket by bots": tonight(bots(500)),
-    "500 orders of one customer": tonight(bots(500, "+7 (905) 318-2264")),
-    "every line an order of its own": tonight(every_line_an_order),
+    "500 orders of the same basket by bots": on_last_day(bots(500)),
+    "500 orders of one customer": on_last_day(bots(500, "+7 (905) 318-2264")),
+    "every line an order of its own": on_last_day(every_line_an_order),
     # Prices
-    "prices times 100": tonight(each_line(times("price", 100))),
-    "prices times 10": tonight(each_line(times("price", 10))),
-    "prices divided by 100": tonight(each_line(times("price", 0.01))),
-    "all prices 0": tonight(each_line(put(price=0))),
-    "all prices null": tonight(each_line(put(price=None))),
-    "one price for everything": tonight(each_line(put(price=999.0))),
-    "prices with a decimal comma": tonight(
+    "prices times 100": on_last_day(each_line(times("price", 100))),
+    "prices times 10": on_last_day(each_line(times("price", 10))),
+    "prices divided by 100": on_last_day(each_line(times("price", 0.01))),
+    "all prices 0": on_last_day(each_line(put(price=0))),
+    "all prices null": on_last_day(each_line(put(price=None))),
+    "one price for everything": on_last_day(each_line(put(price=999.0))),
+    "prices with a decimal comma": on_last_day(
         each_line(to("price", lambda price: f"{price:.2f}".replace(".", ",")))
     ),
-    "prices in another currency": tonight(each_line(times("price", 1 / 90))),
-    "a third of the prices in another currency": tonight(each_line(times("price", 90), 1 / 3)),
-    "price and quantity swapped": tonight(each_line(quantity_and_price_swapped)),
+    "prices in another currency": on_last_day(each_line(times("price", 1 / 90))),
+    "a third of the prices in another currency": on_last_day(each_line(times("price", 90), 1 / 3)),
+    "price and quantity swapped": on_last_day(each_line(quantity_and_price_swapped)),
     # Products
     "product ids shifted by one": shifted_products,
-    "product ids with a prefix": tonight(each_line(to("goodsId", lambda id_: f"SKU-{id_}"))),
-    "product ids with leading zeros": shown(each_line(to("goodsId", lambda id_: f"{id_:0>12}"))),
-    "product ids cut short": tonight(each_line(to("goodsId", lambda id_: id_[:4]))),
-    "products shuffled among the lines": tonight(shuffled_products),
-    "one product id for everything": tonight(each_line(put(goodsId="10001"))),
-    "a catch-all product in every basket": tonight(catch_all),
-    "a third of the product ids null": tonight(each_line(put(goodsId=None), 1 / 3)),
+    "product ids with a prefix": on_last_day(each_line(to("goodsId", lambda id_: f"SKU-{id_}"))),
+    "product ids with leading zeros": on_visible_days(each_line(to("goodsId", lambda id_: f"{id_:0>12}"))),
+    "product ids cut short": on_last_day(each_line(to("goodsId", lambda id_: id_[:4]))),
+    "products shuffled among the lines": on_last_day(shuffled_products),
+    "one product id for everything": on_last_day(each_line(put(goodsId="10001"))),
+    "a catch-all product in every basket": on_last_day(catch_all),
+    "a third of the product ids null": on_last_day(each_line(put(goodsId=None), 1 / 3)),
     # Customers
-    "all phones null": tonight(each(put(clientTel=None))),
-    "half of the phones null": tonight(each(put(clientTel=None), 0.5)),
-    "one placeholder for all phones": tonight(each(put(clientTel="+7 (495) 120-00-00"))),
-    "everything bought by one customer": tonight(
+    "all phones null": on_last_day(each(put(clientTel=None))),
+    "half of the phones null": on_last_day(each(put(clientTel=None), 0.5)),
+    "one placeholder for all phones": on_last_day(each(put(clientTel="+7 (495) 120-00-00"))),
+    "everything bought by one customer": on_last_day(
         lambda rng, orders: each(put(clientTel=orders[0]["clientTel"]))(rng, orders)
     ),
-    "phones without the country code": shown(each(to("clientTel", lambda phone: digits(phone)[1:]))),
-    "phones with the trunk prefix 8": tonight(each(to("clientTel", lambda phone: "8" + digits(phone)[1:]))),
-    "phones cut to seven digits": tonight(each(to("clientTel", lambda phone: digits(phone)[:7]))),
-    "phones as a spreadsheet rounds them": tonight(
+    "phones without the country code": on_visible_days(
+        each(to("clientTel", lambda phone: digits(phone)[1:]))
+    ),
+    "phones with the trunk prefix 8": on_last_day(
+        each(to("clientTel", lambda phone: "8" + digits(phone)[1:]))
+    ),
+    "phones cut to seven digits": on_last_day(each(to("clientTel", lambda phone: digits(phone)[:7]))),
+    "phones as a spreadsheet rounds them": on_last_day(
         each(to("clientTel", lambda phone: f"{float(digits(phone)):.2E}"))
     ),
-    "phones masked": tonight(each(to("clientTel", lambda phone: f"+7 (9**) ***-**{phone[-2:]}"))),
-    "phones hashed": shown(each(to("clientTel", lambda phone: hashlib.sha256(phone.encode()).hexdigest()))),
-    "every order by a customer never seen": tonight(new_customers(1.0)),
-    "customers shuffled among the orders": tonight(shuffled_phones),
-    "customers one row off": tonight(phones_one_row_off),
+    "phones masked": on_last_day(each(to("clientTel", lambda phone: f"+7 (9**) ***-**{phone[-2:]}"))),
+    "phones hashed": on_visible_days(
+        each(to("clientTel", lambda phone: hashlib.sha256(phone.encode()).hexdigest()))
+    ),
+    "every order by a customer never seen": on_last_day(new_customers(1.0)),
+    "customers shuffled among the orders": on_last_day(shuffled_phones),
+    "customers one row off": on_last_day(phones_one_row_off),
     "the key of the pseudonyms changed": lambda rng, world: replace(
         world, settings={"CUSTOMER_KEY": "another key"}
     ),
     # Times
-    "dates a year ahead": tonight(each(moved(days=365))),
-    "dates a year back": tonight(each(moved(days=-365))),
-    "day and month swapped": shown(each(to("createdAt", lambda time: f"{moment(time):%Y-%d-%mT%H:%M:%SZ}"))),
-    "days before months, with dots": tonight(
+    "dates a year ahead": on_last_day(each(shift_time(days=365))),
+    "dates a year back": on_last_day(each(shift_time(days=-365))),
+    "day and month swapped": on_visible_days(
+        each(to("createdAt", lambda time: f"{moment(time):%Y-%d-%mT%H:%M:%SZ}"))
+    ),
+    "days before months, with dots": on_last_day(
         each(to("createdAt", lambda time: f"{moment(time):%d.%m.%Y %H:%M:%S}"))
     ),
-    "times as seconds since 1970": tonight(each(to("createdAt", lambda time: int(moment(time).timestamp())))),
-    "tonight's times nine hours off": tonight(each(moved(hours=-9))),
-    "all times shown nine hours off": shown(each(moved(hours=9))),
-    "all orders at midnight": tonight(each(to("createdAt", lambda time: f"{time[:10]}T00:00:00Z"))),
-    "all orders at the start of 1970": tonight(each(put(createdAt="1970-01-01T00:00:00Z"))),
+    "times as seconds since 1970": on_last_day(
+        each(to("createdAt", lambda time: int(moment(time).timestamp())))
+    ),
+    "tonight's times nine hours off": on_last_day(each(shift_time(hours=-9))),
+    "all times shown nine hours off": on_visible_days(each(shift_time(hours=9))),
+    "all orders at midnight": on_last_day(each(to("createdAt", lambda time: f"{time[:10]}T00:00:00Z"))),
+    "all orders at the start of 1970": on_last_day(each(put(createdAt="1970-01-01T00:00:00Z"))),
     # Quantities and baskets
-    "quantities negative": tonight(each_line(times("quantity", -1))),
-    "quantities times 1000": tonight(each_line(times("quantity", 1000))),
-    "all quantities 0": tonight(each_line(put(quantity=0))),
-    "a third of the quantities null": tonight(each_line(put(quantity=None), 1 / 3)),
-    "all baskets empty": tonight(each(put(basket=[]))),
-    "baskets cut to their first line": tonight(each(to("basket", lambda basket: basket[:1]))),
-    "every basket merged with the next": tonight(baskets_merged_with_the_next),
+    "quantities negative": on_last_day(each_line(times("quantity", -1))),
+    "quantities times 1000": on_last_day(each_line(times("quantity", 1000))),
+    "all quantities 0": on_last_day(each_line(put(quantity=0))),
+    "a third of the quantities null": on_last_day(each_line(put(quantity=None), 1 / 3)),
+    "all baskets empty": on_last_day(each(put(basket=[]))),
+    "baskets cut to their first line": on_last_day(each(to("basket", lambda basket: basket[:1]))),
+    "every basket merged with the next": on_last_day(baskets_merged_with_the_next),
     # Shape
-    "goodsId renamed to goods_id": shown(each_line(renamed("goodsId", "goods_id"))),
-    "createdAt renamed to created_at": shown(each(renamed("createdAt", "created_at"))),
-    "clientTel renamed to client_tel": shown(each(renamed("clientTel", "client_tel"))),
-    "price renamed to unitPrice": shown(each_line(renamed("price", "unitPrice"))),
-    "a basket that is a text": shown(each(put(basket="[]"))),
+    "goodsId renamed to goods_id": on_visible_days(each_line(renamed("goodsId", "goods_id"))),
+    "createdAt renamed to created_at": on_visible_days(each(renamed("createdAt", "created_at"))),
+    "clientTel renamed to client_tel": on_visible_days(each(renamed("clientTel", "client_tel"))),
+    "price renamed to unitPrice": on_visible_days(each_line(renamed("price", "unitPrice"))),
+    "a basket that is a text": on_visible_days(each(put(basket="[]"))),
     # Catalogue
     "catalogue empty": goods(lambda rng, listed: []),
     "half of the catalogue missing": goods(halved),
@@ -277,7 +289,7 @@ BAD = {
     "everything out of stock": goods(each(put(inStock=False))),
     # Earlier days
     "order ids begin again at the first": ids_from_the_first,
-    "all orders shown under new ids": shown(each(to("id", lambda id_: id_ + 10**6))),
+    "all orders shown under new ids": on_visible_days(each(to("id", lambda id_: id_ + 10**6))),
     "the known orders emptied": known(each(put(basket=[])), 5),
     "half of the lines of five days gone": known(each(every_other_line), 5),
     "all of yesterday cancelled": known(each(put(basket=[]))),
@@ -292,8 +304,10 @@ BAD = {
     "first night: everything bought by one customer": first(always(each(put(clientTel="+7 (905) 318-2264")))),
     "first night: all prices null": first(always(each_line(put(price=None)))),
     # Repeated
-    "half of the orders missing, tried again": tried_again(tonight(keep(0.5))),
-    "prices times 100, tried again": tried_again(tonight(each_line(times("price", 100)))),
-    "customers shuffled, not corrected the day after": not_corrected(tonight(shuffled_phones)),
-    "prices times 100, not corrected the day after": not_corrected(tonight(each_line(times("price", 100)))),
+    "half of the orders missing, tried again": tried_again(on_last_day(keep(0.5))),
+    "prices times 100, tried again": tried_again(on_last_day(each_line(times("price", 100)))),
+    "customers shuffled, not corrected the day after": not_corrected(on_last_day(shuffled_phones)),
+    "prices times 100, not corrected the day after": not_corrected(
+        on_last_day(each_line(times("price", 100)))
+    ),
 }

@@ -1,8 +1,7 @@
-"""Nights behind a passing data gate: a shop whose future is known, and what the model gate makes of it.
+"""Nightly runs on a simulated shop whose future is known, to check the model gate's decisions.
 
-The simulator goes on after the night's last day, and what its customers then buy says which of two models
-is truly better. A poison is a function that breaks a night in its own way; it is given a random generator
-and a pytest MonkeyPatch, and may answer with a function that changes the table `interactions`.
+The simulator continues after the last day of a run, and what its customers then buy shows which of two models
+is really better. `poisons` breaks the data or the code of such runs.
 """
 
 import datetime as dt
@@ -28,15 +27,15 @@ from serving.errors import BundleError, NightshelfError
 from serving.recommend.lanes import LANES
 
 FIRST = dt.date(2026, 9, 1)
-HISTORY = 70  # days before the first night
-AHEAD = 28  # days after a night that say how good a model truly is
+HISTORY = 70  # days before the first run
+AHEAD = 28  # days after a run, on which the real quality of a model is measured
 NIGHTS = 30
 TOLERANCE = 0.02  # of the champion's NDCG, as the gate's
 
 
 @dataclass(frozen=True)
 class World:
-    """A shop's clean purchases, those of days to come among them: the table `interactions`."""
+    """A shop's clean purchases as table `interactions`, including those after the last run."""
 
     rows: pa.Table
     products: list[str]
@@ -47,28 +46,28 @@ class World:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a night came to; the worths are NDCG@10 on the days to come, mean over the lanes."""
+    """Result of a nightly run; worth is NDCG@10 on the days after it, mean over the lanes."""
 
     verdict: str
     reasons: list[str]
-    before: float  # worth of the champion that the night met
-    after: float  # worth of the version that it made
+    before: float  # worth of the champion before the run
+    after: float  # worth of the version that the run registered
 
 
 def world(seed, nights=NIGHTS):
     shop = Shop(start=FIRST, seed=seed, customers=1500, products=400, orders_per_day=300)
     ids = [product.id for product in shop.catalogue]
-    found = {}
+    orders = {}
     for day in islice(shop.days(), HISTORY + nights + AHEAD):
         date = FIRST + dt.timedelta(days=day.number)
         for order, product in zip(day.order.tolist(), day.products.tolist(), strict=True):
             key = (f"c{day.customers[order]:04}", ids[product], date)
-            found[key] = found.get(key, 0) + 1
-    return World(table(found), ids)
+            orders[key] = orders.get(key, 0) + 1
+    return World(table(orders), ids)
 
 
 def table(counts):
-    """The table `interactions` of a count of orders by (customer, product, day)."""
+    """Returns the table `interactions` from numbers of orders by (customer, product, day)."""
     customer, product, day = zip(*counts, strict=True)
     orders = np.array(list(counts.values()))
     return pa.table(
@@ -84,12 +83,12 @@ def table(counts):
 
 
 def day_of(night):
-    """The last day that a night sees; night 0 is the first."""
+    """Returns the last day of a run by its number; the first run has number 0."""
     return FIRST + dt.timedelta(days=HISTORY - 1 + night)
 
 
 def prepared(world, number, seed, change=lambda rows: rows):
-    """A night whose tables are in the lake: what is known at its end, as `change` leaves it."""
+    """Returns a run whose tables are in the lake: the purchases up to its day, passed through `change`."""
     as_of = day_of(number)
     night = Night(as_of=as_of, source="files", path="", mapping="", sweep="quick", solver="implicit")
     night = night.model_copy(update={"run_id": tracking.begin(f"night-{as_of}", {"seed": seed})})
@@ -102,8 +101,8 @@ def prepared(world, number, seed, change=lambda rows: rows):
     return night
 
 
-def judged(night):
-    """The gate's decision on a prepared night."""
+def run_gate(night):
+    """Runs the steps up to the gate on a prepared run; returns the gate's decision."""
     nightly.run("backtest_champion", night)
     for candidate in nightly.candidates(night):
         nightly.sweep(night, candidate)
@@ -113,10 +112,10 @@ def judged(night):
 
 
 def run(world, number, seed, change=lambda rows: rows):
-    """A night after validation: its decision, and the versions that served before and that it made."""
+    """Runs all steps after preparation; returns the decision, the champion before, and the new version."""
     before = versions.champion()
     night = prepared(world, number, seed, change)
-    decision = judged(night)
+    decision = run_gate(night)
     nightly.run("publish", night)
     tracking.end(night.run_id)
     version = decision["version"]
@@ -124,7 +123,7 @@ def run(world, number, seed, change=lambda rows: rows):
 
 
 def outcome(world, number, seed, change=lambda rows: rows, mend=lambda: None):
-    """What a night came to; `mend` is called before the worths are told."""
+    """Returns the outcome of a run; `mend` is called before worth is measured."""
     try:
         decision, before, after = run(world, number, seed, change)
     except NightshelfError as error:
@@ -140,7 +139,7 @@ def outcome(world, number, seed, change=lambda rows: rows, mend=lambda: None):
 
 
 def worth(world, version, day):
-    """NDCG@10 of a version on the days to come, mean over the lanes; 0 where it can't be opened."""
+    """Returns NDCG@10 of a version on the days after `day`, mean over the lanes; 0 if it can't be opened."""
     later = world.until(day + dt.timedelta(days=AHEAD))
     known = interactions(later, world.products)
     try:

@@ -18,13 +18,13 @@ from nights import (
     keep,
     known,
     moment,
-    moved,
     new_customers,
+    on_last_day,
     phone,
     put,
+    shift_time,
     times,
     to,
-    tonight,
 )
 
 NEW = [
@@ -50,7 +50,7 @@ def as_line(product):
 
 def with_goods(listed, change):
     """The case of a catalogue with these products added, and of changed orders on the run's day."""
-    return lambda rng, world: replace(tonight(change)(rng, world), goods=world.goods + listed)
+    return lambda rng, world: replace(on_last_day(change)(rng, world), goods=world.goods + listed)
 
 
 def new_brand(rng, orders):
@@ -66,7 +66,7 @@ def hit(rank, share):
         sold = Counter(line["goodsId"] for order in chain(*world.days.values()) for line in order["basket"])
         listed = [id_ for id_, _ in sold.most_common() if id_ in price]
         line = {"goodsId": listed[rank], "quantity": 1, "price": price[listed[rank]]}
-        return tonight(each(with_line(line), share))(rng, world)
+        return on_last_day(each(with_line(line), share))(rng, world)
 
     return case
 
@@ -85,14 +85,16 @@ def sale_in_a_category(rng, world):
     category = world.goods[0]["category"]
     reduced = {product["id"] for product in world.goods if product["category"] == category}
     halve = times("price", 0.5)
-    cheaper = tonight(each_line(lambda line: halve(line) if line["goodsId"] in reduced else line))(rng, world)
+    cheaper = on_last_day(each_line(lambda line: halve(line) if line["goodsId"] in reduced else line))(
+        rng, world
+    )
     listed = [halve(product) if product["id"] in reduced else product for product in world.goods]
     return replace(cheaper, goods=listed)
 
 
 def prices_change(factor):
     """The case of new prices for all products, in the catalogue and in the orders of the run's day."""
-    return both(tonight(each_line(times("price", factor))), goods(each(times("price", factor))))
+    return both(on_last_day(each_line(times("price", factor))), goods(each(times("price", factor))))
 
 
 def both(first, second):
@@ -102,7 +104,7 @@ def both(first, second):
 
 def bulk_buyer(rng, world):
     basket = [as_line(product) for product in world.goods[:120]]
-    return tonight(lambda rng, orders: [orders[0] | {"basket": basket}, *orders[1:]])(rng, world)
+    return on_last_day(lambda rng, orders: [orders[0] | {"basket": basket}, *orders[1:]])(rng, world)
 
 
 def five_hundred_pieces(rng, orders):
@@ -157,7 +159,7 @@ def less_loyal(rng, orders):
 
 
 def campaign(rng, world):
-    return tonight(new_customers(0.6))(rng, busy(2)(rng, world))
+    return on_last_day(new_customers(0.6))(rng, busy(2)(rng, world))
 
 
 def edges_of_the_day(rng, orders):
@@ -215,7 +217,7 @@ def corrected(name):
 def a_new_system(rng, world):
     """The shop moved to a system that only lists the orders of the run's day; the lake holds the others."""
     empty = {day: [] for day in world.days if day < world.as_of}
-    return tonight(each(to("id", lambda id_: id_ + 10**6)))(rng, world.with_days(empty))
+    return on_last_day(each(to("id", lambda id_: id_ + 10**6)))(rng, world.with_days(empty))
 
 
 def shaped(shape):
@@ -233,48 +235,50 @@ GOOD = {
     "a good day, half as many orders again": busy(1.5),
     "a quiet Sunday": busy(0.75),
     "a quiet holiday": busy(0.65),
-    "an evening outage of two hours": tonight(
+    "an evening outage of two hours": on_last_day(
         lambda rng, orders: [order for order in orders if hour(order) not in (18, 19)]
     ),
-    "opened only after eleven": tonight(lambda rng, orders: [order for order in orders if hour(order) >= 11]),
-    "an order in the first second and in the last": tonight(edges_of_the_day),
+    "opened only after eleven": on_last_day(
+        lambda rng, orders: [order for order in orders if hour(order) >= 11]
+    ),
+    "an order in the first second and in the last": on_last_day(edges_of_the_day),
     "orders of today listed too": orders_of_today_listed_too,
     # Prices
-    "a sale, 30 % off everything": tonight(each_line(times("price", 0.7))),
+    "a sale, 30 % off everything": on_last_day(each_line(times("price", 0.7))),
     "a sale, 50 % off a category": sale_in_a_category,
     "prices rise by 8 %": prices_change(1.08),
     "catalogue prices fall by 3 %": prices_change(0.97),
-    "a few prices at zero": tonight(each_line(put(price=0), 0.01)),
-    "prices as text": tonight(each_line(to("price", lambda price: f"{price:.2f}"))),
+    "a few prices at zero": on_last_day(each_line(put(price=0), 0.01)),
+    "prices as text": on_last_day(each_line(to("price", lambda price: f"{price:.2f}"))),
     # Products
     "a new brand makes 15 % of the lines": with_goods(NEW, new_brand),
     "a hit in 15 % of the orders": hit(0, 0.15),
     "a viral product from the back of the catalogue": hit(-10, 0.12),
     # Customers
     "a campaign: twice the orders, 60 % new customers": campaign,
-    "a new region: 20 % new customers": tonight(new_customers(0.2)),
-    "a fifth less loyal": tonight(less_loyal),
-    "2 % guests": tonight(each(put(clientTel=None), 0.02)),
-    "all phones as +7(916)539-6205": tonight(each(shaped("+7({}){}-{}"))),
-    "all phones as +7 (905) 545-5709": tonight(each(shaped("+7 ({}) {}-{}"))),
-    "all phones as 79153706507": tonight(each(shaped("7{}{}{}"))),
-    "all phones with spaces": tonight(each(shaped(" +7 {} {} {} "))),
+    "a new region: 20 % new customers": on_last_day(new_customers(0.2)),
+    "a fifth less loyal": on_last_day(less_loyal),
+    "2 % guests": on_last_day(each(put(clientTel=None), 0.02)),
+    "all phones as +7(916)539-6205": on_last_day(each(shaped("+7({}){}-{}"))),
+    "all phones as +7 (905) 545-5709": on_last_day(each(shaped("+7 ({}) {}-{}"))),
+    "all phones as 79153706507": on_last_day(each(shaped("7{}{}{}"))),
+    "all phones with spaces": on_last_day(each(shaped(" +7 {} {} {} "))),
     # Baskets
     "a bulk buyer with 120 lines": bulk_buyer,
-    "500 pieces in one order": tonight(five_hundred_pieces),
-    "10 % of the lines are returns": tonight(each_line(times("quantity", -1), 0.1)),
-    "baskets a third bigger": tonight(bigger_baskets),
-    "many small baskets": tonight(smaller_baskets),
-    "3 % dirty lines": tonight(some_faults),
-    "3 % of the orders listed twice": tonight(some_listed_twice),
+    "500 pieces in one order": on_last_day(five_hundred_pieces),
+    "10 % of the lines are returns": on_last_day(each_line(times("quantity", -1), 0.1)),
+    "baskets a third bigger": on_last_day(bigger_baskets),
+    "many small baskets": on_last_day(smaller_baskets),
+    "3 % dirty lines": on_last_day(some_faults),
+    "3 % of the orders listed twice": on_last_day(some_listed_twice),
     # Earlier days
     "40 late orders of the last five days": late_orders,
     "a tenth of yesterday's quantities corrected": known(each_line(put(quantity=4), 0.1)),
     "1 % of yesterday's orders emptied": known(each(put(basket=[]), 0.01)),
     "1 % of yesterday's orders gone": known(keep(0.99)),
-    "new order numbers begin with a letter": tonight(each(to("id", lambda id_: f"W-{id_}"))),
+    "new order numbers begin with a letter": on_last_day(each(to("id", lambda id_: f"W-{id_}"))),
     "a new system that lists tonight's orders alone": a_new_system,
-    "order ids jump by a million": tonight(each(to("id", lambda id_: id_ + 10**6))),
+    "order ids jump by a million": on_last_day(each(to("id", lambda id_: id_ + 10**6))),
     # Catalogue
     "a category sold out": goods(
         lambda rng, listed: [
@@ -290,9 +294,9 @@ GOOD = {
     "a tenth of the names with letters of all kinds": goods(each(to("name", other_letters), 0.1)),
     "all brands null": goods(each(put(brand=None))),
     # Times
-    "clocks changed by an hour": tonight(each(moved(hours=-1))),
-    "times with another offset": tonight(each(to("createdAt", in_moscow))),
-    "times with fractions of a second": tonight(
+    "clocks changed by an hour": on_last_day(each(shift_time(hours=-1))),
+    "times with another offset": on_last_day(each(to("createdAt", in_moscow))),
+    "times with fractions of a second": on_last_day(
         each(to("createdAt", lambda time: time.replace("Z", ".250Z")))
     ),
     # The nightly run

@@ -1,7 +1,7 @@
-"""A shop whose last night every case changes in its own way, and what that night gets.
+"""A simulated shop whose data each case changes, and a nightly run (up to `prepare`) on that data.
 
-A case is a function of a random generator and the ordinary world to a changed world. A change is one of
-a generator and a list of orders, or of goods, to another list.
+A case is a function of a random generator and a `World` that returns a changed world. A change is a function
+of a random generator and a list of orders (or goods) that returns a changed list.
 """
 
 import datetime as dt
@@ -29,17 +29,17 @@ from serving.errors import NightshelfError
 LAST = dt.date(2026, 11, 8)  # a Sunday
 DAYS = 70
 START = LAST - dt.timedelta(days=DAYS - 1)
-LATER = 2  # days that are simulated after the last
-LETTERS = str.maketrans("aeo", "äéö")  # the shop writes its names in a language of its own
-LEARNED = (tables.ORDERS, tables.INTERACTIONS)  # what training reads of orders
+LATER = 2  # simulated days after LAST
+LETTERS = str.maketrans("aeo", "äéö")  # so that names are not ASCII
+LEARNED = (tables.ORDERS, tables.INTERACTIONS)  # tables that training reads
 
 
 @dataclass(frozen=True)
 class World:
-    """What the shop shows to a night, and how that night is run.
+    """The data that the shop's API returns to a nightly run, and the run's parameters.
 
-    days: the orders by the day on which the shop took them in, ascending; those after today are hidden.
-    known: whether ordinary nights passed before. before: a world that a night met before this one.
+    days: orders by the day on which the shop received them, sorted; the API hides days after `today`.
+    known: whether the lake already holds ordinary runs. before: the world of an extra run before this one.
     """
 
     shop: Shop
@@ -49,31 +49,34 @@ class World:
     today: dt.date = LAST
     full: bool = False
     known: bool = True
-    pages: int = 0  # where the shop says so, wrongly
+    pages: int = 0  # a wrong page count of the API; 0: the right one
     settings: dict[str, str] = field(default_factory=dict)
     before: "World | None" = None
 
     @property
     def orders(self):
-        """Those of the night's own day."""
+        """The orders of the run's day."""
         return self.days[self.as_of]
 
     def with_days(self, days):
         return replace(self, days=dict(sorted((self.days | days).items())))
 
     def at(self, day):
-        """The same shop on the night of another day."""
+        """Returns the same shop with a run on another day."""
         return replace(self, as_of=day, today=day)
 
     def listed(self, since):
         return [
-            one for day, orders in self.days.items() if since <= str(day) <= str(self.today) for one in orders
+            order
+            for day, orders in self.days.items()
+            if since <= str(day) <= str(self.today)
+            for order in orders
         ]
 
 
 @dataclass
-class Window:
-    """The shop's API: it shows the world of now."""
+class ShopApi:
+    """The shop's API; it serves the data of the current world."""
 
     world: World
 
@@ -96,7 +99,7 @@ class Window:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a night got: the sentence that stopped it, or nothing; and whether training's tables are new."""
+    """Result of a run: the message that stopped it (or ''), and whether the tables for training are new."""
 
     stopped: str
     learned: bool
@@ -104,7 +107,7 @@ class Outcome:
 
 
 def ordinary(seed):
-    """The demo shop as it is, with the dirt it has."""
+    """Returns the demo shop with its usual dirt."""
     shop = Shop(start=START, seed=seed, customers=800, products=300, orders_per_day=150)
     dirt = Dirt(shop)
     days = {
@@ -112,12 +115,12 @@ def ordinary(seed):
         for day in islice(shop.days(), DAYS + LATER)
     }
     listed = GoodsShelf(shop, dirt).on(DAYS - 1)
-    return World(shop, days, [one | {"name": one["name"].translate(LETTERS)} for one in listed])
+    return World(shop, days, [product | {"name": product["name"].translate(LETTERS)} for product in listed])
 
 
-def night(window, world):
-    """Runs the steps up to the training of a night, as the settings are."""
-    window.world = world
+def night(api, world):
+    """Runs a nightly run up to step `prepare`."""
+    api.world = world
     before, started = versions(), time.monotonic()
     stopped = ""
     try:
@@ -130,32 +133,32 @@ def night(window, world):
     return Outcome(stopped, versions() != before, time.monotonic() - started)
 
 
-def night_apart(window, world, base, to):
-    """Runs a night, and first the one before it if there is one, in a copy of the lake `base` or in none."""
+def night_in_copy(api, world, base, to):
+    """Runs a nightly run, after its `before` if there is one, in a copy of the lake `base` or an empty lake."""
     with pytest.MonkeyPatch.context() as patch:
         for name, value in {"LAKE": to, **world.settings}.items():
             patch.setenv(f"NIGHTSHELF_{name}", str(value))
         settings.cache_clear()
-        shutil.rmtree(settings().home / "expectations", ignore_errors=True)  # Data Docs of all others
+        shutil.rmtree(settings().home / "expectations", ignore_errors=True)  # Data Docs of other runs
         if world.known:
             shutil.copytree(base, to)
         if world.before:
-            night(window, world.before)
-        got = night(window, world)
+            night(api, world.before)
+        result = night(api, world)
     settings.cache_clear()
     shutil.rmtree(to, ignore_errors=True)
-    return got
+    return result
 
 
 def versions():
-    """The version of each table that training reads; none before the first night."""
-    found = []
+    """Returns the versions of the tables that training reads; '' for a table that does not exist."""
+    current = []
     for table in LEARNED:
         try:
-            found.append(Path(tables.current_path(table)).name)
+            current.append(Path(tables.current_path(table)).name)
         except NightshelfError:
-            found.append("")
-    return found
+            current.append("")
+    return current
 
 
 def generator(seed, name):
@@ -163,28 +166,28 @@ def generator(seed, name):
 
 
 def busy(factor):
-    """The case of a night with this many times the orders, as a shop of that size would have them."""
+    """Case: the shop has this many times the orders on the run's day, as a larger shop would."""
 
     def case(rng, world):
         shop = replace(world.shop, orders_per_day=round(factor * world.shop.orders_per_day))
         number = (world.as_of - shop.start).days
         orders = Dirt(shop).listing(next(islice(shop.days(), number, None))).orders
         shift = world.orders[0]["id"] - orders[0]["id"]
-        return world.with_days({world.as_of: [one | {"id": one["id"] + shift} for one in orders]})
+        return world.with_days({world.as_of: [order | {"id": order["id"] + shift} for order in orders]})
 
     return case
 
 
-# What changes are made of.
+# Building blocks of cases.
 
 
-def tonight(change):
-    """The case that changes the orders of the night's day."""
+def on_last_day(change):
+    """Case: changes the orders of the run's day."""
     return lambda rng, world: world.with_days({world.as_of: change(rng, world.orders)})
 
 
-def shown(change, days=10):
-    """The case that changes the orders of these last days, more than a night asks for: all that it sees."""
+def on_visible_days(change, days=10):
+    """Case: changes the orders of the last days, more than a run reads, so all orders that it sees."""
 
     def case(rng, world):
         last = [day for day in world.days if world.as_of - dt.timedelta(days=days) < day <= world.as_of]
@@ -194,7 +197,7 @@ def shown(change, days=10):
 
 
 def known(change, days=1):
-    """The case that changes the orders of these days before the night's, which are known."""
+    """Case: changes the orders of the days before the run's day, which earlier runs have read."""
 
     def case(rng, world):
         before = [world.as_of - dt.timedelta(days=back) for back in range(1, days + 1)]
@@ -204,58 +207,59 @@ def known(change, days=1):
 
 
 def goods(change):
-    """The case that changes the list of goods."""
+    """Case: changes the list of goods."""
     return lambda rng, world: replace(world, goods=change(rng, world.goods))
 
 
 def each(alter, share=1.0):
-    """The change of this share of all orders, or of all goods."""
+    """Change: alters this share of the orders (or goods)."""
 
     def change(rng, listed):
         hit = chosen(rng, len(listed), share)
-        return [alter(one) if taken else one for one, taken in zip(listed, hit, strict=True)]
+        return [alter(item) if is_hit else item for item, is_hit in zip(listed, hit, strict=True)]
 
     return change
 
 
 def each_line(alter, share=1.0):
-    """The change of this share of all lines."""
+    """Change: alters this share of the order lines."""
 
     def change(rng, orders):
-        hit = iter(chosen(rng, sum(len(one["basket"]) for one in orders), share).tolist())
+        hit = iter(chosen(rng, sum(len(order["basket"]) for order in orders), share).tolist())
         return [
-            one | {"basket": [alter(line) if next(hit) else line for line in one["basket"]]} for one in orders
+            order | {"basket": [alter(line) if next(hit) else line for line in order["basket"]]}
+            for order in orders
         ]
 
     return change
 
 
 def keep(share):
-    """The change that leaves this share of the orders."""
+    """Change: keeps this share of the orders."""
     return lambda rng, orders: [
-        one for one, kept in zip(orders, chosen(rng, len(orders), share), strict=True) if kept
+        order for order, kept in zip(orders, chosen(rng, len(orders), share), strict=True) if kept
     ]
 
 
 def put(**fields):
-    return lambda one: one | fields
+    return lambda item: item | fields
 
 
 def times(name, factor):
-    return lambda one: one | {name: round(one[name] * factor, 2)}
+    return lambda item: item | {name: round(item[name] * factor, 2)}
 
 
 def renamed(old, new):
-    return lambda one: {new if name == old else name: value for name, value in one.items()}
+    return lambda item: {new if name == old else name: value for name, value in item.items()}
 
 
 def to(name, function):
-    """What alters a field by a function; nothing stays nothing."""
-    return lambda one: one if one[name] is None else one | {name: function(one[name])}
+    """Returns a function that applies another to a field; None stays None."""
+    return lambda item: item if item[name] is None else item | {name: function(item[name])}
 
 
-def moved(**by):
-    """What moves an order's time, by days, hours and so on."""
+def shift_time(**by):
+    """Returns a function that moves an order's time by days, hours and so on."""
     return to("createdAt", lambda text: f"{moment(text) + dt.timedelta(**by):%Y-%m-%dT%H:%M:%SZ}")
 
 
@@ -268,7 +272,7 @@ def hour(order):
 
 
 def chosen(rng, size, share):
-    """A mask of this share of places, at least one where the share is not 0."""
+    """Returns a random mask with this share of True, at least one unless the share is 0."""
     mask = np.zeros(size, bool)
     mask[rng.permutation(size)[: -int(-share * size // 1)]] = True
     return mask
@@ -278,10 +282,10 @@ def digits(text):
     return "".join(filter(str.isdigit, text))
 
 
-def again(orders, after=None):
-    """The same orders under the ids that follow on them, or on others."""
-    first, last = min(one["id"] for one in orders), max(one["id"] for one in after or orders)
-    return [one | {"id": last + 1 + one["id"] - first} for one in orders]
+def with_new_ids(orders, after=None):
+    """Returns the orders with new ids that follow those of `after` (or their own)."""
+    first, last = min(order["id"] for order in orders), max(order["id"] for order in after or orders)
+    return [order | {"id": last + 1 + order["id"] - first} for order in orders]
 
 
 def phone(rng):
@@ -290,5 +294,5 @@ def phone(rng):
 
 
 def new_customers(share):
-    """The change that gives this share of the orders to customers never seen."""
-    return lambda rng, orders: each(lambda one: one | {"clientTel": phone(rng)}, share)(rng, orders)
+    """Change: gives this share of the orders to new customers."""
+    return lambda rng, orders: each(lambda order: order | {"clientTel": phone(rng)}, share)(rng, orders)

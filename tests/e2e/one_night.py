@@ -1,4 +1,4 @@
-"""Runs one night of `gate_nights` in a process of its own, to be killed: python one_night.py SEED NUMBER."""
+"""Runs one nightly run of `gate_nights` in its own process, to be killed: python one_night.py SEED NUMBER."""
 
 import sys
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Thirty and more ways in which a night that passed the data gate is broken all the same."""
+"""More than thirty ways to break a nightly run that has passed validation."""
 
 from dataclasses import replace
 
@@ -10,7 +10,7 @@ from pipelines import columns as c
 from pipelines.gate import challenger
 from pipelines.prepare.interactions import Interactions
 from pipelines.registry import versions
-from pipelines.sweep import choice, space
+from pipelines.sweep import choice
 from pipelines.train import als, ranker, repurchase
 from serving.recommend import recommender, selection
 from serving.recommend.lanes import LANES
@@ -20,35 +20,37 @@ def column(rows, name, values):
     return rows.set_column(rows.schema.get_field_index(name), name, pa.array(values, rows[name].type))
 
 
-def alone(rows):
-    """One row per customer, product and day, as the table has."""
+def grouped(rows):
+    """Returns one row per customer, product and day, as the table requires."""
     keys = [c.CUSTOMER, c.PRODUCT, c.DAY]
     sums = rows.group_by(keys).aggregate([(name, "sum") for name in (c.QUANTITY, c.RETURNED, c.ORDERS)])
     names = [name.removesuffix("_sum") for name in sums.column_names]
     return sums.rename_columns(names).select(rows.column_names).cast(rows.schema)
 
 
-# What changes the table `interactions`: a function of a generator and its rows.
+# Poisons of the data: functions of a random generator and the rows of the table `interactions`.
 
 
 def labels_shuffled(rng, rows):
-    return alone(column(rows, c.PRODUCT, rng.permutation(rows[c.PRODUCT].to_numpy())))
+    return grouped(column(rows, c.PRODUCT, rng.permutation(rows[c.PRODUCT].to_numpy())))
 
 
 def histories_swapped(share):
-    """This share of the customers get the history of another."""
+    """This share of the customers gets the history of another customer."""
 
     def change(rng, rows):
         ids = np.unique(rows[c.CUSTOMER].to_numpy())
         moved = rng.permutation(ids)[: round(share * len(ids))]
         other = dict(zip(moved, np.roll(moved, 1), strict=True))
-        return column(rows, c.CUSTOMER, [other.get(one, one) for one in rows[c.CUSTOMER].to_pylist()])
+        return column(
+            rows, c.CUSTOMER, [other.get(customer, customer) for customer in rows[c.CUSTOMER].to_pylist()]
+        )
 
     return change
 
 
 def cut(name, share):
-    """Only this share of the customers, or of the products, is left."""
+    """Only this share of the customers (or products) is left."""
 
     def change(rng, rows):
         ids = np.unique(rows[name].to_numpy())
@@ -59,9 +61,9 @@ def cut(name, share):
 
 
 def shifted(rng, rows):
-    """Every product is called as the next one."""
-    ids, place = np.unique(rows[c.PRODUCT].to_numpy(), return_inverse=True)
-    return column(rows, c.PRODUCT, np.roll(ids, 1)[place])
+    """Every product gets the id of the next product."""
+    ids, row = np.unique(rows[c.PRODUCT].to_numpy(), return_inverse=True)
+    return column(rows, c.PRODUCT, np.roll(ids, 1)[row])
 
 
 def backwards(rng, rows):
@@ -72,7 +74,7 @@ def backwards(rng, rows):
 def at_once(rng, rows):
     day = rows[c.DAY].cast(pa.int32()).to_numpy()
     early = np.where(day < day.max() - 60, day, np.maximum(day - 56, day.min()))
-    return alone(column(rows, c.DAY, early.astype("datetime64[D]")))
+    return grouped(column(rows, c.DAY, early.astype("datetime64[D]")))
 
 
 def mostly_gone(rng, rows):
@@ -80,7 +82,7 @@ def mostly_gone(rng, rows):
 
 
 def noise(rng, rows):
-    """Four random purchases on each true one."""
+    """Adds four random purchases for each real one."""
     added = [
         column(
             column(rows, c.PRODUCT, rng.permutation(rows[c.PRODUCT].to_numpy())),
@@ -89,7 +91,7 @@ def noise(rng, rows):
         )
         for _ in range(4)
     ]
-    return alone(pa.concat_tables([rows, *added]))
+    return grouped(pa.concat_tables([rows, *added]))
 
 
 def returned(rng, rows):
@@ -98,27 +100,29 @@ def returned(rng, rows):
 
 
 def everyone_buys(count):
-    """Everyone bought these products every day of late."""
+    """Every customer bought some random products on the last day."""
 
     def change(rng, rows):
         ids = np.unique(rows[c.CUSTOMER].to_numpy())
         some = rng.choice(np.unique(rows[c.PRODUCT].to_numpy()), count, replace=False)
         last = rows.filter(pc.equal(rows[c.DAY], pc.max(rows[c.DAY])))[:1]
         filler = [
-            column(column(pa.concat_tables([last] * len(ids)), c.CUSTOMER, ids), c.PRODUCT, [one] * len(ids))
-            for one in some
+            column(
+                column(pa.concat_tables([last] * len(ids)), c.CUSTOMER, ids), c.PRODUCT, [product] * len(ids)
+            )
+            for product in some
         ]
-        return alone(pa.concat_tables([rows, *filler]))
+        return grouped(pa.concat_tables([rows, *filler]))
 
     return change
 
 
 def window_leaked(rng, rows):
-    """What is bought in the test window stands in the days before it too."""
+    """Purchases of the test window also appear in the days before it."""
     day = rows[c.DAY].cast(pa.int32()).to_numpy()
     late = rows.filter(pa.array(day > day.max() - 28))
     early = late[c.DAY].cast(pa.int32()).to_numpy() - 28
-    return alone(pa.concat_tables([rows, column(late, c.DAY, early.astype("datetime64[D]"))]))
+    return grouped(pa.concat_tables([rows, column(late, c.DAY, early.astype("datetime64[D]"))]))
 
 
 DATA = {
@@ -137,25 +141,25 @@ DATA = {
     "the window leaked into training": window_leaked,
 }
 
-# What breaks the code of a night: a function of a generator and a MonkeyPatch.
+# Poisons of the code: functions of a random generator and a pytest MonkeyPatch.
 
 
 def factors(change):
-    """ALS whose factors are changed: a function of a generator and the factors to others."""
+    """Changes the fitted factors by a function of a random generator and the factors."""
 
     def poison(rng, patch):
         fit = als.fit
-        patch.setattr(als, "fit", lambda *asked, **options: change(rng, fit(*asked, **options)))
+        patch.setattr(als, "fit", lambda *arguments, **options: change(rng, fit(*arguments, **options)))
 
     return poison
 
 
 def scaled(by):
-    return factors(lambda rng, found: als.Factors(found.users * by, found.items * by))
+    return factors(lambda rng, fitted: als.Factors(fitted.users * by, fitted.items * by))
 
 
 def regularised(value):
-    """ALS whose settings have another regularisation than they say."""
+    """ALS ignores the regularisation of its settings and uses this value."""
 
     def poison(rng, patch):
         fit = als.fit
@@ -169,20 +173,20 @@ def regularised(value):
 
 
 def final(change):
-    """The bundle that is registered is changed: a function of a generator and the bundle to another."""
+    """Changes the registered bundle by a function of a random generator and the bundle."""
 
     def poison(rng, patch):
         fit = challenger.fit
-        patch.setattr(challenger, "fit", lambda *asked: change(rng, fit(*asked)))
+        patch.setattr(challenger, "fit", lambda *arguments: change(rng, fit(*arguments)))
 
     return poison
 
 
 def fields(**change):
-    """The bundle's arrays by name, each by a function of a generator and the array."""
+    """Changes arrays of the registered bundle, each by a function of a random generator and the array."""
     return final(
-        lambda rng, found: replace(
-            found, **{name: alter(rng, getattr(found, name)) for name, alter in change.items()}
+        lambda rng, bundle: replace(
+            bundle, **{name: alter(rng, getattr(bundle, name)) for name, alter in change.items()}
         )
     )
 
@@ -204,12 +208,12 @@ def holes(rng, values):
 
 
 def unknown(rng, values):
-    """Ids of strangers, in order as ids are."""
-    return np.sort(np.array([b"x" + one[1:] for one in values]))
+    """Replaces ids by unknown ones, sorted as ids are."""
+    return np.sort(np.array([b"x" + customer[1:] for customer in values]))
 
 
 def on_disk(change):
-    """The folder that is registered is changed after it was written."""
+    """Changes the folder of the bundle after it was written and before it is registered."""
 
     def poison(rng, patch):
         register = versions.register
@@ -238,16 +242,16 @@ def missing(rng, folder):
 
 
 def lanes(component):
-    """Each lane is answered by one component, whatever was chosen."""
+    """Every lane is answered by this component."""
     return final(
-        lambda rng, found: replace(
-            found, manifest=found.manifest | {"lanes": dict.fromkeys(LANES, component)}
+        lambda rng, bundle: replace(
+            bundle, manifest=bundle.manifest | {"lanes": dict.fromkeys(LANES, component)}
         )
     )
 
 
 def nothing_held_back(rng, patch):
-    """Training sees what it is measured on."""
+    """Training sees the test window."""
     until = Interactions.until
     patch.setattr(Interactions, "until", lambda known, day: until(known, day + 28))
 
@@ -255,58 +259,64 @@ def nothing_held_back(rng, patch):
 def the_worst_is_chosen(rng, patch):
     choose = choice.choose
 
-    def broken(tried):
+    def broken(trials):
         negative = [
-            (one, {lane: {name: -value for name, value in found.items()} for lane, found in metrics.items()})
-            for one, metrics in tried
+            (
+                candidate,
+                {
+                    lane: {name: -value for name, value in of_lane.items()}
+                    for lane, of_lane in metrics.items()
+                },
+            )
+            for candidate, metrics in trials
         ]
         return choose(negative)
 
-    patch.setattr(space, "choose", broken)
+    patch.setattr(choice, "choose", broken)
 
 
 def strength_of_the_oldest(rng, patch):
-    """What was bought long ago counts the most."""
+    """The oldest purchases weigh most."""
     decay = Interactions.decay
     patch.setattr(Interactions, "decay", lambda known, days: 1 - decay(known, days))
 
 
 def other_answers(rng, patch):
-    """What serves answers otherwise than what is measured."""
+    """Serving returns the lowest scores instead of the highest."""
     best = selection.top_n
     patch.setattr(selection, "top_n", lambda values, n: best(-np.where(values > -np.inf, values, np.inf), n))
 
 
 def history_by_chance(rng, patch):
-    found = repurchase.history
+    history = repurchase.history
 
     def broken(known, half_life):
-        real = found(known, half_life)
+        real = history(known, half_life)
         return replace(real, strength=rng.permutation(real.strength))
 
     patch.setattr(repurchase, "history", broken)
 
 
 def ranker_by_chance(rng, patch):
-    """The ranker learns that anything may be bought."""
+    """The ranker learns from shuffled labels."""
     fit = ranker.fit
 
     def broken(windows, settings):
-        return fit([replace(one, bought=rng.permutation(one.bought)) for one in windows], settings)
+        return fit([replace(window, bought=rng.permutation(window.bought)) for window in windows], settings)
 
     patch.setattr(ranker, "fit", broken)
 
 
 def ranker_of_the_last_fit(change):
-    """As `ranker_by_chance` and the like, but for the bundle that is registered alone."""
+    """Applies a poison of the ranker to the registered bundle only."""
 
     def poison(rng, patch):
         fit = challenger.fit
 
-        def broken(*asked):
-            with patch.context() as only_now:
-                change(rng, only_now)
-                return fit(*asked)
+        def broken(*arguments):
+            with patch.context() as temporary:
+                change(rng, temporary)
+                return fit(*arguments)
 
         patch.setattr(challenger, "fit", broken)
 
@@ -314,11 +324,11 @@ def ranker_of_the_last_fit(change):
 
 
 def ranker_upside_down(rng, patch):
-    """The ranker puts last what is bought."""
+    """The ranker learns from inverted labels."""
     fit = ranker.fit
 
     def broken(windows, settings):
-        return fit([replace(one, bought=~one.bought) for one in windows], settings)
+        return fit([replace(window, bought=~window.bought) for window in windows], settings)
 
     patch.setattr(ranker, "fit", broken)
 
@@ -328,36 +338,36 @@ def slow(rng, patch):
 
     rankings = recommender.rankings
 
-    def late(*asked, **options):
+    def delayed(*arguments, **options):
         time.sleep(0.15)
-        return rankings(*asked, **options)
+        return rankings(*arguments, **options)
 
-    patch.setattr(recommender, "rankings", late)
+    patch.setattr(recommender, "rankings", delayed)
 
 
 CODE = {
-    "factors zeroed": factors(lambda rng, found: als.Factors(found.users * 0, found.items * 0)),
+    "factors zeroed": factors(lambda rng, fitted: als.Factors(fitted.users * 0, fitted.items * 0)),
     "factors with holes": fields(user_factors=holes),
     "factors of the customers permuted": factors(
-        lambda rng, found: als.Factors(rng.permutation(found.users), found.items)
+        lambda rng, fitted: als.Factors(rng.permutation(fitted.users), fitted.items)
     ),
     "factors of the products permuted": factors(
-        lambda rng, found: als.Factors(found.users, rng.permutation(found.items))
+        lambda rng, fitted: als.Factors(fitted.users, rng.permutation(fitted.items))
     ),
     "a broken regularisation": regularised(1e7),
     "the last fit's factors of customers permuted": fields(user_factors=permuted),
     "the last fit's factors of products permuted": fields(item_factors=permuted),
     "the last fit's factors zeroed": fields(user_factors=zeros, item_factors=zeros),
     "the last fit gives the same list to everyone": final(
-        lambda rng, found: replace(
-            found,
-            user_factors=same(rng, found.user_factors),
-            manifest=found.manifest | {"lanes": dict.fromkeys(LANES, "als")},
+        lambda rng, bundle: replace(
+            bundle,
+            user_factors=same(rng, bundle.user_factors),
+            manifest=bundle.manifest | {"lanes": dict.fromkeys(LANES, "als")},
         )
     ),
     "the last fit's history permuted": fields(history_product=permuted),
     "the last fit's strengths zeroed": fields(history_strength=zeros),
-    "the last fit knows strangers alone": fields(customers=unknown),
+    "the last fit knows only unknown customers": fields(customers=unknown),
     "popularity answers everything": lanes("popularity"),
     "trend answers everything": lanes("trend"),
     "a truncated bundle": on_disk(truncated),
@@ -368,7 +378,7 @@ CODE = {
     "the oldest purchases count the most": strength_of_the_oldest,
     "what serves answers otherwise": other_answers,
     "a bundle without lanes": final(
-        lambda rng, found: replace(found, manifest=found.manifest | {"lanes": {}})
+        lambda rng, bundle: replace(bundle, manifest=bundle.manifest | {"lanes": {}})
     ),
     "strengths by chance": history_by_chance,
     "answers that take too long": slow,

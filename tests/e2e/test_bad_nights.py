@@ -8,7 +8,7 @@ import pytest
 from bad_nights import BAD
 from good_nights import GOOD
 from homes import SOAK, fresh_home, served
-from nights import LAST, Window, generator, night, night_apart, ordinary
+from nights import LAST, ShopApi, generator, night, night_in_copy, ordinary
 
 from pipelines.settings import settings
 
@@ -34,17 +34,17 @@ def small_tables(spark):
 
 def test_stops_every_bad_case_before_training_and_no_good_one(small_tables, seed, tmp_path, capsys):
     world = ordinary(seed)
-    window = Window(world)
+    api = ShopApi(world)
     with (
-        served(window.app()) as address,
+        served(api.app()) as address,
         fresh_home(tmp_path / "home", **shop_at(address)),
         capsys.disabled(),
     ):
         print(f"\nseed {seed}")
-        week = ordinary_week(window, world)
+        week = ordinary_week(api, world)
         shutil.copytree(settings().lake_url, tmp_path / "base")
         bad, good = (
-            table(kind, window, world, drawn(cases, seed), seed, tmp_path)
+            table(kind, api, world, drawn(cases, seed), seed, tmp_path)
             for kind, cases in (("bad", BAD), ("good", GOOD))
         )
     good = week | good
@@ -66,23 +66,23 @@ def shop_at(address):
     return {f"SHOP_{name}": value for name, value in values.items()}
 
 
-def ordinary_week(window, world):
+def ordinary_week(api, world):
     """The outcomes of one ordinary run per day of the week before; all cases start from their lake."""
     outcomes = {}
     for back in range(WEEK, 0, -1):
         day = LAST - dt.timedelta(days=back)
         name = f"an ordinary {day:%A} before"
-        outcomes[name] = night(window, world.at(day))
+        outcomes[name] = night(api, world.at(day))
         show("good", name, outcomes[name])
     return outcomes
 
 
-def table(kind, window, world, cases, seed, folder):
+def table(kind, api, world, cases, seed, folder):
     """The outcome of each case by name; prints them as they come."""
     outcomes = {}
     for name, case in cases.items():
-        outcomes[name] = night_apart(
-            window, case(generator(seed, name), world), folder / "base", folder / "lake"
+        outcomes[name] = night_in_copy(
+            api, case(generator(seed, name), world), folder / "base", folder / "lake"
         )
         show(kind, name, outcomes[name])
     stopped = sum(bool(outcome.stopped) for outcome in outcomes.values())

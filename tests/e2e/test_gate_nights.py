@@ -1,4 +1,4 @@
-"""No poisoned night makes the shop's answers worse, and ordinary nights go live without flipping."""
+"""The gate refuses poisoned runs, and promotes ordinary ones without changing settings often."""
 
 import random
 from itertools import pairwise
@@ -9,52 +9,52 @@ from gate_nights import NIGHTS, TOLERANCE, generator, outcome, run, world
 from homes import SOAK, fresh_home
 from poisons import CODE, DATA
 
+from pipelines.choices import Split
 from pipelines.compare.models import compare
 from pipelines.evaluate import MODEL, NDCG, summary
 from pipelines.registry import acts as registry_acts
 from pipelines.registry import versions
 from pipelines.report import terminal
-from pipelines.run.choices import Split
 
-SOME = 1000 if SOAK else 2  # of each kind, drawn by the seed
+SOME = 1000 if SOAK else 2  # of each kind, sampled by the seed
 
 
-def test_no_poisoned_night_makes_answers_worse(seed, tmp_path, capsys):
-    shop, chosen = world(seed, nights=1), drawn([*DATA, *CODE], 2 * SOME, seed)
-    found = {}
+def test_no_poisoned_run_promotes_a_worse_model(seed, tmp_path, capsys):
+    shop, chosen = world(seed, nights=1), sample_names([*DATA, *CODE], 2 * SOME, seed)
+    outcomes = {}
     with fresh_home(tmp_path / "home"), capsys.disabled():
         print(f"\nseed {seed}")
         run(shop, 0, seed)
         for name in chosen:
-            found[name] = poisoned(shop, seed, name)
-            show(name, found[name])
+            outcomes[name] = poisoned(shop, seed, name)
+            show(name, outcomes[name])
             registry_acts.promote("1", "the next poison meets the same champion")
     assert len(DATA) + len(CODE) >= NIGHTS
-    worse = [name for name, got in found.items() if got.verdict == "PROMOTED" and is_worse(got)]
+    worse = [name for name, result in outcomes.items() if result.verdict == "PROMOTED" and is_worse(result)]
     assert worse == []
 
 
-def test_ordinary_nights_are_promoted_and_settings_dont_flip(seed, tmp_path, capsys):
+def test_ordinary_runs_promote_no_worse_model_and_settings_stay_stable(seed, tmp_path, capsys):
     nights = min(SOME, NIGHTS)
     shop = world(seed, nights + 1)
     with fresh_home(tmp_path / "home"), capsys.disabled():
         print(f"\nseed {seed}")
         run(shop, 0, seed)
-        found = []
+        outcomes = []
         settings = [versions.champion().chosen]
         for number in range(1, nights + 1):
-            found.append(outcome(shop, number, seed))
-            show(f"ordinary night {number}", found[-1])
+            outcomes.append(outcome(shop, number, seed))
+            show(f"ordinary night {number}", outcomes[-1])
             settings.append(versions.champion().chosen)
-        flips = sum(one != other for one, other in pairwise(settings))
-        refused = [got for got in found if got.verdict == "REFUSED"]
-        wrongly = sum(got.after > got.before for got in refused)
-        falsely = sum(is_worse(got) for got in found if got.verdict == "PROMOTED")
-        told = f"{falsely} promoted though worse, {wrongly} refused though better"
-        print(f"{nights} nights: {told}, settings changed {flips} times")
-    assert [got.reasons for got in refused if got.after > got.before] == []
+        changes = sum(earlier != later for earlier, later in pairwise(settings))
+        refused = [result for result in outcomes if result.verdict == "REFUSED"]
+        wrongly = sum(result.after > result.before for result in refused)
+        falsely = sum(is_worse(result) for result in outcomes if result.verdict == "PROMOTED")
+        text = f"{falsely} promoted though worse, {wrongly} refused though better"
+        print(f"{nights} nights: {told}, settings changed {changes} times")
+    assert [result.reasons for result in refused if result.after > result.before] == []
     assert falsely == 0
-    assert flips <= 1 + nights // 10
+    assert changes <= 1 + nights // 10
 
 
 def poisoned(shop, seed, name):
@@ -66,36 +66,36 @@ def poisoned(shop, seed, name):
         return outcome(shop, 1, seed, lambda rows: DATA[name](rng, rows))
 
 
-def is_worse(got):
-    return got.after < got.before * (1 - TOLERANCE)
+def is_worse(result):
+    return result.after < result.before * (1 - TOLERANCE)
 
 
-def drawn(names, count, seed):
-    some = set(random.Random(seed).sample(names, min(count, len(names))))
-    return [name for name in names if name in some]
+def sample_names(names, count, seed):
+    selected = set(random.Random(seed).sample(names, min(count, len(names))))
+    return [name for name in names if name in selected]
 
 
-def show(name, got):
-    told = "; ".join(got.reasons)[:110] if got.verdict != "PROMOTED" else ""
+def show(name, result):
+    text = "; ".join(result.reasons)[:110] if result.verdict != "PROMOTED" else ""
     print(f"{name:46} {got.verdict:9} worth {got.before:.4f} -> {got.after:.4f}  {told}", flush=True)
 
 
-def test_a_rollback_holds_until_a_person_lifts_it(seed, home):
+def test_a_rollback_holds_until_a_person_promotes_a_version(seed, home):
     shop = world(seed, nights=4)
     for number in (0, 1):
         assert run(shop, number, seed)[0]["verdict"] in ("FIRST", "PROMOTED")
     registry_acts.rollback(None, "odd answers")
     decision, *_ = run(shop, 2, seed)
     assert decision["verdict"] == "REFUSED"
-    assert decision["reasons"] == [
-        "a rollback holds: odd answers: only what surely beats version 1 follows, or what a person promotes"
-    ]
+    (reason,) = decision["reasons"]
+    assert reason.startswith("a rollback holds: odd answers: ")
+    assert "version 1" in reason
     assert versions.champion().version == "1"
     registry_acts.promote("3", "seen and found good")
     assert run(shop, 3, seed)[0]["verdict"] == "PROMOTED"
     assert versions.champion().version == "4"
-    for how in get_args(Split):
-        models = set(compare(how)[MODEL].unique().to_pylist())
+    for split in get_args(Split):
+        models = set(compare(split)[MODEL].unique().to_pylist())
         expected = set(terminal.ORDER) - {"challenger", "sweep", "unweighted"}
         assert models == expected - (set() if versions.champion().chosen.ranker else {"ranker"})
     measured = summary(compare("time"))["champion"]["for-you"][NDCG]

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from browsers import chromium, open_page
-from gate_nights import day_of, judged, prepared, world
+from gate_nights import day_of, prepared, run_gate, world
 from homes import fresh_home
 from reports import read, wrong_figures
 
@@ -104,7 +104,7 @@ def record_validation(night, ratio):
 def finished_night(shop, number, ratio):
     night = begin_night(shop, number)
     record_validation(night, ratio)
-    judged(night)
+    run_gate(night)
     nightly.run("publish", night)
     nightly.run("smoke", night)
     nightly.report(night)

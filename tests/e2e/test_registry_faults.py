@@ -13,7 +13,7 @@ import urllib.request
 from pathlib import Path
 
 import pytest
-from gate_nights import judged, prepared, run, world
+from gate_nights import prepared, run, run_gate, world
 from homes import SOAK, fresh_home, in_soak
 
 from pipelines import nightly
@@ -98,7 +98,7 @@ def test_a_server_that_is_down_for_a_while_ends_no_night(shop, server, tmp_path)
         thread.start()
         try:
             started = time.monotonic()
-            assert judged(night)["verdict"] == "PROMOTED"
+            assert run_gate(night)["verdict"] == "PROMOTED"
             assert time.monotonic() - started > DOWN
             nightly.run("publish", night)
             assert valid() == "2"
@@ -121,7 +121,7 @@ def test_two_nights_at_once_read_their_own_tables_and_one_is_promoted(shop, home
     one = prepared(shop, 1, 7)
     two = prepared(shop, 2, 7)
     assert pins.known(one)[2].test + 1 == pins.known(two)[2].test
-    verdicts = [judged(one)["verdict"], judged(two)["verdict"]]
+    verdicts = [run_gate(one)["verdict"], run_gate(two)["verdict"]]
     assert verdicts == ["PROMOTED", "PROMOTED"]
     nightly.run("publish", two)
     with pytest.raises(

@@ -22,7 +22,8 @@ from pipelines.registry import versions
 from pipelines.retrain import console, retrain
 from pipelines.run import tracking
 from serving.bundle.highest import top_n
-from serving.recommend.recommender import LANES, scores
+from serving.recommend.lanes import LANES
+from serving.recommend.recommender import scores
 
 SHOP = Shop(start=dt.date(2026, 9, 1), customers=800, products=200, orders_per_day=250)
 DAYS = 40

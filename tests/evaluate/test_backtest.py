@@ -9,6 +9,8 @@ from pipelines.train.bundle import fit_bundle
 from pipelines.train.recipe import HalfLives, ModelSettings
 from serving.recommend.lanes import LANES
 
+pytestmark = pytest.mark.fast
+
 CHOSEN = ModelSettings(
     als=AlsSettings(rank=2, iterations=1),
     half_lives=HalfLives(trend=7, repurchase=30),
@@ -21,31 +23,31 @@ def fitted(rows):
     shop = interactions_of(rows)
     return fit_bundle(
         shop.until(20),
-        catalogue([one.decode() for one in shop.products]),
+        catalogue([product.decode() for product in shop.products]),
         CHOSEN,
         no_rules(len(shop.products)),
         "implicit",
     )
 
 
-def test_the_champion_is_measured_on_what_came_after_its_last_day_alone():
+def test_measures_only_purchases_after_the_bundles_last_day():
     bundle = fitted(BEFORE)
     now = interactions_of([*BEFORE, ("anna", "cups", 11, 1, 0), ("boris", "tea", 11, 1, 0)])
-    found = summary(backtest.evaluate_since(bundle, now, "champion"))["champion"]["for-you"]
-    # Anna bought cups, her second; Boris bought tea, which is all that he hasn't bought: his second.
-    assert found[NDCG] == pytest.approx(1 / np.log2(3))
-    assert found["customers"] == 2
+    metrics = summary(backtest.evaluate_since(bundle, now, "champion"))["champion"]["for-you"]
+    # Anna bought cups, second in her list; Boris bought tea, his only new product and so second too.
+    assert metrics[NDCG] == pytest.approx(1 / np.log2(3))
+    assert metrics["customers"] == 2
 
 
-def test_products_and_customers_that_it_doesnt_know_are_none_of_its_answers():
+def test_ignores_unknown_products_and_unknown_customers():
     bundle = fitted(BEFORE)
     now = interactions_of(
         [*BEFORE, ("anna", "an urn", 11, 1, 0), ("anna", "tea", 12, 1, 0), ("vera", "tea", 12, 1, 0)]
     )
-    judged = backtest.evaluate_since(bundle, now, "champion")
-    found = summary(judged)["champion"]["for-you"]
-    assert (found[NDCG], found["customers"]) == (1, 1)
+    measures = backtest.evaluate_since(bundle, now, "champion")
+    metrics = summary(measures)["champion"]["for-you"]
+    assert (metrics[NDCG], metrics["customers"]) == (1, 1)
 
 
-def test_a_day_without_orders_tells_nothing():
+def test_no_new_purchases_give_no_measures():
     assert backtest.evaluate_since(fitted(BEFORE), interactions_of(BEFORE), "champion").num_rows == 0

@@ -48,61 +48,66 @@ def bundle_of(before, factors=None):
 
 @pytest.fixture
 def shop():
-    """a and b know x, c is new; y was sold before the cut, z never was."""
+    """a and b bought x before the cut, c is unknown; y was sold before the cut, z was not."""
     rows = [("a", "x", 1, 1, 0), ("b", "x", 1, 1, 0), ("b", "y", 1, 1, 0)]
     later = [("a", "y", 5, 1, 0), ("a", "x", 5, 1, 0), ("b", "z", 5, 1, 0), ("c", "x", 5, 1, 0)]
     return interactions_of(rows + later, ["x", "y", "z"])
 
 
-def test_judged_are_buyers_of_products_sold_before_and_strangers_in_one_lane_alone(shop):
+def test_measures_buyers_of_products_sold_before_and_unknown_customers_in_for_you_only(shop):
     table = evaluate(bundle_of(shop.until(1)), shop.bought(1, 5), "popularity", "popularity")
-    judged = {(row["lane"], row["customer"]): row for row in table.to_pylist()}
-    # b bought only z, which nobody had bought before, and is not judged
-    assert set(judged) == {("for-you", "a"), ("buy-again", "a"), ("discover", "a"), ("for-you", "c")}
-    assert judged["for-you", "a"][RECALL] == 1.0
-    assert judged["discover", "a"][NDCG] == 1.0  # y is all that a hasn't bought
-    assert judged["discover", "a"][TOP] == [1]
-    assert judged["for-you", "a"][TOP] == [0, 1]
+    measures = {(row["lane"], row["customer"]): row for row in table.to_pylist()}
+    # b bought only z, which had no buyer at the cut, so b is not measured
+    assert set(measures) == {("for-you", "a"), ("buy-again", "a"), ("discover", "a"), ("for-you", "c")}
+    assert measures["for-you", "a"][RECALL] == 1.0
+    assert measures["discover", "a"][NDCG] == 1.0  # y is all that a hasn't bought
+    assert measures["discover", "a"][TOP] == [1]
+    assert measures["for-you", "a"][TOP] == [0, 1]
 
 
-def test_what_nobody_had_bought_is_true_of_no_model(shop):
-    """z is new and first in the factors of b, who buys it: nobody is judged by that, and a still is by y."""
+def test_a_product_without_buyers_at_the_cut_never_counts_as_truth(shop):
+    """z is new and first by factors for b, who buys it: it never counts, while y still counts for a."""
     bundle = bundle_of(shop.until(1), als.Factors(np.ones((2, 1), np.float32), np.float32([[1], [2], [3]])))
     introduced = replace(bundle, new=np.array([False, False, True]))
-    tables = {one.new.any(): evaluate(one, shop.bought(1, 5), "m", "als") for one in (bundle, introduced)}
-    judged = {
+    tables = {
+        variant.new.any(): evaluate(variant, shop.bought(1, 5), "m", "als")
+        for variant in (bundle, introduced)
+    }
+    measures = {
         new: [(row["lane"], row["customer"], row[TOP]) for row in table.to_pylist()]
         for new, table in tables.items()
     }
-    assert [row[:2] for row in judged[False]] == [row[:2] for row in judged[True]]
-    assert ("for-you", "a", [1, 0]) in judged[False]
-    assert ("for-you", "a", [2, 1, 0]) in judged[True]  # it stands in the way as it does when it serves
+    assert [row[:2] for row in measures[False]] == [row[:2] for row in measures[True]]
+    assert ("for-you", "a", [1, 0]) in measures[False]
+    assert ("for-you", "a", [2, 1, 0]) in measures[True]  # z takes a rank, as it does when serving
 
 
-def test_who_was_unknown_is_told_apart(shop):
+def test_unknown_customers_are_a_segment_outside_the_summary(shop):
     before = shop.until(1)
     table = evaluate(bundle_of(before), shop.bought(1, 5), "m", None, customer_segments(before))
     assert {row["customer"]: row[SEGMENT] for row in table.to_pylist()} == {"a": "new", "c": "unknown"}
     assert known_only(table)[c.CUSTOMER].unique().to_pylist() == ["a"]
-    found = summary(table)["m"]["for-you"]
-    assert found["customers"] == 1
-    assert found[COVERAGE] == pytest.approx(2 / 3)  # z is in nobody's list
-    assert found[NOVELTY] == pytest.approx((0 + 1) / 2)  # both have x, half of the customers y
-    assert found[DIVERSITY] == 0
-    assert RMSE not in found
-    assert {group: one["m"]["for-you"]["customers"] for group, one in by_segment(table).items()} == {
+    metrics = summary(table)["m"]["for-you"]
+    assert metrics["customers"] == 1
+    assert metrics[COVERAGE] == pytest.approx(2 / 3)  # z is in no list
+    assert metrics[NOVELTY] == pytest.approx((0 + 1) / 2)  # all customers bought x, half of them y
+    assert metrics[DIVERSITY] == 0
+    assert RMSE not in metrics
+    assert {
+        segment: summary_of["m"]["for-you"]["customers"] for segment, summary_of in by_segment(table).items()
+    } == {
         "new": 1,
         "unknown": 1,
     }
 
 
-def test_without_groups_the_known_ones_have_none_and_count_in_the_summary(shop):
+def test_without_segments_known_customers_have_null_and_count_in_the_summary(shop):
     table = evaluate(bundle_of(shop.until(1)), shop.bought(1, 5), "m")
     assert {row["customer"]: row[SEGMENT] for row in table.to_pylist()} == {"a": None, "c": "unknown"}
     assert summary(table)["m"]["for-you"]["customers"] == 1
 
 
-def test_groups_count_days_with_purchases_that_were_kept():
+def test_segments_count_days_with_purchases_net_of_returns():
     rows = [
         ("new", "x", 1, 1, 0),
         ("new", "y", 1, 1, 0),
@@ -122,8 +127,8 @@ def test_groups_count_days_with_purchases_that_were_kept():
 
 
 @pytest.mark.parametrize("component", [None, "popularity", "als"])
-def test_answers_judged_are_answers_served(seed, component):
-    shop = random_shop(seed, rows=80)  # so few that some customers come after the cut alone
+def test_evaluated_lists_equal_served_lists(seed, component):
+    shop = random_shop(seed, rows=80)  # so few rows that some customers appear only after the cut
     before = shop.until(30)
     rng = np.random.default_rng(seed)
     factors = als.Factors(
@@ -132,17 +137,19 @@ def test_answers_judged_are_answers_served(seed, component):
     bundle = bundle_of(before, factors)
     bundle.manifest["lanes"] = dict.fromkeys(LANES, component) if component else LANES
     later = shop.bought(30, 50)
-    strangers = interactions_of([("stranger", product.decode(), 40, 1, 0) for product in shop.products])
-    for truth in (later, strangers):
+    unknown_customers = interactions_of(
+        [("unknown", product.decode(), 40, 1, 0) for product in shop.products]
+    )
+    for truth in (later, unknown_customers):
         for row in evaluate(bundle, truth, "m").to_pylist():
             served = recommend(bundle, bundle.customer(row["customer"]), row["lane"], 10)
             assert row[TOP] == [item.product for item in served]
             assert (row[RMSE] is None) == (component != "als" or row[SEGMENT] == "unknown")
 
 
-def test_strangers_get_what_trends_and_of_popularity_what_is_popular():
+def test_unknown_customers_get_the_trend_or_popularity():
     rows = [("a", "old", 1, 1, 0), ("b", "old", 1, 1, 0), ("c", "fresh", 60, 1, 0)]
-    shop = interactions_of([*rows, ("stranger", "old", 70, 1, 0)])
+    shop = interactions_of([*rows, ("unknown", "old", 70, 1, 0)])
     fresh, old = 0, 1
     bundle, truth = bundle_of(shop.until(60)), shop.bought(60, 70)
     lists = {
@@ -158,7 +165,7 @@ def test_a_shop_without_categories_has_no_diversity(shop):
     assert set(table[DIVERSITY].to_pylist()) == {None}
 
 
-def test_batches_change_nothing(seed, monkeypatch):
+def test_batch_size_does_not_change_measures(seed, monkeypatch):
     shop = random_shop(seed)
     bundle, truth = bundle_of(shop.until(30)), shop.bought(30, 50)
     whole = evaluate(bundle, truth, "m")
@@ -166,7 +173,7 @@ def test_batches_change_nothing(seed, monkeypatch):
     assert evaluate(bundle, truth, "m").equals(whole)
 
 
-def test_scores_of_one_batch_are_held_at_once_however_many_are_judged(seed, monkeypatch):
+def test_memory_is_bounded_by_one_batch_of_scores(seed, monkeypatch):
     shop = random_shop(seed, rows=4000, customers=400, products=500)
     bundle, truth = bundle_of(shop.until(30)), shop.bought(30, 50)
     monkeypatch.setattr(per_customer, "CELLS", 10 * len(shop.products))
@@ -186,10 +193,12 @@ def test_a_window_without_purchases_gives_an_empty_table_of_the_same_columns(sho
     assert set(METRICS) < set(pa.Table.to_pydict(table))
 
 
-def test_of_many_buyers_those_who_sort_first_are_judged(shop, monkeypatch):
+def test_of_too_many_buyers_the_first_by_pseudonym_are_measured(shop, monkeypatch):
     before, truth = shop.until(1), replace(shop, product=np.zeros_like(shop.product)).bought(1, 5)
     everyone = evaluate(bundle_of(before), truth, "popularity", "popularity").to_pylist()
     assert {row["customer"] for row in everyone} == {"a", "b", "c"}
     monkeypatch.setattr(per_customer, "MAX_CUSTOMERS", 1)
     first = evaluate(bundle_of(before), truth, "popularity", "popularity").to_pylist()
-    assert first == [row for row in everyone if row["customer"] in ("a", "c")]  # c is the first stranger
+    assert first == [
+        row for row in everyone if row["customer"] in ("a", "c")
+    ]  # c is the first unknown customer

@@ -8,6 +8,8 @@ from sklearn.metrics import ndcg_score
 from pipelines.evaluate import MAP, METRICS, MPR, MRR, NDCG, PRECISION, RECALL
 from pipelines.evaluate.ranking import gain_and_recall, rank, rank_metrics, rmse
 
+pytestmark = pytest.mark.fast
+
 TREC = {
     NDCG: "ndcg_cut_10",
     RECALL: "recall_10",
@@ -22,54 +24,54 @@ def ranked(values, relevant):
 
 
 def measured(values, relevant):
-    return {name: found[0] for name, found in rank_metrics(ranked([values], [relevant])).items()}
+    return {name: metrics[0] for name, metrics in rank_metrics(ranked([values], [relevant])).items()}
 
 
-def test_two_hits_at_first_and_third_place_by_hand():
-    found = measured([5, 4, 3, 2, 1], [True, False, True, False, False])
-    assert found[NDCG] == pytest.approx((1 / log2(2) + 1 / log2(4)) / (1 / log2(2) + 1 / log2(3)))
-    assert found[RECALL] == 1.0
-    assert found[PRECISION] == 0.2
-    assert found[MAP] == pytest.approx((1 / 1 + 2 / 3) / 2)
-    assert found[MRR] == 1.0
-    assert found[MPR] == pytest.approx((0 / 4 + 2 / 4) / 2)
+def test_metrics_of_hits_at_ranks_one_and_three_by_hand():
+    metrics = measured([5, 4, 3, 2, 1], [True, False, True, False, False])
+    assert metrics[NDCG] == pytest.approx((1 / log2(2) + 1 / log2(4)) / (1 / log2(2) + 1 / log2(3)))
+    assert metrics[RECALL] == 1.0
+    assert metrics[PRECISION] == 0.2
+    assert metrics[MAP] == pytest.approx((1 / 1 + 2 / 3) / 2)
+    assert metrics[MRR] == 1.0
+    assert metrics[MPR] == pytest.approx((0 / 4 + 2 / 4) / 2)
 
 
-def test_a_product_behind_the_tenth_place_is_no_hit_but_counts_in_its_rank():
+def test_a_product_after_rank_ten_is_no_hit_but_counts_in_mrr_and_percentile_rank():
     relevant = [False] * 10 + [True, False]
-    found = measured(range(12, 0, -1), relevant)
-    assert (found[NDCG], found[RECALL], found[PRECISION], found[MAP]) == (0, 0, 0, 0)
-    assert found[MRR] == pytest.approx(1 / 11)
-    assert found[MPR] == pytest.approx(10 / 11)
+    metrics = measured(range(12, 0, -1), relevant)
+    assert (metrics[NDCG], metrics[RECALL], metrics[PRECISION], metrics[MAP]) == (0, 0, 0, 0)
+    assert metrics[MRR] == pytest.approx(1 / 11)
+    assert metrics[MPR] == pytest.approx(10 / 11)
 
 
-def test_ideal_gain_is_over_at_most_ten_products():
-    found = measured(range(20, 0, -1), [True] * 20)
-    assert found[NDCG] == pytest.approx(1)
-    assert found[RECALL] == 0.5
-    assert found[MAP] == pytest.approx(1)
+def test_ideal_gain_has_at_most_ten_products():
+    metrics = measured(range(20, 0, -1), [True] * 20)
+    assert metrics[NDCG] == pytest.approx(1)
+    assert metrics[RECALL] == 0.5
+    assert metrics[MAP] == pytest.approx(1)
 
 
 @pytest.mark.parametrize("share", [0, 0.5, 0.999, 1])
-def test_the_first_ten_and_the_ranks_of_a_large_catalogue_are_those_of_a_full_sort(seed, share):
-    """share: of the products that the lane excludes."""
+def test_lists_and_ranks_of_a_large_catalogue_equal_a_full_sort(seed, share):
+    """share: the share of products that the lane excludes."""
     rng = np.random.default_rng(seed)
     values = rng.integers(0, 400, (20, 3001)).astype(np.float32)  # with many ties
     values[rng.random(values.shape) < share] = -np.inf
     relevant = (rng.random(values.shape) < 0.01) & (values > -np.inf)
-    found = ranked(values, relevant)
+    metrics = ranked(values, relevant)
     order = np.argsort(-values, axis=1, kind="stable")
-    place = np.argsort(order, axis=1)
-    assert found.rank.tolist() == place[relevant].tolist()
-    for row, excluded, top in zip(order, values == -np.inf, found.top, strict=True):
+    position = np.argsort(order, axis=1)
+    assert metrics.rank.tolist() == position[relevant].tolist()
+    for row, excluded, top in zip(order, values == -np.inf, metrics.top, strict=True):
         assert top[top >= 0].tolist() == row[~excluded[row]][:10].tolist()
 
 
-def test_percentile_rank_leaves_out_what_the_lane_excludes():
+def test_percentile_rank_ignores_products_that_the_lane_excludes():
     assert measured([3, -np.inf, 2, 1], [False, False, True, False])[MPR] == pytest.approx(1 / 2)
 
 
-def test_equal_scores_rank_by_place():
+def test_equal_scores_rank_by_product_row():
     assert measured([1, 1, 1], [False, True, False])[MRR] == pytest.approx(1 / 2)
     assert measured([0, 1, 1], [False, False, True])[MRR] == pytest.approx(1 / 2)
 
@@ -85,55 +87,55 @@ def test_the_only_product_of_a_lane_ranks_first():
     }
 
 
-def test_ranks_and_lists_are_those_of_a_stable_sort_of_many_equal_scores(seed):
+def test_ranks_and_lists_with_ties_equal_a_stable_sort(seed):
     rng = np.random.default_rng(seed)
     values = rng.choice(np.array([-2.5, -1e-30, -0.0, 0.0, 1e-40, 0.5, 3e30], np.float32), (40, 70))
     values[rng.random(values.shape) < 0.2] = -np.inf
     values[0] = -np.inf
     values[1, 7:] = -np.inf
     relevant = (rng.random(values.shape) < 0.2) & (values > -np.inf)
-    found = rank(values, *np.nonzero(relevant))
+    metrics = rank(values, *np.nonzero(relevant))
     order = np.argsort(-values, axis=1, kind="stable")
     expected = [
         order[row].tolist().index(product) for row, product in zip(*np.nonzero(relevant), strict=True)
     ]
-    assert found.rank.tolist() == expected
-    for row, top in enumerate(found.top.tolist()):
+    assert metrics.rank.tolist() == expected
+    for row, top in enumerate(metrics.top.tolist()):
         answered = [product for product in order[row].tolist() if values[row, product] > -np.inf]
         assert top == (answered[:10] + [-1] * 10)[:10]
-        assert found.allowed[row] == len(answered)
+        assert metrics.allowed[row] == len(answered)
 
 
-def test_a_shop_of_fewer_than_ten_products_has_shorter_lists():
+def test_lists_are_shorter_with_fewer_than_ten_products():
     assert ranked([[1, 3, 2]], [[True, False, False]]).top.tolist() == [[1, 2, 0]]
 
 
-def test_trec_eval_measures_the_same(seed):
+def test_metrics_equal_those_of_trec_eval(seed):
     """Without ties, which trec_eval breaks by id; it divides MAP by all true products, so at most ten."""
     values, relevant = untied(seed)
-    found = rank_metrics(ranked(values, relevant))
-    truth, answers = {}, {}
+    metrics = rank_metrics(ranked(values, relevant))
+    truth, scored = {}, {}
     for row, (scores, true) in enumerate(zip(values, relevant, strict=True)):
-        truth[str(row)] = {f"p{place}": 1 for place in np.flatnonzero(true)}
-        answers[str(row)] = {f"p{p}": float(scores[p]) for p in np.flatnonzero(scores > -np.inf)}
-    judged = pytrec_eval.RelevanceEvaluator(truth, set(TREC.values())).evaluate(answers)
+        truth[str(row)] = {f"p{position}": 1 for position in np.flatnonzero(true)}
+        scored[str(row)] = {f"p{p}": float(scores[p]) for p in np.flatnonzero(scores > -np.inf)}
+    judged = pytrec_eval.RelevanceEvaluator(truth, set(TREC.values())).evaluate(scored)
     for ours, theirs in TREC.items():
         expected = [judged[str(row)][theirs] for row in range(len(values))]
-        np.testing.assert_allclose(found[ours], expected, rtol=1e-6, err_msg=ours)
+        np.testing.assert_allclose(metrics[ours], expected, rtol=1e-6, err_msg=ours)
 
 
 def test_scikit_learn_measures_the_same_gain(seed):
     values, relevant = untied(seed)
-    found = rank_metrics(ranked(values, relevant))[NDCG]
+    metrics = rank_metrics(ranked(values, relevant))[NDCG]
     expected = [
         ndcg_score([true], [np.where(scores > -np.inf, scores, -1)], k=10)
         for scores, true in zip(values, relevant, strict=True)
     ]
-    np.testing.assert_allclose(found, expected)
+    np.testing.assert_allclose(metrics, expected)
 
 
 def untied(seed, customers=200, products=60):
-    """Scores without ties, a tenth of them excluded, and one to ten true products for each customer."""
+    """Returns scores without ties, a tenth excluded, and one to ten true products per customer."""
     rng = np.random.default_rng(seed)
     values = rng.permuted(np.tile(np.arange(products, dtype=np.float32), (customers, 1)), axis=1)
     values[rng.random(values.shape) < 0.1] = -np.inf
@@ -144,23 +146,26 @@ def untied(seed, customers=200, products=60):
     return values, relevant
 
 
-def test_a_part_of_the_truth_is_measured_in_the_same_ranking():
+def test_part_of_the_truth_is_measured_in_the_same_ranking():
     ranking = ranked([[4, 3, 2, 1], [4, 3, 2, 1]], [[True, True, False, True], [False, False, True, False]])
-    # of the first customer's three the second alone, of the other's one none
+    # only the second of the first customer's three true products counts, and none of the other's
     ndcg, recall = gain_and_recall(ranking, np.array([False, True, False, False]))
     assert ndcg[0] == pytest.approx((1 / log2(3)) / (1 / log2(2)))
     assert recall[0] == 1
     assert np.isnan([ndcg[1], recall[1]]).all()
 
 
-def test_rmse_by_hand_leaves_out_what_the_lane_excludes():
+def test_rmse_ignores_products_that_the_lane_excludes():
     values = np.array([[0.9, 0.2, -np.inf, -0.1]], np.float32)
-    found = rmse(values, rank(values, np.array([0]), np.array([0])))
-    assert found.tolist() == pytest.approx([sqrt(((0.9 - 1) ** 2 + 0.2**2 + 0.1**2) / 3)])
+    metrics = rmse(values, rank(values, np.array([0]), np.array([0])))
+    assert metrics.tolist() == pytest.approx([sqrt(((0.9 - 1) ** 2 + 0.2**2 + 0.1**2) / 3)])
 
 
 def test_every_metric_has_a_value_for_every_customer(seed):
     values, relevant = untied(seed)
-    found = rank_metrics(ranked(values, relevant))
-    assert tuple(found) == METRICS
-    assert all(((one >= 0) & (one <= 1)).all() and len(one) == len(values) for one in found.values())
+    metrics = rank_metrics(ranked(values, relevant))
+    assert tuple(metrics) == METRICS
+    assert all(
+        ((values_of_metric >= 0) & (values_of_metric <= 1)).all() and len(values_of_metric) == len(values)
+        for values_of_metric in metrics.values()
+    )

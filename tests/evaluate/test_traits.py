@@ -7,8 +7,10 @@ from pipelines.evaluate import NDCG_HEAD, NDCG_TAIL, RECALL_HEAD, RECALL_TAIL, W
 from pipelines.evaluate.ranking import rank
 from pipelines.evaluate.traits import Traits, diversity, head, novelty, trait_metrics
 
+pytestmark = pytest.mark.fast
 
-def test_the_head_is_the_fewest_products_with_a_third_of_all_purchases():
+
+def test_the_head_is_the_smallest_set_with_a_third_of_all_purchases():
     assert head(np.array([1, 4, 2, 1, 4], np.float32)).tolist() == [False, True, False, False, False]
     assert head(np.array([1, 4, 3, 1, 4], np.float32)).tolist() == [False, True, False, False, True]
     assert head(np.array([1, 9, 0], np.float32)).tolist() == [False, True, False]
@@ -19,15 +21,15 @@ def test_head_and_tail_are_measured_in_the_same_list():
     ranking = rank(values, np.array([0, 0, 1]), np.array([1, 2, 3]))
     is_head, weight = np.array([True, True, False, False]), np.array([1.0, 2, 4, 8])
     traits = Traits(is_head, np.zeros(4), np.zeros(4, np.int64), weight)
-    found = trait_metrics(ranking, traits)
-    assert found[NDCG_HEAD].tolist() == pytest.approx([1 / log2(3), np.nan], nan_ok=True)
-    assert found[NDCG_TAIL].tolist() == pytest.approx([1 / log2(4), 1 / log2(5)])
-    assert found[RECALL_HEAD].tolist() == pytest.approx([1, np.nan], nan_ok=True)
-    assert found[RECALL_TAIL].tolist() == [1, 1]
-    assert found[WEIGHT].tolist() == [15 / 4] * 2
+    metrics = trait_metrics(ranking, traits)
+    assert metrics[NDCG_HEAD].tolist() == pytest.approx([1 / log2(3), np.nan], nan_ok=True)
+    assert metrics[NDCG_TAIL].tolist() == pytest.approx([1 / log2(4), 1 / log2(5)])
+    assert metrics[RECALL_HEAD].tolist() == pytest.approx([1, np.nan], nan_ok=True)
+    assert metrics[RECALL_TAIL].tolist() == [1, 1]
+    assert metrics[WEIGHT].tolist() == [15 / 4] * 2
 
 
-def test_novelty_is_the_mean_of_bits():
+def test_novelty_is_the_mean_self_information():
     bits = -np.log2(np.array([1, 1 / 2, 1 / 8]))
     top = np.array([[0, 1, 2], [2, 1, -1], [0, -1, -1]], np.int32)
     assert novelty(top, bits).tolist() == pytest.approx([(0 + 1 + 3) / 3, (3 + 1) / 2, 0])

@@ -9,8 +9,10 @@ from pipelines.evaluate.windows import Windows, folds, windows
 from pipelines.prepare.interactions import day_number
 from serving.errors import NightshelfError
 
+pytestmark = pytest.mark.fast
 
-def kept(interactions):
+
+def purchases_of(interactions):
     ids = (interactions.customers, interactions.products)
     return [
         (ids[0][u].decode(), ids[1][p].decode(), int(day), float(units))
@@ -20,34 +22,34 @@ def kept(interactions):
     ]
 
 
-def test_a_return_takes_away_what_it_returns_oldest_first():
+def test_returns_are_netted_from_the_oldest_purchases_first():
     shop = interactions_of(
         [("a", "x", 1, 3, 0), ("a", "x", 2, 2, 0), ("a", "x", 3, 0, 4), ("b", "x", 1, 1, 0)]
     )
     # 3 + 2 bought, 4 returned: the three of day 1 and one of day 2 are gone
-    assert kept(shop.until(3)) == [("a", "x", 2, 1.0), ("b", "x", 1, 1.0)]
+    assert purchases_of(shop.until(3)) == [("a", "x", 2, 1.0), ("b", "x", 1, 1.0)]
 
 
-def test_a_purchase_after_a_full_return_stays():
+def test_a_purchase_after_a_full_return_is_kept():
     shop = interactions_of([("a", "x", 1, 5, 0), ("a", "x", 2, 0, 5), ("a", "x", 9, 2, 0)])
-    assert kept(shop.until(9)) == [("a", "x", 9, 2.0)]
+    assert purchases_of(shop.until(9)) == [("a", "x", 9, 2.0)]
 
 
-def test_a_later_return_takes_nothing_away_before_its_day():
+def test_a_return_after_the_cut_removes_nothing_before_it():
     shop = interactions_of([("a", "x", 1, 5, 0), ("a", "x", 9, 0, 5)])
-    assert kept(shop.until(8)) == [("a", "x", 1, 5.0)]
-    assert kept(shop.until(9)) == []
+    assert purchases_of(shop.until(8)) == [("a", "x", 1, 5.0)]
+    assert purchases_of(shop.until(9)) == []
 
 
-def test_more_returned_than_bought_leaves_nothing_and_touches_no_other_product():
+def test_returning_more_than_bought_affects_no_other_product():
     shop = interactions_of([("a", "x", 1, 1, 0), ("a", "x", 2, 0, 9), ("a", "y", 1, 1, 0)])
-    assert kept(shop.until(2)) == [("a", "y", 1, 1.0)]
+    assert purchases_of(shop.until(2)) == [("a", "y", 1, 1.0)]
 
 
-def test_customers_who_only_come_later_are_unknown_before():
+def test_customers_who_first_buy_later_are_unknown_at_the_cut():
     shop = interactions_of([("a", "x", 1, 1, 0), ("b", "x", 5, 1, 0)])
     assert shop.until(4).customers.tolist() == [b"a"]
-    assert kept(shop.bought(after=1, until=5)) == [("b", "x", 5, 1.0)]
+    assert purchases_of(shop.bought(after=1, until=5)) == [("b", "x", 5, 1.0)]
 
 
 def test_a_purchase_counts_half_after_a_half_life():
@@ -66,7 +68,7 @@ def test_windows_follow_each_other_and_a_short_history_gets_shorter_ones():
     assert (cut.train, cut.validation, cut.test) == (last - 24, last - 12, last)  # 60 // 5 days each
 
 
-def test_too_short_a_history_is_an_error():
+def test_too_short_a_history_raises():
     with pytest.raises(NightshelfError, match="4 days of orders up to 2026-06-30 are too few"):
         windows(
             interactions_of([("a", "x", day_number(dt.date(2026, 6, 27)), 1, 0)]), dt.date(2026, 6, 30), 28
@@ -76,45 +78,47 @@ def test_too_short_a_history_is_an_error():
 def test_a_random_split_holds_out_a_share_and_loses_nothing(seed):
     shop = random_shop(seed, rows=2000, customers=300)
     before, truth = random_split(shop, 0.2, seed)
-    assert sorted(kept(before) + kept(truth)) == sorted(kept(shop.until(50)))
+    assert sorted(purchases_of(before) + purchases_of(truth)) == sorted(purchases_of(shop.until(50)))
     # some 1,700 purchases are kept: five standard deviations are 0.05
     assert len(truth.day) / (len(truth.day) + len(before.day)) == pytest.approx(0.2, abs=0.05)
     assert (
         before.customers.tolist()
         == np.unique(shop.customers[np.isin(shop.customers, before.customers)]).tolist()
     )
-    assert set(before.customer) == set(range(len(before.customers)))  # who has nothing left is unknown
-    assert before.day.max() > truth.day.min()  # the future leaks
+    assert set(before.customer) == set(
+        range(len(before.customers))
+    )  # a customer without a purchase left is unknown
+    assert before.day.max() > truth.day.min()  # the split trains on the future
 
 
 def test_a_random_split_is_the_same_for_a_seed(seed):
     shop = random_shop(seed)
     splits = [random_split(shop, 0.3, number) for number in (seed, seed, seed + 1)]
-    assert kept(splits[0][1]) == kept(splits[1][1]) != kept(splits[2][1])
+    assert purchases_of(splits[0][1]) == purchases_of(splits[1][1]) != purchases_of(splits[2][1])
 
 
-def test_leaving_the_last_out_holds_out_each_customers_last_day_of_purchases():
+def test_leave_last_out_holds_out_each_customers_last_day():
     shop = interactions_of(
         [
             ("a", "x", 1, 1, 0),
             ("a", "y", 3, 1, 0),
             ("a", "z", 3, 2, 0),
-            ("a", "x", 9, 0, 1),  # no purchase; and takes away that of day 1
+            ("a", "x", 9, 0, 1),  # a return, which cancels the purchase of day 1
             ("a", "w", 2, 1, 0),
-            ("b", "x", 7, 1, 0),  # one day alone: known
-            ("c", "x", 4, 1, 1),  # nothing kept
+            ("b", "x", 7, 1, 0),  # a single day: in `known` only
+            ("c", "x", 4, 1, 1),  # returned on the same day
         ]
     )
     before, truth = leave_last_out(shop)
-    assert kept(before) == [("a", "w", 2, 1.0), ("b", "x", 7, 1.0)]
-    assert kept(truth) == [("a", "y", 3, 1.0), ("a", "z", 3, 2.0)]
+    assert purchases_of(before) == [("a", "w", 2, 1.0), ("b", "x", 7, 1.0)]
+    assert purchases_of(truth) == [("a", "y", 3, 1.0), ("a", "z", 3, 2.0)]
     assert before.customers.tolist() == [b"a", b"b"]
 
 
-def test_a_days_return_is_netted_once():
+def test_a_return_on_the_day_of_purchase_is_netted_once():
     shop = interactions_of([("a", "x", 1, 5, 2), ("a", "y", 2, 1, 0)])
     before, _ = leave_last_out(shop)
-    assert kept(before) == [("a", "x", 1, 3.0)]
+    assert purchases_of(before) == [("a", "x", 1, 3.0)]
 
 
 def test_folds_go_back_window_by_window():
@@ -123,7 +127,7 @@ def test_folds_go_back_window_by_window():
     assert folds(cut, 3, first_day=0) == [(60, 70), (50, 60), (40, 50)]
 
 
-def test_a_fold_with_less_to_learn_from_than_a_window_is_left_out_but_for_the_first():
+def test_folds_with_too_little_to_train_on_are_left_out_except_the_latest():
     cut = Windows(train=60, validation=70, test=80)
     assert folds(cut, 5, first_day=41) == [(60, 70)]
     assert folds(cut, 5, first_day=40) == [(60, 70), (50, 60)]

@@ -12,6 +12,8 @@ from expectations.measure import Measure
 from expectations.suites import Expectation
 from expectations.thresholds import Bound
 
+pytestmark = pytest.mark.fast
+
 NIGHT = dt.date(2026, 1, 31)
 BEFORE = dt.date(2026, 1, 30)
 

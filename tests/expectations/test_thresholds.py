@@ -16,6 +16,8 @@ from pipelines.validate import profile as p
 from pipelines.validate import waterfall as w
 from serving.errors import NightshelfError
 
+pytestmark = pytest.mark.fast
+
 NIGHT = dt.date(2026, 1, 31)
 SUITES = ("orders", "customers", "catalogue")
 

@@ -1,7 +1,8 @@
-"""Which customers a night tells of, and what."""
+"""Example shoppers: who is selected, and what is shown."""
 
 import numpy as np
 import pyarrow as pa
+import pytest
 
 from pipelines import columns as c
 from pipelines.evaluate import LANE, MODEL, SEGMENT, TOP, UNKNOWN
@@ -9,6 +10,8 @@ from pipelines.evaluate.windows import Windows
 from pipelines.gate import conditions, shoppers
 from pipelines.prepare.interactions import Interactions, date_of
 from serving.bundle.format import texts
+
+pytestmark = pytest.mark.fast
 
 CUT = Windows(train=88, validation=100, test=112)
 PRODUCTS = pa.table(
@@ -27,7 +30,7 @@ BOUGHT = {  # customer: (product, day, units)
     ],
     "once": [(COFFEE, 95, 2), (GREEN, 101, 1)],
     "returning": [(COFFEE, 50, 1), (GREEN, 60, 1), (BLACK, 70, 1), (GREEN, 105, 1)],
-    "stranger": [(GREEN, 102, 1)],
+    "unknown": [(GREEN, 102, 1)],
 }
 
 
@@ -48,47 +51,47 @@ def orders() -> Interactions:
     )
 
 
-def judged(*customers: str) -> pa.Table:
-    """Everybody was recommended black tea and coffee; green tea and coffee were trending."""
+def measures_of(*customers: str) -> pa.Table:
+    """Returns measures: all customers got black tea and coffee; green tea and coffee were trending."""
     rows = [
-        (model, lane, one)
+        (model, lane, shopper)
         for model in (conditions.CHALLENGER, "trend")
         for lane in ("for-you", "discover")
-        for one in customers
+        for shopper in customers
     ]
     tops = {(conditions.CHALLENGER, "for-you"): [BLACK, COFFEE], ("trend", "for-you"): [GREEN, COFFEE]}
     return pa.table({
         MODEL: [model for model, *_ in rows],
         LANE: [lane for _, lane, _ in rows],
-        c.CUSTOMER: [one for *_, one in rows],
-        SEGMENT: [UNKNOWN if one == "stranger" else "loyal" for *_, one in rows],
+        c.CUSTOMER: [shopper for *_, shopper in rows],
+        SEGMENT: [UNKNOWN if shopper == "unknown" else "loyal" for *_, shopper in rows],
         TOP: pa.array([tops.get((model, lane), []) for model, lane, _ in rows], pa.list_(pa.int32())),
     })  # fmt: skip
 
 
-def told(*customers: str) -> dict[str, dict[str, object]]:
-    found = shoppers.example_shoppers(judged(*customers), orders(), PRODUCTS, CUT)
-    return {one["kind"]: one for one in found["shoppers"]}
+def shoppers_by_kind(*customers: str) -> dict[str, dict[str, object]]:
+    result = shoppers.example_shoppers(measures_of(*customers), orders(), PRODUCTS, CUT)
+    return {shopper["kind"]: shopper for shopper in result["shoppers"]}
 
 
-def test_one_of_each_kind_is_told_of() -> None:
-    found = told("stranger", "returning", "once", "loyal", "bulk")
-    assert {kind: one["customer"] for kind, one in found.items()} == {
+def test_selects_one_shopper_of_each_kind() -> None:
+    result = shoppers_by_kind("unknown", "returning", "once", "loyal", "bulk")
+    assert {kind: shopper["customer"] for kind, shopper in result.items()} == {
         kind: kind for kind in ("once", "loyal", "bulk", "returning")
     }
 
 
-def test_what_was_recommended_before_and_bought_after_the_cut() -> None:
-    found = shoppers.example_shoppers(judged("loyal", "stranger"), orders(), PRODUCTS, CUT)
-    assert (found["cut"], found["until"]) == (str(date_of(100)), str(date_of(112)))
-    assert found["popular"] == ["green", "coffee"]
-    (loyal,) = found["shoppers"]
+def test_shows_recommendations_at_the_cut_and_purchases_after_it() -> None:
+    result = shoppers.example_shoppers(measures_of("loyal", "unknown"), orders(), PRODUCTS, CUT)
+    assert (result["cut"], result["until"]) == (str(date_of(100)), str(date_of(112)))
+    assert result["popular"] == ["green", "coffee"]
+    (loyal,) = result["shoppers"]
     assert loyal["recommended"] == ["black", "coffee"]
     assert loyal["bought"] == ["coffee", "black"]  # by their first day
 
 
-def test_what_is_known_of_them_is_of_before_the_cut() -> None:
-    loyal = told("loyal")["loyal"]
+def test_describes_shoppers_by_purchases_before_the_cut_only() -> None:
+    loyal = shoppers_by_kind("loyal")["loyal"]
     assert {name: loyal[name] for name in ("days", "units", "last_day", "category", "share")} == {
         "days": 3,
         "units": 1.0,
@@ -98,16 +101,20 @@ def test_what_is_known_of_them_is_of_before_the_cut() -> None:
     }
 
 
-def test_who_is_of_no_kind_is_not_told_of_and_nobody_twice() -> None:
-    assert told("stranger") == {}
-    assert [*told("bulk")] == ["loyal"]  # two of three in tea; then there is nobody left for the next kinds
-    assert {kind: one["customer"] for kind, one in told("bulk", "returning").items()} == {
+def test_selects_nobody_twice_and_nobody_of_no_kind() -> None:
+    assert shoppers_by_kind("unknown") == {}
+    assert [*shoppers_by_kind("bulk")] == [
+        "loyal"
+    ]  # loyal, since two of three purchases are tea; nobody is left for other kinds
+    assert {kind: shopper["customer"] for kind, shopper in shoppers_by_kind("bulk", "returning").items()} == {
         "loyal": "bulk",
         "bulk": "returning",
     }
 
 
-def test_what_a_simulated_shop_planted_is_told_of_its_customers() -> None:
-    found = shoppers.example_shoppers(judged("loyal"), orders(), PRODUCTS, CUT, {"loyal": ["Tea (sencha)"]})
-    assert [one["planted"] for one in found["shoppers"]] == [["Tea (sencha)"]]
-    assert told("loyal")["loyal"]["planted"] == []
+def test_shows_the_preferences_that_the_demo_shop_planted() -> None:
+    result = shoppers.example_shoppers(
+        measures_of("loyal"), orders(), PRODUCTS, CUT, {"loyal": ["Tea (sencha)"]}
+    )
+    assert [shopper["planted"] for shopper in result["shoppers"]] == [["Tea (sencha)"]]
+    assert shoppers_by_kind("loyal")["loyal"]["planted"] == []

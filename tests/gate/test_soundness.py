@@ -1,4 +1,4 @@
-"""What a bundle must be, seen on one that is as it should be and on others that are not."""
+"""Conditions on a bundle, checked on a sound bundle and on broken ones."""
 
 from dataclasses import replace
 
@@ -19,6 +19,8 @@ from pipelines.train.recipe import HalfLives, ModelSettings
 from serving.recommend import recommender, selection
 from serving.recommend.lanes import LANES
 
+pytestmark = pytest.mark.fast
+
 CUT, LAST = 40, 50
 SETTINGS = load()
 THRESHOLDS = SETTINGS.thresholds
@@ -35,7 +37,7 @@ RANKED = CHOSEN.model_copy(
 
 
 def regulars(seed, customers=80, products=60, days=LAST):
-    """A shop whose customers buy five products each, over and over."""
+    """Returns a shop whose customers buy five products each repeatedly."""
     rng = np.random.default_rng(seed)
     rows = {}
     for customer in range(customers):
@@ -48,7 +50,7 @@ def regulars(seed, customers=80, products=60, days=LAST):
 
 
 KNOWN = regulars(5)
-NAMES = [one.decode() for one in KNOWN.products]
+NAMES = [condition.decode() for condition in KNOWN.products]
 
 
 def fitted(day, shop=KNOWN):
@@ -61,27 +63,27 @@ def bundle():
 
 
 def failed(conditions):
-    return {one.name for one in conditions if not one.met}
+    return {condition.name for condition in conditions if not condition.met}
 
 
-def test_a_bundle_as_it_should_be_meets_every_condition(bundle):
-    found = [
+def test_a_sound_bundle_meets_every_condition(bundle):
+    checks = [
         *check(bundle, THRESHOLDS)[1],
         *steady(bundle, fitted(CUT), THRESHOLDS),
         kept(bundle, fitted(CUT), THRESHOLDS),
     ]
-    assert failed(found) == set()
-    assert len({one.name for one in found}) == len(found) == 10
+    assert failed(checks) == set()
+    assert len({condition.name for condition in checks}) == len(checks) == 10
 
 
-def test_of_few_products_everyone_may_get_the_same(bundle):
+def test_lists_need_not_be_personal_with_few_products(bundle):
     few = replace(bundle, popularity=np.where(np.arange(60) < 20, bundle.popularity, 0))
-    assert {one.name for one in check(few, THRESHOLDS)[1]} == {
-        one.name for one in check(bundle, THRESHOLDS)[1][:3]
+    assert {condition.name for condition in check(few, THRESHOLDS)[1]} == {
+        condition.name for condition in check(bundle, THRESHOLDS)[1][:3]
     }
 
 
-def test_what_is_popular_remembers_nobody(bundle):
+def test_popularity_has_no_condition_on_memory(bundle):
     popular = replace(bundle, manifest=bundle.manifest | {"lanes": dict.fromkeys(LANES, "popularity")})
     assert (
         remembers(popular, popular, KNOWN.bought(CUT, LAST), evaluation.names.SCHEMA.empty_table(), SETTINGS)
@@ -89,32 +91,34 @@ def test_what_is_popular_remembers_nobody(bundle):
     )
 
 
-def test_the_same_list_for_everyone_isnt_personal(bundle):
+def test_the_same_list_for_all_customers_fails(bundle):
     same = replace(bundle, user_factors=np.tile(bundle.user_factors[:1], (len(bundle.customers), 1)))
     as_for_all = replace(same, manifest=same.manifest | {"lanes": dict.fromkeys(LANES, "als")})
     assert failed(check(as_for_all, THRESHOLDS)[1]) == {"for-you: answers are personal"}
 
 
-def test_what_trends_is_the_same_for_everyone_by_its_nature(bundle):
+def test_the_trend_may_be_the_same_for_all_customers(bundle):
     trending = replace(bundle, manifest=bundle.manifest | {"lanes": dict.fromkeys(LANES, "trend")})
     assert failed(check(trending, THRESHOLDS)[1]) == set()
 
 
-def test_answers_that_score_less_than_the_best_arent_what_was_measured(bundle, monkeypatch):
+def test_answers_that_differ_from_the_best_scores_fail(bundle, monkeypatch):
     best = selection.top_n
     monkeypatch.setattr(selection, "top_n", lambda values, n: best(values, n + 1)[1:])
     assert "answers match the evaluation" in failed(check(bundle, THRESHOLDS)[1])
     assert ask(bundle, 0.1).different > 0
 
 
-def test_an_empty_answer_is_none(bundle, monkeypatch):
-    monkeypatch.setattr(recommender, "trending", lambda *asked, **options: [])
+def test_an_empty_answer_fails(bundle, monkeypatch):
+    monkeypatch.setattr(recommender, "trending", lambda *arguments, **options: [])
     assert failed(check(bundle, THRESHOLDS)[1]) == {"answers hold products"}
 
 
-def test_a_slow_answer_is_told_with_its_time(bundle):
+def test_a_slow_answer_fails_with_its_time(bundle):
     (condition,) = (
-        one for one in check(bundle, THRESHOLDS.model_copy(update={"answer_seconds": 1e-9}))[1] if not one.met
+        condition
+        for condition in check(bundle, THRESHOLDS.model_copy(update={"answer_seconds": 1e-9}))[1]
+        if not condition.met
     )
     assert condition.name == "answers are quick"
     assert "allowed are 0" in condition.detail
@@ -123,9 +127,9 @@ def test_a_slow_answer_is_told_with_its_time(bundle):
 @pytest.mark.parametrize("component", ["repurchase", "als"])
 def test_a_bundle_remembers_what_it_was_fitted_on(bundle, component):
     truth = KNOWN.bought(CUT, LAST)
-    judged = evaluation.evaluate(fitted(CUT), truth, component, component)
+    measures = evaluation.evaluate(fitted(CUT), truth, component, component)
     own = replace(bundle, manifest=bundle.manifest | {"lanes": dict.fromkeys(LANES, component)})
-    (met,) = remembers(own, own, truth, judged, SETTINGS)
+    (met,) = remembers(own, own, truth, measures, SETTINGS)
     assert met.met, met.detail
     rng = np.random.default_rng(1)
     other = replace(
@@ -133,24 +137,26 @@ def test_a_bundle_remembers_what_it_was_fitted_on(bundle, component):
         user_factors=rng.permutation(own.user_factors),
         history_product=rng.permutation(own.history_product),
     )
-    (condition,) = remembers(other, other, truth, judged, SETTINGS)
+    (condition,) = remembers(other, other, truth, measures, SETTINGS)
     assert not condition.met, condition.detail
 
 
-def test_one_customer_worse_than_measured_is_chance(bundle):
+def test_a_single_customer_worse_than_measured_passes(bundle):
     own = replace(bundle, manifest=bundle.manifest | {"lanes": dict.fromkeys(LANES, "als")})
     truth = KNOWN.bought(CUT, LAST)
-    judged = select_lane(evaluation.evaluate(own, truth, "als", "als"), "als", "for-you")[:10]
-    measured = judged[evaluation.NDCG].to_numpy().copy()
+    measures = select_lane(evaluation.evaluate(own, truth, "als", "als"), "als", "for-you")[:10]
+    measured = measures[evaluation.NDCG].to_numpy().copy()
     measured[measured.argmin()] = 1.0
-    better = judged.set_column(judged.schema.get_field_index(evaluation.NDCG), evaluation.NDCG, [measured])
-    lost = 1 - judged[evaluation.NDCG].to_numpy().mean() / measured.mean()
+    better = measures.set_column(
+        measures.schema.get_field_index(evaluation.NDCG), evaluation.NDCG, [measured]
+    )
+    lost = 1 - measures[evaluation.NDCG].to_numpy().mean() / measured.mean()
     assert lost > THRESHOLDS.tolerance
     (condition,) = remembers(own, own, truth, better, SETTINGS)
     assert condition.met, condition.detail
 
 
-def test_a_ranker_answers_the_window_it_learned_from_as_well_as_measured():
+def test_a_ranker_fits_its_training_window_as_well_as_measured():
     truth, chosen = KNOWN.bought(CUT, LAST), RANKED
     earlier = fit_without_ranker(
         KNOWN.until(CUT), catalogue(NAMES), chosen, no_rules(len(NAMES)), "implicit", {"lanes": chosen.lanes}
@@ -159,22 +165,24 @@ def test_a_ranker_answers_the_window_it_learned_from_as_well_as_measured():
         fit_bundle(KNOWN.until(day), catalogue(NAMES), chosen, no_rules(len(NAMES)), "implicit")
         for day in (CUT, LAST)
     )
-    judged = evaluation.evaluate(before, truth, "ranker", "ranker")
-    met = {one.name: one for one in remembers(own, earlier, truth, judged, SETTINGS)}[
+    measures = evaluation.evaluate(before, truth, "ranker", "ranker")
+    met = {condition.name: condition for condition in remembers(own, earlier, truth, measures, SETTINGS)}[
         "ranker: fitted as measured"
     ]
     assert met.met, met.detail
     windows = [ranker.examples(earlier, truth, chosen.ranker)]
-    reversed_ = ranker.fit([replace(one, bought=~one.bought) for one in windows], chosen.ranker)
-    found = remembers(replace(own, ranker=reversed_), earlier, truth, judged, SETTINGS)
-    assert failed(found) >= {"ranker: fitted as measured"}
+    reversed_ = ranker.fit(
+        [replace(condition, bought=~condition.bought) for condition in windows], chosen.ranker
+    )
+    checks = remembers(replace(own, ranker=reversed_), earlier, truth, measures, SETTINGS)
+    assert failed(checks) >= {"ranker: fitted as measured"}
     seen = ("history_traits", "customer_traits", "product_traits", "user_factors")
     blind = replace(earlier, **{name: np.zeros_like(getattr(earlier, name)) for name in seen})
-    assert failed(remembers(own, blind, truth, judged, SETTINGS)) == {"ranker: fitted as measured"}
+    assert failed(remembers(own, blind, truth, measures, SETTINGS)) == {"ranker: fitted as measured"}
 
 
 @pytest.mark.parametrize(("share", "met"), [(0.05, True), (0.7, False)])
-def test_purchases_that_the_champion_knows_are_kept(bundle, seed, share, met):
+def test_losing_purchases_that_the_champion_knows_fails(bundle, seed, share, met):
     rng = np.random.default_rng(seed)
     fewer = fitted(LAST, KNOWN.where(rng.random(len(KNOWN.day)) >= share))
     condition = kept(fewer, bundle, THRESHOLDS)
@@ -182,7 +190,7 @@ def test_purchases_that_the_champion_knows_are_kept(bundle, seed, share, met):
     assert kept(bundle, fewer, THRESHOLDS).met
 
 
-def test_a_customer_or_product_unknown_by_now_keeps_nothing(bundle):
+def test_purchases_of_customers_or_products_that_vanished_count_as_lost(bundle):
     few = KNOWN.where(KNOWN.customer < len(KNOWN.customers) // 2)
     condition = kept(fitted(LAST, few), bundle, THRESHOLDS)
     assert not condition.met
@@ -190,16 +198,16 @@ def test_a_customer_or_product_unknown_by_now_keeps_nothing(bundle):
     assert kept(others, bundle, THRESHOLDS).detail.startswith("0.0%")
 
 
-def test_purchases_that_became_older_arent_kept(bundle):
+def test_purchases_whose_day_became_earlier_count_as_lost(bundle):
     first, last = KNOWN.day.min(), KNOWN.day.max()
     backwards = fitted(LAST, replace(KNOWN, day=first + last - KNOWN.day))
     condition = kept(backwards, bundle, THRESHOLDS)
     assert not condition.met, condition.detail
 
 
-def test_answers_that_are_nobodys_any_more_arent_steady(bundle):
+def test_recommendations_that_all_change_fail(bundle):
     rng = np.random.default_rng(2)
     other = replace(bundle, user_factors=rng.normal(size=bundle.user_factors.shape).astype(np.float32) * -1)
-    found = {one.name: one for one in steady(other, bundle, THRESHOLDS)}
-    assert found["for-you: steady"].met
-    assert not found["discover: steady"].met, found["discover: steady"].detail
+    checks = {condition.name: condition for condition in steady(other, bundle, THRESHOLDS)}
+    assert checks["for-you: steady"].met
+    assert not checks["discover: steady"].met, checks["discover: steady"].detail

@@ -1,4 +1,4 @@
-"""Products that a rule of the shop excludes."""
+"""Products excluded by exclude.toml."""
 
 import pyarrow as pa
 import pytest
@@ -18,16 +18,16 @@ PRODUCTS = pa.table(
 )
 
 
-def hidden(**rules):
+def hidden(**lists):
     return [
         row[c.PRODUCT]
-        for row in mark_hidden(PRODUCTS, Exclusions(**rules)).to_pylist()
+        for row in mark_hidden(PRODUCTS, Exclusions(**lists)).to_pylist()
         if row[c.HIDDEN] is not False
     ]
 
 
 @pytest.mark.parametrize(
-    ("rules", "expected"),
+    ("lists", "expected"),
     [
         ({}, []),
         ({"products": ["10", "never heard of"]}, ["10"]),
@@ -37,25 +37,25 @@ def hidden(**rules):
         ({"products": ["12"], "names": ["Postage"]}, ["11", "12", "13"]),
     ],
 )
-def test_each_rule_hides_what_it_names_and_nothing_else(rules, expected):
-    assert hidden(**rules) == expected
+def test_each_list_hides_the_products_it_names_and_no_others(lists, expected):
+    assert hidden(**lists) == expected
 
 
-def test_nothing_is_excluded_by_the_project_itself(home):
+def test_the_shipped_file_excludes_nothing(home):
     assert load() == Exclusions()
     assert FILE.read_text().startswith("# Products that are never recommended")
 
 
 def test_a_shops_own_file_is_read(home, monkeypatch):
-    own = home / "our own.toml"
-    own.write_text('brands = ["Internal"]\nnames = ["(?i)sample"]\n')
-    monkeypatch.setenv("NIGHTSHELF_EXCLUDE", str(own))
+    own_file = home / "our own.toml"
+    own_file.write_text('brands = ["Internal"]\nnames = ["(?i)sample"]\n')
+    monkeypatch.setenv("NIGHTSHELF_EXCLUDE", str(own_file))
     settings.cache_clear()
     assert load() == Exclusions(brands=("Internal",), names=("(?i)sample",))
 
 
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("content", "fragment"),
     [
         ('product = ["10"]', "product: "),
         ("products = [10]", "products.0: "),
@@ -64,13 +64,13 @@ def test_a_shops_own_file_is_read(home, monkeypatch):
         (None, "can't be read"),
     ],
 )
-def test_a_file_that_cannot_be_used_is_one_sentence(home, monkeypatch, content, told):
-    own = home / "own.toml"
+def test_an_invalid_file_raises_one_line_naming_the_setting(home, monkeypatch, content, fragment):
+    own_file = home / "own.toml"
     if content:
-        own.write_text(content)
-    monkeypatch.setenv("NIGHTSHELF_EXCLUDE", str(own))
+        own_file.write_text(content)
+    monkeypatch.setenv("NIGHTSHELF_EXCLUDE", str(own_file))
     settings.cache_clear()
     with pytest.raises(NightshelfError, match=r"^NIGHTSHELF_EXCLUDE ") as caught:
         load()
-    assert told in str(caught.value)
+    assert fragment in str(caught.value)
     assert "\n" not in str(caught.value)

@@ -1,4 +1,4 @@
-"""What the orders become: purchases by day, baskets, and a catalogue that names all that was sold."""
+"""The tables computed from order lines: interactions, regions, baskets and products."""
 
 import datetime as dt
 
@@ -19,7 +19,7 @@ LINES = [
     ("1", "2026-01-01 00:00:00", "ann", "B", 1.0, 1.0),
     ("2", "2026-01-01 23:59:59", "ann", "A", 3.0, 1.0),
     ("3", "2026-01-02 00:00:00", "ann", "A", 1.0, 1.0),
-    ("4", "2026-01-03 12:00:00", "ann", "A", -4.0, 1.0),  # a return of what was bought days before
+    ("4", "2026-01-03 12:00:00", "ann", "A", -4.0, 1.0),  # returns units bought on earlier days
     ("5", "2026-01-03 12:00:00", "bob", "A", 5.0, 1.0),
     ("5", "2026-01-03 12:00:00", "bob", "B", -1.0, 1.0),
     ("6", "2026-01-03 12:00:00", "bob", "C", 0.0, 1.0),  # bought and returned in one order
@@ -34,10 +34,10 @@ def orders(spark):
     return read.withColumn(c.ORDERED_AT, read[c.ORDERED_AT].cast("timestamp"))
 
 
-def test_a_purchase_is_a_customer_a_product_and_a_day_and_a_return_stays_at_its_own(orders):
-    found = features.interactions(orders)
-    assert found.columns == [c.CUSTOMER, c.PRODUCT, c.DAY, c.QUANTITY, c.RETURNED, c.ORDERS]
-    assert sorted(tuple(row) for row in found.collect()) == [
+def test_interactions_are_grouped_by_customer_product_and_day_and_returns_keep_their_day(orders):
+    rows = features.interactions(orders)
+    assert rows.columns == [c.CUSTOMER, c.PRODUCT, c.DAY, c.QUANTITY, c.RETURNED, c.ORDERS]
+    assert sorted(tuple(row) for row in rows.collect()) == [
         ("ann", "A", FIRST, 5.0, 0.0, 2),
         ("ann", "A", SECOND, 1.0, 0.0, 1),
         ("ann", "A", THIRD, 0.0, 4.0, 0),
@@ -47,7 +47,7 @@ def test_a_purchase_is_a_customer_a_product_and_a_day_and_a_return_stays_at_its_
     ]
 
 
-def test_the_group_of_a_customer_is_that_of_the_latest_order_that_names_one(spark):
+def test_a_customers_region_is_that_of_the_latest_order_with_one(spark):
     lines = [
         ("ann", "France", "2026-01-01 10:00:00"),
         ("ann", "Spain", "2026-01-02 10:00:00"),
@@ -59,12 +59,12 @@ def test_the_group_of_a_customer_is_that_of_the_latest_order_that_names_one(spar
         (None, "Spain", "2026-01-01 10:00:00"),
     ]
     orders = spark.createDataFrame(lines, [c.CUSTOMER, c.GROUP, c.ORDERED_AT])
-    found = features.groups(orders)
-    assert found.columns == [c.CUSTOMER, c.GROUP]
-    assert sorted(map(tuple, found.collect())) == [("ann", "Spain"), ("bob", "France")]
+    rows = features.groups(orders)
+    assert rows.columns == [c.CUSTOMER, c.GROUP]
+    assert sorted(map(tuple, rows.collect())) == [("ann", "Spain"), ("bob", "France")]
 
 
-def test_a_basket_is_an_orders_distinct_purchases_its_day_and_its_customer(spark, orders):
+def test_a_basket_has_an_orders_distinct_products_day_and_customer(spark, orders):
     twice = orders.unionByName(orders.where(f"{c.ORDER_ID} = '1'"))
     rows = features.baskets(twice).select(c.ORDER_ID, c.DAY, c.CUSTOMER, c.PRODUCTS).collect()
     assert sorted((*row[:3], sorted(row[3])) for row in rows) == [
@@ -76,10 +76,10 @@ def test_a_basket_is_an_orders_distinct_purchases_its_day_and_its_customer(spark
     ]
 
 
-def test_the_catalogue_has_each_product_once_and_a_placeholder_for_what_it_lacks():
+def test_products_has_each_product_once_and_placeholders_for_missing_ones():
     def good(product, name, price, in_stock=True):
-        said = (product, name, "tea", "Acme", price, in_stock, 1.5)
-        return dict(zip(RAW_PRODUCTS.names, said, strict=True))
+        values = (product, name, "tea", "Acme", price, in_stock, 1.5)
+        return dict(zip(RAW_PRODUCTS.names, values, strict=True))
 
     listed = [
         good("B", "Mug", 5.0, False),
@@ -88,12 +88,12 @@ def test_the_catalogue_has_each_product_once_and_a_placeholder_for_what_it_lacks
         good(None, "?", 1.0),
     ]
     never_null = RAW_PRODUCTS.set(5, pa.field(c.IN_STOCK, pa.bool_(), nullable=False))  # as Spark writes it
-    found = features.products(pa.Table.from_pylist(listed, schema=never_null), ["A", "0", "C", "0"])
-    assert found.schema.names == [*RAW_PRODUCTS.names, c.PLACEHOLDER]
-    nothing = dict.fromkeys(RAW_PRODUCTS.names)
-    assert found.to_pylist() == [
-        nothing | {c.PRODUCT: "0", c.NAME: "0", c.IN_STOCK: False, c.PLACEHOLDER: True},
+    rows = features.products(pa.Table.from_pylist(listed, schema=never_null), ["A", "0", "C", "0"])
+    assert rows.schema.names == [*RAW_PRODUCTS.names, c.PLACEHOLDER]
+    empty = dict.fromkeys(RAW_PRODUCTS.names)
+    assert rows.to_pylist() == [
+        empty | {c.PRODUCT: "0", c.NAME: "0", c.IN_STOCK: False, c.PLACEHOLDER: True},
         good("A", "Tea", 1.0) | {c.PLACEHOLDER: False},
         good("B", "Mug", 5.0, False) | {c.PLACEHOLDER: False},
-        nothing | {c.PRODUCT: "C", c.NAME: "C", c.IN_STOCK: False, c.PLACEHOLDER: True},
+        empty | {c.PRODUCT: "C", c.NAME: "C", c.IN_STOCK: False, c.PLACEHOLDER: True},
     ]

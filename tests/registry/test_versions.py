@@ -1,4 +1,4 @@
-"""The registry act, on a real MLflow database: its aliases, its story, and what is left of broken acts."""
+"""Registry acts on a real MLflow database: aliases, history, and acts that were killed."""
 
 import mlflow
 import pytest
@@ -27,27 +27,27 @@ TAGS = {versions.CHOSEN: CHOSEN.model_dump_json(), "ndcg_at_10_for_you": "0.4", 
 
 @pytest.fixture
 def register(home, tmp_path):
-    """A function that registers one more version and answers its number."""
+    """A function that registers another version and returns its number."""
     known = random_shop(1)
-    products = catalogue([one.decode() for one in known.products])
+    products = catalogue([product.decode() for product in known.products])
     bundle = fit_bundle(known, products, CHOSEN, no_rules(products.num_rows), "implicit")
     folder = bundle_files.save(bundle, tmp_path / "bundle")
 
-    def registered(**tags):
+    def register_version(**tags):
         run = tracking.begin("a night", {})
         return versions.register(folder, run, TAGS | tags)
 
-    return registered
+    return register_version
 
 
 def aliases():
     return {alias: version for version, names in versions.aliases().items() for alias in names}
 
 
-def told(what):
+def printed(renderable):
     console = Console(width=200)
     with console.capture() as captured:
-        console.print(what)
+        console.print(renderable)
     return captured.get()
 
 
@@ -58,11 +58,11 @@ def acts():
     ]
 
 
-def test_a_status_without_a_model_says_which_registry_was_asked(home):
-    assert f"no model yet in the registry at sqlite:///{home}/mlruns/mlflow.db" in told(terminal.status())
+def test_status_without_a_model_names_the_registry(home):
+    assert f"no model yet in the registry at sqlite:///{home}/mlruns/mlflow.db" in printed(terminal.status())
 
 
-def test_a_version_is_the_challenger_until_it_is_promoted(register):
+def test_a_new_version_is_the_challenger_until_promoted(register):
     assert versions.champion() is None
     version = register()
     assert (version, aliases()) == ("1", {"challenger": "1"})
@@ -72,7 +72,7 @@ def test_a_version_is_the_challenger_until_it_is_promoted(register):
     assert champion == versions.Champion("1", CHOSEN, {"for-you": 0.4}, "2026-01-31", "", "")
 
 
-def test_promotions_and_rollbacks_move_the_aliases_and_are_told(register):
+def test_promotions_and_rollbacks_move_the_aliases_and_are_recorded(register):
     for number in ("1", "2", "3"):
         registry_acts.promote(register(), f"night {number}", "FIRST" if number == "1" else "PROMOTED")
     assert aliases() == {"challenger": "3", "champion": "3", "previous": "2"}
@@ -81,15 +81,15 @@ def test_promotions_and_rollbacks_move_the_aliases_and_are_told(register):
     assert versions.champion().held == "odd [answers]"
     assert acts()[0] == ("ROLLBACK", "2", "3", "FINISHED")
     assert acts()[-1] == ("FIRST", "1", "", "FINISHED")
-    story = told(terminal.history())
-    assert "odd [answers]" in story
-    assert story.index("ROLLBACK") < story.index("PROMOTED") < story.index("FIRST")
-    status = told(terminal.status())
+    history = printed(terminal.history())
+    assert "odd [answers]" in history
+    assert history.index("ROLLBACK") < history.index("PROMOTED") < history.index("FIRST")
+    status = printed(terminal.status())
     assert status.startswith("version 2 serves since 20")
     assert "after the rollback (odd [answers]), a nightly run replaces it only if better" in status
 
 
-def test_a_second_rollback_goes_further_back_and_never_forth_again(register):
+def test_a_second_rollback_goes_further_back(register):
     for _ in range(3):
         registry_acts.promote(register(), "a night", "PROMOTED")
     assert [registry_acts.rollback(None, "odd") for _ in range(2)] == ["2", "1"]
@@ -100,7 +100,7 @@ def test_a_second_rollback_goes_further_back_and_never_forth_again(register):
     assert registry_acts.rollback(None, "odd after all") == "1"
 
 
-def test_a_person_lifts_what_a_rollback_holds(register):
+def test_a_promotion_by_hand_ends_the_hold_of_a_rollback(register):
     for _ in range(2):
         registry_acts.promote(register(), "a night", "PROMOTED")
     registry_acts.rollback("1", "odd")
@@ -109,16 +109,16 @@ def test_a_person_lifts_what_a_rollback_holds(register):
     assert versions.champion() == versions.Champion("2", CHOSEN, {"for-you": 0.4}, "2026-01-31", "", "")
 
 
-def test_a_refusal_is_told_with_its_reasons(register):
+def test_a_refusal_is_recorded_with_its_reasons(register):
     registry_acts.promote(register(), "FIRST", "FIRST")
     second = register(**versions.verdict_tags("REFUSED", ["discover: too bad", "for-you: worse"]))
     registry_acts.refuse(second, ["discover: too bad", "for-you: worse"])
     assert versions.champion().version == "1"
-    assert "discover: too bad; for-you: worse" in told(terminal.history())
-    assert "discover: too bad" in told(terminal.status())
+    assert "discover: too bad; for-you: worse" in printed(terminal.history())
+    assert "discover: too bad" in printed(terminal.status())
 
 
-def test_a_version_that_isnt_there_is_named(register):
+def test_an_unknown_version_or_an_empty_reason_raises(register):
     with pytest.raises(NightshelfError, match=r"no version '7' of 'nightshelf': see `nightshelf status`"):
         registry_acts.promote("7", "why not")
     with pytest.raises(NightshelfError, match="no version served before this one"):
@@ -135,32 +135,32 @@ KILLED_AT = [
 ]
 
 
-@pytest.mark.parametrize("at", KILLED_AT)
-def test_an_act_killed_at_any_point_leaves_a_valid_registry_and_is_ended_by_the_next(
-    register, monkeypatch, at
+@pytest.mark.parametrize("killed_at", KILLED_AT)
+def test_an_act_killed_at_any_point_leaves_a_valid_registry_and_the_next_act_ends_it(
+    register, monkeypatch, killed_at
 ):
     for _ in range(2):
         registry_acts.promote(register(), "a night", "PROMOTED")
     third = register()
     with monkeypatch.context() as patch:
-        name, _, alias = at.partition(" ")
+        name, _, alias = killed_at.partition(" ")
         real = getattr(tracking.client(), name)
 
-        def killed(*asked, **options):
-            if not alias or alias in asked:
+        def killed(*arguments, **options):
+            if not alias or alias in arguments:
                 raise KeyboardInterrupt
-            return real(*asked, **options)
+            return real(*arguments, **options)
 
         patch.setattr(tracking.client(), name, killed)
         with pytest.raises(KeyboardInterrupt):
             registry_acts.promote(third, "a night", "PROMOTED")
-    moved = at in KILLED_AT[2:]
+    moved = killed_at in KILLED_AT[2:]
     assert versions.champion().version == ("3" if moved else "2")
     registry_acts.promote(register(), "the next night", "PROMOTED")
     assert aliases() == {"challenger": "4", "champion": "4", "previous": "3" if moved else "2"}
     assert {status for *_, status in acts()} <= {"FINISHED", "KILLED"}
     broken = [act for act in acts() if act[3] == "KILLED"]
-    assert len(broken) == (at == KILLED_AT[1])
+    assert len(broken) == (killed_at == KILLED_AT[1])
 
 
 def test_reasons_too_long_for_a_tag_are_cut_between_reasons():
@@ -169,7 +169,7 @@ def test_reasons_too_long_for_a_tag_are_cut_between_reasons():
     assert kept == f'["{"x" * 3000}", "{"x" * 3000}"]'
 
 
-def test_a_version_loads_with_plain_mlflow_and_has_an_example(register):
+def test_a_version_loads_with_plain_mlflow_and_has_an_input_example(register):
     registry_acts.promote(register(), "FIRST", "FIRST")
     loaded = mlflow.pyfunc.load_model(f"models:/nightshelf@{versions.ALIAS}")
     assert loaded.metadata.signature is not None

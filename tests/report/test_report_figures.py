@@ -3,6 +3,8 @@ from markupsafe import escape
 
 from pipelines.report.figures import Figure, count, duration, join_words, percent, quantity
 
+pytestmark = pytest.mark.fast
+
 
 @pytest.mark.parametrize(
     ("seconds", "text"),

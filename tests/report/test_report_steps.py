@@ -1,9 +1,12 @@
 from dataclasses import replace
 
+import pytest
 from runs import record, run
 
 from pipelines.report.records import STEPS
 from pipelines.report.steps import steps
+
+pytestmark = pytest.mark.fast
 
 
 def test_a_stopped_run_shows_finished_stopped_and_missed_steps():

@@ -1,10 +1,13 @@
 import re
 
+import pytest
 from runs import gate_tags, run
 
 from pipelines.report import svg
 from pipelines.report.records import as_of
 from pipelines.report.trend import NIGHTS, latest, trend
+
+pytestmark = pytest.mark.fast
 
 
 def night(day, verdict="PROMOTED", ndcg=0.4, **fields):

@@ -1,8 +1,11 @@
 import re
 
+import pytest
 from runs import record
 
 from pipelines.report.waterfall import waterfall
+
+pytestmark = pytest.mark.fast
 
 BAR = re.compile(r'<rect x="([\d.]+)%".*? width="([\d.]+)%"')
 LINES = {

@@ -7,6 +7,8 @@ from pipelines.stack.board import board
 from pipelines.stack.up import until_interrupted
 from serving.errors import NightshelfError
 
+pytestmark = pytest.mark.fast
+
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_ends_the_block_quietly(number):

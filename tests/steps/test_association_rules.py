@@ -1,4 +1,4 @@
-"""The step `rules` of a night: what it writes, and what it says of itself."""
+"""The step `association_rules`: what it writes and what it counts."""
 
 import datetime as dt
 
@@ -12,8 +12,8 @@ from pipelines.run.night import Night
 from pipelines.train.association_rules import LARGEST_BASKET
 
 
-def test_a_night_says_what_it_mined_and_what_was_too_large_to_be_mined(home, spark):
-    """Three products in twenty baskets of forty; two stock orders, each of 101 products, beside 80 lines."""
+def test_reports_mined_rules_and_baskets_too_large_to_mine(home, spark):
+    """Three products in 20 of 40 baskets (80 lines), and two stock orders of 101 products each."""
     stock = [[str(product) for product in range(LARGEST_BASKET + 1)]] * 2
     baskets = [["a", "b", "c"]] * 20 + [["z"]] * 20 + stock
     night = Night(
@@ -22,9 +22,9 @@ def test_a_night_says_what_it_mined_and_what_was_too_large_to_be_mined(home, spa
     night = night.model_copy(update={"run_id": tracking.begin("a night", {})})
     tables.write(tables.BASKETS, pa.table({c.CUSTOMER: ["someone"] * len(baskets), c.PRODUCTS: baskets}))
     pins.pin(night, tables.BASKETS)
-    told = {"rules": 9, "of_two_products": 3, "baskets_too_large": 2, "percent_in_them": 72}  # 202 of 282
-    assert nightly.run("association_rules", night) == told
+    counts = {"rules": 9, "of_two_products": 3, "baskets_too_large": 2, "percent_in_them": 72}  # 202 of 282
+    assert nightly.run("association_rules", night) == counts
     measured = tracking.client().get_run(night.run_id).data.metrics
-    assert measured.pop("seconds_rules") > 0
-    assert measured == told
+    assert measured.pop("seconds_association_rules") > 0
+    assert measured == counts
     assert pins.read(night, tables.RULES).num_rows == 9

@@ -15,8 +15,8 @@ SOLVERS = ["implicit", "spark"]
 
 
 @pytest.mark.parametrize("solver", SOLVERS)
-def test_the_hole_in_a_checkerboard_is_the_first_recommendation(solver, request):
-    """Of what customer u hasn't bought, only p = u belongs to the squares of u's colour."""
+def test_recommends_the_hole_in_a_checkerboard_first(solver, request):
+    """Of the products that customer u has not bought, only p = u is on squares of u's colour."""
     if solver == "spark":
         request.getfixturevalue("spark")
     shop = checkerboard()
@@ -28,7 +28,7 @@ def test_the_hole_in_a_checkerboard_is_the_first_recommendation(solver, request)
 
 
 @pytest.mark.parametrize("solver", SOLVERS)
-def test_who_has_no_strength_has_no_factors(solver, request):
+def test_rows_without_interactions_have_zero_factors(solver, request):
     if solver == "spark":
         request.getfixturevalue("spark")
     shop = interactions_of([("a", "x", 1, 1, 0), ("b", "x", 1, 1, 0)], ["x", "y"])
@@ -39,7 +39,7 @@ def test_who_has_no_strength_has_no_factors(solver, request):
     assert factors.items[0].any()
 
 
-def test_a_task_that_begins_with_als_on_spark_starts_it(home):
+def test_als_on_spark_starts_a_session_by_itself(home):
     script = (
         "import scipy.sparse as sp; from pipelines.train import als;"
         "few = als.AlsSettings(rank=2, iterations=1);"
@@ -50,7 +50,7 @@ def test_a_task_that_begins_with_als_on_spark_starts_it(home):
 
 
 def test_both_solvers_are_equally_good_on_the_same_shop(spark):
-    """On 40 days of the demo shop, judged on the 10 that follow; measured difference: see below."""
+    """Fitted on 40 days of the demo shop, measured on the 10 days after."""
     shop = demo(days=50)
     cut = int(shop.day.max()) - 10
     products = catalogue([product.decode() for product in shop.products])
@@ -59,17 +59,17 @@ def test_both_solvers_are_equally_good_on_the_same_shop(spark):
         half_lives=HalfLives(trend=14, repurchase=60),
         lanes={},
     )
-    found = {}
+    ndcg = {}
     for solver in SOLVERS:
         bundle = fit_bundle(shop.until(cut), products, chosen, no_rules(len(shop.products)), solver)
         measured = summary(evaluate(bundle, shop.bought(cut, cut + 10), solver, "als"))[solver]
-        found[solver] = {lane: metrics[NDCG] for lane, metrics in measured.items()}
-    print(found)
+        ndcg[solver] = {lane: metrics[NDCG] for lane, metrics in measured.items()}
+    print(ndcg)
     for lane in ("for-you", "discover"):
-        assert found["spark"][lane] == pytest.approx(found["implicit"][lane], rel=0.05)
+        assert ndcg["spark"][lane] == pytest.approx(ndcg["implicit"][lane], rel=0.05)
 
 
-def test_auto_takes_the_solver_that_the_memory_allows():
+def test_auto_chooses_the_solver_that_fits_in_memory():
     small = checkerboard()
     strengths = small.matrix(small.orders)
     assert als.choose_solver(strengths, 64) == "implicit"

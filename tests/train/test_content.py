@@ -1,4 +1,4 @@
-"""Descriptions as vectors, whatever a catalogue leaves out."""
+"""Content vectors of products, with and without missing columns."""
 
 import numpy as np
 import pyarrow as pa
@@ -6,6 +6,8 @@ import pytest
 
 from pipelines import columns as c
 from pipelines.train import content
+
+pytestmark = pytest.mark.fast
 
 
 def shelf(*rows):
@@ -15,7 +17,8 @@ def shelf(*rows):
     listed = [not (name or "").endswith("?") for name in parts[0]]
     price = pa.array(parts[3], pa.float64())
     return pa.table(
-        texts | {c.PRICE: price, c.IN_STOCK: [True] * n, c.PLACEHOLDER: [not one for one in listed]}
+        texts
+        | {c.PRICE: price, c.IN_STOCK: [True] * n, c.PLACEHOLDER: [not is_listed for is_listed in listed]}
     )
 
 
@@ -26,23 +29,23 @@ def cosines(*rows):
     return vectors @ vectors.T
 
 
-def test_names_that_share_words_are_closer_than_those_that_share_none():
-    found = cosines(
+def test_names_with_shared_words_are_closer_than_names_without():
+    similarity = cosines(
         *[(name, None, None, 2.0) for name in ("red lunch bag", "blue lunch bag", "red wall clock", "чашка")]
     )
-    assert found[0, 1] > found[0, 2] > 0.05
-    assert found[1, 2] < 0.2
-    assert not found[3].any()  # shares nothing with anything
+    assert similarity[0, 1] > similarity[0, 2] > 0.05
+    assert similarity[1, 2] < 0.2
+    assert not similarity[3].any()  # shares no feature with another product
 
 
-def test_any_alphabet_and_another_ending_is_understood():
-    found = cosines(
+def test_inflected_words_in_any_alphabet_are_similar():
+    similarity = cosines(
         *[(name, None, None, None) for name in ("чай зелёный", "чая зелёного", "кофе молотый", "кофе зерно")]
     )
-    assert found[0, 1] > 0.5 > abs(found[0, 2])
+    assert similarity[0, 1] > 0.5 > abs(similarity[0, 2])
 
 
-def test_category_brand_and_price_tell_apart_what_names_do_not():
+def test_category_brand_and_price_separate_products_with_equal_names():
     tea = cosines(("tea", "Tea", "Acme", 2.0), ("tea", "Tea", "Acme", 9.0), ("tea", "Tea", "Best", 2.0))
     assert tea[0, 1] < 1 - 1e-6
     other = cosines(("a b", "Tea", None, 2.0), ("c d", "Tea", None, 2.0), ("e f", "Cup", None, 2.0))
@@ -60,18 +63,18 @@ def test_category_brand_and_price_tell_apart_what_names_do_not():
         [("12?", "Tea", None, None), ("12?", "Tea", None, None)],
     ],
 )
-def test_a_catalogue_that_says_little_gets_vectors_of_unit_length_or_zero(rows):
+def test_vectors_of_a_sparse_catalogue_have_unit_length_or_are_zero(rows):
     lengths = np.linalg.norm(content.vectors(shelf(*rows)), axis=1)
     assert set(lengths.round(5).tolist()) <= {0.0, 1.0}
-    told = len(rows) > 1 and all(row[0] == "tea" for row in rows)
-    assert lengths.any() == told
+    has_vectors = len(rows) > 1 and all(row[0] == "tea" for row in rows)
+    assert lengths.any() == has_vectors
 
 
 def test_a_placeholder_has_no_description():
-    found = content.vectors(
+    vectors = content.vectors(
         shelf(("tea", "Tea", None, 1.0), ("tea", "Tea", None, 1.0), ("tea?", "Tea", None, 1.0))
     )
-    assert found.any(axis=1).tolist() == [True, True, False]
+    assert vectors.any(axis=1).tolist() == [True, True, False]
 
 
 def test_the_same_catalogue_gives_the_same_vectors():

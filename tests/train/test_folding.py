@@ -1,4 +1,4 @@
-"""What folding in finds, beside factors that were learned and beside what trends."""
+"""Folding in, compared with fitted factors and with the trend."""
 
 import numpy as np
 import pytest
@@ -21,22 +21,25 @@ CHOSEN = ModelSettings(
 )
 
 
-def learned(solver):
+def fitted(solver):
     shop = demo(days=20)
     products = catalogue([product.decode() for product in shop.products])
     return fit_bundle(shop.until(int(shop.day.max())), products, CHOSEN, no_rules(products.num_rows), solver)
 
 
 @pytest.mark.parametrize("solver", ["implicit", "spark"])
-def test_a_whole_history_folded_in_gives_the_learned_factors(solver, request, seed):
-    """The same strengths, since the half-life of re-purchase is that of ALS; one half-step later."""
+def test_folding_in_a_whole_history_gives_the_fitted_factors(solver, request, seed):
+    """Strengths are equal, as both half-lives are; folding in is one more half-step of ALS."""
     if solver == "spark":
         request.getfixturevalue("spark")
-    bundle = learned(solver)
+    bundle = fitted(solver)
     rows = np.random.default_rng(seed).choice(len(bundle.customers), 200)
-    places = [bundle.history_rows(row) for row in rows]
+    slices = [bundle.history_rows(row) for row in rows]
     folded = np.array(
-        [fold_in(bundle, bundle.history_product[place], bundle.history_strength[place]) for place in places]
+        [
+            fold_in(bundle, bundle.history_product[entries], bundle.history_strength[entries])
+            for entries in slices
+        ]
     )
     own = bundle.user_factors[rows]
     cosine = (folded * own).sum(axis=1) / np.linalg.norm(folded, axis=1) / np.linalg.norm(own, axis=1)
@@ -48,14 +51,14 @@ def test_a_whole_history_folded_in_gives_the_learned_factors(solver, request, se
     assert np.median((folded * shuffled).sum(axis=1)) < 0.5 * np.median((folded * own).sum(axis=1))
 
 
-def test_one_product_tells_the_taste_that_trend_cannot():
-    """The share of the first ten that is of the planted cluster of the one product in the cart."""
-    bundle = learned("implicit")
+def test_a_cart_of_one_product_reveals_the_taste():
+    """Measured: the share of the first ten products in the planted cluster of the cart's product."""
+    bundle = fitted("implicit")
     cluster = np.array([product.cluster for product in planted(500, Shop.seed)])
     carts = np.flatnonzero(bundle.popularity > 0)
     folded, trending = (
-        np.mean([(cluster[top_n(values(one), 10)] == cluster[one]).mean() for one in carts])
-        for values in (lambda one: scores(bundle, np.array([one])), lambda one: bundle.trend)
+        np.mean([(cluster[top_n(values(product), 10)] == cluster[product]).mean() for product in carts])
+        for values in (lambda product: scores(bundle, np.array([product])), lambda product: bundle.trend)
     )
     print(folded, trending)
     assert folded > 0.4

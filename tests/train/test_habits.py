@@ -1,4 +1,4 @@
-"""Habits carried on by a visit while serving, beside what training makes of all purchases together."""
+"""Traits updated while serving equal those of a fit on all purchases."""
 
 import numpy as np
 import pytest
@@ -10,6 +10,8 @@ from pipelines.train.bundle import build
 from pipelines.train.recipe import HalfLives
 from serving.bundle.traits import CUSTOMER, PURCHASE
 from serving.recommend.habits import traits_after_visit
+
+pytestmark = pytest.mark.fast
 
 LAST = 400
 SHOP = [
@@ -24,40 +26,40 @@ SHOP = [
 ]
 
 
-def learned(rows):
+def fitted(rows):
     shop = interactions_of(rows)
     products = catalogue([product.decode() for product in shop.products])
-    nobody = als.zero_factors(len(shop.customers), len(shop.products))
+    factors = als.zero_factors(len(shop.customers), len(shop.products))
     half_lives = HalfLives(trend=14, repurchase=30)
-    return build(shop, products, nobody, no_rules(products.num_rows), half_lives, {}, ranked=True)
+    return build(shop, products, factors, no_rules(products.num_rows), half_lives, {}, ranked=True)
 
 
 @pytest.mark.parametrize(
     ("customer", "bought"),
     [("a", "x"), ("a", "z"), ("a", "wxyz"), ("c", "y"), ("c", "wz"), ("d", "x"), ("d", "wy")],
 )
-def test_a_visit_carried_on_is_what_training_would_have_made_of_it(customer, bought):
-    before = learned(SHOP)
-    after = learned([*SHOP, *((customer, product, LAST, 1, 0) for product in bought)])
+def test_traits_after_a_visit_equal_those_of_a_new_fit(customer, bought):
+    before = fitted(SHOP)
+    after = fitted([*SHOP, *((customer, product, LAST, 1, 0) for product in bought)])
     row = None if customer == "d" else "abc".index(customer)
     own = slice(0, 0) if row is None else before.history_rows(row)
     rows = np.array([before.product(product) for product in bought])
-    then = after.history_rows("abcd".index(customer))
+    history = after.history_rows("abcd".index(customer))
     products = np.union1d(before.history_product[own], rows)
-    assert products.tolist() == after.history_product[then].tolist()
-    found = traits_after_visit(before, row, own, products, rows)
-    told = dict(zip(CUSTOMER, found["customer_traits"][0].tolist(), strict=True))
+    assert products.tolist() == after.history_product[history].tolist()
+    computed = traits_after_visit(before, row, own, products, rows)
+    values = dict(zip(CUSTOMER, computed["customer_traits"][0].tolist(), strict=True))
     expected = dict(zip(CUSTOMER, after.customer_traits["abcd".index(customer)].tolist(), strict=True))
-    assert told == pytest.approx(expected, abs=1e-5)
-    for place, product in enumerate(products):
-        told = dict(zip(PURCHASE, found["history_traits"][place].tolist(), strict=True))
-        expected = dict(zip(PURCHASE, after.history_traits[then][place].tolist(), strict=True))
-        assert told == pytest.approx(expected, abs=1e-5), product
+    assert values == pytest.approx(expected, abs=1e-5)
+    for index, product in enumerate(products):
+        values = dict(zip(PURCHASE, computed["history_traits"][index].tolist(), strict=True))
+        expected = dict(zip(PURCHASE, after.history_traits[history][index].tolist(), strict=True))
+        assert values == pytest.approx(expected, abs=1e-5), product
 
 
-def test_nothing_bought_since_is_nothing_changed():
-    bundle = learned(SHOP)
+def test_traits_stay_the_same_without_a_purchase():
+    bundle = fitted(SHOP)
     own = bundle.history_rows(0)
-    found = traits_after_visit(bundle, 0, own, bundle.history_product[own], np.array([], np.int64))
-    assert (found["history_traits"] == bundle.history_traits[own]).all()
-    assert (found["customer_traits"][0] == bundle.customer_traits[0]).all()
+    computed = traits_after_visit(bundle, 0, own, bundle.history_product[own], np.array([], np.int64))
+    assert (computed["history_traits"] == bundle.history_traits[own]).all()
+    assert (computed["customer_traits"][0] == bundle.customer_traits[0]).all()

@@ -22,13 +22,13 @@ CHOSEN = ModelSettings(
 )
 
 
-def learned(known):
-    products = [one.decode() for one in known.products]
+def fitted(known):
+    products = [product.decode() for product in known.products]
     return fit_bundle(known.until(CUT), catalogue(products), CHOSEN, no_rules(len(products)), "implicit")
 
 
 def shuffled_after(known, rng):
-    """The same interactions, but who bought what, when and how often after the cut is drawn anew."""
+    """Returns the interactions with all columns shuffled independently after the cut."""
     later = np.flatnonzero(known.day > CUT)
     changed = {}
     for name in ("customer", "product", "day", "quantity", "returned", "orders"):
@@ -39,13 +39,15 @@ def shuffled_after(known, rng):
 
 
 @pytest.mark.parametrize("again", range(5))
-def test_what_happened_after_the_cut_changes_nothing_that_was_learned(seed, again):
+def test_purchases_after_the_cut_change_nothing_in_the_bundle(seed, again):
     known, rng = random_shop((seed, again)), np.random.default_rng((seed, again))
     other = shuffled_after(known, rng)
     assert any(
         (getattr(known, name) != getattr(other, name)).any() for name in ("customer", "product", "day")
     )
-    one, two = learned(known), learned(other)
-    assert len(one.ranker)
-    assert [name for name in ARRAYS if not np.array_equal(getattr(one, name), getattr(two, name))] == []
-    assert one.manifest == two.manifest
+    bundle, other_bundle = fitted(known), fitted(other)
+    assert len(bundle.ranker)
+    assert [
+        name for name in ARRAYS if not np.array_equal(getattr(bundle, name), getattr(other_bundle, name))
+    ] == []
+    assert bundle.manifest == other_bundle.manifest

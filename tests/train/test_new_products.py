@@ -1,4 +1,4 @@
-"""Products without a buyer, by arithmetic and on the demo shop with a tenth of its products hidden."""
+"""Estimates for products without a buyer: by hand, and on the demo shop with hidden products."""
 
 import datetime as dt
 from dataclasses import replace
@@ -26,18 +26,20 @@ CHANCE = 5
 
 
 def described_shop():
-    """The demo shop's products with all that its catalogue says."""
+    """Returns the table `products` of the demo shop with names, categories, brands and prices."""
     shop = Shop(start=dt.date(2026, 9, 1), customers=2000, products=500, orders_per_day=500)
     table = catalogue([product.id for product in shop.catalogue])
     for name in (c.NAME, c.CATEGORY, c.BRAND, c.PRICE):
-        at = table.schema.get_field_index(name)
-        table = table.set_column(at, name, pa.array([getattr(one, name) for one in shop.catalogue]))
+        index = table.schema.get_field_index(name)
+        table = table.set_column(
+            index, name, pa.array([getattr(product, name) for product in shop.catalogue])
+        )
     return table
 
 
 @pytest.fixture(scope="module")
 def hidden_tenth():
-    """The bundle of 40 days without a tenth of the products, these products, and what was bought after."""
+    """A bundle of 40 days without a tenth of the products, the truth, the hidden rows, and all before."""
     shop = demo(days=50)
     cut = int(shop.day.max()) - 10
     truth = shop.bought(cut, cut + 10)
@@ -48,67 +50,69 @@ def hidden_tenth():
     return bundle, truth, hidden, shop.until(cut)
 
 
-def test_hidden_products_are_found_far_more_often_than_by_chance_and_by_their_category(hidden_tenth):
+def test_hit_rates_of_hidden_products_beat_chance_and_popularity_within_category(hidden_tenth):
     bundle, truth, hidden, before = hidden_tenth
     assert bundle.new[hidden].all()
-    for asked in (truth, cold.first_purchases(truth, before)):
-        found = cold.hit_rates(bundle, asked, hidden)
-        popular = cold.hit_rates(bundle, asked, hidden, cold.popularity_within_category(bundle))
-        print(found, popular, sep="\n")
-        assert found.among_hidden > popular.among_hidden
-        assert found.among_all > popular.among_all
-        assert found.among_all > CHANCE * found.chance_among_all
-    assert 0.01 < found.shown < 0.3  # they neither vanish nor flood: a tenth of all products is hidden
+    for purchases in (truth, cold.first_purchases(truth, before)):
+        rates = cold.hit_rates(bundle, purchases, hidden)
+        popular = cold.hit_rates(bundle, purchases, hidden, cold.popularity_within_category(bundle))
+        print(rates, popular, sep="\n")
+        assert rates.among_hidden > popular.among_hidden
+        assert rates.among_all > popular.among_all
+        assert rates.among_all > CHANCE * rates.chance_among_all
+    assert (
+        0.01 < rates.shown < 0.3
+    )  # a tenth of all products is hidden, so their share of the lists is of that order
 
 
-def test_plain_factors_never_find_what_nobody_bought(hidden_tenth):
+def test_factors_alone_never_recommend_a_product_without_buyers(hidden_tenth):
     bundle, truth, hidden, _ = hidden_tenth
     plain = replace(bundle, new=np.zeros_like(bundle.new))
     assert cold.hit_rates(plain, truth, hidden).among_all == 0
 
 
-def test_what_is_expected_is_calibrated_on_products_with_buyers():
-    """Of each known product the others, described the same, foretell twice too much or too little."""
+def test_estimates_are_calibrated_on_products_with_buyers():
+    """All products have the same description, so each known product is estimated from the others."""
     described = np.tile([[1.0, 0.0]], (4, 1))
     popularity = np.array([9, 9, 9, 0])
     factors = np.array([[2.0], [2.0], [2.0], [0.0]])
-    found = new_products.estimate(described, np.ones(4, bool), popularity, factors, popularity * 1.0)
-    assert found.rows.tolist() == [3]
-    # What neighbours say less the doubt falls short by the same share of every product: 2 and 9 come back.
-    np.testing.assert_allclose(found.factors, 2 * (3 / 3.5) / (2 / 2.5))
-    np.testing.assert_allclose(found.trend, 9 * (3 / 3.5) / (2 / 2.5))
+    estimated = new_products.estimate(described, np.ones(4, bool), popularity, factors, popularity * 1.0)
+    assert estimated.rows.tolist() == [3]
+    # Shrinkage lowers the calibration estimates too (2 neighbours against 3), so the scale corrects for it.
+    np.testing.assert_allclose(estimated.factors, 2 * (3 / 3.5) / (2 / 2.5))
+    np.testing.assert_allclose(estimated.trend, 9 * (3 / 3.5) / (2 / 2.5))
 
 
 @pytest.mark.parametrize(
     ("described", "eligible", "popularity"),
     [
-        ([[1, 0], [0, 0]], [1, 1], [9, 0]),  # without a description
-        ([[1, 0], [1, 0]], [1, 0], [9, 0]),  # not to be recommended
-        ([[1, 0], [0, 1]], [1, 1], [9, 0]),  # described like nothing that sold
-        ([[1, 0], [1, 0]], [1, 1], [2, 0]),  # alike to what hardly anyone bought
+        ([[1, 0], [0, 0]], [1, 1], [9, 0]),  # no description
+        ([[1, 0], [1, 0]], [1, 0], [9, 0]),  # not eligible
+        ([[1, 0], [0, 1]], [1, 1], [9, 0]),  # no similar product sold
+        ([[1, 0], [1, 0]], [1, 1], [2, 0]),  # the similar product has too few buyers
         ([[1, 0], [1, 0]], [1, 1], [9, 1]),  # bought already
         ([[1, 0], [1, 0]], [1, 1], [0, 0]),  # nothing has sold
     ],
 )
-def test_of_what_tells_nothing_nothing_is_expected(described, eligible, popularity):
+def test_gives_no_estimate_without_a_similar_product_with_buyers(described, eligible, popularity):
     factors = np.ones((2, 3), np.float32)
-    found = new_products.estimate(
+    estimated = new_products.estimate(
         np.array(described, np.float32),
         np.array(eligible, bool),
         np.array(popularity),
         factors,
         factors[:, 0],
     )
-    assert len(found.rows) == len(found.factors) == len(found.trend) == 0
+    assert len(estimated.rows) == len(estimated.factors) == len(estimated.trend) == 0
 
 
-def test_placeholders_and_what_is_out_of_stock_stay_out():
+def test_gives_no_estimate_for_placeholders_and_products_out_of_stock():
     shop = checkerboard()
-    names = [one.decode() for one in shop.products]
+    names = [product.decode() for product in shop.products]
     missing = shop.where(~np.isin(shop.product, [0, 1, 2]))
     products = catalogue(names)
-    products = products.set_column(5, c.IN_STOCK, pa.array([one != "p01" for one in names]))
-    products = products.set_column(6, c.PLACEHOLDER, pa.array([one == "p02" for one in names]))
+    products = products.set_column(5, c.IN_STOCK, pa.array([name != "p01" for name in names]))
+    products = products.set_column(6, c.PLACEHOLDER, pa.array([name == "p02" for name in names]))
     boosted = CHOSEN.model_copy(update={"als": CHOSEN.als.model_copy(update={"trend_power": 0.5})})
     bundle = fit_bundle(missing.until(100), products, boosted, no_rules(len(names)), "implicit")
     assert np.flatnonzero(bundle.new).tolist() == [0]

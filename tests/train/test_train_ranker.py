@@ -1,4 +1,4 @@
-"""What the ranker learns, from which windows, and what comes of it where there is nothing to learn."""
+"""The ranker: its training windows and examples, its scores, and shops with too little history for it."""
 
 import datetime as dt
 from dataclasses import replace
@@ -36,7 +36,7 @@ def fitted(shop, day, settings=SETTINGS):
         half_lives=HalfLives(trend=7, repurchase=30),
         lanes=dict.fromkeys(LANES, "ranker"),
     )
-    products = catalogue([one.decode() for one in shop.products])
+    products = catalogue([product.decode() for product in shop.products])
     return fit_bundle(shop.until(day), products, chosen, no_rules(products.num_rows), "implicit")
 
 
@@ -62,17 +62,17 @@ def bundle(shop):
     return reopen(fitted(shop, 117))
 
 
-def test_what_is_due_is_learned_though_no_baseline_knows_it(shop, bundle):
+def test_the_ranker_learns_what_is_due_better_than_every_baseline(shop, bundle):
     truth = shop.bought(117, 120)
-    found = {
+    results = {
         model: summary(evaluate(bundle, truth, model, model))[model]["for-you"][NDCG]
         for model in ("trend", "repurchase", "als", "ranker")
     }
-    print(found)
-    assert found.pop("ranker") > 1.1 * max(found.values())
+    print(results)
+    assert results.pop("ranker") > 1.1 * max(results.values())
 
 
-def test_what_is_measured_is_what_is_served(bundle):
+def test_served_scores_equal_evaluated_scores(bundle):
     customers = np.arange(len(bundle.customers))
     together = scores(bundle, customers, "discover")
     for customer in customers[:10]:
@@ -83,7 +83,7 @@ def test_what_is_measured_is_what_is_served(bundle):
         assert [item.score for item in served] == sorted(together[customer].tolist(), reverse=True)[:5]
 
 
-def test_candidates_stand_before_all_others_and_every_score_is_a_number(bundle, monkeypatch):
+def test_candidates_rank_before_all_other_products_with_finite_scores(bundle, monkeypatch):
     for name in ("BY_TASTE", "BY_BUYERS", "BY_BASKETS"):
         monkeypatch.setattr(f"serving.recommend.features.{name}", 2)
     bundle = replace(bundle, leading=bundle.leading[:3])
@@ -119,30 +119,30 @@ def test_the_same_shop_gives_the_same_bytes_whatever_the_threads(shop, bundle, t
         assert fitted(shop, 117).ranker.tobytes() == bundle.ranker.tobytes()
 
 
-def test_windows_lie_before_the_last_day_and_leave_something_to_look_back_on():
+def test_windows_end_with_the_last_day_and_leave_a_history_before_them():
     shop = random_shop(1, days=50).until(50)
     first, last = int(shop.day.min()), int(shop.day.max())
     assert ranker.cuts(shop, SETTINGS) == [(last - 7, last), (last - 14, last - 7)]
     shorter = (last - first + 1) // 5  # a fifth of the history
-    found = ranker.cuts(shop, RankerSettings(windows=9))
-    assert found[0] == (last - shorter, last)
-    assert all(day - shorter >= first for day, _ in found)
+    results = ranker.cuts(shop, RankerSettings(windows=9))
+    assert results[0] == (last - shorter, last)
+    assert all(day - shorter >= first for day, _ in results)
     assert ranker.cuts(shop.where(shop.day > last - 3), SETTINGS) == []
 
 
-def test_what_is_learned_from_was_foretold_by_who_had_not_seen_it(shop, monkeypatch):
+def test_each_window_is_predicted_by_a_bundle_that_ends_before_it(shop, monkeypatch):
     seen, examples = [], ranker.examples
 
-    def noted(bundle, truth, settings):
+    def recording_examples(bundle, truth, settings):
         seen.append((day_number(dt.date.fromisoformat(bundle.manifest["window"]["last_day"])), truth.day))
         return examples(bundle, truth, settings)
 
-    monkeypatch.setattr(ranker, "examples", noted)
+    monkeypatch.setattr(ranker, "examples", recording_examples)
     fitted(shop, 117)
     assert [(last, days.min(), days.max()) for last, days in seen] == [(110, 111, 117), (103, 104, 110)]
 
 
-def test_a_shop_of_a_few_days_gets_no_ranker_and_what_is_popular_instead():
+def test_a_shop_with_few_days_gets_no_ranker_and_falls_back_to_popularity():
     shop = random_shop(1, days=4)
     bundle = reopen(fitted(shop, 4))
     assert len(bundle.ranker) == 0
@@ -154,12 +154,12 @@ def test_a_shop_of_a_few_days_gets_no_ranker_and_what_is_popular_instead():
     )
 
 
-def test_windows_without_purchases_teach_nothing():
+def test_windows_without_purchases_give_no_ranker():
     rows = [("a", "x", day, 1, 0) for day in (1, 2, 3)] + [("b", "y", 100, 1, 0)]
     assert len(fitted(interactions_of(rows), 100).ranker) == 0
 
 
-def test_customers_learned_from_are_at_most_as_many_as_stated(shop, bundle):
+def test_examples_respect_the_limits_on_customers_and_unbought_candidates(shop, bundle):
     truth = shop.bought(117, 120)
     few = ranker.examples(bundle, truth, SETTINGS.model_copy(update={"customers": 7}))
     assert len(np.unique(few.customer)) == 7
@@ -170,25 +170,25 @@ def test_customers_learned_from_are_at_most_as_many_as_stated(shop, bundle):
 
 
 @pytest.mark.parametrize("part", ["cut", "other", "fewer features"])
-def test_a_model_that_cannot_be_read_is_refused_when_the_bundle_is_opened(bundle, tmp_path, part):
+def test_loading_a_bundle_with_an_unreadable_ranker_raises(bundle, tmp_path, part):
     content = {
         "cut": bundle.ranker[: len(bundle.ranker) // 2],
         "other": np.frombuffer(b'{"learner":{}}', np.uint8),
-        "fewer features": _of_two_features(),
+        "fewer features": _model_of_two_features(),
     }[part]
     save(replace(bundle, ranker=content), tmp_path / "bundle")
     with pytest.raises(BundleError, match="the ranker's model in the bundle"):
         load(tmp_path / "bundle")
 
 
-def _of_two_features():
+def _model_of_two_features():
     return trees.to_bytes(
         xgb.train({"objective": "rank:ndcg"}, xgb.DMatrix(np.eye(2), [1, 0], qid=[0, 0]), 1)
     )
 
 
-@pytest.mark.parametrize(("liking", "place"), [(10.0, 0), (0.0, None), (-10.0, None)])
-def test_a_new_product_stands_where_the_customers_taste_puts_it(bundle, liking, place):
+@pytest.mark.parametrize(("liking", "rank"), [(10.0, 0), (0.0, None), (-10.0, None)])
+def test_a_new_product_ranks_by_the_customers_taste(bundle, liking, rank):
     product, customer = 39, 0
     sold, factors = bundle.popularity.copy(), bundle.item_factors.copy()
     sold[product], factors[product] = 0, liking * bundle.user_factors[customer]
@@ -198,9 +198,9 @@ def test_a_new_product_stands_where_the_customers_taste_puts_it(bundle, liking, 
     rows, products = candidates(Neighbourhood(introduced, np.array([customer])))
     assert product not in products[rows == 0]
     by_score = np.sort(values[products])[::-1]
-    assert values[product] == (by_score[place] if place is not None else 0)
+    assert values[product] == (by_score[rank] if rank is not None else 0)
     answered = recommend(introduced, customer, "for-you", 3)
-    assert (product in [item.product for item in answered]) == (place == 0)
+    assert (product in [item.product for item in answered]) == (rank == 0)
 
 
 def test_a_new_product_between_two_candidates_has_the_score_of_the_second(bundle):

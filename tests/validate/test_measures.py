@@ -13,6 +13,8 @@ from pipelines.validate import profile as p
 from pipelines.validate import sequence
 from pipelines.validate import waterfall as w
 
+pytestmark = pytest.mark.fast
+
 NIGHT = dt.date(2026, 1, 31)  # a Saturday
 SUMS = [w.LINES, w.REVENUE, w.LOG_PIECES, w.GUESTS, w.PRICED, w.LOG_PRICE, w.MOVED, p.RETURNS]
 COUNTS = [c.ORDERS, p.COPIES, p.CUSTOMERS, p.KNOWN, p.PAIRS, p.KNOWN_PAIRS]

@@ -10,6 +10,8 @@ from serving.access import guard, keys
 from serving.access.guard import PUBLIC_PAGES, Guard, is_loopback
 from serving.live.served import ServingState
 
+pytestmark = pytest.mark.fast
+
 
 @pytest.fixture
 def file(tmp_path: Path) -> Path:

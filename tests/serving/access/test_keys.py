@@ -8,6 +8,8 @@ import pytest
 from serving.access import keys
 from serving.errors import NightshelfError
 
+pytestmark = pytest.mark.fast
+
 
 @pytest.fixture
 def file(tmp_path: Path) -> Path:

@@ -4,6 +4,8 @@ import pytest
 
 from serving.access.rate import RateLimiter
 
+pytestmark = pytest.mark.fast
+
 
 class Clock:
     """A clock that shows the time in `now`."""

@@ -6,6 +6,8 @@ import pytest
 
 from serving.bundle import atomic
 
+pytestmark = pytest.mark.fast
+
 
 def test_replaces_the_content_and_leaves_no_other_file(tmp_path: Path) -> None:
     path = tmp_path / "served"

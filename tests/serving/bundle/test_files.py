@@ -12,6 +12,8 @@ from serving.bundle.files import MANIFEST, load, save
 from serving.bundle.format import ARRAYS, Bundle
 from serving.errors import BundleError
 
+pytestmark = pytest.mark.fast
+
 
 @pytest.fixture
 def saved(bundle: Bundle, tmp_path: Path) -> Path:

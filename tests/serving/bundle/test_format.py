@@ -1,8 +1,11 @@
 """A bundle finds the rows of ids."""
 
 import bundles
+import pytest
 
 from serving.bundle.format import Bundle, find_row, texts
+
+pytestmark = pytest.mark.fast
 
 
 def test_finds_the_row_of_each_id_and_of_no_other_text(bundle: Bundle) -> None:

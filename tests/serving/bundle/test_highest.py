@@ -6,6 +6,8 @@ import pytest
 from serving.bundle import highest
 from serving.bundle.highest import InnerProductIndex, SortedScores, top_n
 
+pytestmark = pytest.mark.fast
+
 
 def test_top_n_orders_ties_by_index_and_never_returns_minus_infinity() -> None:
     values = np.array([1, 2, 2, -np.inf, 2, 0])

@@ -11,6 +11,8 @@ from clients import Client
 from serving.http.routes import create_app
 from serving.live.served import Served, ServingState
 
+pytestmark = pytest.mark.fast
+
 ANNA = "/v1/customers/+7(916)539-6205/recommendations"
 UNKNOWN = f"/v1/customers/{bundles.UNKNOWN_CUSTOMER}/recommendations"
 

@@ -22,6 +22,8 @@ from serving.live.served import Served, ServingState
 from serving.observe.masking import display_path
 from serving.settings import PROJECT
 
+pytestmark = pytest.mark.fast
+
 OPERATIONS = docs.operations(DOCUMENT)
 EXAMPLE_IDS = [str(number) for number in range(10017, 10024)]
 

@@ -12,6 +12,8 @@ from serving.bundle.format import Bundle, texts
 from serving.http.routes import create_app
 from serving.live.served import Served, ServingState
 
+pytestmark = pytest.mark.fast
+
 PSEUDONYM = bundle_with_shoppers().manifest["shoppers"]["shoppers"][0]["customer"]
 
 

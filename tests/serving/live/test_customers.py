@@ -17,6 +17,8 @@ from serving.live.store import ChangeSet, Event
 from serving.recommend.fold_in import fold_in
 from serving.recommend.lanes import LANES
 
+pytestmark = pytest.mark.fast
+
 ANNA = f"/v1/customers/{bundles.ANNA}"
 UNKNOWN = f"/v1/customers/{bundles.UNKNOWN_CUSTOMER}"
 LAST_DAY = dt.date(1970, 1, 1) + dt.timedelta(days=20_000)  # of the bundle's purchases

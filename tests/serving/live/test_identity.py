@@ -4,6 +4,8 @@ import pytest
 
 from serving.live.identity import normalise, pseudonym, requested_pseudonym
 
+pytestmark = pytest.mark.fast
+
 
 @pytest.mark.parametrize(
     "spelling", ["+7(916)539-6205", "+7 (916) 539-6205", "79165396205", " 7.916.539.6205 "]

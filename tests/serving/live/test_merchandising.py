@@ -16,6 +16,8 @@ from serving.live.merchandising import Merchandising, MerchandisingRules
 from serving.live.served import Served, ServingState
 from serving.recommend import recommender
 
+pytestmark = pytest.mark.fast
+
 ANNA = "/v1/customers/+7(916)539-6205/recommendations"
 UNKNOWN = f"/v1/customers/{bundles.UNKNOWN_CUSTOMER}/recommendations"
 PLAIN = ["coffee-1", "coffee-2", "tea-1", "tea-2", "tea-3"]

@@ -3,8 +3,11 @@
 import threading
 
 import bundles
+import pytest
 
 from serving.live.poller import Poller
+
+pytestmark = pytest.mark.fast
 
 
 def test_polls_at_once_and_after_each_interval_until_it_is_stopped() -> None:

@@ -9,6 +9,8 @@ import pytest
 from serving.bundle.format import Bundle
 from serving.recommend.association_rules import Rule, complements, rules_for_cart, rules_from
 
+pytestmark = pytest.mark.fast
+
 COFFEE_1, COFFEE_2, COFFEE_3, NEW, TEA_1, TEA_2, TEA_3 = range(7)
 CART = 40
 

@@ -19,6 +19,8 @@ from serving.recommend.cart import Cart, cart_ranking
 from serving.recommend.lanes import LANES
 from serving.recommend.recommender import rankings, recommend
 
+pytestmark = pytest.mark.fast
+
 ROUTE = "/v1/cart/recommendations"
 MANY = "/v1/recommendations"
 ANNA = "/v1/customers/+7(916)539-6205/recommendations"

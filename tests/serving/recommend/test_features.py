@@ -12,6 +12,8 @@ from serving.bundle.traits import FEATURE_NAMES, PRODUCT, PURCHASE, UNKNOWN
 from serving.live.identity import pseudonym
 from serving.recommend.features import Neighbourhood, PairSums, candidates, features
 
+pytestmark = pytest.mark.fast
+
 
 @pytest.fixture
 def numbered(bundle: Bundle) -> Bundle:

@@ -9,6 +9,8 @@ import pytest
 from serving.bundle.format import Bundle
 from serving.recommend.fold_in import fold_in, scores
 
+pytestmark = pytest.mark.fast
+
 
 @pytest.fixture
 def foldable(bundle: Bundle) -> Bundle:

@@ -9,6 +9,8 @@ from serving.bundle.format import Bundle
 from serving.live.identity import pseudonym
 from serving.recommend.reasons import reason_kinds, reasons, score_losses
 
+pytestmark = pytest.mark.fast
+
 
 @pytest.fixture
 def anna(bundle: Bundle) -> int:

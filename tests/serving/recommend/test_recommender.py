@@ -13,6 +13,8 @@ from serving.recommend.recommender import BASELINES, Component, bought_mask, rec
 from serving.recommend.related import similar
 from serving.recommend.shortlist import region_shortlist
 
+pytestmark = pytest.mark.fast
+
 
 def row(bundle: Bundle, customer: str) -> int:
     index = bundle.customer(pseudonym(customer, bundles.KEY))

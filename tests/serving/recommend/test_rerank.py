@@ -20,6 +20,8 @@ from serving.recommend.lanes import LANES, Lane
 from serving.recommend.recommender import recommend, scores
 from serving.recommend.rerank import POOL, Variety, cap_categories, penalise_shown, reweighted
 
+pytestmark = pytest.mark.fast
+
 ANNA = "/v1/customers/+7(916)539-6205/recommendations"
 UNKNOWN = f"/v1/customers/{bundles.UNKNOWN_CUSTOMER}/recommendations"
 

@@ -12,6 +12,8 @@ from serving.recommend.lanes import LANES, Lane
 from serving.recommend.recommender import Item, Variety, recommend, scores, trend_scores, trending
 from serving.recommend.rerank import POOL, cap_categories, penalise_shown
 
+pytestmark = pytest.mark.fast
+
 COMPONENTS = ("popularity", "trend", "repurchase", "als", "ranker")
 
 
