@@ -1,4 +1,4 @@
-"""What one answer costs: milliseconds of processor time by the size of the catalogue, without HTTP."""
+"""Processor time of one answer without HTTP, by the size of the catalogue."""
 
 import os
 import sys
@@ -21,71 +21,72 @@ from serving.recommend.lanes import Lane
 from serving.recommend.recommender import rankings
 
 SIZES = (5_000, 100_000, 1_000_000)
-ASKED, CART = 300, 40
+REQUESTS, CART = 300, 40
 SEED, N = 3, 10
 FILTERS = ListQuery(category="Category 7", min_price=5, max_price=100)
 COLUMNS = (
     *("second stage", "the same, filtered", "ALS", "the same, filtered", "re-purchase"),
-    *("a cart of 40", "folding it in alone"),
+    *("a cart of 40", "fold-in of the cart alone"),
 )
 
 
 def compare(folder: Path) -> str:
-    """A table of all sizes, each in a process of its own."""
-    rows = "".join(f"| {size:,} | {' | '.join(_measured(size, folder))} |\n" for size in SIZES)
+    """Returns a table with a row per catalogue size; each size runs in its own process."""
+    rows = "".join(f"| {size:,} | {' | '.join(_cells(size, folder))} |\n" for size in SIZES)
     return (
         "## One answer\n\n"
-        f"The median of {ASKED} customers (95th percentile), milliseconds of processor time on one thread,\n"
-        f"rank {synthetic.RANK}, {N} items with their reasons, in stock. The catalogues are drawn, bundles\n"
-        "learned by the night's own code. Filtered is by one of 200 categories and by price.\n\n"
+        f"Median over {REQUESTS} customers (95th percentile), in milliseconds of processor time on one\n"
+        f"thread; rank {synthetic.RANK}, {N} items in stock, with their reasons. The catalogues are random;\n"
+        "the bundles are fitted by the code of the nightly run. The filters are one of 200 categories and a\n"
+        "price range.\n\n"
         f"| products | {' | '.join(COLUMNS)} |\n{'|---' * (len(COLUMNS) + 1)}|\n{rows}"
     )
 
 
-def _measured(size: int, folder: Path) -> list[str]:
-    made = {"OPENBLAS_NUM_THREADS": "1"}
-    ran = measure([sys.executable, "-m", "benchmarks.answers", str(size), str(folder)], os.environ | made)
-    return str(ran.output).splitlines()[-1].split(";")
+def _cells(size: int, folder: Path) -> list[str]:
+    command = [sys.executable, "-m", "benchmarks.answers", str(size), str(folder)]
+    measured = measure(command, os.environ | {"OPENBLAS_NUM_THREADS": "1"})
+    return measured.output.splitlines()[-1].split(";")
 
 
-def _figures(bundle: Bundle) -> list[str]:
+def _milliseconds_of_all(bundle: Bundle) -> list[str]:
+    """Returns the cells of COLUMNS."""
     rng = np.random.default_rng(SEED)
-    customers = rng.integers(0, len(bundle.customers), ASKED).tolist()
-    likely = np.argsort(-bundle.popularity, kind="stable")[: len(bundle.products) // 5]
-    carts = [Cart.of(rng.choice(likely, CART, replace=False).tolist(), []) for _ in customers]
+    customers = rng.integers(0, len(bundle.customers), REQUESTS).tolist()
+    popular = np.argsort(-bundle.popularity, kind="stable")[: len(bundle.products) // 5]
+    carts = [Cart.of(rng.choice(popular, CART, replace=False).tolist(), []) for _ in customers]
 
-    def own(lane: Lane, asked: ListQuery) -> Callable[[int], object]:
-        return lambda at: rankings(bundle, [customers[at]], lane)[0](N, responses.allowed_mask(bundle, asked))
+    def of_customer(lane: Lane, query: ListQuery) -> Callable[[int], object]:
+        return lambda i: rankings(bundle, [customers[i]], lane)[0](N, responses.allowed_mask(bundle, query))
 
-    def guest(at: int) -> object:
-        return cart_ranking(bundle, carts[at], None, "for-you")(
-            N, responses.allowed_mask(bundle, ListQuery())
-        )
+    def of_cart(i: int) -> object:
+        return cart_ranking(bundle, carts[i], None, "for-you")(N, responses.allowed_mask(bundle, ListQuery()))
 
-    ways: list[Callable[[int], object]] = [
-        *(own("for-you", ListQuery()), own("for-you", FILTERS)),
-        *(own("discover", ListQuery()), own("discover", FILTERS), own("buy-again", ListQuery())),
-        *(guest, lambda at: fold_in(bundle, carts[at].products, carts[at].orders)),
+    answers: list[Callable[[int], object]] = [
+        *(of_customer("for-you", ListQuery()), of_customer("for-you", FILTERS)),
+        *(of_customer("discover", ListQuery()), of_customer("discover", FILTERS)),
+        *(of_customer("buy-again", ListQuery()), of_cart),
+        lambda i: fold_in(bundle, carts[i].products, carts[i].orders),
     ]
-    return [_milliseconds(way) for way in ways]
+    return [_milliseconds(answer) for answer in answers]
 
 
-def _milliseconds(way: Callable[[int], object]) -> str:
-    way(0)  # what a bundle works out once is not counted
-    found = np.empty(ASKED)
-    for at in range(ASKED):
+def _milliseconds(answer: Callable[[int], object]) -> str:
+    answer(0)  # computes what the bundle caches, which isn't measured
+    seconds = np.empty(REQUESTS)
+    for i in range(REQUESTS):
         started = time.process_time()
-        way(at)
-        found[at] = time.process_time() - started
-    return "{:.2f} ({:.2f})".format(*np.percentile(found * 1000, [50, 95]))
+        answer(i)
+        seconds[i] = time.process_time() - started
+    return "{:.2f} ({:.2f})".format(*np.percentile(seconds * 1000, [50, 95]))
 
 
 def _bundle(size: int, folder: Path) -> Bundle:
-    place = folder / str(size)
-    return load(place if place.exists() else save(synthetic.bundle(size), place))
+    path = folder / str(size)
+    return load(path if path.exists() else save(synthetic.bundle(size), path))
 
 
 if __name__ == "__main__":
-    with tempfile.TemporaryDirectory() as own:
-        kept = Path(sys.argv[2] if len(sys.argv) > 2 else own)
-        print(";".join(_figures(_bundle(int(sys.argv[1]), kept))))
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(sys.argv[2] if len(sys.argv) > 2 else temporary)
+        print(";".join(_milliseconds_of_all(_bundle(int(sys.argv[1]), folder))))

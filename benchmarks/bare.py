@@ -1,4 +1,4 @@
-"""The service's own application over the bundle of a home, for uvicorn to serve without BentoML around it."""
+"""The service's ASGI application without BentoML, for uvicorn; it serves the bundle of NIGHTSHELF_HOME."""
 
 from serving.http.routes import create_app
 from serving.live.changes import Changes
@@ -8,7 +8,7 @@ from serving.settings import ServingSettings, read
 
 settings = read(ServingSettings)
 changes = Changes(settings)
-live = ServingState(changes=changes)
-app = create_app(live, settings.customer_key.get_secret_value())
+state = ServingState(changes=changes)
+app = create_app(state, settings.customer_key.get_secret_value())
 changes.start()
-Follower(settings, live).start()
+Follower(settings, state).start()

@@ -1,6 +1,7 @@
-"""Products without a sale on Online Retail II: how often who buys them finds them by their description."""
+"""Item cold start on Online Retail II: how often buyers of a new product find it by its description."""
 
 import os
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -15,11 +16,11 @@ from pipelines.train import recipe
 from serving.bundle.format import Array, Bundle
 
 SHARE, DRAWS = 0.1, 5
-ASKED = 5  # times as often as by chance
+REQUIRED = 5  # times the hit rate of random lists
 
 
 def compare(home: Path) -> str:
-    """A table over the lake that a night has left in `home`."""
+    """Returns a table of hit rates on the lake that a nightly run has left in `home`."""
     os.environ["NIGHTSHELF_HOME"] = str(home)
     from pipelines.evaluate import settings
     from pipelines.lake import tables
@@ -29,10 +30,10 @@ def compare(home: Path) -> str:
     from pipelines.train.bundle import fit_bundle
 
     products = tables.read(tables.PRODUCTS)
-    shop = interactions.interactions(tables.read(tables.INTERACTIONS), products["product"].to_pylist())
+    known = interactions.interactions(tables.read(tables.INTERACTIONS), products["product"].to_pylist())
     horizon = settings.load().horizon_days
-    cut = int(shop.day.max()) - horizon
-    before, truth = shop.until(cut), shop.bought(cut, cut + horizon)
+    cut = int(known.day.max()) - horizon
+    before, truth = known.until(cut), known.bought(cut, cut + horizon)
     chosen = recipe.ModelSettings(
         als=AlsSettings(trend_power=0.5), half_lives=recipe.HalfLives(trend=28, repurchase=60), lanes={}
     )
@@ -44,52 +45,56 @@ def compare(home: Path) -> str:
         solver="implicit",
         content_vectors=content.vectors(products),
     )
-    first = cold.first_purchases(truth, before)
-    found = []
+    truths = truth, cold.first_purchases(truth, before)
+    samples = []
     for seed in range(DRAWS):
         hidden = cold.draw_products(truth, SHARE, seed)
-        bundle = fit(cold.without_products(shop, hidden).until(cut))
-        found.append(_found(bundle, (truth, first), hidden))
-    return _table(
-        {way: [cold.mean([one[way][n] for one in found]) for n in range(2)] for way in found[0]}, len(hidden)
-    )
+        bundle = fit(cold.without_products(known, hidden).until(cut))
+        samples.append(_hit_rates(bundle, truths, hidden))
+    means = {
+        method: [cold.mean([sample[method][i] for sample in samples]) for i in range(len(truths))]
+        for method in samples[0]
+    }
+    return _table(means, len(hidden))
 
 
-def _found(bundle: Bundle, asked: tuple[Interactions, ...], hidden: Array) -> dict[str, list[HitRates]]:
-    """What each way finds of the hidden products in each set of purchases that is asked for."""
-    plain = replace(bundle, new=np.zeros_like(bundle.new))
-    ways = {
+def _hit_rates(bundle: Bundle, truths: tuple[Interactions, ...], hidden: Array) -> dict[str, list[HitRates]]:
+    """Returns the hit rates of each method on hidden products, (h,) rows, for each set of purchases."""
+    without_content = replace(bundle, new=np.zeros_like(bundle.new))
+    methods = {
         "ALS, new products by their description": (bundle, None),
-        "trend of what is described alike, the same for everyone": (bundle, bundle.boost),
-        "popularity within category; no categories here, all equal": (
+        "trend of products with a similar description, the same list for everyone": (bundle, bundle.boost),
+        "popularity within the category; without categories, all equal": (
             bundle,
             cold.popularity_within_category(bundle),
         ),
-        "plain ALS": (plain, None),
+        "plain ALS": (without_content, None),
     }
     return {
-        way: [cold.hit_rates(one, truth, hidden, baseline) for truth in asked]
-        for way, (one, baseline) in ways.items()
+        method: [cold.hit_rates(model, truth, hidden, baseline) for truth in truths]
+        for method, (model, baseline) in methods.items()
     }
 
 
-def _table(ways: dict, hidden: int) -> str:
-    every, first = next(iter(ways.values()))
+def _table(methods: Mapping[str, list[HitRates]], hidden: int) -> str:
+    of_all, of_first = next(iter(methods.values()))
     rows = "".join(
-        f"| {way} | {_cell(m.among_hidden, m.chance_among_hidden)} | {_cell(m.among_all, m.chance_among_all)}"
-        f" | {m.shown:.1%} | {_cell(f.among_hidden, f.chance_among_hidden)} |\n"
-        for way, (m, f) in ways.items()
+        f"| {method} | {_cell(every.among_hidden, every.chance_among_hidden)}"
+        f" | {_cell(every.among_all, every.chance_among_all)} | {every.shown:.1%}"
+        f" | {_cell(first.among_hidden, first.chance_among_hidden)} |\n"
+        for method, (every, first) in methods.items()
     )
     return (
         "## Products without a sale, Online Retail II\n\n"
         f"{SHARE:.0%} of the products that sold in the test window ({hidden}, {DRAWS} seeded draws) are\n"
-        "hidden from training: all that is known of them is their name and price. Judged are known\n"
-        f"customers' purchases of them, {every.purchases:,.0f} a draw,\n"
-        f"{first.purchases:,.0f} of them the customer's first. "
-        "Found is what stood among the first ten, and how many times as often as by chance.\n"
-        f"Asked: {ASKED} times among the hidden, and more than the baselines.\n\n"
-        "| way | found among the hidden | among all never bought | hidden in the first ten"
-        " | first purchases alone, among the hidden |\n"
+        "hidden from training, except for their name and price. Measured are purchases of these products\n"
+        f"by known customers: {of_all.purchases:,.0f} per draw, of which {of_first.purchases:,.0f} are the\n"
+        "customer's first purchase of the product. A hit is a purchase whose product was among the first\n"
+        "ten recommendations; the number in parentheses divides the hit rate by that of random lists.\n"
+        f"Required in lists of hidden products: {REQUIRED} times the random rate, and more than the\n"
+        "baselines.\n\n"
+        "| method | hits, lists of hidden products | hits, lists of all products not bought before"
+        " | hidden products in these lists | first purchases: hits, lists of hidden products |\n"
         f"|---|---|---|---|---|\n{rows}"
     )
 

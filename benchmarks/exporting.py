@@ -5,6 +5,7 @@ import sys
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 import psutil
@@ -13,60 +14,66 @@ from benchmarks import synthetic
 from benchmarks.processes import measure
 from serving.bundle.files import load, save
 from serving.bundle.format import PER_PURCHASE, Bundle, texts
+from serving.recommend.lanes import Lane
 
 PRODUCTS, N = 50_000, 10
-LANES = {"discover": "ALS", "for-you": "the second stage", "buy-again": "re-purchase"}
-SIZES = (100_000, 400_000)
+COMPONENTS: dict[Lane, str] = {"discover": "ALS", "for-you": "second stage", "buy-again": "re-purchase"}
+SIZES = (100_000, 400_000)  # customers
 KEY = "a secret of the benchmark"
 
 
 def compare(folder: Path) -> str:
-    """A table of lanes and of numbers of customers, each in a process of its own."""
-    made = synthetic.bundle(PRODUCTS)
-    places = [save(_of_size(made, size), folder / str(size)) for size in SIZES]
-    rows = [_measured(places[0], lane, "") for lane in LANES]
-    rows += [_measured(places[0], "discover", f"sqlite:///{folder / 'out.db'}")]
-    rows += [_measured(places[1], "discover", "")]
+    """Returns a table of lanes, targets and numbers of customers; each row runs in its own process."""
+    fitted = synthetic.bundle(PRODUCTS)
+    small, large = (save(_with_customers(fitted, size), folder / str(size)) for size in SIZES)
+    rows = [_row(small, lane, str(folder / "out.parquet")) for lane in COMPONENTS]
+    rows.append(_row(small, "discover", f"sqlite:///{folder / 'out.db'}"))
+    rows.append(_row(large, "discover", str(folder / "out.parquet")))
     return (
         "## The batch export\n\n"
         f"All customers of a shop of {PRODUCTS:,} products, {N} products for each, by the code of\n"
-        "`nightshelf export`, the start of its processes included. The bundle is drawn; its customers are\n"
-        "repeated to their number. Memory is the sum over all processes of what is theirs alone, without\n"
-        "the mapped bundle.\n\n"
-        "| customers | lane by | to | customers/s | peak MB |\n|---|---|---|---|---|\n" + "".join(rows)
+        "`nightshelf export`; the start of its processes is included. The bundle is fitted on random\n"
+        "purchases, and its customers are repeated to reach the number. Memory is the sum over all\n"
+        "processes of what they don't share, without the memory-mapped bundle.\n\n"
+        "| customers | lane answered by | target | customers/s | peak MB |\n|---|---|---|---|---|\n"
+        + "".join(rows)
     )
 
 
-def _of_size(made: Bundle, customers: int) -> Bundle:
-    """The same with each customer so often that there are as many as asked for."""
-    times = customers // len(made.customers)
-    sizes = np.tile(np.diff(made.history_start), times)
-    repeated = {name: np.concatenate([getattr(made, name)] * times) for name in PER_PURCHASE}
-    repeated |= {
-        name: np.tile(getattr(made, name), (times, 1)) for name in ("user_factors", "customer_traits")
-    }
-    names = texts([f"{one:064x}" for one in range(customers)])
-    return replace(made, customers=names, history_start=np.r_[0, np.cumsum(sizes)], **repeated)
+def _with_customers(bundle: Bundle, customers: int) -> Bundle:
+    """Returns the bundle with its customers repeated until there are so many."""
+    times = customers // len(bundle.customers)
+    sizes = np.tile(np.diff(bundle.history_start), times)
+    arrays: dict[str, Any] = {name: np.concatenate([getattr(bundle, name)] * times) for name in PER_PURCHASE}
+    for name in ("user_factors", "customer_traits"):
+        arrays[name] = np.tile(getattr(bundle, name), (times, 1))
+    ids = texts([f"{number:064x}" for number in range(customers)])
+    return replace(bundle, customers=ids, history_start=np.r_[0, np.cumsum(sizes)], **arrays)
 
 
-def _measured(bundle: Path, lane: str, to: str) -> str:
-    home = {"NIGHTSHELF_HOME": str(bundle.parent), "NIGHTSHELF_CUSTOMER_KEY": KEY}
-    to = to or str(bundle.parent / "out.parquet")
+def _row(bundle: Path, lane: Lane, to: str) -> str:
+    variables = {"NIGHTSHELF_HOME": str(bundle.parent), "NIGHTSHELF_CUSTOMER_KEY": KEY}
     command = [sys.executable, "-m", "benchmarks.exporting", str(bundle), lane, to]
-    ran = measure(command, os.environ | home, _own_memory)
-    rate, kind = float(ran.output.split()[-1]), "SQLite" if to.startswith("sqlite") else "Parquet"
-    customers = len(load(bundle).customers)
-    return f"| {customers:,} | {LANES[lane]} | {kind} | {rate:,.0f} | {ran.peak_gib * 1024:,.0f} |\n"
+    measured = measure(command, os.environ | variables, _unshared_memory)
+    rate = float(measured.output.split()[-1])
+    target = "SQLite" if to.startswith("sqlite") else "Parquet"
+    customers, peak = len(load(bundle).customers), measured.peak_gib * 1024
+    return f"| {customers:,} | {COMPONENTS[lane]} | {target} | {rate:,.0f} | {peak:,.0f} |\n"
 
 
-def _own_memory(process: psutil.Process) -> int:
-    found = process.memory_info()
-    return int(found.rss - found.shared)  # what is mapped from files is shared
+def _unshared_memory(process: psutil.Process) -> int:
+    """Returns the resident bytes of a process without shared pages, which include mapped files."""
+    memory = process.memory_info()
+    return int(memory.rss - memory.shared)
 
 
-if __name__ == "__main__":
+def _customers_per_second(bundle: Path, lane: Lane, to: str) -> float:
     from pipelines.batch.export import write_customers
 
     started = time.monotonic()
-    written = write_customers(Path(sys.argv[1]), sys.argv[3], N, [sys.argv[2]], "recommendations", True)
-    print(written / (time.monotonic() - started))
+    customers = write_customers(bundle, to, N, [lane], "recommendations", True)
+    return customers / (time.monotonic() - started)
+
+
+if __name__ == "__main__":
+    print(_customers_per_second(Path(sys.argv[1]), cast(Lane, sys.argv[2]), sys.argv[3]))

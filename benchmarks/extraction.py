@@ -1,8 +1,7 @@
-"""Pulling 100,000 orders from a shop that takes 50 ms for each page, and ten times as many."""
+"""Extraction of 100,000 and of a million orders from a shop API that takes 50 ms for a page."""
 
 import contextlib
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -11,50 +10,56 @@ from pathlib import Path
 
 import httpx
 
-from benchmarks.processes import Measured, measure
+from benchmarks.processes import Measured, free_ports, measure
 
-ORDERS, PAGE, AT_ONCE = 100_000, 100, 24
+ORDERS, PAGE, CONCURRENCY = 100_000, 100, 24
 PULL = """
 import datetime as dt
 from pipelines import extract
 from pipelines.extract import pulls
-from pipelines.progress import silent
+from pipelines.run.progress import silent
 print(pulls.pull(extract.source("shop-api", "", ""), dt.date(2026, 9, 30), False, silent))
 """
 
 
 def compare(home: Path) -> str:
-    """Seconds and memory: one request at a time, several at once, and ten times as many orders."""
+    """Returns seconds and memory with one request at a time, with several, and with ten times the orders."""
     with slow_shop(ORDERS) as address:
-        alone = pull(home / "alone", address, 1)
-        together = pull(home / "together", address, AT_ONCE)
+        sequential = pull(home / "sequential", address, 1)
+        concurrent = pull(home / "concurrent", address, CONCURRENCY)
     with slow_shop(10 * ORDERS) as address:
-        larger = pull(home / "larger", address, AT_ONCE)
-    rows = [(ORDERS, 1, alone), (ORDERS, AT_ONCE, together), (10 * ORDERS, AT_ONCE, larger)]
-    lines = "".join(
-        f"| {orders:,} | {at_once} | {found.seconds:.1f} | {found.peak_gib * 1024:.0f} |\n"
-        for orders, at_once, found in rows
+        larger = pull(home / "larger", address, CONCURRENCY)
+    cases = [(ORDERS, 1, sequential), (ORDERS, CONCURRENCY, concurrent), (10 * ORDERS, CONCURRENCY, larger)]
+    rows = "".join(
+        f"| {orders:,} | {concurrency} | {measured.seconds:.1f} | {measured.peak_gib * 1024:.0f} |\n"
+        for orders, concurrency, measured in cases
     )
     return (
-        "## Extraction from a shop that takes 50 ms for a page\n\n"
-        f"Source `shop-api`, {PAGE} orders of 3 lines on a page, no rate limit, each in a fresh process:\n"
-        f"**{alone.seconds / together.seconds:.1f} times faster** than one request at a time (asked: 8).\n\n"
-        f"| orders | requests at once | seconds | peak MiB |\n|---|---|---|---|\n{lines}"
+        "## Extraction from a shop API that takes 50 ms for a page\n\n"
+        f"Source `shop-api`, {PAGE} orders of 3 lines per page, no rate limit, each in a fresh process:\n"
+        f"**{sequential.seconds / concurrent.seconds:.1f} times faster** than one request at a time"
+        " (required: 8).\n\n"
+        f"| orders | concurrent requests | seconds | peak MiB |\n|---|---|---|---|\n{rows}"
     )
 
 
-def pull(home: Path, address: str, at_once: int) -> Measured:
-    """A first pull of all there is."""
-    told = {"URL": address, "PASSWORD": "x", "CONCURRENCY": at_once, "RATE": 1_000_000, "PAGE_SIZE": PAGE}
-    env = os.environ | {f"NIGHTSHELF_SHOP_{name}": str(value) for name, value in told.items()}
+def pull(home: Path, address: str, concurrency: int) -> Measured:
+    """Measures the first pull of all orders into an empty lake."""
+    settings = {
+        "URL": address,
+        "PASSWORD": "x",
+        "CONCURRENCY": concurrency,
+        "RATE": 1_000_000,
+        "PAGE_SIZE": PAGE,
+    }
+    env = os.environ | {f"NIGHTSHELF_SHOP_{name}": str(value) for name, value in settings.items()}
     return measure([sys.executable, "-c", PULL], env | {"NIGHTSHELF_HOME": str(home)})
 
 
 @contextlib.contextmanager
 def slow_shop(orders: int) -> Iterator[str]:
-    """The address of a shop in a process of its own."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    """Runs the shop API in its own process; yields its address once it answers."""
+    (port,) = free_ports(1)
     command = [sys.executable, "-m", "benchmarks.slow_shop", str(orders), str(port)]
     with subprocess.Popen(command) as shop:
         address = f"http://127.0.0.1:{port}"

@@ -1,4 +1,4 @@
-"""`make run` in a fresh clone, packages already downloaded: seconds to the first answer of the service."""
+"""`make run` in a fresh clone, with downloaded packages: seconds until the service's first answer."""
 
 import os
 import signal
@@ -13,38 +13,38 @@ from benchmarks.processes import free_ports
 
 PROJECT = Path(__file__).parents[1]
 SERVERS = ("SHOP", "MLFLOW", "AIRFLOW", "SERVING")
-LONGEST = 600
+TIMEOUT = 600
 
 
 def demo_shop(folder: Path) -> str:
-    """Seconds until the environment is made, and until the first answer; everything is ended again."""
+    """Returns the seconds until the environment is installed, and until the first answer."""
     subprocess.run(["git", "clone", "--quiet", str(PROJECT), str(folder)], check=True)
     ports = dict(zip(SERVERS, free_ports(len(SERVERS)), strict=True))
-    plain = {name: value for name, value in os.environ.items() if not name.startswith("NIGHTSHELF_")}
-    own = {f"NIGHTSHELF_{name}_PORT": str(port) for name, port in ports.items()}
-    env = plain | own
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("NIGHTSHELF_")}
+    env = inherited | {f"NIGHTSHELF_{name}_PORT": str(port) for name, port in ports.items()}
     started = time.monotonic()
     run = subprocess.Popen(
         ["make", "run"], cwd=folder, env=env, stdout=subprocess.DEVNULL, start_new_session=True
     )
     try:
-        installed = _wait((folder / ".venv" / ".installed").exists, started)
+        installed = _seconds_until((folder / ".venv" / ".installed").exists, started)
         url = f"http://127.0.0.1:{ports['SERVING']}/v1/popular"
-        answered = _wait(lambda: _answers(url), started)
+        answered = _seconds_until(lambda: _answers(url), started)
     finally:
         os.killpg(run.pid, signal.SIGINT)
         run.wait()
     return (
         "## The demo shop, from a clone to the first answer\n\n"
         "`make run`, packages already downloaded, default sweep of 19 candidates, through Airflow:\n"
-        f"**{answered:.0f} s** (allowed: 240 s), {installed:.0f} s of them for the environment.\n"
+        f"**{answered:.0f} s** (allowed: 240 s), of which the environment takes {installed:.0f} s.\n"
     )
 
 
-def _wait(done: Callable[[], bool], started: float) -> float:
-    while not done():
-        if time.monotonic() - started > LONGEST:
-            raise TimeoutError(f"nothing after {LONGEST} s")
+def _seconds_until(condition: Callable[[], bool], started: float) -> float:
+    """Waits for a condition and returns the seconds since `started`; raises TimeoutError after TIMEOUT."""
+    while not condition():
+        if time.monotonic() - started > TIMEOUT:
+            raise TimeoutError(f"`make run` isn't ready after {TIMEOUT} s")
         time.sleep(0.5)
     return time.monotonic() - started
 

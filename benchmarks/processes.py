@@ -1,4 +1,4 @@
-"""Time and memory of a whole command, its children included."""
+"""Time and memory of a command and all its child processes."""
 
 import socket
 import subprocess
@@ -13,38 +13,42 @@ import psutil
 
 NIGHTSHELF = str(Path(sys.executable).with_name("nightshelf"))
 GIB = 2**30
-EVERY = 0.2
+SAMPLE_SECONDS = 0.2
 
 
 @dataclass(frozen=True)
 class Measured:
-    """What a command took, and what it printed."""
+    """What a command cost, and what it printed."""
 
     seconds: float
-    cpu_seconds: float  # of all its processes: what else runs on the machine changes it little
+    cpu_seconds: float  # of all its processes; other load on the machine hardly changes it
     peak_gib: float
     output: str
 
 
 def resident(process: psutil.Process) -> int:
-    """The bytes of a process in memory, with what it shares."""
+    """Returns the resident memory of a process in bytes, shared pages included."""
     return int(process.memory_info().rss)
 
 
 def measure(
     command: list[str], env: dict[str, str], memory: Callable[[psutil.Process], int] = resident
 ) -> Measured:
-    """Runs a command; its peak is the sum of the memory of it and all its children."""
+    """Runs a command and returns its cost; exits with the command's output if it fails.
+
+    memory: returns the bytes of a process. The peak is the highest sum over the command and its children,
+    sampled every SAMPLE_SECONDS.
+    """
     started, peak, cpu = time.monotonic(), 0, dict[int, float]()
     with subprocess.Popen(
         command, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     ) as run:
         process = psutil.Process(run.pid)
         while run.poll() is None:
-            family = _family(process, memory)
-            peak = max(peak, sum(taken for taken, _ in family.values()))
-            cpu |= {pid: seconds for pid, (_, seconds) in family.items()}
-            time.sleep(EVERY)
+            sample = _sample(process, memory)
+            peak = max(peak, sum(size for size, _ in sample.values()))
+            cpu |= {pid: seconds for pid, (_, seconds) in sample.items()}
+            time.sleep(SAMPLE_SECONDS)
         output = run.stdout.read() if run.stdout else ""
     if run.returncode:
         sys.exit(f"{' '.join(command)} failed:\n{output}")
@@ -52,18 +56,18 @@ def measure(
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports of this machine that nothing listens on."""
+    """Returns ports of this machine on which nothing listens."""
     with ExitStack() as held:
         servers = [held.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
         return [server.getsockname()[1] for server in servers]
 
 
-def _family(process: psutil.Process, memory: Callable[[psutil.Process], int]) -> dict[int, tuple[int, float]]:
-    """Memory in bytes and processor seconds of a process and all its children, by their number."""
+def _sample(process: psutil.Process, memory: Callable[[psutil.Process], int]) -> dict[int, tuple[int, float]]:
+    """Returns bytes and processor seconds of a process and all its children, by process id."""
     try:
         return {
-            one.pid: (memory(one), one.cpu_times().user + one.cpu_times().system)
-            for one in (process, *process.children(recursive=True))
+            member.pid: (memory(member), member.cpu_times().user + member.cpu_times().system)
+            for member in (process, *process.children(recursive=True))
         }
     except psutil.Error:
         return {}

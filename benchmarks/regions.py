@@ -1,4 +1,4 @@
-"""Strangers answered by the trend within their country, beside the overall trend, on Online Retail II."""
+"""Unknown customers on Online Retail II: the trend of their country next to the overall trend."""
 
 import os
 import sys
@@ -6,8 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import scipy.sparse as sp
 
 from pipelines.prepare import interactions
+from pipelines.prepare.interactions import Interactions
+from serving.bundle.format import Array, Bundle
 
 WINDOWS = 20  # of HORIZON days, each before the next
 HORIZON = 28
@@ -16,22 +20,22 @@ RESAMPLES, SEED = 1000, 5
 
 
 def compare(home: Path) -> str:
-    """A table over the lake that a night has left in `home`, whose mapping names groups."""
+    """Returns a table on the lake that a nightly run has left in `home`; its orders have regions."""
     os.environ["NIGHTSHELF_HOME"] = str(home)
-    found = pd.concat(_windows())
-    largest = found["group"].mode()[0]
-    answered = found["is_grouped"]
+    measures = pd.concat(_windows())
+    largest = measures["group"].mode()[0]
+    of_region = measures[measures["has_trend"]]
     rows = [
-        _row(f"{largest}, the largest group", found[answered & (found["group"] == largest)]),
-        _row("all other groups of 20 customers", found[answered & (found["group"] != largest)]),
-        *(_row(name, found[answered & (found["group"] == name)]) for name in _next(found[answered])),
+        _row(f"{largest}, the largest region", of_region[of_region["group"] == largest]),
+        _row("all other regions of 20 customers or more", of_region[of_region["group"] != largest]),
+        *(_row(name, of_region[of_region["group"] == name]) for name in _next_largest(of_region)),
     ]
     return (
-        "## Strangers by their group\n\n"
-        f"Buyers of {WINDOWS} windows of {HORIZON} days on Online Retail II, unknown at the cut before,\n"
-        "answered by the trend (half-life 28 days) overall, and within their country as far as the cut knew\n"
-        "it, the overall one behind it; NDCG@10, whole catalogue, 95 % interval of the difference.\n\n"
-        "| strangers of | number | overall | within the group | difference |\n|---|---|---|---|---|\n"
+        "## Unknown customers by region\n\n"
+        f"Buyers in {WINDOWS} windows of {HORIZON} days on Online Retail II, unknown at the cut before it.\n"
+        "They get the overall trend (half-life 28 days), or the trend of their country followed by the\n"
+        "overall trend. NDCG@10 over the whole catalogue, and the 95 % interval of the difference.\n\n"
+        "| region | customers | overall trend | trend of the region | difference |\n|---|---|---|---|---|\n"
         + "".join(rows)
     )
 
@@ -50,64 +54,90 @@ def _windows() -> list[pd.DataFrame]:
     return [_window(known, products, orders, cut) for cut in cuts]
 
 
-def _window(known, products, orders, cut) -> pd.DataFrame:  # type: ignore[no-untyped-def]
-    """A row per stranger of a window: the group, whether it is told of, NDCG@10 either way."""
-    import pyarrow as pa
+def _window(known: Interactions, products: pa.Table, orders: pd.DataFrame, cut: int) -> pd.DataFrame:
+    """Returns a row per unknown customer of a window: region, whether it has a trend, NDCG@10 of both."""
+    from pipelines import columns as c
 
+    before, truth = known.until(cut), known.bought(cut, cut + HORIZON)
+    bundle = _trend_bundle(before, products, orders[orders[c.DAY] <= cut])
+    bought = truth.matrix(truth.quantity)
+    buyers = np.flatnonzero(np.diff(bought.indptr) > 0)
+    unknown = buyers[~np.isin(truth.customers[buyers], before.customers)]
+    later = orders[orders[c.DAY] > cut].drop_duplicates(c.CUSTOMER)
+    region_of = dict(zip(later[c.CUSTOMER], later[c.GROUP], strict=True))
+    names = [region_of.get(truth.customers[row].decode()) for row in unknown]
+    regions = [None if name is None else bundle.group(name) for name in names]
+    overall = np.tile(bundle.trend, (len(unknown), 1))
+    within = np.stack([_trend(bundle, region) for region in regions])
+    return pd.DataFrame(
+        {
+            "group": names,
+            "has_trend": [region is not None for region in regions],
+            "overall": _ndcg(overall, bought[unknown]),
+            "within": _ndcg(within, bought[unknown]),
+        }
+    ).dropna(subset=["overall"])
+
+
+def _trend_bundle(before: Interactions, products: pa.Table, orders: pd.DataFrame) -> Bundle:
+    """Returns a bundle without factors or rules; a customer's region is that of the latest order."""
     from pipelines import columns as c
     from pipelines.train.als import zero_factors
     from pipelines.train.association_rules import no_rules
     from pipelines.train.bundle import build
     from pipelines.train.recipe import HalfLives
+
+    latest = orders.drop_duplicates(c.CUSTOMER, keep="last")
+    return build(
+        before,
+        products,
+        zero_factors(len(before.customers), len(before.products)),
+        no_rules(len(before.products)),
+        HalfLives(trend=HALF_LIFE, repurchase=HALF_LIFE),
+        {"lanes": {}},
+        customer_regions=pa.Table.from_pandas(latest[[c.CUSTOMER, c.GROUP]], preserve_index=False),
+    )
+
+
+def _trend(bundle: Bundle, region: int | None) -> Array:
+    """Returns the trend scores of a region, or the overall trend without one, (P,) float32."""
     from serving.recommend.shortlist import region_shortlist
 
-    before, truth = known.until(cut), known.bought(cut, cut + HORIZON)
-    past = orders[orders[c.DAY] <= cut].drop_duplicates(c.CUSTOMER, keep="last")
-    grouped = pa.Table.from_pandas(past[[c.CUSTOMER, c.GROUP]], preserve_index=False)
-    silent = zero_factors(len(before.customers), len(before.products)), no_rules(len(before.products))
-    lives = HalfLives(trend=HALF_LIFE, repurchase=HALF_LIFE)
-    bundle = build(before, products, *silent, lives, {"lanes": {}}, customer_regions=grouped)
-    bought = truth.matrix(truth.quantity)
-    buyers = np.flatnonzero(np.diff(bought.indptr) > 0)
-    people = buyers[~np.isin(truth.customers[buyers], before.customers)]
-    first = orders[orders[c.DAY] > cut].drop_duplicates(c.CUSTOMER).set_index(c.CUSTOMER)[c.GROUP]
-    names = [first.get(truth.customers[one].decode()) for one in people]
-    rows = [None if name is None else bundle.group(name) for name in names]
-    size, every = len(bundle.products), np.ones(len(bundle.products), bool)
-    within = np.stack(
-        [bundle.trend if row is None else region_shortlist(bundle, row, size, every).values for row in rows]
-    )
-    overall = np.stack([bundle.trend] * len(people))
-    measured = {"overall": _ndcg(overall, bought[people]), "within": _ndcg(within, bought[people])}
-    told = {"group": names, "is_grouped": [row is not None for row in rows]}
-    return pd.DataFrame(told | measured).dropna(subset=["overall"])
+    if region is None:
+        return bundle.trend
+    everything = np.ones(len(bundle.products), bool)
+    return region_shortlist(bundle, region, len(everything), everything).values
 
 
-def _ndcg(strength, bought):  # type: ignore[no-untyped-def]
-    """NDCG@10 of each stranger, nan where nothing that was bought had been sold before."""
+def _ndcg(strength: Array, bought: sp.csr_matrix) -> Array:
+    """Returns the NDCG@10 of each customer, (n,); nan if no bought product had been sold before the cut.
+
+    strength, bought: (n, P).
+    """
     from pipelines.evaluate import NDCG
     from pipelines.evaluate.ranking import rank, rank_metrics
 
     values = np.where(strength > 0, strength, -np.inf).astype(np.float32)
-    people, products = bought.nonzero()
-    sold = values[people, products] > -np.inf
-    judged, row = np.unique(people[sold], return_inverse=True)
-    found = np.full(len(values), np.nan)
-    found[judged] = rank_metrics(rank(values[judged], row, products[sold]))[NDCG]
-    return found
+    customers, products = bought.nonzero()
+    sold = values[customers, products] > -np.inf
+    measured, row = np.unique(customers[sold], return_inverse=True)
+    ndcg = np.full(len(values), np.nan)
+    ndcg[measured] = rank_metrics(rank(values[measured], row, products[sold]))[NDCG]
+    return ndcg
 
 
-def _next(found: pd.DataFrame) -> list[str]:
-    return list(found["group"].value_counts().index[1:4])
+def _next_largest(measures: pd.DataFrame) -> list[str]:
+    """Returns the three largest regions after the largest."""
+    return list(measures["group"].value_counts().index[1:4])
 
 
-def _row(name: str, found: pd.DataFrame) -> str:
-    apart = (found["within"] - found["overall"]).to_numpy()
-    drawn = np.random.default_rng(SEED).integers(len(apart), size=(RESAMPLES, len(apart)))
-    low, high = np.quantile(apart[drawn].mean(axis=1), [0.025, 0.975])
-    overall, within = found["overall"].mean(), found["within"].mean()
-    interval = f"{apart.mean():+.4f} [{low:+.4f}, {high:+.4f}]"
-    return f"| {name} | {len(found):,} | {overall:.4f} | {within:.4f} | {interval} |\n"
+def _row(name: str, measures: pd.DataFrame) -> str:
+    difference = (measures["within"] - measures["overall"]).to_numpy()
+    resampled = np.random.default_rng(SEED).integers(len(difference), size=(RESAMPLES, len(difference)))
+    low, high = np.quantile(difference[resampled].mean(axis=1), [0.025, 0.975])
+    overall, within = measures["overall"].mean(), measures["within"].mean()
+    interval = f"{difference.mean():+.4f} [{low:+.4f}, {high:+.4f}]"
+    return f"| {name} | {len(measures):,} | {overall:.4f} | {within:.4f} | {interval} |\n"
 
 
 if __name__ == "__main__":
