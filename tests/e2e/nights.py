@@ -134,7 +134,7 @@ def night(api, world):
 
 
 def night_in_copy(api, world, base, to):
-    """Runs a nightly run, after its `before` if there is one, in a copy of the lake `base` or an empty lake."""
+    """Runs `world.before`, if any, and the world, in a copy of the lake `base` or in an empty lake."""
     with pytest.MonkeyPatch.context() as patch:
         for name, value in {"LAKE": to, **world.settings}.items():
             patch.setenv(f"NIGHTSHELF_{name}", str(value))

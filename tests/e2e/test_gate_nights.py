@@ -51,7 +51,7 @@ def test_ordinary_runs_promote_no_worse_model_and_settings_stay_stable(seed, tmp
         wrongly = sum(result.after > result.before for result in refused)
         falsely = sum(is_worse(result) for result in outcomes if result.verdict == "PROMOTED")
         text = f"{falsely} promoted though worse, {wrongly} refused though better"
-        print(f"{nights} nights: {told}, settings changed {changes} times")
+        print(f"{nights} runs: {text}, settings changed {changes} times")
     assert [result.reasons for result in refused if result.after > result.before] == []
     assert falsely == 0
     assert changes <= 1 + nights // 10
@@ -77,7 +77,7 @@ def sample_names(names, count, seed):
 
 def show(name, result):
     text = "; ".join(result.reasons)[:110] if result.verdict != "PROMOTED" else ""
-    print(f"{name:46} {got.verdict:9} worth {got.before:.4f} -> {got.after:.4f}  {told}", flush=True)
+    print(f"{name:46} {result.verdict:9} worth {result.before:.4f} -> {result.after:.4f}  {text}", flush=True)
 
 
 def test_a_rollback_holds_until_a_person_promotes_a_version(seed, home):
