@@ -1,6 +1,6 @@
-"""Preparation, rules and ALS at the Spark of the settings, in a process of its own: python on_spark.py.
+"""Runs preparation, association rules and ALS on the configured Spark: python on_spark.py ITERATIONS.
 
-Prints what each came to as a line of JSON; before ALS is fitted a second time it says "again".
+Prints the result of each as a line of JSON, and "again" before ALS is fitted a second time.
 """
 
 import json
@@ -22,23 +22,23 @@ RNG = np.random.default_rng(3)
 
 
 def orders():
-    """Lines of baskets in which bread and butter meet."""
-    picked = RNG.integers(0, 40, (ORDERS, 3))
-    picked[: ORDERS // 4, :2] = 0, 1
+    """Returns order lines; in a quarter of the baskets p0 and p1 occur together."""
+    products = RNG.integers(0, 40, (ORDERS, 3))
+    products[: ORDERS // 4, :2] = 0, 1
     return pd.DataFrame(
         {
-            c.ORDER_ID: np.repeat([f"o{one}" for one in range(ORDERS)], 3),
+            c.ORDER_ID: np.repeat([f"o{number}" for number in range(ORDERS)], 3),
             c.ORDERED_AT: pd.Timestamp("2026-11-01T10:00:00"),
-            c.CUSTOMER: np.repeat([f"+7 916 {one % 500:07}" for one in range(ORDERS)], 3),
-            c.PRODUCT: [f"p{one}" for one in picked.ravel()],
+            c.CUSTOMER: np.repeat([f"+7 916 {number % 500:07}" for number in range(ORDERS)], 3),
+            c.PRODUCT: [f"p{number}" for number in products.ravel()],
             c.QUANTITY: 1.0,
             c.GROUP: "here",
         }
     )
 
 
-def tell(**found):
-    print(json.dumps(found), flush=True)
+def report(**results):
+    print(json.dumps(results), flush=True)
 
 
 spark = session()
@@ -47,23 +47,25 @@ tables.write_spark(tables.ORDERS, rows)
 read = tables.read_spark(spark, tables.ORDERS)
 tables.write_spark(tables.INTERACTIONS, features.interactions(read))
 tables.write_spark(tables.BASKETS, features.baskets(read))
-found = tables.read(tables.INTERACTIONS)
-letters = {len(one) for one in found[c.CUSTOMER].to_pylist()}
-tell(customers=len(found[c.CUSTOMER].unique()), letters=sorted(letters))
+interactions = tables.read(tables.INTERACTIONS)
+letters = {len(customer) for customer in interactions[c.CUSTOMER].to_pylist()}
+report(customers=len(interactions[c.CUSTOMER].unique()), letters=sorted(letters))
 
 settings = association_rules.AssociationRuleSettings(
     support_per_product=0.01, min_count=5, min_confidence=0.2, sure=0.9
 )
 mined = association_rules.mine(tables.read_spark(spark, tables.BASKETS), settings).to_pylist()
-tell(
-    rules=sorted([one[c.ANTECEDENT], one[c.CONSEQUENT]] for one in mined if one[c.SECOND_ANTECEDENT] is None)
+report(
+    rules=sorted(
+        [rule[c.ANTECEDENT], rule[c.CONSEQUENT]] for rule in mined if rule[c.SECOND_ANTECEDENT] is None
+    )
 )
 
 strengths = sp.random(3000, 500, 0.02, "csr", rng=np.random.default_rng(5), dtype=np.float32)
-wanted = als.AlsSettings(rank=16, iterations=int(sys.argv[1]))
-first = als.fit(strengths, wanted, "spark")
-tell(rank=first.users.shape[1])
+settings_of_als = als.AlsSettings(rank=16, iterations=int(sys.argv[1]))
+first = als.fit(strengths, settings_of_als, "spark")
+report(rank=first.users.shape[1])
 print("again", flush=True)
-second = als.fit(strengths, wanted, "spark")
-apart = np.abs(first.users @ first.items.T - second.users @ second.items.T).max()
-tell(apart=float(apart), largest=float(np.abs(first.users @ first.items.T).max()))
+second = als.fit(strengths, settings_of_als, "spark")
+difference = np.abs(first.users @ first.items.T - second.users @ second.items.T).max()
+report(difference=float(difference), largest=float(np.abs(first.users @ first.items.T).max()))

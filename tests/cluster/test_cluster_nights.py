@@ -1,7 +1,7 @@
-"""Nights through Airflow on a whole cluster, beside one on one machine, and with parts of it killed.
+"""Nightly runs through Airflow on a whole cluster: compared with one machine, and with programs killed.
 
-Nobody who asks the service notices, no order is lost, and a night that fails says why and succeeds the
-next time.
+The service answers all requests meanwhile, no order is lost, and a failed run says why and succeeds when it
+is repeated.
 """
 
 import contextlib
@@ -21,6 +21,7 @@ from pipelines import columns as c
 from pipelines.evaluate import MODEL
 from pipelines.evaluate import settings as evaluation_settings
 from pipelines.evaluate.differences import differences
+from pipelines.gate import settings as gate_settings
 from pipelines.gate.conditions import CHALLENGER
 from pipelines.lake import tables
 
@@ -33,7 +34,7 @@ QUESTION = "/v1/popular?n=5"
 
 @pytest.fixture(scope="module")
 def disk(tmp_path_factory):
-    """A small disk for the lake; an ordinary folder where nothing may be mounted."""
+    """A small disk for the lake; an ordinary folder if mounting is not permitted."""
     folder = tmp_path_factory.mktemp("lake")
     mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", DISK, "tmpfs", folder], check=False)
     yield folder
@@ -43,29 +44,29 @@ def disk(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory, disk):
-    """A cluster after its first night."""
-    with cluster(tmp_path_factory.mktemp("cluster"), NIGHTSHELF_LAKE=str(disk)) as found:
-        with found.nightly_runs() as nights:
+    """A cluster after its first nightly run."""
+    with cluster(tmp_path_factory.mktemp("cluster"), NIGHTSHELF_LAKE=str(disk)) as started:
+        with started.nightly_runs() as nights:
             run = nights.under_way()
-        assert found.follow(run) == "success"
-        until(lambda: httpx.get(f"{found.url('SERVING')}/readyz").is_success)
-        yield found
+        assert started.follow(run) == "success"
+        until(lambda: httpx.get(f"{started.url('SERVING')}/readyz").is_success)
+        yield started
 
 
 @pytest.fixture(scope="module")
 def one_machine(running, tmp_path_factory):
-    """The lake of a night on one machine, with the same shop and the same key."""
+    """The lake of a run on one machine, with the same shop and the same key."""
     return retrained(running, tmp_path_factory.mktemp("home"))
 
 
 @pytest.fixture(scope="module")
 def one_machine_by_spark(running, tmp_path_factory):
-    """The lake of a night on one machine whose ALS is Spark's, as the cluster's is."""
+    """The lake of a run on one machine with Spark's ALS, as on the cluster."""
     return retrained(running, tmp_path_factory.mktemp("home"), NIGHTSHELF_SOLVER="spark")
 
 
 def retrained(running, home, **settings):
-    """The lake of a night of the cluster's shop on one machine."""
+    """Runs a nightly run of the cluster's shop on one machine; returns its lake."""
     secrets = {f"NIGHTSHELF_{name}": running.secret(name) for name in ("CUSTOMER_KEY", "SHOP_PASSWORD")}
     plain = {name: value for name, value in os.environ.items() if not name.startswith("NIGHTSHELF_")}
     shop = {"NIGHTSHELF_SHOP_URL": running.url("SHOP"), "NIGHTSHELF_HOME": str(home)}
@@ -75,67 +76,67 @@ def retrained(running, home, **settings):
 
 
 def table(folder, name):
-    """A table of a lake."""
-    place = folder / name
-    return pq.read_table(place / (place / tables.POINTER).read_text())
+    """Returns a table of a lake."""
+    path = folder / name
+    return pq.read_table(path / (path / tables.POINTER).read_text())
 
 
 def measured(folder, name):
-    """What the challenger of a lake's only night came to, customer by customer, under a name."""
-    (place,) = folder.glob("evaluation/date=*/run=*")
-    rows = table(place.parent, place.name)
+    """Returns the challenger's measures of a lake's only run, under another model name."""
+    (path,) = folder.glob("evaluation/date=*/run=*")
+    rows = table(path.parent, path.name)
     own = rows.filter(pa.compute.equal(rows[MODEL], CHALLENGER))
     return own.set_column(own.schema.get_field_index(MODEL), MODEL, pa.repeat(name, own.num_rows))
 
 
-def test_a_night_on_the_cluster_measures_what_one_on_one_machine_does(
+def test_a_run_on_the_cluster_measures_the_same_as_on_one_machine(
     running, disk, one_machine, one_machine_by_spark
 ):
     own, known = measured(disk, "cluster"), evaluation_settings.load()
-    judged = pa.concat_tables([own, measured(one_machine_by_spark, "machine")])
-    for lane, found in differences(judged, "cluster", "machine", known).items():
-        print(f"{lane}: cluster minus machine, both by Spark {found}, {found.customers} customers")
-        assert found.low <= 0 <= found.high
-    judged = pa.concat_tables([own, measured(one_machine, "machine")])
-    for lane, found in differences(judged, "cluster", "machine", known).items():
-        print(f"{lane}: cluster minus machine by its own solver {found}, {found.customers} customers")
-        assert not found.is_worse(known.gate.tolerance)
-    assert same_orders(disk, one_machine)
+    measures = pa.concat_tables([own, measured(one_machine_by_spark, "machine")])
+    for lane, gain in differences(measures, "cluster", "machine", known).items():
+        print(f"{lane}: cluster minus machine, both by Spark {gain}, {gain.customers} customers")
+        assert gain.low <= 0 <= gain.high
+    measures = pa.concat_tables([own, measured(one_machine, "machine")])
+    for lane, gain in differences(measures, "cluster", "machine", known).items():
+        print(f"{lane}: cluster minus machine by its own solver {gain}, {gain.customers} customers")
+        assert not gain.is_worse(gate_settings.load().thresholds.tolerance)
+    assert has_same_orders(disk, one_machine)
 
 
-def same_orders(one, other):
-    """Whether two lakes hold the same orders."""
+def has_same_orders(first, second):
+    """Returns whether two lakes hold the same orders."""
     rows = [
         table(lake_, tables.ORDERS).sort_by([(c.ORDER_ID, "ascending"), (c.PRODUCT, "ascending")])
-        for lake_ in (one, other)
+        for lake_ in (first, second)
     ]
     return rows[0].equals(rows[1])
 
 
 @contextlib.contextmanager
-def asked(url):
-    """Asks the service ten times a second until the block ends; counts its answers by status, 0 for none."""
-    seen, over = Counter(), threading.Event()
+def requests_during(url):
+    """Sends ten requests per second during the block; yields the counts by status, 0 for no response."""
+    statuses, ended = Counter(), threading.Event()
 
-    def ask():
+    def request_repeatedly():
         with httpx.Client(base_url=url, timeout=30) as client:
-            while not over.wait(0.1):
+            while not ended.wait(0.1):
                 try:
-                    seen[client.get(QUESTION).status_code] += 1
+                    statuses[client.get(QUESTION).status_code] += 1
                 except httpx.TransportError:
-                    seen[0] += 1
+                    statuses[0] += 1
 
-    thread = threading.Thread(target=ask)
+    thread = threading.Thread(target=request_repeatedly)
     thread.start()
     try:
-        yield seen
+        yield statuses
     finally:
-        over.set()
+        ended.set()
         thread.join()
 
 
 def night(running, fault):
-    """The state of a night in which something happens, and what is told of it where it failed."""
+    """Triggers a run and a fault in it; returns the run's final state and its id."""
     with running.nightly_runs() as nights:
         run = nights.trigger()
         nights.unpause()
@@ -143,8 +144,8 @@ def night(running, fault):
     return running.follow(run), run
 
 
-def killed(name, task):
-    """The fault of a program that is killed while a task runs."""
+def kills(name, task):
+    """Returns a fault: the program is killed while the task runs."""
 
     def fault(running, run):
         running.wait_for_task(task, run)
@@ -154,28 +155,28 @@ def killed(name, task):
 
 
 FAULTS = {
-    "worker": killed("spark-worker-1", "sweep"),
-    "database": killed("postgresql", "sweep"),
-    "database-of-validation": killed("postgresql", "validate"),
-    "scheduler": killed("airflow-scheduler", "sweep"),
+    "worker": kills("spark-worker-1", "sweep"),
+    "database": kills("postgresql", "sweep"),
+    "database-of-validation": kills("postgresql", "validate"),
+    "scheduler": kills("airflow-scheduler", "sweep"),
 }
 
 
 @pytest.mark.parametrize("name", FAULTS)
-def test_a_night_outlives_it_or_the_next_one_does(name, running, disk, one_machine):
-    with asked(running.url("SERVING")) as seen:
+def test_a_run_survives_a_killed_program_or_the_next_run_succeeds(name, running, disk, one_machine):
+    with requests_during(running.url("SERVING")) as statuses:
         state, run = night(running, lambda run: FAULTS[name](running, run))
         print(f"{name}: {state}; {reasons(running, run)}")
         if state == "failed":
             assert "no reason was written" not in reasons(running, run)
             state, _ = night(running, lambda run: None)
     assert state == "success"
-    assert seen.keys() == {200}
-    assert same_orders(disk, one_machine)
+    assert statuses.keys() == {200}
+    assert has_same_orders(disk, one_machine)
 
 
 def reasons(running, run):
-    """The tasks that failed, and why, as their logs tell."""
+    """Returns the failed tasks with the reasons from their logs; '' if none failed."""
     from pipelines.stack.nightly_run import failure
 
     with running.nightly_runs() as nights:
@@ -184,20 +185,20 @@ def reasons(running, run):
     return failure(tasks, running.home / ".nightshelf" / "airflow" / "logs") if failed else ""
 
 
-def test_a_full_disk_ends_a_night_with_its_cause_and_the_next_one_succeeds(running, disk, one_machine):
+def test_a_full_disk_fails_a_run_with_its_cause_and_the_next_run_succeeds(running, disk, one_machine):
     if not os.path.ismount(disk):
-        pytest.skip("nothing may be mounted here: a small disk for the lake needs root")
+        pytest.skip("mounting a small disk for the lake needs root")
     ballast = disk / BALLAST
-    with asked(running.url("SERVING")) as seen:
+    with requests_during(running.url("SERVING")) as statuses:
         with ballast.open("wb") as file, contextlib.suppress(OSError):
             while file.write(b"0" * 2**20):
                 pass
         state, run = night(running, lambda run: None)
         assert state == "failed"
-        told = reasons(running, run)
-        print(told)
-        assert "No space left on device" in told
+        reason = reasons(running, run)
+        print(reason)
+        assert "No space left on device" in reason
         ballast.unlink()
         assert night(running, lambda run: None)[0] == "success"
-    assert seen.keys() == {200}
-    assert same_orders(disk, one_machine)
+    assert statuses.keys() == {200}
+    assert has_same_orders(disk, one_machine)

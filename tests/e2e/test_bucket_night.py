@@ -1,4 +1,4 @@
-"""Nights by the command with the lake and MLflow's artifacts in buckets, and a service that knows of none."""
+"""Nightly runs with the lake and MLflow's artifacts in a bucket, and a service without access to it."""
 
 import contextlib
 import datetime as dt
@@ -29,7 +29,7 @@ DAYS = 45
 LAST = SHOP.start + dt.timedelta(days=DAYS - 1)
 PASSWORD = "a password for tests"
 
-# A service has neither the packages nor a key, and gets its bundle from MLflow's server.
+# The service has neither the packages nor credentials; it downloads the bundle from the MLflow server.
 SERVICE = """
 import sys
 for name in ("boto3", "botocore", "s3fs", "pyarrow", "pandas", "pyspark"):
@@ -43,7 +43,7 @@ print(version, len(bundle.customers))
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory):
-    """The bucket's URL and a function that runs a command of Nightshelf, where one night has been."""
+    """The bucket's URL, and a function that runs a Nightshelf command."""
     home = tmp_path_factory.mktemp("home")
     two_days_on = LAST + dt.timedelta(days=2)
     with (
@@ -93,21 +93,21 @@ def healthy(port):
     return False
 
 
-def test_nights_are_promoted_or_refused_and_nothing_of_the_lake_is_at_home(world):
+def test_runs_are_decided_and_the_lake_is_in_the_bucket_only(world):
     url, run = world
     assert "FIRST: version 1 serves" in run("retrain", "--sweep", "quick", "--as-of", str(LAST))
-    told = run("retrain", "--sweep", "quick", "--as-of", str(LAST + dt.timedelta(days=1)))
-    assert "PROMOTED" in told or "REFUSED" in told
-    found = keys(url)
-    assert {key.partition("/")[0] for key in found} == {"lake", "mlflow"}
-    assert not [key for key in found if "_temporary" in key]
+    output = run("retrain", "--sweep", "quick", "--as-of", str(LAST + dt.timedelta(days=1)))
+    assert "PROMOTED" in output or "REFUSED" in output
+    objects = keys(url)
+    assert {key.partition("/")[0] for key in objects} == {"lake", "mlflow"}
+    assert not [key for key in objects if "_temporary" in key]
     assert uploads(url) == []
     home = Path(os.environ["NIGHTSHELF_HOME"])
     assert not (home / "lake").exists()
     assert tables.read(tables.ORDERS).num_rows > 10_000
 
 
-def test_a_service_without_keys_of_the_bucket_opens_the_champion(world):
+def test_a_service_without_credentials_of_the_bucket_loads_the_champion(world):
     plain = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     done = subprocess.run(
         [sys.executable, "-c", SERVICE], env=plain, capture_output=True, text=True, check=False
@@ -118,12 +118,12 @@ def test_a_service_without_keys_of_the_bucket_opens_the_champion(world):
     assert int(customers) > 1000
 
 
-def test_an_export_and_a_backup_go_to_the_bucket_and_a_person_out_of_it(world):
+def test_export_and_backup_write_to_the_bucket_and_forget_erases_from_it(world):
     url, run = world
     run("export", "--to", f"{url}/out.parquet", "--n", "3")
     run("backup", "--to", f"{url}/backup.tar")
     assert {"out.parquet", "backup.tar"} <= keys(url)
-    run("forget", Dirt(SHOP).phones[0])  # its exit code says that nothing is left
+    run("forget", Dirt(SHOP).phones[0])  # it exits with 0 only if nothing is left
     before = tables.read(tables.ORDERS)[c.CUSTOMER].to_pylist()
     run("restore", f"{url}/backup.tar", "--replace")
     assert len(tables.read(tables.ORDERS)) > len(before)

@@ -1,4 +1,4 @@
-"""Nights at the demo shop, whole: its real API, Spark, Great Expectations, MLflow, the bundle."""
+"""Whole nightly runs at the demo shop: its API, Spark, Great Expectations, MLflow and the bundle."""
 
 import datetime as dt
 from itertools import islice
@@ -40,14 +40,14 @@ ADVENT = dt.date(2026, 12, 1)
 
 @pytest.fixture(scope="module")
 def shop_url():
-    two_days_on = LAST + dt.timedelta(days=2)  # it has a day more than is asked
+    two_days_on = LAST + dt.timedelta(days=2)  # the shop has later days than the run asks for
     with served(app(SHOP, USER, PASSWORD, lambda: two_days_on)) as address:
         yield address
 
 
 @pytest.fixture(scope="module")
 def night(shop_url, spark, tmp_path_factory):
-    """A first night: its verdict and counts."""
+    """The result of a first nightly run."""
     home = tmp_path_factory.mktemp("home")
     with fresh_home(home, SHOP_URL=shop_url, SHOP_PASSWORD=PASSWORD):
         yield retrain(as_of=str(LAST), sweep="quick")
@@ -55,7 +55,7 @@ def night(shop_url, spark, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def bundle(night, tmp_path_factory):
-    """The bundle of the champion, as the service gets it."""
+    """The champion's bundle, downloaded as the service does."""
     return bundle_files.load(download(champion(settings()), tmp_path_factory.mktemp("bundle")))
 
 
@@ -87,7 +87,7 @@ def test_every_candidate_is_a_child_run_with_parameters_metrics_and_duration(nig
         assert {"ndcg_at_10_for_you", "ndcg_at_10_discover", "fit_seconds"} <= run.data.metrics.keys()
 
 
-def test_the_lines_of_the_night_add_up_to_those_the_shop_listed(night, dirt, days):
+def test_counted_lines_add_up_to_the_lines_of_the_shop(night, dirt, days):
     listings = [dirt.listing(day) for day in islice(SHOP.days(), DAYS + 1)]
     fetched = sum(len(order["basket"]) for listing in listings for order in listing.orders)
     fates = night["duplicate"] + night["later_than_the_night"] + night["used"]
@@ -95,47 +95,47 @@ def test_the_lines_of_the_night_add_up_to_those_the_shop_listed(night, dirt, day
     assert night["fetched"] == fates + quarantined == fetched
 
 
-def test_no_order_is_lost_and_none_stands_twice(night, days):
+def test_no_order_is_lost_or_doubled(night, days):
     ids = tables.read(tables.ORDERS, [c.ORDER_ID])[c.ORDER_ID].unique().to_pylist()
-    expected = {str(one) for day in days for one in day.ids}
+    expected = {str(shopper) for day in days for shopper in day.ids}
     assert set(ids) <= expected
     assert len(ids) > 0.98 * len(
         expected
-    )  # less those of placeholder and missing phones, below one in a hundred
+    )  # without placeholder and missing phones, less than one in a hundred
 
 
-def test_complements_are_found_with_their_planted_confidence(night, bundle, days):
-    """Whenever a is in a basket, b joins with probability p, or was there by chance."""
+def test_rules_of_complements_have_the_planted_confidence(night, bundle, days):
+    """If a is in a basket, b is added with probability p, or is in it by chance."""
     holds = {}
     for day in days:
         for order, product in zip(day.order, day.products, strict=True):
             holds.setdefault(int(product), set()).add((day.number, int(order)))
     baskets = sum(len(day.ids) for day in days)
-    found = 0
+    checked = 0
     for pair in SHOP.truth.complements:
         times = len(holds.get(pair.a, ()))
-        if times * pair.probability < 30:  # too few to be asked for
+        if times * pair.probability < 30:  # too few baskets to require a rule
             continue
-        a, b = (bundle.product(SHOP.catalogue[one].id) for one in (pair.a, pair.b))
+        a, b = (bundle.product(SHOP.catalogue[shopper].id) for shopper in (pair.a, pair.b))
         rules = slice(bundle.rule_start[a], bundle.rule_start[a + 1])
-        place = np.flatnonzero(bundle.rule_consequent[rules] == b)
-        assert len(place) == 1, f"no rule {pair}"
-        confidence = float(bundle.rule_confidence[rules][place[0]])
+        position = np.flatnonzero(bundle.rule_consequent[rules] == b)
+        assert len(position) == 1, f"no rule {pair}"
+        confidence = float(bundle.rule_confidence[rules][position[0]])
         error = SIGMAS * sqrt(pair.probability * (1 - pair.probability) / times)
         chance = len(holds[pair.b]) / baskets
         assert pair.probability - error < confidence < pair.probability + error + chance, pair
-        assert abs(bundle.rule_count[rules][place[0]] - confidence * times) < 0.03 * times + 5
-        found += 1
-    assert found >= 20
+        assert abs(bundle.rule_count[rules][position[0]] - confidence * times) < 0.03 * times + 5
+        checked += 1
+    assert checked >= 20
 
 
-def test_tastes_are_found(night, bundle, dirt):
-    """Of a customer's discoveries a share TASTE comes from two or three favourite clusters.
+def test_recommendations_match_planted_tastes(night, bundle, dirt):
+    """A share TASTE of a customer's new products comes from two or three favourite clusters.
 
-    Who knew the tastes would name the products of them that the customer hasn't bought yet, r of them,
-    on the first min(10, r) places: a share of 1. Who knows nothing names them by chance, in their share
-    of the catalogue, about 0.05. ALS sees the tastes only through purchases of which TASTE follow them;
-    asked for are 0.4 of all places, ten times chance. Broken factors fall to chance.
+    Perfect knowledge of the tastes would fill the first min(10, r) ranks with the r products of these
+    clusters that the customer has not bought: a share of 1. Chance gives their share of the catalogue, about
+    0.04. ALS sees the tastes only through purchases; required is a share of 0.4, ten times chance. Broken
+    factors fall to chance.
     """
     inside = {product.id.encode(): index for index, product in enumerate(SHOP.catalogue)}
     index_of = np.array([inside[product] for product in bundle.products])
@@ -154,24 +154,24 @@ def test_tastes_are_found(night, bundle, dirt):
     assert np.mean(shares) > 0.4
 
 
-def test_shoppers_are_told_with_what_they_bought_after_the_cut(night, bundle, dirt, days):
-    told = bundle.manifest[SHOPPERS]
+def test_example_shoppers_have_their_purchases_after_the_cut(night, bundle, dirt, days):
+    examples = bundle.manifest[SHOPPERS]
     names = {pseudonym(phone, customer_key()): customer for customer, phone in enumerate(dirt.phones)}
-    cut, until = (dt.date.fromisoformat(told[name]) - SHOP.start for name in ("cut", "until"))
+    cut, until = (dt.date.fromisoformat(examples[name]) - SHOP.start for name in ("cut", "until"))
     window = days[cut.days + 1 : until.days + 1]
-    assert {"once", "loyal", "bulk"} <= {one["kind"] for one in told[SHOPPERS]}
-    assert len(told["popular"]) == 10
-    for one in told[SHOPPERS]:
-        who = names[one["customer"]]
+    assert {"once", "loyal", "bulk"} <= {shopper["kind"] for shopper in examples[SHOPPERS]}
+    assert len(examples["popular"]) == 10
+    for shopper in examples[SHOPPERS]:
+        customer = names[shopper["customer"]]
         bought = {
-            SHOP.catalogue[p].id for day in window for p in day.products[day.customers[day.order] == who]
+            SHOP.catalogue[p].id for day in window for p in day.products[day.customers[day.order] == customer]
         }
-        assert set() < {*one["bought"]} <= bought  # dirt takes some of them away
-        assert len(one["recommended"]) == 10
-        assert one["last_day"] <= told["cut"]
+        assert set() < {*shopper["bought"]} <= bought  # dirt removes some purchases
+        assert len(shopper["recommended"]) == 10
+        assert shopper["last_day"] <= examples["cut"]
 
 
-def test_three_shapes_of_a_phone_are_one_customer_and_the_phone_stays_in_raw(night, bundle, dirt):
+def test_three_spellings_of_a_phone_are_one_customer_and_the_phone_stays_in_raw(night, bundle, dirt):
     phones = {phone for phone in dirt.phones if bundle.customer(pseudonym(phone, customer_key())) is not None}
     assert len(phones) == len(bundle.customers)
     home = settings().home
@@ -183,10 +183,10 @@ def test_three_shapes_of_a_phone_are_one_customer_and_the_phone_stays_in_raw(nig
     for table in (tables.ORDERS, tables.INTERACTIONS, tables.QUARANTINE.format(day=LAST)):
         customers = tables.read(table, [c.CUSTOMER])[c.CUSTOMER].drop_null().unique().to_pylist()
         assert customers
-        assert all(len(one) == 64 for one in customers)
+        assert all(len(shopper) == 64 for shopper in customers)
 
 
-def test_the_export_names_customers_as_the_shop_does(night, bundle, dirt, tmp_path):
+def test_the_export_has_the_shops_own_customer_ids(night, bundle, dirt, tmp_path):
     to = tmp_path / "out.parquet"
     assert export.export_customers(str(to), 5, ["discover"], "") == len(bundle.customers)
     rows = pq.read_table(to).to_pylist()
@@ -198,8 +198,8 @@ def test_the_export_names_customers_as_the_shop_does(night, bundle, dirt, tmp_pa
     assert [row[c.PRODUCT] for row in own] == [bundle.products[item.product].decode() for item in expected]
 
 
-def test_rules_of_the_shop_can_be_looked_at_before_they_count(night, bundle, dirt, tmp_path):
-    """The list of a customer without and with a rule of Christmas, on a day of it and on another."""
+def test_preview_shows_merchandising_rules_before_they_apply(night, bundle, dirt, tmp_path):
+    """A customer's list without and with an advent rule, on a day in advent and on the day before."""
     (first, last) = (bundle.products[row].decode() for row in (0, len(bundle.products) - 1))
     file = tmp_path / "rules.toml"
     file.write_text(
@@ -209,19 +209,19 @@ def test_rules_of_the_shop_can_be_looked_at_before_they_count(night, bundle, dir
     phone = next(
         phone for phone in dirt.phones if bundle.customer(pseudonym(phone, customer_key())) is not None
     )
-    moved = {day: _told(preview(file, day, phone, n=5)) for day in (ADVENT, ADVENT - dt.timedelta(1))}
-    rules, lists = moved[ADVENT]
+    previews = {day: _cells(preview(file, day, phone, n=5)) for day in (ADVENT, ADVENT - dt.timedelta(1))}
+    rules, lists = previews[ADVENT]
     assert rules == [["advent"], ["pin"], ["2026-12-01"], ["2026-12-24"], ["yes"], ["2"]]
     assert [name for name in lists[3] if name] == ["advent"] * bundle.in_stock[[0, -1]].sum()
-    rules, lists = moved[ADVENT - dt.timedelta(1)]
+    rules, lists = previews[ADVENT - dt.timedelta(1)]
     assert rules[4] == ["no"]
     assert lists[1] == lists[2]
     with pytest.raises(NightshelfError, match=r"NIGHTSHELF_SHOP_RULES"):
         preview(None, None, None, n=5)
 
 
-def _told(group):
-    """The cells of each table, column by column."""
+def _cells(group):
+    """Returns the cells of each table, column by column."""
     return [[list(column.cells) for column in table.columns] for table in group.renderables]
 
 
@@ -243,8 +243,8 @@ def test_the_model_loads_with_plain_mlflow(night):
     assert loaded.metadata.signature is not None
 
 
-def test_the_next_night_is_promoted_and_a_bad_one_leaves_the_champion(night, monkeypatch):
-    """Last of this file: it moves the champion on."""
+def test_the_next_run_is_decided_and_a_rejected_one_leaves_the_champion(night, monkeypatch):
+    """The last test of this file, since it changes the champion."""
     second = retrain(as_of=str(LAST + dt.timedelta(days=1)), sweep="quick")
     assert second["verdict"] in ("PROMOTED", "REFUSED")
     serving = versions.champion().version

@@ -1,4 +1,4 @@
-"""A night on all rows of a real shop, dirt included; what is known of them is in the data's own README."""
+"""A nightly run on all rows of a real shop, dirt included; the expected counts are in the data's README."""
 
 import math
 import re
@@ -18,7 +18,7 @@ from pipelines.run import tracking
 from pipelines.validate import measures
 
 KEY = ["InvoiceNo", "StockCode", "Quantity", "UnitPrice"]
-OVERLAP, REPEATED = 22_523, 11_812  # rows that stand in both sheets, and exact duplicates beyond them
+OVERLAP, REPEATED = 22_523, 11_812  # rows in both sheets, and further exact duplicates
 
 
 @pytest.fixture(scope="module")
@@ -28,20 +28,20 @@ def night(spark, data, tmp_path_factory):
         yield retrain(source="files", mapping="online_retail_ii", path=str(file), sweep="quick")
 
 
-def test_every_row_meets_one_fate(night):
-    fates = ("duplicate", "not_a_product", "bad_price", "price_outlier", "returned", "used")
-    assert night["fetched"] == sum(night[fate] for fate in fates) == 1_067_370
+def test_every_row_is_counted_once(night):
+    outcomes = ("duplicate", "not_a_product", "bad_price", "price_outlier", "returned", "used")
+    assert night["fetched"] == sum(night[outcome] for outcome in outcomes) == 1_067_370
     assert night["duplicate"] == OVERLAP + REPEATED
-    assert night["bad_price"] <= 6_029  # rows at no price, before duplicates and other codes are gone
-    assert night["returned"] <= 19_165  # cancelled rows, before duplicates and other codes are gone
+    assert night["bad_price"] <= 6_029  # rows without a price, before duplicates and other codes are removed
+    assert night["returned"] <= 19_165  # cancelled rows, before duplicates and other codes are removed
     metrics = tracking.client().get_run(versions.find("1").run_id).data.metrics
-    assert {fate: metrics[f"rows_{fate}"] for fate in ("fetched", *fates)} == {
-        fate: night[fate] for fate in ("fetched", *fates)
+    assert {outcome: metrics[f"rows_{outcome}"] for outcome in ("fetched", *outcomes)} == {
+        outcome: night[outcome] for outcome in ("fetched", *outcomes)
     }
 
 
-def test_of_two_years_of_real_nights_only_those_with_hardly_an_order_would_have_stopped(night):
-    """Not those around holidays, of bulk orders or of sales; before Christmas the shop dies down."""
+def test_of_two_years_of_real_days_only_nearly_empty_ones_would_stop_a_run(night):
+    """Holidays, bulk orders and sales must not stop a run; before Christmas the shop nearly closes."""
     (source,) = tables.entries("profile")
     days = tables.read(f"profile/{source}").to_pandas().set_index(c.DAY)
     nights = [day.date() for day in days.index[60:]]
@@ -55,22 +55,24 @@ def test_of_two_years_of_real_nights_only_those_with_hardly_an_order_would_have_
 
 
 def _broken(days, day):
-    """The measures of a day that would have stopped its night."""
-    taken = list(measures.day_measures(days[days.index <= pd.Timestamp(day)], [day]))
-    bounds = {name: both["critical"] for name, both in thresholds().orders.items() if "critical" in both}
-    bounds |= {name: both["critical"] for name, both in thresholds().customers.items()}
+    """Returns the names of the measures of a day that would have stopped its run."""
+    of_day = list(measures.day_measures(days[days.index <= pd.Timestamp(day)], [day]))
+    bounds = {
+        name: levels["critical"] for name, levels in thresholds().orders.items() if "critical" in levels
+    }
+    bounds |= {name: levels["critical"] for name, levels in thresholds().customers.items()}
     broken = set()
-    for one in taken:
-        low, high = suites.limits(bounds[one.name], [one]) if one.name in bounds else (None, None)
-        if one.value < (-math.inf if low is None else low) or one.value > (
+    for measure in of_day:
+        low, high = suites.limits(bounds[measure.name], [measure]) if measure.name in bounds else (None, None)
+        if measure.value < (-math.inf if low is None else low) or measure.value > (
             math.inf if high is None else high
         ):
-            broken.add(one.name)
+            broken.add(measure.name)
     return broken
 
 
-def test_customers_products_and_orders_are_those_known(night, data):
-    """Known are 5,878 customers, 4,631 codes and 36,969 invoices of clean sales, postage among them."""
+def test_customers_products_and_orders_equal_published_counts(night, data):
+    """Published: 5,878 customers, 4,631 codes and 36,969 invoices of clean sales, including postage."""
     rows = pd.read_parquet(data("online_retail_ii.parquet")).drop(columns="sheet").drop_duplicates()
     clean = rows[(rows.Quantity > 0) & (rows.UnitPrice > 0) & rows.CustomerID.notna()]
     clean = clean[~clean.InvoiceNo.str.startswith("C")]
@@ -85,34 +87,36 @@ def test_customers_products_and_orders_are_those_known(night, data):
 
 
 def _outliers():
-    """Invoice, code, quantity and price of the lines that are far from their products' own median."""
+    """Returns invoice, code, quantity and price of the lines quarantined as price outliers."""
     (night,) = tables.entries("quarantine/orders")
     rows = tables.read(f"quarantine/orders/{night}").to_pandas()
     rows = rows[rows[c.RULE] == "price_outlier"]
     numbers = rows[[c.QUANTITY, c.UNIT_PRICE]].astype(float).itertuples(index=False)
-    return [(*ids, *found) for ids, found in zip(rows[[c.ORDER_ID, c.PRODUCT]].values, numbers, strict=True)]
+    return [
+        (*ids, *values) for ids, values in zip(rows[[c.ORDER_ID, c.PRODUCT]].values, numbers, strict=True)
+    ]
 
 
 def _counted(rows, *columns):
     return tuple(rows[column].nunique() for column in columns)
 
 
-def test_orders_too_large_to_be_mined_are_counted_and_rules_of_two_products_found(night):
-    """A wholesaler: one order in 34 is of more than 100 products; they hold a quarter of all that is sold."""
+def test_counts_baskets_too_large_and_rules_with_one_and_two_antecedents(night):
+    """A wholesaler: one order in 34 has more than 100 products; they hold a quarter of all basket lines."""
     assert (night["baskets_too_large"], night["percent_in_them"]) == (1_174, 24)
     assert night["rules"] - night["of_two_products"] == 3_980
     assert night["of_two_products"] == 2_862
 
 
-def test_the_baselines_score_as_measured_elsewhere_and_als_alone_does_not_beat_them(night):
-    """0.087 and 0.338 by an independent implementation of the same protocol, customers cut by the hour."""
+def test_baselines_score_as_in_an_independent_implementation_and_beat_als(night):
+    """An independent implementation of the same protocol, with a cut by the hour, gives 0.087 and 0.338."""
     measured = tracking.client().get_run(versions.find("1").run_id).data.metrics
     assert measured["popularity_ndcg_at_10_for_you"] == pytest.approx(0.087, abs=0.003)
     assert measured["repurchase_ndcg_at_10_for_you"] == pytest.approx(0.338, abs=0.01)
     assert measured["als_ndcg_at_10_for_you"] < measured["repurchase_ndcg_at_10_for_you"]
 
 
-def test_what_wins_is_what_serves(night):
+def test_the_winning_component_serves(night):
     assert night["verdict"] == "FIRST"
     assert versions.champion().version == "1"
     measured = tracking.client().get_run(versions.find("1").run_id).data.metrics

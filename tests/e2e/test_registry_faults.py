@@ -1,4 +1,4 @@
-"""Nights that are killed, that meet, or that lose MLflow for a while leave a registry that is valid."""
+"""The registry stays valid when runs are killed, overlap, or lose MLflow for a while."""
 
 import contextlib
 import os
@@ -17,16 +17,17 @@ from gate_nights import prepared, run, run_gate, world
 from homes import SOAK, fresh_home, in_soak
 
 from pipelines import nightly
+from pipelines.evaluate import night_data
 from pipelines.lake import tables
 from pipelines.registry import acts as registry_acts
 from pipelines.registry import versions
-from pipelines.run import pins, tracking
+from pipelines.run import tracking
 from serving.errors import NightshelfError
 
 DOWN = 60  # seconds
 KILLS = 20 if SOAK else 3
 SCRIPT = Path(__file__).with_name("one_night.py")
-SOONEST, LATEST = 1.0, 9.0  # seconds after its beginning that a night is killed
+SOONEST, LATEST = 1.0, 9.0  # seconds after its start at which a run is killed
 
 
 @pytest.fixture(scope="module")
@@ -35,13 +36,13 @@ def shop():
 
 
 def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as found:
-        return found.getsockname()[1]
+    with socket.create_server(("127.0.0.1", 0)) as sock:
+        return sock.getsockname()[1]
 
 
 @pytest.fixture
 def server(tmp_path):
-    """The address of an MLflow server, and a function that runs it for a block."""
+    """The address of an MLflow server, and a context manager that runs it."""
     port = free_port()
     command = [Path(sys.executable).with_name("mlflow"), "server", "--host", "127.0.0.1", "--port", str(port)]
     command += ["--backend-store-uri", f"sqlite:///{tmp_path}/server.db", "--workers", "1"]
@@ -69,10 +70,9 @@ def healthy(port):
     return False
 
 
-def valid():
-    """The champion, after all that must be so of a registry was seen."""
-    found = versions.aliases()
-    alias = {name: version for version, names in found.items() for name in names}
+def valid_champion():
+    """Returns the champion's version after checking that the registry is valid."""
+    alias = {name: version for version, names in versions.aliases().items() for name in names}
     assert alias.get("previous") != alias["champion"]
     champion = versions.find(alias["champion"])
     assert champion.tags["verdict"] in ("FIRST", "PROMOTED")
@@ -81,7 +81,7 @@ def valid():
 
 
 @in_soak
-def test_a_server_that_is_down_for_a_while_ends_no_night(shop, server, tmp_path):
+def test_a_run_survives_a_minute_without_mlflow(shop, server, tmp_path):
     url, serve = server
     with fresh_home(tmp_path / "home", MLFLOW_URI=url):
         with serve():
@@ -101,13 +101,13 @@ def test_a_server_that_is_down_for_a_while_ends_no_night(shop, server, tmp_path)
             assert run_gate(night)["verdict"] == "PROMOTED"
             assert time.monotonic() - started > DOWN
             nightly.run("publish", night)
-            assert valid() == "2"
+            assert valid_champion() == "2"
         finally:
             ended.set()
             thread.join()
 
 
-def test_a_server_that_isnt_there_is_told_soon(shop, tmp_path):
+def test_an_unreachable_mlflow_raises_soon_naming_the_setting(shop, tmp_path):
     with fresh_home(tmp_path / "home", MLFLOW_URI=f"http://127.0.0.1:{free_port()}"):
         started = time.monotonic()
         with pytest.raises(NightshelfError, match="NIGHTSHELF_MLFLOW_URI"):
@@ -116,47 +116,45 @@ def test_a_server_that_isnt_there_is_told_soon(shop, tmp_path):
 
 
 @in_soak
-def test_two_nights_at_once_read_their_own_tables_and_one_is_promoted(shop, home):
+def test_two_runs_at_once_read_their_own_tables_and_one_is_promoted(shop, home):
     run(shop, 0, 7)
-    one = prepared(shop, 1, 7)
-    two = prepared(shop, 2, 7)
-    assert pins.known(one)[2].test + 1 == pins.known(two)[2].test
-    verdicts = [run_gate(one)["verdict"], run_gate(two)["verdict"]]
+    first = prepared(shop, 1, 7)
+    second = prepared(shop, 2, 7)
+    assert night_data.load(first).cut.test + 1 == night_data.load(second).cut.test
+    verdicts = [run_gate(first)["verdict"], run_gate(second)["verdict"]]
     assert verdicts == ["PROMOTED", "PROMOTED"]
-    nightly.run("publish", two)
-    with pytest.raises(
-        NightshelfError, match="version 3 was promoted meanwhile, and version 2 was compared with 1"
-    ):
-        nightly.run("publish", one)
-    assert valid() == "3"
-    nightly.run("publish", two)  # tried again
-    assert valid() == "3"
+    nightly.run("publish", second)
+    with pytest.raises(NightshelfError, match=r"version 3 was promoted .* version 2 was compared with 1"):
+        nightly.run("publish", first)
+    assert valid_champion() == "3"
+    nightly.run("publish", second)  # a retry
+    assert valid_champion() == "3"
 
 
-def test_a_night_whose_tables_were_replaced_twice_says_so(shop, home):
+def test_a_run_whose_tables_were_replaced_twice_raises(shop, home):
     night = prepared(shop, 0, 7)
     for _ in range(2):
         prepared(shop, 0, 7)
-    with pytest.raises(NightshelfError, match=f"have replaced the table '{tables.PRODUCTS}'"):
-        pins.known(night)
+    with pytest.raises(NightshelfError, match=f"table '{tables.PRODUCTS}'"):
+        night_data.load(night)
 
 
-def test_a_night_killed_at_any_moment_leaves_a_valid_registry_and_the_next_goes_on(seed, shop, home, capsys):
+def test_a_run_killed_at_any_moment_leaves_a_valid_registry_and_the_next_completes(seed, shop, home, capsys):
     run(shop, 0, 7)
     rng = random.Random(seed)
     with capsys.disabled():
         for _ in range(KILLS):
             delay = rng.uniform(SOONEST, LATEST)
-            print(f"\nkilled after {delay:.1f} s: {killed(delay)}", end="", flush=True)
-            before = valid()
+            print(f"\nkilled after {delay:.1f} s: {kill_a_run_after(delay)}", end="", flush=True)
+            before = valid_champion()
     assert int(run(shop, 1, 7)[0]["version"]) > int(before)
-    assert int(valid()) > int(before)
+    assert int(valid_champion()) > int(before)
     assert {act.info.status for act in registry_acts.acts()} <= {"FINISHED", "KILLED"}
     assert tracking.client()
 
 
-def killed(delay):
-    """What a night that is killed some seconds after its beginning came to."""
+def kill_a_run_after(delay):
+    """Kills a run some seconds after its start; returns what it printed before."""
     command = [sys.executable, SCRIPT, "7", "1"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True) as process:
         assert process.stdout.readline() == "begins\n"

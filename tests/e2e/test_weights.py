@@ -1,4 +1,4 @@
-"""A night at a shop that gives its products a margin and excludes some."""
+"""A nightly run at a shop that gives its products weights and excludes some."""
 
 import datetime as dt
 import json
@@ -35,58 +35,61 @@ HIDDEN = [SHOP.catalogue[0].id, SHOP.catalogue[1].id]
 
 
 def margins():
-    """A weight for each product; what the shop says of some is none."""
+    """Returns a weight for each product; some are invalid."""
     drawn = np.random.default_rng(8).lognormal(0, 0.5, len(SHOP.catalogue)).round(3)
-    said = {product.id: str(weight) for product, weight in zip(SHOP.catalogue, drawn, strict=True)}
-    return said | {SHOP.catalogue[2].id: "-3", SHOP.catalogue[3].id: "much", SHOP.catalogue[4].id: None}
+    weights = {product.id: str(weight) for product, weight in zip(SHOP.catalogue, drawn, strict=True)}
+    return weights | {SHOP.catalogue[2].id: "-3", SHOP.catalogue[3].id: "much", SHOP.catalogue[4].id: None}
 
 
-def orders(said):
-    """The clean order lines of the shop's first days."""
+def orders(weights):
+    """Returns the clean order lines of the shop's first days."""
     rows = []
     for day in islice(SHOP.days(), DAYS):
         at = SHOP.start + dt.timedelta(days=day.number)
         for order, product in zip(day.order, day.products, strict=True):
-            good = SHOP.catalogue[product]
+            is_valid = SHOP.catalogue[product]
             row = {c.ORDER_ID: str(day.ids[order]), c.ORDERED_AT: f"{at} 12:00:00"}
-            row |= {c.CUSTOMER: f"c{day.customers[order]:04}", c.PRODUCT: good.id, c.QUANTITY: "1"}
-            rows.append(row | {c.UNIT_PRICE: str(good.price), c.NAME: good.name, c.WEIGHT: said[good.id]})
+            row |= {c.CUSTOMER: f"c{day.customers[order]:04}", c.PRODUCT: is_valid.id, c.QUANTITY: "1"}
+            rows.append(
+                row
+                | {c.UNIT_PRICE: str(is_valid.price), c.NAME: is_valid.name, c.WEIGHT: weights[is_valid.id]}
+            )
     return pa.Table.from_pylist(rows)
 
 
 @pytest.fixture(scope="module")
 def night(spark, tmp_path_factory):
-    """What the night said and printed, and the bundle that serves."""
+    """The result and the output of a nightly run, and its bundle."""
     folder = tmp_path_factory.mktemp("shop")
     (folder / "mapping.toml").write_text(MAPPING)
     (folder / "exclude.toml").write_text(f"products = {HIDDEN}\n")
     pq.write_table(orders(margins()), folder / "orders.parquet")
-    asked = {"source": "files", "path": str(folder / "orders.parquet"), "sweep": "quick"}
+    options = {"source": "files", "path": str(folder / "orders.parquet"), "sweep": "quick"}
     home = tmp_path_factory.mktemp("home")
     with fresh_home(home, EXCLUDE=folder / "exclude.toml"):
         with pytest.MonkeyPatch.context() as patch, console.capture() as printed:
-            patch.setattr(console, "width", 140)  # one that the surroundings name would stay
-            told = retrain(**asked, mapping=str(folder / "mapping.toml"))
-        yield told, printed.get(), versions.bundle("1")
+            patch.setattr(console, "width", 140)  # a width from the environment would take precedence
+            result = retrain(**options, mapping=str(folder / "mapping.toml"))
+        yield result, printed.get(), versions.bundle("1")
 
 
-def test_what_is_given_arrives_and_what_is_none_is_like_most(night):
+def test_valid_weights_reach_the_bundle_and_invalid_ones_count_as_one(night):
     _, _, bundle = night
-    said = margins()
+    weights = margins()
     for product, weight in zip(bundle.products.astype(str), bundle.weight, strict=True):
-        good = said[product] not in ("-3", "much", None)
-        assert weight == pytest.approx(float(said[product]) if good else 1)
+        is_valid = weights[product] not in ("-3", "much", None)
+        assert weight == pytest.approx(float(weights[product]) if is_valid else 1)
 
 
-def test_the_strength_serves_within_its_bound_and_is_told(night):
-    told, printed, bundle = night
+def test_the_strength_serves_within_its_limit_and_is_reported(night):
+    result, printed, bundle = night
     run = tracking.client().get_run(versions.find("1").run_id)
     strength, measured = run.data.metrics["strength"], run.data.metrics
-    assert told["verdict"] == "FIRST"
+    assert result["verdict"] == "FIRST"
     assert bundle.manifest["strength"] == versions.champion().chosen.strength == strength > 0
     assert measured["weight_at_10_for_you"] > measured["unweighted_weight_at_10_for_you"]
     assert measured["ndcg_at_10_for_you"] != measured["unweighted_ndcg_at_10_for_you"]
-    assert {f"{NDCG}_for_you", f"unweighted_{NDCG}_for_you", f"unweighted_{WEIGHT}_for_you"} <= told.keys()
+    assert {f"{NDCG}_for_you", f"unweighted_{NDCG}_for_you", f"unweighted_{WEIGHT}_for_you"} <= result.keys()
     assert "weight@10" in printed
     assert re.search(r"unweighted\W+0\.\d{4}", printed), printed
     tried = tracking.client().download_artifacts(run.info.run_id, "business.json")
@@ -96,7 +99,7 @@ def test_the_strength_serves_within_its_bound_and_is_told(night):
         assert lanes[f"strength {strength:g}"][lane][NDCG] >= least
 
 
-def test_what_is_excluded_is_learned_from_and_never_recommended(night):
+def test_excluded_products_are_trained_on_but_never_recommended(night):
     _, _, bundle = night
     assert sorted(bundle.products[bundle.hidden].astype(str)) == sorted(HIDDEN)
     assert np.isin(bundle.history_product, np.flatnonzero(bundle.hidden)).any()
@@ -105,8 +108,8 @@ def test_what_is_excluded_is_learned_from_and_never_recommended(night):
             assert not bundle.hidden[top_n(values, 10)].any()
 
 
-def test_evaluate_shows_both(night):
+def test_evaluate_measures_with_and_without_weights(night):
     measured = summary(models.compare("time"))
     for lane in LANES:
-        weighed, plain = (measured[model][lane] for model in (conditions.CHAMPION, conditions.UNWEIGHTED))
-        assert weighed[WEIGHT] > plain[WEIGHT]
+        weighted, plain = (measured[model][lane] for model in (conditions.CHAMPION, conditions.UNWEIGHTED))
+        assert weighted[WEIGHT] > plain[WEIGHT]
