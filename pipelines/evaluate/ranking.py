@@ -25,7 +25,7 @@ class Ranking:
     products: Array  # (m,) int64, the true product
     rank: Array  # (m,) int64, how many products rank before it
     allowed: Array  # (n,) int64, how many products the lane may recommend
-    top: Array  # (n, min(K, P)) int32, best first, NOBODY behind the last
+    top: Array  # (n, min(K, P)) int32, best first, filled with NO_PRODUCT
 
 
 def rank(values: Array, rows: Array, products: Array) -> Ranking:

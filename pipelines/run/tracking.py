@@ -23,14 +23,14 @@ EXPERIMENT = "nightly"
 REGISTRY_EXPERIMENT = "registry"
 DESCRIPTIONS = {  # shown above an experiment's runs
     EXPERIMENT: (
-        "One run for each nightly run, named after its last day; its children are the candidates of the sweep."
-        " A candidate's metrics are measured on the validation window, the metrics of the nightly run on the test"
-        " window. Tag `verdict` and artifact `decision.json` hold what the gate decided, `report.html` is the"
-        " night report."
+        "One run for each nightly run, named after its last day; its children are the candidates of the"
+        " sweep. A candidate's metrics are measured on the validation window, those of the nightly run on the"
+        " test window. Tag `verdict` and artifact `decision.json` hold what the gate decided; `report.html`"
+        " is the night report."
     ),
     REGISTRY_EXPERIMENT: (
-        "One run for each act on the registered model: first, promoted, refused, by hand, rollback. The tags say"
-        " which version, which one served before, and why."
+        "One run for each act on the registered model: first, promoted, refused, by hand, rollback. The tags"
+        " say which version, which one served before, and why."
     ),
 }
 FIRST_TRIES = "3"  # ten seconds: before anything has begun, an error is reported soon
@@ -130,7 +130,7 @@ def nightly_runs() -> list[Run]:
 
 
 def nightly_run(run_id: str | None) -> Run:
-    """Returns the nightly run of an id, else the newest; raises NightshelfError where there is none."""
+    """Returns the nightly run of an id, else the newest; raises NightshelfError if there is none."""
     try:
         runs = [client().get_run(run_id)] if run_id else nightly_runs()[:1]
     except MlflowException:
