@@ -1,4 +1,4 @@
-"""A shop whose API takes 50 ms for a page: `python -m benchmarks.slow_shop ORDERS PORT`."""
+"""A shop API that takes 50 ms for each page: `python -m benchmarks.slow_shop ORDERS PORT`."""
 
 import asyncio
 import json
@@ -15,14 +15,14 @@ DAYS = 28
 
 
 class SlowShop:
-    """Orders of three lines, spread over the days of a month."""
+    """Orders of three lines each, spread over the days of a month."""
 
     def __init__(self, orders: int) -> None:
         self.total = orders
         self.app = Starlette(routes=[Route("/orders", self.orders), Route("/goods", self.goods)])
 
     async def orders(self, request: Request) -> Response:
-        """A page, after the latency."""
+        """Returns a page of orders after the latency."""
         page, size = int(request.query_params["page"]), int(request.query_params["per-page"])
         start = (page - 1) * size
         orders = b", ".join(self._order(number) for number in range(start, min(start + size, self.total)))
@@ -30,14 +30,15 @@ class SlowShop:
         return Response(b'{"orders": [%b], "pageCount": %d}' % (orders, -(-self.total // size)))
 
     async def goods(self, _: Request) -> Response:
-        """None."""
+        """Returns an empty list of goods."""
         return JSONResponse({"goods": [], "pageCount": 1})
 
     def _order(self, number: int) -> bytes:
         basket = [{"goodsId": f"G{number % 997 + line}", "quantity": 1, "price": 9.5} for line in range(3)]
-        at = f"2026-09-{1 + number * DAYS // self.total:02}T10:00:00Z"
-        told = {"id": number, "createdAt": at, "clientTel": f"7916{number % 20_000:07}", "basket": basket}
-        return json.dumps(told).encode()
+        created_at = f"2026-09-{1 + number * DAYS // self.total:02}T10:00:00Z"
+        phone = f"7916{number % 20_000:07}"
+        order = {"id": number, "createdAt": created_at, "clientTel": phone, "basket": basket}
+        return json.dumps(order).encode()
 
 
 if __name__ == "__main__":

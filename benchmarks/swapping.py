@@ -1,4 +1,4 @@
-"""What a swap of champions holds in memory: the old bundle and the new one, as the follower loads it."""
+"""Memory of the service while it replaces one champion's bundle by another."""
 
 import gc
 import os
@@ -17,49 +17,49 @@ from serving.bundle.format import Bundle
 from serving.live.changes import with_arrays
 
 PRODUCTS = 100_000
-EVERY = 0.002  # seconds between two looks at the memory
+SAMPLE_SECONDS = 0.002
 
 
 def compare(folder: Path) -> str:
-    """The most memory of a process while it swaps, in bundles."""
+    """Returns the peak memory during the replacement, in MB and in bundles."""
     save(synthetic.bundle(PRODUCTS), folder / "old")
     shutil.copytree(folder / "old", folder / "new")
-    ran = measure([sys.executable, "-m", "benchmarks.swapping", str(folder)], os.environ)
-    one, most, after = map(float, str(ran.output).split())
+    measured = measure([sys.executable, "-m", "benchmarks.swapping", str(folder)], dict(os.environ))
+    one_bundle, peak, after = map(float, measured.output.split())
     return (
-        "## A swap\n\n"
-        f"Resident memory of a process beyond what it began with, mapped files too; {PRODUCTS:,} products:\n"
-        f"one bundle {one:.0f} MB, at most while the next is loaded, checked and prepared beside it\n"
-        f"**{most:.0f} MB, {most / one:.2f} bundles**, afterwards {after:.0f} MB.\n"
+        "## Replacing the champion\n\n"
+        f"Resident memory above that at the start, with mapped files; {PRODUCTS:,} products: one bundle takes\n"
+        f"{one_bundle:.0f} MB; while the next bundle is loaded, checked and prepared, the peak is\n"
+        f"**{peak:.0f} MB, {peak / one_bundle:.2f} bundles**; afterwards {after:.0f} MB.\n"
     )
 
 
-class Watch:
-    """The most memory seen since the last look, in MB beyond what the process began with."""
+class MemoryWatch:
+    """Samples the resident memory of this process, in MB above that at the start."""
 
     def __init__(self) -> None:
-        self.process, self.most = psutil.Process(), 0.0
-        self.began = self.process.memory_info().rss
+        self.process, self.peak = psutil.Process(), 0.0
+        self.at_start: int = self.process.memory_info().rss
         threading.Thread(target=self._run, daemon=True).start()
 
     def now(self) -> float:
-        """What is held now."""
-        return (self.process.memory_info().rss - self.began) / 1e6
+        """Returns the current memory."""
+        return float(self.process.memory_info().rss - self.at_start) / 1e6
 
     def _run(self) -> None:
         while True:
-            self.most = max(self.most, self.now())
-            time.sleep(EVERY)
+            self.peak = max(self.peak, self.now())
+            time.sleep(SAMPLE_SECONDS)
 
 
 def _swap(folder: Path) -> None:
-    watch = Watch()
+    watch = MemoryWatch()
     served = _ready(folder / "old")
-    one = watch.now()
+    one_bundle = watch.now()
     served = _ready(folder / "new")
-    most = watch.most
+    peak = watch.peak
     gc.collect()
-    print(one, most, watch.now())
+    print(one_bundle, peak, watch.now())
     del served
 
 
