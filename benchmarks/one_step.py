@@ -1,7 +1,8 @@
-"""One step of a night on a large demo shop, in this process: what it answers and its seconds, as JSON.
+"""Runs one step of a nightly run on a large demo shop; prints its seconds and its result as JSON.
 
-`python -m benchmarks.one_step write MILLIONS FOLDER` writes the shop's files, `... begin FOLDER` begins a
-night on them and answers with it, `... STEP NIGHT` does one step of that night.
+- `python -m benchmarks.one_step write MILLIONS FOLDER` writes the shop's files;
+- `... begin FOLDER` opens a nightly run on the files, and returns it;
+- `... STEP NIGHT` runs one step of this run; NIGHT is what `begin` returned.
 """
 
 import datetime as dt
@@ -10,55 +11,57 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 from pipelines import nightly
 from pipelines.demo import files
 from pipelines.demo.shop import Shop
+from pipelines.nightly import Json
 from pipelines.run.night import Night
 
 MILLION = 1_000_000
 START, DAYS = dt.date(2025, 1, 1), 365
-LINES_A_CUSTOMER, LINES_AN_ORDER = 80, 2.87
-PRODUCTS = 12_500  # of a million lines, and twice as many of four times the lines
+LINES_PER_CUSTOMER, LINES_PER_ORDER = 80, 2.87
+PRODUCTS = 12_500  # with a million lines; twice as many with four times the lines
 
 
 def shop(millions: int) -> Shop:
-    """The demo shop, so large that it sells about so many million lines in a year."""
+    """Returns a demo shop that sells about so many million order lines in a year."""
     lines = millions * MILLION
     return Shop(
         start=START,
-        customers=lines // LINES_A_CUSTOMER,
+        customers=lines // LINES_PER_CUSTOMER,
         products=round(PRODUCTS * millions**0.5),
-        orders_per_day=round(lines / DAYS / LINES_AN_ORDER),
+        orders_per_day=round(lines / DAYS / LINES_PER_ORDER),
     )
 
 
-def _write(millions: str, folder: str) -> dict[str, Any]:
-    asked = int(millions)
-    return {"lines": files.write(shop(asked), asked * MILLION, Path(folder))}
+def main(name: str, *arguments: str) -> None:
+    """Runs `write`, `begin` or a step, and prints seconds and result."""
+    started = time.monotonic()
+    preparations: dict[str, Callable[..., Json]] = {"write": _write, "begin": _begin}
+    run = preparations.get(name)
+    result = run(*arguments) if run else _step(name, *arguments)
+    print(json.dumps({"seconds": time.monotonic() - started, "result": result}))
 
 
-def _begin(folder: str) -> dict[str, Any]:
+def _write(millions: str, folder: str) -> Json:
+    size = int(millions)
+    return {"lines": files.write(shop(size), size * MILLION, Path(folder))}
+
+
+def _begin(folder: str) -> Json:
     return nightly.begin(source="files", path=folder, mapping="nightshelf").model_dump(mode="json")
 
 
-def _sweep(night: Night) -> dict[str, Any]:
-    """As `nightshelf retrain` does it: one candidate after the other."""
-    return {"candidates": len([nightly.sweep(night, one) for one in nightly.candidates(night)])}
+def _step(name: str, night: str) -> Json:
+    opened = Night.model_validate_json(night)
+    return _sweep(opened) if name == "sweep" else nightly.run(cast(nightly.Step, name), opened)
 
 
-def _step(name: str, night: str) -> dict[str, Any]:
-    begun = Night.model_validate_json(night)
-    return _sweep(begun) if name == "sweep" else nightly.run(cast(nightly.Step, name), begun)
-
-
-def main(name: str, *arguments: str) -> None:
-    """Does what is asked for, and prints it."""
-    started = time.monotonic()
-    known: dict[str, Callable[..., dict[str, Any]]] = {"write": _write, "begin": _begin}
-    answer = known[name](*arguments) if name in known else _step(name, *arguments)
-    print(json.dumps({"seconds": time.monotonic() - started, "answer": answer}))
+def _sweep(night: Night) -> Json:
+    """Runs one candidate after the other, as `nightshelf retrain` does."""
+    return {"candidates": len([nightly.sweep(night, item) for item in nightly.candidates(night)])}
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Fitting a bundle to 1, 2, 4 and 8 million interactions: seconds, memory, and how they grow."""
+"""Fitting a bundle on 1, 2, 4 and 8 million interactions: seconds, memory, and how they grow."""
 
 import os
 import sys
@@ -32,20 +32,20 @@ CHOSEN = ModelSettings(
 
 
 def compare() -> str:
-    """A table, each size in a process of its own, and the exponents."""
-    found = {size: _run(size) for size in MILLIONS}
+    """Returns a table of all sizes, each measured in its own process, and the exponents."""
+    runs = {size: _run(size) for size in MILLIONS}
     rows = "".join(
-        f"| {size},000,000 | {_customers(size):,} | {_seconds(one):.1f} | {one.peak_gib:.1f} |\n"
-        for size, one in found.items()
+        f"| {size},000,000 | {_customers(size):,} | {_seconds(measured):.1f} | {measured.peak_gib:.1f} |\n"
+        for size, measured in runs.items()
     )
-    times = exponent(MILLIONS, [_seconds(one) for one in found.values()])
-    memory = exponent(MILLIONS, [one.peak_gib for one in found.values()])
+    times = exponent(MILLIONS, [_seconds(measured) for measured in runs.values()])
+    memory = exponent(MILLIONS, [measured.peak_gib for measured in runs.values()])
     return (
         "## Fitting, by the number of interactions\n\n"
-        f"Everything a bundle holds but its rules: ALS of rank {CHOSEN.als.rank}, and a ranker over three\n"
-        f"windows of at most 4,000 customers. Synthetic shops of {PRODUCTS:,} products and {DAYS} days,\n"
-        f"{PER_CUSTOMER} purchases a customer. Time grows as the number of interactions to the power of\n"
-        f"**{times:.2f}**, memory to that of **{memory:.2f}**.\n\n"
+        f"A whole bundle except its rules: ALS of rank {CHOSEN.als.rank}, and a ranker that learns from\n"
+        f"three windows of at most 4,000 customers. Synthetic shops with {PRODUCTS:,} products, {DAYS} days and\n"
+        f"{PER_CUSTOMER} purchases per customer. Time grows as the number of interactions to the power of\n"
+        f"**{times:.2f}**, memory to the power of **{memory:.2f}**.\n\n"
         f"| interactions | customers | seconds | peak GiB |\n|---|---|---|---|\n{rows}"
     )
 
@@ -58,28 +58,29 @@ def _run(millions: int) -> Measured:
     return measure([sys.executable, "-m", "benchmarks.scaling", str(millions)], dict(os.environ))
 
 
-def _seconds(found: Measured) -> float:
-    return float(found.output.splitlines()[-1])
+def _seconds(measured: Measured) -> float:
+    return float(measured.output.splitlines()[-1])
 
 
-def _fitted(millions: int) -> float:
-    shop = _shop(millions)
+def _fit(millions: int) -> float:
+    """Fits a bundle and returns the seconds that it took."""
+    known = _interactions(millions)
     started = time.monotonic()
-    fit_bundle(shop, _catalogue(), CHOSEN, no_rules(PRODUCTS), "auto")
+    fit_bundle(known, _catalogue(), CHOSEN, no_rules(PRODUCTS), "auto")
     return time.monotonic() - started
 
 
-def _shop(millions: int) -> Interactions:
-    """Customers with favourites who discover by popularity; customers, products and days drawn at random."""
+def _interactions(millions: int) -> Interactions:
+    """Returns random purchases: of the customer's favourites, or else of popular products."""
     rng = np.random.default_rng(SEED)
     customers, purchases = _customers(millions), millions * 1_000_000
     favourites = _popular(rng, (customers, FAVOURITES))
     customer = rng.integers(0, customers, purchases)
-    own = favourites[customer, rng.integers(0, FAVOURITES, purchases)]
-    product = np.where(rng.random(purchases) < LOYALTY, own, _popular(rng, purchases))
+    favourite = favourites[customer, rng.integers(0, FAVOURITES, purchases)]
+    product = np.where(rng.random(purchases) < LOYALTY, favourite, _popular(rng, purchases))
     return Interactions(
-        texts([f"{one:09}" for one in range(customers)]),
-        texts([f"{one:09}" for one in range(PRODUCTS)]),
+        texts([f"{number:09}" for number in range(customers)]),
+        texts([f"{number:09}" for number in range(PRODUCTS)]),
         customer,
         product,
         rng.integers(0, DAYS, purchases),
@@ -90,15 +91,15 @@ def _shop(millions: int) -> Interactions:
 
 
 def _popular(rng: np.random.Generator, shape: int | tuple[int, int]) -> Array:
-    """Products of which few are drawn often and many seldom."""
+    """Returns random rows of products, int64, with a long tail of popularity."""
     return np.asarray((PRODUCTS * rng.random(shape) ** 3).astype(np.int64))
 
 
 def _catalogue() -> pa.Table:
     return pa.table(
         {
-            c.NAME: [f"{WORDS[one % 7]} {WORDS[one // 7 % 7]} {one // 49}" for one in range(PRODUCTS)],
-            c.CATEGORY: [f"category {one % 50}" for one in range(PRODUCTS)],
+            c.NAME: [f"{WORDS[n % 7]} {WORDS[n // 7 % 7]} {n // 49}" for n in range(PRODUCTS)],
+            c.CATEGORY: [f"category {n % 50}" for n in range(PRODUCTS)],
             c.BRAND: [""] * PRODUCTS,
             c.PRICE: np.ones(PRODUCTS),
             c.IN_STOCK: np.ones(PRODUCTS, bool),
@@ -108,4 +109,4 @@ def _catalogue() -> pa.Table:
 
 
 if __name__ == "__main__":
-    print(_fitted(int(sys.argv[1])))
+    print(_fit(int(sys.argv[1])))

@@ -1,4 +1,4 @@
-"""The service under load, beside its own application under bare uvicorn: requests per second, latencies."""
+"""The service under load, next to its ASGI application under plain uvicorn: request rates, latencies."""
 
 import json
 import os
@@ -22,25 +22,37 @@ from serving.bundle.trees import no_model
 from serving.live.identity import pseudonym
 
 SIZES = (5_000, 100_000, 1_000_000)
-CONNECTIONS, SECONDS, QUESTIONS = 8, 10, 2_000
-GENERATOR = "questions.cjs"
+CONNECTIONS, SECONDS, CUSTOMERS = 8, 10, 2_000
+GENERATOR = "requests.cjs"
 KEY = "a secret of the benchmark"
 FILTERS = "?category=Category%207&n=10"
-HALF = 0.5  # of what saturates: where a service should be run at most
+HALF = 0.5  # of the highest rate: what a service should run at, at most
 LOADTEST = ("npx", "--yes", "loadtest@8")
 GENERATE = """
-let asked = 0
+let sent = 0
 const paths = {paths}
 module.exports = (options, params, request, callback) => {{
-  params.path = paths[asked++ % paths.length]
+  params.path = paths[sent++ % paths.length]
   return request(params, callback)
 }}
 """
+ALS = {"for-you": "als"}
+BIN = Path(sys.executable).parent
+Command = tuple[str | Path, ...]
+BENTO: Command = (BIN / "bentoml", "serve", "serving.service:Nightshelf")
+BARE: Command = (
+    BIN / "uvicorn",
+    "benchmarks.bare:app",
+    "--no-access-log",
+    "--log-level",
+    "warning",
+    "--port",
+)
 
 
 @dataclass(frozen=True)
 class Load:
-    """What a load generator saw, in requests per second and milliseconds."""
+    """What the load generator measured, in requests per second and milliseconds."""
 
     rate: float
     median: float
@@ -49,72 +61,68 @@ class Load:
 
 
 def compare(folder: Path) -> str:
-    """A table over shops of three sizes, with and without the second stage, with filters."""
-    rows = [row for size in SIZES for row in _of_size(size, folder / str(size))]
+    """Returns a table of three shop sizes, with and without the second stage, with and without filters."""
+    rows = [row for size in SIZES for row in _rows(size, folder / str(size))]
     return (
         "## The service under load\n\n"
-        f"One worker, a bundle of rank 64, {CONNECTIONS} connections of another process (loadtest)\n"
-        f"that ask `/v1/customers/ID/recommendations` of {QUESTIONS:,} customers. First as fast\n"
-        "as they can, then open-loop at half of that rate; one after the other in even\n"
-        "steps, whether or not the one before was answered; milliseconds are rounded up.\n"
-        "Bare is the same application under uvicorn, without BentoML, edge, metrics and access log.\n\n"
-        "| products | asked | requests/s | of bare | p50 ms | p99 ms | at half: p50 ms | p99 ms | failed |\n"
+        f"One worker, a bundle of rank 64, {CONNECTIONS} connections of another process (loadtest), which\n"
+        f"requests `/v1/customers/ID/recommendations` of {CUSTOMERS:,} customers: first as fast as it can,\n"
+        "then open-loop at half of that rate (at even intervals, whether or not the previous request was\n"
+        "answered). Milliseconds are rounded up. Plain uvicorn serves the same application without BentoML,\n"
+        "edge, metrics and access log.\n\n"
+        "| products | for-you answered by | requests/s | relative to plain uvicorn | p50 ms | p99 ms"
+        " | at half the rate: p50 ms | p99 ms | failed |\n"
         f"|---|---|---|---|---|---|---|---|---|\n{''.join(rows)}"
     )
 
 
-def _of_size(size: int, folder: Path) -> Iterator[str]:
-    made = _asked_by_name(bundle(size))
-    plain = replace(made, ranker=no_model(), manifest=made.manifest | {"lanes": made.manifest["lanes"] | ALS})
-    for name, one, query in (
-        ("second stage", made, ""),
-        ("second stage, filters", made, FILTERS),
+def _rows(size: int, folder: Path) -> Iterator[str]:
+    ranked = _with_pseudonyms(bundle(size))
+    lanes = ranked.manifest["lanes"] | ALS
+    plain = replace(ranked, ranker=no_model(), manifest=ranked.manifest | {"lanes": lanes})
+    for name, served, query in (
+        ("second stage", ranked, ""),
+        ("second stage, filters", ranked, FILTERS),
         ("ALS", plain, ""),
         ("ALS, filters", plain, FILTERS),
     ):
-        place = home(folder / name.replace(" ", "-"), one)
-        (place / GENERATOR).write_text(GENERATE.format(paths=_paths(len(one.customers), query)))
-        with served(place, BENTO) as url:
-            found = _saturated(place, url)
-            half = _load(url, place, "--rps", str(int(found.rate * HALF)))
-        with served(place, BARE) as url:
-            bare = _saturated(place, url)
+        home = prepare_home(folder / name.replace(" ", "-"), served)
+        (home / GENERATOR).write_text(GENERATE.format(paths=_paths(len(served.customers), query)))
+        with running(home, BENTO) as url:
+            full = _saturate(home, url)
+            half = _load(url, home, "--rps", str(int(full.rate * HALF)))
+        with running(home, BARE) as url:
+            bare = _saturate(home, url)
         yield (
-            f"| {size:,} | {name} | {found.rate:.0f} | {found.rate / bare.rate:.2f} | {found.median:.1f}"
-            f" | {found.p99:.1f} | {half.median:.1f} | {half.p99:.1f} | {found.failed + half.failed} |\n"
+            f"| {size:,} | {name} | {full.rate:.0f} | {full.rate / bare.rate:.2f} | {full.median:.1f}"
+            f" | {full.p99:.1f} | {half.median:.1f} | {half.p99:.1f} | {full.failed + half.failed} |\n"
         )
 
 
-ALS = {"for-you": "als"}
-BIN = Path(sys.executable).parent
-BENTO = (BIN / "bentoml", "serve", "serving.service:Nightshelf")
-BARE = (BIN / "uvicorn", "benchmarks.bare:app", "--no-access-log", "--log-level", "warning", "--port")
+def _with_pseudonyms(bundle: Bundle) -> Bundle:
+    """Returns the bundle with the pseudonyms of the ids 0, 1, 2, ... as its customers."""
+    pseudonyms = sorted(pseudonym(str(number), KEY) for number in range(len(bundle.customers)))
+    return replace(bundle, customers=texts(pseudonyms))
 
 
-def _asked_by_name(made: Bundle) -> Bundle:
-    """The same bundle, whose customers have the pseudonyms of the names 0, 1, 2, ..."""
-    names = sorted(pseudonym(str(number), KEY) for number in range(len(made.customers)))
-    return replace(made, customers=texts(names))
-
-
-def home(folder: Path, made: Bundle) -> Path:
-    """A home whose service goes on with a bundle though its registry holds none."""
-    kept = folder / ".nightshelf" / "bundles"
-    kept.mkdir(parents=True)
-    bundle_files.save(made, kept / "1-0")
-    (kept / "served").write_text(json.dumps({"name": "1-0", "verdict": {}}))
+def prepare_home(folder: Path, bundle: Bundle) -> Path:
+    """Returns the folder as a home whose service serves a bundle without a registry."""
+    bundles = folder / ".nightshelf" / "bundles"
+    bundles.mkdir(parents=True)
+    bundle_files.save(bundle, bundles / "1-0")
+    (bundles / "served").write_text(json.dumps({"name": "1-0", "verdict": {}}))
     return folder
 
 
-def _saturated(home: Path, url: str) -> Load:
-    """What the load generator sees where it asks as fast as it can, after some seconds of it."""
+def _saturate(home: Path, url: str) -> Load:
+    """Returns the load at the highest rate, after some seconds to warm up."""
     _load(url, home, seconds=3)
     return _load(url, home)
 
 
 @contextmanager
-def served(home: Path, command: tuple[object, ...]) -> Iterator[str]:
-    """The address of a service of a home, once it answers."""
+def running(home: Path, command: Command) -> Iterator[str]:
+    """Runs a service on a home until the block ends; yields its address once it answers."""
     (port,) = free_ports(1)
     env = os.environ | {
         "NIGHTSHELF_HOME": str(home),
@@ -123,9 +131,9 @@ def served(home: Path, command: tuple[object, ...]) -> Iterator[str]:
         "BENTOML_HOME": str(home / "bentoml"),
         "BENTOML_DO_NOT_TRACK": "true",
     }
-    words = [str(word) for word in (*command, *([port] if command is BARE else []))]
+    arguments = [*map(str, command), *([str(port)] if command is BARE else [])]
     with (home / "service.log").open("w") as log:
-        server = subprocess.Popen(words, env=env, stdout=log, stderr=log, start_new_session=True)
+        server = subprocess.Popen(arguments, env=env, stdout=log, stderr=log, start_new_session=True)
     url = f"http://127.0.0.1:{port}"
     try:
         _wait(f"{url}/v1/model", server)
@@ -136,6 +144,7 @@ def served(home: Path, command: tuple[object, ...]) -> Iterator[str]:
 
 
 def _wait(url: str, server: subprocess.Popen[bytes]) -> None:
+    """Waits until the server answers; raises RuntimeError if it ends."""
     while server.poll() is None:
         try:
             if httpx.get(url, timeout=30).is_success:
@@ -143,24 +152,27 @@ def _wait(url: str, server: subprocess.Popen[bytes]) -> None:
         except httpx.TransportError:
             pass
         time.sleep(0.5)
-    raise RuntimeError(f"the server ended with {server.returncode}")
+    raise RuntimeError(f"the server ended with exit code {server.returncode}")
 
 
 def _paths(customers: int, query: str) -> list[str]:
-    """What is asked: the recommendations of customers, all over the bundle."""
-    names = (number * 7 % customers for number in range(QUESTIONS))
-    return [f"/v1/customers/{name}/recommendations{query}" for name in names]
+    """Returns the paths to request: customers from all over the bundle."""
+    ids = (number * 7 % customers for number in range(CUSTOMERS))
+    return [f"/v1/customers/{customer}/recommendations{query}" for customer in ids]
 
 
 def _load(url: str, home: Path, *options: str, seconds: int = SECONDS) -> Load:
-    asked = ("--concurrency", str(CONNECTIONS), "-R", str(home / GENERATOR), "--maxSeconds", str(seconds))
-    command = [*LOADTEST, *asked, "--keepalive", *options, url]
-    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    """Runs the load generator and returns what it measured."""
+    fixed = ("--concurrency", str(CONNECTIONS), "-R", str(home / GENERATOR), "--maxSeconds", str(seconds))
+    command = [*LOADTEST, *fixed, "--keepalive", *options, url]
+    output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    # loadtest rounds milliseconds down.
+    median, p99 = _last(r"50% +(\d+) ms", output) + 1, _last(r"99% +(\d+) ms", output) + 1
+    rate, failed = _last(r"Effective rps: +(\d+)", output), _last(r"Total errors: +(\d+)", output)
+    return Load(rate, median, p99, int(failed))
 
-    def told(pattern: str) -> float:
-        found = re.findall(pattern, done.stdout)
-        return float(found[-1]) if found else 0
 
-    # It rounds milliseconds down.
-    half, most = told(r"50% +(\d+) ms") + 1, told(r"99% +(\d+) ms") + 1
-    return Load(told(r"Effective rps: +(\d+)"), half, most, int(told(r"Total errors: +(\d+)")))
+def _last(pattern: str, output: str) -> float:
+    """Returns the number in the last match of a pattern, or 0 without a match."""
+    matches = re.findall(pattern, output)
+    return float(matches[-1]) if matches else 0

@@ -1,4 +1,4 @@
-"""A shop API that takes 50 ms for each page: `python -m benchmarks.slow_shop ORDERS PORT`."""
+"""A shop API that takes 50 ms for a page: `python -m benchmarks.slow_shop ORDERS PORT`."""
 
 import asyncio
 import json
@@ -15,7 +15,7 @@ DAYS = 28
 
 
 class SlowShop:
-    """Orders of three lines each, spread over the days of a month."""
+    """Serves orders of three lines each, spread over the days of a month."""
 
     def __init__(self, orders: int) -> None:
         self.total = orders
@@ -30,14 +30,14 @@ class SlowShop:
         return Response(b'{"orders": [%b], "pageCount": %d}' % (orders, -(-self.total // size)))
 
     async def goods(self, _: Request) -> Response:
-        """Returns an empty list of goods."""
+        """Returns an empty catalogue."""
         return JSONResponse({"goods": [], "pageCount": 1})
 
     def _order(self, number: int) -> bytes:
         basket = [{"goodsId": f"G{number % 997 + line}", "quantity": 1, "price": 9.5} for line in range(3)]
-        created_at = f"2026-09-{1 + number * DAYS // self.total:02}T10:00:00Z"
+        time = f"2026-09-{1 + number * DAYS // self.total:02}T10:00:00Z"
         phone = f"7916{number % 20_000:07}"
-        order = {"id": number, "createdAt": created_at, "clientTel": phone, "basket": basket}
+        order = {"id": number, "createdAt": time, "clientTel": phone, "basket": basket}
         return json.dumps(order).encode()
 
 

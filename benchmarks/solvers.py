@@ -42,7 +42,8 @@ def compare(home: Path) -> str:
     return (
         "## The sweep on Online Retail II by both ALS solvers\n\n"
         f"{len(before.day):,} interactions, {len(candidates)} ALS candidates of the default sweep,\n"
-        f"fitted and evaluated; NDCG@10 of the best on the validation window. Allowed: {ALLOWED} s by `implicit`.\n\n"
+        f"fitted and evaluated; NDCG@10 of the best on the validation window. Allowed: {ALLOWED} s\n"
+        "by `implicit`.\n\n"
         "| solver | seconds | fitting only | for-you | discover |\n|---|---|---|---|---|\n"
         + "\n".join(rows)
         + "\n"

@@ -28,8 +28,8 @@ def compare(folder: Path) -> str:
     one_bundle, peak, after = map(float, measured.output.split())
     return (
         "## Replacing the champion\n\n"
-        f"Resident memory above that at the start, with mapped files; {PRODUCTS:,} products: one bundle takes\n"
-        f"{one_bundle:.0f} MB; while the next bundle is loaded, checked and prepared, the peak is\n"
+        f"Resident memory above that at the start, with mapped files; {PRODUCTS:,} products: one bundle\n"
+        f"takes {one_bundle:.0f} MB; while the next bundle is loaded, checked and prepared, the peak is\n"
         f"**{peak:.0f} MB, {peak / one_bundle:.2f} bundles**; afterwards {after:.0f} MB.\n"
     )
 

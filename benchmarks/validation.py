@@ -20,7 +20,7 @@ def compare(file: Path, home: Path) -> str:
     days, expectations = result["days"], result["expectations"]
     return (
         "## Validation\n\n"
-        f"{result['rows']:,} order lines of Online Retail II in a fresh process, without the start of Spark:\n"
+        f"{result['rows']:,} order lines of Online Retail II in a fresh process, without Spark's start:\n"
         f"row checks, quarantine, orders, catalogue, a profile of {days} days, {expectations} expectations\n"
         "checked by Great Expectations, and its Data Docs:\n"
         f"**{result['seconds']:.1f} s, {million:.1f} s per million lines** (allowed: {ALLOWED} s).\n\n"
