@@ -8,9 +8,9 @@ CUSTOMER = "customer"
 PRODUCT = "product"
 QUANTITY = "quantity"
 UNIT_PRICE = "unit_price"
-GROUP = "group"  # the customer's region or country; null where the source maps no such column
+GROUP = "group"  # the customer's region or country; null if the mapping of the source names no such column
 
-ISO_DAY = r"^\d{4}-\d\d-\d\d"  # how a readable `ordered_at` begins in raw/
+ISO_DAY = r"^\d{4}-\d\d-\d\d"  # regular expression: how a readable `ordered_at` begins in raw/
 ISO_DAY_LENGTH = len("2026-01-31")
 
 # products
@@ -58,4 +58,4 @@ FREQ = "freq"
 LANE = "lane"
 RANK = "rank"
 SCORE = "score"
-SIMILAR = "similar"  # an alternative to a product
+SIMILAR = "similar"  # the id of an alternative to the product

@@ -1,6 +1,6 @@
-"""Purchases reported to the service, as orders of a source of their own beside the shop's.
+"""Purchases reported to the service, as orders of a separate source.
 
-Each nightly run reads all of them, so that customers forgotten since then disappear here as well.
+Each nightly run reads all of them anew, so that customers who were forgotten meanwhile disappear.
 `pipelines.validate.service_purchases` drops purchases that the shop's own orders contain too.
 """
 
@@ -22,7 +22,7 @@ ORDER_PREFIX = "event:"  # marks the order ids of these purchases
 
 
 def pull() -> int:
-    """Replaces the reported purchases in raw/, and returns their number of order lines.
+    """Replaces the reported purchases in raw/, and returns the number of their order lines.
 
     A customer's purchases of one request and one day form an order. A purchase without a price is left out.
     """

@@ -58,7 +58,9 @@ class FileSource:
 
     def orders(self, last_pull: LastPull | None, staging: Staging, progress: Progress) -> Position:
         """Writes the rows of new and changed files to staging; the position is each file's size and time."""
-        stamps = self._stamps()  # taken before reading, so that a file that grows meanwhile is read again
+        stamps = (
+            self._stamps()
+        )  # before reading, so that a file that grows meanwhile is read again by the next pull
         new = _new_deliveries(stamps, last_pull)
         orders = 0
 

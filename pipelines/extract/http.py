@@ -70,9 +70,9 @@ class ShopClient:
         await self.session.close()
 
     async def page(self, path: str, query: dict[str, str], number: int, shape: TypeAdapter[Any]) -> Any:
-        """Fetches a page, and returns it validated by `shape`.
+        """Fetches a page, and returns its content, validated by `shape`.
 
-        Raises TransientError, after NIGHTSHELF_SHOP_TRIES tries, for failures that may pass: 5xx, 429, an
+        Raises TransientError, after NIGHTSHELF_SHOP_TRIES tries, for temporary failures: 5xx, 429, an
         unreachable shop, incomplete JSON. Raises NightshelfError, naming page and field, for other statuses
         and for responses of another shape.
         """
@@ -122,7 +122,7 @@ class ShopClient:
             if (seconds := _retry_after(response.headers)) > LONGEST_WAIT:
                 raise TransientError(
                     f"the shop at {self.settings.shop_address} asks to retry only after {seconds:.0f} s"
-                    f" ({response.status}): repeat the run then"
+                    f" ({response.status}): repeat the run after that time"
                 )
             self.resume_at = max(self.resume_at, time.monotonic() + seconds)
             raise StatusError(response.status)

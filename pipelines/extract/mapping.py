@@ -23,7 +23,7 @@ class Query(FrozenModel):
 
 
 class Mapping(Dialect):
-    """A source's dialect, its column names by ours, and the query if it is a database."""
+    """A source's dialect, its column for each of ours, and the query if it is a database."""
 
     columns: dict[str, str] = Field(default_factory=dict)
     sql: Query | None = None

@@ -1,7 +1,7 @@
 """Reads a paged list backwards from its newest page while the list changes.
 
 New entries extend the last pages. A late entry or a deletion shifts all entries behind it, and some
-responses hold another page than the requested one. A shift between two responses can hide an entry from
+responses hold another page than the requested page. A shift between two responses can hide an entry from
 both. So once all pages are read, the reader fetches the newest pages again, as many as it fetches
 concurrently:
 
@@ -40,7 +40,7 @@ class Page:
 
     ids: NDArray[np.int64]  # hashes of the entries' ids in order, shape (entries,)
     count: int  # pages of the list
-    last_day: str
+    last_day: str  # ISO date; "" if no entry has a plausible date
     first_day: str
 
 
@@ -60,7 +60,7 @@ class PagedReader:
         pages: dict[int, Page],
         progress: Progress,
     ) -> None:
-        """fetch: fetches a page by its number; pages: those that a killed run left."""
+        """fetch: fetches a page by its number; pages: the pages that a killed run left, by number."""
         self.fetch, self.concurrency, self.progress = fetch, concurrency, progress
         self.pages = pages
         self.entries = sum(len(page.ids) for page in pages.values())
@@ -91,9 +91,9 @@ class PagedReader:
         return needed
 
     async def _begin(self) -> None:
-        """Learns the number of pages from page 1, which is fetched again in its turn, as the last one."""
+        """Fetches page 1 for the number of pages; the reader fetches page 1 again after all other pages."""
         await self._fetch_all([1])
-        self.limit += REQUESTS_PER_PAGE * self.count  # the first count: a list may grow with every request
+        self.limit += REQUESTS_PER_PAGE * self.count  # a fixed limit: the list may grow with every request
         for number in list(self.pages):
             if number == 1 or number > self.count:
                 self.entries -= len(self.pages.pop(number).ids)
@@ -115,7 +115,7 @@ class PagedReader:
                 yield number
 
     async def _refetch_back_from(self, starts: set[int]) -> bool:
-        """Fetches again from these pages backwards while responses differ; returns whether any did."""
+        """Fetches again from these pages backwards while responses differ; returns whether any differed."""
         changed = False
         while starts and (highest := max(starts)) >= (lowest := self._lowest()):
             reached = max(highest - self.concurrency + 1, lowest)
@@ -162,7 +162,7 @@ class PagedReader:
         self.pages[number] = page
         (self.known.add if self.is_known(page) else self.known.discard)(number)
         if number == 1:
-            self.front = page
+            self.first_page = page
         self.entries += len(page.ids) - (0 if before is None else len(before.ids))
         self.count = max(self.count, page.count, 1)
         self.requests += 1
@@ -185,13 +185,13 @@ class PagedReader:
         return sorted((number for number in doubtful if self.agreeing[number] < AGREEING), reverse=True)
 
     def _newest_first(self) -> bool:
-        return self.count in self.pages and self.front.first_day > self.pages[self.count].last_day != ""
+        return self.count in self.pages and self.first_page.first_day > self.pages[self.count].last_day != ""
 
     def _check_order(self) -> None:
         if self._newest_first():
             raise NightshelfError(
                 "the shop lists its newest orders first, but Nightshelf reads backwards from the last page:"
-                " let the shop's API list the oldest orders first"
+                " change the shop's API to list the oldest orders first"
             )
 
 
@@ -207,4 +207,4 @@ def _overlapping(pages: dict[int, Page]) -> set[int]:
     pages_with: Counter[int] = Counter()
     for page in pages.values():
         pages_with.update(all_ends.intersection(page.ids.tolist()))
-    return {number for number, both in ends.items() if any(pages_with[end] > 1 for end in both)}
+    return {number for number, entries in ends.items() if any(pages_with[entry] > 1 for entry in entries)}

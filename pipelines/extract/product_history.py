@@ -46,7 +46,7 @@ def catalogue(source: str, as_of: dt.date) -> pa.Table | None:
 
 
 def known_on(history: pa.Table, as_of: dt.date) -> pa.Table:
-    """Returns the last state of each product up to a day; for a day before the history, its first states."""
+    """Returns the last state of each product up to a day; for a day before the history, the first states."""
     until = max(as_of, pc.min(history[c.SEEN_ON]).as_py() or as_of)
     rows = history.filter(pc.less_equal(history[c.SEEN_ON], until)).to_pandas()
     states = rows.sort_values(c.SEEN_ON, kind="stable").drop_duplicates(c.PRODUCT, keep="last")

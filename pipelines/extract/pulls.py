@@ -15,8 +15,8 @@ from serving.errors import NightshelfError
 def pull(source: Source, as_of: dt.date, full: bool, progress: Progress) -> dict[str, int]:
     """Pulls what a nightly run of this day needs; returns how many order lines and products are new in raw/.
 
-    full: reads the source from its beginning instead of from the last pull. Without it, a day before the
-    period that a pull reads again is in raw/ already, and no order is requested.
+    full: reads the source from its beginning instead of from the last pull. Otherwise no order is requested
+    for a day before the period that each pull reads again, because its orders are in raw/ already.
     """
     rows, complete = 0, False
     while not complete and (full or not _is_known(source, as_of)):
@@ -38,9 +38,9 @@ def _is_known(source: Source, as_of: dt.date) -> bool:
 
 
 def _pull_once(source: Source, full: bool, progress: Progress) -> tuple[int, dt.datetime | None]:
-    """Returns the number of rows written and, if it resumed a killed pull, when that one started.
+    """Returns the number of rows written and, if it resumed a killed pull, when that pull started.
 
-    A resumed pull may lack orders that came after its start.
+    A resumed pull may lack orders placed after its start.
     """
     previous = None if full else last_pull(source)
     plan = source.plan | {"known": previous.model_dump(mode="json") if previous else None}

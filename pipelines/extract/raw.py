@@ -1,4 +1,4 @@
-"""The log of pulls below raw/: the order lines of each pull, and how far it read its source.
+"""The log of pulls below raw/: the order lines of each pull, and how far the pull read its source.
 
 Each pull is a table, and its watermark is a file of the same version, so that both become visible together.
 If several pulls hold an order, its newest version counts, with all its lines.
@@ -24,9 +24,10 @@ from pipelines.extract.staging import RAW_ORDERS
 from pipelines.lake import files, tables
 
 WATERMARK = "_mark.json"  # Arrow and Spark ignore names that begin with an underscore
-FULL, PULL = "full", "pull"
+FULL, PULL = "full", "pull"  # how the folder of a pull begins
 BATCH_ROWS = 100_000
-VERSION = [c.EXTRACTED_AT, c.PAGE]
+VERSION = [c.EXTRACTED_AT, c.PAGE]  # the higher, the newer
+# An order has changed if its lines differ in one of these columns.
 CONTENT = [c.ORDER_ID, c.ORDERED_AT, c.CUSTOMER, c.PRODUCT, c.QUANTITY, c.UNIT_PRICE]
 CONTENT += [c.NAME, c.CATEGORY, c.BRAND, c.WEIGHT, c.GROUP]
 
@@ -92,9 +93,9 @@ def append(source: str, new: Watermark, pages: Iterable[pa.Table]) -> int:
     return written
 
 
-def read(pull_tables: list[str], columns: list[str], rows: pc.Expression | None = None) -> pa.Table:
-    """Returns columns of pulls, of all rows or of those that match the expression."""
-    parts = [_dataset(table).to_table(columns=columns, filter=rows) for table in pull_tables]
+def read(pull_tables: list[str], columns: list[str], condition: pc.Expression | None = None) -> pa.Table:
+    """Returns these columns of pulls: of all rows, or of the rows that meet the condition."""
+    parts = [_dataset(table).to_table(columns=columns, filter=condition) for table in pull_tables]
     return pa.concat_tables(parts) if parts else RAW_ORDERS.empty_table().select(columns)
 
 
@@ -128,7 +129,7 @@ def order_hashes(source: str) -> "np.ndarray[Any, Any]":
 
 
 def changed_orders(source: str, staged: Callable[[], Iterable[pa.Table]]) -> Iterator[pa.Table]:
-    """Yields the staged rows without orders that equal their newest version in raw/.
+    """Yields the staged rows, except those of orders that equal their newest version in raw/.
 
     staged: iterates over the staged rows, from the beginning at each call.
     """
@@ -136,8 +137,8 @@ def changed_orders(source: str, staged: Callable[[], Iterable[pa.Table]]) -> Ite
     known = pc.field(c.ORDER_ID).isin(pa.array(new.index, pa.string()))
     rows = newest_versions(read(pulls(source), [*CONTENT, c.SOURCE, *VERSION], known).to_pandas())
     old = _digests([pa.Table.from_pandas(rows, preserve_index=False)])
-    both = new.index.intersection(old.index)
-    unchanged = pa.array(both[new[both].to_numpy() == old[both].to_numpy()], pa.string())
+    in_both = new.index.intersection(old.index)
+    unchanged = pa.array(in_both[new[in_both].to_numpy() == old[in_both].to_numpy()], pa.string())
     for page in staged():
         yield page.filter(pc.invert(pc.is_in(page[c.ORDER_ID], unchanged)))
 
@@ -167,7 +168,7 @@ def batches(pages: Iterable[pa.Table]) -> Iterator[pa.Table]:
 
 
 def _digests(pages: Iterable[pa.Table]) -> "pd.Series[Any]":
-    """Returns a digest of each order's lines on its last page, uint64 by order id."""
+    """Returns a digest of each order's lines on its last page: uint64, indexed by order id."""
     parts = [_line_hashes(rows.select([*CONTENT, c.PAGE]).to_pandas()) for rows in batches(pages)]
     by_page = pd.concat(parts).groupby(level=[0, 1]).sum() if parts else pd.Series([], [[], []], np.uint64)
     digests: pd.Series[Any] = by_page.groupby(level=0).last()

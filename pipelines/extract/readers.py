@@ -21,7 +21,7 @@ COMPRESSED = (".gz", ".bz2", ".zst")
 BATCH_ROWS = 100_000
 EXACT_INTEGERS = 2.0**53  # float64 represents all integers below this exactly
 
-ColumnNames = dict[str, str]  # the file's column names by ours
+ColumnNames = dict[str, str]  # from our column names (`ours` below) to the file's (`theirs`)
 
 
 def read_tables(file: Path, names: ColumnNames) -> Iterator[pa.Table]:
@@ -33,7 +33,7 @@ def read_tables(file: Path, names: ColumnNames) -> Iterator[pa.Table]:
     if suffix not in READERS:
         raise NightshelfError(
             f"{file.name} has an unknown format: name it by its format, {', '.join(READERS)},"
-            f" with {', '.join(COMPRESSED)} behind it if it is compressed"
+            f" followed by {', '.join(COMPRESSED)} if it is compressed"
         )
     try:
         yield from READERS[suffix](file, names)
@@ -65,6 +65,7 @@ def _read_csv(file: Path, names: ColumnNames) -> Iterator[pa.Table]:
     with pa.input_stream(file, compression="detect") as stream:
         line = 2
         for batch in _open_csv(stream, names, skip):
+            # The next line numbers that don't belong to skipped lines.
             end = line + batch.num_rows + len(faults)
             numbers = np.setdiff1d(np.arange(line, end + 1), list(faults))[: batch.num_rows]
             line = int(numbers[-1]) + 1 if len(numbers) else line
@@ -73,14 +74,14 @@ def _read_csv(file: Path, names: ColumnNames) -> Iterator[pa.Table]:
 
 
 def _open_csv(stream: Any, names: ColumnNames, skip: Callable[[Any], str]) -> pa.csv.CSVStreamingReader:
-    theirs = list(dict.fromkeys(names.values()))
+    file_columns = list(dict.fromkeys(names.values()))
     return pa.csv.open_csv(
         stream,
         pa.csv.ReadOptions(use_threads=False),  # Arrow counts lines only in a single thread
         pa.csv.ParseOptions(invalid_row_handler=skip),
         pa.csv.ConvertOptions(
-            include_columns=theirs,
-            column_types=dict.fromkeys(theirs, pa.binary()),
+            include_columns=file_columns,
+            column_types=dict.fromkeys(file_columns, pa.binary()),
             check_utf8=False,
             strings_can_be_null=True,
         ),

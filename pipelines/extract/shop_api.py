@@ -37,7 +37,7 @@ class ShopApiSource:
         return dt.datetime.now(dt.UTC).date() - dt.timedelta(days=1)
 
     def orders(self, last_pull: LastPull | None, staging: Staging, progress: Progress) -> Position:
-        """Writes the new order lines to staging; the position is empty, as raw/ shows which orders are known.
+        """Writes the new order lines to staging; the position is empty: raw/ shows which orders are known.
 
         Reads back to the first page with only known orders, or asks the shop for orders since the last known
         day if it can filter by date. Raises the errors of ShopClient.page and PagedReader.read.
@@ -51,8 +51,8 @@ class ShopApiSource:
 
     async def _orders(self, last_pull: LastPull | None, staging: Staging, progress: Progress) -> None:
         query, is_known = self._incremental(last_pull)
-        kept = {number: make_page(**staging.note(number)) for number in staging.pages()}
-        staged, newer = set(kept), {}
+        resumed = {number: make_page(**staging.note(number)) for number in staging.pages()}
+        staged, refetched = set(resumed), {}
         async with ShopClient(self.settings) as shop:
 
             async def fetch(number: int) -> Page:
@@ -60,17 +60,18 @@ class ShopApiSource:
                 note = _note(response)
                 content = [contract.order_lines(response)], note
                 if number in staged:
-                    newer[number] = content
+                    refetched[number] = content
                 else:
                     staged.add(number)
                     staging.write(number, *content)
                 return make_page(**note)
 
-            needed = await PagedReader(fetch, self.settings.shop_concurrency, kept, progress).read(is_known)
+            reader = PagedReader(fetch, self.settings.shop_concurrency, resumed, progress)
+            needed = await reader.read(is_known)
         # Refetched pages are written only now and by ascending number: a run that resumes from staging
         # assumes that of two pages the one with the lower number was fetched later.
-        for number in sorted(newer.keys() & set(needed)):
-            staging.write(number, *newer[number])
+        for number in sorted(refetched.keys() & set(needed)):
+            staging.write(number, *refetched[number])
         for number in staged - set(needed):
             staging.drop(number)
 

@@ -34,7 +34,8 @@ class SqlSource:
         mapping = load_mapping(mapping_name)
         if mapping.sql is None:
             raise NightshelfError(
-                f"mapping {mapping_name!r} lacks [sql]: add it with lines, the query, and changed, a column"
+                f"mapping {mapping_name!r} lacks [sql]: add `lines`, the query of all order lines, and"
+                " `changed`, the column with each order's last change"
             )
         if not (url := settings.sql_url.get_secret_value()):
             raise NightshelfError(
@@ -48,19 +49,18 @@ class SqlSource:
         self.name = source_name("sql", str(address))
         self.description = f"the database at {address}"
         self.plan = {"columns": self.columns, "sql": self.query.model_dump()}
-        theirs = {*self.columns.values(), self.query.changed}
+        query_columns = {*self.columns.values(), self.query.changed}
         self.lines = (
             sa.text(f"{self.query.lines.rstrip().rstrip(';')}\n")
-            .columns(*map(sa.column, sorted(theirs)))
+            .columns(*map(sa.column, sorted(query_columns)))
             .subquery("lines")
         )
 
     def last_day(self, last_pull: LastPull | None) -> dt.date:
         """Returns the day of the last order; raises NightshelfError if its time begins with no ISO date."""
         time = self._column(c.ORDERED_AT)
-        limit = _untyped(
-            str(dt.datetime.now(dt.UTC).date() + dt.timedelta(days=2))
-        )  # later ones are mistakes
+        # Later times are mistakes, because no time zone is a whole day ahead of UTC.
+        limit = _untyped(str(dt.datetime.now(dt.UTC).date() + dt.timedelta(days=2)))
         latest = self._scalar(sa.select(sa.func.max(time)).where(time < limit))
         if day := last_iso_day([pa.chunked_array([[None if latest is None else str(latest)]], pa.string())]):
             return day
@@ -96,10 +96,10 @@ class SqlSource:
         return list(self.columns).index(name)
 
     def _select(self, last_pull: LastPull | None, last_order: Any) -> "sa.Select[Any]":
-        """Returns the query of the orders changed since the last pull and behind the last staged order."""
+        """Returns the query of orders changed since the last pull, with ids after the last staged order."""
         order_id = self._column(c.ORDER_ID)
         columns = [self._column(name) for name in self.columns]
-        # Ordered by all columns, so that a line keeps its number within the order from pull to pull.
+        # Sorted by all columns, so that a line has the same number within its order in every pull.
         query = sa.select(*columns).where(order_id.is_not(None)).order_by(order_id, *columns)
         if last_pull and (changed := last_pull.reached[CHANGED]) is not None:
             others = self.lines.alias("others")

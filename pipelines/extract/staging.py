@@ -65,11 +65,11 @@ class Staging:
         """Raises TransientError if another run has taken over this pull."""
         if self._read_state() != self.state:
             raise TransientError(
-                "another run reads the same source at this moment: wait until it ends, then repeat the run"
+                "another run is reading the same source: wait until it ends, then repeat the run"
             )
 
     def write(self, page: int, batches: Iterable[pa.Table], note: Note) -> None:
-        """Writes a page without the orders of forgotten customers; it replaces the page's previous content.
+        """Writes a page without the orders of forgotten customers, in place of the page's earlier content.
 
         batches: columns of RAW_ORDERS; missing columns become null, PAGE and EXTRACTED_AT are filled in.
         """
