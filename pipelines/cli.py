@@ -152,8 +152,16 @@ def retrain(
     from pipelines.settings import write_env
 
     write_env()
-    orders = {"as_of": as_of, "source": source, "path": path, "mapping": mapping}
-    run(full, **orders, sweep=sweep, solver=solver, let_pass=let_pass)
+    run(
+        as_of=as_of,
+        source=source,
+        path=path,
+        mapping=mapping,
+        sweep=sweep,
+        solver=solver,
+        full=full,
+        let_pass=let_pass,
+    )
 
 
 @app.command(rich_help_panel=RUN)
@@ -181,8 +189,16 @@ def step(
 
     write_env()
     if name == "begin":
-        orders = {"as_of": as_of, "source": source, "path": path, "mapping": mapping}
-        night = begin(full, **orders, sweep=sweep, solver=solver, let_pass=let_pass)
+        night = begin(
+            as_of=as_of,
+            source=source,
+            path=path,
+            mapping=mapping,
+            sweep=sweep,
+            solver=solver,
+            full=full,
+            let_pass=let_pass,
+        )
         _print(f"nightly run of {night.as_of} has the id {night.run_id}")
     else:
         _print(run_step(name, run, path))

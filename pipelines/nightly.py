@@ -7,10 +7,10 @@ A step's module is imported when the step runs, since some take seconds to impor
 
 import time
 from collections.abc import Callable
-from typing import Any, Literal, assert_never
+from typing import Any, Literal, Unpack, assert_never
 
 from pipelines.run import tracking
-from pipelines.run.night import Night
+from pipelines.run.night import Night, RunOptions
 from pipelines.run.progress import Progress
 
 Json = dict[str, Any]
@@ -28,21 +28,11 @@ Step = Literal[
 ]
 
 
-def begin(
-    as_of: str | None = None,
-    source: str | None = None,
-    path: str | None = None,
-    mapping: str | None = None,
-    sweep: str | None = None,
-    solver: str | None = None,
-    full: bool = False,
-    let_pass: str | None = None,
-    dag_run: str | None = None,
-) -> Night:
+def begin(**options: Unpack[RunOptions]) -> Night:
     """Opens a nightly run; what is not given comes from the settings, the day from the source."""
     from pipelines.steps import begin as step
 
-    return step.run(as_of, source, path, mapping, sweep, solver, full, let_pass, dag_run)
+    return step.run(**options)
 
 
 def run(step: Step, night: Night) -> Json:

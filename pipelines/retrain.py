@@ -3,7 +3,7 @@
 import contextlib
 import time
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Any, Literal, Unpack
 
 from mlflow.exceptions import MlflowException
 from requests import RequestException
@@ -14,7 +14,7 @@ from rich.table import Column
 from pipelines import nightly
 from pipelines.report import terminal
 from pipelines.run import tracking
-from pipelines.run.night import Night
+from pipelines.run.night import Night, RunOptions
 from pipelines.run.progress import Progress as Extraction
 from pipelines.run.progress import progress_lines, sentence
 from pipelines.settings import settings
@@ -25,12 +25,12 @@ WIDTH = max(map(len, ("association_rules", "backtest_champion")))
 console = Console()
 
 
-def retrain(full: bool = False, **options: str | None) -> dict[str, Any]:
+def retrain(**options: Unpack[RunOptions]) -> dict[str, Any]:
     """Runs all steps and returns the verdict and what the steps counted.
 
     options: those of `nightly.begin`. Raises NightshelfError where a step stops the run.
     """
-    night = begin(full, **options)
+    night = begin(**options)
     try:
         with _bars() as bars:
             results = _steps(night, bars)
@@ -53,9 +53,9 @@ def retrain(full: bool = False, **options: str | None) -> dict[str, Any]:
         raise
 
 
-def begin(full: bool = False, **options: str | None) -> Night:
+def begin(**options: Unpack[RunOptions]) -> Night:
     """Opens a nightly run and prints what it is."""
-    night = nightly.begin(full=full, **options)
+    night = nightly.begin(**options)
     console.print(
         f"nightly run of {night.as_of}: source {night.source}, sweep {night.sweep}, solver {night.solver}"
     )

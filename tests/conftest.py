@@ -11,6 +11,7 @@ import bundles
 import mlflow
 import pytest
 from clients import Client
+from databases import new_database, postgresql
 from documented import DocumentedClient
 from homes import fresh_home, served
 
@@ -40,6 +41,19 @@ def spark(tmp_path_factory):
         started = session()
     yield started
     started.stop()
+
+
+@pytest.fixture(scope="session")
+def postgresql_server(tmp_path_factory):
+    """The URL of a real PostgreSQL server, shared by all tests of a process."""
+    with postgresql(tmp_path_factory.mktemp("postgresql")) as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def database(postgresql_server):
+    """The URL of an empty database of that server, for one module."""
+    return new_database(postgresql_server)
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """The parameters of a nightly run, small enough to pass between tasks."""
 
 import datetime as dt
+from typing import TypedDict
 
 from pydantic import BaseModel, ConfigDict
 
@@ -22,3 +23,17 @@ class Night(BaseModel):
     let_pass: str = ""  # reason given by a person who lets the run pass validation
     dag_run: str = ""  # Airflow's id of the run, if Airflow runs it
     run_id: str = ""  # the parent run in MLflow
+
+
+class RunOptions(TypedDict, total=False):
+    """What a person may choose for a nightly run; the settings decide what is missing or empty."""
+
+    as_of: str | None  # last day, as 2026-01-31; by default the source's last day
+    source: str | None
+    path: str | None
+    mapping: str | None
+    sweep: str | None
+    solver: str | None
+    full: bool
+    let_pass: str | None
+    dag_run: str | None

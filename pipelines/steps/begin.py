@@ -1,48 +1,40 @@
 """Step `begin`: decides which day the nightly run closes, from which source, with which settings."""
 
 import datetime as dt
-from typing import Any
+from typing import Any, Unpack
 
 from pipelines import extract
 from pipelines.extract import pulls
 from pipelines.lake.java import check_java
 from pipelines.prepare import exclude
 from pipelines.run import tracking
-from pipelines.run.night import Night
+from pipelines.run.night import Night, RunOptions
 from pipelines.settings import customer_key, settings
 from pipelines.sweep import space
 from serving.errors import NightshelfError
 
 
-def run(
-    as_of: str | None = None,
-    source: str | None = None,
-    path: str | None = None,
-    mapping: str | None = None,
-    sweep: str | None = None,
-    solver: str | None = None,
-    full: bool = False,
-    let_pass: str | None = None,
-    dag_run: str | None = None,
-) -> Night:
+def run(**options: Unpack[RunOptions]) -> Night:
     """Returns the nightly run, with its run in MLflow opened.
 
-    What is not given comes from the settings, the day from the source. Raises NightshelfError for a setting
-    or a file that can't be used, so that the run stops now and not after the extraction.
+    What no option gives comes from the settings, the day from the source. Raises NightshelfError for a
+    setting or a file that can't be used, so that the run stops now and not after the extraction.
     """
     customer_key()
     check_java()
     defaults = settings()
-    kind = source or defaults.source
+    kind, as_of = options.get("source") or defaults.source, options.get("as_of")
+    mapping = defaults.sql_mapping if kind == "sql" else defaults.files_mapping
     values: dict[str, Any] = {
         "source": kind,
-        "path": path or defaults.files_path,
-        "mapping": mapping or (defaults.sql_mapping if kind == "sql" else defaults.files_mapping),
-        "full": full,
-        "let_pass": (let_pass or "").strip(),
-        "sweep": sweep or defaults.sweep,
-        "solver": solver or defaults.solver,
-        "dag_run": dag_run or "",
+        "path": options.get("path") or defaults.files_path,
+        "mapping": options.get("mapping")
+        or (defaults.sql_mapping if kind == "sql" else defaults.files_mapping),
+        "full": options.get("full", False),
+        "let_pass": (options.get("let_pass") or "").strip(),
+        "sweep": options.get("sweep") or defaults.sweep,
+        "solver": options.get("solver") or defaults.solver,
+        "dag_run": options.get("dag_run") or "",
     }
     exclude.load()
     space.candidates(values["sweep"])

@@ -13,7 +13,6 @@ import pytest
 import sqlalchemy as sa
 from alembic import command
 from buckets import bucket, keys
-from databases import postgresql
 from homes import fresh_home
 from mlflow import MlflowClient
 from mlflow.store.db.utils import _get_alembic_config
@@ -327,9 +326,9 @@ def test_a_registry_of_an_older_mlflow_is_upgraded_and_a_later_one_refused(templ
     check()
 
 
-def test_a_backup_moves_to_postgresql_and_a_bucket_and_back(template, tmp_path, monkeypatch):
+def test_a_backup_moves_to_postgresql_and_a_bucket_and_back(template, database, tmp_path, monkeypatch):
     """Restores from SQLite and a folder into PostgreSQL and a bucket, and from there into a folder."""
-    with bucket() as url, postgresql(tmp_path) as database:
+    with bucket() as url:
         monkeypatch.setenv("MLFLOW_BACKEND_STORE_URI", database)
         monkeypatch.setenv("MLFLOW_ARTIFACTS_DESTINATION", f"{url}/artifacts")
         there = {"LAKE": f"{url}/lake", "STORE_URL": database, "MLFLOW_URI": "http://127.0.0.1:9"}

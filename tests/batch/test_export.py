@@ -20,7 +20,6 @@ import pytest
 import random_bundles
 import sqlalchemy as sa
 from clients import Client
-from databases import postgresql
 from homes import fresh_home
 from stores import BACKENDS
 
@@ -222,17 +221,11 @@ def put(to: str, version: int, size: int = 1000) -> None:
             write(batch(version, range(start, start + 100)))
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[str]:
-    with tempfile.TemporaryDirectory() as folder, postgresql(folder) as url:
-        yield url
-
-
 @pytest.fixture(params=BACKENDS)
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'out.db'}"
-    server: str = request.getfixturevalue("server")
+    server: str = request.getfixturevalue("database")
     with connect(server) as query:
         query("DROP TABLE IF EXISTS recommendations")
     return server

@@ -4,7 +4,6 @@ import datetime as dt
 import random
 
 import pytest
-from databases import postgresql
 from worlds import FilesWorld, ShopWorld, SqlWorld, order, received
 
 from pipelines.extract import pulls, raw
@@ -27,18 +26,6 @@ def world(request, home, tmp_path, monkeypatch, serve):
     if request.param == "postgresql":
         return SqlWorld().at(tmp_path, request.getfixturevalue("database"), monkeypatch)
     return ShopWorld().serve(serve, monkeypatch, filtered=request.param.endswith("date"))
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    """Starts a real PostgreSQL server for these tests."""
-    with postgresql(tmp_path_factory.mktemp("postgresql")) as url:
-        yield url
-
-
-@pytest.fixture
-def database(server):
-    return server
 
 
 def pull(world, day=30, full=False):

@@ -5,9 +5,11 @@ import os
 import shutil
 import socket
 import subprocess
+import uuid
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
 BINARIES = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
 SERVER_USER = "postgres"  # PostgreSQL doesn't run as root
@@ -33,6 +35,15 @@ def postgresql(folder):
         yield f"postgresql+psycopg://shop:a-secret@127.0.0.1:{port}/postgres"
     finally:
         _run("pg_ctl", "stop", "--wait", "--silent", "--mode", "immediate", "--pgdata", data)
+
+
+def new_database(server):
+    """Creates an empty database on a server and returns its URL."""
+    name = f"test_{uuid.uuid4().hex}"
+    engine = sa.create_engine(server, isolation_level="AUTOCOMMIT", poolclass=sa.NullPool)
+    with engine.connect() as connection:
+        connection.execute(sa.text(f"CREATE DATABASE {name}"))
+    return f"{server.rpartition('/')[0]}/{name}"
 
 
 def _run(command, *arguments):

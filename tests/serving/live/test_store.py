@@ -1,7 +1,6 @@
 """The store in SQLite and in a real PostgreSQL: every process sees what was recorded, once."""
 
 import contextlib
-import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -9,19 +8,12 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
-from databases import postgresql
 from stores import BACKENDS
 
 from serving.errors import NightshelfError, StoreError
 from serving.live.store import FORMAT, MAX_EVENTS, Event, Store, events, now_microseconds, schema
 
 ANNA, BORIS = "a" * 64, "b" * 64
-
-
-@pytest.fixture(scope="module")
-def database() -> Iterator[str]:
-    with tempfile.TemporaryDirectory() as folder, postgresql(folder) as url:
-        yield url
 
 
 @pytest.fixture(params=BACKENDS)
