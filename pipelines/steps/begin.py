@@ -28,8 +28,7 @@ def run(**options: Unpack[RunOptions]) -> Night:
     values: dict[str, Any] = {
         "source": kind,
         "path": options.get("path") or defaults.files_path,
-        "mapping": options.get("mapping")
-        or (defaults.sql_mapping if kind == "sql" else defaults.files_mapping),
+        "mapping": options.get("mapping") or mapping,
         "full": options.get("full", False),
         "let_pass": (options.get("let_pass") or "").strip(),
         "sweep": options.get("sweep") or defaults.sweep,
