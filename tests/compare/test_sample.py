@@ -1,3 +1,5 @@
+"""Samples of customers, and the test that a sample is representative."""
+
 import datetime as dt
 import os
 import subprocess

@@ -1,3 +1,5 @@
+"""Published models that the champion is compared with."""
+
 import numpy as np
 import pytest
 from shops import catalogue, interactions_of, random_shop

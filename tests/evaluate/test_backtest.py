@@ -1,3 +1,5 @@
+"""A bundle is measured on the purchases since it was fitted."""
+
 import numpy as np
 import pytest
 from shops import catalogue, interactions_of

@@ -1,3 +1,5 @@
+"""Measures per lane and customer: who is measured, on which truth, and with which lists."""
+
 import tracemalloc
 from dataclasses import replace
 

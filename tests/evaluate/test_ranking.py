@@ -1,3 +1,5 @@
+"""Ranking metrics: by hand, against a full sort, and against trec_eval."""
+
 from math import log2, sqrt
 
 import numpy as np

@@ -1,3 +1,5 @@
+"""Means of measures over customers, segments and lanes."""
+
 import pyarrow as pa
 import pytest
 

@@ -1,3 +1,5 @@
+"""Metrics of head and tail, novelty, diversity and weight, by hand."""
+
 from math import log2
 
 import numpy as np

@@ -1,3 +1,5 @@
+"""Cuts in time: returns, windows, folds, and the splits of papers."""
+
 import datetime as dt
 
 import numpy as np

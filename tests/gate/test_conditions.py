@@ -1,3 +1,5 @@
+"""How the gate settles the challenger, and the conditions that it must meet."""
+
 import re
 
 import numpy as np

@@ -1,3 +1,5 @@
+"""Distinct values and positions in sorted arrays."""
+
 import numpy as np
 import pytest
 

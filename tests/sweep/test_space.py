@@ -1,3 +1,5 @@
+"""The search space, and the choice among its candidates."""
+
 import pytest
 
 from pipelines.evaluate import NDCG

@@ -1,3 +1,5 @@
+"""ALS factors by both solvers."""
+
 import subprocess
 import sys
 

@@ -1,3 +1,5 @@
+"""Popularity, trend and purchase history, by hand."""
+
 import numpy as np
 import pytest
 from shops import interactions_of

@@ -1,3 +1,5 @@
+"""Nothing in a bundle depends on purchases after its cut."""
+
 from dataclasses import replace
 
 import numpy as np

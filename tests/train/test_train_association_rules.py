@@ -1,3 +1,5 @@
+"""Association rules: measures by hand, complements, arrays, and published data sets."""
+
 from itertools import permutations
 
 import numpy as np
