@@ -20,7 +20,7 @@ from serving.bundle.format import Array, texts
 
 MILLIONS = (1, 2, 4, 8)
 PER_CUSTOMER, PRODUCTS, DAYS, FAVOURITES = 20, 20_000, 365, 15
-LOYALTY = 0.6  # share of purchases that are of a favourite
+LOYALTY = 0.6  # share of purchases that are favourites
 SEED = 8
 WORDS = ("red", "green", "cup", "lamp", "paper", "large", "set")
 CHOSEN = ModelSettings(
@@ -43,8 +43,8 @@ def compare() -> str:
     return (
         "## Fitting, by the number of interactions\n\n"
         f"A whole bundle except its rules: ALS of rank {CHOSEN.als.rank}, and a ranker that learns from\n"
-        f"three windows of at most 4,000 customers. Synthetic shops with {PRODUCTS:,} products, {DAYS} days and\n"
-        f"{PER_CUSTOMER} purchases per customer. Time grows as the number of interactions to the power of\n"
+        f"three windows of at most 4,000 customers. Synthetic shops with {PRODUCTS:,} products, {DAYS} days\n"
+        f"and {PER_CUSTOMER} purchases per customer. Time grows as the number of interactions to the power of\n"
         f"**{times:.2f}**, memory to the power of **{memory:.2f}**.\n\n"
         f"| interactions | customers | seconds | peak GiB |\n|---|---|---|---|\n{rows}"
     )
