@@ -1,1 +1,1 @@
-"""The wiring that Airflow runs."""
+"""The DAG of the nightly run, for Airflow."""

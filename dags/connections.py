@@ -1,4 +1,4 @@
-"""The shop's address and secrets, from the connections of Airflow."""
+"""The shop's address and credentials, from Airflow's connections."""
 
 import os
 from urllib.parse import urlsplit
@@ -17,7 +17,7 @@ def _connection(name: str) -> Connection | None:
 
 
 def _address(shop: Connection) -> str | None:
-    """Returns the address of a shop's connection, whose host may hold a scheme and a path."""
+    """Returns the URL of a shop's connection, whose host may hold scheme and path; None without a host."""
     if not shop.host:
         return None
     parts = urlsplit(shop.host if "://" in shop.host else f"{shop.schema or 'http'}://{shop.host}")
@@ -26,7 +26,7 @@ def _address(shop: Connection) -> str | None:
 
 
 def _database_url(database: Connection) -> str:
-    """Returns a database's connection as SQLAlchemy writes it, with its password."""
+    """Returns the SQLAlchemy URL of a database's connection, including the password."""
     from sqlalchemy import URL
 
     kind = database.conn_type or "postgres"
@@ -35,8 +35,8 @@ def _database_url(database: Connection) -> str:
     return URL.create(driver, *parts).render_as_string(hide_password=False)
 
 
-def take_secrets() -> None:
-    """Overrides this task's settings by Airflow's connections to the shop and its database."""
+def apply_connections() -> None:
+    """Overrides this process's settings with Airflow's connections to the shop and its database."""
     settings: dict[str, str | None] = {}
     if shop := _connection("nightshelf_shop"):
         settings |= {"SHOP_USER": shop.login, "SHOP_PASSWORD": shop.password, "SHOP_URL": _address(shop)}

@@ -1,26 +1,26 @@
 """The nightly run, as Airflow runs it; every task is a step of `pipelines.nightly`.
 
-1. **begin** decides which day the run closes, from which source, with which sweep; it opens the MLflow run.
+1. **begin** decides the run's last day of data, its source and its sweep, and opens the MLflow run.
 2. **extract** reads the shop's orders and products into the lake.
-3. **validate** checks them. Bad data stops the run here, and the champion serves on. If the data is good
-   after all, trigger the run again with a reason in *Let pass*.
-4. **prepare** makes interactions and baskets of the orders.
+3. **validate** checks them. Bad data stops the run here, and the champion keeps serving. If the
+   data is good after all, trigger the run again with a reason in *Let pass*.
+4. **prepare** makes interactions and baskets from the orders.
 5. **backtest_champion** measures the champion on the orders that came in since it was fitted.
 6. **candidates** lists what the sweep tries; **sweep** trains and measures each candidate, a task for each.
 7. **association_rules** mines which products are bought together, while the sweep runs.
-8. **evaluate** measures the best candidate on days that nothing has seen. Unless it is better than the
-   champion's settings with confidence, those settings are fitted to the new data instead.
+8. **evaluate** measures the best candidate on days that no model was trained on. Unless it
+   is better than the champion's settings with confidence, those settings are fitted to the new data instead.
 9. **register** fits the settings to all orders and registers the bundle as a version, alias `challenger`.
 10. **gate** decides whether that version may serve; verdict and reasons are in the MLflow run.
 11. **publish** moves the alias `champion`; if the gate refused the model, the task is skipped and the
-    champion serves on.
+    champion keeps serving.
 12. **smoke** sends a few requests to the champion, and ends the MLflow run.
 13. **report** writes the night report, also for a run that was stopped. The button *Night report* opens it;
-    the service lists all reports at `/nights`, and MLflow keeps each one as `report.html`.
+    the service lists all reports at `/nights`, and MLflow keeps each as `report.html`.
 
 XCom carries names and counts only; the tables are in the lake, the models in MLflow. The shop's address,
-user and password may come from a connection `nightshelf_shop`, a database's from `nightshelf_sql`; without
-one they come from the settings.
+user and password may come from a connection `nightshelf_shop`, a database's from `nightshelf_sql`;
+without such a connection they come from the settings.
 """
 
 import datetime as dt
@@ -45,7 +45,7 @@ from airflow.sdk.exceptions import (
     AirflowSkipException,
 )
 
-from dags.connections import take_secrets
+from dags.connections import apply_connections
 from serving.errors import NightshelfError, TransientError
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ PARAMS = {
         type=["null", "string"],
         format="date",
         title="As of",
-        description="Last day seen; empty: the latest.",
+        description="Last day of data; empty: the latest.",
     ),
     "source": Param(
         None,
@@ -106,9 +106,9 @@ PARAMS = {
 def step_environment() -> Iterator[None]:
     """Runs a step with the secrets of Airflow's connections.
 
-    A NightshelfError fails the task with its one sentence; after a TransientError Airflow tries again.
+    A NightshelfError fails the task with its message; after a TransientError Airflow retries the task.
     """
-    take_secrets()
+    apply_connections()
     try:
         yield
     except TransientError as error:
@@ -118,10 +118,10 @@ def step_environment() -> Iterator[None]:
 
 
 def last_day(context: Context) -> str | None:
-    """Returns the day that a scheduled run closes; None for a manual run, whose source knows its last day."""
+    """Returns a scheduled run's last day of data; None for a manual run, whose source determines it."""
     if context["dag_run"].run_type not in ("scheduled", "backfill"):
         return None
-    # A daily run starts at midnight, when its logical date is already the day after the one that it closes.
+    # A daily run starts at midnight; its logical date is already the day after its last day of data.
     end: dt.datetime | None = context["data_interval_end"]
     return str((end - dt.timedelta(microseconds=1)).date()) if end else None
 
@@ -168,12 +168,12 @@ def step(**options: Any) -> Callable[[Callable[..., Any]], Any]:
 
 
 @dag(
-    # A first start does not make up for last midnight: whoever starts Airflow triggers the run.
+    # A first start does not catch up on last midnight's run: `nightshelf up` and `tonight` trigger one.
     schedule=CronTriggerTimetable("@daily", timezone="UTC", run_immediately=dt.timedelta(0)),
     catchup=False,
     max_active_runs=1,
     params=PARAMS,
-    # A list, since Airflow makes one of a mapped task's callback only once its arguments are there.
+    # A list, because Airflow puts a mapped task's callback into one only once the task has its arguments.
     default_args={"execution_timeout": dt.timedelta(hours=1), "on_failure_callback": [close_failed]},
     doc_md=__doc__,
     tags=["nightshelf"],
@@ -205,17 +205,17 @@ def nightly() -> None:
 
     @step(outlets=[ORDERS])
     def validate(night: Json) -> Json:
-        """Quarantines bad lines, then checks the day against the shop's usual; returns the row waterfall."""
+        """Quarantines bad lines, then compares the day with earlier days; returns the lines per outcome."""
         return run("validate", night)
 
     @step(outlets=[INTERACTIONS, BASKETS])
     def prepare(night: Json) -> Json:
-        """Makes interactions and baskets of the orders; returns their counts."""
+        """Makes interactions and baskets from the orders; returns their counts."""
         return run("prepare", night)
 
     @step()
     def backtest_champion(night: Json) -> Json:
-        """Measures the champion on the orders since its fit; returns nothing before there is one."""
+        """Measures the champion on the orders since its fit; returns nothing if there is no champion."""
         return run("backtest_champion", night)
 
     @step()
@@ -264,16 +264,16 @@ def nightly() -> None:
         """Moves the alias `champion` to the version; skipped if the gate refused it."""
         published = run("publish", night)
         if published["version"] is None:
-            raise AirflowSkipException("the gate refused the model; the champion serves on")
+            raise AirflowSkipException("the gate refused the model; the champion keeps serving")
         return published
 
-    # Also after a refusal: then the requests go to the champion of before.
+    # Also after a refusal: then the requests go to the unchanged champion.
     @step(trigger_rule="none_failed", execution_timeout=dt.timedelta(minutes=10))
     def smoke(night: Json) -> Json:
         """Sends a few requests to the champion, and ends the run in MLflow."""
         return run("smoke", night)
 
-    # A teardown runs however the run ended, and does not hide from Airflow that it failed.
+    # A teardown runs however the run ended, and a failed run stays failed in Airflow.
     @teardown
     @step(execution_timeout=dt.timedelta(minutes=10))
     def report(night: Json | None) -> Json | None:

@@ -1,7 +1,7 @@
 """The steps of a nightly run, by name.
 
-Each step is a module of `pipelines.steps`: it takes the night and returns names and counts; what it made is
-in the lake or in MLflow. So the steps run in one process (`nightshelf retrain`) or each in its own (Airflow).
+Each step is a module of `pipelines.steps`: it takes the night and returns names and counts; its output is in
+the lake or in MLflow. So the steps run in one process (`nightshelf retrain`) or each in its own (Airflow).
 A step's module is imported when the step runs, since some take seconds to import.
 """
 
@@ -29,7 +29,7 @@ Step = Literal[
 
 
 def begin(**options: Unpack[RunOptions]) -> Night:
-    """Opens a nightly run; what is not given comes from the settings, the day from the source."""
+    """Opens a nightly run; options left out come from the settings, and the day from the source."""
     from pipelines.steps import begin as step
 
     return step.run(**options)
@@ -38,7 +38,7 @@ def begin(**options: Unpack[RunOptions]) -> Night:
 def run(step: Step, night: Night) -> Json:
     """Runs a step and returns what it counted.
 
-    Its seconds become a metric of the night's run in MLflow; if it fails, the run is tagged with its name.
+    Its seconds become a metric of the run in MLflow; if it fails, the run is tagged with the step's name.
     """
     return _timed(step, night, _function(step))
 
@@ -66,7 +66,7 @@ def sweep(night: Night, candidate: Json) -> Json:
 
 
 def report(night: Night) -> Json:
-    """Runs the step `report`, also for a night that was stopped: returns the address of its page."""
+    """Runs the step `report`, also for a run that stopped: returns the address of its page."""
     from pipelines.steps import report as step
 
     return step.run(night)

@@ -28,7 +28,7 @@ console = Console()
 def retrain(**options: Unpack[RunOptions]) -> dict[str, Any]:
     """Runs all steps and returns the verdict and what the steps counted.
 
-    options: those of `nightly.begin`. Raises NightshelfError where a step stops the run.
+    options: those of `nightly.begin`. Raises NightshelfError if a step stops the run.
     """
     night = begin(**options)
     try:
@@ -40,21 +40,21 @@ def retrain(**options: Unpack[RunOptions]) -> dict[str, Any]:
         _close(night, str(error))
         _report(night)
         raise
-    except (MlflowException, RequestException) as error:  # the latter where it accepts no artifact
+    except (MlflowException, RequestException) as error:  # the latter if an artifact can't be uploaded
         cause = getattr(error, "error_code", type(error).__name__)
         raise NightshelfError(
             f"MLflow at {settings().tracking_uri} failed in the middle of the nightly run ({cause}): the"
-            " champion serves on; check that MLflow is up and start the run again"
+            " champion keeps serving; check that MLflow is up and start the run again"
         ) from None
     except BaseException as error:
         _close(night, type(error).__name__)
-        if isinstance(error, Exception):  # after Ctrl-C nobody waits for a report
+        if isinstance(error, Exception):  # not after Ctrl-C, when the process must end at once
             _report(night)
         raise
 
 
 def begin(**options: Unpack[RunOptions]) -> Night:
-    """Opens a nightly run and prints what it is."""
+    """Opens a nightly run and prints its day, source, sweep and solver."""
     night = nightly.begin(**options)
     console.print(
         f"nightly run of {night.as_of}: source {night.source}, sweep {night.sweep}, solver {night.solver}"
@@ -78,7 +78,7 @@ def run_step(step: nightly.Step | Literal["sweep", "report"], run_id: str | None
 
 
 def _close(night: Night, reason: str) -> None:
-    with contextlib.suppress(MlflowException):  # the reason matters, not that MLflow is down as well
+    with contextlib.suppress(MlflowException):  # an MLflow that is down must not hide the reason
         nightly.fail(night, reason)
 
 
@@ -123,7 +123,7 @@ def _step(bars: Progress, name: str, work: Callable[[TaskID], dict[str, Any]]) -
 
 
 def _progress(bars: Progress, bar: TaskID) -> Extraction:
-    """Returns what shows progress beside the bar, or as lines where there is no terminal."""
+    """Returns a callback that shows progress beside the bar, or prints lines if there is no terminal."""
     started = time.monotonic()
 
     def show(done: int, known: int, orders: int) -> None:
