@@ -1,8 +1,8 @@
 """Nightly runs on demo shops of 1, 4 and 16 million order lines: seconds and memory of each step.
 
-With the quick sweep they take 40 minutes, so `make bench` leaves them out. Run
-`python -m benchmarks.scale > benchmarks/scale.md`, which reports each step on stderr as it ends;
-`python -m benchmarks.scale 1 4` runs only the two smaller shops.
+Even with the quick sweep they take 40 minutes, so `make bench` leaves them out. Run
+`NIGHTSHELF_SWEEP=quick python -m benchmarks.scale > benchmarks/scale.md`, which reports each step on stderr
+as it ends; `python -m benchmarks.scale 1 4` runs only the two smaller shops.
 """
 
 import json

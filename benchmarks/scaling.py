@@ -44,8 +44,8 @@ def compare() -> str:
         "## Fitting, by the number of interactions\n\n"
         f"A whole bundle except its rules: ALS of rank {CHOSEN.als.rank}, and a ranker that learns from\n"
         f"three windows of at most 4,000 customers. Synthetic shops with {PRODUCTS:,} products, {DAYS} days\n"
-        f"and {PER_CUSTOMER} purchases per customer. Time grows as the number of interactions to the power of\n"
-        f"**{times:.2f}**, memory to the power of **{memory:.2f}**.\n\n"
+        f"and {PER_CUSTOMER} purchases per customer. Time grows as the number of interactions to the power\n"
+        f"of **{times:.2f}**, memory to the power of **{memory:.2f}**.\n\n"
         f"| interactions | customers | seconds | peak GiB |\n|---|---|---|---|\n{rows}"
     )
 
