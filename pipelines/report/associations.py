@@ -1,4 +1,4 @@
-"""The section on association rules: the strongest, and what changed since the previous champion."""
+"""The section on association rules: the strongest, and the differences from the previous champion's."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -47,7 +47,7 @@ class Rule:
 
 @dataclass(frozen=True)
 class Associations:
-    """The section on association rules; previous: the version that they are compared with, or empty."""
+    """The section on association rules; previous: the version compared with; empty if none."""
 
     sentence: str
     counts: list[tuple[str, Figure]]
@@ -165,6 +165,6 @@ def _sentence(now: dict[Pair, Rule], before: dict[Pair, Rule], previous: str) ->
     if not previous:
         return f"{summary}. There is no previous champion to compare with."
     if not before:
-        return f"{summary}. Version {previous}, the previous champion, has none to compare with."
+        return f"{summary}. Version {previous}, the previous champion, has no readable rules to compare with."
     new, gone = len(now.keys() - before.keys()), len(before.keys() - now.keys())
     return f"{summary}. Since version {previous}: {new:,} new, {gone:,} gone."

@@ -1,4 +1,4 @@
-"""The section on expectations: which the run's data met, by severity, with their values in earlier runs."""
+"""The section on expectations: which of them the run's data met, and their values in earlier runs."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -68,7 +68,7 @@ def expectations(record: Record) -> Expectations:
 
 
 def _by_severity(results: pa.Table) -> dict[str, dict[Key, Row]]:
-    """A row per severity and measure: the last day's that was not met, or else the last day's."""
+    """By severity, suite and measure: the row of the last day that was not met, otherwise of the last day."""
     chosen: dict[str, dict[Key, Row]] = {name: {} for name in SEVERITIES}
     rows: Iterable[Row] = results.to_pylist()
     for row in sorted(rows, key=lambda row: (not row["met"], row["day"])):

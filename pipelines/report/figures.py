@@ -55,7 +55,7 @@ def duration(seconds: float) -> str:
 
 
 def percent(part: float, whole: float) -> str:
-    """A share as text; only exactly nothing is 0 %, and only exactly all is 100 %."""
+    """A share as text, such as 9.4 %; only 0 is shown as 0 %, and only the whole as 100 %."""
     value = 100 * part / whole if whole else 0.0
     if 0 < value < 0.1:
         return "under 0.1 %"

@@ -50,7 +50,7 @@ class Record:
 
 
 def read(night: Night) -> Record:
-    """The record of a nightly run, with whatever MLflow holds of it."""
+    """The record of a nightly run, finished or not."""
     run = client().get_run(night.run_id)
     logged = {artifact.path for artifact in client().list_artifacts(night.run_id)}
     decision, evaluation = (
@@ -63,7 +63,8 @@ def read(night: Night) -> Record:
 def stopped_at(run: Run) -> str:
     """The step in which a run stopped; empty if it did not stop."""
     step = run.data.tags.get(tracking.STOPPED_AT, "")
-    is_done = run.info.status == "FINISHED" or f"{tracking.SECONDS}{step}" in run.data.metrics  # by a retry
+    # A step that failed and has seconds succeeded when it was retried.
+    is_done = run.info.status == "FINISHED" or f"{tracking.SECONDS}{step}" in run.data.metrics
     return "" if is_done else str(step)
 
 
@@ -76,13 +77,13 @@ def verdict(run: Run) -> str:
 
 
 def failure(run: Run) -> str:
-    """The message with which a run stopped, without the name of the step."""
+    """The message of the error that stopped a run, without the step's name; empty if it did not stop."""
     message, step = run.data.tags.get(tracking.FAILED, ""), stopped_at(run)
     return str(message).removeprefix(f"{step}: ")
 
 
 def gate_reasons(run: Run) -> list[str]:
-    """The reasons of the gate's verdict."""
+    """The reasons of the gate's verdict; empty if the gate did not run."""
     decision = json.loads(run.data.tags.get("decision", "{}"))
     return list(decision.get("reasons", []))
 

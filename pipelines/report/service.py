@@ -1,4 +1,4 @@
-"""The section on the service: what it answered since it started, from its Prometheus metrics."""
+"""The section on the service: its requests and lists since it started, from its Prometheus metrics."""
 
 import math
 from collections.abc import Iterable
@@ -47,10 +47,10 @@ def fetch() -> ServiceMetrics | str:
 
 
 def parse(text: str) -> ServiceMetrics:
-    """The figures in the text of /metrics.
+    """The figures in the text of /metrics, by the name of their MLflow metric.
 
     served_requests, served_p99_ms, served_lists, and served_fallback_share: the share of lists for unknown
-    customers and anonymous visitors. A figure that needs at least one request or list is absent without.
+    customers and anonymous visitors. A figure is absent if the requests or lists it is computed from are 0.
     """
     samples = [sample for family in text_string_to_metric_families(text) for sample in family.samples]
     buckets = _buckets(sample for sample in samples if sample.name == SECONDS)
@@ -66,8 +66,8 @@ def parse(text: str) -> ServiceMetrics:
 def quantile(buckets: list[Bucket], share: float) -> float:
     """The value below which a share of the observations lies; buckets: in ascending order.
 
-    As in Prometheus' histogram_quantile, observations are spread evenly within a bucket, and the last finite
-    bound stands for all that lie beyond it.
+    As in Prometheus' histogram_quantile, observations are spread evenly within a bucket, and those beyond
+    the last finite bound are taken to lie at it.
     """
     rank, low, before = share * buckets[-1][1], 0.0, 0.0
     for high, seen in buckets:

@@ -69,7 +69,7 @@ def rect(x: float, y: float, width: float, height: float, kind: str) -> Markup:
 
 
 def mark(shape: str, point: Point, kind: str, title: str = "", attributes: Markup = EMPTY) -> Markup:
-    """A shape of SHAPES at a point; title: the tooltip; attributes: of the svg element."""
+    """A shape of SHAPES at a point; title: its tooltip; attributes: further ones of its element."""
     tooltip = Markup("<title>{}</title>").format(title) if title else ""
     return Markup('<svg x="{:.2f}%" y="{:.1f}" class="mark"{}>{}<path d="{}" class="{}"/></svg>').format(
         *point, attributes, tooltip, SHAPES[shape], kind

@@ -1,4 +1,4 @@
-"""The section on the sweep: its candidates as parallel coordinates, and a warning for a choice at an edge."""
+"""The section on the sweep: its candidates as parallel coordinates, and a warning if the edge is chosen."""
 
 import json
 from dataclasses import dataclass
@@ -35,7 +35,7 @@ class CandidateRow:
 
 @dataclass(frozen=True)
 class Sweep:
-    """The section on the sweep: the candidates, best first; warning: set if the choice lies at an edge."""
+    """The section on the sweep; candidates: best first; warning: empty unless the choice lies at an edge."""
 
     sentence: str
     warning: str
@@ -91,7 +91,7 @@ def _coordinates(runs: list[Run], chosen: Json) -> Markup:
     scores = [run.data.metrics.get(NDCG, 0.0) for run in runs]
     scale = svg.Scale(min(scores), max(scores), FIRST, LAST)
     bottom, parts = TOP + len(axes) * AXIS_GAP, []
-    for run in reversed(runs):  # the best is drawn last, above the others
+    for run in reversed(runs):  # the best is drawn last, on top
         points = [
             (_tick(values, float(run.data.params[name])), TOP + row * AXIS_GAP)
             for row, (name, values) in enumerate(axes.items())
@@ -119,7 +119,7 @@ def _path(run: Run, points: list[svg.Point], chosen: Json) -> Markup:
 
 
 def _tick(values: list[float], value: float) -> float:
-    """The x of a value on an axis whose values stand at equal distances."""
+    """The x of a value on an axis with evenly spaced values."""
     return svg.Scale(0, len(values) - 1, FIRST + 6, LAST - 6)(values.index(value))
 
 

@@ -139,7 +139,7 @@ def _versions(versions: list[ModelVersion]) -> Table:
 
 
 def _reasons(tags: Mapping[str, str]) -> str:
-    """The reasons of a refusal; a promoted version's are left out, as every condition is among them."""
+    """The reasons of a refusal; empty for a promoted version, whose reasons are all conditions."""
     return "; ".join(json.loads(tags.get("reasons", "[]"))) if tags.get("verdict") == "REFUSED" else ""
 
 

@@ -26,7 +26,7 @@ LABELS = {"FIRST": "first", "PROMOTED": "promoted", "REFUSED": "refused", "STOPP
 
 @dataclass(frozen=True)
 class Panel:
-    """NDCG@10 of a lane over the runs; current: that of the newest run, None if it has none."""
+    """NDCG@10 of a lane over the runs; current: the newest run's, None if it did not evaluate the lane."""
 
     lane: str
     current: Figure | None
@@ -87,7 +87,7 @@ def _panel(nights: list[Run], lane: str) -> Panel:
 
 
 def _mark(run: Run, figure: Figure | None, x: float, down: svg.Scale) -> Markup:
-    """The mark of a run; a run without a score has it at the bottom."""
+    """The mark of a run, at the bottom if the run has no score."""
     verdict, day = records.verdict(run), records.as_of(run)
     y = down(figure.value) if figure else BOTTOM
     title = f"{day}: {verdict.lower()}" + (f", NDCG@10 {figure}" if figure else "")

@@ -23,7 +23,7 @@ EXPLANATIONS = {
 
 @dataclass(frozen=True)
 class WaterfallRow:
-    """The lines with one outcome; kind: all, dropped, set-aside, returned or used."""
+    """The lines with one outcome; kind: all, dropped, quarantined, returned or used."""
 
     name: str
     kind: str
@@ -73,7 +73,7 @@ def _kind(outcome: str) -> str:
         return "all"
     if outcome in GOOD:
         return "used" if outcome == USED else "returned"
-    return "dropped" if outcome in (DUPLICATE, *DROPPED) else "set-aside"
+    return "dropped" if outcome in (DUPLICATE, *DROPPED) else "quarantined"
 
 
 def _row(outcome: str, kind: str, lines: Figure, start: float, end: float) -> WaterfallRow:
@@ -89,7 +89,7 @@ def _sentence(lines: dict[str, Figure]) -> str:
     quarantined = {
         outcome: figure.value
         for outcome, figure in lines.items()
-        if _kind(outcome) == "set-aside" and figure.value
+        if _kind(outcome) == "quarantined" and figure.value
     }
     parts = [f"{lines[DUPLICATE]} are duplicates"] if lines[DUPLICATE].value else []
     if quarantined:
