@@ -11,5 +11,5 @@ os.environ["GX_ANALYTICS_ENABLED"] = "false"
 
 
 def data_docs(home: Path) -> Path:
-    """The path of the Data Docs' index page; it exists once a nightly run was validated."""
+    """Returns the path of the Data Docs' index page; it exists once a nightly run was validated."""
     return home / "expectations" / "gx" / "uncommitted" / "data_docs" / "local_site" / "index.html"

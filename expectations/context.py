@@ -19,8 +19,8 @@ from great_expectations.expectations.metadata_types import FailureSeverity
 from expectations.measure import Measure
 from expectations.suites import Expectation, suite, table
 
-# Two loggers don't follow the level of their root, which the package sets: the first gets INFO on import, the
-# second is named by its file.
+# Two loggers ignore the level that `expectations/__init__.py` sets: importing Great Expectations sets the
+# first to INFO, and the second is named by its file.
 logging.getLogger("great_expectations.data_context.types.base").setLevel(logging.NOTSET)
 data_context_variables.logger.setLevel(logging.WARNING)
 
@@ -38,25 +38,25 @@ class Finding:
 
 
 def check(
-    home: Path, night: dt.date, expectations: Sequence[Expectation], measures: Sequence[Measure]
+    home: Path, as_of: dt.date, expectations: Sequence[Expectation], measures: Sequence[Measure]
 ) -> list[Finding]:
-    """The expectations that the measures don't meet.
+    """Returns the expectations that the measures don't meet.
 
-    Runs the checkpoint of the nightly run of that day and builds its Data Docs under `home`.
+    Runs the checkpoint of the nightly run of the day `as_of` and builds its Data Docs below `home`.
     """
     context = _open(home)
     names = list(dict.fromkeys(expectation.suite for expectation in expectations))
     suites = [suite(name, [item for item in expectations if item.suite == name]) for name in names]
-    result = _run(context, night, suites, table(measures))
+    result = _run(context, as_of, suites, table(measures))
     # The pages of earlier runs exist already.
     pages = [*result.run_results, *map(ExpectationSuiteIdentifier, names)]
-    context.build_data_docs(resource_identifiers=pages)  # type: ignore[arg-type] # both kinds work together
+    context.build_data_docs(resource_identifiers=pages)  # type: ignore[arg-type] # it accepts both kinds
     failed = _failed(result)
     return [Finding(item, _outside(item, measures)) for item in expectations if _key(item) in failed]
 
 
 def _open(home: Path) -> FileDataContext:
-    """The file context of a home; creates it on the first run. Analytics and progress bars are off."""
+    """Returns the file context below `home`, without analytics and progress bars; creates it if missing."""
     folder = home / "expectations"
     folder.mkdir(parents=True, exist_ok=True)
     context = gx.get_context(mode="file", project_root_dir=folder)
@@ -66,7 +66,7 @@ def _open(home: Path) -> FileDataContext:
 
 
 def _run(
-    context: FileDataContext, night: dt.date, suites: list[ExpectationSuite], rows: pd.DataFrame
+    context: FileDataContext, as_of: dt.date, suites: list[ExpectationSuite], rows: pd.DataFrame
 ) -> CheckpointResult:
     batch = (
         context.data_sources.add_or_update_pandas("measures")
@@ -82,11 +82,11 @@ def _run(
     checkpoint = context.checkpoints.add_or_update(
         gx.Checkpoint(name="night", validation_definitions=validations)
     )
-    return checkpoint.run(batch_parameters={"dataframe": rows}, run_id=RunIdentifier(f"night-{night}"))
+    return checkpoint.run(batch_parameters={"dataframe": rows}, run_id=RunIdentifier(f"night-{as_of}"))
 
 
 def _failed(result: CheckpointResult) -> set[tuple[str, str, str]]:
-    """Suite, measure and severity of each expectation that failed."""
+    """Returns suite, measure and severity of each expectation that failed."""
     failed = set()
     for run in result.run_results.values():
         for item in run.results:
@@ -102,7 +102,7 @@ def _key(expectation: Expectation) -> tuple[str, str, str]:
 
 
 def _outside(expectation: Expectation, measures: Sequence[Measure]) -> tuple[Measure, ...]:
-    """The measures outside the range of an expectation."""
+    """Returns the measures outside the range of an expectation."""
     low = -math.inf if expectation.low is None else expectation.low
     high = math.inf if expectation.high is None else expectation.high
     own = [measure for measure in measures if measure.name == expectation.measure]

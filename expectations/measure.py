@@ -12,7 +12,7 @@ class Measure:
     """The value of one measure on one day.
 
     message: the value in words, for logs and reports.
-    scale: a ratio to the usual value, a difference from it, or a figure that is compared with nothing.
+    scale: a ratio to the usual value, a difference from it, or a figure, which is compared with no other day.
     spread: how much the measure varies from day to day: in logarithms for a ratio, in the measure's own
     unit for a difference.
     """

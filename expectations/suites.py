@@ -17,7 +17,7 @@ DAY = "day"
 
 @dataclass(frozen=True)
 class Expectation:
-    """The range in which a measure has to lie in this nightly run; None leaves that side open."""
+    """The range in which a measure has to lie in this nightly run; a side that is None is open."""
 
     suite: str
     measure: str
@@ -28,7 +28,7 @@ class Expectation:
 
 
 def expectations(suite: str, bounds: Bounds, measures: Sequence[Measure]) -> Iterator[Expectation]:
-    """The expectations of a suite: one per bound whose measure this nightly run has."""
+    """Yields the expectations of a suite: one per bound whose measure this nightly run has."""
     for name, severities in bounds.items():
         values = [measure for measure in measures if measure.name == name]
         for severity, bound in severities.items() if values else ():
@@ -36,8 +36,9 @@ def expectations(suite: str, bounds: Bounds, measures: Sequence[Measure]) -> Ite
 
 
 def limits(bound: Bound, measures: Sequence[Measure]) -> tuple[float | None, float | None]:
-    """The lowest and the highest allowed value of a measure: min and max, or further if it varies that much.
+    """Returns the lowest and the highest allowed value of a measure; None leaves that side open.
 
+    They are the bound's min and max, or `bound.spreads` spreads from the usual value if that is further.
     measures: the same measure on several days; the widest spread counts.
     """
     deviation = bound.spreads * max(measure.spread for measure in measures)
@@ -50,12 +51,12 @@ def limits(bound: Bound, measures: Sequence[Measure]) -> tuple[float | None, flo
 
 
 def suite(name: str, expected: Iterable[Expectation]) -> ExpectationSuite:
-    """The suite of Great Expectations with these expectations; a day without the measure is no failure."""
+    """Returns a suite of Great Expectations; a day without an expectation's measure is no failure."""
     return ExpectationSuite(name=name, expectations=[_between(expectation) for expectation in expected])
 
 
 def table(measures: Iterable[Measure]) -> pd.DataFrame:
-    """The table that the suites validate: one row per checked day, one column per measure."""
+    """Returns the table that the suites validate: one row per checked day, one column per measure."""
     cells = [(measure.day, measure.name, measure.value) for measure in measures]
     rows = pd.DataFrame(cells, columns=[DAY, "name", "value"])
     wide = rows.pivot(index=DAY, columns="name", values="value").reset_index()

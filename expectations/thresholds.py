@@ -58,7 +58,7 @@ class Thresholds(FrozenModel):
 
 @cache
 def thresholds() -> Thresholds:
-    """The content of thresholds.toml.
+    """Returns the content of thresholds.toml.
 
     Raises NightshelfError, which names the faulty key, if the file can't be read or is invalid.
     """

@@ -18,7 +18,7 @@ from pipelines.validate.profile import SAMPLE
 
 Outcome = Literal["passed", "let pass", "stopped"]
 
-SOURCE = "validated_source"  # the MLflow tag with the name of the source whose results the run wrote
+SOURCE = "validated_source"  # the MLflow tag that names the source whose orders the run validated
 
 TEXT_COLUMNS = ("run", "outcome", "reason", "suite", "measure", "severity", "told")
 RESULTS = pa.schema(
@@ -55,7 +55,7 @@ def record(
     expectations: Sequence[Expectation],
     measures: Sequence[Measure],
 ) -> None:
-    """Writes the result of each expectation on each of its measures; a rerun replaces them."""
+    """Writes the result of each expectation on each of its measures; a repeated run replaces them."""
     failed = {(finding.expectation, measure) for finding in verdict.findings for measure in finding.measures}
     run_columns = {
         "as_of": night.as_of,
@@ -82,7 +82,7 @@ def save_profile(source: str, days: pd.DataFrame, customers: pa.Table) -> None:
 
 
 def results(source: str, until: dt.date) -> Iterable[pa.Table]:
-    """The results of each run up to a day, newest first, with the columns of RESULTS."""
+    """Yields the results of each run up to a day, newest first, with the columns of RESULTS."""
     for name in reversed(tables.entries(tables.VALIDATION.format(source=source))):
         day = dt.date.fromisoformat(name.partition("=")[2])
         if day <= until and tables.exists(_table(source, day)):  # a killed run leaves an empty folder
@@ -90,7 +90,7 @@ def results(source: str, until: dt.date) -> Iterable[pa.Table]:
 
 
 def last_passed(source: str, before: dt.date) -> PassedRun | None:
-    """The last run before a day that validation didn't stop, or None."""
+    """Returns the last run before this day that passed or was let pass, or None without such a run."""
     for table in results(source, before - dt.timedelta(days=1)):
         row = table.slice(0, 1).to_pylist()[0]
         if row["outcome"] != "stopped":

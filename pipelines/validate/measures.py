@@ -79,13 +79,13 @@ DIFFERENCES = {
 
 
 def day_measures(days: Days, checked_days: list[dt.date]) -> Iterator[Measure]:
-    """The measures of each checked day, compared with its usual value; without enough history, none.
+    """Yields the measures of each checked day, compared with its usual value; without enough history, none.
 
     days: the profile of all days. A day without orders is only counted in `empty_days` unless it is the last:
     the run of that day was stopped for it, and later orders show that the shop was merely closed.
     """
     checked_days = [day for day in checked_days if timestamp(day) >= days.index[0]]
-    first, night = checked_days[0], checked_days[-1]
+    first, as_of = checked_days[0], checked_days[-1]
     empty = [day for day in checked_days[:-1] if not days[c.ORDERS].loc[timestamp(day)]]
     checked_days = [day for day in checked_days if day not in empty]
     by_scale: dict[Scale, dict[str, DayMeasure]] = {"ratio": RATIOS, "difference": DIFFERENCES}
@@ -98,25 +98,25 @@ def day_measures(days: Days, checked_days: list[dt.date]) -> Iterator[Measure]:
     for day in checked_days:
         yield from sequence.clock(days, day, first)
         yield from sequence.order_ids(days, day, first)
-    yield _silence(days, night)
-    yield _empty_days(days, empty, first, night)
+    yield _silence(days, as_of)
+    yield _empty_days(days, empty, first, as_of)
 
 
-def total_measures(days: Days, night: dt.date) -> Iterator[Measure]:
-    """The measures of all days together, which a first run has too."""
+def total_measures(days: Days, as_of: dt.date) -> Iterator[Measure]:
+    """Yields the measures of all days together; they need no earlier run."""
     orders, customers = days[c.ORDERS].sum(), (days[p.CUSTOMERS] - days[p.KNOWN]).sum()
     copied, products = days[p.COPIES].sum() / max(orders, 1), days[p.FIRST].sum()
     message = f"{copied:.1%} of all orders are copies of an earlier order"
-    yield Measure("copied_orders", night, float(copied), message)
-    yield Measure("products", night, float(products), f"{products:,.0f} products were ever sold")
-    yield Measure("all_customers", night, float(customers), f"{customers:,.0f} customers ever bought")
+    yield Measure("copied_orders", as_of, float(copied), message)
+    yield Measure("products", as_of, float(products), f"{products:,.0f} products were ever sold")
+    yield Measure("all_customers", as_of, float(customers), f"{customers:,.0f} customers ever bought")
 
 
 def usual(values: pd.Series, day: dt.date, before: dt.date, scale: Scale) -> tuple[float, float] | None:
-    """The usual value of a day and its spread, or None if fewer than seven days are known.
+    """Returns the usual value of a day and its spread, or None if fewer than seven days are known.
 
-    values: one value per day; the eight weeks before the day `before` count. The spread is that of all these
-    days around the median of their weekday, in logarithms for a ratio.
+    values: one value per day, of which the eight weeks before the day `before` are used. The spread is that
+    of these days around the median of their weekday, in logarithms for a ratio.
     """
     past = values[between(values.index, before - LOOK_BACK, before)].dropna()
     if len(past) < MIN_DAYS:
@@ -144,7 +144,7 @@ def _compare_with_usual(
 
 
 def _number_format(template: str) -> str:
-    """The replacement field of a template: `{:,.0f}` of `{:,.0f} orders`."""
+    """Returns the replacement field of a template: `{:,.0f}` of `{:,.0f} orders`."""
     return template[template.index("{") : template.index("}") + 1]
 
 
@@ -154,8 +154,8 @@ def _silence(days: Days, day: dt.date) -> Measure:
     return Measure("silence", day, float(silent), f"{silent} days since the last order")
 
 
-def _empty_days(days: Days, empty: list[dt.date], before: dt.date, night: dt.date) -> Measure:
-    """The number of days without orders on which the shop usually has some."""
+def _empty_days(days: Days, empty: list[dt.date], before: dt.date, as_of: dt.date) -> Measure:
+    """Returns the number of days without orders on which the shop usually has some."""
     usual_orders = [usual(days[c.ORDERS], day, before, "ratio") for day in empty]
     count = sum(orders is not None and orders[0] > 0 for orders in usual_orders)
-    return Measure("empty_days", night, float(count), f"{count} of the days before have no order")
+    return Measure("empty_days", as_of, float(count), f"{count} of the days before have no order")

@@ -25,14 +25,14 @@ CUSTOMER_HASH = "_customer_hash"  # of a customer's id and group
 
 
 def schema_differences(orders: DataFrame) -> list[str]:
-    """The columns in which a table differs from `orders`: missing, unknown or of another type."""
+    """Returns the columns in which a table differs from `orders`: missing, unknown or of another type."""
     return sorted({name for name, _ in set(orders.dtypes) ^ set(TYPES.items())})
 
 
 def quarantine(checked: DataFrame, run: str, key: str) -> DataFrame:
-    """The lines that fail a row check, with the check's name, the run, and a pseudonym for the customer.
+    """Returns the lines that fail a row check, with the check's name, the run and the pseudonym.
 
-    All else is as received. The customer's own id stays in raw/, where it is found by order and line.
+    All else is as received. The shop's own customer id is only in raw/, in the row of this order and line.
     """
     failed = checked.where(~F.col(FATE).isin(*GOOD, *DROPPED)).drop(TIME, UNITS, PAID, TYPICAL)
     pseudonymous = failed.withColumn(c.CUSTOMER, pseudonyms(c.CUSTOMER, key))
@@ -40,13 +40,13 @@ def quarantine(checked: DataFrame, run: str, key: str) -> DataFrame:
 
 
 def orders(checked: DataFrame, key: str) -> DataFrame:
-    """The table `orders`: one row per order and product, customers as pseudonyms, times in UTC.
+    """Returns the table `orders`: one row per order and product, customers as pseudonyms, times in UTC.
 
     The region (column `group`) is the customer's: it is null for orders of anonymous customers, and if the
     source's mapping has no such column.
     """
     good = checked.where(F.col(FATE).isin(*GOOD))
-    # Spark aggregates numbers by hashing and texts by sorting; and each pseudonym is computed only once.
+    # Grouping by a hash: Spark hashes numbers but sorts texts, and each pseudonym is computed only once.
     customer_hash = F.xxhash64(c.CUSTOMER, c.GROUP)
     customer_hash = F.when(F.col(c.CUSTOMER).isNotNull(), customer_hash).alias(CUSTOMER_HASH)
     group = F.nullif(F.trim(c.GROUP), F.lit("")).alias(c.GROUP)
@@ -66,7 +66,7 @@ def orders(checked: DataFrame, key: str) -> DataFrame:
 
 
 def goods(checked: DataFrame) -> DataFrame:
-    """The products as their last sale describes them, in the columns of the catalogue."""
+    """Returns the products as their last sale describes them, in the columns of the catalogue."""
     weight = F.col(c.WEIGHT).try_cast("double").alias(c.WEIGHT)
     description = F.struct(c.NAME, c.CATEGORY, c.BRAND, F.col(PAID).alias(c.PRICE), weight)
     # Purchases reported to the service hold no names.
@@ -78,16 +78,16 @@ def goods(checked: DataFrame) -> DataFrame:
 
 
 def pseudonyms(column: str, key: str) -> Column:
-    """The pseudonyms of a column of customer ids."""
+    """Returns the pseudonyms of a column of customer ids."""
     pseudonymise = pandas_udf(_pseudonymiser(key), StringType())  # type: ignore[call-overload]
     result: Column = pseudonymise(F.col(column))
     return result
 
 
-def _pseudonymiser(key: str):  # type: ignore[no-untyped-def]  # Spark reads the hints of the inner function
+def _pseudonymiser(key: str):  # type: ignore[no-untyped-def]  # Spark reads the inner function's type hints
     def pseudonymise(customers: pd.Series) -> pd.Series:
         known = {customer: row_pseudonym(customer, key) for customer in customers.dropna().unique()}
         ids = [known.get(customer) for customer in customers]
-        return pd.Series(ids, dtype=object)  # without the dtype, a series of None alone would be of floats
+        return pd.Series(ids, dtype=object)  # without it, a series of None alone would have dtype float
 
     return pseudonymise

@@ -24,13 +24,16 @@ LAST_DAY = "last_day"
 AT, ITEM, CONTENT = "at", "item", "content"
 SUMS = [w.LINES, w.REVENUE, w.LOG_PIECES, w.GUESTS, w.PRICED, w.LOG_PRICE, w.MOVED]
 
-SAMPLE = 10_000  # customers whom a later run looks up to check that customer ids are unchanged
+SAMPLE = 10_000  # customers that a later run looks up to check that customer ids are unchanged
 
 
 def profile(
     tallied: pd.DataFrame, orders: DataFrame, listed: DataFrame | None, until: dt.date
 ) -> pd.DataFrame:
     """One row per calendar day, from that of the first order to `until`; counts of days without orders are 0.
+
+    tallied: the table of `waterfall.tally`; orders: the table `orders`; listed: the catalogue's product ids,
+    or None without a catalogue.
 
     Columns:
     - lines, revenue, log_pieces, guests, priced, log_price, moved: as in waterfall.tally
@@ -45,9 +48,9 @@ def profile(
     - first: products sold for the first time; new: their sales
     """
     sold = _numbered(orders.where(F.col(c.QUANTITY) > 0))
-    counted = (_baskets(sold), _customers(sold), _products(sold, listed))
+    parts = (_baskets(sold), _customers(sold), _products(sold, listed))
     days = pd.concat(
-        [_lines(tallied), *run_concurrently(*(partial(_by_day, table) for table in counted))], axis=1
+        [_lines(tallied), *run_concurrently(*(partial(_by_day, part) for part in parts))], axis=1
     )
     calendar = pd.date_range(days.index.min(), pd.Timestamp(until), name=c.DAY)
     counts = days.columns.difference([NUMBER, TOP_PRODUCT])
@@ -55,9 +58,12 @@ def profile(
 
 
 def sample(orders: DataFrame) -> pa.Table:
-    """The customers whose pseudonyms sort first, with their last day; pseudonyms are as good as random."""
-    known = orders.where(F.col(c.CUSTOMER).isNotNull() & (F.col(c.QUANTITY) > 0))
-    last = known.groupBy(c.CUSTOMER).agg(F.max(F.to_date(c.ORDERED_AT)).alias(LAST_DAY))
+    """Returns the 2 * SAMPLE customers whose pseudonyms sort first, with the day of their last order.
+
+    The sample is random, because pseudonyms are hashes.
+    """
+    identified = orders.where(F.col(c.CUSTOMER).isNotNull() & (F.col(c.QUANTITY) > 0))
+    last = identified.groupBy(c.CUSTOMER).agg(F.max(F.to_date(c.ORDERED_AT)).alias(LAST_DAY))
     return last.orderBy(c.CUSTOMER).limit(2 * SAMPLE).toArrow()
 
 
@@ -92,8 +98,8 @@ def _baskets(sold: DataFrame) -> DataFrame:
         F.min(AT).alias(AT), F.bit_xor(CONTENT).alias(CONTENT), F.min(NUMBER).alias(NUMBER)
     )
     second = F.unix_seconds(AT) % 86_400
-    same = Window.partitionBy(c.CUSTOMER, CONTENT, second).orderBy(AT, c.ORDER_ID)
-    marked = orders.withColumn("copy", F.row_number().over(same) > 1)
+    equal_orders = Window.partitionBy(c.CUSTOMER, CONTENT, second).orderBy(AT, c.ORDER_ID)
+    marked = orders.withColumn("copy", F.row_number().over(equal_orders) > 1)
     hours = [F.count_if(F.hour(AT) == hour).alias(name) for hour, name in enumerate(HOURS)]
     return marked.groupBy(F.to_date(AT).alias(c.DAY)).agg(
         F.count(F.lit(1)).alias(c.ORDERS),
@@ -105,20 +111,20 @@ def _baskets(sold: DataFrame) -> DataFrame:
 
 def _customers(sold: DataFrame) -> DataFrame:
     # One shuffle by customer: none of the groupings below needs another.
-    known = sold.where(F.col(c.CUSTOMER).isNotNull()).repartition(c.CUSTOMER)
-    pairs = known.groupBy(c.CUSTOMER, ITEM, c.DAY).agg(F.count(F.lit(1)).alias("n"))
+    identified = sold.where(F.col(c.CUSTOMER).isNotNull()).repartition(c.CUSTOMER)
+    pairs = identified.groupBy(c.CUSTOMER, ITEM, c.DAY).agg(F.count(F.lit(1)).alias("n"))
     first = F.min(c.DAY).over(Window.partitionBy(c.CUSTOMER))
     pair_first = F.min(c.DAY).over(Window.partitionBy(c.CUSTOMER, ITEM))
-    again, same = first < F.col(c.DAY), pair_first < F.col(c.DAY)
-    marked = pairs.select(c.CUSTOMER, c.DAY, again.alias("again"), same.alias("same"))
+    returning, repeated = first < F.col(c.DAY), pair_first < F.col(c.DAY)
+    marked = pairs.select(c.CUSTOMER, c.DAY, returning.alias("returning"), repeated.alias("repeated"))
     visits = marked.groupBy(c.CUSTOMER, c.DAY).agg(
-        F.count_if("again").alias("again"), F.count_if("same").alias("same")
+        F.count_if("returning").alias("returning"), F.count_if("repeated").alias("repeated")
     )
     return visits.groupBy(c.DAY).agg(
         F.count(F.lit(1)).alias(CUSTOMERS),
-        F.count_if(F.col("again") > 0).alias(KNOWN),
-        F.sum("again").alias(PAIRS),
-        F.sum("same").alias(KNOWN_PAIRS),
+        F.count_if(F.col("returning") > 0).alias(KNOWN),
+        F.sum("returning").alias(PAIRS),
+        F.sum("repeated").alias(KNOWN_PAIRS),
     )
 
 

@@ -38,15 +38,16 @@ HEADINGS = {
 RELEASED = pa.schema(
     [(name, pa.string()) for name in (*KEY, c.REASON)] + [(c.RELEASED_AT, pa.timestamp("us", "UTC"))]
 )
-# Arrow names the columns of aggregates so.
+# The names that Arrow gives to the columns of aggregates.
 COUNT, ORDERS = "count_all", f"{c.ORDER_ID}_count_distinct"
 RELEASED_LINES = f"{c.RELEASED_AT}_sum"
 FIRST, LAST = f"{c.DAY}_min", f"{c.DAY}_max"
 
 
 def overview(night: str | None) -> RenderableType:
-    """A table of the row checks by failed lines, most first; of the newest nightly run unless one is given.
+    """Returns a table of how many lines failed each row check, largest number first.
 
+    night: the day of a nightly run; None for the newest.
     Raises NightshelfError if there is no quarantine of that nightly run.
     """
     if not night and next(run_days(), None) is None:
@@ -58,7 +59,7 @@ def overview(night: str | None) -> RenderableType:
 
 
 def detail(rule: str, night: str | None, orders: list[str], n: int) -> Group:
-    """A table of at most n lines that failed a row check, as received, newest first.
+    """Returns a table of at most n lines that failed a row check, as received, newest first.
 
     rule: the name of the row check. The customer is shown as yes or no.
     Raises NightshelfError if there is no such nightly run, or if its quarantine has no line of the row check
@@ -78,7 +79,7 @@ def detail(rule: str, night: str | None, orders: list[str], n: int) -> Group:
 
 
 def release(rule: str, reason: str, night: str | None, orders: list[str]) -> str:
-    """Releases the lines that failed a row check, of all orders or of those given; returns a message.
+    """Releases the lines that failed a row check, of all orders or of the given orders; returns a message.
 
     Raises NightshelfError if the reason is empty, the check can't be released, or no line matches.
     """
@@ -100,7 +101,7 @@ def release(rule: str, reason: str, night: str | None, orders: list[str]) -> str
 
 
 def run_days() -> Iterator[str]:
-    """The days of the nightly runs that wrote a quarantine, newest first."""
+    """Yields the days of the nightly runs that wrote a quarantine, newest first."""
     folder = tables.QUARANTINE.partition("/date=")[0]
     for name in reversed(tables.entries(folder)):
         if tables.exists(f"{folder}/{name}"):  # a killed run leaves an empty folder
@@ -108,20 +109,21 @@ def run_days() -> Iterator[str]:
 
 
 def releases() -> pa.Table:
-    """All releases so far, with the columns of RELEASED."""
+    """Returns all releases so far, with the columns of RELEASED."""
     if not tables.exists(tables.RELEASES):
         return RELEASED.empty_table()
     return tables.read(tables.RELEASES)
 
 
 def _run_day(requested: str | None) -> str:
-    """The requested day, or that of the newest run; raises NightshelfError if it has no quarantine."""
+    """Returns the requested or the newest day; raises NightshelfError if there is no quarantine of it."""
     newest = next(run_days(), None)
     if newest is None:
         raise NightshelfError("there is no quarantine yet: run `nightshelf retrain` first")
     if requested and requested not in run_days():
         raise NightshelfError(
-            f"there is no quarantine of {requested!r}: the newest nightly run is that of {newest}"
+            f"there is no quarantine of {requested!r}: the newest is of {newest}; give the day of a"
+            " nightly run with --night"
         )
     return requested or newest
 
@@ -149,7 +151,7 @@ def _by_check(lines: pa.Table) -> list[dict[str, Any]]:
 
 
 def _failed(day: str, rule: str, orders: list[str], columns: list[str]) -> pa.Table:
-    """The lines that failed a row check in the nightly run of a day, of all orders or of those given."""
+    """Returns the lines that failed a row check in a nightly run, of all orders or of the given orders."""
     quarantined = tables.read(tables.QUARANTINE.format(day=day), columns)
     lines = quarantined.filter(pc.equal(quarantined[c.RULE], rule))
     if not lines.num_rows:
@@ -166,14 +168,14 @@ def _failed(day: str, rule: str, orders: list[str], columns: list[str]) -> pa.Ta
 
 
 def _released(lines: pa.Table) -> pa.Array:
-    """Whether each line was released before; in pandas' merge, unlike Arrow's join, null equals null."""
+    """Returns a mask of the lines released before; pandas merges nulls as equal, Arrow's join does not."""
     known = releases().select(KEY).to_pandas().drop_duplicates()
     merged = lines.select(KEY).to_pandas().merge(known, how="left", indicator="known")
     return pa.array(merged["known"] == "both")
 
 
 def _stamped(lines: pa.Table, reason: str) -> pa.Table:
-    """The releases of lines, in the columns of RELEASED: one row per distinct content."""
+    """Returns the releases of lines, in the columns of RELEASED: one row per distinct content."""
     distinct = lines.group_by(KEY).aggregate([])
     stamps = {c.REASON: reason, c.RELEASED_AT: dt.datetime.now(dt.UTC)}
     for name, stamp in stamps.items():
@@ -182,6 +184,6 @@ def _stamped(lines: pa.Table, reason: str) -> pa.Table:
 
 
 def _plain(value: object) -> Text:
-    """A value as plain text: the shop's data is neither markup nor a control sequence of the terminal."""
+    """Returns a value as literal text: the shop's data may hold markup and control characters."""
     text = "-" if value is None else str(value)
     return Text("".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text))

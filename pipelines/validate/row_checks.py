@@ -1,4 +1,4 @@
-"""Row checks: they give every line of raw/orders its fate, in one pass of Spark.
+"""Row checks: they assign a fate to every line of raw/orders, in one pass of Spark.
 
 - used: a sale
 - returned: a return
@@ -43,10 +43,11 @@ PRODUCT = "_product"
 def check(
     raw: DataFrame, dialect: Dialect, as_of: dt.date, bounds: RowBounds, releases: DataFrame | None = None
 ) -> DataFrame:
-    """The distinct lines of each order's newest version, with their time, units, price paid and fate.
+    """Returns the distinct lines of each order's newest version, with their time, units, price paid and fate.
 
     The column `typical` is the median price of the line's product, null if fewer than `price_lines` lines
     have a price.
+
     releases: lines for which a person released a row check, with the columns of the table RELEASES.
     """
     by_order = raw.repartition(c.ORDER_ID)  # one shuffle: the steps below group by order
@@ -67,13 +68,13 @@ def check(
 
 
 def newest(raw: DataFrame) -> DataFrame:
-    """The lines of each order's newest version: each version of an order is complete and replaces the last.
+    """Returns the lines of each order's newest version, which is complete and replaces all earlier ones.
 
     Lines without an order id belong to the newest version of their file instead.
     """
     # A number, since Spark aggregates numbers by hashing and structs by sorting.
     version = F.shiftleft(F.unix_millis(c.EXTRACTED_AT), PAGE_BITS) + F.col(c.PAGE)
-    several = (
+    with_versions = (
         raw.groupBy(F.col(c.ORDER_ID).alias("_order"))
         .agg(F.min(version).alias("oldest"), F.max(version).alias("newest"))
         .where(F.col("oldest") != F.col("newest"))
@@ -81,7 +82,7 @@ def newest(raw: DataFrame) -> DataFrame:
     )
     files = raw.groupBy(F.col(c.SOURCE).alias("_file")).agg(F.max(version).alias("read"))
     # Few orders have several versions, so the small side is broadcast.
-    joined = raw.join(F.broadcast(several), F.col(c.ORDER_ID) == F.col("_order"), "left").join(
+    joined = raw.join(F.broadcast(with_versions), F.col(c.ORDER_ID) == F.col("_order"), "left").join(
         F.broadcast(files), F.col(c.SOURCE) == F.col("_file"), "left"
     )
     last = F.when(F.col(c.ORDER_ID).isNull(), version == F.col("read")).otherwise(
@@ -99,7 +100,7 @@ def _distinct(lines: DataFrame, dialect: Dialect) -> DataFrame:
 
 
 def typical_prices(raw: DataFrame, bounds: RowBounds) -> DataFrame:
-    """The median price of each product of which at least `price_lines` lines have a price."""
+    """Returns the median price of each product of which at least `price_lines` lines have a price."""
     paid = F.col(c.UNIT_PRICE).try_cast("double")
     return (
         raw.where((paid > 0) & (paid < math.inf))
@@ -119,8 +120,8 @@ def _released(parsed: DataFrame, releases: DataFrame) -> DataFrame:
 
 
 def _time(timezone: str) -> Column:
-    stated = F.col(c.ORDERED_AT).try_cast("timestamp")
-    return F.when(F.col(c.ORDERED_AT).rlike(OFFSET), stated).otherwise(F.to_utc_timestamp(stated, timezone))
+    parsed = F.col(c.ORDERED_AT).try_cast("timestamp")
+    return F.when(F.col(c.ORDERED_AT).rlike(OFFSET), parsed).otherwise(F.to_utc_timestamp(parsed, timezone))
 
 
 def _fate(dialect: Dialect, as_of: dt.date, bounds: RowBounds, released: Column) -> Column:

@@ -1,4 +1,4 @@
-"""Measures of what continues from day to day: the orders' time of day, and the steps of their ids."""
+"""Measures that compare consecutive days: the orders' time of day, and the steps of their ids."""
 
 import datetime as dt
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ from pipelines.validate import profile as p
 
 MIN_DAYS = 7  # fewer days than a week have no usual value
 LAST_WEEKS = dt.timedelta(weeks=4)
-MIN_ORDERS = 50  # fewer orders of a day say too little about its hours
+MIN_ORDERS = 50  # a day with fewer orders says too little about its hours
 MIN_GAIN = 10.0  # nats by which a shifted clock must explain the day's orders better
 MIN_RISING = 0.9  # the share of days on which order ids rise, if they are numbered in sequence
 
@@ -22,7 +22,7 @@ Floats = NDArray[np.float64]
 
 
 def clock(days: Days, day: dt.date, before: dt.date) -> Iterator[Measure]:
-    """The shift in hours that brings the day's orders closest to the usual hours; 0 if none is certain.
+    """Yields the shift in hours that brings the day's orders closest to the usual hours; 0 if uncertain.
 
     A shift counts only if the shifted day is as close to the usual hours as other days are: a shop that
     opened late isn't in another time zone.
@@ -44,7 +44,7 @@ def clock(days: Days, day: dt.date, before: dt.date) -> Iterator[Measure]:
 
 
 def _divergence(counts: Floats, share: Floats) -> float:
-    """The Kullback-Leibler divergence of the distribution of counts from shares, in nats.
+    """Returns the Kullback-Leibler divergence of the distribution of counts from shares, in nats.
 
     counts, share: one float per hour, shape (24,).
     """
@@ -54,7 +54,7 @@ def _divergence(counts: Floats, share: Floats) -> float:
 
 
 def order_ids(days: Days, day: dt.date, before: dt.date) -> Iterator[Measure]:
-    """The rise of order ids per day, in multiples of their usual daily step; none if ids don't rise."""
+    """Yields the rise of order ids per day in multiples of its usual size; nothing if ids don't rise."""
     past = days[p.NUMBER][between(days.index, before - LAST_WEEKS, before)].dropna()
     now, steps = days[p.NUMBER].get(timestamp(day), np.nan), past.diff().dropna()
     if len(past) < MIN_DAYS or np.isnan(now) or (steps > 0).mean() < MIN_RISING:
@@ -65,10 +65,10 @@ def order_ids(days: Days, day: dt.date, before: dt.date) -> Iterator[Measure]:
 
 
 def between(days: "pd.Index[Any]", first: dt.date, end: dt.date) -> Any:
-    """A mask of the days from `first` to the day before `end`."""
+    """Returns a mask of the days from `first` to the day before `end`."""
     return (days >= timestamp(first)) & (days < timestamp(end))
 
 
 def timestamp(day: dt.date) -> pd.Timestamp:
-    """The timestamp that stands for a day in the index of a profile."""
+    """Returns the timestamp of a day, as the index of a profile holds it."""
     return pd.Timestamp(day)

@@ -13,15 +13,17 @@ LINE = [c.ORDER_ID, c.PRODUCT]
 
 
 def mark_duplicates(checked: DataFrame, key: str) -> DataFrame:
-    """The checked lines, with the fate REPORTED_AND_ORDERED for reported purchases that an order holds.
+    """Returns the checked lines; reported purchases that an order holds get the fate REPORTED_AND_ORDERED.
 
     A purchase and an order line match if customer, product and day are the same.
     """
     used = checked.where(F.col(FATE) == USED).withColumn(c.DAY, F.to_date(TIME))
     reported = used.where(is_reported()).select(*KEY, c.ORDER_ID)
-    sold = F.broadcast(reported.select(c.PRODUCT, c.DAY).distinct())
+    product_days = F.broadcast(reported.select(c.PRODUCT, c.DAY).distinct())
     # Computing pseudonyms takes the most time, so it is done for few lines.
-    orders = used.where(~is_reported()).join(sold, [c.PRODUCT, c.DAY], "left_semi").select(KEY).distinct()
+    orders = (
+        used.where(~is_reported()).join(product_days, [c.PRODUCT, c.DAY], "left_semi").select(KEY).distinct()
+    )
     reported, orders = (
         rows.withColumn(c.CUSTOMER, pseudonyms(c.CUSTOMER, key)) for rows in (reported, orders)
     )
@@ -31,5 +33,5 @@ def mark_duplicates(checked: DataFrame, key: str) -> DataFrame:
 
 
 def is_reported() -> Column:
-    """Whether a line is a purchase reported to the service."""
+    """Returns whether a line is a purchase reported to the service."""
     return F.coalesce(F.col(c.ORDER_ID).startswith(ORDER_PREFIX), F.lit(False))

@@ -1,4 +1,4 @@
-"""The row waterfall: the fate of every line fetched; the counts add up."""
+"""The row waterfall: how many of the lines fetched have each fate; the counts add up."""
 
 import datetime as dt
 
@@ -23,7 +23,7 @@ def tally(checked: DataFrame, since: tuple[dt.datetime, dt.date] | None) -> pd.D
     """Counts and sums of the lines by fate, day and whether they are new: a small table.
 
     since: the time at which the last run had received its newest line, and the day of that run. Lines
-    received later, or ordered on a later day, are new. Without it, all lines are.
+    received later, or ordered on a later day, are new. Without `since`, all lines are new.
 
     Columns:
     - fate, is_new, day
@@ -55,7 +55,7 @@ def tally(checked: DataFrame, since: tuple[dt.datetime, dt.date] | None) -> pd.D
 
 
 def waterfall(tallied: pd.DataFrame, fetched: int) -> dict[str, int]:
-    """The number of lines fetched, then of each fate in the waterfall's order; they add up."""
+    """Returns the number of lines fetched, then of each fate in the waterfall's order; they add up."""
     fates = {str(fate): int(lines) for fate, lines in tallied.groupby(FATE)[LINES].sum().items()}
     counts = {FETCHED: fetched, DUPLICATE: fetched - sum(fates.values())}
     counts |= {fate: fates[fate] for fate in DROPPED if fate in fates} | quarantined(fates)
@@ -63,13 +63,13 @@ def waterfall(tallied: pd.DataFrame, fetched: int) -> dict[str, int]:
 
 
 def quarantined(fates: dict[str, int]) -> dict[str, int]:
-    """The quarantined lines by row check, the largest number first."""
+    """Returns the quarantined lines by row check, the largest number first."""
     others = {FETCHED, DUPLICATE, *GOOD, *DROPPED}
     failed = {fate: lines for fate, lines in fates.items() if fate not in others}
     return dict(sorted(failed.items(), key=lambda item: (-item[1], item[0])))
 
 
 def new_lines(tallied: pd.DataFrame) -> dict[str, int]:
-    """The new lines by fate: those received since the last run that passed."""
+    """Returns the new lines by fate: those received since the last run that passed."""
     new = tallied[tallied[IS_NEW]]
     return {str(fate): int(lines) for fate, lines in new.groupby(FATE)[LINES].sum().items()}
