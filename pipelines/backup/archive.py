@@ -58,7 +58,7 @@ class Writer:
 
 @contextmanager
 def create(to: str) -> Iterator[Writer]:
-    """The writer of a new archive at a path or URL.
+    """Yields the writer of a new archive at a path or URL.
 
     The archive appears when the block ends without an error; a local file is readable by its owner only.
     Raises NightshelfError if it cannot be written.
@@ -86,10 +86,10 @@ def unpack(source: str, folder: Path) -> None:
             for member in tar:
                 _extract(tar, member, folder)
     except FileNotFoundError:
-        raise NightshelfError(f"there is no backup {source}") from None
+        raise NightshelfError(f"there is no backup {source}: check the path or URL") from None
     except tarfile.TarError as error:
         raise NightshelfError(
-            f"{source} is not a complete backup ({type(error).__name__}): use another"
+            f"{source} is not a complete backup ({type(error).__name__}): use another backup"
         ) from None
     except (OSError, ValueError, ImportError) as error:
         raise NightshelfError(
@@ -114,7 +114,7 @@ def _verify(source: str, folder: Path) -> None:
     """Compares the extracted files with the archive's SHA-256 sums."""
     sums = folder / SUMS
     if not sums.is_file():
-        raise NightshelfError(f"{source} is not a complete backup (its end is missing): use another")
+        raise NightshelfError(f"{source} is not a complete backup (its end is missing): use another backup")
     lines = (line.split("  ", 1) for line in sums.read_text().splitlines())
     expected = {name: digest for digest, name in lines}
     names = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()} - {SUMS}

@@ -33,7 +33,7 @@ class Header(BaseModel):
 
 
 def back_up(to: str) -> str:
-    """Writes a backup to a path or URL; returns its content in words. Nightly runs may go on meanwhile."""
+    """Writes a backup to a path or URL; returns its content in words. It needs no pause of nightly runs."""
     header = Header(
         format=FORMAT,
         lake=tables.FORMAT,
@@ -62,8 +62,8 @@ def restore(source: str, replace: bool = False) -> str:
     """
     if not replace and (existing := list(_existing())):
         raise NightshelfError(
-            f"there is already {' and '.join(existing)}: stop everything that runs and add --replace, or set"
-            " another NIGHTSHELF_HOME"
+            f"there is already {' and '.join(existing)}: stop the service and all nightly runs and add"
+            " --replace, or set another NIGHTSHELF_HOME"
         )
     settings().home.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=settings().home, prefix=".restore-") as temporary:
@@ -79,7 +79,7 @@ def restore(source: str, replace: bool = False) -> str:
 
 
 def _existing() -> Iterator[str]:
-    """The data that a restore would replace, in words."""
+    """Yields the data that a restore would replace, in words."""
     if lake.has_data():
         yield f"a lake in {settings().lake_url}"
     if registry.has_data():
@@ -91,7 +91,7 @@ def _existing() -> Iterator[str]:
 
 
 def _header(folder: Path) -> Header:
-    """The header of an unpacked archive; raises NightshelfError if this release cannot restore it."""
+    """Returns the header of an unpacked archive; raises NightshelfError if this release cannot restore it."""
     try:
         header = Header.model_validate_json((folder / HEADER).read_bytes())
     except (FileNotFoundError, ValidationError):
@@ -116,7 +116,7 @@ def _fingerprint() -> str:
 
 
 def _files() -> Iterator[tuple[str, Path]]:
-    """API keys and night reports: name in the archive, path."""
+    """Yields the API keys and the reports of nightly runs: name in the archive, path."""
     if settings().keys_path.exists():
         yield KEYS, settings().keys_path
     for path in sorted(settings().nights.glob("*.html")):

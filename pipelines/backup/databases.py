@@ -46,7 +46,7 @@ def copy_sqlite(source: str, target: str) -> None:
 
 
 def reflect(url: str) -> sa.MetaData:
-    """The tables of a database, with column types that SQLite and PostgreSQL share."""
+    """Returns the tables of a database, with column types that SQLite and PostgreSQL share."""
     metadata = sa.MetaData()
 
     @sa.event.listens_for(metadata, "column_reflect")
@@ -59,7 +59,7 @@ def reflect(url: str) -> sa.MetaData:
 
 
 def read_table(url: str, table: str) -> list[tuple[Any, ...]]:
-    """All rows of a small table; empty if the database lacks the table."""
+    """Returns all rows of a small table; empty if the database lacks the table."""
     with _connect(url) as connection:
         if not sa.inspect(connection).has_table(table):
             return []
@@ -68,7 +68,7 @@ def read_table(url: str, table: str) -> list[tuple[Any, ...]]:
 
 
 def has_rows(url: str, tables: Iterable[str]) -> bool:
-    """Whether any of the tables has a row; False if the SQLite file does not exist."""
+    """Returns whether any of the tables has a row; False if the SQLite file does not exist."""
     parsed = sa.make_url(url)
     if parsed.get_backend_name() == "sqlite" and not Path(str(parsed.database)).exists():
         return False
@@ -80,7 +80,7 @@ def has_rows(url: str, tables: Iterable[str]) -> bool:
 
 @contextmanager
 def _connect(url: str) -> Iterator[sa.Connection]:
-    """A transaction in a database; raises NightshelfError for every database error."""
+    """Yields a transaction in a database; raises NightshelfError for every database error."""
     try:
         engine = sa.create_engine(url)
         try:
@@ -92,12 +92,15 @@ def _connect(url: str) -> Iterator[sa.Connection]:
         # The driver's message may quote a row, or an address with its password.
         kind = type(getattr(error, "orig", None) or error).__name__
         address = sa.make_url(url).render_as_string(hide_password=True)
-        raise NightshelfError(f"the database {address} does not respond or is locked ({kind})") from None
+        raise NightshelfError(
+            f"the database {address} does not respond or is locked ({kind}): check that it is up and that no"
+            " other program locks it"
+        ) from None
 
 
 @contextmanager
 def _snapshot(url: str) -> Iterator[sa.Connection]:
-    """A transaction that sees the database at one moment, whatever others write meanwhile."""
+    """Yields a transaction that sees the database as it was at its start, whatever is written meanwhile."""
     with _connect(url) as connection:
         if connection.dialect.name == "sqlite":  # its driver begins no transaction for a read
             connection.exec_driver_sql("BEGIN")

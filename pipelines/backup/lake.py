@@ -14,7 +14,7 @@ TRIES = 5
 
 
 def save(writer: Writer) -> int:
-    """Adds all tables to an archive, and returns their number; nightly runs may go on meanwhile."""
+    """Adds all tables to an archive, and returns their number; nightly runs may write meanwhile."""
     saved: set[str] = set()
     # A full pull replaces earlier pulls: tables that appear meanwhile hold the rows of those that disappear.
     while new := [table for table in _tables() if table not in saved]:
@@ -40,7 +40,7 @@ def restore(folder: Path) -> None:
 
 
 def has_data() -> bool:
-    """Whether the lake holds a table."""
+    """Returns whether the lake holds a table."""
     return next(_tables(), None) is not None
 
 

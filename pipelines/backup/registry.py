@@ -24,7 +24,7 @@ VERSIONS = ("model_versions",)
 DATA_TABLES = ("runs", *VERSIONS)
 DIALECTS = ("sqlite", "postgresql")
 SERVER_VARIABLES = ("MLFLOW_BACKEND_STORE_URI", "MLFLOW_ARTIFACTS_DESTINATION")
-PROXIED = "mlflow-artifacts:"  # the scheme of artifacts that the MLflow server hands out
+PROXIED = "mlflow-artifacts:"  # the scheme of artifacts that clients read through the MLflow server
 
 
 @dataclass(frozen=True)
@@ -72,8 +72,9 @@ def save(writer: Writer) -> int:
     paths = _save_artifacts(writer, source.artifacts)
     if has_versions and not any(path.endswith(f"/{MANIFEST}") for path in paths):
         raise NightshelfError(
-            f"{source.artifacts} has none of the bundles that MLflow's database names: they were deleted, or"
-            " the MLflow server was started with another MLFLOW_ARTIFACTS_DESTINATION"
+            f"{source.artifacts} has none of the bundles that MLflow's database names: set"
+            " MLFLOW_ARTIFACTS_DESTINATION to the location that the MLflow server was started with, or"
+            " restore the bundles if they were deleted"
         )
     return len(paths)
 
@@ -101,9 +102,8 @@ def upgrade(folder: Path) -> None:
     Raises NightshelfError if it comes from a later release of MLflow.
     """
     current = storage().database
-    databases.has_rows(
-        current, DATA_TABLES
-    )  # fails at once if the database is down; MLflow retries for minutes
+    # Fails at once if the database is down, where MLflow would retry for minutes.
+    databases.has_rows(current, DATA_TABLES)
     if databases.read_table(_saved(folder), SCHEMA_TABLE) == databases.read_table(
         _with_tables(current), SCHEMA_TABLE
     ):
@@ -118,7 +118,7 @@ def upgrade(folder: Path) -> None:
 
 
 def has_data() -> bool:
-    """Whether the registry holds runs or versions."""
+    """Returns whether the registry holds runs or versions."""
     return databases.has_rows(storage().database, DATA_TABLES)
 
 
@@ -133,12 +133,12 @@ def _save_database(source: str, to: str) -> None:
 
 
 def _saved(folder: Path) -> str:
-    """The URL of the database in an unpacked archive."""
+    """Returns the URL of the database in an unpacked archive."""
     return f"sqlite:///{folder / DATABASE}"
 
 
 def _relocate(text: str, roots: tuple[str, ...], new: str) -> str:
-    """A location below one of the roots as a location below `new`; any other text unchanged."""
+    """Returns a location below one of the roots as a location below `new`; any other text unchanged."""
     root = next((root for root in roots if f"{text}/".startswith(f"{root}/")), None)
     if root is None:
         return text

@@ -32,7 +32,7 @@ def restore(folder: Path) -> None:
 
 
 def has_data() -> bool:
-    """Whether the store holds events, product changes or erasures."""
+    """Returns whether the store holds events, product changes or erasures."""
     return databases.has_rows(settings().store_address, DATA_TABLES)
 
 

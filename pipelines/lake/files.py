@@ -9,7 +9,7 @@ from fsspec.core import url_to_fs
 
 
 def resolve(url: str) -> tuple[fsspec.AbstractFileSystem, str]:
-    """The file system of a URL, and the path in it."""
+    """Returns the file system of a URL, and the path in it."""
     # Spark and other processes write too: a cached listing would lack what they wrote.
     return url_to_fs(url, use_listings_cache=False)  # type: ignore[no-any-return]
 
@@ -22,7 +22,7 @@ def make_folder(url: str) -> tuple[fsspec.AbstractFileSystem, str]:
 
 
 def is_object_store(fs: fsspec.AbstractFileSystem) -> bool:
-    """Whether the file system is an object store with S3's API."""
+    """Returns whether the file system is an object store with S3's API."""
     return "s3" in fs.protocol
 
 

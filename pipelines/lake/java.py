@@ -11,7 +11,7 @@ from serving.errors import NightshelfError
 
 OLDEST = 17
 CONNECT = "sc://"
-ADVICE = "set JAVA_HOME to such a Java, or install one; on Debian: apt-get install default-jre-headless"
+ADVICE = "set JAVA_HOME to such a Java, or install it; on Debian: apt-get install default-jre-headless"
 VERSION = re.compile(r'version "(?:1\.)?(\d+)')
 
 
@@ -32,7 +32,7 @@ def check_java() -> None:
 
 
 def _version(java: str) -> int:
-    """The major version that `java -version` prints, or 0 if it prints none."""
+    """Returns the major version that `java -version` prints, or 0 if it prints none."""
     process = subprocess.run([java, "-version"], capture_output=True, text=True, check=False)  # noqa: S603 - ours
     match = VERSION.search(process.stderr + process.stdout)
     return int(match[1]) if match else 0

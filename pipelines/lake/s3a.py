@@ -22,10 +22,10 @@ EXCLUDED = (
 
 
 def options() -> dict[str, str]:
-    """The Spark options that make a lake in a bucket readable; empty if the lake is in no bucket.
+    """Returns the Spark options for a lake in a bucket; empty if the lake is elsewhere.
 
     Spark downloads the jars once from Maven's repository and verifies their checksums, unless pyspark's
-    folder of jars holds S3A already. Spark takes the credentials from the AWS_* variables.
+    folder of jars already contains S3A. Spark takes the credentials from the AWS_* variables.
     """
     if not settings().lake_url.startswith(("s3://", "s3a://")):
         return {}

@@ -26,7 +26,7 @@ LOGGING = Path(__file__).with_name("log4j2.properties")
 
 
 def session() -> SparkSession:
-    """The session at NIGHTSHELF_SPARK_MASTER, which is a Spark master or a Spark Connect address.
+    """Returns the session at NIGHTSHELF_SPARK_MASTER, which is a Spark master or a Spark Connect address.
 
     Raises NightshelfError if Java 17 or newer is missing, or if Spark can't be started.
     """
@@ -48,7 +48,7 @@ def set_shuffle_partitions(spark: SparkSession, rows: int) -> None:
 
 
 def run_concurrently(*jobs: Callable[[], Result]) -> list[Result]:
-    """The results of Spark jobs that run at the same time: a short job waits more than it computes."""
+    """Runs Spark jobs at the same time, since short jobs mostly wait; returns their results in order."""
     with ThreadPoolExecutor(len(jobs)) as pool:
         return list(pool.map(lambda job: job(), jobs))
 
@@ -78,7 +78,7 @@ def _start(master: str) -> SparkSession:
 
 @contextmanager
 def _stderr_to(file: Path) -> Iterator[None]:
-    """Appends this process's stderr to a file meanwhile, so that the JVM's start-up warnings go there."""
+    """Appends this process's stderr to a file within the block, for the start-up warnings of the JVM."""
     file.parent.mkdir(parents=True, exist_ok=True)
     saved = os.dup(STDERR)
     try:
@@ -91,7 +91,7 @@ def _stderr_to(file: Path) -> Iterator[None]:
 
 
 def _driver(builder: SparkSession.Builder) -> SparkSession.Builder:
-    if settings().host not in EVERYWHERE:  # otherwise executors look for it by this machine's name
+    if settings().host not in EVERYWHERE:  # otherwise executors find the driver by this machine's name
         builder = builder.config("spark.driver.host", settings().host)
     for name, value in s3a.options().items():
         builder = builder.config(name, value)
@@ -100,7 +100,7 @@ def _driver(builder: SparkSession.Builder) -> SparkSession.Builder:
         .config("spark.driver.bindAddress", settings().host)
         .config("spark.executor.memory", settings().spark_executor_memory)
         .config("spark.cores.max", settings().spark_cores)
-        .config("spark.ui.enabled", "false")  # its plans would show data of the lake
+        .config("spark.ui.enabled", "false")  # it would show data of the lake in query plans
         .config("spark.ui.showConsoleProgress", "false")
         .config("spark.sql.shuffle.partitions", str(PARTITIONS))
         .config("spark.sql.inMemoryColumnarStorage.compressed", "false")  # distinct texts compress little

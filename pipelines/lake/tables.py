@@ -35,7 +35,7 @@ QUARANTINE = "quarantine/orders/date={day}"
 VALIDATION = "validation/source={source}"  # holds a table per nightly run
 PROFILE = "profile/source={source}"
 CUSTOMERS = "customers/source={source}"
-RELEASES = "quarantine/releases"  # quarantined lines that a person released
+RELEASES = "quarantine/releases"  # the quarantined lines that a person released
 INTERACTIONS = "interactions"
 BASKETS = "baskets"
 GROUPS = "groups"  # the region of each customer
@@ -44,13 +44,13 @@ BACKTEST = "live/date={day}/run={run}"  # how well the champion predicted the or
 EVALUATION = "evaluation/date={day}/run={run}"
 
 POINTER = "CURRENT"
-FULL = "No space left on device"
+DISK_FULL = "No space left on device"
 STAMP = "FORMAT"
 FORMAT = 1  # also the format of a lake without the file FORMAT
 
 
 def current_path(table: str) -> str:
-    """The path of a table's current version; raises NightshelfError if the table was never written."""
+    """Returns the path of a table's current version; raises NightshelfError if it was never written."""
     fs, root = _open(table)
     try:
         return f"{_url(table)}/{fs.cat_file(f'{root}/{POINTER}').decode()}"
@@ -61,27 +61,28 @@ def current_path(table: str) -> str:
 
 
 def current_version(table: str) -> str:
-    """The name of a table's current version; raises NightshelfError if the table was never written."""
+    """Returns the name of a table's current version; raises NightshelfError if it was never written."""
     return current_path(table).rsplit("/", 1)[-1]
 
 
 def version_path(table: str, version: str) -> str:
-    """The path of a version; raises NightshelfError if later runs have replaced and removed it."""
+    """Returns the path of a version; raises NightshelfError if later runs have replaced and removed it."""
     fs, root = _open(f"{table}/{version}")
     if not fs.exists(root):
         raise NightshelfError(
-            f"other runs have replaced the table {table!r} of this run: repeat it when no other is active"
+            f"other runs have replaced the table {table!r} of this run: repeat this run when no other run is"
+            " active"
         )
     return f"{_url(table)}/{version}"
 
 
 def read(table: str, columns: list[str] | None = None) -> pa.Table:
-    """The current version of a table, in memory."""
+    """Returns the current version of a table, in memory."""
     return read_path(current_path(table), columns)
 
 
 def read_path(path: str, columns: list[str] | None = None, coded: list[str] | None = None) -> pa.Table:
-    """The version of a table at a path, in memory.
+    """Returns the version of a table at a path, in memory.
 
     coded: text columns with many repeated values, which are read dictionary-encoded.
     """
@@ -90,19 +91,19 @@ def read_path(path: str, columns: list[str] | None = None, coded: list[str] | No
 
 
 def dataset(table: str) -> ds.Dataset:
-    """The current version of a table, without reading its rows (they can be counted from metadata)."""
+    """Returns the current version of a table without reading its rows; metadata suffice to count them."""
     fs, root = files.resolve(current_path(table))
     return ds.dataset(root, filesystem=fs, format="parquet")
 
 
 def distinct(table: str, column: str) -> list[str]:
-    """The distinct values of a text column."""
+    """Returns the distinct values of a text column."""
     values: list[str] = read_path(current_path(table), [column], [column])[column].unique().to_pylist()
     return values
 
 
 def read_spark(spark: "SparkSession", *tables: str, schema: "StructType | None" = None) -> "DataFrame":
-    """The union of tables, as a Spark DataFrame.
+    """Returns the union of tables, as a Spark DataFrame.
 
     schema: the columns to read; a column that a table lacks is null there. Without a schema all tables
     must have the same columns.
@@ -128,7 +129,7 @@ def write_spark(table: str, rows: "DataFrame") -> None:
 
 
 def replace(table: str, save: Callable[[str], Any]) -> None:
-    """Replaces the table with what `save` writes to the URL that it is called with.
+    """Replaces the table with what `save` writes; `save` is called with the URL of the new version.
 
     Raises NightshelfError if the disk is full.
     """
@@ -144,7 +145,7 @@ def replace(table: str, save: Callable[[str], Any]) -> None:
         raise
     _stamp(settings().lake_url)
     put(f"{table}/{POINTER}", version.encode())
-    _remove_others(fs, root, {POINTER, version, previous})  # readers may still hold the previous version
+    _remove_others(fs, root, {POINTER, version, previous})  # a reader may still use the previous version
 
 
 def put(path: str, content: bytes) -> None:
@@ -161,14 +162,14 @@ def atomic_write(path: str) -> Iterator[IO[bytes]]:
 
 
 def entries(folder: str) -> list[str]:
-    """The sorted names in a folder of the lake, without hidden ones; empty if the folder doesn't exist."""
+    """Returns the sorted names in a folder of the lake, without hidden names; empty if it doesn't exist."""
     fs, root = _open(folder)
     paths = fs.ls(root, detail=False) if fs.exists(root) else []
     return sorted(name for path in paths if not (name := path.rsplit("/", 1)[-1]).startswith("."))
 
 
 def file_paths(folder: str = "") -> Iterator[str]:
-    """The paths of all files in a folder of the lake (default: the whole lake), without hidden files."""
+    """Yields the paths of all files below a folder of the lake (default: all), without hidden files."""
     (fs, root), (_, folder_path) = _open(""), _open(folder)
     for path in fs.find(folder_path) if fs.exists(folder_path) else ():
         relative = path.removeprefix(root.rstrip("/")).lstrip("/")
@@ -184,7 +185,7 @@ def remove(path: str) -> None:
 
 
 def exists(table: str) -> bool:
-    """Whether the table was ever written."""
+    """Returns whether the table was ever written."""
     fs, root = _open(f"{table}/{POINTER}")
     return bool(fs.exists(root))
 
@@ -196,7 +197,7 @@ def keep_latest(folder: str, count: int) -> None:
 
 
 def load(path: str) -> bytes:
-    """The content of a small file of the lake; raises FileNotFoundError if it doesn't exist."""
+    """Returns the content of a small file of the lake; raises FileNotFoundError if it doesn't exist."""
     fs, root = _open(path)
     return bytes(fs.cat_file(root))
 
@@ -215,10 +216,10 @@ def _report_full_disk(path: str) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        if FULL not in str(error):
+        if DISK_FULL not in str(error):
             raise
         raise NightshelfError(
-            f"{path} can't be written to the lake {settings().lake_url}: {FULL};"
+            f"{path} can't be written to the lake {settings().lake_url}: {DISK_FULL};"
             " free some space and repeat the run"
         ) from None
 
