@@ -32,9 +32,10 @@ log = logging.getLogger(__name__)
 def export_customers(to: str, n: int, lanes: Iterable[Lane], table: str, pseudonyms: bool = False) -> int:
     """Exports the champion's recommendations; returns the number of customers.
 
-    to, table: see `targets.open_target`. n: the most products per customer and lane. pseudonyms: whether the
-    rows identify customers by pseudonym; if False, by the shop's own id, and customers whose id is missing
-    from raw/ are left out, with a warning. Customers known by events alone are included.
+    to, table: see `targets.open_target`. n: the maximum number of products per customer and lane.
+    pseudonyms: whether the rows identify customers by pseudonym; if False, by the shop's own id, and
+    customers whose id is missing from raw/ are left out, with a warning. Customers known by events alone are
+    included.
     """
     with tempfile.TemporaryDirectory() as folder:
         bundle = download(champion(settings()), Path(folder))
@@ -52,9 +53,9 @@ def write_customers(
 ) -> int:
     """Like `export_customers`, from the bundle in a folder."""
     customers, active = _customers(workers.load_served(bundle))
-    names = customers if pseudonyms else _own_ids(customers)
-    customers, names = customers.filter(pc.is_valid(names)), names.drop_null()
-    batches = _customer_batches(customers, names, active, tuple(dict.fromkeys(lanes)), n)
+    ids = customers if pseudonyms else _own_ids(customers)
+    customers, ids = customers.filter(pc.is_valid(ids)), ids.drop_null()
+    batches = _customer_batches(customers, ids, active, tuple(dict.fromkeys(lanes)), n)
     results = workers.process_batches(bundle, workers.recommend, batches)
     _write(to, workers.CUSTOMER_SCHEMA, [c.CUSTOMER, c.LANE, c.RANK], table, results, len(customers))
     return len(customers)
@@ -84,7 +85,7 @@ def _write(
 
 
 def _customers(served: Served) -> tuple[pa.Array, set[str]]:
-    """The pseudonyms of all customers that the service knows, and the set of those with events.
+    """Returns the pseudonyms of all customers that the service knows, and the set of those with events.
 
     Forgotten customers are left out.
     """
@@ -106,17 +107,20 @@ def _customers(served: Served) -> tuple[pa.Array, set[str]]:
 
 
 def _own_ids(customers: pa.Array) -> pa.Array:
-    """The shop's own id, normalised, of each pseudonym; null for an id that is missing from raw/."""
+    """Returns the shop's own id, normalised, of each pseudonym; null for an id that is missing from raw/."""
     key, ids = customer_key(), raw.customers()
     index = pc.index_in(customers, pa.array([pseudonym(customer, key) for customer in ids], pa.string()))
     if index.null_count:
-        log.warning("%d customers are left out: raw/ does not hold their ids", index.null_count)
+        log.warning(
+            "%d customers are left out, because raw/ lacks their ids: use --pseudonyms to export them",
+            index.null_count,
+        )
     return pa.array([normalise(customer) for customer in ids], pa.string()).take(index)
 
 
 def _customer_batches(
-    customers: pa.Array, names: pa.Array, active: set[str], lanes: tuple[Lane, ...], n: int
+    customers: pa.Array, ids: pa.Array, active: set[str], lanes: tuple[Lane, ...], n: int
 ) -> Iterator[CustomerBatch]:
     for start in range(0, len(customers), BATCH):
-        batch, own = (column.slice(start, BATCH).to_pylist() for column in (customers, names))
-        yield CustomerBatch(batch, own, frozenset(active.intersection(batch)), lanes, n)
+        batch, batch_ids = (column.slice(start, BATCH).to_pylist() for column in (customers, ids))
+        yield CustomerBatch(batch, batch_ids, frozenset(active.intersection(batch)), lanes, n)

@@ -1,4 +1,4 @@
-"""Targets of an export: a file or a database table, which a complete new one replaces atomically."""
+"""Targets of an export: a file or a database table, replaced atomically once the new one is complete."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -24,8 +24,9 @@ STAGING = "_beside"  # suffix of the table that is written before it replaces th
 
 
 def open_target(to: str, schema: pa.Schema, key: list[str], table: str) -> AbstractContextManager[Write]:
-    """A context manager whose value writes rows; they appear together when its block ends without an error.
+    """Returns a context manager that yields a function to write rows.
 
+    The rows become visible together when the block ends without an error.
     to: a path or fsspec URL that ends in .csv or .parquet, or the SQLAlchemy URL of a database, in which
     `table` is replaced. key: the columns of that table's primary key. Raises NightshelfError if the target
     cannot be written.
@@ -46,7 +47,7 @@ def open_target(to: str, schema: pa.Schema, key: list[str], table: str) -> Abstr
 
 
 def without_password(to: str) -> str:
-    """The target's path or URL, without a password."""
+    """Returns the target's path or URL, without a password."""
     url = _database(to)
     return to if url is None else url.render_as_string(hide_password=True)
 
@@ -83,7 +84,7 @@ def _into_table(url: sa.URL, schema: pa.Schema, key: list[str], name: str) -> It
 
 @contextmanager
 def _engine(url: sa.URL) -> Iterator[sa.Engine]:
-    """The engine of a database until the block ends; raises NightshelfError for every database error."""
+    """Yields the engine of a database for the block; raises NightshelfError for every database error."""
     try:
         engine = sa.create_engine(url)
         try:
@@ -104,12 +105,12 @@ def _check_existing(engine: sa.Engine, schema: pa.Schema, name: str) -> None:
     inspector = sa.inspect(engine)
     if inspector.has_table(name) and [col["name"] for col in inspector.get_columns(name)] != schema.names:
         raise NightshelfError(
-            f"the table {name} of --to exists and is not such an export: choose another --table"
+            f"the table {name} of --to exists with other columns than the export: choose another --table"
         )
 
 
 def _create(engine: sa.Engine, schema: pa.Schema, key: list[str], name: str) -> sa.Table:
-    """Creates a table; drops one that a killed export has left."""
+    """Creates a table; first drops the table that a killed export has left."""
     columns = [
         sa.Column(field.name, TYPES[field.type], primary_key=field.name in key, nullable=False)
         for field in schema

@@ -31,7 +31,7 @@ from serving.recommend.lanes import Lane
 from serving.recommend.reasons import reason_kinds
 from serving.recommend.recommender import Item
 
-QUEUED = 2  # batches per process that are submitted and not yet written, at most
+QUEUED = 2  # the most batches per process that are submitted and not yet written
 
 ITEM_FIELDS = [
     (c.RANK, pa.int32()),
@@ -49,10 +49,10 @@ Batch = TypeVar("Batch")
 
 @dataclass(frozen=True)
 class CustomerBatch:
-    """Customers by pseudonym, their names in the result rows, and the set of those with events."""
+    """Customers by pseudonym, their ids in the result rows, and the customers with events."""
 
     customers: list[str]
-    names: list[str]
+    ids: list[str]
     active: frozenset[str]
     lanes: tuple[Lane, ...]
     n: int
@@ -67,12 +67,13 @@ class ProductBatch:
 
 
 def load_served(folder: Path) -> Served:
-    """What the service would serve from the bundle in a folder, with all changes up to now.
+    """Returns what the service would serve from the bundle in a folder, with all changes up to now.
 
     Raises NightshelfError if bundle, store or merchandising rules cannot be read.
     """
-    own = settings()
-    changes, merchandising = Changes(own), Merchandising(Path(own.shop_rules) if own.shop_rules else None)
+    config = settings()
+    rules = Path(config.shop_rules) if config.shop_rules else None
+    changes, merchandising = Changes(config), Merchandising(rules)
     changes.refresh()
     merchandising.reload()
     if merchandising.error:
@@ -82,7 +83,7 @@ def load_served(folder: Path) -> Served:
     return Served(
         "",
         changes.apply_to(bundle),
-        per_category=own.per_category or None,
+        per_category=config.per_category or None,
         changes=changes,
         merchandising=merchandising,
     )
@@ -91,9 +92,9 @@ def load_served(folder: Path) -> Served:
 def process_batches(
     folder: Path, work: Callable[[Served, Batch], pa.Table], batches: Iterable[Batch]
 ) -> Iterator[pa.Table]:
-    """The results of `work` on each batch, in order, from the bundle in a folder; a few are held at a time.
+    """Yields the results of `work` on each batch, in order; only a few are in memory at a time.
 
-    Raises NightshelfError if a process of the pool is killed.
+    folder: the bundle's. Raises NightshelfError if a process of the pool is killed.
     """
     cores = os.cpu_count() or 1
     pending: deque[Future[pa.Table]] = deque()
@@ -115,7 +116,7 @@ def process_batches(
 
 
 def recommend(served: Served, batch: CustomerBatch) -> pa.Table:
-    """The recommendations of each customer in each lane, best first, with schema CUSTOMER_SCHEMA."""
+    """Returns the recommendations of each customer in each lane, best first, with schema CUSTOMER_SCHEMA."""
     bundle_rows = find_rows(served.bundle.customers, batch.customers).tolist()
     rows = [
         customer_rows.current(served, customer)
@@ -130,7 +131,7 @@ def recommend(served: Served, batch: CustomerBatch) -> pa.Table:
         sizes = [len(items) for items in item_lists]
         parts.append(
             {
-                c.CUSTOMER: np.repeat(np.array(batch.names, object), sizes),
+                c.CUSTOMER: np.repeat(np.array(batch.ids, object), sizes),
                 c.LANE: np.full(sum(sizes), lane),
                 **_item_columns(served, item_lists, c.PRODUCT),
             }
@@ -139,7 +140,7 @@ def recommend(served: Served, batch: CustomerBatch) -> pa.Table:
 
 
 def find_alternatives(served: Served, batch: ProductBatch) -> pa.Table:
-    """The alternatives to each product, best first, with schema PRODUCT_SCHEMA."""
+    """Returns the alternatives to each product, best first, with schema PRODUCT_SCHEMA."""
     query = ListQuery(n=batch.n)
     item_lists = [endpoints.alternatives(served, query, row) for row in batch.rows]
     products = np.repeat(batch.rows, [len(items) for items in item_lists])
@@ -151,7 +152,7 @@ _served: Served  # of this process, set when the pool starts it
 
 
 def _initialise(folder: Path) -> None:
-    global _served  # noqa: PLW0603 - the only way to hand it to a process of a pool once
+    global _served  # noqa: PLW0603 - a pool runs its initialiser once per process, without a return value
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent process handles Ctrl-C
     threadpool_limits(1)  # one process per core already uses all cores
     _served = load_served(folder)
@@ -174,7 +175,7 @@ def _item_columns(served: Served, item_lists: list[list[Item]], product_column: 
 
 
 def _ids(served: Served, products: Array) -> pa.Array:
-    """The shop's own ids of products by their rows in the bundle, (n,) int."""
+    """Returns the shop's own ids of products by their rows in the bundle, (n,) int."""
     return pa.array(served.bundle.products[products], pa.binary()).cast(pa.string())
 
 

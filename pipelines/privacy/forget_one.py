@@ -43,33 +43,33 @@ class ErasureReport:
 
 
 def forget(customer: str) -> ErasureReport:
-    """Erases a customer, named by the shop's own id, from store, lake and bundles, and reports what remains.
+    """Erases a customer, identified by the shop's own id, from store, lake and bundles; reports what remains.
 
-    A bundle trained on the customer's orders keeps its arrays, because its digests cover them. From now on it
-    is opened with the customer unknown, and the next nightly run trains a bundle without the customer.
+    A bundle trained on the customer's orders keeps its arrays, because its digests cover them. The service
+    treats the customer as unknown, and the next nightly run trains a bundle without the customer.
 
     Raises NightshelfError if the id is empty.
     """
     if not normalise(customer):
         raise NightshelfError("the customer's id is empty: give the shop's own id of the customer")
-    name, report = pseudonym(customer, customer_key()), ErasureReport()
+    pseudonymous_id, report = pseudonym(customer, customer_key()), ErasureReport()
     store = forgotten.open_store()
-    report.before[SERVICE_EVENTS] = store.forget(name)
-    times = {name: store.pending_erasures()[name]}
+    report.before[SERVICE_EVENTS] = store.forget(pseudonymous_id)
+    times = {pseudonymous_id: store.pending_erasures()[pseudonymous_id]}
     customers = forgotten.from_times(times)
     report.before.update(forgotten.scrub(customers))  # the next nightly run repeats this for runs in progress
     report.remaining = forgotten.count_remaining(customers)
-    report.remaining[SERVICE_EVENTS] = store.count_events(name)
-    _search_bundles(name, times, report)
+    report.remaining[SERVICE_EVENTS] = store.count_events(pseudonymous_id)
+    _search_bundles(pseudonymous_id, times, report)
     store.close()
     return report
 
 
-def _search_bundles(name: str, times: dict[str, int], report: ErasureReport) -> None:
+def _search_bundles(pseudonymous_id: str, times: dict[str, int], report: ErasureReport) -> None:
     for location, bundle in _bundles().items():
         changed = with_changes(bundle, ChangeSet(forgotten=times))
-        report.before[location] = int(bundle.customer(name) is not None)
-        report.remaining[location] = int(changed.customer(name) is not None)
+        report.before[location] = int(bundle.customer(pseudonymous_id) is not None)
+        report.remaining[location] = int(changed.customer(pseudonymous_id) is not None)
 
 
 def _bundles() -> dict[str, Bundle]:
@@ -79,7 +79,7 @@ def _bundles() -> dict[str, Bundle]:
         try:
             bundles[f"bundle {folder.name} on disk"] = load(folder)
         except BundleError:
-            continue  # no service can answer from it
+            continue  # no service can load it either
     try:
         version, champion = registry.load_champion(settings())
     except RegistryError:

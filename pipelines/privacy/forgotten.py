@@ -42,14 +42,18 @@ class ForgottenCustomers:
             return {}
         values = (value for value in customers.unique().to_pylist() if value)
         pseudonyms = {value: row_pseudonym(value, customer_key()) if raw_ids else value for value in values}
-        return {value: self.last_day[name] for value, name in pseudonyms.items() if name in self.last_day}
+        return {
+            value: self.last_day[pseudonym]
+            for value, pseudonym in pseudonyms.items()
+            if pseudonym in self.last_day
+        }
 
     def without(self, rows: pa.Table) -> pa.Table:
         """Returns raw rows without those that `in_raw` marks."""
         return rows.filter(pc.invert(self.in_raw(rows))) if self.last_day else rows
 
     def in_raw(self, rows: pa.Table) -> pa.Array:
-        """Marks the raw rows of forgotten customers up to their last day or without a readable day."""
+        """Returns a mask of forgotten customers' raw rows, up to their last day or without a readable day."""
         return _mask(rows, self.among(rows[c.CUSTOMER], raw_ids=True), until_last_day=True)
 
 
@@ -64,8 +68,11 @@ def load() -> ForgottenCustomers:
 def from_times(times: dict[str, int]) -> ForgottenCustomers:
     """Returns the forgotten customers of these times, in microseconds since 1970 by pseudonym."""
     epoch = dt.date(1970, 1, 1)
-    days = {name: epoch + dt.timedelta(days=at // MICROSECONDS_PER_DAY) for name, at in times.items()}
-    return ForgottenCustomers({name: str(day) for name, day in days.items()})
+    last_days = {
+        pseudonym: str(epoch + dt.timedelta(days=microseconds // MICROSECONDS_PER_DAY))
+        for pseudonym, microseconds in times.items()
+    }
+    return ForgottenCustomers(last_days)
 
 
 def open_store() -> Store:
@@ -115,7 +122,7 @@ def table_of(path: str) -> str:
 def _customer_files(forgotten: ForgottenCustomers) -> Iterator[tuple[str, pa.Table, Any]]:
     """Yields each file with a customer column: its path, its rows, and a mask of forgotten customers' rows.
 
-    If no row is of a forgotten customer, the rows have the customer column only.
+    If no row belongs to a forgotten customer, the rows hold only the customer column.
     """
     for path in tables.file_paths():
         raw_ids = path.startswith(RAW_FOLDERS)
@@ -128,7 +135,7 @@ def _customer_files(forgotten: ForgottenCustomers) -> Iterator[tuple[str, pa.Tab
 
 
 def _mask(rows: pa.Table, last_days: dict[str, str], until_last_day: bool) -> Any:
-    """Marks the rows of these customers, all of them or only those up to the last day."""
+    """Returns a mask of these customers' rows: of all, or only of those up to the customer's last day."""
     index = pc.index_in(rows[c.CUSTOMER], pa.array(last_days, pa.string()))
     of_forgotten = pc.is_valid(index)
     if not until_last_day or not last_days:
