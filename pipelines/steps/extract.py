@@ -10,9 +10,9 @@ from serving.live.changes import FORGOTTEN_UNTIL
 
 
 def run(night: Night, progress: Progress | None = None) -> dict[str, int]:
-    """Returns how many pages, orders and lines were read; progress is logged unless `progress` takes it.
+    """Returns the numbers of new order lines, changed products and order lines of reported purchases.
 
-    Customers who asked to be forgotten are erased from the lake first.
+    First erases newly forgotten customers from the lake. Logs its progress, unless `progress` receives it.
     """
     tracking.log(night.run_id, tags={FORGOTTEN_UNTIL: str(forgotten.scrub_pending())})
     source = extract.source(night.source, night.path, night.mapping)

@@ -1,4 +1,4 @@
-"""Step `prepare`: makes interactions, baskets, regions and products of the checked orders."""
+"""Step `prepare`: makes interactions, baskets, regions and products from the checked orders."""
 
 import pyarrow.compute as pc
 
@@ -11,7 +11,7 @@ from pipelines.run.night import Night
 
 
 def run(night: Night) -> dict[str, int]:
-    """Returns the counts of what models are trained on; the tables of this run are pinned."""
+    """Writes these tables and pins their versions for this run; returns the counts logged as metrics."""
     spark = session()
     set_shuffle_partitions(spark, tables.dataset(tables.ORDERS).count_rows())
     orders = tables.read_spark(spark, tables.ORDERS)

@@ -31,7 +31,7 @@ from pipelines.validate.service_purchases import mark_duplicates
 from serving.errors import NightshelfError
 
 CHECKED_DAYS = 7  # the most days since the last run that passed whose measures are checked
-MIN_LINES = 100  # the quarantined share of fewer lines counts as that of this many
+MIN_LINES = 100  # the quarantined share is taken of at least this many lines
 MAX_FINDINGS = 5  # in an error message
 
 log = logging.getLogger(__name__)
@@ -66,7 +66,7 @@ def run(night: Night) -> dict[str, Any]:
 
 
 def _write(night: Night, source: Source, received: Received, counts: dict[str, int]) -> list[Finding]:
-    """Writes the quarantine in any case, the other tables only if the run passes; returns the warnings."""
+    """Always writes the quarantine, and the other tables only if the run passes; returns the warnings."""
     quarantined = outputs.quarantine(received.checked, night.run_id, customer_key())
     listed = product_history.catalogue(source.name, night.as_of)
     sold, _ = run_concurrently(
@@ -144,7 +144,7 @@ def _check(
 
 
 def _checked_days(night: Night, before: PassedRun | None) -> list[dt.date]:
-    """The days since the last run that passed, at most CHECKED_DAYS, ascending."""
+    """Returns the days since the last run that passed, at most CHECKED_DAYS, ascending."""
     first = night.as_of - dt.timedelta(days=CHECKED_DAYS - 1)
     since = max(first, before.as_of + dt.timedelta(days=1)) if before else first
     return [since + dt.timedelta(days=day) for day in range((night.as_of - since).days + 1)]
@@ -181,7 +181,7 @@ def _compared(
     customers: pa.Table,
     catalogue: pa.Table | None,
 ) -> list[Measure]:
-    """The measures that compare the shop with the last run that passed."""
+    """Returns the measures that compare the shop with the last run that passed."""
     comparisons: list[Measure] = []
     if before:
         checked_days = _checked_days(night, before)
