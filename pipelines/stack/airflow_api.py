@@ -15,7 +15,7 @@ TOO_MANY_REQUESTS = 429
 
 
 class AirflowBusyError(NightshelfError):
-    """Airflow didn't answer, or answered that it can't at the moment."""
+    """Airflow didn't answer, or is too busy or too broken to; the request may be repeated."""
 
 
 # While candidates train, the API server may have to wait for a processor, or for its database.
@@ -89,12 +89,16 @@ class NightlyRuns:
 
     def _request(self, method: str, path: str, **options: Any) -> Any:
         """The JSON of the response; raises AirflowBusyError where the request may be repeated."""
-        failure = f"Airflow at {self.http.base_url} answers {{}} to {method} {path}"
+        airflow = f"Airflow at {self.http.base_url}"
         try:
             return self.http.request(method, path, **options).raise_for_status().json()
         except httpx.HTTPStatusError as error:
             status = error.response.status_code
-            busy = status >= httpx.codes.INTERNAL_SERVER_ERROR or status == TOO_MANY_REQUESTS
-            raise (AirflowBusyError if busy else NightshelfError)(failure.format(status)) from None
+            is_busy = status >= httpx.codes.INTERNAL_SERVER_ERROR or status == TOO_MANY_REQUESTS
+            is_login = status == httpx.codes.UNAUTHORIZED
+            hint = "check NIGHTSHELF_AIRFLOW_PASSWORD" if is_login else "see its log"
+            message = f"{airflow} answers {status} to {method} {path}: {hint}"
+            raise (AirflowBusyError if is_busy else NightshelfError)(message) from None
         except httpx.TransportError as error:
-            raise AirflowBusyError(failure.format(type(error).__name__)) from None
+            problem = f"does not answer {method} {path} ({type(error).__name__})"
+            raise AirflowBusyError(f"{airflow} {problem}: check that it is running") from None

@@ -27,7 +27,7 @@ WORKERS = 2
 MASTER = "org.apache.spark.deploy.master.Master"
 WORKER = "org.apache.spark.deploy.worker.Worker"
 CONNECT_SERVER = "org.apache.spark.sql.connect.service.SparkConnectServer"
-CONNECT_PORT = 15002  # of an address without a port
+CONNECT_PORT = 15002  # if the address has no port
 LOCALHOST = ("127.0.0.1", "localhost")
 # Defaults of Spark's own variables, large enough for all that Airflow runs at the same time.
 SPARK = {
@@ -102,14 +102,15 @@ def _master_url(s: Settings) -> str:
 
 def _spark(s: Settings) -> list[Program]:
     """Spark's master and workers, and a Spark Connect server if the setting names one on this machine."""
-    connect = s.spark_master.startswith(CONNECT) and urlsplit(s.spark_master).hostname in (s.host, *LOCALHOST)
-    if not connect and s.spark_master != _master_url(s):
+    is_connect = s.spark_master.startswith(CONNECT)
+    has_server = is_connect and urlsplit(s.spark_master).hostname in (s.host, *LOCALHOST)
+    if not has_server and s.spark_master != _master_url(s):
         return []
     listen = ("--host", s.host, "--port", str(s.spark_port), "--webui-port", str(s.spark_ui_port))
     command = script("spark-class", MASTER, *listen)
     master = Program("spark-master", command, responds(address(s, s.spark_ui_port)), "spark_port")
     workers = [_worker(s, number) for number in range(1, WORKERS + 1)]
-    return [master, *workers, *([_connect(s)] if connect else [])]
+    return [master, *workers, *([_connect(s)] if has_server else [])]
 
 
 def _worker(s: Settings, number: int) -> Program:

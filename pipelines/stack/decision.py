@@ -8,7 +8,7 @@ from pipelines.settings import Settings, address
 
 
 def decision(settings: Settings) -> str:
-    """Returns one sentence on the newest nightly run; an empty text before the first."""
+    """Returns one sentence on the newest nightly run; empty if there has been none."""
     client = MlflowClient(settings.mlflow_uri or address(settings, settings.mlflow_port))
     experiment = client.get_experiment_by_name(EXPERIMENT)
     if experiment is None:

@@ -27,7 +27,7 @@ PRELOADED = (
     "xgboost",
 )
 
-# Airflow's own limits would fail a run on a machine that is merely slow. In seconds, but for the two counts.
+# Airflow's own limits would fail a run on a machine that is merely slow. In seconds, except for counts.
 AIRFLOW_LIMITS = {
     "CORE__DAGBAG_IMPORT_TIMEOUT": 600,
     "DAG_PROCESSOR__DAG_FILE_PROCESSOR_TIMEOUT": 900,
@@ -74,9 +74,7 @@ def _nightshelf(settings: Settings) -> dict[str, str]:
     """All of Nightshelf's settings, so that a program's working folder and its `.env` don't matter."""
     variables = {f"NIGHTSHELF_{name.upper()}": _text(value) for name, value in settings}
     if missing := [name for name in REQUIRED if not variables[name]]:
-        raise NightshelfError(
-            f"{', '.join(missing)} is not set: set it, or remove HOME/.env to have a new one written"
-        )
+        raise NightshelfError(f"{', '.join(missing)} is not set: set it, or add it to HOME/.env")
     tracking_uri = settings.mlflow_uri or address(settings, settings.mlflow_port)
     home = str(settings.home.resolve())
     return variables | {"NIGHTSHELF_HOME": home, "NIGHTSHELF_MLFLOW_URI": tracking_uri}

@@ -141,7 +141,7 @@ def _reason(log: Path) -> str:
     lines = log.read_text().splitlines() if log.exists() else []
     errors = [error for line in lines for error in _entry(line).get("error_detail") or []]
     if not errors:
-        return "its log holds no error"
+        return "its log contains no error"
     last = errors[-1]
     return str(last["exc_value" if last["exc_type"] in SAFE_ERRORS else "exc_type"])
 

@@ -20,7 +20,7 @@ class Program:
     """A server.
 
     is_up: checks whether it is up. port_setting: the name of the setting with its port.
-    starts_after: the name of the program that must be up before it starts.
+    starts_after: the name of the program that must be up before it starts. stop_signal: without SIG.
     """
 
     name: str

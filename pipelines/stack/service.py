@@ -42,7 +42,9 @@ def fetch(settings: Settings, path: str) -> Any:
     try:
         return httpx.get(f"{_url(settings)}{path}", timeout=TIMEOUT).raise_for_status().json()
     except httpx.HTTPError as error:
-        raise NightshelfError(f"the request {path} to the service failed ({type(error).__name__})") from None
+        raise NightshelfError(
+            f"the service failed to answer {path} ({type(error).__name__}): see its log"
+        ) from None
 
 
 def welcome(settings: Settings) -> None:

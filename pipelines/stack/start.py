@@ -17,8 +17,8 @@ LAST_LINES = 15
 def start(supervisor: Supervisor) -> None:
     """Starts all programs in order, and returns when every one is up.
 
-    A program that is alive is waited for. Raises NightshelfError naming the log of a program that ended,
-    or that is still not up after PATIENCE seconds.
+    A slow program is waited for as long as it is alive. Raises NightshelfError naming the log of a program
+    that ended, or that is not up after PATIENCE seconds.
     """
     with board("Starting") as rows, httpx.Client(timeout=TIMEOUT) as http:
         starting = _launch(supervisor, rows, after=None)

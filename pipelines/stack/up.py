@@ -83,7 +83,7 @@ def _stay(supervisor: Supervisor, chosen: Settings) -> None:
 
 
 def _run_and_report(supervisor: Supervisor, chosen: Settings) -> None:
-    """Does the nightly run and prints its failure; the servers keep running, and so does the champion."""
+    """Does the nightly run and prints its failure; the servers run on, and the champion keeps serving."""
     try:
         run_and_follow(chosen, supervisor)
     except NightshelfError as error:

@@ -81,7 +81,7 @@ def test_names_the_log_of_a_mapped_task_instance(write_log, tmp_path):
 
 
 def test_a_failure_without_a_log_is_reported(tmp_path):
-    assert "its log holds no error" in failure([instance("validate", "failed")], tmp_path)
+    assert "its log contains no error" in failure([instance("validate", "failed")], tmp_path)
 
 
 @pytest.fixture
