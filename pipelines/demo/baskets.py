@@ -27,14 +27,14 @@ class Baskets:
     def fill(self, rng: Random, day: int, date: dt.date, orders: int) -> tuple[Ints, Ints, Ints]:
         """Simulates the next day.
 
-        day: the day's number. Returns the customer of each order, and per line the index of its order and its
-        product; orders and lines ascend.
+        day: the day's number. Returns int64 arrays: the customer of each order, (orders,), and the index of
+        the order and the product of each line, (lines,), ascending.
         """
         weight = self.truth.popularity * season(date)[self.truth.cluster] * self.truth.on_sale(day)
-        again = np.stack(np.divmod(self._due[self._due_on == day], len(weight)), axis=1)
-        again = again[weight[again[:, 1]] > 0]
-        customers = _visitors(rng, self.truth.activity, again[:, 0], orders)
-        repeats = _repeats(again, customers, len(self.truth.activity))
+        due = np.stack(np.divmod(self._due[self._due_on == day], len(weight)), axis=1)
+        due = due[weight[due[:, 1]] > 0]
+        customers = _visitors(rng, self.truth.activity, due[:, 0], orders)
+        repeats = _repeats(due, customers, len(self.truth.activity))
         discoveries = _discoveries(rng, self.truth, customers, repeats[0], weight)
         lines = _distinct(repeats, discoveries, len(weight))
         order, products = _distinct(lines, _companions(rng, self.truth, lines), len(weight))
@@ -44,12 +44,12 @@ class Baskets:
     def _expect(self, rng: Random, day: int, customers: Ints, products: Ints) -> None:
         """Draws which of the day's purchases will be repeated, and when."""
         cycle = self.truth.cycles[products]
-        again = (cycle > 0) & (rng.random(len(products)) < LOYALTY)
-        off = rng.integers(-JITTER, JITTER, len(products), endpoint=True)
+        is_repeated = (cycle > 0) & (rng.random(len(products)) < LOYALTY)
+        jitter = rng.integers(-JITTER, JITTER, len(products), endpoint=True)
         bought = customers * len(self.truth.cluster) + products
-        still = (self._due_on > day) & ~np.isin(self._due, bought)
-        due = np.concatenate([self._due[still], bought[again]])
-        due_on = np.concatenate([self._due_on[still], (day + cycle + off)[again]])
+        is_kept = (self._due_on > day) & ~np.isin(self._due, bought)
+        due = np.concatenate([self._due[is_kept], bought[is_repeated]])
+        due_on = np.concatenate([self._due_on[is_kept], (day + cycle + jitter)[is_repeated]])
         order = np.argsort(due)
         self._due, self._due_on = due[order], due_on[order]
 
@@ -61,12 +61,12 @@ def _visitors(rng: Random, activity: Floats, with_due: Ints, orders: int) -> Int
     return rng.permutation(np.argsort(arrival, kind="stable")[:orders])
 
 
-def _repeats(again: Ints, customers: Ints, population: int) -> Lines:
-    """The lines of due purchases; again: (n, 2) customers and products; population: number of customers."""
+def _repeats(due: Ints, customers: Ints, population: int) -> Lines:
+    """The lines of due purchases; due: (n, 2) customers and products; population: number of customers."""
     order_of = np.full(population, NO_ORDER)
     order_of[customers] = np.arange(len(customers))
-    orders_today = order_of[again[:, 0]] != NO_ORDER
-    return order_of[again[orders_today, 0]], again[orders_today, 1]
+    orders_today = order_of[due[:, 0]] != NO_ORDER
+    return order_of[due[orders_today, 0]], due[orders_today, 1]
 
 
 def _discoveries(rng: Random, truth: Truth, customers: Ints, repeated: Ints, weight: Floats) -> Lines:

@@ -70,7 +70,7 @@ class Listing:
 
 @dataclass(frozen=True)
 class Dirt:
-    """The errors between the simulated orders and what the API lists."""
+    """Adds the errors of real shops to the simulated orders, as the API lists them."""
 
     shop: Shop
 

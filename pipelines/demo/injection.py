@@ -23,13 +23,13 @@ Move = Callable[[int, int, int], int]
 
 
 class FaultInjection:
-    """ASGI middleware; the fault of a request for orders or goods is drawn by the seed and its number."""
+    """ASGI middleware; the seed and the number of a request for orders or goods determine its fault."""
 
     def __init__(self, app: ASGIApp, faults: Faults) -> None:
         self._app, self._faults, self._numbers = app, faults, count()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Sends the right response, or one with a fault."""
+        """Sends the correct response, or one with a fault."""
         if scope["type"] != "http" or not scope["path"].startswith(FAULTY):
             await self._app(scope, receive, send)
             return
@@ -101,7 +101,7 @@ async def _altered(
 
 
 async def _response(app: ASGIApp, scope: Scope, receive: Receive) -> tuple[Message, bytes]:
-    """The start message and the body of the right response."""
+    """The start message and the body of the correct response."""
     messages: list[Message] = []
 
     async def keep(message: Message) -> None:

@@ -1,4 +1,4 @@
-"""The tastes planted in the demo shop's customers, for a run that shows sample customers."""
+"""The tastes planted in the demo shop's customers, which its pages show beside example shoppers."""
 
 import datetime as dt
 

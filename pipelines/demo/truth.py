@@ -129,8 +129,8 @@ def _lives(rng: np.random.Generator, eligible: Ints, count: int) -> tuple[Ints, 
 
 def _cycles(rng: np.random.Generator, cluster: Ints) -> Ints:
     base = np.array([c.cycle for c in CATEGORIES])[cluster // STYLES]
-    off = rng.integers(-1, 1, len(cluster), endpoint=True)
-    return np.where(base > 0, np.clip(base + off, 7, 21), 0)
+    jitter = rng.integers(-1, 1, len(cluster), endpoint=True)
+    return np.where(base > 0, np.clip(base + jitter, 7, 21), 0)
 
 
 def _favourites(rng: np.random.Generator, customers: int) -> Ints:
