@@ -1,4 +1,4 @@
-"""Step `association_rules`: mines which products bring a third one into a basket."""
+"""Step `association_rules`: mines which products are bought together."""
 
 from pipelines import columns as c
 from pipelines.lake import tables

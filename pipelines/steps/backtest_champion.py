@@ -8,7 +8,7 @@ from pipelines.registry import versions
 from pipelines.run import pins, tracking
 from pipelines.run.night import Night
 
-KEPT_DAYS = 30  # whose measures, customer by customer, stay in the lake
+KEPT_DAYS = 30  # days whose measures by customer stay in the lake
 
 
 def run(night: Night) -> dict[str, float]:

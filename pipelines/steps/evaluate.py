@@ -1,4 +1,4 @@
-"""Step `evaluate`: measures the sweep's choice and the champion's settings, and settles the challenger."""
+"""Step `evaluate`: measures the sweep's choice and the champion's settings, and decides the challenger."""
 
 from dataclasses import replace
 
@@ -23,7 +23,7 @@ from serving.bundle.format import Array, Bundle
 from serving.errors import NightshelfError
 from serving.recommend.recommender import BASELINES, learned_components
 
-KEPT_DAYS = 30  # whose measures, customer by customer, stay in the lake
+KEPT_DAYS = 30  # days whose measures by customer stay in the lake
 
 
 def run(night: Night) -> dict[str, float]:
@@ -39,28 +39,28 @@ def run(night: Night) -> dict[str, float]:
 def _measure(
     night: Night, data: NightData, chosen: ModelSettings, champion: ModelSettings | None
 ) -> tuple[pa.Table, Settled]:
-    """Returns the measures of all models on the test window, and what the challenger is.
+    """Returns the measures of all models on the test window, and the challenger.
 
     chosen: the sweep's settings. champion: the settings that the champion was fitted with, if there is one.
     """
     before = data.known.until(data.cut.validation)
     truth = data.known.bought(data.cut.validation, data.cut.test)
     segments = evaluation.customer_segments(before)
-    bundle = held_bundle = fit_without_rules(before, data.products, chosen, night.solver)
+    bundle = champion_bundle = fit_without_rules(before, data.products, chosen, night.solver)
     _check_cut(bundle, data.cut.validation)
     components = _components(bundle, truth, segments)
     parts = [components, differences.compose(components, chosen.lanes, conditions.SWEEP)]
-    held = champion.model_copy(update={"strength": 0.0}) if champion else None
-    if held:
-        if held.model_copy(update={"lanes": chosen.lanes}) != chosen:
-            held_bundle = fit_without_rules(before, data.products, held, night.solver)
-            components = _components(held_bundle, truth, segments)
-        parts.append(differences.compose(components, held.lanes, conditions.CHAMPION))
+    current = champion.model_copy(update={"strength": 0.0}) if champion else None  # measured without weights
+    if current:
+        if current.model_copy(update={"lanes": chosen.lanes}) != chosen:
+            champion_bundle = fit_without_rules(before, data.products, current, night.solver)
+            components = _components(champion_bundle, truth, segments)
+        parts.append(differences.compose(components, current.lanes, conditions.CHAMPION))
     measures = pa.concat_tables(parts)
-    settled = conditions.settle(evaluation.known_only(measures), chosen, held, settings.load())
+    settled = conditions.settle(evaluation.known_only(measures), chosen, current, settings.load())
     if strength := _strength(night, data, settled.chosen):
         settled = replace(settled, chosen=settled.chosen.model_copy(update={"strength": strength}))
-        fitted = bundle if settled.is_new else held_bundle
+        fitted = bundle if settled.is_new else champion_bundle
         own = product_weight.evaluate_challenger(fitted, settled.chosen, truth, segments)
     else:
         own = conditions.challenger(measures, settled)
@@ -68,7 +68,7 @@ def _measure(
 
 
 def _check_cut(bundle: Bundle, cut: int) -> None:
-    """Raises NightshelfError where the bundle knows days after the cut (a day number, since 1970)."""
+    """Raises NightshelfError if the bundle knows days after the cut (days since 1970)."""
     if (day := backtest.last_day(bundle)) > cut:
         raise NightshelfError(
             f"the bundle to be measured knows {date_of(day)}, a day of the test window,"
@@ -77,7 +77,7 @@ def _check_cut(bundle: Bundle, cut: int) -> None:
 
 
 def _choice(night: Night) -> ModelSettings:
-    """Returns the settings that the sweep's measures speak for."""
+    """Returns the best settings by the sweep's measures."""
     trials: list[tuple[Candidate, Metrics]] = [
         (
             Candidate.model_validate_json(run.data.tags[tracking.CANDIDATE]),
@@ -95,7 +95,7 @@ def _components(bundle: Bundle, truth: Interactions, segments: Array) -> pa.Tabl
 
 
 def _strength(night: Night, data: NightData, chosen: ModelSettings) -> float:
-    """Returns the strength of the products' weight, by the validation window; 0 without weights."""
+    """Returns the strength of the products' weight, chosen on the validation window; 0 without weights."""
     if not product_weight.has_weights(data.products):
         return 0.0
     bundle = fit_without_rules(data.known.until(data.cut.train), data.products, chosen, night.solver)
@@ -111,7 +111,7 @@ def _strength(night: Night, data: NightData, chosen: ModelSettings) -> float:
 def _log(night: Night, settled: Settled, measures: pa.Table) -> dict[str, float]:
     """Writes settings and measures to MLflow and returns the main ones.
 
-    The challenger's metrics carry plain names, those of the others begin with the model's name.
+    The challenger's metrics have plain names; the other models' begin with the model's name.
     """
     means, segments = evaluation.summary(measures), evaluation.by_segment(measures)
     metrics = evaluation.flatten(means.get(conditions.CHALLENGER, {}))

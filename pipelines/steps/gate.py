@@ -28,8 +28,7 @@ STEADY_DAYS = 7  # a champion older than this may be followed by quite different
 def run(night: Night) -> dict[str, Any]:
     """Returns the verdict on the registered version, with its reasons; both are written to MLflow.
 
-    Raises NightshelfError where another version serves by now than the one that the challenger was compared
-    with.
+    Raises NightshelfError if the champion is no longer the version that the challenger was compared with.
     """
     version, champion = tracking.tag(night.run_id, tracking.VERSION) or "", versions.champion()
     serving, compared = champion.version if champion else "", tracking.tag(night.run_id, tracking.AGAINST)
@@ -56,16 +55,16 @@ def _conditions(night: Night, version: str, champion: Champion | None) -> list[C
     options = settings.load()
     measures = evaluation.known_only(tables.read(pins.own(night, tables.EVALUATION)))
     served = versions.readable_bundle(champion.version) if champion else None
-    since = _since(night, served)
+    since = _measures_since(night, served)
     return [
         *conditions.conditions(measures, since, options),
-        *_of_bundle(night, version, served, measures, options),
-        *(_of_champion(night, champion, measures, since, options) if champion else []),
+        *_bundle_conditions(night, version, served, measures, options),
+        *(_champion_conditions(night, champion, measures, since, options) if champion else []),
     ]
 
 
-def _since(night: Night, served: Bundle | None) -> pa.Table | None:
-    """Returns champion and challenger on the orders since the champion's fit; None without any.
+def _measures_since(night: Night, served: Bundle | None) -> pa.Table | None:
+    """Returns the measures of champion and challenger on orders since the champion's fit; None without any.
 
     The challenger's settings are fitted to what the champion knew, no more.
     """
@@ -81,24 +80,30 @@ def _since(night: Night, served: Bundle | None) -> pa.Table | None:
     return evaluation.known_only(pa.concat_tables([measures, own]))
 
 
-def _of_bundle(
+def _bundle_conditions(
     night: Night, version: str, served: Bundle | None, measures: pa.Table, options: GateSettings
 ) -> list[Condition]:
     """Returns the conditions on the registered bundle, as the registry delivers it."""
     try:
-        return _of_sound_bundle(night, versions.bundle(version), served, measures, options)
+        return _opened_bundle_conditions(night, versions.bundle(version), served, measures, options)
     except BundleError as error:
         return [Condition("the bundle is whole", False, str(error))]
     except (ArithmeticError, LookupError, TypeError, ValueError) as error:
-        return [Condition("the bundle answers", False, f"asking it fails ({type(error).__name__})")]
+        return [
+            Condition("the bundle answers", False, f"recommending with it fails ({type(error).__name__})")
+        ]
 
 
-def _of_sound_bundle(
+def _opened_bundle_conditions(
     night: Night, bundle: Bundle, served: Bundle | None, measures: pa.Table, options: GateSettings
 ) -> list[Condition]:
     chosen = challenger.chosen(night)
     if bundle.manifest.get("lanes") != chosen.lanes:
-        return [Condition("lanes are answered as measured", False, "the bundle's lanes are other ones")]
+        return [
+            Condition(
+                "lanes are answered as measured", False, "the bundle's lanes differ from the evaluated ones"
+            )
+        ]
     known, products, cut = night_data.load(night)
     before, truth = known.until(cut.validation), known.bought(cut.validation, cut.test)
     earlier = bundle
@@ -115,18 +120,18 @@ def _of_sound_bundle(
     return checks
 
 
-def _of_champion(
+def _champion_conditions(
     night: Night, champion: Champion, measures: pa.Table, since: pa.Table | None, options: GateSettings
 ) -> list[Condition]:
-    """Returns the conditions that the champion's own nightly run and a rollback set."""
+    """Returns the conditions that depend on the champion's own nightly run, and on a rollback."""
     is_young = champion.as_of >= str(night.as_of - dt.timedelta(days=STEADY_DAYS))
     checks = conditions.plausible(measures, champion.measured, options, is_young)
     checks += conditions.predicted(since, champion.measured, options)
     if champion.held and tracking.tag(night.run_id, tracking.SETTINGS) != tracking.NEW:
         confidence = options.thresholds.sure
         detail = (
-            f"after the rollback only settings that beat version {champion.version} with confidence"
+            f"only settings that beat version {champion.version} with confidence"
             f" {confidence:g} are promoted, or a version that a person promotes"
         )
-        checks.append(Condition("a rollback holds", False, f"{champion.held}: {detail}"))
+        checks.append(Condition("allowed after the rollback", False, f"{champion.held}: {detail}"))
     return checks

@@ -10,10 +10,9 @@ from pipelines.run.night import Night
 
 
 def run(night: Night) -> dict[str, Any]:
-    """Returns the version that serves from now on, or None where the gate refused it.
+    """Returns the version that serves from now on, or None if the gate refused it.
 
-    Raises NightshelfError where another version serves by now than the one that the challenger was compared
-    with.
+    Raises NightshelfError if the champion is no longer the version that the challenger was compared with.
     """
     decision = json.loads(tracking.tag(night.run_id, tracking.DECISION) or "{}")
     version = decision["version"]
@@ -23,5 +22,5 @@ def run(night: Night) -> dict[str, Any]:
     champion = versions.champion()
     if champion and champion.version not in (decision["champion"], version):
         raise challenger.outdated(champion.version, version, decision["champion"])
-    acts.promote(version, f"{decision['verdict']} on the night of {night.as_of}", decision["verdict"])
+    acts.promote(version, f"{decision['verdict']} by the nightly run of {night.as_of}", decision["verdict"])
     return {"version": version}

@@ -33,5 +33,5 @@ def run(night: Night) -> dict[str, str]:
 
 
 def _planted(night: Night) -> dict[str, list[str]]:
-    """Returns the tastes that the demo shop gave its customers, by pseudonym; nothing for any other shop."""
+    """Returns the tastes that the demo shop gave its customers, by pseudonym; {} for any other shop."""
     return tastes(customer_key()) if night.source == "shop-api" and settings().is_demo_shop else {}

@@ -1,4 +1,4 @@
-"""Step `smoke`: sends a few requests to the champion, and ends the night's run in MLflow."""
+"""Step `smoke`: sends a few requests to the champion, and ends the run in MLflow."""
 
 from pipelines.gate import settings, soundness
 from pipelines.registry import versions
@@ -8,17 +8,17 @@ from serving.errors import NightshelfError
 
 
 def run(night: Night) -> dict[str, float]:
-    """Returns how many answers the champion gave, and the milliseconds of the slowest; nothing without one.
+    """Returns the number of the champion's answers and the slowest's milliseconds; {} without a champion.
 
-    Raises NightshelfError where its answers are not sound.
+    Raises NightshelfError if its answers are not sound.
     """
-    metrics = _ask_champion()
+    metrics = _query_champion()
     tracking.log(night.run_id, metrics=metrics)
     tracking.end(night.run_id)
     return metrics
 
 
-def _ask_champion() -> dict[str, float]:
+def _query_champion() -> dict[str, float]:
     champion = versions.champion()
     if champion is None:  # the gate refused a first model
         return {}
@@ -26,7 +26,7 @@ def _ask_champion() -> dict[str, float]:
     if failed := [condition for condition in conditions if not condition.met]:
         reasons = "; ".join(f"{condition.name}: {condition.detail}" for condition in failed)
         raise NightshelfError(
-            f"version {champion.version} serves and is not sound ({reasons}): `nightshelf rollback`"
+            f"version {champion.version} serves and is not sound ({reasons}): run `nightshelf rollback`"
         )
     return {
         "champion_version": float(champion.version),

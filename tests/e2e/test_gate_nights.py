@@ -50,14 +50,15 @@ def test_ordinary_runs_promote_no_worse_model_and_settings_stay_stable(seed, tmp
         refused = [result for result in outcomes if result.verdict == "REFUSED"]
         wrongly = sum(result.after > result.before for result in refused)
         falsely = sum(is_worse(result) for result in outcomes if result.verdict == "PROMOTED")
-        text = f"{falsely} promoted though worse, {wrongly} refused though better"
-        print(f"{nights} runs: {text}, settings changed {changes} times")
+        counts = f"{falsely} promoted though worse, {wrongly} refused though better"
+        print(f"{nights} runs: {counts}, settings changed {changes} times")
     assert [result.reasons for result in refused if result.after > result.before] == []
     assert falsely == 0
     assert changes <= 1 + nights // 10
 
 
 def poisoned(shop, seed, name):
+    """Returns the outcome of the second run with the named poison."""
     rng = generator(seed, name)
     with pytest.MonkeyPatch.context() as patch:
         if name in CODE:
@@ -67,6 +68,7 @@ def poisoned(shop, seed, name):
 
 
 def is_worse(result):
+    """Returns whether the registered version is worse than the champion, beyond the tolerance."""
     return result.after < result.before * (1 - TOLERANCE)
 
 
@@ -76,11 +78,13 @@ def sample_names(names, count, seed):
 
 
 def show(name, result):
-    text = "; ".join(result.reasons)[:110] if result.verdict != "PROMOTED" else ""
-    print(f"{name:46} {result.verdict:9} worth {result.before:.4f} -> {result.after:.4f}  {text}", flush=True)
+    reasons = "; ".join(result.reasons)[:110] if result.verdict != "PROMOTED" else ""
+    print(
+        f"{name:46} {result.verdict:9} worth {result.before:.4f} -> {result.after:.4f}  {reasons}", flush=True
+    )
 
 
-def test_a_rollback_holds_until_a_person_promotes_a_version(seed, home):
+def test_after_a_rollback_no_run_promotes_until_a_person_promotes_a_version(seed, home):
     shop = world(seed, nights=4)
     for number in (0, 1):
         assert run(shop, number, seed)[0]["verdict"] in ("FIRST", "PROMOTED")
@@ -88,10 +92,10 @@ def test_a_rollback_holds_until_a_person_promotes_a_version(seed, home):
     decision, *_ = run(shop, 2, seed)
     assert decision["verdict"] == "REFUSED"
     (reason,) = decision["reasons"]
-    assert reason.startswith("a rollback holds: odd answers: ")
+    assert reason.startswith("allowed after the rollback: odd answers: ")
     assert "version 1" in reason
     assert versions.champion().version == "1"
-    registry_acts.promote("3", "seen and found good")
+    registry_acts.promote("3", "checked")
     assert run(shop, 3, seed)[0]["verdict"] == "PROMOTED"
     assert versions.champion().version == "4"
     for split in get_args(Split):
