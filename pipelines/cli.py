@@ -19,7 +19,7 @@ from serving.errors import NightshelfError
 from serving.recommend.lanes import LANES
 
 TRY, RUN, MODELS, DATA, SERVICE, PEOPLE = "Try", "Run", "Models", "Data", "Service", "People"
-MAX_ITEMS = 100  # products of one answer, as over HTTP
+MAX_ITEMS = 100  # the most products per list, as over HTTP
 
 StepName = Literal[
     "begin",
@@ -48,7 +48,7 @@ Check = Annotated[str, typer.Argument(help="A row check, as `nightshelf quaranti
 NightDay = Annotated[
     str | None, typer.Option(help="Day of a nightly run, as 2026-01-31; default: the newest.")
 ]
-AsOf = Annotated[str | None, typer.Option(help="Last day whose orders are seen, as 2026-01-31.")]
+AsOf = Annotated[str | None, typer.Option(help="Last day of orders to use, as 2026-01-31.")]
 Source = Annotated[SourceName | None, typer.Option(help="Where orders come from.")]
 OrdersPath = Annotated[str | None, typer.Option(help="File or folder that the source `files` reads.")]
 MappingName = Annotated[
@@ -126,9 +126,7 @@ def cluster(once: Once = False) -> None:
 
 @app.command("demo-shop", rich_help_panel=TRY)
 def demo_shop(
-    faults: Annotated[
-        Path | None, typer.Option(help="TOML file of faults that the API makes on purpose.")
-    ] = None,
+    faults: Annotated[Path | None, typer.Option(help="TOML file of faults to inject.")] = None,
 ) -> None:
     """Serves the demo shop's API."""
     from pipelines.demo.api import serve
@@ -179,7 +177,7 @@ def step(
     full: Full = False,
     let_pass: LetPass = None,
 ) -> None:
-    """Runs one step alone: `begin` opens a nightly run, the other steps go on with it or repeat a part.
+    """Runs one step alone: `begin` opens a nightly run, the other steps continue it or repeat a part.
 
     `begin` takes all options but `--run`, the other steps take `--run` and `--path`. The path is not
     recorded: give it to `extract` and `validate` too, unless NIGHTSHELF_FILES_PATH names it.
@@ -206,12 +204,12 @@ def step(
 
 @app.command(rich_help_panel=RUN)
 def tonight() -> None:
-    """Lets Airflow start a nightly run, unless one is under way or has succeeded since midnight."""
+    """Lets Airflow start a nightly run, unless one is active or has succeeded since midnight (UTC)."""
     from pipelines.settings import settings
     from pipelines.stack.nightly_run import trigger_if_due
 
     started = trigger_if_due(settings())
-    _print("a nightly run has started" if started else "a nightly run is under way or done already")
+    _print("a nightly run has started" if started else "a nightly run is active or has succeeded today")
 
 
 @app.command("prepare-containers", rich_help_panel=RUN)
@@ -251,7 +249,7 @@ def promote(version: str, reason: Reason) -> None:
 @app.command(rich_help_panel=MODELS)
 def rollback(
     reason: Reason,
-    to: Annotated[str | None, typer.Option(help="Version; default: the one that served before.")] = None,
+    to: Annotated[str | None, typer.Option(help="Version; default: the previous champion.")] = None,
 ) -> None:
     """Makes the previous champion, or another version, the champion again."""
     from pipelines.registry import acts
@@ -274,7 +272,7 @@ def compare(
 
 @app.command(rich_help_panel=PEOPLE)
 def forget(customer: Annotated[str, typer.Argument(help="The shop's own id of the customer.")]) -> None:
-    """Erases a customer, and searches everywhere for what is left: the exit code is 1 if anything is."""
+    """Erases a customer, and searches for remaining data everywhere; exits with 1 if there is any."""
     from pipelines.privacy.forget_one import forget as erase
 
     erasure = erase(customer)
@@ -313,7 +311,7 @@ def export(
 
 @app.command(rich_help_panel=DATA)
 def backup(to: Annotated[str, typer.Option(help="File to write, FILE.tar, a path or a URL.")]) -> None:
-    """Writes lake, registry, store, keys and night reports into one file, while everything goes on."""
+    """Writes lake, registry, store, keys and night reports into one file, while everything runs."""
     from pipelines.backup.commands import back_up
 
     _print(back_up(to))
@@ -321,10 +319,10 @@ def backup(to: Annotated[str, typer.Option(help="File to write, FILE.tar, a path
 
 @app.command(rich_help_panel=DATA)
 def restore(
-    source: Annotated[str, typer.Argument(metavar="FILE", help="What `backup` wrote, a path or a URL.")],
+    source: Annotated[str, typer.Argument(metavar="FILE", help="File written by `backup`, a path or a URL.")],
     replace: Annotated[bool, typer.Option("--replace", help="Replace what exists.")] = False,
 ) -> None:
-    """Restores a backup where nothing exists yet; stop everything before."""
+    """Restores a backup where nothing exists yet; stop all servers first."""
     from pipelines.backup.commands import restore as put_back
 
     _print(put_back(source, replace))
@@ -332,11 +330,11 @@ def restore(
 
 @app.command(rich_help_panel=SERVICE)
 def merchandising(
-    file: Annotated[
-        Path | None, typer.Argument(help="TOML file; default: that of NIGHTSHELF_SHOP_RULES.")
-    ] = None,
+    file: Annotated[Path | None, typer.Argument(help="TOML file; default: NIGHTSHELF_SHOP_RULES.")] = None,
     on: Annotated[dt.datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Day; default: today.")] = None,
-    customer: Annotated[str | None, typer.Option(help="Whose list; default: the trend.")] = None,
+    customer: Annotated[
+        str | None, typer.Option(help="Customer whose list is shown; default: the trend.")
+    ] = None,
     n: Annotated[int, typer.Option(min=1, help="Products of the list.")] = 10,
 ) -> None:
     """Shows what merchandising rules would do to a list, without changing any answer."""
@@ -367,7 +365,7 @@ def quarantine_list(night: NightDay = None) -> None:
 
 @quarantine.command("show")
 def quarantine_show(
-    rule: Check,
+    check: Check,
     night: NightDay = None,
     order: Annotated[str | None, typer.Option(help="Only lines of this order.")] = None,
     n: Annotated[int, typer.Option(min=1, help="Lines to show.")] = 20,
@@ -375,12 +373,12 @@ def quarantine_show(
     """Shows the lines that failed a row check, as received, the newest first."""
     from pipelines.validate.quarantine import detail
 
-    _print(detail(rule, night, [order] if order else [], n))
+    _print(detail(check, night, [order] if order else [], n))
 
 
 @quarantine.command("release")
 def quarantine_release(
-    rule: Check,
+    check: Check,
     reason: Annotated[str, typer.Option(help="Why; it is recorded with the lines.")],
     order: Annotated[list[str] | None, typer.Option(help="Only lines of this order; repeatable.")] = None,
     night: NightDay = None,
@@ -388,7 +386,7 @@ def quarantine_release(
     """Releases lines: the next nightly run validates them without that row check."""
     from pipelines.validate.quarantine import release
 
-    _print(release(rule, reason, night, order or []))
+    _print(release(check, reason, night, order or []))
 
 
 @keyring.command("add")
@@ -445,10 +443,10 @@ def _readable_errors() -> Iterator[None]:
         _fail(str(error))
     except Exception as error:
         if type(error).__name__ in ("MlflowException", "RestException"):
-            _fail("MLflow does not answer: is it up, is NIGHTSHELF_MLFLOW_URI right?")
+            _fail("MLflow does not answer: check that it is running and that NIGHTSHELF_MLFLOW_URI is right")
         if not type(error).__module__.startswith("botocore"):
             raise
-        _fail(f"the lake's bucket does not answer ({type(error).__name__}): is AWS_ENDPOINT_URL right?")
+        _fail(f"the lake's bucket does not answer ({type(error).__name__}): check AWS_ENDPOINT_URL")
 
 
 def _fail(message: str) -> None:
