@@ -1,3 +1,5 @@
+"""The DAG `nightly` as Airflow loads it: its tasks, their order, limits and documentation."""
+
 import json
 import os
 import subprocess
@@ -11,18 +13,19 @@ DAGS = Path(__file__).parents[2] / "dags"
 
 @pytest.fixture(scope="module")
 def dag(tmp_path_factory):
+    """The DAG as `describe.py` prints it."""
     env = os.environ | {"AIRFLOW_HOME": str(tmp_path_factory.mktemp("airflow"))}
     describe = [sys.executable, Path(__file__).with_name("describe.py"), DAGS]
-    told = subprocess.run(describe, env=env, stdout=subprocess.PIPE, text=True, check=True).stdout
-    return json.loads(told.splitlines()[-1])
+    output = subprocess.run(describe, env=env, stdout=subprocess.PIPE, text=True, check=True).stdout
+    return json.loads(output.splitlines()[-1])
 
 
-def test_airflow_reads_it_without_a_word(dag):
+def test_airflow_loads_it_without_errors_and_warnings(dag):
     assert dag["errors"] == {}
     assert dag["warnings"] == []
 
 
-def test_reading_it_imports_nothing_heavy(dag):
+def test_loading_it_imports_no_heavy_package(dag):
     assert dag["heavy"] == []
 
 
@@ -33,11 +36,11 @@ def test_the_steps_follow_one_another(dag):
         "extract": set(),
         "validate": {"extract"},
         "prepare": {"validate"},
-        "live": {"prepare"},
-        "candidates": {"live"},
+        "backtest_champion": {"prepare"},
+        "candidates": {"backtest_champion"},
         "sweep": {"candidates"},
-        "rules": {"live"},
-        "evaluate": {"sweep", "rules"},
+        "association_rules": {"backtest_champion"},
+        "evaluate": {"sweep", "association_rules"},
         "register": {"evaluate"},
         "gate": {"register"},
         "publish": {"gate"},
@@ -51,12 +54,12 @@ def test_candidates_are_mapped_and_carry_their_names(dag):
     assert "candidate" in dag["template"]
 
 
-def test_it_runs_daily_alone_and_makes_up_for_nothing(dag):
+def test_it_runs_daily_one_run_at_a_time_and_without_catchup(dag):
     assert dag["schedule"] == ["0 0 * * *", "0:00:00"]
     assert (dag["catchup"], dag["max_active_runs"]) == (False, 1)
 
 
-def test_the_form_asks_for_what_a_night_may_be_told(dag):
+def test_the_trigger_form_has_every_option_of_a_run(dag):
     empty = dict.fromkeys(["as_of", "source", "path", "mapping", "let_pass", "sweep", "solver"])
     assert dag["defaults"] == empty | {"full": False}
     assert dag["params"]["as_of"]["format"] == "date"
@@ -64,17 +67,17 @@ def test_the_form_asks_for_what_a_night_may_be_told(dag):
     assert dag["params"]["solver"]["enum"] == [None, "auto", "implicit", "spark"]
 
 
-def test_only_the_pull_is_tried_again(dag):
+def test_only_extract_is_retried(dag):
     assert [name for name, task in dag["tasks"].items() if task["retries"]] == ["extract"]
 
 
-def test_every_task_has_an_end_and_a_doc(dag):
+def test_every_task_has_a_timeout_and_a_documentation(dag):
     assert all(0 < task["timeout"] <= 4 * 3600 for task in dag["tasks"].values())
     assert all(task["doc"] for task in dag["tasks"].values())
     assert all(f"**{name}**" in dag["doc"] for name in dag["tasks"])
 
 
-def test_every_task_that_fails_ends_the_run_in_mlflow(dag):
+def test_every_failing_task_ends_the_run_in_mlflow(dag):
     assert {tuple(task["failure"]) for task in dag["tasks"].values()} == {("close_failed",)}
 
 
@@ -83,11 +86,11 @@ def test_tables_and_model_are_assets(dag):
     assert outlets == {"validate": ["orders"], "prepare": ["baskets", "interactions"], "publish": ["model"]}
 
 
-def test_the_champion_is_asked_also_where_nothing_was_published(dag):
+def test_smoke_runs_also_if_the_gate_refused_the_model(dag):
     assert dag["tasks"]["smoke"]["rule"] == "none_failed"
 
 
-def test_the_report_is_written_however_the_night_ends_and_hides_no_failure(dag):
+def test_the_report_is_written_however_the_run_ends_and_hides_no_failure(dag):
     report = dag["tasks"]["report"]
     assert (report["rule"], report["teardown"], report["fails_the_run"]) == (
         "all_done_setup_success",
@@ -97,5 +100,5 @@ def test_the_report_is_written_however_the_night_ends_and_hides_no_failure(dag):
     assert report["links"] == ["Night report"]
 
 
-def test_midnight_closes_the_day_before_and_a_run_by_hand_leaves_the_day_to_the_source(dag):
+def test_a_scheduled_run_ends_with_the_day_before_and_a_manual_run_with_the_last_of_its_source(dag):
     assert dag["last_day"] == {"scheduled": "2026-11-20", "backfill": "2026-11-20", "manual": None}

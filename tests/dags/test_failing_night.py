@@ -1,3 +1,5 @@
+"""A nightly run in Airflow whose step `extract` fails."""
+
 import html
 import json
 import os
@@ -19,10 +21,10 @@ def home(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def night(home):
-    """What `airflow dags test nightly` says of a file whose columns are others than its mapping's."""
+    """The completed `airflow dags test nightly` on a file that lacks the columns of its mapping."""
     orders = home / "orders.csv"
     orders.write_text("a,b\n1,2\n")
-    asked = {"source": "files", "path": str(orders), "mapping": "online_retail_ii", "as_of": "2011-12-09"}
+    params = {"source": "files", "path": str(orders), "mapping": "online_retail_ii", "as_of": "2011-12-09"}
     plain = {
         name: value for name, value in os.environ.items() if not name.startswith(("NIGHTSHELF_", "AIRFLOW_"))
     }
@@ -35,15 +37,15 @@ def night(home):
     }
     airflow = Path(sys.executable).with_name("airflow")
     subprocess.run([airflow, "db", "migrate"], env=env, capture_output=True, check=True)
-    test = [airflow, "dags", "test", "nightly", "--conf", json.dumps(asked)]
+    command = [airflow, "dags", "test", "nightly", "--conf", json.dumps(params)]
     return subprocess.run(
-        test, check=False, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        command, check=False, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
 
 
 @pytest.fixture(scope="module")
 def logged(night, home):
-    """The night's run in MLflow."""
+    """The run in MLflow."""
     client = MlflowClient(f"sqlite:///{home / 'mlruns' / 'mlflow.db'}")
     (run,) = client.search_runs([client.get_experiment_by_name("nightly").experiment_id])
     return run
@@ -56,18 +58,18 @@ def test_the_task_fails_at_once(night):
     assert "task_id=validate" not in night.stdout
 
 
-def test_the_run_in_mlflow_ends_failed_by_the_sentence_of_the_task(night, logged):
-    task, _, sentence = logged.data.tags["failed"].partition(": ")
+def test_the_run_in_mlflow_fails_with_the_message_of_the_task(night, logged):
+    task, _, message = logged.data.tags["failed"].partition(": ")
     assert (task, logged.info.status) == ("extract", "FAILED")
-    assert "orders.csv" in sentence
-    assert f"AirflowFailException: {sentence}" in night.stdout
+    assert "orders.csv" in message
+    assert f"AirflowFailException: {message}" in night.stdout
 
 
-def test_its_report_says_where_and_why_it_stopped(night, logged, home):
+def test_its_report_shows_where_and_why_it_stopped(night, logged, home):
     report = (home / "nights" / "2011-12-09.html").read_text()
-    _, _, sentence = logged.data.tags["failed"].partition(": ")
+    _, _, message = logged.data.tags["failed"].partition(": ")
     assert "The nightly run stopped in step extract." in report
-    assert sentence in html.unescape(report)
+    assert message in html.unescape(report)
     assert "No order lines were checked" in report
 
 
