@@ -7,8 +7,9 @@ from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 
-# Modules that a version registered by release 0.1 imports, and where their names are now. A process that has
-# imported this package before does not find the version's own copies. The next release drops this.
+# Modules that model versions registered by release 0.1 import, and the modules that now define their names.
+# Such a version brings copies of its modules, but Python doesn't find them once this package is imported.
+# To be removed in the next release.
 MOVED = {
     "serving.identity": ("serving.live.identity",),
     "serving.recommender": ("serving.recommend.recommender", "serving.recommend.lanes"),
@@ -16,7 +17,7 @@ MOVED = {
 
 
 class _MovedModules(MetaPathFinder, Loader):
-    """Finds the names of moved modules under the modules' old names."""
+    """Makes moved modules importable by their old names."""
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None

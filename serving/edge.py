@@ -25,10 +25,10 @@ from serving.settings import ServingSettings
 
 UNRECORDED_ROUTES = ("/livez", "/readyz", "/healthz", "/metrics")  # probes, which would fill the log
 METHODS = ("GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE")
-NIGHTS = "/nights"
+REPORTS_PATH = "/nights"
 BODY_TIMEOUT = 10.0  # seconds
-HEADERS = [(b"x-content-type-options", b"nosniff"), (b"cache-control", b"no-store")]
-VERSION = VERSION_HEADER.lower().encode()
+RAW_HEADERS = [(b"x-content-type-options", b"nosniff"), (b"cache-control", b"no-store")]
+RAW_VERSION_HEADER = VERSION_HEADER.lower().encode()
 
 
 @dataclass
@@ -79,8 +79,8 @@ class Edge:
 
         try:
             record.key = self.guard.admit(scope, route)
-            received = await self._received(scope, receive)
-            await (self.bento if is_bentoml else self.app)(scope, received, recorded_send)
+            buffered = await self._buffered(scope, receive)
+            await (self.bento if is_bentoml else self.app)(scope, buffered, recorded_send)
         except Problem as problem:
             await _problem_response(problem, scope, route)(scope, receive, recorded_send)
         except ClientDisconnect:
@@ -94,8 +94,11 @@ class Edge:
         if self.access_log:
             access_log.write(method, route, record.status, seconds, record.version, record.key)
 
-    async def _received(self, scope: Scope, receive: Receive) -> Receive:
-        """Reads the whole body and returns an ASGI `receive` that replays it; raises Problem 408 or 413."""
+    async def _buffered(self, scope: Scope, receive: Receive) -> Receive:
+        """Reads the whole body and returns an ASGI `receive` that replays it; raises Problem 408 or 413.
+
+        Returns `receive` itself for a request without a body.
+        """
         if scope["method"] in ("GET", "HEAD"):
             return receive
         length = Headers(scope=scope).get("content-length", "")
@@ -103,11 +106,13 @@ class Edge:
             raise _too_large(self.body_limit)
         try:
             async with asyncio.timeout(BODY_TIMEOUT):
-                return _replayed(await self._body(receive), receive)
+                return _replayed(await self._read_body(receive), receive)
         except TimeoutError:
-            raise Problem(408, "timeout", f"body: it took more than {BODY_TIMEOUT:.0f} s to arrive") from None
+            raise Problem(
+                408, "timeout", f"body: it took more than {BODY_TIMEOUT:.0f} s to arrive: send it again"
+            ) from None
 
-    async def _body(self, receive: Receive) -> bytes:
+    async def _read_body(self, receive: Receive) -> bytes:
         body = bytearray()
         more = True
         while more:
@@ -139,7 +144,7 @@ def with_cors(app: ASGIApp, origins: str) -> ASGIApp:
 
 
 def _replayed(body: bytes, receive: Receive) -> Receive:
-    """Returns an ASGI `receive` that gives a body read before, then what follows it."""
+    """Returns an ASGI `receive` that replays a body that was read, then calls the original `receive`."""
     messages: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
 
     async def replay() -> Message:
@@ -151,18 +156,18 @@ def _replayed(body: bytes, receive: Receive) -> Receive:
 def _problem_response(problem: Problem, scope: Scope, route: str) -> Response:
     """Returns a problem as JSON; a browser that opens a report without a key is sent to the sign-in page."""
     wants_page = "text/html" in Headers(scope=scope).get("accept", "")
-    if problem.status == 401 and wants_page and route.startswith(NIGHTS):
-        return RedirectResponse("sign-in" if scope["path"] == NIGHTS else "../sign-in", 303)
+    if problem.status == 401 and wants_page and route.startswith(REPORTS_PATH):
+        return RedirectResponse("sign-in" if scope["path"] == REPORTS_PATH else "../sign-in", 303)
     return JSONResponse(problem.body, problem.status, problem.headers)
 
 
 def _too_large(limit: int) -> Problem:
-    return Problem(413, "too_large", f"body: it has more than {limit:,} bytes")
+    return Problem(413, "too_large", f"body: it has more than {limit:,} bytes: split the request")
 
 
 def _note_start(record: Record, message: Message) -> None:
     """Notes status and model version of a response, and adds the headers that every response has."""
     headers = message["headers"]
     record.status = message["status"]
-    record.version = next((value.decode() for name, value in headers if name == VERSION), None)
-    message["headers"] = [*headers, *HEADERS]
+    record.version = next((value.decode() for name, value in headers if name == RAW_VERSION_HEADER), None)
+    message["headers"] = [*headers, *RAW_HEADERS]

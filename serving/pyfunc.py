@@ -41,7 +41,7 @@ class Query(BaseModel):
 
 
 class Recommendations(BaseModel):
-    """One output row: products and their scores, best first; the trend if the customer isn't known."""
+    """One output row: products and their scores, best first; for an unknown customer, the trending ones."""
 
     known: bool
     products: list[str]

@@ -37,7 +37,7 @@ class ServingSettings(BaseSettings):
     per_category: int = Field(
         0,
         ge=0,
-        description="most products of one category in an answer while others have products; 0: no limit",
+        description="maximum products of one category in an answer, unless others run out; 0: no limit",
     )
     workers: int = Field(
         1, ge=1, description="worker processes of the service; they share one bundle's memory"
@@ -92,7 +92,7 @@ class ServingSettings(BaseSettings):
 
     @property
     def nights(self) -> Path:
-        """Folder of the night reports."""
+        """Folder of the nightly reports."""
         return self.home / "nights"
 
     @property

@@ -17,7 +17,7 @@ from serving.errors import NightshelfError, Problem
 # Pages without data of the shop.
 PUBLIC_PAGES = ("/", "/docs", "/v1/openapi.json", "/pages/{file}", "/sign-in", "/sign-out")
 PUBLIC_ROUTES = ("/livez", "/readyz", "/healthz", *PUBLIC_PAGES)
-CHECK_SECONDS = 1.0  # between checks whether the file of the keys has changed
+CHECK_SECONDS = 1.0  # between checks whether the file of API keys has changed
 
 log = logging.getLogger(__name__)
 
@@ -46,10 +46,10 @@ class Keyring:
         try:
             self._keys = keys.load(self.file)
         except FileNotFoundError:
-            log.warning("the file of the keys is gone; its keys stay valid until the next start")
+            log.warning("the file of API keys is gone; its keys stay valid until the service restarts")
         except NightshelfError as error:
             self._keys = self._keys or []  # an empty list admits nobody, unlike None
-            log.warning("the keys stay as they were: %s", error)
+            log.warning("%s; the API keys read before stay valid", error)
 
 
 class Guard:

@@ -55,7 +55,9 @@ def load(file: Path) -> list[Key]:
     try:
         lines = file.read_text().splitlines()
     except (PermissionError, IsADirectoryError, UnicodeDecodeError) as error:
-        raise NightshelfError(f"the keys in {file} can't be read ({type(error).__name__})") from None
+        raise NightshelfError(
+            f"the API keys in {file} can't be read ({type(error).__name__}): check that it is readable text"
+        ) from None
     return [_parse(file, number, line) for number, line in enumerate(lines, 1) if line.strip()]
 
 
@@ -77,11 +79,11 @@ def find(keys: list[Key], secret: str) -> Key | None:
 def add(file: Path, name: str, scope: Scope) -> str:
     """Adds a key and returns its secret, which is stored nowhere.
 
-    Raises NightshelfError if the name is in use or has other letters than a key's name may have.
+    Raises NightshelfError if the name is in use or contains a character that names can't contain.
     """
     keys = load_or_empty(file)
     if not NAME.fullmatch(name):
-        raise NightshelfError("a key's name has 1 to 64 letters of a-z, A-Z, 0-9, '.', '_' and '-'")
+        raise NightshelfError("a key's name has 1 to 64 characters: a-z, A-Z, 0-9, '.', '_' and '-'")
     if any(key.name == name for key in keys):
         raise NightshelfError(f"there is a key {name} already: remove it first, or choose another name")
     secret = secrets.token_urlsafe(SECRET_BYTES)
@@ -96,7 +98,7 @@ def put(file: Path, name: str, scope: Scope, secret: str) -> None:
     """
     if len(secret) < SECRET_BYTES:
         raise NightshelfError(
-            f"the secret of the key {name} is too short: use at least {SECRET_BYTES} random letters"
+            f"the secret of the key {name} is too short: use at least {SECRET_BYTES} random characters"
         )
     others = [key for key in load_or_empty(file) if key.name != name]
     _write(file, [*others, Key(name, scope, _digest(secret))])

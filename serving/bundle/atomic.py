@@ -6,18 +6,18 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-DEFAULT_MODE = 0o666  # less the umask, as for any new file
+DEFAULT_MODE = 0o666  # minus the umask, as for any new file
 
 
 @contextmanager
 def replacing(path: Path, mode: int = DEFAULT_MODE) -> Iterator[IO[bytes]]:
     """Opens a new file that replaces `path` when the block ends; on an error `path` stays as it was.
 
-    path: a file in an existing folder. mode: permissions of the new file, less the umask.
+    path: a file in an existing folder. mode: permissions of the new file, minus the umask.
     Raises OSError if the file can't be written.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.unlink(missing_ok=True)  # a killed process with the same number may have left one
+    temporary.unlink(missing_ok=True)  # a killed process with the same id may have left it
     try:
         with os.fdopen(os.open(temporary, os.O_CREAT | os.O_WRONLY | os.O_EXCL, mode), "wb") as file:
             yield file

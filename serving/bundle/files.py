@@ -30,7 +30,7 @@ ROWS_AT_ONCE = 100_000  # rows of an array that are checked for finite values in
 
 
 def save(bundle: Bundle, folder: Path) -> Path:
-    """Saves a bundle and returns the folder, which appears complete or not at all."""
+    """Saves a bundle and returns its folder, which never holds a part of a bundle."""
     temporary = folder.with_name(f".{folder.name}.{os.getpid()}")
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir(parents=True)
@@ -60,7 +60,10 @@ def _manifest(folder: Path) -> Manifest:
         if not isinstance(manifest, dict) or not isinstance(manifest.get("files"), dict):
             raise ValueError("not the JSON of a manifest")
     except (OSError, ValueError) as error:
-        raise BundleError(f"no readable {MANIFEST} in bundle {folder.name}: {type(error).__name__}") from None
+        raise BundleError(
+            f"no readable {MANIFEST} in bundle {folder.name} ({type(error).__name__}):"
+            " promote another version"
+        ) from None
     _check_format(folder, manifest.get("format"))
     return manifest
 
@@ -90,7 +93,7 @@ def _array(folder: Path, name: str, manifest: Manifest) -> Array:
 
 
 def _is_finite(array: Array, allow_nan: bool) -> bool:
-    """Returns whether all values are finite, or nan where allowed; in steps, because arrays can be large."""
+    """Returns whether all values are finite, or nan where allowed; checks large arrays in steps."""
     parts = (array[start : start + ROWS_AT_ONCE] for start in range(0, len(array), ROWS_AT_ONCE))
     return all((np.isfinite(part) | (allow_nan & np.isnan(part))).all() for part in parts)
 
@@ -106,8 +109,8 @@ def _check_shapes(bundle: Bundle) -> None:
     expected |= {f"rule_{name}": int(bundle.rule_start[-1]) for name in (*PER_RULE, "complement")}
     expected |= {f"triple_{name}": len(bundle.triple_key) for name in PER_RULE}
     for name, length in expected.items():
-        if len(getattr(bundle, name)) != length:
-            raise BundleError(f"{name} of the bundle has {len(getattr(bundle, name))} rows, not {length}")
+        if (rows := len(getattr(bundle, name))) != length:
+            raise BundleError(f"{name} of the bundle has {rows} rows, not {length}: promote another version")
 
 
 def _sha256(file: Path) -> str:

@@ -10,7 +10,7 @@ Array = npt.NDArray[Any]
 
 HEAD = 8192  # products whose factors are copied next to each other, because nearly every search reads them
 BLOCK = 2048  # products scored in the first step of a search; each further step doubles the range
-SLACK = 1 + 1e-5  # covers rounding of bounds and products
+SLACK = 1 + 1e-5  # covers the rounding errors of bounds and inner products
 TINY = 1e-30  # stands in for the length of a zero vector
 
 
@@ -64,8 +64,9 @@ class InnerProductIndex:
     """Searches P factor vectors for the highest weighted inner products with a query vector.
 
     No weighted product of a query u and factors y exceeds |u| |y| weight (Cauchy-Schwarz inequality).
-    Products are sorted by that bound, so a search stops where the bound falls below the n-th best product
-    so far: Teflioudi, Gemulla, Mykytiuk (2015), "LEMP: Fast Retrieval of Large Entries in a Matrix Product".
+    Vectors are sorted by that bound, so a search stops where the bound falls below the n-th highest inner
+    product so far: Teflioudi, Gemulla, Mykytiuk (2015), "LEMP: Fast Retrieval of Large Entries in a Matrix
+    Product".
     """
 
     factors: Array  # (P, k) float32

@@ -2,7 +2,7 @@
 
 UNKNOWN = -1.0  # the value of a feature that a customer or a purchase doesn't have
 
-# Of a customer's purchases of one product, in days unless stated; UNKNOWN if the customer never bought it.
+# Features of a customer's purchases of one product, in days unless stated; UNKNOWN if there are none.
 PURCHASE = (
     "orders",
     "orders_7d",  # orders that decay with age; the number is the half-life in days
@@ -15,11 +15,11 @@ PURCHASE = (
     "gap_in_visits",  # `gap` divided by the mean days between two visits
     "due",  # days since the last purchase, divided by `gap`
     "share_of_visits",
-    "season",  # purchases a year ago, in the weeks around the coming ones
+    "season",  # purchases a year before the coming four weeks, give or take two weeks
     "quantity",  # log(1 + units) of an order
     "in_last_visit",
 )
-# Of a customer. A visit is a day with purchases.
+# Features of a customer. A visit is a day with purchases.
 CUSTOMER = (
     "visits",
     "visits_30d",
@@ -32,9 +32,9 @@ CUSTOMER = (
     "last_basket",
     "assortment",  # distinct products
     "repeats",  # share of order lines that are repeat purchases
-    "season_lines",  # order lines a year ago, in the coming weeks
+    "season_lines",  # order lines a year before the coming four weeks
 )
-# Of a product. Buyers are distinct customers.
+# Features of a product. Buyers are distinct customers.
 PRODUCT = (
     "buyers",
     "buyers_3d",  # buyers that decay with age; the number is the half-life in days
@@ -50,12 +50,12 @@ PRODUCT = (
     "month_before",
     "growth",
     "growth_quarter",
-    "season_next",  # buyers a year ago, in the coming four weeks
-    "season_now",  # in the four weeks before that
-    "season_later",  # in the four weeks after that
+    "season_next",  # buyers a year before the coming four weeks
+    "season_now",  # buyers in the four weeks before those
+    "season_later",  # buyers in the four weeks after those
     "season_ratio",
     "season_growth",
-    "season_expected",  # this month's buyers, times last year's growth into the next month
+    "season_expected",  # this month's buyers times last year's growth from `season_now` to `season_next`
     "age",
     "since_sale",
     "buys_again",  # share of buyers with more than one visit
@@ -64,6 +64,6 @@ PRODUCT = (
     "new_quarter",
     "units",  # mean log(1 + units) of an order
 )
-# Of a customer and a product: inner products of factors, and cosines to what the customer bought.
+# Features of a customer and a product: inner products of factors, and cosines to what the customer bought.
 PAIR = ("taste", "trending_taste", "bought_with", "basket_with", "trending_with")
 FEATURE_NAMES = (*PURCHASE, *CUSTOMER, *PRODUCT, *PAIR)

@@ -11,7 +11,7 @@ STANDARD_OUTPUT = 1
 def write(method: str, route: str, status: int, seconds: float, version: str | None, key: str | None) -> None:
     """Writes the line of one request.
 
-    One system call per line keeps the lines of several workers apart; `logging` takes twice as long.
+    One system call per line keeps the lines of several workers from mixing; `logging` takes twice as long.
     version: of the model that answered. key: the name of the API key.
     """
     line = {

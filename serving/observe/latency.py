@@ -14,9 +14,9 @@ from serving.bundle.format import Array
 from serving.observe.metrics import BUCKET_BOUNDS_MS, REQUESTS
 
 WINDOW_SECONDS = 60.0
-SHARE = 0.99
+P99_SHARE = 0.99
 BUCKET_INDEX = {bound / 1000: index for index, bound in enumerate((*BUCKET_BOUNDS_MS, np.inf))}  # by seconds
-EXCLUDED_ROUTES = ("/v1/status", "/v1/openapi.json")  # requests of the overview page itself
+EXCLUDED_ROUTES = ("/v1/status", "/v1/openapi.json")  # requests that the pages send by themselves
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class Latency:
 
 
 def bucket_counts() -> Array:
-    """Returns the answers of all workers within each bucket's bound, cumulative, (B,) int64."""
+    """Returns how many answers of all workers came within each bucket's bound, (B,) int64."""
     counts = np.zeros(len(BUCKET_INDEX), np.int64)
     for sample in (sample for metric in _collected() for sample in metric.samples):
         route = sample.labels.get("route", "")
@@ -60,7 +60,7 @@ def bucket_counts() -> Array:
     return counts
 
 
-def percentile(counts: Array, share: float = SHARE) -> float | None:
+def percentile(counts: Array, share: float = P99_SHARE) -> float | None:
     """Returns the latency in ms within which a share of the answers came, None without answers.
 
     Interpolates linearly within a bucket; answers slower than the last bound count as that bound.
@@ -80,6 +80,6 @@ def _collected() -> Iterable[Metric]:
     """Returns the histogram of all workers, or of this process if BentoML set up no shared files."""
     if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
         return REQUESTS.collect()
-    files = MultiProcessCollector(CollectorRegistry())  # type: ignore[no-untyped-call]
-    metrics: Iterable[Metric] = files.collect()  # type: ignore[no-untyped-call]
+    collector = MultiProcessCollector(CollectorRegistry())  # type: ignore[no-untyped-call]
+    metrics: Iterable[Metric] = collector.collect()  # type: ignore[no-untyped-call]
     return [metric for metric in metrics if metric.name == "nightshelf_request_seconds"]

@@ -54,7 +54,7 @@ def test_a_new_service_key_replaces_the_previous_one(airflow, monkeypatch):
 
 @pytest.mark.parametrize("secret", ["", "guessable"])
 def test_refuses_a_key_that_could_be_guessed(airflow, monkeypatch, secret):
-    with pytest.raises(NightshelfError, match="32 random letters") as caught:
+    with pytest.raises(NightshelfError, match="32 random characters") as caught:
         prepare_with_key(monkeypatch, secret)
     assert not secret or secret not in str(caught.value)
     assert not settings().keys_path.exists()
