@@ -37,11 +37,11 @@ from serving.recommend.rerank import Variety
 LEGACY_USER_ITEMS = 3
 LEGACY_RECO_ITEMS = 5
 BATCH_SIZE = 8  # customers of a long request that are answered before other requests get their turn
-UNPUBLISHED = ("files", SHOPPERS)  # manifest entries that /v1/model leaves out; /v1/shoppers has the latter
+UNPUBLISHED = ("files", SHOPPERS)  # manifest entries that /v1/model leaves out
 
 
 def recommendations(served: Served, query: RecommendationsQuery) -> Annotated[Json, shapes.Recommended]:
-    """Returns items for a customer; for an unknown customer the trend, first of the region if given."""
+    """Returns items for a customer; for an unknown customer, what is trending in the region, then overall."""
     bundle, customer = customers.current(served, query.customer)
     group = _group(bundle, query.group) if customer is None else None
     (ranking,) = rankings(bundle, [customer], query.lane, _variety(served, query), group)
@@ -99,7 +99,7 @@ def similar_products(served: Served, query: RelatedQuery) -> Annotated[Json, sha
 
 
 def alternatives(served: Served, query: ListQuery, product: int) -> list[Item]:
-    """The alternatives to the product of a row."""
+    """Returns at most `query.n` alternatives to a product, best first; product: its row."""
     return similar(served.bundle, product, query.n, _allowed(served, query))
 
 
@@ -113,7 +113,7 @@ def bought_together(served: Served, query: RelatedQuery) -> Annotated[Json, shap
 
 
 def popular(served: Served, query: PopularQuery) -> Annotated[Json, shapes.Trending]:
-    """Returns the trend, first of the region if given; or products by buyers in the last `days` days."""
+    """Returns what is trending in the region, then overall; or products by buyers in the last `days` days."""
     bundle, days = served.bundle, query.days
     windows = bundle.manifest["recent_days"]
     if days is not None and days not in windows:
@@ -187,7 +187,7 @@ def _legacy_items(served: Served, customer: str, n: int) -> list[Item]:
 
 
 def _batch_answers(served: Served, query: BatchQuery, pseudonyms: list[str]) -> Iterator[Json]:
-    """The answers for some of the customers of a query."""
+    """Yields the answers for some of the customers of a query, in order."""
     group = _group(served.bundle, query.group)
     rows = [customers.current(served, pseudonym) for pseudonym in pseudonyms]
     for (bundle, customer), items in zip(rows, item_lists(served, rows, query), strict=True):
@@ -198,7 +198,7 @@ def _batch_answers(served: Served, query: BatchQuery, pseudonyms: list[str]) -> 
 def item_lists(
     served: Served, rows: list[tuple[Bundle, int | None]], query: PersonalQuery, explain: Explain = reasons
 ) -> Iterator[list[Item]]:
-    """The items of many customers. Customers without recent events are scored together.
+    """Yields the items of each customer. Customers without recent events are scored together.
 
     rows: for each customer the bundle to answer from and the row in it, as `customers.current` returns them.
     explain: see `rankings`.
@@ -215,7 +215,7 @@ def item_lists(
 
 
 def _merchandised(served: Served, query: MerchandisedQuery, ranking: Ranking) -> list[Item]:
-    """The items of a ranking that pass the filters, in the order that the merchandising rules give."""
+    """Returns a ranking's items that pass the filters, in the order that the merchandising rules give."""
     mask = responses.allowed_mask(served.bundle, query)
     if not query.rules:
         return ranking(query.n, mask)
@@ -223,7 +223,7 @@ def _merchandised(served: Served, query: MerchandisedQuery, ranking: Ranking) ->
 
 
 def _allowed(served: Served, query: ListQuery) -> Array:
-    """True for the products that pass the filters and that no merchandising rule excludes, (P,) bool."""
+    """Returns True for products that pass the filters and no merchandising rule excludes, (P,) bool."""
     excluded = served.merchandising.placement(served.bundle).excluded
     return responses.allowed_mask(served.bundle, query) & ~excluded
 
@@ -238,7 +238,7 @@ def _group(bundle: Bundle, name: str | None) -> int | None:
 
 
 def product_row(bundle: Bundle, product: str) -> int:
-    """The row of a product id; raises Problem 404 for an id that is not in the catalogue."""
+    """Returns the row of a product id; raises Problem 404 for an id that is not in the catalogue."""
     row = bundle.product(product)
     if row is None:
         raise Problem(404, "unknown_product", "product: the catalogue has no product of this id", "product")

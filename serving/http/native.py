@@ -13,14 +13,17 @@ from serving.live.served import ServingState
 
 
 def input_spec(model: type[RequestModel]) -> type[IODescriptor]:
-    """A request model as the input description that BentoML publishes at /schema.json."""
+    """Returns a request model as the input description that BentoML publishes at /schema.json."""
     fields: dict[str, Any] = {name: (field.annotation, field) for name, field in model.model_fields.items()}
     spec: type[IODescriptor] = create_model(model.__name__, __base__=IODescriptor, **fields)
     return spec
 
 
 async def answer(state: ServingState, fields: dict[str, Any], key: str) -> dict[str, Any]:
-    """Items for many customers; raises NightshelfError without a live model and for invalid parameters."""
+    """Returns items for many customers.
+
+    Raises NightshelfError without a live model and for invalid parameters.
+    """
     if (served := state.current()) is None:
         raise NightshelfError(f"no model is live: {state.reason}")
     try:

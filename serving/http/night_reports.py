@@ -29,7 +29,7 @@ Airflow.</p>
 
 
 def routes(folder: Path) -> list[Route]:
-    """The routes of the reports in a folder: /nights/ is the index, /nights/2026-01-31 one report."""
+    """Returns the routes of the reports in a folder: /nights/ is the index, /nights/2026-01-31 one report."""
 
     async def redirect(request: Request) -> Response:
         return RedirectResponse("nights/")  # the index links to the reports relative to its own path
@@ -45,7 +45,7 @@ def routes(folder: Path) -> list[Route]:
 
 
 def _page(file: Path) -> Response | None:
-    """The page of a report file; None if the file does not exist."""
+    """Returns the page of a report file; None if the file does not exist."""
     try:
         return _html(file.read_bytes())
     except FileNotFoundError:
@@ -53,7 +53,7 @@ def _page(file: Path) -> Response | None:
 
 
 def _html(content: bytes) -> Response:
-    """A page whose policy allows its own style sheet, and neither scripts nor any loading."""
+    """Returns a page whose policy allows its own style sheet, no scripts, and no requests."""
     style = STYLE.search(content)
     digest = base64.b64encode(hashlib.sha256(style[1] if style else b"").digest()).decode()
     policy = f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
@@ -67,5 +67,5 @@ def _html(content: bytes) -> Response:
 
 def _not_found() -> Response:
     return JSONResponse(
-        Problem(404, "not_found", "there is no report of this night; /nights lists the reports").body, 404
+        Problem(404, "not_found", "there is no report of this name; /nights lists the reports").body, 404
     )

@@ -40,7 +40,7 @@ ERROR_HEADERS = {
 
 
 def document(routes: Sequence[Operation]) -> Json:
-    """The OpenAPI 3.1 document of the routes, examples included."""
+    """Returns the OpenAPI 3.1 document of the routes, examples included."""
     schemas, definitions = _schemas(routes)
     paths: dict[str, Json] = {}
     for row in routes:
@@ -61,7 +61,7 @@ def document(routes: Sequence[Operation]) -> Json:
 
 
 def example(schema: Json, definitions: Json) -> Any:
-    """An example value of a schema, built from the examples and defaults in it."""
+    """Returns an example value of a schema, built from the examples and defaults in it."""
     schema = _dereferenced(schema, definitions)
     if "examples" in schema:
         return schema["examples"][0]
@@ -77,7 +77,7 @@ def example(schema: Json, definitions: Json) -> Any:
 
 
 def _schemas(routes: Sequence[Operation]) -> tuple[dict[Any, Json], Json]:
-    """The schemas of requests and responses, by operation id and mode, and the definitions they refer to."""
+    """Returns the schemas of requests and responses, by operation id and mode, and their definitions."""
     adapters: list[tuple[str, JsonSchemaMode, TypeAdapter[Any]]] = [
         *((_operation_id(row), "validation", TypeAdapter(row.request)) for row in routes),
         *((_operation_id(row), "serialization", TypeAdapter(_response_shape(row))) for row in routes),
@@ -92,7 +92,7 @@ def _operation_id(row: Operation) -> str:
 
 
 def _response_shape(row: Operation) -> Any:
-    """The response shape that an endpoint's return annotation names."""
+    """Returns the response shape that an endpoint's return annotation names."""
     hint = get_type_hints(row.endpoint, include_extras=True)["return"]
     return hint.__metadata__[0] if hasattr(hint, "__metadata__") else hint
 
@@ -123,7 +123,7 @@ def _parameter(name: str, request: Json, in_path: bool) -> Json:
 
 
 def _url_schema(schema: Json) -> Json:
-    """A schema as a URL can express it: without null, and only the first of several types."""
+    """Returns a schema as a URL can express it: without null, and only the first of several types."""
     options: list[Json] = [option for option in schema.get("anyOf", []) if option.get("type") != "null"]
     if len(options) == 1:
         schema = options[0] | {key: value for key, value in schema.items() if key not in ("anyOf", "default")}
@@ -156,7 +156,7 @@ def _responses(response: Json, definitions: Json, has_body: bool, has_product: b
         "content": _content(response, definitions),
         "headers": {"Nightshelf-Model-Version": {"schema": {"type": "string"}}},
     }
-    return {"200": success} | {str(s): {"$ref": f"#/components/responses/{s}"} for s in errors}
+    return {"200": success} | {str(status): {"$ref": f"#/components/responses/{status}"} for status in errors}
 
 
 def _error_response(status: int) -> Json:
@@ -173,7 +173,7 @@ def _content(schema: Json, definitions: Json) -> Json:
 
 
 def _dereferenced(schema: Json, definitions: Json) -> Json:
-    """A schema, looked up first if it is a reference."""
+    """Returns a schema; if it refers to a definition, merged with that definition."""
     reference = schema.get("$ref", "")
     target: Json = definitions[reference.removeprefix(SCHEMA_PREFIX)] if reference else {}
     return target | {key: value for key, value in schema.items() if key != "$ref"}

@@ -14,7 +14,7 @@ from serving.live import identity
 MAX_ITEMS = 100
 EARLIEST_TIME = dt.datetime(2000, 1, 1, tzinfo=dt.UTC)
 DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
-CLOCK_SKEW = dt.timedelta(minutes=1)  # how far ahead a shop's clock may be
+CLOCK_SKEW = dt.timedelta(minutes=1)  # how far a shop's clock may be ahead of the service's
 
 
 def _pseudonym(customer: str, info: ValidationInfo[str]) -> str:

@@ -57,7 +57,7 @@ def from_path_and_body(model: type[M], path: dict[str, str], body: bytes, key: s
 
 
 def _problem(error: ValidationError) -> Problem:
-    """The first error of a validation, without the invalid value: it may be personal data."""
+    """Returns the first error of a validation, without the invalid value: it may be personal data."""
     first = error.errors()[0]
     location = first["loc"] if first["loc"][:1] == ("events",) else first["loc"][:1]
     field = ".".join(map(str, location)) or None

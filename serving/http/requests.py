@@ -196,6 +196,6 @@ class Events(RequestModel):
     def __get_pydantic_json_schema__(
         cls, schema: CoreSchema, handler: GetJsonSchemaHandler
     ) -> dict[str, Any]:
-        """The schema of the body itself: an event or a list of events, without the field `events`."""
+        """Returns the schema of the body itself: an event or a list of events, without the field `events`."""
         events = handler.resolve_ref_schema(handler(schema))["properties"]["events"]
         return {"anyOf": [events["items"], {key: events[key] for key in ("type", "items", "maxItems")}]}

@@ -15,7 +15,7 @@ Json = dict[str, Any]
 
 
 def allowed_mask(bundle: Bundle, query: ListQuery) -> Array:
-    """True for the products that pass the filters of a query, (P,) bool. Read-only: may be shared."""
+    """Returns True for the products that pass a query's filters, (P,) bool. Read-only: may be shared."""
     masks = [
         *([bundle.in_stock] if query.in_stock else []),
         *([bundle.categories.mask(query.category)] if query.category is not None else []),
@@ -29,39 +29,39 @@ def allowed_mask(bundle: Bundle, query: ListQuery) -> Array:
 
 
 def _not_excluded(bundle: Bundle, excluded: list[str]) -> Array:
-    """False for the excluded products, (P,) bool. Unknown product ids are ignored."""
+    """Returns False for the excluded products, (P,) bool. Unknown product ids are ignored."""
     mask = np.ones(len(bundle.products), bool)
     mask[product_rows(bundle, excluded)] = False
     return mask
 
 
 def product_rows(bundle: Bundle, products: list[str]) -> list[int]:
-    """The rows of product ids. Unknown ids are left out."""
+    """Returns the rows of product ids. Unknown ids are left out."""
     return [row for product in products if (row := bundle.product(product)) is not None]
 
 
 def with_version(served: Served, **fields: Any) -> Json:
-    """A response body: the version of the model, then the given fields."""
+    """Returns a response body: the version of the model, then the given fields."""
     return {"model": {"version": served.version}} | fields
 
 
 def product_reference(bundle: Bundle, product: int) -> Json:
-    """The id and the name of a product. An unknown name is null."""
+    """Returns the id and the name of a product. An unknown name is null."""
     return {"product": bundle.products[product].decode(), "name": text_or_none(bundle.name, product)}
 
 
 def group_name(bundle: Bundle, row: int | None) -> str | None:
-    """The name of a region (parameter `group`); None for no region."""
+    """Returns the name of a region (parameter `group`); None for no region."""
     return None if row is None else bundle.groups[row].decode()
 
 
 def items(bundle: Bundle, recommended: list[Item]) -> list[Json]:
-    """Recommended products with their catalogue data, score and reason."""
+    """Returns recommended products with their catalogue data, score and reason."""
     return [_item(bundle, item) for item in recommended]
 
 
 def purchases(bundle: Bundle, customer: int, n: int) -> list[Json]:
-    """The n products that a customer bought most recently, latest first, with orders and last day."""
+    """Returns the n products that a customer bought last, latest first, with orders and last day."""
     own = bundle.history_rows(customer)
     latest = np.argsort(-bundle.history_last[own], kind="stable")[:n] + own.start
     return [
@@ -75,17 +75,17 @@ def purchases(bundle: Bundle, customer: int, n: int) -> list[Json]:
 
 
 def rounded(value: float) -> float:
-    """A number rounded to six significant digits, the precision of float32."""
+    """Returns a number rounded to six significant digits, the precision of float32."""
     return float(f"{value:.6g}")
 
 
 def text_or_none(texts: Array, row: int) -> str | None:
-    """A text of the bundle; None if it is empty."""
+    """Returns a text of the bundle; None if it is empty. texts: (P,) bytes."""
     return texts[row].decode() or None
 
 
 def card(bundle: Bundle, product: int) -> Json:
-    """The catalogue data of a product. Unknown values are null."""
+    """Returns the catalogue data of a product. Unknown values are null."""
     price = float(bundle.price[product])
     return product_reference(bundle, product) | {
         "category": text_or_none(bundle.category, product),

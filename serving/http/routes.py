@@ -82,7 +82,7 @@ class TrailingIdRoute(Route):
     """
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        """Whether the route serves the path with this method, and the path parameters."""
+        """Returns whether the route serves the path with this method, and the path parameters."""
         match, child_scope = super().matches(scope)
         # DELETE /v1/customers/7/history must not forget a customer called "7/history".
         is_match = match == Match.FULL and not scope["path"].endswith(SUBRESOURCES)
@@ -92,7 +92,7 @@ class TrailingIdRoute(Route):
 def create_app(
     state: ServingState, key: str, keyring: Keyring | None = None, extra_routes: Sequence[Route] = ()
 ) -> Starlette:
-    """The application that answers from a serving state.
+    """Returns the application that answers from a serving state.
 
     key: the secret key of the pseudonyms. keyring: the API keys that sign-in accepts.
     """
@@ -136,7 +136,7 @@ async def _parse(request: Request, model: type[RequestModel], key: str) -> Reque
 
 
 def _error_location(error: Exception) -> str:
-    """The type of an error and where it was raised, without its message: it may contain a customer id."""
+    """Returns an error's type and origin, without its message, which may contain a customer id."""
     frame = traceback.extract_tb(error.__traceback__)[-1]
     return f"{type(error).__name__} at {Path(frame.filename).name}:{frame.lineno}"
 

@@ -16,7 +16,7 @@ Name = Annotated[str | None, Field(examples=["Espresso cups, set of 4"])]
 Group = Annotated[
     str | None,
     Field(
-        description="region that the trend is of; null for the overall trend and for known customers",
+        description="region whose trend is returned; null for the overall trend and for known customers",
         examples=["France"],
     ),
 ]
@@ -226,7 +226,7 @@ class Shopper(Shape):
     units: float = Field(description="mean number of units on a day with purchases", examples=[4.5])
     last_day: str = Field(description="day of the last purchase before the cut", examples=["2026-10-20"])
     category: str | None = Field(description="category with most purchases", examples=["Kitchen"])
-    share: float = Field(description="share of the purchases that are of this category", examples=[0.82])
+    share: float = Field(description="share of the purchases that are in this category", examples=[0.82])
     planted: list[str] = Field(
         description="categories that the demo shop made the customer prefer", examples=[["Kitchen"]]
     )

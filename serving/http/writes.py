@@ -62,7 +62,7 @@ def _require_changes(served: Served) -> Changes:
 
 
 async def _in_thread(write: Callable[[], T]) -> T:
-    """The result of a write, which runs in a thread because it waits for the disk."""
+    """Returns the result of a write, which runs in a thread because it waits for the disk."""
     try:
         return await asyncio.to_thread(write)
     except StoreError as error:

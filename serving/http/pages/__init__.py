@@ -17,7 +17,10 @@ TYPES = {".css": "text/css", ".js": "text/javascript"}
 
 
 def routes(document: dict[str, Any], keyring: Keyring | None) -> list[Route]:
-    """The routes of all pages. document: the OpenAPI document. keyring: the API keys that sign-in accepts."""
+    """Returns the routes of all pages.
+
+    document: the OpenAPI document. keyring: the API keys that sign-in accepts.
+    """
     files = {path.name: _file(path) for path in HERE.iterdir() if path.suffix in TYPES}
     storefront, docs_page = (HERE / "storefront.html").read_text(), docs.render(document)
     openapi = JSONResponse(document)

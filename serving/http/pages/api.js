@@ -1,8 +1,8 @@
-// Calls to the service, kept with what the page shows about them: request, response and duration.
+// Calls the service, and records each exchange for the page: request, response and duration.
 
 export async function call(method, path, query = {}, body = null) {
-  const given = Object.entries(query).filter(([, value]) => value !== "" && value !== null);
-  const url = path + (given.length ? "?" + new URLSearchParams(given) : "");
+  const parameters = Object.entries(query).filter(([, value]) => value !== "" && value !== null);
+  const url = path + (parameters.length ? "?" + new URLSearchParams(parameters) : "");
   const started = performance.now();
   const exchange = { method, url, body, status: 0, ms: 0, response: null };
   try {

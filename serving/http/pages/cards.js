@@ -15,15 +15,15 @@ const ICONS = {
 /** All items shown so far, by product id. A product page uses them before its own request is answered. */
 export const shownItems = new Map();
 
-/** Shows the items of a pending call in a container, unless the container is used again meanwhile. */
+/** Shows the items of a pending call in a container, unless newer items are shown in it before the call ends. */
 export async function showPending(container, pending, { empty, actions = null, retry }) {
-  const turn = (container.turn = (container.turn ?? 0) + 1);
+  const updateNumber = (container.updateNumber = (container.updateNumber ?? 0) + 1);
   const focused = [...container.querySelectorAll("a, button")].indexOf(document.activeElement);
   container.setAttribute("aria-busy", "true");
-  const timer = setTimeout(() => container.turn === turn && container.replaceChildren(...skeletons()), LOADING_DELAY);
+  const timer = setTimeout(() => container.updateNumber === updateNumber && container.replaceChildren(...skeletons()), LOADING_DELAY);
   const exchange = await pending;
   clearTimeout(timer);
-  if (container.turn !== turn) return;
+  if (container.updateNumber !== updateNumber) return;
   container.removeAttribute("aria-busy");
   if (failed(exchange)) container.replaceChildren(errorMessage(exchange, retry), details(exchange));
   else container.replaceChildren(list(exchange.response.items, { empty, actions }), details(exchange));
@@ -32,7 +32,7 @@ export async function showPending(container, pending, { empty, actions = null, r
 
 /** Shows items that are already known in a container. */
 export function showItems(container, items, options) {
-  container.turn = (container.turn ?? 0) + 1;
+  container.updateNumber = (container.updateNumber ?? 0) + 1;
   container.removeAttribute("aria-busy");
   container.replaceChildren(list(items, options));
 }

@@ -17,7 +17,7 @@ CODE = re.compile("`([^`]+)`")
 
 
 def render(document: Json) -> HTMLResponse:
-    """A table of all routes, then for each route its parameters, an example and its status codes."""
+    """Returns the page: a table of routes; for each, its parameters, an example and its status codes."""
     about = f'<p>{escape(document["info"]["description"])} <a href="v1/openapi.json">OpenAPI document</a></p>'
     rows = "".join(map(_row, operations(document)))
     sections = "".join(map(_section, operations(document)))
@@ -26,7 +26,7 @@ def render(document: Json) -> HTMLResponse:
 
 
 def operations(document: Json) -> list[tuple[str, str, Json]]:
-    """Method, path and OpenAPI operation of each route of a document."""
+    """Returns method, path and OpenAPI operation of each route of a document."""
     return [
         (method.upper(), path, operation)
         for path, methods in document["paths"].items()
@@ -35,14 +35,14 @@ def operations(document: Json) -> list[tuple[str, str, Json]]:
 
 
 def request_fields(operation: Json) -> Json:
-    """The schemas of an operation's parameters, in the URL or the body, by name."""
+    """Returns the schemas of an operation's parameters, in the URL or the body, by name."""
     in_url = {field["name"]: field["schema"] for field in operation["parameters"]}
     body = operation.get("requestBody")
     return in_url | (_json_content(body)["schema"].get("properties", {}) if body else {})
 
 
 def example_request(method: str, path: str, operation: Json) -> tuple[str, str, Any]:
-    """An example request of an operation: method, URL, and body (None for an operation without a body)."""
+    """Returns an example request of an operation: method, URL, and body, None if it has no body."""
     parameters = [parameter for parameter in operation["parameters"] if "example" in parameter]
     query = {}
     for parameter in parameters:
@@ -84,16 +84,16 @@ def _section(route: tuple[str, str, Json]) -> str:
 
 
 def _code(label: str, text: str) -> str:
-    """Preformatted text that can be scrolled with the keyboard."""
+    """Returns preformatted text that can be scrolled with the keyboard."""
     return f'<pre tabindex="0" role="group" aria-label="{label}">{escape(text)}</pre>'
 
 
 def _parameter(name: str, schema: Json) -> str:
-    types = [part.get("type", "") for part in schema.get("anyOf", [schema])]
-    kinds = [kind for option in types for kind in (option if isinstance(option, list) else [option])]
+    options = [option.get("type", "") for option in schema.get("anyOf", [schema])]
+    types = [name for option in options for name in (option if isinstance(option, list) else [option])]
     choice = f": {', '.join(map(str, schema['enum']))}" if "enum" in schema else ""
     default = f", default {json.dumps(schema['default'])}" if schema.get("default") is not None else ""
-    text = " or ".join(kind for kind in kinds if kind != "null") + choice + default
+    text = " or ".join(name for name in types if name != "null") + choice + default
     return f"<tr><td><code>{name}</code><td>{escape(text)}<td>{escape(schema.get('description', ''))}"
 
 
@@ -104,7 +104,7 @@ def _curl(method: str, address: str, body: Any) -> str:
 
 
 def _html(text: str) -> str:
-    """HTML of a sentence; text in backticks becomes <code>."""
+    """Returns a sentence as HTML; text in backticks becomes <code>."""
     return CODE.sub(r"<code>\1</code>", escape(text, quote=False))
 
 

@@ -32,7 +32,7 @@ SIGN_OUT = (
 
 
 def page(title: str, body: str, status: int = 200, signed_in: bool = False) -> HTMLResponse:
-    """A complete HTML page around a body. signed_in: adds the sign-out button."""
+    """Returns a complete HTML page around a body. signed_in: adds the sign-out button."""
     html = PAGE.format(title=escape(title), links=_links(), sign_out=SIGN_OUT * signed_in, body=body)
     return HTMLResponse(html, status, HEADERS)
 

@@ -20,7 +20,7 @@ const LISTS = {
 };
 const PREFIX = "#/p/";
 
-/** The ids in the page's URL: the product shown last, and before it the products on the way to it. */
+/** The product ids in the page's URL: those visited on the way, then the product that is shown. */
 export function trail() {
   if (!location.hash.startsWith(PREFIX)) return [];
   return location.hash.slice(PREFIX.length).split("/").map(decodeURIComponent);

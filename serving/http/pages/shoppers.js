@@ -1,4 +1,4 @@
-// The customers that the storefront can show: which one it opens with, and how it describes them.
+// The customers that the storefront can show: whom it shows first, and how it describes them.
 
 import { count, date, percent } from "./text.js";
 

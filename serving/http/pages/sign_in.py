@@ -13,7 +13,7 @@ from serving.http.pages.frame import page
 FORM = """<main id="content" class="narrow">
 <h1>Sign in</h1>
 <p>You need an API key of this service. <code>nightshelf keys add NAME --scope read</code> creates a key that
-may see the storefront; to send events, it needs the scope <code>write</code>.</p>
+can read the storefront; to send events, it needs the scope <code>write</code>.</p>
 <form method="post" action="sign-in">
 <label for="key">API key</label>
 <input id="key" name="key" type="password" required autocomplete="current-password"{described}>
@@ -29,7 +29,7 @@ NO_KEY_NEEDED = """<main id="content" class="narrow">
 
 
 def routes(keyring: Keyring | None) -> list[Route]:
-    """The routes to sign in and out. keyring: the API keys that are accepted."""
+    """Returns the routes to sign in and out. keyring: the API keys that are accepted."""
 
     async def form(request: Request) -> Response:
         return _form() if keyring and keyring.keys is not None else page("Sign in", NO_KEY_NEEDED)
@@ -65,7 +65,7 @@ def _form(message: str = "", status: int = 200) -> Response:
 
 
 def _signed_in(request: Request, secret: str) -> Response:
-    """A redirect to the storefront, with the key in a cookie that ends with the browser session."""
+    """Returns a redirect to the storefront, with the key in a cookie that ends with the browser session."""
     response = RedirectResponse("./", 303)
     secure = session.is_secure(request.scope)
     response.set_cookie(session.COOKIE, secret, httponly=True, samesite="strict", secure=secure)

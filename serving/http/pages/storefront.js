@@ -14,7 +14,7 @@ const STATUS_INTERVAL = 15_000; // ms
 const cart = new Map(); // items by product id
 const liked = new Map(), dismissed = new Set(); // by a guest, about whom the service stores nothing
 let examples = NO_EXAMPLES; // the example customers, with the cut and the end of their test window
-let shopper = null; // whose lists are shown; null until the example customers are loaded
+let shopper = null; // the shopper whose lists are shown; null until the example customers are loaded
 let isPast = false; // whether the lists are those of the cut, not today's
 
 async function start() {
@@ -158,7 +158,7 @@ function basis() {
   if (cart.size) return `Based on ${count(cart.size, "product")} in the cart`;
   if (shopper.customer) return "Based on the customer's purchases and events";
   if (liked.size) return `Based on a thumb up for ${[...liked.values()].map(name).join(" and ")}`;
-  return "Nothing is known about a guest, so the trending products";
+  return "Nothing is known about a guest, so these are the trending products";
 }
 
 function showBought() {
