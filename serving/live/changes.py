@@ -118,7 +118,7 @@ class Changes:
 
 
 def with_changes(bundle: Bundle, changes: ChangeSet) -> Bundle:
-    """Returns a copy with product changes in its arrays; customers forgotten since the fit are unknown."""
+    """Returns a copy with the product changes, to which customers forgotten since the fit are unknown."""
     return _with_more_changes(bundle, bundle, changes)
 
 

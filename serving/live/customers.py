@@ -64,10 +64,10 @@ def with_events(
         hidden[dismissed] = True
     own = bundle.history_rows(row) if row is not None else slice(0, 0)
     bought = _new_purchases(bundle, own, _selected(known, weights, [PURCHASE]))
-    touched = _selected(known, weights, [kind for kind in weights if kind != PURCHASE])
-    if not len(bought.product) and not touched.weight.any():
+    other_events = _selected(known, weights, [kind for kind in weights if kind != PURCHASE])
+    if not len(bought.product) and not other_events.weight.any():
         return with_arrays(bundle, hidden=hidden), row
-    arrays = _arrays(bundle, row, own, customer, bought, touched)
+    arrays = _arrays(bundle, row, own, customer, bought, other_events)
     return with_arrays(bundle, hidden=hidden, **arrays), ONLY_ROW
 
 
@@ -96,7 +96,7 @@ def _arrays(
     own: slice,
     customer: str,
     bought: CustomerEvents,
-    touched: CustomerEvents,
+    other_events: CustomerEvents,
 ) -> dict[str, Any]:
     """Returns the fields in which the customer's bundle differs from the bundle."""
     history, alpha = _history(bundle, own, bought), bundle.manifest["fold_in"]["alpha"]
@@ -105,7 +105,7 @@ def _arrays(
         "customers": np.array([customer.encode()]),
         "history_start": np.array([0, len(product)]),
         **history,
-        "user_factors": _taste(bundle, product, history["history_weight"] / alpha, touched)[None],
+        "user_factors": _taste(bundle, product, history["history_weight"] / alpha, other_events)[None],
         **habits.traits_after_visit(bundle, row, own, product, bought.product),
     }
     if not len(product):  # the ranker and re-purchase score only customers with a purchase
@@ -142,7 +142,7 @@ def _history(bundle: Bundle, own: slice, bought: CustomerEvents) -> dict[str, Ar
     }
 
 
-def _taste(bundle: Bundle, bought: Array, orders: Array, touched: CustomerEvents) -> Array:
+def _taste(bundle: Bundle, bought: Array, orders: Array, other_events: CustomerEvents) -> Array:
     """Returns the customer's factors, (k,), folded in from purchases and other events."""
-    product, index = np.unique(np.concatenate([bought, touched.product]), return_inverse=True)
-    return fold_in(bundle, product, np.bincount(index, np.concatenate([orders, touched.weight])))
+    product, index = np.unique(np.concatenate([bought, other_events.product]), return_inverse=True)
+    return fold_in(bundle, product, np.bincount(index, np.concatenate([orders, other_events.weight])))

@@ -39,9 +39,9 @@ log = logging.getLogger(__name__)
 class Follower:
     """Keeps the serving state at the registry's champion.
 
-    Bundles lie in STATE/bundles, one folder per bundle. The file `served` in that folder names the bundle
-    served last; after a restart without a registry the service loads that one. Several processes may share
-    the folder.
+    Bundles are in HOME/.nightshelf/bundles, one folder per bundle. The file `served` there names the bundle
+    served last, which the service loads after a restart without a registry. Several processes may share the
+    folder.
     """
 
     def __init__(self, settings: ServingSettings, state: ServingState) -> None:
@@ -100,6 +100,7 @@ class Follower:
         self._remember()
 
     def _obtain(self, champion: "ModelVersion", folder: Path) -> Bundle:
+        """Loads the champion's bundle from a folder; downloads it first if the folder has no usable one."""
         with contextlib.suppress(BundleError):
             return load(folder)
         with tempfile.TemporaryDirectory(dir=self.folder, prefix=".") as temporary:
@@ -112,7 +113,7 @@ class Follower:
     def _serve(self, name: str, bundle: Bundle, verdict: dict[str, Any]) -> None:
         _warm_up(bundle)
         gc.collect()
-        gc.freeze()  # else every full collection would walk through all objects that stay
+        gc.freeze()  # else every full collection would traverse the objects that stay alive
         gc.set_threshold(*GC_THRESHOLDS)
         before, version, cap = self.state.served, name.partition("-")[0], self.settings.per_category or None
         self.state.served = Served(version, bundle, verdict, cap, merchandising=self.merchandising)
@@ -127,10 +128,11 @@ class Follower:
         atomic.write_text(self.folder / "served", record)
         os.utime(self.folder / self._name)
         folders = [folder for folder in self.folder.iterdir() if folder.is_dir()]
-        for folder in sorted(folders, key=lambda f: f.stat().st_mtime)[:-BUNDLES_KEPT]:
+        for folder in sorted(folders, key=lambda folder: folder.stat().st_mtime)[:-BUNDLES_KEPT]:
             shutil.rmtree(folder)
 
     def _resume(self) -> None:
+        """Serves the bundle served last, if its copy on disk is usable."""
         with contextlib.suppress(OSError, ValueError, TypeError, KeyError, BundleError):
             record = json.loads((self.folder / "served").read_text())
             self._serve(record["name"], load(self.folder / record["name"]), record["verdict"])
@@ -163,4 +165,6 @@ def _warm_up(bundle: Bundle) -> None:
         similar(bundle, product=0, n=10)
         with_arrays(bundle)  # derives what all copies share before the bundle goes live
     except Exception as error:
-        raise BundleError(f"it can't answer a test request ({type(error).__name__})") from None
+        raise BundleError(
+            f"it can't answer a test request ({type(error).__name__}): promote another version"
+        ) from None

@@ -15,8 +15,8 @@ class Served:
 
     version: str
     bundle: Bundle
-    verdict: dict[str, Any] = field(default_factory=dict)  # the gate's, and its reasons
-    per_category: int | None = None  # most products of one category in an answer, unless a query says other
+    verdict: dict[str, Any] = field(default_factory=dict)  # the gate's verdict and its reasons
+    per_category: int | None = None  # maximum products of one category in an answer, unless the query sets it
     changes: Changes | None = None  # made since the fit; the bundle has them already
     merchandising: Merchandising = field(default_factory=Merchandising)
 

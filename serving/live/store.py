@@ -34,7 +34,7 @@ counter = sa.Table(
     sa.Column("id", sa.Integer, primary_key=True),
     sa.Column("number", sa.BigInteger, nullable=False),
 )
-schema = sa.Table(
+format_table = sa.Table(
     "nightshelf_format",
     tables,
     sa.Column("id", sa.Integer, primary_key=True),
@@ -127,9 +127,9 @@ class Store:
                 connection.execute(CreateTable(table, if_not_exists=True))
                 for index in table.indexes:
                     connection.execute(CreateIndex(index, if_not_exists=True))
-            for table, number in ((counter, 0), (schema, FORMAT)):
+            for table, number in ((counter, 0), (format_table, FORMAT)):
                 connection.execute(self.insert(table).values(id=1, number=number).on_conflict_do_nothing())
-            format_number = connection.execute(sa.select(schema.c.number)).scalar_one()
+            format_number = connection.execute(sa.select(format_table.c.number)).scalar_one()
         if format_number > FORMAT:
             raise StoreError(
                 f"the store of changes and events has format {format_number} of a later release; this release"
@@ -220,7 +220,7 @@ class Store:
                 connection.execute(sa.update(forgotten).where(unchanged).values(in_lake=False))
 
     def reopen_erasures(self, times: dict[str, int]) -> None:
-        """Makes all erasures pending again, after adding some with their times (after a restore).
+        """Adds erasures with their times and makes all erasures pending again, as a restore requires.
 
         times: by pseudonym. A later time in the store is kept. Events up to the given time are deleted.
         """

@@ -24,7 +24,7 @@ class Rule:
 
 
 def rules_from(bundle: Bundle, product: int) -> Array:
-    """Returns the indices of the rules with a product as only antecedent, by falling confidence, (r,)."""
+    """Returns the indices of the rules from one product alone, by falling confidence, (r,) int64."""
     return np.arange(bundle.rule_start[product], bundle.rule_start[product + 1])
 
 

@@ -32,12 +32,12 @@ class Cart:
     orders: Array  # (m,) float64, the orders that each counts as
 
     @classmethod
-    def of(cls, held: list[int], viewed: list[int]) -> "Cart":
+    def of(cls, in_cart: list[int], viewed: list[int]) -> "Cart":
         """Counts a product in the cart as one order, and a product only viewed as VIEW_WEIGHT.
 
-        held, viewed: rows of the bundle.
+        in_cart, viewed: rows of the bundle.
         """
-        orders = dict.fromkeys(viewed, VIEW_WEIGHT) | dict.fromkeys(held, 1.0)
+        orders = dict.fromkeys(viewed, VIEW_WEIGHT) | dict.fromkeys(in_cart, 1.0)
         return cls(np.array(list(orders), np.int64), np.array(list(orders.values())))
 
 

@@ -11,7 +11,7 @@ from serving.recommend.history import purchases
 
 ORDERS_90D = PURCHASE.index("orders_90d")
 BY_PURCHASE, BY_TASTE, BY_BUYERS, BY_BASKETS = 200, 100, 100, 50  # candidates of each kind for a customer
-# Sums fill a dense table if it has at most so many cells for each entry: faster than sorting the entries.
+# Weights are summed in a dense table if it has at most this many cells per entry: faster than sorting them.
 DENSE = 4
 
 

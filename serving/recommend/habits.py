@@ -1,7 +1,7 @@
 """Updates the ranker's traits of a customer with the purchases since the bundle was trained.
 
 Training computes traits from all purchases (`pipelines.train.traits`). This computes the same traits from the
-bundle's and the new purchases, as if those were one more visit on the bundle's last day.
+bundle's and the new purchases, as if the new purchases were one more visit on the bundle's last day.
 """
 
 import numpy as np
@@ -57,18 +57,18 @@ def _update_purchases(purchases: Array, orders: Array, visits: float, visit_gap:
     mean days between visits.
     """
     column = {name: index for index, name in enumerate(PURCHASE)}
-    now, before = orders > 0, purchases[:, column["orders"]]
-    days = np.rint(purchases[:, column["share_of_visits"]] * visits) + now
+    is_bought, before = orders > 0, purchases[:, column["orders"]]
+    days = np.rint(purchases[:, column["share_of_visits"]] * visits) + is_bought
     units = np.expm1(purchases[:, column["quantity"]]) * before + orders  # each new order is of one unit
     purchases[:, column["quantity"]] = np.log1p(units / (before + orders))
     purchases[:, [column[name] for name in ("orders", *DECAYED)]] += orders[:, None]
-    purchases[now, column["since_last"]] = 0
-    again = now & (days > 1)
+    purchases[is_bought, column["since_last"]] = 0
+    is_repeat = is_bought & (days > 1)
     gap = purchases[:, column["gap"]]
-    gap[now] = UNKNOWN
-    gap[again] = purchases[again, column["since_first"]] / (days[again] - 1)
+    gap[is_bought] = UNKNOWN
+    gap[is_repeat] = purchases[is_repeat, column["since_first"]] / (days[is_repeat] - 1)
     purchases[:, column["gap_in_visits"]] = np.where(gap > 0, gap / max(visit_gap, 1), UNKNOWN)
     due = np.where(gap > 0, purchases[:, column["since_last"]] / np.maximum(gap, 1), UNKNOWN)
     purchases[:, column["due"]] = due
     purchases[:, column["share_of_visits"]] = days / (visits + 1)
-    purchases[:, column["in_last_visit"]] = now
+    purchases[:, column["in_last_visit"]] = is_bought

@@ -13,7 +13,7 @@ BATCH = 64  # customers scored at once
 
 
 def ranker(bundle: Bundle, customers: Array) -> Array:
-    """Returns the scores of all products: candidates by the model, the others behind by popularity.
+    """Returns the scores of all products: candidates by the model, behind them the others by popularity.
 
     customers: (n,) rows of the bundle. Returns (n, P) float32.
     """
@@ -29,7 +29,7 @@ def fallback_scores(bundle: Bundle, products: Array) -> Array:
 
 
 def ranked_candidates(bundle: Bundle, customers: Array) -> tuple[Array, Array, Array]:
-    """Returns the customers' candidates: indices among the customers, products and scores, (m,) each.
+    """Returns the candidates: rows among the customers, products, (m,) int64 each, and scores, (m,) float32.
 
     The model can't score a product without a sale, so a new product takes the score of the candidate at the
     rank where the customer's taste puts it. Without a model there are no candidates.
@@ -44,16 +44,16 @@ def ranked_candidates(bundle: Bundle, customers: Array) -> tuple[Array, Array, A
     lowest = np.zeros(len(customers), np.float32)
     np.minimum.at(lowest, rows, scores)
     # Fallback scores lie between 0 and 1, so every candidate comes before all other products.
-    known = rows, products, scores - lowest[rows] + 1 + MARGIN
+    sold = rows, products, scores - lowest[rows] + 1 + MARGIN
     if not (len(bundle.new_products) and len(customers)):
-        return known
-    parts = zip(known, _new_products(bundle, customers, *known), strict=True)
+        return sold
+    parts = zip(sold, _new_products(bundle, customers, *sold), strict=True)
     all_rows, all_products, all_scores = (np.concatenate(both) for both in parts)
     return all_rows, all_products, all_scores
 
 
 def candidates_per_customer(bundle: Bundle, customers: Array) -> list[tuple[Array, Array]]:
-    """Returns each customer's candidates and their scores, (m,) each.
+    """Returns each customer's candidates, (m,) int64, and their scores, (m,) float32.
 
     Scores BATCH customers at a time to bound memory. customers: (n,) rows of the bundle.
     """

@@ -10,14 +10,14 @@ from serving.recommend.fold_in import normal_matrix
 
 Kind = Literal["repurchase", "taste", "alike", "bought-together", "trending"]
 Reason = tuple[Kind, tuple[int, ...]]  # the kind, and the purchased products that it names
-Explain = Callable[[Bundle, int, Array, str], list[Reason]]  # of (bundle, customer, products, component)
+Explain = Callable[[Bundle, int, Array, str], list[Reason]]  # takes (bundle, customer, products, component)
 
 REASON_PRODUCTS = 2  # purchases that a reason names at most
-MIN_DESCRIPTION_COSINE = 0.3  # two descriptions are alike from this cosine on
+MIN_DESCRIPTION_COSINE = 0.3  # from this cosine on, two descriptions are similar
 
 
 def reasons(bundle: Bundle, customer: int, products: Array, component: str) -> list[Reason]:
-    """Returns for each product why a component recommends it, apart from own purchases of it.
+    """Returns for each product why a component recommends it, not counting the customer's purchases of it.
 
     A new product is explained by its description alone. customer: a row of the bundle. products: (n,) rows.
     """

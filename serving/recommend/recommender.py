@@ -33,7 +33,7 @@ Scorer = Callable[
 ]  # takes (n,) rows of customers; returns the scores of all products, (n, P)
 
 BASELINES: tuple[Component, ...] = ("popularity", "trend", "repurchase")
-LEARNED: tuple[Component, ...] = ("als", "ranker")  # they also score products without a buyer
+LEARNED: tuple[Component, ...] = ("als", "ranker")  # they also score new products
 NO_VARIETY = Variety()
 
 
@@ -88,7 +88,7 @@ SCORES: dict[str, Scorer] = {
 
 
 def learned_components(bundle: Bundle) -> tuple[Component, ...]:
-    """Returns the components beyond the baselines that a bundle contains."""
+    """Returns the learned components that a bundle contains, the simplest first."""
     return LEARNED if len(bundle.ranker) else LEARNED[:1]
 
 
@@ -270,8 +270,8 @@ def with_reasons(
     products: (n,) rows of the bundle. values: (n,) float, their scores.
     """
     own = set(bundle.bought(customer).tolist())
-    others = explain(bundle, customer, products, component)
+    explained = explain(bundle, customer, products, component)
     return [
         Item(product, value, "repurchase", (product,)) if product in own else Item(product, value, *reason)
-        for product, value, reason in zip(products.tolist(), values.tolist(), others, strict=True)
+        for product, value, reason in zip(products.tolist(), values.tolist(), explained, strict=True)
     ]

@@ -18,7 +18,7 @@ from serving.recommend.shortlist import Shortlist
 
 FetchShortlist = Callable[
     [int], Shortlist
-]  # returns at least the given number of highest scores, if there are
+]  # takes n; returns a shortlist with at least the n highest scores, or with all
 
 
 def reweight_shortlist(bundle: Bundle, shortlist: Shortlist) -> Shortlist:
@@ -30,14 +30,14 @@ def reweight_shortlist(bundle: Bundle, shortlist: Shortlist) -> Shortlist:
     return Shortlist(shortlist.products, reweighted(shortlist.values, ranked, factor))
 
 
-def select(bundle: Bundle, fetch: FetchShortlist, n: int, variety: Variety, least: int = 0) -> Shortlist:
+def select(bundle: Bundle, fetch: FetchShortlist, n: int, variety: Variety, min_size: int = 0) -> Shortlist:
     """Returns at most n products, best first, with the requested variety and their original scores.
 
     Fetches longer and longer shortlists until the category cap leaves n products.
 
-    least: the size of the first shortlist, if n is smaller.
+    min_size: the least number of products in the first shortlist.
     """
-    size = max(n, least, POOL if variety.shown else 0)
+    size = max(n, min_size, POOL if variety.shown else 0)
     while True:
         shortlist = fetch(size)
         values = shortlist.values

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from stores import BACKENDS
 
 from serving.errors import NightshelfError, StoreError
-from serving.live.store import FORMAT, MAX_EVENTS, Event, Store, events, now_microseconds, schema
+from serving.live.store import FORMAT, MAX_EVENTS, Event, Store, events, format_table, now_microseconds
 
 ANNA, BORIS = "a" * 64, "b" * 64
 
@@ -28,48 +28,49 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 
 @pytest.fixture
-def opened(url: str) -> Iterator[Callable[[], Store]]:
-    """A function that opens the store as another process does."""
+def open_store(url: str) -> Iterator[Callable[[], Store]]:
+    """A function that opens the store as a new process does."""
     with contextlib.ExitStack() as stack:
 
-        def open_store() -> Store:
+        def open_new() -> Store:
             store = Store(url)
             stack.callback(store.close)
             store.prepare()
             return store
 
-        yield open_store
+        yield open_new
 
 
 @pytest.fixture
-def store(opened: Callable[[], Store]) -> Store:
-    return opened()
+def store(open_store: Callable[[], Store]) -> Store:
+    return open_store()
 
 
 def set_format(url: str, number: int | None) -> None:
     engine = sa.create_engine(url)
     with engine.begin() as connection:
-        connection.execute(
-            sa.update(schema).values(number=number) if number else sa.text(f"DROP TABLE {schema.name}")
-        )
+        if number is None:
+            format_table.drop(connection)
+        else:
+            connection.execute(sa.update(format_table).values(number=number))
     engine.dispose()
 
 
 def test_opens_a_store_without_a_format_and_refuses_a_later_one(
-    opened: Callable[[], Store], url: str
+    open_store: Callable[[], Store], url: str
 ) -> None:
-    opened().add_events([event()])
+    open_store().add_events([event()])
     set_format(url, None)  # as early releases left it
-    assert recorded(opened()) == [("tea-1", 5)]
+    assert recorded(open_store()) == [("tea-1", 5)]
     set_format(url, FORMAT + 1)
     with pytest.raises(StoreError, match=rf"has format {FORMAT + 1} .* reads format {FORMAT}: run"):
-        opened()
+        open_store()
     set_format(url, FORMAT)
-    assert recorded(opened()) == [("tea-1", 5)]
+    assert recorded(open_store()) == [("tea-1", 5)]
 
 
 def test_reopening_erasures_makes_all_pending_and_adds_some(store: Store) -> None:
-    store.add_events([event(ANNA, at=5), event(BORIS, at=5), event(BORIS, at=9, name="later")])
+    store.add_events([event(ANNA, at=5), event(BORIS, at=5), event(BORIS, at=9, event_id="later")])
     store.forget(ANNA)
     store.mark_erased(store.pending_erasures())
     forgotten_at = store.changes_since(0).forgotten[ANNA]  # type: ignore[union-attr]
@@ -80,23 +81,23 @@ def test_reopening_erasures_makes_all_pending_and_adds_some(store: Store) -> Non
     assert store.pending_erasures()[ANNA] == forgotten_at + 1
 
 
-def event(customer: str = ANNA, product: str = "tea-1", at: int = 5, name: str | None = None) -> Event:
-    return Event(customer, product, "purchase", at, name)
+def event(customer: str = ANNA, product: str = "tea-1", at: int = 5, event_id: str | None = None) -> Event:
+    return Event(customer, product, "purchase", at, event_id)
 
 
 def recorded(store: Store, customer: str = ANNA) -> list[tuple[str, int]]:
     return [(row.product, row.at) for row in store.customer_events(customer)]
 
 
-def test_another_process_reads_events_newest_first(store: Store, opened: Callable[[], Store]) -> None:
+def test_another_process_reads_events_newest_first(store: Store, open_store: Callable[[], Store]) -> None:
     store.add_events([event(at=5), event(at=7, product="tea-2"), event(BORIS)])
-    assert recorded(opened()) == [("tea-2", 7), ("tea-1", 5)]
-    assert recorded(opened(), BORIS) == [("tea-1", 5)]
+    assert recorded(open_store()) == [("tea-2", 7), ("tea-1", 5)]
+    assert recorded(open_store(), BORIS) == [("tea-1", 5)]
 
 
 def test_stores_an_id_once_and_events_without_an_id_each_time(store: Store) -> None:
-    store.add_events([event(name="1"), event(name="1"), event(name="2")])
-    store.add_events([event(name="2"), event(), event()])
+    store.add_events([event(event_id="1"), event(event_id="1"), event(event_id="2")])
+    store.add_events([event(event_id="2"), event(), event()])
     assert len(recorded(store)) == 4
 
 
@@ -132,8 +133,8 @@ def test_forgetting_deletes_events_and_refuses_late_ones_from_before(store: Stor
     assert before <= changes.forgotten[ANNA] <= now_microseconds()
 
 
-def test_a_worker_can_start_while_others_write(opened: Callable[[], Store]) -> None:
-    store = opened()
+def test_a_worker_can_start_while_others_write(open_store: Callable[[], Store]) -> None:
+    store = open_store()
 
     def write() -> None:
         for number in range(100):
@@ -143,18 +144,18 @@ def test_a_worker_can_start_while_others_write(opened: Callable[[], Store]) -> N
     with ThreadPoolExecutor() as threads:
         writers = [threads.submit(write) for _ in range(2)]
         while not all(writer.done() for writer in writers):
-            opened()
+            open_store()
     assert [writer.exception() for writer in writers] == [None, None]
 
 
-def test_workers_that_start_and_write_at_once_lose_nothing(opened: Callable[[], Store]) -> None:
+def test_workers_that_start_and_write_at_once_lose_nothing(open_store: Callable[[], Store]) -> None:
     failed: list[Exception] = []
 
     def work(number: int) -> None:
         try:
-            own = opened()
+            own = open_store()
             for at in range(20):
-                own.add_events([event(at=at + 1, name=f"{number}-{at}")])
+                own.add_events([event(at=at + 1, event_id=f"{number}-{at}")])
                 own.update_product(f"{number}-{at}", {"in_stock": False})
         except Exception as error:
             failed.append(error)
@@ -165,7 +166,7 @@ def test_workers_that_start_and_write_at_once_lose_nothing(opened: Callable[[], 
     for thread in threads:
         thread.join()
     assert failed == []
-    store = opened()
+    store = open_store()
     with store.engine.connect() as connection:
         assert connection.execute(sa.select(sa.func.count()).select_from(events)).scalar() == 80
     changes = store.changes_since(0)
