@@ -62,10 +62,10 @@ report(
 )
 
 strengths = sp.random(3000, 500, 0.02, "csr", rng=np.random.default_rng(5), dtype=np.float32)
-settings_of_als = als.AlsSettings(rank=16, iterations=int(sys.argv[1]))
-first = als.fit(strengths, settings_of_als, "spark")
+als_settings = als.AlsSettings(rank=16, iterations=int(sys.argv[1]))
+first = als.fit(strengths, als_settings, "spark")
 report(rank=first.users.shape[1])
 print("again", flush=True)
-second = als.fit(strengths, settings_of_als, "spark")
+second = als.fit(strengths, als_settings, "spark")
 difference = np.abs(first.users @ first.items.T - second.users @ second.items.T).max()
 report(difference=float(difference), largest=float(np.abs(first.users @ first.items.T).max()))

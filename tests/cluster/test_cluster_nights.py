@@ -47,7 +47,7 @@ def running(tmp_path_factory, disk):
     """A cluster after its first nightly run."""
     with cluster(tmp_path_factory.mktemp("cluster"), NIGHTSHELF_LAKE=str(disk)) as started:
         with started.nightly_runs() as nights:
-            run = nights.under_way()
+            run = nights.active_run()
         assert started.follow(run) == "success"
         until(lambda: httpx.get(f"{started.url('SERVING')}/readyz").is_success)
         yield started
@@ -92,13 +92,13 @@ def measured(folder, name):
 def test_a_run_on_the_cluster_measures_the_same_as_on_one_machine(
     running, disk, one_machine, one_machine_by_spark
 ):
-    own, known = measured(disk, "cluster"), evaluation_settings.load()
+    own, options = measured(disk, "cluster"), evaluation_settings.load()
     measures = pa.concat_tables([own, measured(one_machine_by_spark, "machine")])
-    for lane, gain in differences(measures, "cluster", "machine", known).items():
+    for lane, gain in differences(measures, "cluster", "machine", options).items():
         print(f"{lane}: cluster minus machine, both by Spark {gain}, {gain.customers} customers")
         assert gain.low <= 0 <= gain.high
     measures = pa.concat_tables([own, measured(one_machine, "machine")])
-    for lane, gain in differences(measures, "cluster", "machine", known).items():
+    for lane, gain in differences(measures, "cluster", "machine", options).items():
         print(f"{lane}: cluster minus machine by its own solver {gain}, {gain.customers} customers")
         assert not gain.is_worse(gate_settings.load().thresholds.tolerance)
     assert has_same_orders(disk, one_machine)
@@ -107,8 +107,8 @@ def test_a_run_on_the_cluster_measures_the_same_as_on_one_machine(
 def has_same_orders(first, second):
     """Returns whether two lakes hold the same orders."""
     rows = [
-        table(lake_, tables.ORDERS).sort_by([(c.ORDER_ID, "ascending"), (c.PRODUCT, "ascending")])
-        for lake_ in (first, second)
+        table(lake, tables.ORDERS).sort_by([(c.ORDER_ID, "ascending"), (c.PRODUCT, "ascending")])
+        for lake in (first, second)
     ]
     return rows[0].equals(rows[1])
 

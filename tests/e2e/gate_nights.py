@@ -41,6 +41,7 @@ class World:
     products: list[str]
 
     def until(self, day):
+        """Returns the purchases up to a day, inclusive."""
         return self.rows.filter(pa.compute.less_equal(self.rows[c.DAY], pa.scalar(day, pa.date32())))
 
 
@@ -55,6 +56,7 @@ class Outcome:
 
 
 def world(seed, nights=NIGHTS):
+    """Returns a simulated shop with the data of this many runs after the first, and of AHEAD days more."""
     shop = Shop(start=FIRST, seed=seed, customers=1500, products=400, orders_per_day=300)
     ids = [product.id for product in shop.catalogue]
     orders = {}
@@ -123,7 +125,7 @@ def run(world, number, seed, change=lambda rows: rows):
 
 
 def outcome(world, number, seed, change=lambda rows: rows, mend=lambda: None):
-    """Returns the outcome of a run; `mend` is called before worth is measured."""
+    """Returns the outcome of a run; `mend` removes a poison of the code before worth is measured."""
     try:
         decision, before, after = run(world, number, seed, change)
     except NightshelfError as error:
@@ -154,4 +156,5 @@ def worth(world, version, day):
 
 
 def generator(seed, name):
+    """Returns a random generator that depends only on the seed and a poison's name."""
     return np.random.default_rng((seed, zlib.crc32(name.encode())))

@@ -31,7 +31,7 @@ DAYS = 70
 START = LAST - dt.timedelta(days=DAYS - 1)
 LATER = 2  # simulated days after LAST
 LETTERS = str.maketrans("aeo", "äéö")  # so that names are not ASCII
-LEARNED = (tables.ORDERS, tables.INTERACTIONS)  # tables that training reads
+TRAINING_TABLES = (tables.ORDERS, tables.INTERACTIONS)  # tables that training reads
 
 
 @dataclass(frozen=True)
@@ -59,6 +59,7 @@ class World:
         return self.days[self.as_of]
 
     def with_days(self, days):
+        """Returns the world with other orders on these days."""
         return replace(self, days=dict(sorted((self.days | days).items())))
 
     def at(self, day):
@@ -66,6 +67,7 @@ class World:
         return replace(self, as_of=day, today=day)
 
     def listed(self, since):
+        """Returns the orders that the API lists from the date `since` on."""
         return [
             order
             for day, orders in self.days.items()
@@ -99,10 +101,10 @@ class ShopApi:
 
 @dataclass(frozen=True)
 class Outcome:
-    """Result of a run: the message that stopped it (or ''), and whether the tables for training are new."""
+    """Result of a run: the message that stopped it (or ''), and whether it replaced a table for training."""
 
     stopped: str
-    learned: bool
+    replaced: bool
     seconds: float
 
 
@@ -119,22 +121,25 @@ def ordinary(seed):
 
 
 def night(api, world):
-    """Runs a nightly run up to step `prepare`."""
+    """Runs a nightly run up to step `prepare`; returns its outcome."""
     api.world = world
     before, started = versions(), time.monotonic()
     stopped = ""
     try:
-        now = nightly.begin(as_of=str(world.as_of), full=world.full)
+        run = nightly.begin(as_of=str(world.as_of), full=world.full)
         for step in ("extract", "validate", "prepare"):
-            nightly.run(step, now)
+            nightly.run(step, run)
     except NightshelfError as error:
         stopped = str(error)
-        nightly.fail(now, stopped)
+        nightly.fail(run, stopped)
     return Outcome(stopped, versions() != before, time.monotonic() - started)
 
 
 def night_in_copy(api, world, base, to):
-    """Runs `world.before`, if any, and the world, in a copy of the lake `base` or in an empty lake."""
+    """Runs `world.before`, if any, then `world`, in a copy of the lake `base`; returns the last outcome.
+
+    If the lake does not know the shop (`world.known`), it starts empty.
+    """
     with pytest.MonkeyPatch.context() as patch:
         for name, value in {"LAKE": to, **world.settings}.items():
             patch.setenv(f"NIGHTSHELF_{name}", str(value))
@@ -153,7 +158,7 @@ def night_in_copy(api, world, base, to):
 def versions():
     """Returns the versions of the tables that training reads; '' for a table that does not exist."""
     current = []
-    for table in LEARNED:
+    for table in TRAINING_TABLES:
         try:
             current.append(Path(tables.current_path(table)).name)
         except NightshelfError:
@@ -162,6 +167,7 @@ def versions():
 
 
 def generator(seed, name):
+    """Returns a random generator that depends only on the seed and a case's name."""
     return np.random.default_rng((seed, zlib.crc32(name.encode())))
 
 
@@ -187,7 +193,7 @@ def on_last_day(change):
 
 
 def on_visible_days(change, days=10):
-    """Case: changes the orders of the last days, more than a run reads, so all orders that it sees."""
+    """Case: changes the orders of the last days, more than a run reads, so every order that it receives."""
 
     def case(rng, world):
         last = [day for day in world.days if world.as_of - dt.timedelta(days=days) < day <= world.as_of]
@@ -215,8 +221,8 @@ def each(alter, share=1.0):
     """Change: alters this share of the orders (or goods)."""
 
     def change(rng, listed):
-        hit = chosen(rng, len(listed), share)
-        return [alter(item) if is_hit else item for item, is_hit in zip(listed, hit, strict=True)]
+        mask = chosen(rng, len(listed), share)
+        return [alter(item) if is_chosen else item for item, is_chosen in zip(listed, mask, strict=True)]
 
     return change
 
@@ -225,9 +231,9 @@ def each_line(alter, share=1.0):
     """Change: alters this share of the order lines."""
 
     def change(rng, orders):
-        hit = iter(chosen(rng, sum(len(order["basket"]) for order in orders), share).tolist())
+        mask = iter(chosen(rng, sum(len(order["basket"]) for order in orders), share).tolist())
         return [
-            order | {"basket": [alter(line) if next(hit) else line for line in order["basket"]]}
+            order | {"basket": [alter(line) if next(mask) else line for line in order["basket"]]}
             for order in orders
         ]
 
@@ -237,24 +243,27 @@ def each_line(alter, share=1.0):
 def keep(share):
     """Change: keeps this share of the orders."""
     return lambda rng, orders: [
-        order for order, kept in zip(orders, chosen(rng, len(orders), share), strict=True) if kept
+        order for order, is_kept in zip(orders, chosen(rng, len(orders), share), strict=True) if is_kept
     ]
 
 
 def put(**fields):
+    """Returns a function that sets fields of an order, a line or a product."""
     return lambda item: item | fields
 
 
 def times(name, factor):
+    """Returns a function that multiplies a field."""
     return lambda item: item | {name: round(item[name] * factor, 2)}
 
 
 def renamed(old, new):
+    """Returns a function that renames a field."""
     return lambda item: {new if name == old else name: value for name, value in item.items()}
 
 
 def to(name, function):
-    """Returns a function that applies another to a field; None stays None."""
+    """Returns a function that applies `function` to a field; None stays None."""
     return lambda item: item if item[name] is None else item | {name: function(item[name])}
 
 
@@ -283,12 +292,13 @@ def digits(text):
 
 
 def with_new_ids(orders, after=None):
-    """Returns the orders with new ids that follow those of `after` (or their own)."""
+    """Returns the orders with new ids that follow the ids of `after`, or their own."""
     first, last = min(order["id"] for order in orders), max(order["id"] for order in after or orders)
     return [order | {"id": last + 1 + order["id"] - first} for order in orders]
 
 
 def phone(rng):
+    """Returns a random phone number."""
     number = f"9{rng.integers(10**9):09}"
     return f"+7 ({number[:3]}) {number[3:6]}-{number[6:]}"
 

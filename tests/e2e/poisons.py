@@ -67,11 +67,13 @@ def shifted(rng, rows):
 
 
 def backwards(rng, rows):
+    """The order of the days is reversed."""
     day = rows[c.DAY].cast(pa.int32()).to_numpy()
     return column(rows, c.DAY, (day.min() + day.max() - day).astype("datetime64[D]"))
 
 
 def at_once(rng, rows):
+    """Purchases of the last 60 days are dated 56 days earlier."""
     day = rows[c.DAY].cast(pa.int32()).to_numpy()
     early = np.where(day < day.max() - 60, day, np.maximum(day - 56, day.min()))
     return grouped(column(rows, c.DAY, early.astype("datetime64[D]")))
@@ -196,6 +198,7 @@ def permuted(rng, values):
 
 
 def same(rng, values):
+    """Replaces every row by the first."""
     return np.tile(values[:1], (len(values), 1))
 
 
@@ -204,6 +207,7 @@ def zeros(rng, values):
 
 
 def holes(rng, values):
+    """Replaces 1 % of the values by NaN."""
     return np.where(rng.random(values.shape) < 0.01, np.nan, values).astype(np.float32)
 
 
@@ -257,6 +261,7 @@ def nothing_held_back(rng, patch):
 
 
 def the_worst_is_chosen(rng, patch):
+    """The sweep chooses the candidate with the lowest measures."""
     choose = choice.choose
 
     def broken(trials):
@@ -264,8 +269,8 @@ def the_worst_is_chosen(rng, patch):
             (
                 candidate,
                 {
-                    lane: {name: -value for name, value in of_lane.items()}
-                    for lane, of_lane in metrics.items()
+                    lane: {name: -value for name, value in measures.items()}
+                    for lane, measures in metrics.items()
                 },
             )
             for candidate, metrics in trials
@@ -281,13 +286,14 @@ def strength_of_the_oldest(rng, patch):
     patch.setattr(Interactions, "decay", lambda known, days: 1 - decay(known, days))
 
 
-def other_answers(rng, patch):
+def lowest_scores(rng, patch):
     """Serving returns the lowest scores instead of the highest."""
     best = selection.top_n
     patch.setattr(selection, "top_n", lambda values, n: best(-np.where(values > -np.inf, values, np.inf), n))
 
 
 def history_by_chance(rng, patch):
+    """The strengths of past purchases are shuffled."""
     history = repurchase.history
 
     def broken(known, half_life):
@@ -333,7 +339,8 @@ def ranker_upside_down(rng, patch):
     patch.setattr(ranker, "fit", broken)
 
 
-def slow(rng, patch):
+def slow_answers(rng, patch):
+    """Each request takes 0.15 s longer."""
     import time
 
     rankings = recommender.rankings
@@ -376,12 +383,12 @@ CODE = {
     "nothing held back from training": nothing_held_back,
     "the worst of the sweep is chosen": the_worst_is_chosen,
     "the oldest purchases count the most": strength_of_the_oldest,
-    "what serves answers otherwise": other_answers,
+    "serving returns the lowest scores": lowest_scores,
     "a bundle without lanes": final(
         lambda rng, bundle: replace(bundle, manifest=bundle.manifest | {"lanes": {}})
     ),
-    "strengths by chance": history_by_chance,
-    "answers that take too long": slow,
+    "history strengths shuffled": history_by_chance,
+    "answers that take too long": slow_answers,
     "a ranker by chance": ranker_by_chance,
     "a ranker upside down": ranker_upside_down,
     "the last fit's ranker by chance": ranker_of_the_last_fit(ranker_by_chance),

@@ -50,7 +50,7 @@ def test_stops_every_bad_case_before_training_and_no_good_one(small_tables, seed
     good = week | good
     assert min(len(BAD), len(GOOD)) >= MIN_CASES
     assert [name for name, outcome in bad.items() if not outcome.stopped] == []
-    assert [name for name, outcome in bad.items() if outcome.learned] == []
+    assert [name for name, outcome in bad.items() if outcome.replaced] == []
     assert {name: outcome.stopped for name, outcome in good.items() if outcome.stopped} == {}
 
 
@@ -92,5 +92,5 @@ def table(kind, api, world, cases, seed, folder):
 
 def show(kind, name, outcome):
     message = f"stopped: {outcome.stopped}"[:MAX_LETTERS] if outcome.stopped else "passed"
-    mark = " (tables replaced)" if outcome.stopped and outcome.learned else ""
+    mark = " (tables replaced)" if outcome.stopped and outcome.replaced else ""
     print(f"{kind:4} {name:52} {outcome.seconds:5.1f} s  {message}{mark}", flush=True)

@@ -56,16 +56,18 @@ def world(tmp_path_factory):
 
 
 def command(*arguments):
+    """Runs a Nightshelf command, which must succeed; returns its output."""
     started = time.monotonic()
     script = Path(sys.executable).with_name("nightshelf")
-    done = subprocess.run([script, *arguments], capture_output=True, text=True, check=False)
-    print(done.stdout, f"{arguments[0]} took {time.monotonic() - started:.1f} s", sep="\n")
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+    process = subprocess.run([script, *arguments], capture_output=True, text=True, check=False)
+    print(process.stdout, f"{arguments[0]} took {time.monotonic() - started:.1f} s", sep="\n")
+    assert process.returncode == 0, process.stderr
+    return process.stdout
 
 
 @contextlib.contextmanager
 def mlflow_server(home, artifacts):
+    """Yields the address of an MLflow server that keeps its artifacts at this URL."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     server = [Path(sys.executable).with_name("mlflow"), "server", "--host", "127.0.0.1", "--port", str(port)]
@@ -109,11 +111,11 @@ def test_runs_are_decided_and_the_lake_is_in_the_bucket_only(world):
 
 def test_a_service_without_credentials_of_the_bucket_loads_the_champion(world):
     plain = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
-    done = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-c", SERVICE], env=plain, capture_output=True, text=True, check=False
     )
-    assert done.returncode == 0, done.stderr
-    version, customers = done.stdout.split()
+    assert process.returncode == 0, process.stderr
+    version, customers = process.stdout.split()
     assert version in ("1", "2")
     assert int(customers) > 1000
 

@@ -55,18 +55,19 @@ def nights(shop, tmp_path_factory):
         record_validation(stopped, 0.1)
         with pytest.raises(NightshelfError):
             validate(stopped)
-        nightly.fail(stopped, "validation stopped the night: 15 orders, usual is 150 <b>")
+        nightly.fail(stopped, "validation rejected the nightly run: 15 orders, usual is 150 <b>")
         nightly.report(stopped)
         yield [first, second, stopped]
 
 
 def validate(night):
+    """A step `validate` that rejects the run."""
     with tracking.mark_failed_step(night.run_id, "validate"):
-        raise NightshelfError("validation stopped the night")
+        raise NightshelfError("validation rejected the nightly run")
 
 
 def begin_night(shop, number):
-    """A nightly run with its tables; each run has one association rule less than the run before."""
+    """A nightly run with its tables; each run has one association rule fewer than the run before."""
     night = prepared(shop, number, SEED)
     tracking.log(night.run_id, metrics=LINES)
     first, *others = shop.products[:4]

@@ -48,7 +48,7 @@ def test_of_two_years_of_real_days_only_nearly_empty_ones_would_stop_a_run(night
     stopped = {day: broken for day in nights if (broken := _broken(days, day))}
     empty = [day for day in stopped if not days[c.ORDERS][pd.Timestamp(day)]]
     others = {day: broken for day, broken in stopped.items() if day not in empty}
-    print(f"{len(nights)} nights, {len(empty)} stopped without an order, others: {others}")
+    print(f"{len(nights)} runs, {len(empty)} stopped on days without an order, others: {others}")
     assert len(nights) > 650
     assert all((day.month, day.day) > (12, 18) and "orders" in broken for day, broken in others.items())
     assert len(others) <= 3
@@ -56,13 +56,13 @@ def test_of_two_years_of_real_days_only_nearly_empty_ones_would_stop_a_run(night
 
 def _broken(days, day):
     """Returns the names of the measures of a day that would have stopped its run."""
-    of_day = list(measures.day_measures(days[days.index <= pd.Timestamp(day)], [day]))
+    day_measures = list(measures.day_measures(days[days.index <= pd.Timestamp(day)], [day]))
     bounds = {
         name: levels["critical"] for name, levels in thresholds().orders.items() if "critical" in levels
     }
     bounds |= {name: levels["critical"] for name, levels in thresholds().customers.items()}
     broken = set()
-    for measure in of_day:
+    for measure in day_measures:
         low, high = suites.limits(bounds[measure.name], [measure]) if measure.name in bounds else (None, None)
         if measure.value < (-math.inf if low is None else low) or measure.value > (
             math.inf if high is None else high

@@ -47,13 +47,11 @@ def orders(weights):
     for day in islice(SHOP.days(), DAYS):
         at = SHOP.start + dt.timedelta(days=day.number)
         for order, product in zip(day.order, day.products, strict=True):
-            is_valid = SHOP.catalogue[product]
+            item = SHOP.catalogue[product]
             row = {c.ORDER_ID: str(day.ids[order]), c.ORDERED_AT: f"{at} 12:00:00"}
-            row |= {c.CUSTOMER: f"c{day.customers[order]:04}", c.PRODUCT: is_valid.id, c.QUANTITY: "1"}
-            rows.append(
-                row
-                | {c.UNIT_PRICE: str(is_valid.price), c.NAME: is_valid.name, c.WEIGHT: weights[is_valid.id]}
-            )
+            row |= {c.CUSTOMER: f"c{day.customers[order]:04}", c.PRODUCT: item.id, c.QUANTITY: "1"}
+            row |= {c.UNIT_PRICE: str(item.price), c.NAME: item.name, c.WEIGHT: weights[item.id]}
+            rows.append(row)
     return pa.Table.from_pylist(rows)
 
 

@@ -34,7 +34,7 @@ def test_a_finished_run_shows_the_gates_verdict(tags, sentence):
 
 
 def test_a_stopped_run_shows_step_and_reason():
-    reason = "validation stopped the night: 86 orders, usual is 162"
+    reason = "validation rejected the nightly run: 86 orders, usual is 162"
     for failed in (reason, f"validate: {reason}"):  # as `retrain` and as Airflow write it
         shown = banner(run("FAILED", tags={"stopped_at": "validate", "failed": failed}), "6")
         assert shown.sentence == "The nightly run stopped in step validate; version 6 keeps serving."
