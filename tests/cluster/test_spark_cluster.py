@@ -36,4 +36,4 @@ def test_steps_survive_a_lost_worker(address, tmp_path, monkeypatch):
     assert mined["rules"] == [["p0", "p1"], ["p1", "p0"]]
     assert fitted == {"rank": 16}
     print(f"fitted twice, once with a lost worker: {both}")
-    assert both["apart"] < 1e-3 * both["largest"]
+    assert both["difference"] < 1e-3 * both["largest"]

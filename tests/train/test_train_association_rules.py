@@ -12,7 +12,7 @@ from pipelines.train import association_rules
 from pipelines.train.association_rules import AssociationRuleSettings
 from serving.bundle.format import texts
 
-ALL = AssociationRuleSettings(support_per_product=1e-9, min_count=1, min_confidence=0, significant=0.999)
+ALL = AssociationRuleSettings(support_per_product=1e-9, min_count=1, min_confidence=0, sure=0.999)
 SCHEMA = f"{c.CUSTOMER} string, {c.PRODUCTS} array<string>"
 
 
@@ -73,8 +73,8 @@ def test_leaves_out_rules_with_two_antecedents_below_count_or_confidence(threes)
     assert sum(second is not None for _, second, _ in mined(threes)) == 3
     four = mined(threes, ALL.model_copy(update={"min_count": 4}))
     assert set(four) == {("a", None, "b"), ("b", None, "a")}
-    significant = mined(threes, ALL.model_copy(update={"min_confidence": 0.8}))
-    assert {rule for rule in significant if rule[1]} == {("a", "c", "b"), ("b", "c", "a")}
+    confident = mined(threes, ALL.model_copy(update={"min_confidence": 0.8}))
+    assert {rule for rule in confident if rule[1]} == {("a", "c", "b"), ("b", "c", "a")}
 
 
 def test_too_large_baskets_are_not_mined_but_counted(make_baskets):
