@@ -17,10 +17,10 @@ from serving.live.identity import keyed_hash
 from serving.live.store import Store, events
 from serving.settings import ServingSettings
 
-WORKERS = '{"services": {"nightshelf": {"workers": 2}}}'
-TWO = ("env", f"BENTOML_CONFIG_OVERRIDES={WORKERS}", *SERVE)
+OVERRIDES = '{"services": {"nightshelf": {"workers": 2}}}'
+SERVE_WITH_TWO_WORKERS = ("env", f"BENTOML_CONFIG_OVERRIDES={OVERRIDES}", *SERVE)
 ANNA = f"/v1/customers/{bundles.ANNA}"
-LIVE = "is live"  # in the log line of a worker that has loaded the model
+LIVE_MESSAGE = "is live"  # in the log line of a worker that has loaded the model
 CONNECTIONS = 40  # enough that each worker gets some
 
 
@@ -34,9 +34,9 @@ def published(settings: ServingSettings, uri: str, bundle: Bundle, tmp_path: Pat
 def two_workers(home: Path) -> Iterator[Service]:
     """Runs the service and yields it once both workers have the model."""
     log = home / "service.log"
-    before = log.read_text().count(LIVE) if log.exists() else 0
-    with service(home, TWO) as up:
-        bundles.wait_until(lambda: log.read_text().count(LIVE) == before + 2, 60)
+    before = log.read_text().count(LIVE_MESSAGE) if log.exists() else 0
+    with service(home, SERVE_WITH_TWO_WORKERS) as up:
+        bundles.wait_until(lambda: log.read_text().count(LIVE_MESSAGE) == before + 2, 60)
         yield up
 
 

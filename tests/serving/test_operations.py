@@ -36,7 +36,7 @@ try:
 except Exception as error:
     print(error)
 """
-TRACES = ("9165396205", "539-6205", "916%29539")
+ID_FRAGMENTS = ("9165396205", "539-6205", "916%29539")
 
 
 def sample(text: str, name: str, **labels: str) -> float:
@@ -104,7 +104,7 @@ def test_two_workers_share_keys_metrics_and_the_access_log(
         assert {(line["status"], line["version"], line["key"]) for line in of_customer} == {
             (200, published, "shop")
         }
-        assert [trace for trace in TRACES if trace in log + metrics] == []
+        assert [fragment for fragment in ID_FRAGMENTS if fragment in log + metrics] == []
 
 
 def test_answers_requests_in_flight_before_it_stops(settings: ServingSettings, published: str) -> None:
@@ -172,7 +172,9 @@ def test_traces_name_routes_and_no_customer(settings: ServingSettings, published
             for span in scope.spans
         ]
         assert f"GET {ROUTE}" in {span.name for span in spans}
-        assert [trace for trace in TRACES if any(trace.encode() in body for body in sent)] == []
+        assert [
+            fragment for fragment in ID_FRAGMENTS if any(fragment.encode() in body for body in sent)
+        ] == []
 
 
 def test_bentoml_s_client_gets_recommendations_for_many_customers(
@@ -191,7 +193,7 @@ def test_bentoml_s_client_gets_recommendations_for_many_customers(
         assert "customers: List should have at least 1" in recommended_by_client(up, secret, customers=[])
         assert "Failed to fetch schema" in recommended_by_client(up, "another", customers=[bundles.ANNA])
         assert "Traceback" not in up.log.read_text()
-        assert [trace for trace in TRACES if trace in up.log.read_text()] == []
+        assert [fragment for fragment in ID_FRAGMENTS if fragment in up.log.read_text()] == []
 
 
 def recommended_by_client(up: Service, secret: str, **query: object) -> str:

@@ -36,7 +36,7 @@ def model(tmp_path):
     return tmp_path / "old" / "model"
 
 
-def test_it_serves(model, uri, settings):
+def test_the_service_serves_it(model, uri, settings):
     client = MlflowClient(uri, uri)
     client.create_registered_model(settings.model_name)
     version = client.create_model_version(settings.model_name, model.as_uri())
@@ -48,14 +48,14 @@ def test_it_serves(model, uri, settings):
     assert state.served.bundle.product("coffee-1") == 0
 
 
-def test_it_loads_in_a_process_of_its_own(model):
+def test_it_predicts_in_a_new_process(model):
     environment = os.environ | {"NIGHTSHELF_CUSTOMER_KEY": bundles.KEY}
     command = [sys.executable, "-c", PREDICT, str(model), bundles.ANNA]
-    done = subprocess.run(command, env=environment, check=True, capture_output=True, text=True)
-    assert done.stdout.strip() == "['coffee-1', 'coffee-2']"
+    result = subprocess.run(command, env=environment, check=True, capture_output=True, text=True)
+    assert result.stdout.strip() == "['coffee-1', 'coffee-2']"
 
 
-def test_it_loads_where_this_release_has_been_imported(model, monkeypatch):
+def test_it_predicts_after_this_release_was_imported(model, monkeypatch):
     monkeypatch.setenv("NIGHTSHELF_CUSTOMER_KEY", bundles.KEY)
     monkeypatch.setattr(sys, "path", [*sys.path])
     (answer,) = mlflow.pyfunc.load_model(str(model)).predict(QUERY)

@@ -15,7 +15,7 @@ from serving.bundle.format import Bundle
 from serving.settings import ServingSettings
 
 CUSTOMERS = ["+7(916)539-6205", "79153706507", "%2B7%20%28905%29%20545-5709", "C-17-of-the-shop"]
-TRACES = ["9165396205", "539-6205", "9153706507", "545-5709", "9055455709", "C-17-of-the-shop"]
+ID_FRAGMENTS = ["9165396205", "539-6205", "9153706507", "545-5709", "9055455709", "C-17-of-the-shop"]
 
 
 @contextmanager
@@ -56,7 +56,7 @@ def assert_no_customer_is_named(up: Service) -> None:
     metrics, log = httpx.get(f"{up.url}/metrics").text, up.log.read_text()
     for text in (metrics, log):
         assert "/v1/customers/{customer}/recommendations" in text  # the requests were recorded
-        assert [trace for trace in TRACES if trace in text] == []
+        assert [fragment for fragment in ID_FRAGMENTS if fragment in text] == []
     assert 'route="/unknown"' in metrics
 
 

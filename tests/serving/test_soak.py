@@ -85,7 +85,7 @@ def random_request(rng: np.random.Generator) -> tuple[str, str, Any]:
 def test_memory_stays_flat_and_no_request_fails(
     settings: ServingSettings, uri: str, tmp_path: Path, seed: int
 ) -> None:
-    versions = [register_drawn(uri, tmp_path, seed, number) for number in range(2)]
+    versions = [register_random(uri, tmp_path, seed, number) for number in range(2)]
     bundles.promote(uri, versions[0])
     with two_workers(settings.home) as up:
         soak = run_soak(up, uri, versions, seed)
@@ -98,11 +98,13 @@ def test_memory_stays_flat_and_no_request_fails(
     assert soak.mean_memory(SECONDS * (1 - WINDOW), SECONDS) < MAX_GROWTH * before
 
 
-def register_drawn(uri: str, folder: Path, seed: int, number: int) -> str:
-    """Registers a drawn bundle whose customers are the pseudonyms of 0, 1, 2, ... and returns its version."""
+def register_random(uri: str, folder: Path, seed: int, number: int) -> str:
+    """Registers a random bundle, with pseudonyms of 0, 1, 2, ... as customers, and returns its version."""
     names = sorted(pseudonym(str(number), bundles.KEY) for number in range(CUSTOMERS))
-    made: Bundle = random_bundles.draw(np.random.default_rng(seed + number), PRODUCTS, CUSTOMERS)
-    return bundles.register(uri, save(replace(made, customers=texts(names)), folder / str(number) / "bundle"))
+    bundle: Bundle = random_bundles.draw(np.random.default_rng(seed + number), PRODUCTS, CUSTOMERS)
+    return bundles.register(
+        uri, save(replace(bundle, customers=texts(names)), folder / str(number) / "bundle")
+    )
 
 
 def run_soak(up: Service, uri: str, versions: list[str], seed: int) -> Soak:

@@ -4,6 +4,7 @@ import pytest
 from typer.testing import CliRunner
 
 from pipelines import cli
+from pipelines.settings import settings
 from serving.access import keys
 
 
@@ -31,7 +32,7 @@ def test_adds_lists_and_removes_keys(run, home):
 
 def test_uses_the_file_of_the_setting(run, home, monkeypatch):
     monkeypatch.setenv("NIGHTSHELF_KEYS_FILE", str(home / "secrets" / "shop"))
-    cli.settings.cache_clear()
+    settings.cache_clear()
     run("add", "shop", "--scope", "admin")
     assert [key.name for key in keys.load(home / "secrets" / "shop")] == ["shop"]
     assert not (home / "keys").exists()

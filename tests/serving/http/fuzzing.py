@@ -6,7 +6,7 @@ from typing import Any
 import schemathesis
 
 YEAR = "2020"
-SHORT = len(YEAR)
+YEAR_DIGITS = len(YEAR)
 
 
 @schemathesis.hook
@@ -19,12 +19,16 @@ def before_call(context: schemathesis.HookContext, case: schemathesis.Case, kwar
                 fields.pop("group", None)
     events = case.body if isinstance(case.body, list) else [case.body]
     for event in events:
-        if isinstance(event, dict) and isinstance(time := event.get("time"), str) and time[:SHORT].isdigit():
-            event["time"] = YEAR + time[SHORT:]
+        if (
+            isinstance(event, dict)
+            and isinstance(time := event.get("time"), str)
+            and time[:YEAR_DIGITS].isdigit()
+        ):
+            event["time"] = YEAR + time[YEAR_DIGITS:]
 
 
 def _order_prices(fields: dict[str, Any]) -> None:
     low, high = fields.get("min_price"), fields.get("max_price")
-    with contextlib.suppress(TypeError, ValueError):  # not numbers: the service rejects them anyway
+    with contextlib.suppress(TypeError, ValueError):  # the service rejects values that are no numbers
         if float(high) < float(low):
             fields["min_price"], fields["max_price"] = high, low

@@ -1,4 +1,4 @@
-"""Filters are applied before the list is cut to n items, on every route that lists products."""
+"""Filters are applied before the first n items are selected, on every route that lists products."""
 
 from typing import Any
 

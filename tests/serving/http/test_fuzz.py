@@ -68,7 +68,7 @@ def client(bundle: Bundle, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> 
 
 
 def send(client: Client, path: str, body: bytes, **options: Any) -> tuple[int, dict[str, Any]]:
-    """The status and the error of the response to a body."""
+    """Returns the status of the response to a body, and its error, empty without one."""
     method = "PUT" if "products" in path else "POST"
     response = client.request(method, path, content=body, **options)
     answer = response.json()
@@ -76,7 +76,7 @@ def send(client: Client, path: str, body: bytes, **options: Any) -> tuple[int, d
 
 
 def fields() -> list[tuple[str, str]]:
-    """The path and the name of each field of each request body."""
+    """Returns the path and the name of each field of each request body."""
     operations = [
         (path.replace("{product}", "tea-1"), operation) for _, path, operation in docs.operations(DOCUMENT)
     ]

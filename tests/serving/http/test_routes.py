@@ -81,7 +81,7 @@ def test_lane_selects_by_past_purchases(client: Client, lane: str, expected: lis
     assert (answer["lane"], ids(answer)) == (lane, expected)
 
 
-def test_filters_are_applied_before_the_cut_to_n(client: Client) -> None:
+def test_filters_are_applied_before_n_items_are_selected(client: Client) -> None:
     assert ids(client.get(ANNA, params={"n": 3}).json()) == ["coffee-1", "coffee-2", "tea-1"]
     assert ids(client.get(ANNA, params={"n": 2, "category": "tea"}).json()) == ["tea-1", "tea-2"]
     excluded = client.get(ANNA + "?n=2&exclude=coffee-1,coffee-2&exclude=tea-1&exclude=never-heard-of").json()

@@ -32,17 +32,17 @@ def test_every_response_is_documented(
         options = ["--seed", seed, "--max-examples", EXAMPLES, "--header", f"Authorization: Bearer {secret}"]
         limits = ["--request-timeout", 5, "--no-color"]
         command = [PROGRAM, "run", f"{up.url}/v1/openapi.json", *options, *limits]
-        done = subprocess.run(
+        result = subprocess.run(
             [str(part) for part in command], check=False, cwd=tmp_path, capture_output=True, text=True
         )
-        print(done.stdout[-20_000:], done.stderr[-5_000:])
-        assert done.returncode == 0
-        assert f"Tested: {len(ROUTES)}" in done.stdout
+        print(result.stdout[-20_000:], result.stderr[-5_000:])
+        assert result.returncode == 0
+        assert f"Tested: {len(ROUTES)}" in result.stdout
         assert "Traceback" not in up.log.read_text()
         assert "failed: " not in up.log.read_text()
 
 
 def with_all_windows(bundle: Bundle) -> Bundle:
-    """The bundle with all periods (`days`) that the document lists."""
+    """Returns the bundle with all periods (`days`) that the document lists."""
     manifest = bundle.manifest | {"recent_days": [7, 28, 90]}
     return replace(bundle, recent=bundle.recent[[0, 1, 1]], manifest=manifest)

@@ -42,9 +42,9 @@ def record(
     assert (answer.status_code, answer.json()["accepted"]) == (200, len(products))
 
 
-def products(client: Client, path: str, name: str = "for-you", **parameters: Any) -> list[str]:
+def products(client: Client, path: str, lane: str = "for-you", **parameters: Any) -> list[str]:
     answer = client.get(
-        f"{path}/recommendations", params={"lane": name, "in_stock": False, **parameters}
+        f"{path}/recommendations", params={"lane": lane, "in_stock": False, **parameters}
     ).json()
     return [item["product"] for item in answer["items"]]
 
@@ -141,7 +141,7 @@ def test_the_settings_weigh_kinds_of_events(bundle: Bundle, tmp_path: Path) -> N
 def test_a_dismissed_product_is_hidden_from_that_customer_in_every_lane(client: Client) -> None:
     record(client, "dismissed", "coffee-1", "tea-1", customer=bundles.ANNA)
     record(client, "dismissed", "tea-1")
-    assert not any({"coffee-1", "tea-1"} & set(products(client, ANNA, name)) for name in LANES)
+    assert not any({"coffee-1", "tea-1"} & set(products(client, ANNA, lane)) for lane in LANES)
     answer = client.get(f"{UNKNOWN}/recommendations").json()
     assert (answer["known"], answer["items"][0]["product"]) == (False, "tea-2")
     assert products(client, f"/v1/customers/{bundles.BORIS}")[0] == "tea-1"

@@ -230,7 +230,7 @@ def test_never_serves_a_corrupt_copy(
     assert version(restarted) is None
 
 
-def test_tells_a_new_registry_s_version_1_from_the_old_one(
+def test_serves_version_1_of_a_new_registry_after_version_1_of_the_old(
     follower: Follower,
     settings: ServingSettings,
     published: str,
@@ -258,7 +258,7 @@ def test_keeps_only_the_latest_bundles_on_disk(
     assert on_disk(follower) == {str(int(newest) - back) for back in range(BUNDLES_KEPT)}
 
 
-def test_keeps_a_rolled_back_to_bundle_on_disk(
+def test_keeps_the_bundle_of_a_rollback_on_disk(
     follower: Follower, uri: str, bundle: Bundle, tmp_path: Path
 ) -> None:
     for _ in range(BUNDLES_KEPT):

@@ -126,16 +126,16 @@ def test_returns_n_distinct_allowed_items_outside_the_cart(seed: int) -> None:
     rng = np.random.default_rng(seed)
     bundle = random_bundles.draw(rng)
     for customer in (None, *range(5)):
-        held = rng.choice(len(bundle.products), rng.integers(1, 40), replace=False).tolist()
+        chosen = rng.choice(len(bundle.products), rng.integers(1, 40), replace=False).tolist()
         allowed = rng.random(len(bundle.products)) < 0.5
-        items = cart_ranking(bundle, Cart.of(held[1:], held[:1]), customer, "for-you")(60, allowed)
+        items = cart_ranking(bundle, Cart.of(chosen[1:], chosen[:1]), customer, "for-you")(60, allowed)
         products = [item.product for item in items]
         assert len(set(products)) == len(products) == 60
-        assert not set(products) & set(held)
+        assert not set(products) & set(chosen)
         assert allowed[products].all() and not bundle.hidden[products].any()
         assert [item.score for item in items] == sorted((item.score for item in items), reverse=True)
         for item in items:
-            assert item.rule is None or set(item.because) <= set(held)
+            assert item.rule is None or set(item.because) <= set(chosen)
             assert item.kind != "repurchase" or customer is not None
 
 

@@ -33,7 +33,7 @@ def show_guest(page: Page) -> None:
 
 
 def hold(page: Page, url: str) -> list[Route]:
-    """Holds the page's requests to a URL back until the test lets them continue."""
+    """Holds back the page's requests to a URL and returns them, so that a test can continue them."""
     held: list[Route] = []
 
     def keep(route: Route) -> None:
@@ -44,7 +44,7 @@ def hold(page: Page, url: str) -> list[Route]:
 
 
 def answered_names(up: Service, path: str, **params: object) -> list[str]:
-    """The names of the items in the service's answer, as the page shows them."""
+    """Returns the names of the items in the service's answer, as the page shows them."""
     return shown_names(httpx.get(f"{up.url}{path}", params=params).json()["items"])
 
 
@@ -331,7 +331,7 @@ def test_a_slow_list_is_shown_as_loading(page: Page) -> None:
     assert page.locator(".skeleton").count() == 0
 
 
-def test_the_keyboard_is_enough(page: Page) -> None:
+def test_the_storefront_works_with_the_keyboard_alone(page: Page) -> None:
     page.goto("/")
     card_names(page, FOR_YOU)
 
