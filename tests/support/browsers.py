@@ -14,7 +14,7 @@ CHROMIUM = shutil.which("chromium")
 
 @contextmanager
 def chromium() -> Iterator[Browser]:
-    """Debian's Chromium without a window. Skips the test if Chromium is not installed."""
+    """Yields Debian's Chromium without a window. Skips the test if Chromium is not installed."""
     if not CHROMIUM:
         pytest.skip("there is no Chromium: apt-get install chromium")
     with sync_playwright() as playwright:
@@ -26,7 +26,7 @@ def chromium() -> Iterator[Browser]:
 
 @contextmanager
 def open_page(browser: Browser, url: str, **options: Any) -> Iterator[Page]:
-    """A page with base URL `url`. Fails on errors in the page and on requests to other hosts."""
+    """Yields a page with base URL `url`. Fails on errors in the page and on requests to other hosts."""
     context = browser.new_context(base_url=url, **options)
     context.set_default_timeout(10_000)
     page, requested, errors = context.new_page(), [], []

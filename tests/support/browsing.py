@@ -16,7 +16,7 @@ VERDICT = {"verdict": "PROMOTED", "reasons": ["for-you: no worse than the champi
 
 @contextmanager
 def running_service(home: Path, bundle: Bundle) -> Iterator[Service]:
-    """A real service that resumes a bundle as the last one that it served, without a registry."""
+    """Yields a real service that loads a bundle from disk at its start, as without a registry."""
     folder = home / ".nightshelf" / "bundles"
     save(bundle, folder / "7-1")
     (folder / "served").write_text(json.dumps({"name": "7-1", "verdict": VERDICT}))
@@ -26,6 +26,6 @@ def running_service(home: Path, bundle: Bundle) -> Iterator[Service]:
 
 
 def card_names(page: Page, section: str) -> list[str]:
-    """The product names on the cards of a section, after it has loaded."""
+    """Returns the product names on the cards of a section, after it has loaded."""
     page.wait_for_selector(f"{section} .list:not([aria-busy]) > *")
     return page.locator(f"{section} .card .head a").all_inner_texts()

@@ -173,9 +173,9 @@ def publish(uri: str, bundle: Bundle, folder: Path) -> str:
 
 
 def wait_until(condition: Callable[[], bool], seconds: float) -> float:
-    """Waits until a condition holds and returns the seconds it took; fails after `seconds`."""
+    """Waits until a condition is true and returns the seconds it took; fails after `seconds`."""
     started = time.monotonic()
     while not condition():
-        assert time.monotonic() - started < seconds, f"the condition doesn't hold after {seconds} s"
+        assert time.monotonic() - started < seconds, f"the condition isn't true after {seconds} s"
         time.sleep(0.05)
     return time.monotonic() - started

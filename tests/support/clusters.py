@@ -27,14 +27,14 @@ from pipelines.stack.supervisor import supervised
 PORTS = ("SHOP", "MLFLOW", "AIRFLOW", "SERVING", "DATABASE", "SPARK", "SPARK_UI")
 PORTS += ("REPLICA_1", "REPLICA_2", "PROXY_STATS")
 BIN = Path(sys.executable).parent
-FINAL = ("success", "failed")
+FINAL_STATES = ("success", "failed")
 SECRETS = ("CUSTOMER_KEY", "DATABASE_PASSWORD", "AIRFLOW_PASSWORD", "AIRFLOW_JWT_SECRET")
-PATIENCE = 900
-INTERVAL = 2  # seconds between two requests to Airflow
+RUN_SECONDS = 900  # limit of a nightly run
+POLL_SECONDS = 2  # seconds between two requests to Airflow
 
 
 def free_ports() -> dict[str, str]:
-    """A setting for each server's port."""
+    """Returns a setting for each server's port, which is free."""
     sockets = [socket.create_server(("127.0.0.1", 0)) for _ in PORTS]
     ports = {
         f"NIGHTSHELF_{name}_PORT": str(server.getsockname()[1])
@@ -46,7 +46,7 @@ def free_ports() -> dict[str, str]:
 
 
 def environment(home: Path, **variables: str) -> dict[str, str]:
-    """The environment of a cluster with its own home, which PostgreSQL's user may enter."""
+    """Returns the environment of a cluster with its own home, which PostgreSQL's user may enter."""
     for folder in (home, *home.parents[:3]):
         folder.chmod(0o755)
     plain = {name: value for name, value in os.environ.items() if not name.startswith("NIGHTSHELF_")}
@@ -56,7 +56,7 @@ def environment(home: Path, **variables: str) -> dict[str, str]:
 
 
 def until(condition, seconds: float = 60, interval: float = 0.1) -> float:
-    """Waits for a condition, and returns how many seconds it took; fails after the seconds, scaled."""
+    """Waits for a condition and returns the seconds it took; fails after `seconds`, scaled."""
     started, limit = time.monotonic(), limits.scaled(seconds)
     while not condition():
         assert time.monotonic() - started < limit, f"not true after {limit:.0f} seconds"
@@ -73,7 +73,7 @@ def skip_where_something_is_missing() -> None:
 
 
 def process_of(home: Path, name: str) -> psutil.Process | None:
-    """The process of a cluster's program, according to its supervisor; None if it doesn't run."""
+    """Returns the process of a cluster's program, according to its supervisor; None if it doesn't run."""
     command = [
         BIN / "supervisorctl",
         "-c",
@@ -142,24 +142,24 @@ class Cluster:
     def follow(self, run: str) -> str:
         """Waits until a nightly run ends, and returns its final state."""
         with self.nightly_runs() as runs:
-            until(lambda: runs.state(run) in FINAL, PATIENCE, INTERVAL)
+            until(lambda: runs.state(run) in FINAL_STATES, RUN_SECONDS, POLL_SECONDS)
             return runs.state(run)
 
     def wait_for_task(self, task: str, run: str) -> None:
         """Waits until an instance of a task of a nightly run is running."""
 
         def is_running() -> bool:
-            assert runs.state(run) not in FINAL
+            assert runs.state(run) not in FINAL_STATES
             states = [instance["state"] for instance in runs.tasks(run) if instance["task_id"] == task]
             return "running" in states
 
         with self.nightly_runs() as runs:
-            until(is_running, PATIENCE, INTERVAL)
+            until(is_running, RUN_SECONDS, POLL_SECONDS)
 
 
 @contextlib.contextmanager
 def cluster(home: Path, **variables: str) -> Iterator[Cluster]:
-    """A cluster whose first nightly run has started; it ends with the block."""
+    """Runs a cluster until the block ends; yields it once its first nightly run has started."""
     skip_where_something_is_missing()
     env = environment(home, **variables)
     log = home / "output.log"

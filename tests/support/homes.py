@@ -1,4 +1,4 @@
-"""A home of their own for tests, apart from everyone else's, and servers in it."""
+"""A separate NIGHTSHELF_HOME for tests, and servers of ASGI applications."""
 
 import atexit
 import contextlib
@@ -18,31 +18,34 @@ from mlflow import MlflowClient
 from pipelines.run import tracking
 from pipelines.settings import settings
 
-SOAK = "NIGHTSHELF_TEST_SOAK" in os.environ  # everything, as `make soak` does, not what is drawn by a seed
+SOAK = "NIGHTSHELF_TEST_SOAK" in os.environ  # runs all cases, as `make soak` does, not a random sample
 in_soak = pytest.mark.skipif(not SOAK, reason="it takes minutes: `make soak` runs it")
 
 
 @contextlib.contextmanager
 def fresh_home(path, **given):
-    """NIGHTSHELF_HOME at a path with a customer key, other settings as given; all read anew."""
+    """Sets NIGHTSHELF_HOME to a path, a customer key and the given settings; yields the path.
+
+    Unsets all other NIGHTSHELF_* variables, and clears the caches of settings before and after the block.
+    """
     before = mlflow.get_tracking_uri()
     with pytest.MonkeyPatch.context() as patch:
         for name in [name for name in os.environ if name.startswith("NIGHTSHELF_")]:
             patch.delenv(name)
         for name, value in {"HOME": path, "CUSTOMER_KEY": "a key for tests", **given}.items():
             patch.setenv(f"NIGHTSHELF_{name}", str(value))
-        _forget()
+        _clear_caches()
         (Path(path) / "mlruns").mkdir(parents=True, exist_ok=True)
         if not (database := Path(path) / "mlruns" / "mlflow.db").exists():
             shutil.copy(_empty_database(), database)
         yield path
     mlflow.set_tracking_uri(before)
-    _forget()
+    _clear_caches()
 
 
 @cache
 def _empty_database():
-    """A database with MLflow's tables and nothing in it, which takes MLflow seconds to make."""
+    """Returns a database with MLflow's empty tables, which take MLflow seconds to create."""
     folder = tempfile.mkdtemp()
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     file = Path(folder) / "mlflow.db"
@@ -50,7 +53,7 @@ def _empty_database():
     return file
 
 
-def _forget():
+def _clear_caches():
     settings.cache_clear()
     tracking.client.cache_clear()
     tracking.experiment.cache_clear()
@@ -58,7 +61,7 @@ def _forget():
 
 @contextlib.contextmanager
 def served(app):
-    """The address where uvicorn serves an ASGI application until the end of the block."""
+    """Yields the address where uvicorn serves an ASGI application until the end of the block."""
     server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_level="warning"))
     thread = threading.Thread(target=server.run)
     thread.start()

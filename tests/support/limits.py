@@ -1,4 +1,4 @@
-"""Time limits of tests, scaled to how slow the machine is at the moment."""
+"""Time limits of tests, scaled to the present speed of the machine."""
 
 import os
 import time
@@ -9,22 +9,22 @@ SLOWEST = 20.0
 
 
 def scaled(seconds: float) -> float:
-    """A time limit for what takes fewer than `seconds` on an idle laptop with two cores; never less."""
+    """Returns a time limit for work that takes under `seconds` on an idle laptop with two cores."""
     return seconds * slowness()
 
 
 def slowness() -> float:
-    """How many times slower than an idle laptop the machine is now, between 1 and SLOWEST.
+    """Returns how many times slower than an idle laptop the machine is now, between 1 and SLOWEST.
 
-    The larger of two estimates: the time of a fixed computation over its reference, and the processes that
-    want to run for each processor, with the program under test, over 1.
+    The larger of two estimates: the time of a fixed computation, divided by its reference; and the number of
+    runnable processes per processor, including the program under test.
     """
     return min(max(1.0, _measured(), _load()), SLOWEST)
 
 
 @cache
 def _measured() -> float:
-    """The time of a fixed computation over its reference; the shortest of three, as others may interrupt."""
+    """Returns the shortest time of three fixed computations, divided by the reference."""
     return min(_measure() for _ in range(3)) / REFERENCE
 
 
@@ -35,6 +35,6 @@ def _measure() -> float:
 
 
 def _load() -> float:
-    """The load average of the last minute or quarter of an hour, and one more process, per processor."""
+    """Returns the higher load average of 1 and 15 minutes, plus one process, per processor."""
     last_minute, _, last_quarter = os.getloadavg()
     return (max(last_minute, last_quarter) + 1) / (os.cpu_count() or 1)

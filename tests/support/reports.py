@@ -1,4 +1,4 @@
-"""Parses a night report: its figures, its texts and the resources that it would load."""
+"""Parses a nightly report: its figures, its texts and the resources that it would load."""
 
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
@@ -61,7 +61,7 @@ class Page(HTMLParser):
 
 
 def read(html):
-    """The parsed page; fails if a tag is not closed or an id is not unique."""
+    """Returns the parsed page; fails if a tag is not closed or an id is not unique."""
     page = Page()
     page.feed(html)
     page.close()
@@ -71,7 +71,7 @@ def read(html):
 
 
 def wrong_figures(page, client, run_id):
-    """The figures of a page that differ from their metrics in MLflow; run_id: of figures without a run."""
+    """Returns a page's figures that differ from MLflow; run_id: the run of figures that name none."""
     runs = {
         run or run_id: client.get_run(run or run_id).data.metrics
         for run in {figure.run for figure in page.figures}
