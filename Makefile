@@ -1,4 +1,4 @@
-# Two commands: `make run` and `make test`. `make help` lists the others.
+# The two main commands are `make run` and `make test`; `make help` lists all.
 SHELL := /bin/sh
 PYTHON ?= python3
 VENV := .venv
@@ -60,7 +60,7 @@ test: setup  ## everything that CI runs
 	$(RUN)lint-imports
 	$(RUN)pytest -n 2 --dist loadfile --no-loadscope-reorder --durations 40
 
-soak: setup  ## every bad, good and poisoned night of both gates, faults, a loaded service, a cluster, a bare Debian: hours
+soak: setup  ## every bad, good and poisoned nightly run, faults, a loaded service, a cluster, a bare Debian; takes hours
 	$(chromium)
 	$(postgresql)
 	$(haproxy)

@@ -38,15 +38,15 @@ class Settings(ServingSettings):
     shop_password: SecretStr = Field(SecretStr(""), description="password for the shop's API (secret)")
     shop_since: str = Field(
         "",
-        description="query parameter with which the shop's API lists orders since a time; empty: it has none",
+        description="query parameter of the shop's API that lists orders since a time; empty: it has none",
     )
     shop_concurrency: int = Field(8, ge=1, description="pages of the shop's API requested at once")
     shop_rate: float = Field(50.0, gt=0, description="requests per second to the shop's API, at most")
     shop_page_size: int = Field(100, ge=1, description="orders per page of the shop's API")
-    shop_timeout: float = Field(30.0, gt=0, description="timeout of one page, in seconds")
-    shop_tries: int = Field(5, ge=1, description="tries of one page before the run fails")
+    shop_timeout: float = Field(30.0, gt=0, description="timeout of a request for a page, in seconds")
+    shop_tries: int = Field(5, ge=1, description="attempts per page before the run fails")
     shop_backoff: float = Field(
-        0.5, ge=0, description="seconds before the second try of a page; doubled for each further try"
+        0.5, ge=0, description="seconds before the second attempt; doubled for each further attempt"
     )
 
     files_path: str = Field("", description="file or folder that source `files` reads")
@@ -69,7 +69,7 @@ class Settings(ServingSettings):
         0.05,
         ge=0,
         le=1,
-        description="share of new order lines that may fail a row check before the nightly run stops",
+        description="share of new order lines that may fail a row check; above it the run is rejected",
     )
 
     shop_port: int = Field(8090, description="port of the demo shop")
@@ -159,7 +159,7 @@ def address(settings: Settings, port: int) -> str:
 
 @cache
 def settings() -> Settings:
-    """Returns the settings of this process, read once; raises NightshelfError naming each wrong setting."""
+    """Returns the settings of this process, read once; raises NightshelfError naming each invalid setting."""
     return read(Settings)
 
 

@@ -19,9 +19,9 @@ DOCKER = PROJECT / "docker"
 FILE = DOCKER / "compose.yaml"
 EXAMPLE = (DOCKER / ".env.example").read_text()
 VARIABLE = re.compile(r"\$\{(\w+)")
-OF_THE_IMAGE = {"HOME", "HOST", "SERVING_PORT"}  # settings that the serving image sets itself
-OF_A_CLUSTER = {"AIRFLOW__DATABASE__SQL_ALCHEMY_CONN_ASYNC"}
-OF_THE_USER = {"./backups", "./shop"}  # folders that the user creates
+SET_BY_IMAGE = {"HOME", "HOST", "SERVING_PORT"}  # settings that the serving image sets itself
+CLUSTER_ONLY = {"AIRFLOW__DATABASE__SQL_ALCHEMY_CONN_ASYNC"}
+USER_FOLDERS = {"./backups", "./shop"}  # folders that the user creates
 OWN_IMAGE = re.compile(r"nightshelf/(\w+):(.+)")
 PUBLIC_IMAGE = re.compile(r"docker\.io/library/\w+:\d+\.\d+[\w.-]*")
 
@@ -57,7 +57,7 @@ def test_every_file_and_volume_that_it_names_exists(compose, services):
         mount.partition(":")[0] for service in services.values() for mount in service.get("volumes", [])
     ]
     assert {mount for mount in mounts if not mount.startswith(".")} == set(compose["volumes"])
-    files = {mount for mount in mounts if mount.startswith(".")} - OF_THE_USER
+    files = {mount for mount in mounts if mount.startswith(".")} - USER_FOLDERS
     assert [file for file in files if not (DOCKER / file).exists()] == []
     builds = [service["build"] for service in services.values() if "build" in service]
     dockerfiles = [DOCKER / build["context"] / build["dockerfile"] for build in builds]
@@ -65,9 +65,9 @@ def test_every_file_and_volume_that_it_names_exists(compose, services):
 
 
 @pytest.mark.parametrize("name", [".gitignore", ".dockerignore"])
-def test_what_holds_data_of_the_shop_goes_nowhere(name):
+def test_folders_with_data_of_the_shop_are_ignored(name):
     ignored = {line.rstrip("/") for line in (PROJECT / name).read_text().splitlines()}
-    assert {f"docker/{folder.removeprefix('./')}" for folder in OF_THE_USER} <= ignored
+    assert {f"docker/{folder.removeprefix('./')}" for folder in USER_FOLDERS} <= ignored
 
 
 def test_versions_are_pinned(services):
@@ -121,7 +121,7 @@ def test_dependencies_have_no_cycle(services):
 
 
 def test_the_service_gets_its_own_settings_and_no_other_secret(services):
-    wanted = {name.upper() for name in ServingSettings.model_fields} - OF_THE_IMAGE
+    wanted = {name.upper() for name in ServingSettings.model_fields} - SET_BY_IMAGE
     for name in ("serving-1", "serving-2"):
         assert settings_in(services[name]["environment"]) == wanted
         text = str(services[name]["environment"])
@@ -129,14 +129,20 @@ def test_the_service_gets_its_own_settings_and_no_other_secret(services):
 
 
 def test_a_nightly_run_gets_every_setting(services):
-    of_servers = {"AIRFLOW_PASSWORD", "AIRFLOW_JWT_SECRET", "DATABASE_PASSWORD", "SHOP_PORT", "DEMO_START"}
-    excluded = of_servers | {"HOME"} | of_processes()
+    server_settings = {
+        "AIRFLOW_PASSWORD",
+        "AIRFLOW_JWT_SECRET",
+        "DATABASE_PASSWORD",
+        "SHOP_PORT",
+        "DEMO_START",
+    }
+    excluded = server_settings | {"HOME"} | unused_in_containers()
     wanted = {name.upper() for name in Settings.model_fields} - excluded
     assert settings_in(services["airflow-scheduler"]["environment"]) == wanted
 
 
-def of_processes():
-    """The settings that only servers outside containers have."""
+def unused_in_containers():
+    """The settings that only programs outside containers use."""
     return set(re.findall(r"NIGHTSHELF_(\w+)", EXAMPLE.partition("# Unused in containers:")[2]))
 
 
@@ -186,7 +192,7 @@ def test_airflow_has_the_same_settings_as_without_containers(home, services):
     outside = {n: v for n, v in environment(Settings(**secrets)).items() if n.startswith("AIRFLOW__")}
     for name in ("airflow", "airflow-scheduler", "airflow-dag-processor", "prepare"):
         in_compose = {n: v for n, v in services[name]["environment"].items() if n.startswith("AIRFLOW__")}
-        assert set(in_compose) == set(outside) | OF_A_CLUSTER
+        assert set(in_compose) == set(outside) | CLUSTER_ONLY
         differs = {n.partition("__")[2] for n in outside if in_compose[n] != outside[n]}
         assert differs == {
             "API__BASE_URL",

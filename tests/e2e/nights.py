@@ -138,7 +138,7 @@ def night(api, world):
 def night_in_copy(api, world, base, to):
     """Runs `world.before`, if any, then `world`, in a copy of the lake `base`; returns the last outcome.
 
-    If the lake does not know the shop (`world.known`), it starts empty.
+    Unless `world.known`, the lake starts empty.
     """
     with pytest.MonkeyPatch.context() as patch:
         for name, value in {"LAKE": to, **world.settings}.items():
