@@ -1,4 +1,6 @@
-"""Runs pulls in forked processes, so that a test can kill them: one per line of stdin, its environment.
+"""Runs pulls in forked processes, so that a test can kill them.
+
+Each line of stdin starts a pull; the line is a JSON object of environment variables.
 
 All imports happen before the first fork, so that a process spends its time on the pull alone.
 """

@@ -48,9 +48,9 @@ class FaultyShop:
 
     def __init__(self, faults):
         self.today, self.calm = SHOP.start, False
-        quiet = faults.model_copy(update=dict.fromkeys(SHARES, 0))
+        no_faults = faults.model_copy(update=dict.fromkeys(SHARES, 0))
         self.with_faults, self.without_faults = (
-            app(SHOP, "nightshelf", "x", lambda: self.today, chosen) for chosen in (faults, quiet)
+            app(SHOP, "nightshelf", "x", lambda: self.today, chosen) for chosen in (faults, no_faults)
         )
 
     async def __call__(self, scope, receive, send):
@@ -65,7 +65,7 @@ def lines(order):
 
 
 def pull(shop, as_of, full):
-    """Pulls, and pulls again without faults if that fails; returns the message of the failure, if any."""
+    """Pulls, and again without faults if that fails; returns the error message, or None."""
     source = extract.source("shop-api", "", "")
     try:
         shop.calm = False
@@ -77,7 +77,7 @@ def pull(shop, as_of, full):
     return None
 
 
-def test_each_pull_brings_exactly_the_shops_orders_or_fails_with_its_cause_and_brings_them_then(
+def test_each_pull_loses_and_duplicates_no_order_or_names_its_cause_and_succeeds_on_the_next_try(
     home, monkeypatch, serve, seed
 ):
     rng = random.Random(seed)
@@ -104,14 +104,14 @@ def test_each_pull_brings_exactly_the_shops_orders_or_fails_with_its_cause_and_b
             rows = raw.newest_versions(
                 raw.read([table], [*names, c.LINE, c.SOURCE, *raw.VERSION]).to_pandas()
             )
-            rows = rows.drop_duplicates([c.ORDER_ID, c.LINE])[names]  # listed twice on a page
+            rows = rows.drop_duplicates([c.ORDER_ID, c.LINE])[names]  # the same order twice on a page
             seen |= {
                 order_id: list(map(tuple, part.to_numpy())) for order_id, part in rows.groupby(c.ORDER_ID)
             }
             read.add(table)
-        held = [line for order in seen.values() for line in order if line[1][:10] <= str(as_of)]
-        assert len(held) == len(set(held)), f"duplicates on day {day.number}"
-        assert set(held) == truth, f"day {day.number}"
+        received_lines = [line for order in seen.values() for line in order if line[1][:10] <= str(as_of)]
+        assert len(received_lines) == len(set(received_lines)), f"duplicates on day {day.number}"
+        assert set(received_lines) == truth, f"day {day.number}"
     assert sorted(line[:5] for line in received(source, str(as_of))) == sorted(truth)
     assert all(
         "/orders page" in cause or "/goods page" in cause or "kept changing" in cause for cause in causes
@@ -149,5 +149,5 @@ def test_each_fault_alone_loses_no_order(home, monkeypatch, serve, seed, kind):
     }
     cause = pull(shop, shop.today, full=False)
     assert (cause is None) or kind in ("wrong_type", "duplicated", "shifted"), cause
-    held = [line[:5] for line in received(extract.source("shop-api", "", ""))]
-    assert sorted(held) == sorted(truth)
+    received_lines = [line[:5] for line in received(extract.source("shop-api", "", ""))]
+    assert sorted(received_lines) == sorted(truth)

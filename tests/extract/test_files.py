@@ -108,9 +108,9 @@ def test_a_column_can_be_mapped_to_group(tmp_path, mapped, name):
 
 
 def test_an_order_whose_group_changed_is_new(tmp_path, mapped):
-    Path(mapped).write_text(f'{MAPPING}group = "land"')
-    for land, new in (("France", 4), ("France", 0), ("Spain", 4)):
-        frame().assign(land=land).to_csv(tmp_path / "orders.csv", index=False)
+    Path(mapped).write_text(f'{MAPPING}group = "country"')
+    for country, new in (("France", 4), ("France", 0), ("Spain", 4)):
+        frame().assign(country=country).to_csv(tmp_path / "orders.csv", index=False)
         files = FileSource(str(tmp_path / "orders.csv"), mapped)
         assert pulls.pull(files, LAST, False, silent)["new_order_lines"] == new
 
@@ -237,10 +237,10 @@ def test_a_file_that_arrives_during_a_pull_is_read_in_the_next(tmp_path, mapped)
     frame(RECEIVED[:2]).to_csv(folder / "a.csv", index=False)
     files = FileSource(str(folder), mapped)
 
-    def meanwhile(done, known, orders):
+    def add_file(done, known, orders):
         frame(RECEIVED[2:]).to_csv(folder / "b.csv", index=False)
 
-    assert pulls.pull(files, LAST, False, meanwhile)["new_order_lines"] == 2
+    assert pulls.pull(files, LAST, False, add_file)["new_order_lines"] == 2
     assert pulls.pull(files, LAST, False, silent)["new_order_lines"] == 2
     assert [line[0] for line in newest_orders(files)] == ["1", "1", "2", "3"]
 
@@ -315,13 +315,13 @@ def error_of(path, mapping):
 
 @pytest.mark.parametrize("name", WRONG_FILES)
 def test_an_unusable_file_is_one_clear_error_without_its_values(tmp_path, mapped, name):
-    content, named = WRONG_FILES[name]
+    content, expected_parts = WRONG_FILES[name]
     (tmp_path / name).write_bytes(content)
     message = error_of(tmp_path / name, mapped)
-    assert [part for part in named if part not in message] == [], message
+    assert [part for part in expected_parts if part not in message] == [], message
 
 
-def test_of_several_files_the_one_without_a_column_is_named(tmp_path, mapped):
+def test_the_error_names_the_file_of_a_folder_that_lacks_a_column(tmp_path, mapped):
     folder = tmp_path / "orders"
     folder.mkdir()
     frame().to_csv(folder / "a.csv", index=False)

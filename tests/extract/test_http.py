@@ -1,4 +1,4 @@
-"""The shop API client keeps to its concurrency and rate, backs off, and obeys Retry-After."""
+"""The shop API client limits its concurrency and rate, backs off, and obeys Retry-After."""
 
 import asyncio
 import datetime as dt
@@ -19,7 +19,7 @@ from pipelines.settings import settings
 ANYTHING = TypeAdapter(dict)
 
 
-class Watched:
+class WatchedShop:
     """A shop that records when requests arrive, how many at once, and over which connections."""
 
     def __init__(self, seconds=0.0, refuse=None):
@@ -42,10 +42,10 @@ class Watched:
 
 @pytest.fixture
 def fetch(home, monkeypatch, serve):
-    """Returns a function that requests all pages from a shop concurrently, under given settings."""
+    """Returns a function that requests all pages from a shop concurrently, with these settings."""
 
-    def fetch(app, pages, **given):
-        values = {"URL": serve(app), "PASSWORD": "x", "BACKOFF": 0, "RATE": 10_000} | given
+    def fetch(app, pages, **overrides):
+        values = {"URL": serve(app), "PASSWORD": "x", "BACKOFF": 0, "RATE": 10_000} | overrides
         for name, value in values.items():
             monkeypatch.setenv(f"NIGHTSHELF_SHOP_{name}", str(value))
         settings.cache_clear()
@@ -58,8 +58,8 @@ def fetch(home, monkeypatch, serve):
     return fetch
 
 
-def test_sends_at_most_the_set_number_of_concurrent_requests_over_as_many_connections(fetch):
-    watched = Watched(seconds=0.01)
+def test_sends_at_most_the_configured_number_of_concurrent_requests_over_as_many_connections(fetch):
+    watched = WatchedShop(seconds=0.01)
     assert [response["page"] for response in fetch(watched.app, 30, CONCURRENCY=3)] == [
         str(n) for n in range(30)
     ]
@@ -67,8 +67,8 @@ def test_sends_at_most_the_set_number_of_concurrent_requests_over_as_many_connec
     assert len(watched.clients) == 3
 
 
-def test_sends_at_most_the_set_number_of_requests_per_second(fetch):
-    watched = Watched()
+def test_sends_at_most_the_configured_number_of_requests_per_second(fetch):
+    watched = WatchedShop()
     fetch(watched.app, 60, RATE=40, CONCURRENCY=8)
     started = watched.times[0]
     for seconds in (0.25, 0.5):  # beyond the initial burst of forty
@@ -79,10 +79,10 @@ def test_sends_at_most_the_set_number_of_requests_per_second(fetch):
 
 @pytest.mark.parametrize("rate", [0.5, 3.0])
 def test_obeys_a_rate_of_a_few_requests_per_second_or_less(fetch, rate):
-    watched = Watched()
+    watched = WatchedShop()
     fetch(watched.app, 3 if rate < 1 else 6, RATE=rate)
-    gaps = watched.times[-1] - watched.times[0]
-    assert gaps >= (2 / rate if rate < 1 else 3 / rate) * 0.9
+    elapsed = watched.times[-1] - watched.times[0]
+    assert elapsed >= (2 / rate if rate < 1 else 3 / rate) * 0.9
 
 
 def after(seconds):
@@ -94,7 +94,7 @@ def after(seconds):
 @pytest.mark.parametrize("status", [429, 503])
 @pytest.mark.parametrize("form", [0, 1])
 def test_all_requests_wait_for_retry_after(fetch, status, form):
-    watched = Watched(refuse=(status, after(2)[form]))
+    watched = WatchedShop(refuse=(status, after(2)[form]))
     responses = fetch(watched.app, 6, CONCURRENCY=1)
     assert len(responses) == 6
     first, *others = watched.times

@@ -29,7 +29,7 @@ DAYS = 10
 SHOP = Shop(start=dt.date(2026, 9, 1), seed=7, customers=300, products=200, orders_per_day=40)
 
 
-class Counting:
+class CountingShop:
     """The demo shop with a little latency, which counts requests for pages of orders."""
 
     def __init__(self):
@@ -45,7 +45,7 @@ class Counting:
 
 @pytest.fixture
 def counting(serve):
-    shop = Counting()
+    shop = CountingShop()
     return shop, serve(shop)
 
 
@@ -56,7 +56,7 @@ def shop_settings(address):
 
 @pytest.fixture
 def run():
-    """Returns a function that pulls in a child process for some seconds and says if it ended in time."""
+    """Returns a function that pulls in a child process and returns False if it killed it after `seconds`."""
     command = [sys.executable, killing.__file__]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as pulls:
 
@@ -88,18 +88,19 @@ def test_killed_pulls_leave_the_lake_of_an_uninterrupted_pull(tmp_path, counting
     with fresh_home(tmp_path / "uninterrupted", **shop_settings(address)):
         started = time.monotonic()
         assert run(60)
-        whole, expected, pages = time.monotonic() - started, lake(), shop.requests
-    kills = lives = extra = 0
+        seconds, expected, pages = time.monotonic() - started, lake(), shop.requests
+    kills = completed = extra_requests = 0
     while kills < KILLS:
         shop.requests = 0
-        with fresh_home(tmp_path / f"killed-{lives}", **shop_settings(address)):
+        with fresh_home(tmp_path / f"killed-{completed}", **shop_settings(address)):
             tries = 0
-            while not run(rng.uniform(0, whole / 2) * 1.1**tries):
+            while not run(rng.uniform(0, seconds / 2) * 1.1**tries):
                 tries += 1
             rows = lake()
         kills += tries
-        lives += 1
-        extra += shop.requests - pages
+        completed += 1
+        extra_requests += shop.requests - pages
         assert rows == expected
-    print(f"{kills} kills in {lives} pulls of {pages} pages, {extra / kills:.1f} more requests per kill")
-    assert extra / kills < pages
+    per_kill = extra_requests / kills
+    print(f"{kills} kills in {completed} pulls of {pages} pages, {per_kill:.1f} more requests per kill")
+    assert per_kill < pages

@@ -17,8 +17,8 @@ OLD, NEW = "2026-09-01", "2026-09-02"  # the days of known and of new entries
 
 
 @dataclass
-class Moving:
-    """A list behind `fetch`; a request may change it, `moves` times at most, and may return a wrong page."""
+class ChangingList:
+    """A list behind `fetch`; requests may change it, `changes_left` times at most, or return a wrong page."""
 
     chance: random.Random
     entries: list[str]
@@ -28,9 +28,9 @@ class Moving:
     insert: float = 0
     delete: float = 0
     wrong: float = 0
-    moves: float = 5
+    changes_left: float = 5
     requests: int = 0
-    made: int = 0
+    created: int = 0
     needed: set[str] = field(init=False)
 
     def __post_init__(self):
@@ -81,14 +81,14 @@ class Moving:
             (self.insert, lambda: self.entries.insert(index, self.fresh())),
             (self.delete, lambda: self.entries.pop(index - 1) if self.entries else None),
         ):
-            if self.moves > 0 and self.chance.random() < probability:
-                self.moves -= 1
+            if self.changes_left > 0 and self.chance.random() < probability:
+                self.changes_left -= 1
                 change()
                 self.needed &= self.back_to_known()
 
     def fresh(self):
-        self.made += 1
-        return f"new {self.made}"
+        self.created += 1
+        return f"new {self.created}"
 
 
 def reader_of(shop, concurrency=4, kept=None):
@@ -110,10 +110,10 @@ def shops(seed, rounds=ROUNDS, **moving):
         entries = [str(number) for number in range(chance.randint(0, 30 * size))]
         for _ in range(len(entries) // 40):
             entries.insert(chance.randrange(len(entries)), chance.choice(entries))
-        yield round_seed, Moving(chance, entries, size, **moving), chance.randint(1, 8)
+        yield round_seed, ChangingList(chance, entries, size, **moving), chance.randint(1, 8)
 
 
-MOVING = {
+CHANGES = {
     "quiet": {},
     "growing": {"grow": 0.3},
     "inserts": {"insert": 0.03},
@@ -130,7 +130,7 @@ class KilledError(Exception):
 
 
 def kill(shop, concurrency):
-    """Reads the list with a run that is killed after some requests, and returns the pages it kept."""
+    """Reads the list with a run that is killed after some requests, and returns the pages it read."""
     last, kept = shop.requests + shop.chance.randint(1, shop.count() + 2 * concurrency), {}
 
     async def fetch(number):
@@ -144,21 +144,21 @@ def kill(shop, concurrency):
     return kept
 
 
-@pytest.mark.parametrize("moving", MOVING)
+@pytest.mark.parametrize("moving", CHANGES)
 def test_no_entry_is_lost_while_the_list_changes(seed, moving):
     losses = [
         round_seed
-        for round_seed, shop, concurrency in shops(seed, **MOVING[moving])
+        for round_seed, shop, concurrency in shops(seed, **CHANGES[moving])
         if lost(shop, reader_of(shop, concurrency))
     ]
-    # the same wrong page three times in a row, or a repeated entry, hides an entry in one of 1,000 rounds
+    # The same wrong page three times in a row, or a repeated entry, hides an entry in 1 of 1,000 rounds.
     assert len(losses) <= (moving not in ALWAYS_DETECTED), losses
 
 
-@pytest.mark.parametrize("moving", MOVING)
+@pytest.mark.parametrize("moving", CHANGES)
 def test_no_new_entry_of_a_partly_known_list_is_lost(seed, moving):
     losses = []
-    for round_seed, shop, concurrency in shops(seed, **MOVING[moving]):
+    for round_seed, shop, concurrency in shops(seed, **CHANGES[moving]):
         shop.old = frozenset(shop.entries[: shop.chance.randint(0, len(shop.entries) * 3 // 4)])
         shop.needed = shop.back_to_known()
         losses += [round_seed] if lost(shop, reader_of(shop, concurrency)) else []
@@ -181,7 +181,7 @@ def test_no_entry_is_lost_if_a_killed_run_resumes_after_changes(seed, between):
 @pytest.mark.parametrize("change", ["insert", "delete"])
 def test_no_entry_is_lost_if_a_run_is_killed_while_it_checks_pages_again(change):
     for stop in range(43, 58):
-        shop = Moving(random.Random(stop), [str(number) for number in range(198)])
+        shop = ChangingList(random.Random(stop), [str(number) for number in range(198)])
         kept = {}
 
         async def fetch(number, shop=shop, kept=kept, stop=stop):
@@ -200,15 +200,14 @@ def test_no_entry_is_lost_if_a_run_is_killed_while_it_checks_pages_again(change)
 
 @pytest.mark.parametrize("concurrency", [1, 8])
 def test_an_unchanged_list_is_read_once_except_for_its_newest_pages(concurrency):
-    shop = Moving(random.Random(1), [str(number) for number in range(498)])
+    shop = ChangingList(random.Random(1), [str(number) for number in range(498)])
     assert not lost(shop, reader_of(shop, concurrency))
-    assert (
-        shop.requests == 100 + concurrency + 2
-    )  # page 1 is read first for the count; the last, shorter one three times
+    # Page 1 is fetched twice, the newest pages twice, and the shorter last page three times.
+    assert shop.requests == 100 + concurrency + 2
 
 
 def test_an_unchanged_list_resumes_where_a_killed_run_stopped():
-    shop = Moving(random.Random(1), [str(number) for number in range(498)])
+    shop = ChangingList(random.Random(1), [str(number) for number in range(498)])
     kept = {number: shop.page(shop.at(number)) for number in range(41, 101)}
     assert not lost(shop, reader_of(shop, 4, kept))
     assert shop.requests == 1 + 40 + 4 + 2
@@ -216,14 +215,14 @@ def test_an_unchanged_list_resumes_where_a_killed_run_stopped():
 
 def test_reads_back_only_to_the_first_known_page():
     entries = [str(number) for number in range(498)]
-    shop = Moving(random.Random(1), entries, old=frozenset(entries[:400]))
+    shop = ChangingList(random.Random(1), entries, old=frozenset(entries[:400]))
     reader = reader_of(shop)
     assert not lost(shop, reader)
     assert shop.requests < 21 + 4 + 10
 
 
-def test_after_a_late_entry_only_the_pages_behind_it_are_read_again():
-    shop = Moving(random.Random(1), [str(number) for number in range(498)])
+def test_after_a_late_entry_only_the_pages_after_it_are_read_again():
+    shop = ChangingList(random.Random(1), [str(number) for number in range(498)])
     shop.response = lambda number: (
         (shop.requests == 30 and shop.entries.insert(300, "late")) or shop.at(number)
     )
@@ -233,7 +232,7 @@ def test_after_a_late_entry_only_the_pages_behind_it_are_read_again():
 
 @pytest.mark.parametrize(("entries", "requests"), [(0, 4), (3, 4), (5, 4), (7, 7)])
 def test_reads_an_empty_or_short_list(entries, requests):
-    shop = Moving(random.Random(1), [str(number) for number in range(entries)])
+    shop = ChangingList(random.Random(1), [str(number) for number in range(entries)])
     reader = reader_of(shop)
     assert asyncio.run(reader.read(shop.knows)) == list(range(1, max(shop.count(), 1) + 1))
     assert shop.requests <= requests
@@ -242,7 +241,7 @@ def test_reads_an_empty_or_short_list(entries, requests):
 @pytest.mark.parametrize("known", [0, 20])
 def test_a_list_with_its_newest_entries_first_is_an_error(known):
     entries = [str(number) for number in range(50)]
-    shop = Moving(random.Random(1), entries, old=frozenset(entries[known or 30 :]))
+    shop = ChangingList(random.Random(1), entries, old=frozenset(entries[known or 30 :]))
     shop.knows = shop.knows if known else lambda page: False
     with pytest.raises(NightshelfError, match="newest orders first") as raised:
         asyncio.run(reader_of(shop).read(shop.knows))
@@ -252,6 +251,6 @@ def test_a_list_with_its_newest_entries_first_is_an_error(known):
 @pytest.mark.parametrize("how", ["grow", "insert", "wrong"])
 def test_gives_up_on_a_list_that_keeps_changing(seed, how):
     entries = [str(number) for number in range(100)]
-    shop = Moving(random.Random(seed), entries, moves=10**6, **{how: 1})
+    shop = ChangingList(random.Random(seed), entries, changes_left=10**6, **{how: 1})
     with pytest.raises(TransientError, match="kept changing"):
         asyncio.run(reader_of(shop).read(lambda _: False))

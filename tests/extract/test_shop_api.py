@@ -1,4 +1,4 @@
-"""The shop's API, as it should respond and with every failure, over real HTTP."""
+"""Source `shop-api` over real HTTP: correct responses and every kind of failure."""
 
 import asyncio
 import datetime as dt
@@ -39,11 +39,11 @@ PHONE = "+7(916)539-6205"
 
 @pytest.fixture
 def source(home, monkeypatch):
-    """Returns a function from a shop's address, and settings, to the source that reads it."""
+    """Returns a function from a shop's address and settings to the source that reads the shop."""
 
-    def make(address, **given):
+    def make(address, **overrides):
         values = {"SHOP_URL": address, "SHOP_USER": "shop", "SHOP_PASSWORD": PASSWORD}
-        values |= {"SHOP_BACKOFF": 0, "SHOP_RATE": 10_000, **given}
+        values |= {"SHOP_BACKOFF": 0, "SHOP_RATE": 10_000, **overrides}
         for name, value in values.items():
             monkeypatch.setenv(f"NIGHTSHELF_{name}", str(value))
         settings.cache_clear()
@@ -286,7 +286,7 @@ def test_staged_pages_of_another_page_size_are_discarded(source, serve):
     assert {line[0] for line in received(shop)} == listed
 
 
-def test_of_two_concurrent_runs_the_later_one_completes_the_pull(source, serve):
+def test_the_later_of_two_concurrent_runs_completes_the_pull(source, serve):
     """The later run takes over the pages that the first has read; the first fails and writes nothing."""
     shop = source(serve(demo()), SHOP_PAGE_SIZE=20)
     second = []
@@ -297,7 +297,7 @@ def test_of_two_concurrent_runs_the_later_one_completes_the_pull(source, serve):
             with ThreadPoolExecutor(1) as other:
                 second[0] = other.submit(pulls.pull, shop, TODAY, False, silent).result()
 
-    with pytest.raises(TransientError, match="another run reads the same source"):
+    with pytest.raises(TransientError, match="another run is reading the same source"):
         pulls.pull(shop, TODAY, False, meanwhile)
     assert second[0]["new_order_lines"] == raw.read(raw.pulls(shop.name), [c.LINE]).num_rows
     listed = {
@@ -316,8 +316,8 @@ def test_a_shop_without_orders_is_an_error(source, serve):
 def test_reads_orders_that_arrive_meanwhile(source, serve, concurrency, last):
     """Ten orders are on three pages of four; after the page `last` was read, five more arrive.
 
-    If that is page 3, which held two orders, page 2 is read after it and reports a fourth page: then page 3
-    must be read again.
+    If `last` is 3, a page with two orders, page 2 is read after it and reports a fourth page; page 3 must
+    then be read again.
     """
     orders = [order(number) for number in range(1, 16)]
     total = 10

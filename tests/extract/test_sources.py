@@ -52,7 +52,7 @@ def test_a_pull_brings_only_new_late_and_changed_orders(world):
     assert received(world.source()) == world.truth()
 
 
-def test_a_pull_as_of_a_day_has_the_orders_up_to_that_day(world):
+def test_a_pull_as_of_a_day_reads_the_orders_up_to_that_day(world):
     world.put(*(order(number, day=1 + number // 3) for number in range(40)))
     pull(world, 5)
     assert received(world.source(), "2026-09-05") == world.truth("2026-09-05")
@@ -76,7 +76,7 @@ def test_a_full_pull_hides_earlier_pulls_even_if_they_could_not_be_removed(world
     assert raw.read(raw.pulls(world.source().name), ["line"]).num_rows == 80
 
 
-def test_daily_pulls_hold_exactly_the_shops_orders(world, seed):
+def test_daily_pulls_leave_exactly_the_shops_orders_in_raw(world, seed):
     rng = random.Random(seed)
     number = 0
     for day in range(1, 29):
