@@ -44,7 +44,7 @@ GOOD = [*orders(1.0, 0.9, 1.1), silence(0.0), returning(1.0)]
 
 
 @pytest.fixture(scope="module")
-def anywhere(tmp_path_factory):
+def shared_home(tmp_path_factory):
     """A home for checks whose Data Docs no test reads."""
     return tmp_path_factory.mktemp("home")
 
@@ -53,13 +53,13 @@ def check(home, measures, expectations=EXPECTATIONS, night=NIGHT):
     return context.check(home, night, expectations, measures)
 
 
-def test_a_good_run_meets_every_expectation(anywhere):
-    assert check(anywhere, GOOD) == []
+def test_a_good_run_meets_every_expectation(shared_home):
+    assert check(shared_home, GOOD) == []
 
 
-def test_findings_hold_the_days_outside_the_range(anywhere):
+def test_findings_hold_the_days_outside_the_range(shared_home):
     far, near, fine = orders(0.3, 0.7, 1.0)
-    findings = check(anywhere, [far, near, fine, silence(8.0), returning(0.5)])
+    findings = check(shared_home, [far, near, fine, silence(8.0), returning(0.5)])
     assert findings == [
         Finding(MISSING, (far,)),
         Finding(UNUSUAL, (far, near)),
@@ -72,27 +72,27 @@ def test_findings_hold_the_days_outside_the_range(anywhere):
     )
 
 
-def test_a_day_outside_the_warning_range_only_gives_a_warning(anywhere):
+def test_a_day_outside_the_warning_range_only_gives_a_warning(shared_home):
     near = orders(1.0, 1.0, 0.7)
-    assert check(anywhere, [*near, silence(0.0), returning(1.0)]) == [Finding(UNUSUAL, (near[2],))]
+    assert check(shared_home, [*near, silence(0.0), returning(1.0)]) == [Finding(UNUSUAL, (near[2],))]
 
 
-def test_a_value_above_the_upper_bound_is_a_finding(anywhere):
+def test_a_value_above_the_upper_bound_is_a_finding(shared_home):
     many = orders(1.0, 4.5, 1.0)
-    assert check(anywhere, [*many, silence(0.0), returning(1.0)]) == [Finding(MISSING, (many[1],))]
+    assert check(shared_home, [*many, silence(0.0), returning(1.0)]) == [Finding(MISSING, (many[1],))]
 
 
-def test_the_bounds_belong_to_the_range(anywhere):
-    assert check(anywhere, [*orders(0.8, 4.0, 0.8), silence(7.0), returning(0.7)]) == []
+def test_the_bounds_belong_to_the_range(shared_home):
+    assert check(shared_home, [*orders(0.8, 4.0, 0.8), silence(7.0), returning(0.7)]) == []
 
 
-def test_a_missing_value_is_no_finding(anywhere):
-    assert check(anywhere, [*orders(1.0, math.nan, 1.0), silence(0.0), returning(1.0)]) == []
+def test_a_missing_value_is_no_finding(shared_home):
+    assert check(shared_home, [*orders(1.0, math.nan, 1.0), silence(0.0), returning(1.0)]) == []
     # Measures may exist for different days.
-    assert check(anywhere, [returning(1.0, day=DAYS[0]), orders(1.0, 1.0, 1.0)[2], silence(0.0)]) == []
+    assert check(shared_home, [returning(1.0, day=DAYS[0]), orders(1.0, 1.0, 1.0)[2], silence(0.0)]) == []
 
 
-def test_the_checkpoint_and_the_measures_of_a_finding_agree(anywhere, seed):
+def test_the_checkpoint_and_the_measures_of_a_finding_agree(shared_home, seed):
     rng = random.Random(seed)
     for _ in range(5):
         measures = [*orders(*(rng.uniform(0, 5) for _ in DAYS)), silence(rng.uniform(0, 14))]
@@ -106,7 +106,7 @@ def test_the_checkpoint_and_the_measures_of_a_finding_agree(anywhere, seed):
             for item in expectations
             if (outside := tuple(row for row in measures if row.name == item.measure and beyond(row, item)))
         ]
-        assert check(anywhere, measures, expectations) == expected
+        assert check(shared_home, measures, expectations) == expected
 
 
 def beyond(measure, expectation):
@@ -165,11 +165,11 @@ def test_messages_of_measures_are_not_written_to_disk(tmp_path):
 
 @pytest.fixture(scope="module")
 def log(tmp_path_factory):
-    """The log records of two checks in a process of its own, as (logger, level, file), and its last line."""
+    """The log records of two checks in another process (logger, level, file), its last line, its stderr."""
     script, home = Path(__file__).with_name("check_with_info_log.py"), tmp_path_factory.mktemp("home")
-    done = subprocess.run([sys.executable, script, home], check=True, capture_output=True, text=True)
-    *records, last = done.stdout.splitlines()
-    return [record.split(maxsplit=2) for record in records], last, done.stderr
+    process = subprocess.run([sys.executable, script, home], check=True, capture_output=True, text=True)
+    *records, last = process.stdout.splitlines()
+    return [record.split(maxsplit=2) for record in records], last, process.stderr
 
 
 def test_great_expectations_logs_nothing_below_warning(log):

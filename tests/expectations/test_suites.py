@@ -28,11 +28,7 @@ LIMITS = [
     ((0.5, 3, 4), ("figure", 9), (0.5, 3)),  # a figure has no spread
     ((0.5, 3, 4), ("ratio", 0), (0.5, 3)),
     ((0.5, 3, 4), ("ratio", 0.1), (0.5, 3)),
-    (
-        (0.5, 3, 4),
-        ("ratio", 0.25),
-        (math.exp(-1), 3),
-    ),  # 0.37 is further than 0.5, but 2.7 isn't further than 3
+    ((0.5, 3, 4), ("ratio", 0.25), (math.exp(-1), 3)),  # 0.37 is beyond 0.5, but 2.7 isn't beyond 3
     ((0.5, 3, 4), ("ratio", 0.5), (math.exp(-2), math.exp(2))),
     ((-0.1, 0.2, 4), ("difference", 0), (-0.1, 0.2)),
     ((-0.1, 0.2, 4), ("difference", 0.04), (-0.16, 0.2)),
@@ -44,10 +40,10 @@ LIMITS = [
 ]
 
 
-@pytest.mark.parametrize(("bounds", "varied", "expected"), LIMITS)
-def test_limits_are_the_bounds_or_the_spreads_whichever_is_further(bounds, varied, expected):
+@pytest.mark.parametrize(("bounds", "measured", "expected"), LIMITS)
+def test_limits_are_the_bounds_or_the_spreads_whichever_is_further(bounds, measured, expected):
     low, high, spreads = bounds
-    scale, spread = varied
+    scale, spread = measured
     limits = suites.limits(
         Bound(min=low, max=high, spreads=spreads, why="an example"), [measure(scale=scale, spread=spread)]
     )

@@ -1,4 +1,4 @@
-"""Every measure has a bound in the shipped thresholds.toml, and errors in the file are named."""
+"""Every measure has a bound in the shipped thresholds.toml, and messages name the errors in the file."""
 
 import datetime as dt
 
@@ -7,7 +7,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from expectations import thresholds as file
+from expectations import thresholds as thresholds_module
 from expectations.thresholds import thresholds
 from pipelines import columns as c
 from pipelines.extract.product_history import RAW_PRODUCTS
@@ -27,11 +27,11 @@ def changed(monkeypatch, tmp_path):
     """A function that replaces a part of thresholds.toml, in a copy that is read instead."""
 
     def change(old, new):
-        text = file.FILE.read_text()
+        text = thresholds_module.FILE.read_text()
         assert old in text
         path = tmp_path / "thresholds.toml"
         path.write_text(text.replace(old, new, 1))
-        monkeypatch.setattr(file, "FILE", path)
+        monkeypatch.setattr(thresholds_module, "FILE", path)
         thresholds.cache_clear()
 
     yield change
@@ -56,7 +56,7 @@ def test_every_bound_has_a_reason_and_a_side():
             assert bound.min is None or bound.max is None or bound.min <= bound.max, key
 
 
-def test_warnings_have_narrower_bounds_than_critical_ones():
+def test_warnings_have_narrower_bounds_than_critical_expectations():
     both = [(key, bounds) for key, bounds in measures_of(thresholds()) if len(bounds) == 2]
     assert both
     for key, bounds in both:

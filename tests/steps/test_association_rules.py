@@ -19,8 +19,8 @@ def test_reports_mined_rules_and_baskets_too_large_to_mine(home, spark):
     night = Night(
         as_of=dt.date(2026, 1, 31), source="files", path="", mapping="", sweep="quick", solver="auto"
     )
-    night = night.model_copy(update={"run_id": tracking.begin("a night", {})})
-    tables.write(tables.BASKETS, pa.table({c.CUSTOMER: ["someone"] * len(baskets), c.PRODUCTS: baskets}))
+    night = night.model_copy(update={"run_id": tracking.begin("a nightly run", {})})
+    tables.write(tables.BASKETS, pa.table({c.CUSTOMER: ["a customer"] * len(baskets), c.PRODUCTS: baskets}))
     pins.pin(night, tables.BASKETS)
     counts = {"rules": 9, "of_two_products": 3, "baskets_too_large": 2, "percent_in_them": 72}  # 202 of 282
     assert nightly.run("association_rules", night) == counts

@@ -1,4 +1,4 @@
-"""Nightly runs of a small shop through extract and validate: what stops a run, and what a person can do."""
+"""Nightly runs of a small shop through extract and validate: what stops a run, and how to let it pass."""
 
 import csv
 import datetime as dt
@@ -53,7 +53,7 @@ class Shop:
         with (self.folder / f"{day:03}.csv").open("w", newline="") as file:
             csv.writer(file).writerows([columns, *rows])
 
-    def night(self, day, **options):
+    def run(self, day, **options):
         as_of = str(FIRST + dt.timedelta(days=day))
         night = nightly.begin(as_of, source="files", path=str(self.folder), mapping=self.mapping, **options)
         nightly.run("extract", night)
@@ -68,7 +68,7 @@ def shop(spark, tmp_path_factory):
         shop = Shop(folder)
         for day in range(20):
             shop.put(day, lines(day))
-        shop.night(19)
+        shop.run(19)
         yield shop
 
 
@@ -104,17 +104,17 @@ def test_keeps_the_results_of_a_run_that_passed(shop):
 def test_a_rejected_run_leaves_the_tables_unchanged_and_passes_with_a_let_pass_reason(shop):
     before = versions()
     shop.put(20, lines(20, orders=6))
-    with pytest.raises(NightshelfError) as stopped:
-        shop.night(20)
-    message = str(stopped.value)
+    with pytest.raises(NightshelfError) as error:
+        shop.run(20)
+    message = str(error.value)
     assert "Mon 2026-09-21: 6 orders, usual is 20 (orders are missing" in message
     assert "--let-pass" in message
     assert versions() == before
     assert {row["outcome"] for row in results_of(20)} == {"stopped"}
-    night, checked = shop.night(20, let_pass="  a strike  ")
+    night, counts = shop.run(20, let_pass="  a strike  ")
     assert versions() != before
     assert {(row["outcome"], row["reason"]) for row in results_of(20)} == {("let pass", "a strike")}
-    assert any("6 orders, usual is 20" in warning for warning in checked["warnings"])
+    assert any("6 orders, usual is 20" in warning for warning in counts["warnings"])
     tags = tracking.client().get_run(night.run_id).data.tags
     assert tags["let_pass"] == "a strike"
     assert "critical: Mon 2026-09-21: 6 orders" in tags["validation"]
@@ -122,7 +122,7 @@ def test_a_rejected_run_leaves_the_tables_unchanged_and_passes_with_a_let_pass_r
 
 def test_ignores_a_let_pass_reason_that_isnt_needed(shop):
     shop.put(21, lines(21))
-    night, _ = shop.night(21, let_pass="to be sure")
+    night, _ = shop.run(21, let_pass="to be sure")
     assert {(row["outcome"], row["reason"]) for row in results_of(21)} == {("passed", None)}
     assert "let_pass" not in tracking.client().get_run(night.run_id).data.tags
 
@@ -130,12 +130,12 @@ def test_ignores_a_let_pass_reason_that_isnt_needed(shop):
 def test_the_next_run_uses_a_released_line(shop):
     *rest, last = lines(22)
     shop.put(22, [*rest, [*last[:5], 700]])
-    _, checked = shop.night(22)
-    assert checked["price_outlier"] == 1
+    _, counts = shop.run(22)
+    assert counts["price_outlier"] == 1
     quarantine.release("price_outlier", "signed by the author", None, [])
-    _, again = shop.night(22)
-    assert "price_outlier" not in again
-    assert again["used"] == checked["used"] + 1
+    _, counts_after_release = shop.run(22)
+    assert "price_outlier" not in counts_after_release
+    assert counts_after_release["used"] == counts["used"] + 1
     assert max(tables.read(tables.ORDERS)[c.UNIT_PRICE].to_pylist()) == 700
 
 
@@ -144,16 +144,17 @@ def test_customers_get_the_mapped_group_and_earlier_pulls_have_no_group(spark, t
         shop = Shop(tmp_path)
         for day in range(10):
             shop.put(day, lines(day))
-        shop.night(9)
+        shop.run(9)
         (pull,) = raw.pulls(tables.entries("profile")[0].partition("=")[2])
         (file,) = Path(tables.current_path(pull)).glob("*.parquet")
-        pq.write_table(
-            pq.read_table(file).drop_columns(c.GROUP), file
-        )  # as an earlier release of Nightshelf wrote it
-        (tmp_path / "mapping.toml").write_text(f'{MAPPING}{c.GROUP} = "land"\n')
-        shop.put(10, ([*line, "France" if line[2] > "c2" else ""] for line in lines(10)), [*COLUMNS, "land"])
-        night, checked = shop.night(10)
-        assert checked["used"] == 11 * 60
+        # As an earlier release of Nightshelf wrote it.
+        pq.write_table(pq.read_table(file).drop_columns(c.GROUP), file)
+        (tmp_path / "mapping.toml").write_text(f'{MAPPING}{c.GROUP} = "country"\n')
+        shop.put(
+            10, ([*line, "France" if line[2] > "c2" else ""] for line in lines(10)), [*COLUMNS, "country"]
+        )
+        night, counts = shop.run(10)
+        assert counts["used"] == 11 * 60
         nightly.run("prepare", night)
         customers = {pseudonym(line[2], "a key for tests") for line in lines(10) if line[2] > "c2"}
         assert 0 < len(customers) < 20
@@ -170,7 +171,7 @@ def test_stops_if_every_line_fails_a_row_check(shop, monkeypatch):
     other = Shop(folder)
     other.put(0, ([*line[:3], "", *line[4:]] for line in lines(0)))
     with pytest.raises(NightshelfError, match="no order line is left after validation"):
-        other.night(0)
+        other.run(0)
     settings.cache_clear()
 
 

@@ -1,4 +1,4 @@
-"""Compares the shop with the last run: lines, customers and products that are gone, new or changed."""
+"""Comparison with the last run: lines, customers and products that are gone, new or changed."""
 
 import datetime as dt
 
@@ -62,7 +62,7 @@ def test_measures_the_largest_share_of_lines_lost_on_one_day(changed, lost):
     assert values(continuity.order_measures(lines(), lines(changed), UNTIL, NIGHT))["lost_day"] == lost
 
 
-def test_a_day_with_few_lines_may_lose_them():
+def test_a_day_with_few_lines_does_not_count_as_lost():
     then = lines({3: continuity.MIN_DAY_LINES - 1, 4: continuity.MIN_DAY_LINES})
     assert values(continuity.order_measures(then, lines({3: 0, 4: 15}), UNTIL, NIGHT))["lost_day"] == 0.25
 
@@ -123,11 +123,11 @@ def test_compares_the_share_of_known_customers_with_the_usual_share():
     measures = continuity.customer_measures(then, now, SOLD, [NIGHT])
     (ratio,) = (measure for measure in measures if measure.scale == "ratio")
     assert ratio.message == "the last run knew 50% of the recent customers, usual is 80%"
-    young = SOLD.iloc[-5:]  # too few days for a usual share
-    assert compare(then, now, young) == {"recognised": 1}
+    few_days = SOLD.iloc[-5:]  # too few for a usual share
+    assert compare(then, now, few_days) == {"recognised": 1}
 
 
-def test_works_without_customers_then_or_now():
+def test_works_without_customers_in_either_run():
     assert compare(customers(), customers("a")) == {}
     assert compare(customers("a"), customers()) == {"recognised": 0}
 
@@ -175,9 +175,8 @@ NAMES = [
     "1 × 2 m²",
     "🍵 Matcha",
 ]
-UNDEFINED = {
-    code: chr(code) for code in (0x81, 0x8D, 0x8F, 0x90, 0x9D)
-}  # in cp1252; browsers keep these bytes
+# Bytes that cp1252 leaves undefined; browsers decode them as Latin-1.
+UNDEFINED = {code: chr(code) for code in (0x81, 0x8D, 0x8F, 0x90, 0x9D)}
 
 
 def western(name):

@@ -1,4 +1,4 @@
-"""Validation results are kept; the next run compares itself with the last run that wasn't stopped."""
+"""Validation results are kept; the last run that wasn't stopped comes with its profile."""
 
 import datetime as dt
 
@@ -48,7 +48,7 @@ def night(number, let_pass=""):
 
 
 def recorded(number, outcome="passed", source="files", findings=(), measures=None):
-    """Records a run with these measures, by default one of the orders."""
+    """Records a run with these measures; by default one measure of the orders."""
     measures = [Measure("orders", day(number), 0.9, "9 orders")] if measures is None else measures
     verdict = Verdict(outcome, findings, received(number))
     history.record(
@@ -112,7 +112,7 @@ def test_results_come_newest_first_up_to_a_day():
     assert results(until=0) == []
 
 
-def test_a_rerun_replaces_the_results_of_its_day():
+def test_a_repeated_run_replaces_the_results_of_its_day():
     recorded(1, "stopped")
     recorded(2)
     recorded(1, "let pass")
@@ -128,29 +128,29 @@ def test_the_last_passed_run_has_its_profile_and_customers():
     assert passed.customers[c.CUSTOMER].to_pylist() == ids
 
 
-def last(before, source="files"):
+def last_passed(before, source="files"):
     passed = history.last_passed(source, day(before))
     return passed and passed.as_of
 
 
-def test_the_last_passed_run_may_be_one_let_pass_but_not_one_stopped():
+def test_a_run_that_was_let_pass_counts_as_passed_and_a_stopped_run_does_not():
     save_profile()
     for number, outcome in enumerate(["passed", "stopped", "let pass", "stopped", "stopped"]):
         recorded(number, outcome)
-    assert [last(before) for before in range(7)] == [None, day(0), day(0), day(2), day(2), day(2), day(2)]
+    assert [last_passed(before) for before in range(7)] == [None, *[day(0)] * 2, *[day(2)] * 4]
 
 
 def test_a_run_isnt_its_own_predecessor():
     save_profile()
     recorded(0)
     recorded(2)
-    assert (last(2), last(3), last(0)) == (day(0), day(2), None)
+    assert (last_passed(2), last_passed(3), last_passed(0)) == (day(0), day(2), None)
 
 
-def test_there_is_no_last_passed_run_before_one_passed():
-    assert last(5) is None
+def test_without_a_passed_run_there_is_no_last_passed_run():
+    assert last_passed(5) is None
     recorded(0, "stopped")
-    assert last(5) is None
+    assert last_passed(5) is None
 
 
 def test_each_source_has_its_own_history():
@@ -158,9 +158,9 @@ def test_each_source_has_its_own_history():
     recorded(0, source="files")
     save_profile("sql", sold=2.0)
     recorded(1, "stopped", source="sql")
-    assert (last(3, "files"), last(3, "sql")) == (day(0), None)
+    assert (last_passed(3, "files"), last_passed(3, "sql")) == (day(0), None)
     recorded(2, source="sql")
-    assert (last(3, "files"), last(3, "sql"), last(3, "shop-api")) == (day(0), day(2), None)
+    assert [last_passed(3, source) for source in ("files", "sql", "shop-api")] == [day(0), day(2), None]
     sold = {source: history.last_passed(source, day(3)).days[c.ORDERS].iloc[0] for source in ("files", "sql")}
     assert sold == {"files": 1.0, "sql": 2.0}
 

@@ -1,4 +1,4 @@
-"""Every measure of a day is compared with its usual value; without enough days there is none."""
+"""Every measure of a day is compared with its usual value; with too few days there is no measure."""
 
 import datetime as dt
 import math
@@ -118,7 +118,7 @@ def test_the_usual_value_is_the_median_of_the_same_weekday():
     assert m.usual(values, ago(1), NIGHT, "difference") == (10, 0)
 
 
-def test_all_days_count_if_there_are_less_than_four_of_the_weekday():
+def test_all_days_count_if_there_are_fewer_than_four_of_the_weekday():
     values = series(*[10] * 6, 40, *[10] * 6, 40, *[10] * 6, 40, last=ago(7))
     assert m.usual(values, NIGHT, NIGHT, "difference") == (10, 0)
 
@@ -174,7 +174,7 @@ def test_a_weekday_with_a_median_of_zero_is_left_out_of_the_spread():
     assert m.usual(values, NIGHT, NIGHT, "ratio") == (24, pytest.approx(1.4826 * math.log(2)))
 
 
-# of_days
+# day_measures
 
 
 @pytest.mark.parametrize("name", [*RATIOS, *DIFFERENCES])
@@ -236,9 +236,8 @@ def test_an_empty_day_before_the_last_is_only_counted():
     result = measures(days, checked=[ago(1), NIGHT])
     assert {day for _, day in result} == {NIGHT}
     assert result["empty_days", NIGHT].value == 1
-    assert (
-        values(days.iloc[:-1].set_index(days.index[1:]))["empty_days", NIGHT] == 0
-    )  # the last day doesn't count
+    last_day_empty = days.iloc[:-1].set_index(days.index[1:])
+    assert values(last_day_empty)["empty_days", NIGHT] == 0
 
 
 def test_a_day_on_which_the_shop_is_always_closed_isnt_counted_as_empty():
@@ -257,8 +256,8 @@ def test_measures_all_days_together():
         }
     )
     assert result["copied_orders"].message == "2.6% of all orders are copies of an earlier order"
-    none = m.total_measures(profile([0] * len(NAMES)), NIGHT)
-    assert [measure.value for measure in none] == [0, 0, 0]
+    empty = m.total_measures(profile([0] * len(NAMES)), NIGHT)
+    assert [measure.value for measure in empty] == [0, 0, 0]
 
 
 # clock

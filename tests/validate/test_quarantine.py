@@ -26,8 +26,8 @@ UNREADABLE = dict.fromkeys(
 
 def line(rule, order, **changes):
     """A quarantined line that failed a row check: a valid line with these changes."""
-    plain = {"order_id": order, "line": 1, "ordered_at": "2026-01-20 10:00:00", "customer": PSEUDONYM}
-    plain |= {
+    valid = {"order_id": order, "line": 1, "ordered_at": "2026-01-20 10:00:00", "customer": PSEUDONYM}
+    valid |= {
         "product": "A",
         "quantity": "2",
         "unit_price": "9.90",
@@ -36,7 +36,7 @@ def line(rule, order, **changes):
         "page": 7,
     }
     return (
-        plain | {"rule": rule, "run": "r", "extracted_at": dt.datetime(2026, 2, 1, tzinfo=dt.UTC)} | changes
+        valid | {"rule": rule, "run": "r", "extracted_at": dt.datetime(2026, 2, 1, tzinfo=dt.UTC)} | changes
     )
 
 
@@ -126,7 +126,7 @@ def test_skips_a_run_that_was_killed_before_it_wrote_its_quarantine(nightshelf, 
 
 
 @pytest.mark.parametrize("arguments", [["list"], ["show", "bad_price"], ["release", "x", "--reason", "y"]])
-def test_names_the_newest_run_if_there_is_none_of_that_day(nightshelf, arguments):
+def test_names_the_newest_run_if_there_is_no_run_of_that_day(nightshelf, arguments):
     quarantine(LINES)
     (error,) = nightshelf(*arguments, "--night", "2026-01-29")
     assert error.startswith("nightshelf: there is no quarantine of '2026-01-29'")
@@ -275,12 +275,12 @@ def test_show_names_the_row_checks_and_orders_that_have_no_lines(nightshelf):
 
 def test_the_installed_command(home):
     quarantine(LINES)
-    done = subprocess.run(
+    process = subprocess.run(
         [COMMAND, "quarantine", "release", "bad_price", "--reason", "x"],
         check=False,
         capture_output=True,
         text=True,
     )
-    assert (done.returncode, done.stdout) == (1, "")
-    (error,) = done.stderr.splitlines()
+    assert (process.returncode, process.stdout) == (1, "")
+    (error,) = process.stderr.splitlines()
     assert error.startswith("nightshelf: bad_price can't be released")

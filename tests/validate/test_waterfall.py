@@ -71,7 +71,7 @@ def test_quarantined_lines_come_by_row_check_largest_first():
 
 @pytest.fixture(scope="module")
 def checked(spark):
-    """Nine lines of a product at 10.00, then three other ones that were received later."""
+    """Nine lines of a product at 10.00, then three lines that were received later."""
     first, second = dt.datetime(2026, 1, 31), dt.datetime(2026, 2, 1)
     values = [("2", "10", "ann", first)] * 9
     values += [("2", "25", None, second), ("-8", "5", "ann", second), ("1", "0", "ann", second)]
@@ -93,9 +93,9 @@ def test_the_tally_sums_lines_by_fate_and_is_new(checked):
     assert (old[w.LOG_PRICE], old[w.LOG_PIECES]) == pytest.approx((0, 9 * math.log(2)))
     assert (new[w.LINES], new[w.REVENUE], new[w.GUESTS], new[w.PRICED], new[w.MOVED]) == (1, 50, 1, 1, 1)
     assert new[w.LOG_PRICE] == pytest.approx(math.log(2.5))
-    back = tally.loc[("returned", True)]
-    assert (back[w.REVENUE], back[w.MOVED]) == (-40, 1)  # half of the price counts as moved
-    assert back[w.LOG_PIECES] == pytest.approx(math.log(8))
+    returned = tally.loc[("returned", True)]
+    assert (returned[w.REVENUE], returned[w.MOVED]) == (-40, 1)  # half of the price counts as moved
+    assert returned[w.LOG_PIECES] == pytest.approx(math.log(8))
     assert tally.loc[("bad_price", True), w.PRICED] == 0
 
 
