@@ -39,7 +39,7 @@ from serving.live.served import Served, ServingState
 from serving.live.store import Event, now_microseconds
 from serving.recommend.lanes import LANES
 
-CUSTOMERS, PRODUCTS, MOST = 600, 300, 2
+CUSTOMERS, PRODUCTS, PER_CATEGORY = 600, 300, 2
 MANY = 270_000  # pseudonyms of 64 characters: more than PyArrow puts into one chunk
 NEW, FORGOTTEN, WITHOUT_ID = "c-9000", "c-7", "c-8"  # known by events alone; forgotten; not in raw/
 MERCHANDISING_RULES = """
@@ -66,7 +66,7 @@ SCHEMA, KEY = workers.CUSTOMER_SCHEMA, [c.CUSTOMER, c.LANE, c.RANK]
 
 @dataclass(frozen=True)
 class World:
-    """A shop's bundle on disk, and its service."""
+    """A shop's bundle on disk, its customers by the shop's own ids, and its service."""
 
     folder: Path
     bundle: Bundle
@@ -84,7 +84,7 @@ def world() -> Iterator[World]:
     with tempfile.TemporaryDirectory() as folder:
         rules = Path(folder) / "rules.toml"
         rules.write_text(MERCHANDISING_RULES)
-        values = {"CUSTOMER_KEY": bundles.KEY, "SHOP_RULES": rules, "PER_CATEGORY": MOST}
+        values = {"CUSTOMER_KEY": bundles.KEY, "SHOP_RULES": rules, "PER_CATEGORY": PER_CATEGORY}
         with fresh_home(Path(folder) / "home", **values):
             names = [f"c-{number}" for number in range(CUSTOMERS)]
             bundle = random_bundles.draw(np.random.default_rng(11), PRODUCTS, CUSTOMERS, strength=0.3)
@@ -94,10 +94,11 @@ def world() -> Iterator[World]:
             changes = Changes(settings())
             _change(changes, bundle)
             _receive([name for name in names if name != WITHOUT_ID])
-            live = ServingState(
-                Served("7", bundle, per_category=MOST, merchandising=Merchandising(rules)), changes=changes
+            state = ServingState(
+                Served("7", bundle, per_category=PER_CATEGORY, merchandising=Merchandising(rules)),
+                changes=changes,
             )
-            app = create_app(live, bundles.KEY)
+            app = create_app(state, bundles.KEY)
             yield World(save(bundle, Path(folder) / "bundle"), bundle, names, Client(app))
             changes.store.close()
 
@@ -106,9 +107,9 @@ def _change(changes: Changes, bundle: Bundle) -> None:
     """Hides a product, marks one as out of stock, adds events of some customers, and forgets a customer."""
     changes.refresh()
     products = [product.decode() for product in bundle.products]
-    most = np.argsort(-bundle.popularity)
-    changes.update_product(products[most[0]], {"hidden": True})
-    changes.update_product(products[most[1]], {"in_stock": False})
+    by_popularity = np.argsort(-bundle.popularity)
+    changes.update_product(products[by_popularity[0]], {"hidden": True})
+    changes.update_product(products[by_popularity[1]], {"in_stock": False})
     at, kinds = now_microseconds(), ("purchase", "view", "cart", "dismissed")
     changes.store.add_events(
         [

@@ -25,7 +25,7 @@ from serving.errors import NightshelfError
 TABLE = "raw/orders/date=2026-01-31"
 OLD, NEW = pa.table({"n": [1, 2, 3], "name": ["a", "b", None]}), pa.table({"n": [4], "name": ["d"]})
 ROWS = 500_000
-REPLACED = 12  # times
+REPLACEMENTS = 12
 
 # Replaces the table once per line of input; every row of a version holds the version's number.
 WRITER = f"""
@@ -109,18 +109,18 @@ def test_readers_see_whole_tables_while_a_writer_works_and_is_killed(url, seed):
     tables.write(TABLE, pa.table({"n": [-1] * ROWS}))
     command = [sys.executable, "-c", WRITER]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as writer:
-        written = poll()  # select() refuses file descriptors above 1023
-        written.register(writer.stdout, POLLIN)
-        for number in range(REPLACED):
+        output = poll()  # select() refuses file descriptors above 1023
+        output.register(writer.stdout, POLLIN)
+        for number in range(REPLACEMENTS):
             print(file=writer.stdin, flush=True)
-            while not written.poll(0):  # read as often as possible meanwhile
+            while not output.poll(0):  # read as often as possible meanwhile
                 assert number_in_table() in (number - 1, number)
             assert int(writer.stdout.readline()) == number
             assert number_in_table() == number  # no listing is cached, so other processes' writes show
         print(file=writer.stdin, flush=True)
         time.sleep(random.Random(seed).uniform(0, 0.1))
         writer.kill()
-    assert number_in_table() in (REPLACED - 1, REPLACED)
+    assert number_in_table() in (REPLACEMENTS - 1, REPLACEMENTS)
     tables.write(TABLE, NEW)
     assert tables.read(TABLE) == NEW
     assert len(versions(url)) == 2
@@ -177,8 +177,8 @@ def test_exports_to_a_bucket(url, name):
     ("variables", "message"),
     [
         (
-            {"NIGHTSHELF_LAKE": "s3://nobodys-bucket/lake"},
-            r"the bucket of the lake s3://nobodys-bucket/lake doesn't exist",
+            {"NIGHTSHELF_LAKE": "s3://missing-bucket/lake"},
+            r"the bucket of the lake s3://missing-bucket/lake doesn't exist",
         ),
         ({"NIGHTSHELF_LAKE": "s4://bucket/lake"}, r"s4://bucket/lake can't be reached \(ValueError\)"),
         ({"AWS_ENDPOINT_URL": "http://127.0.0.1:9"}, r"can't be reached \(EndpointConnectionError\)"),

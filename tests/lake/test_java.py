@@ -1,3 +1,5 @@
+"""Java 17 and newer are accepted; errors name the Java in use and the package to install."""
+
 import stat
 
 import pytest

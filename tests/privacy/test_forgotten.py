@@ -118,8 +118,8 @@ def test_forget_removes_the_customer_from_every_location_and_no_one_else(shop, s
     tables.write(tables.EVALUATION.format(day="2026-09-20", run="1"), tables.read(tables.BASKETS))
     Staging("files-of-another-shop", {}).write(0, [_page()], {"note": 1})
     before = {table: tables.read(table).num_rows for table in TABLES}
-    own = {table: rows_of(table, PERSON).num_rows for table in TABLES}
-    assert min(own.values()) > 0
+    erased = {table: rows_of(table, PERSON).num_rows for table in TABLES}
+    assert min(erased.values()) > 0
 
     result = CliRunner().invoke(app, ["forget", DIGITS])
     assert result.exit_code == 0, result.output
@@ -127,13 +127,11 @@ def test_forget_removes_the_customer_from_every_location_and_no_one_else(shop, s
     assert [location for location in locations if location not in result.output] == []
     # Spark reads the rewritten files too: their checksums match.
     counts = {table: tables.read_spark(spark, table).count() for table in TABLES}
-    assert counts == {table: before[table] - own[table] for table in TABLES}
-    gone = forgotten.from_times(store.pending_erasures())
-    assert forgotten.count_remaining(gone).total() == 0
-    assert (
-        forgotten.count_remaining(forgotten.ForgottenCustomers({pseudonym_of(OTHER): "2026-12-31"})).total()
-        > 0
-    )
+    assert counts == {table: before[table] - erased[table] for table in TABLES}
+    person = forgotten.from_times(store.pending_erasures())
+    other = forgotten.ForgottenCustomers({pseudonym_of(OTHER): "2026-12-31"})
+    assert forgotten.count_remaining(person).total() == 0
+    assert forgotten.count_remaining(other).total() > 0
     staged = Staging("files-of-another-shop", {})
     assert [page[c.CUSTOMER].to_pylist() for page in staged.read()] == [["c7", None]]
     assert staged.note(0) == {"note": 1}
@@ -149,7 +147,7 @@ def test_remaining_rows_are_counted_and_are_an_error(home, monkeypatch):
     orders = {c.CUSTOMER: [pseudonym_of(PERSON), pseudonym_of(OTHER), None, pseudonym_of(PERSON)]}
     tables.write(tables.BASKETS, pa.table(orders))
     tables.write(tables.BASKETS, pa.table(orders))  # the previous version is kept
-    monkeypatch.setattr(forgotten, "scrub", lambda gone: {})
+    monkeypatch.setattr(forgotten, "scrub", lambda customers: {})
     result = CliRunner().invoke(app, ["forget", PERSON])
     assert result.exit_code == 1
     assert forget_one.forget(PERSON).remaining == {tables.BASKETS: 4, forget_one.SERVICE_EVENTS: 0}
@@ -164,7 +162,7 @@ def test_an_empty_id_is_an_error(home):
     assert isinstance(result.exception, NightshelfError)
 
 
-def test_the_sources_old_orders_stay_forgotten_and_a_later_order_counts_as_a_new_customers(shop, store):
+def test_the_sources_old_orders_stay_forgotten_and_a_later_order_is_that_of_a_new_customer(shop, store):
     forget_one.forget(PERSON)
     with store.engine.begin() as connection:  # as if forgotten on the last day
         connection.execute(sa.update(forgotten_table).values(at=microseconds(DAYS - 1)))
@@ -184,10 +182,8 @@ def test_the_sources_old_orders_stay_forgotten_and_a_later_order_counts_as_a_new
 
 
 def test_a_reported_purchase_that_is_also_an_order_counts_once(shop, store):
-    day, (ordered, *_) = (
-        DAYS - 1,
-        rows_of(tables.ORDERS, OTHER).sort_by([(c.ORDERED_AT, "descending")]).to_pylist(),
-    )
+    day = DAYS - 1
+    ordered, *_ = rows_of(tables.ORDERS, OTHER).sort_by([(c.ORDERED_AT, "descending")]).to_pylist()
     last = (ordered[c.ORDERED_AT].date() - FIRST).days
     report_purchase(store, OTHER, ordered[c.PRODUCT], last)  # also in the shop's orders
     report_purchase(store, OTHER, "p24x", day)  # not in the shop's orders
