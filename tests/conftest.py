@@ -1,4 +1,4 @@
-"""What tests share: a home of their own, the real data where it is, one Spark session, the small bundle."""
+"""Shared fixtures: a fresh home, the real data if present, one Spark session, servers, the small bundle."""
 
 import contextlib
 import os
@@ -21,7 +21,7 @@ from serving.live.served import Served, ServingState
 from serving.settings import ServingSettings
 
 VERDICT = {"verdict": "PROMOTED", "reasons": ["for-you: no worse than the champion"]}
-# The folder of the real data sets that some tests use; they skip where it is absent.
+# The folder of the real data sets; tests that use them are skipped without it.
 DATA = Path(os.environ.get("NIGHTSHELF_TEST_DATA", Path(__file__).parents[2] / "shared" / "data"))
 
 
@@ -58,7 +58,7 @@ def database(postgresql_server):
 
 @pytest.fixture
 def serve():
-    """A function from an ASGI application to the address where uvicorn serves it till the test ends."""
+    """A function from an ASGI application to the address at which uvicorn serves it until the test ends."""
     with contextlib.ExitStack() as stack:
         yield lambda app: stack.enter_context(served(app))
 
@@ -73,7 +73,7 @@ def seed():
 
 @pytest.fixture(scope="session")
 def data():
-    """A function from a data set's file name to its path; skips the test where it is absent."""
+    """A function from a data set's file name to its path; skips the test if there is no such file."""
 
     def find(name):
         if not (DATA / name).exists():
@@ -106,7 +106,7 @@ def settings(tmp_path: Path) -> ServingSettings:
 
 @pytest.fixture(scope="session")
 def tables(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """MLflow's tables, which take it two seconds to make."""
+    """A database with MLflow's tables, whose creation takes two seconds."""
     file = tmp_path_factory.mktemp("tables") / "mlflow.db"
     mlflow.MlflowClient(f"sqlite:///{file}").search_experiments()
     return file

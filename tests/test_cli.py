@@ -1,4 +1,4 @@
-"""Bad input through the real command: one line that says what to mend, exit code 1, no traceback."""
+"""Wrong input to the installed command: one line that says what to correct, exit code 1, no traceback."""
 
 import datetime as dt
 import os
@@ -25,31 +25,33 @@ FILES = ("retrain", "--source", "files", "--mapping", "online_retail_ii", "--pat
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory):
-    """One home for all commands: making MLflow's database takes its time."""
+    """One home for all commands: creating MLflow's database takes seconds."""
     return tmp_path_factory.mktemp("home")
 
 
 @pytest.fixture
 def nightshelf(home, tmp_path):
-    """A function that runs the command; gives back its one line of error."""
+    """A function that runs the command and returns its one line of error."""
 
     def run(*arguments, **variables):
-        plain = {name: value for name, value in os.environ.items() if not name.startswith("NIGHTSHELF_")}
+        environment = {
+            name: value for name, value in os.environ.items() if not name.startswith("NIGHTSHELF_")
+        }
         given = {"NIGHTSHELF_HOME": str(home), "NIGHTSHELF_SHOP_TRIES": "1", **variables}
-        done = subprocess.run(
+        process = subprocess.run(
             [COMMAND, *map(str, arguments)],
             check=False,
-            env=plain | given,
+            env=environment | given,
             cwd=tmp_path,
             capture_output=True,
             text=True,
         )
-        assert done.returncode == 1, done
-        lines = done.stderr.splitlines()
-        assert len(lines) == 1, done
+        assert process.returncode == 1, process
+        lines = process.stderr.splitlines()
+        assert len(lines) == 1, process
         assert lines[0].startswith("nightshelf: ")
         for unwanted in ("Traceback", PHONE, PASSWORD):
-            assert unwanted not in done.stdout + done.stderr
+            assert unwanted not in process.stdout + process.stderr
         return lines[0]
 
     return run
@@ -77,16 +79,16 @@ def shop(address, password=PASSWORD):
 def test_an_unreachable_shop(nightshelf):
     with socket.create_server(("127.0.0.1", 0)) as free:
         address = f"http://127.0.0.1:{free.getsockname()[1]}"
-    told = nightshelf("retrain", **shop(address))
-    assert f"the shop at {address} can't be reached" in told
-    assert "NIGHTSHELF_SHOP_URL" in told
+    message = nightshelf("retrain", **shop(address))
+    assert f"the shop at {address} can't be reached" in message
+    assert "NIGHTSHELF_SHOP_URL" in message
 
 
 def test_a_wrong_password(nightshelf, serve):
     address = serve(app(SHOP, "me", PASSWORD, lambda: SHOP.start + dt.timedelta(days=1)))
-    told = nightshelf("retrain", **shop(address, "another"))
-    assert "refused user 'me'" in told
-    assert "NIGHTSHELF_SHOP_PASSWORD" in told
+    message = nightshelf("retrain", **shop(address, "another"))
+    assert "refused user 'me'" in message
+    assert "NIGHTSHELF_SHOP_PASSWORD" in message
 
 
 def test_a_shop_without_orders(nightshelf, serve):
@@ -94,7 +96,7 @@ def test_a_shop_without_orders(nightshelf, serve):
     assert "no order line with a date" in nightshelf("retrain", **shop(address))
 
 
-def test_a_file_that_is_not_there(nightshelf):
+def test_a_missing_file(nightshelf):
     assert "there is no file 'nowhere.csv'" in nightshelf(*FILES, "nowhere.csv")
 
 
@@ -104,19 +106,19 @@ def test_a_missing_column(nightshelf, orders):
 
 
 def test_no_java(nightshelf, orders, tmp_path):
-    told = nightshelf(*FILES, orders(GOOD), PATH=str(tmp_path), JAVA_HOME="")
-    assert "Spark needs Java 17 or newer" in told
-    assert "default-jre-headless" in told
+    message = nightshelf(*FILES, orders(GOOD), PATH=str(tmp_path), JAVA_HOME="")
+    assert "Spark needs Java 17 or newer" in message
+    assert "default-jre-headless" in message
 
 
-def test_a_day_of_bad_lines_stops_after_spark_has_looked(nightshelf, orders):
+def test_a_day_of_bad_lines_is_rejected_by_validation(nightshelf, orders):
     assert "no order line is left after validation (fetched 1, bad_quantity 1)" in nightshelf(
         *FILES, orders(BAD)
     )
 
 
 @pytest.mark.parametrize(
-    ("arguments", "variables", "told"),
+    ("arguments", "variables", "message"),
     [
         (["--as-of", "31.01.2026"], {}, "as-of '31.01.2026' is no date"),
         (["--sweep", "broom"], {}, "sweep.toml has no sweep 'broom': choose one of default, quick"),
@@ -124,18 +126,20 @@ def test_a_day_of_bad_lines_stops_after_spark_has_looked(nightshelf, orders):
         ([], {"NIGHTSHELF_SOLVER": "abacus"}, "NIGHTSHELF_SOLVER"),
     ],
 )
-def test_what_is_asked_wrongly_stops_the_night_before_it_begins(nightshelf, arguments, variables, told):
-    assert told in nightshelf("retrain", *arguments, **variables)
+def test_a_wrong_option_or_setting_fails_before_the_nightly_run_begins(
+    nightshelf, arguments, variables, message
+):
+    assert message in nightshelf("retrain", *arguments, **variables)
 
 
-def test_nothing_is_to_be_measured_gone_back_to_or_promoted_before_a_first_night(nightshelf):
-    assert "no model serves yet" in nightshelf("evaluate")
+def test_compare_rollback_and_promote_fail_before_the_first_nightly_run(nightshelf):
+    assert "no model serves yet" in nightshelf("compare")
     assert "no version served before this one" in nightshelf("rollback", "--reason", "none")
     assert "the registry has no version '1'" in nightshelf("promote", "1", "--reason", "none")
 
 
-def test_an_export_without_a_model_or_of_what_is_not_there(nightshelf):
+def test_export_fails_without_a_model_and_with_contradictory_options(nightshelf):
     assert "the registry has no" in nightshelf("export", "--to", "out.csv")
-    asked = ("export", "--to", "out.csv", "--products")
-    assert "--products is of no customers" in nightshelf(*asked, "--lane", "discover")
-    assert "--products is of no customers" in nightshelf(*asked, "--pseudonyms")
+    command = ("export", "--to", "out.csv", "--products")
+    for option in (["--lane", "discover"], ["--pseudonyms"]):
+        assert "--products exports no customers" in nightshelf(*command, *option)

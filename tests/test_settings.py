@@ -1,4 +1,4 @@
-"""Settings: wrong ones are named, secrets are masked, and the documentation lists every one."""
+"""Settings: errors name wrong settings, secrets are masked, and the documentation lists all settings."""
 
 import datetime as dt
 import re
@@ -47,7 +47,7 @@ def given(home, monkeypatch):
         ("SHOP_PORT", "harbour"),
     ],
 )
-def test_a_wrong_setting_is_one_line_that_names_it_and_not_its_value(given, name, value):
+def test_a_wrong_setting_is_an_error_of_one_line_without_its_value(given, name, value):
     with pytest.raises(NightshelfError) as caught:
         given(**{name: value})
     assert re.fullmatch(rf"wrong settings: NIGHTSHELF_{name}: [^\n]+", str(caught.value))
@@ -59,7 +59,7 @@ def test_all_wrong_settings_are_named_at_once(given):
         given(SOURCE="ftp", SHOP_TRIES="none")
 
 
-def test_the_environment_wins_over_the_file_and_an_empty_variable_is_none(home, given):
+def test_the_environment_overrides_the_file_and_an_empty_variable_counts_as_unset(home, given):
     (home / ".env").write_text("NIGHTSHELF_SWEEP=quick\nNIGHTSHELF_SHOP_USER=me\nNIGHTSHELF_SHOP_TRIES=2\n")
     actual = given(SHOP_USER="you", SHOP_TRIES="")
     assert (actual.sweep, actual.shop_user, actual.shop_tries) == ("quick", "you", 2)
@@ -76,7 +76,7 @@ def test_config_prints_every_setting_and_no_secret(given):
     assert "NIGHTSHELF_SHOP_TRIES=5\n" in output
 
 
-def test_a_token_of_spark_connect_is_no_part_of_its_address(given):
+def test_a_token_in_the_address_of_spark_connect_is_an_error(given):
     with pytest.raises(NightshelfError, match="SPARK_CONNECT_AUTHENTICATE_TOKEN") as caught:
         given(SPARK_MASTER="sc://spark.example:15002/;token=hidden")
     assert "hidden" not in str(caught.value)
@@ -91,10 +91,9 @@ def test_the_env_file_is_written_once_for_its_owner_alone(home, monkeypatch):
     assert not write_env()
     assert file.read_text() == text
     written = settings()
-    fresh = [
-        name for name in SECRETS if name not in ("sql_url", "store_url", "service_key")
-    ]  # those have no default secret
-    values = [getattr(written, name).get_secret_value() for name in fresh]
+    without_default = ("sql_url", "store_url", "service_key")
+    generated = [name for name in SECRETS if name not in without_default]
+    values = [getattr(written, name).get_secret_value() for name in generated]
     assert len(set(values)) == len(values)
     assert min(map(len, values)) >= 12
     assert written.demo_start == dt.datetime.now(dt.UTC).date() - dt.timedelta(days=60)
