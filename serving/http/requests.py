@@ -35,6 +35,7 @@ from serving.toml import FrozenModel
 
 MAX_CUSTOMERS = 1000
 MAX_EVENTS = 1000
+MAX_LISTED = 1000  # categories or purchases in one response
 
 
 class RequestModel(FrozenModel):
@@ -129,7 +130,7 @@ class PopularQuery(MerchandisedQuery):
 class CategoriesQuery(RequestModel):
     """The categories of the catalogue."""
 
-    n: int = Field(MAX_ITEMS, ge=1, le=MAX_EVENTS)
+    n: int = Field(MAX_ITEMS, ge=1, le=MAX_LISTED)
 
 
 class LegacyUserQuery(RequestModel):
@@ -160,7 +161,7 @@ class HistoryQuery(RequestModel):
     """The purchases of a customer, most recent first."""
 
     customer: Customer
-    n: int = Field(MAX_ITEMS, ge=1, le=MAX_EVENTS)
+    n: int = Field(MAX_ITEMS, ge=1, le=MAX_LISTED)
 
 
 class ProductChange(RequestModel):

@@ -33,7 +33,7 @@ class Changes:
 
     def __init__(self, settings: ServingSettings) -> None:
         self.store = Store(settings.store_address)
-        self.weights = {
+        self.weights = {  # in orders, by kind of event
             "purchase": settings.purchase_weight,
             "cart": settings.cart_weight,
             "view": settings.view_weight,

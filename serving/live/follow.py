@@ -81,7 +81,7 @@ class Follower:
 
     def _follow(self) -> None:
         champion = registry.champion(self.settings)
-        # A registry that was created anew counts from 1 again, so the version alone doesn't name a bundle.
+        # A recreated registry numbers versions from 1 again, so the version alone doesn't identify a bundle.
         name = f"{champion.version}-{champion.creation_timestamp}"
         if name in self._refused:
             raise BundleError(self._refused[name])

@@ -38,7 +38,7 @@ def champion(settings: ServingSettings) -> "ModelVersion":
     with _registry_errors(f"version of {settings.model_name} with the alias {ALIAS}"):
         import mlflow
 
-        mlflow.set_tracking_uri(uri)  # downloads ignore the address of a client
+        mlflow.set_tracking_uri(uri)  # downloads use this URI, not that of a client
         return mlflow.MlflowClient().get_model_version_by_alias(settings.model_name, ALIAS)
 
 

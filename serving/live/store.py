@@ -22,7 +22,7 @@ Kind = Literal["purchase", "view", "cart", "dismissed"]
 
 MICROSECONDS_PER_SECOND = 1_000_000
 MICROSECONDS_PER_DAY = 86_400 * MICROSECONDS_PER_SECOND
-MAX_EVENTS = 500  # latest events of a customer that an answer uses
+EVENTS_PER_ANSWER = 500  # latest events of a customer that an answer uses
 TIMEOUT_SECONDS = 5  # for a connection, a statement, or SQLite's write lock
 FORMAT = 1  # of the tables; a store without a format number has this format
 LOCK_ID = 7_061_952  # PostgreSQL advisory lock; any number that nothing else in the database uses
@@ -76,7 +76,7 @@ CUSTOMER_EVENTS = (
     sa.select(events.c.product, events.c.kind, events.c.at)
     .where(events.c.customer == sa.bindparam("customer"))
     .order_by(events.c.at.desc())
-    .limit(MAX_EVENTS)
+    .limit(EVENTS_PER_ANSWER)
 )
 
 
@@ -166,7 +166,7 @@ class Store:
                 connection.execute(self.insert(events).on_conflict_do_nothing(index_elements=["id"]), rows)
 
     def customer_events(self, customer: str) -> Sequence[Any]:
-        """Returns a customer's latest MAX_EVENTS events, newest first: product, kind and time."""
+        """Returns a customer's latest EVENTS_PER_ANSWER events, newest first: product, kind and time."""
         with self._connected(self.reader) as connection:
             return connection.execute(CUSTOMER_EVENTS, {"customer": customer}).all()
 
@@ -256,7 +256,7 @@ class Store:
             return int(connection.execute(query).scalar_one())
 
     def _missing_tables(self, connection: sa.Connection) -> list[sa.Table]:
-        """Returns the tables to create, and keeps other workers of PostgreSQL from creating them meanwhile.
+        """Returns the tables to create; in PostgreSQL, other workers wait until this transaction has ended.
 
         In PostgreSQL a table that two workers create at once is an error, and "create index if not exists"
         locks a table even if the index exists, which can deadlock with writers: so existing tables are left.

@@ -43,7 +43,9 @@ def fold_in(bundle: Bundle, products: Array, strengths: Array | None = None) -> 
 def scores(bundle: Bundle, products: Array, strengths: Array | None = None) -> Array:
     """Returns the scores of all products for a customer who bought the given ones, (P,) float32.
 
-    The given products and those that no factors describe score -inf. products, strengths: as in `fold_in`.
+    The given products, hidden products, and products without factors score -inf.
+
+    products, strengths: as in `fold_in`.
     """
     values = bundle.item_factors @ fold_in(bundle, products, strengths) * bundle.boost
     values[~bundle.sold_or_new] = -np.inf

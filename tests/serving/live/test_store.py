@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from stores import BACKENDS
 
 from serving.errors import NightshelfError, StoreError
-from serving.live.store import FORMAT, MAX_EVENTS, Event, Store, events, format_table, now_microseconds
+from serving.live.store import EVENTS_PER_ANSWER, FORMAT, Event, Store, events, format_table, now_microseconds
 
 ANNA, BORIS = "a" * 64, "b" * 64
 
@@ -102,8 +102,8 @@ def test_stores_an_id_once_and_events_without_an_id_each_time(store: Store) -> N
 
 
 def test_reads_only_the_latest_events(store: Store) -> None:
-    store.add_events([event(at=at) for at in range(1, MAX_EVENTS + 100)])
-    assert [at for _, at in recorded(store)] == list(range(MAX_EVENTS + 99, 99, -1))
+    store.add_events([event(at=at) for at in range(1, EVENTS_PER_ANSWER + 100)])
+    assert [at for _, at in recorded(store)] == list(range(EVENTS_PER_ANSWER + 99, 99, -1))
 
 
 def test_a_change_keeps_other_values_and_is_reported_once(store: Store) -> None:
