@@ -73,6 +73,7 @@ def _with_phones(orders, phones):
 
 
 def catch_all(rng, orders):
+    """Every basket also contains the same product."""
     return [
         order | {"basket": [*order["basket"], {"goodsId": "10007", "quantity": 1, "price": 1.0}]}
         for order in orders
@@ -191,9 +192,9 @@ BAD = {
     ),
     "every order twice under new ids": on_last_day(lambda rng, orders: orders + with_new_ids(orders)),
     "one page twice under new ids": on_last_day(half_a_day_twice),
-    "the day before delivered as tonight": delivered_again(1),
-    "the same weekday of last week delivered as tonight": delivered_again(7),
-    "the day before delivered again under new ids": yesterday_twice,
+    "yesterday's orders dated today": delivered_again(1),
+    "orders of the same weekday of last week dated today": delivered_again(7),
+    "yesterday's orders again under new ids": yesterday_twice,
     "500 orders of the same basket by bots": on_last_day(bots(500)),
     "500 orders of one customer": on_last_day(bots(500, "+7 (905) 318-2264")),
     "every line an order of its own": on_last_day(every_line_an_order),
@@ -240,7 +241,7 @@ BAD = {
     "phones hashed": on_visible_days(
         each(to("clientTel", lambda phone: hashlib.sha256(phone.encode()).hexdigest()))
     ),
-    "every order by a customer never seen": on_last_day(new_customers(1.0)),
+    "every order by a new customer": on_last_day(new_customers(1.0)),
     "customers shuffled among the orders": on_last_day(shuffled_phones),
     "customers one row off": on_last_day(phones_one_row_off),
     "the key of the pseudonyms changed": lambda rng, world: replace(
@@ -258,7 +259,7 @@ BAD = {
     "times as seconds since 1970": on_last_day(
         each(to("createdAt", lambda time: int(moment(time).timestamp())))
     ),
-    "tonight's times nine hours off": on_last_day(each(shift_time(hours=-9))),
+    "the day's times nine hours off": on_last_day(each(shift_time(hours=-9))),
     "all times shown nine hours off": on_visible_days(each(shift_time(hours=9))),
     "all orders at midnight": on_last_day(each(to("createdAt", lambda time: f"{time[:10]}T00:00:00Z"))),
     "all orders at the start of 1970": on_last_day(each(put(createdAt="1970-01-01T00:00:00Z"))),
@@ -297,12 +298,12 @@ BAD = {
     "read anew, with half of the orders": read_anew_with_half,
     "one page too few": lambda rng, world: replace(world, pages=1),
     # First runs, which have no history
-    "first night: every order twice under new ids": first(
+    "first run: every order twice under new ids": first(
         always(lambda rng, orders: orders + [order | {"id": order["id"] + 10**6} for order in orders])
     ),
-    "first night: one product id for everything": first(always(each_line(put(goodsId="10001")))),
-    "first night: everything bought by one customer": first(always(each(put(clientTel="+7 (905) 318-2264")))),
-    "first night: all prices null": first(always(each_line(put(price=None)))),
+    "first run: one product id for everything": first(always(each_line(put(goodsId="10001")))),
+    "first run: everything bought by one customer": first(always(each(put(clientTel="+7 (905) 318-2264")))),
+    "first run: all prices null": first(always(each_line(put(price=None)))),
     # Repeated
     "half of the orders missing, tried again": tried_again(on_last_day(keep(0.5))),
     "prices times 100, tried again": tried_again(on_last_day(each_line(times("price", 100)))),

@@ -59,7 +59,7 @@ def new_brand(rng, orders):
 
 
 def hit(rank, share):
-    """The case in which this share of orders also holds the product of this rank among the best sellers."""
+    """The case in which this share of the orders also contains the best seller of this rank."""
 
     def case(rng, world):
         price = {product["id"]: product["price"] for product in world.goods}
@@ -171,18 +171,18 @@ def orders_of_today_listed_too(rng, world):
     return replace(world, today=LAST + dt.timedelta(days=1))
 
 
-def late_night(days):
+def late_run(days):
     """The case of a run that is this many days late and reads all of them at once."""
     return lambda rng, world: world.at(LAST + dt.timedelta(days=days))
 
 
-def night_of(days_before):
+def repeated_run(days_before):
     """The case of a run of an earlier day, against a shop that lists all orders up to the last run's day."""
     day = dt.timedelta(days=days_before)
     return lambda rng, world: replace(world, as_of=LAST - day, today=LAST - dt.timedelta(days=1))
 
 
-def first_night(days):
+def first_run(days):
     """The case of a shop that is this many days old, in its first run."""
 
     def case(rng, world):
@@ -277,7 +277,7 @@ GOOD = {
     "1 % of yesterday's orders emptied": known(each(put(basket=[]), 0.01)),
     "1 % of yesterday's orders gone": known(keep(0.99)),
     "new order numbers begin with a letter": on_last_day(each(to("id", lambda id_: f"W-{id_}"))),
-    "a new system that lists tonight's orders alone": a_new_system,
+    "a new system that lists only the run's day": a_new_system,
     "order ids jump by a million": on_last_day(each(to("id", lambda id_: id_ + 10**6))),
     # Catalogue
     "a category sold out": goods(
@@ -300,14 +300,14 @@ GOOD = {
         each(to("createdAt", lambda time: time.replace("Z", ".250Z")))
     ),
     # The nightly run
-    "two days at once": late_night(1),
-    "three days at once": late_night(LATER),
-    "the last night again": night_of(1),
-    "a night of three days ago again": night_of(3),
+    "two days at once": late_run(1),
+    "three days at once": late_run(LATER),
+    "the last run repeated": repeated_run(1),
+    "the run of three days ago repeated": repeated_run(3),
     "read anew from the beginning": lambda rng, world: replace(world, full=True),
-    "first night with 70 days": lambda rng, world: replace(world, known=False),
-    "first night with 30 days": first_night(30),
-    "first night with 8 days": first_night(8),
+    "first run with 70 days": lambda rng, world: replace(world, known=False),
+    "first run with 30 days": first_run(30),
+    "first run with 8 days": first_run(8),
     # Corrected data
     **{
         f"corrected after: {name}": corrected(name)

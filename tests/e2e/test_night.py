@@ -70,7 +70,7 @@ def days():
     return list(islice(SHOP.days(), DAYS))
 
 
-def test_the_first_model_goes_live_and_beats_popularity(night):
+def test_the_first_model_is_promoted_and_beats_popularity(night):
     assert (night["verdict"], night["version"]) == ("FIRST", "1")
     run = tracking.client().get_run(versions.find("1").run_id)
     assert run.info.status == "FINISHED"

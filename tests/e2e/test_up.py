@@ -24,9 +24,9 @@ TASKS = (
 def env(tmp_path_factory):
     """The environment of a fresh home, with free ports."""
     sockets = [socket.create_server(("127.0.0.1", 0)) for _ in SERVERS]
-    ports = {server: held.getsockname()[1] for server, held in zip(SERVERS, sockets, strict=True)}
-    for held in sockets:
-        held.close()
+    ports = {server: sock.getsockname()[1] for server, sock in zip(SERVERS, sockets, strict=True)}
+    for sock in sockets:
+        sock.close()
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("NIGHTSHELF_")}
     chosen = {f"NIGHTSHELF_{server}_PORT": str(port) for server, port in ports.items()}
     home = {"NIGHTSHELF_HOME": str(tmp_path_factory.mktemp("home")), "NIGHTSHELF_SWEEP": "quick"}
