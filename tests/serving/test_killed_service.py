@@ -1,8 +1,6 @@
 """The real service with two workers: they share events and changes, and a kill loses no accepted event."""
 
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import bundles
@@ -10,17 +8,14 @@ import httpx
 import psutil
 import pytest
 import sqlalchemy as sa
-from processes import SERVE, Service, service
+from processes import Service, two_workers
 
 from serving.bundle.format import Bundle
 from serving.live.identity import keyed_hash
 from serving.live.store import Store, events
 from serving.settings import ServingSettings
 
-OVERRIDES = '{"services": {"nightshelf": {"workers": 2}}}'
-SERVE_WITH_TWO_WORKERS = ("env", f"BENTOML_CONFIG_OVERRIDES={OVERRIDES}", *SERVE)
 ANNA = f"/v1/customers/{bundles.ANNA}"
-LIVE_MESSAGE = "is live"  # in the log line of a worker that has loaded the model
 CONNECTIONS = 40  # enough that each worker gets some
 
 
@@ -28,16 +23,6 @@ CONNECTIONS = 40  # enough that each worker gets some
 def published(settings: ServingSettings, uri: str, bundle: Bundle, tmp_path: Path) -> Path:
     bundles.publish(uri, bundle, tmp_path)
     return settings.home
-
-
-@contextmanager
-def two_workers(home: Path) -> Iterator[Service]:
-    """Runs the service and yields it once both workers have the model."""
-    log = home / "service.log"
-    before = log.read_text().count(LIVE_MESSAGE) if log.exists() else 0
-    with service(home, SERVE_WITH_TWO_WORKERS) as up:
-        bundles.wait_until(lambda: log.read_text().count(LIVE_MESSAGE) == before + 2, 60)
-        yield up
 
 
 def kill(up: Service) -> None:

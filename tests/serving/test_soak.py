@@ -12,8 +12,7 @@ import numpy as np
 import psutil
 import random_bundles
 from homes import in_soak
-from processes import Service
-from test_killed_service import two_workers
+from processes import Service, two_workers
 
 from serving.bundle.files import save
 from serving.bundle.format import Bundle, texts

@@ -15,6 +15,9 @@ import httpx
 
 BIN = Path(sys.executable).parent
 SERVE = (BIN / "bentoml", "serve", "serving.service:Nightshelf")
+OVERRIDES = '{"services": {"nightshelf": {"workers": 2}}}'
+SERVE_WITH_TWO_WORKERS = ("env", f"BENTOML_CONFIG_OVERRIDES={OVERRIDES}", *SERVE)
+LIVE_MESSAGE = "is live"  # in the log line of a worker that has loaded the model
 START_SECONDS = 90
 
 
@@ -88,3 +91,13 @@ def service(home: Path, command: Sequence[object] = SERVE, **settings: object) -
         url = f"http://127.0.0.1:{port}"
         wait_for(f"{url}/livez", 200, process)
         yield Service(url, process, log)
+
+
+@contextlib.contextmanager
+def two_workers(home: Path) -> Iterator[Service]:
+    """Runs the service and yields it once both workers have the model."""
+    log = home / "service.log"
+    before = log.read_text().count(LIVE_MESSAGE) if log.exists() else 0
+    with service(home, SERVE_WITH_TWO_WORKERS) as up:
+        bundles.wait_until(lambda: log.read_text().count(LIVE_MESSAGE) == before + 2, 60)
+        yield up

@@ -7,8 +7,7 @@ from typing import Any
 
 import bundles
 import httpx
-from processes import Service
-from test_killed_service import two_workers
+from processes import Service, two_workers
 
 from serving.bundle.files import save
 from serving.bundle.format import Bundle, texts
