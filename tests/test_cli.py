@@ -37,11 +37,11 @@ def nightshelf(home, tmp_path):
         environment = {
             name: value for name, value in os.environ.items() if not name.startswith("NIGHTSHELF_")
         }
-        given = {"NIGHTSHELF_HOME": str(home), "NIGHTSHELF_SHOP_TRIES": "1", **variables}
+        overrides = {"NIGHTSHELF_HOME": str(home), "NIGHTSHELF_SHOP_TRIES": "1", **variables}
         process = subprocess.run(
             [COMMAND, *map(str, arguments)],
             check=False,
-            env=environment | given,
+            env=environment | overrides,
             cwd=tmp_path,
             capture_output=True,
             text=True,

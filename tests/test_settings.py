@@ -20,7 +20,7 @@ SECRETS = [name for name, field in Settings.model_fields.items() if field.annota
 
 
 @pytest.fixture
-def given(home, monkeypatch):
+def read_settings(home, monkeypatch):
     """A function that sets variables and reads the settings anew."""
 
     def read(**variables):
@@ -47,28 +47,28 @@ def given(home, monkeypatch):
         ("SHOP_PORT", "harbour"),
     ],
 )
-def test_a_wrong_setting_is_an_error_of_one_line_without_its_value(given, name, value):
+def test_a_wrong_setting_is_an_error_of_one_line_without_its_value(read_settings, name, value):
     with pytest.raises(NightshelfError) as caught:
-        given(**{name: value})
+        read_settings(**{name: value})
     assert re.fullmatch(rf"wrong settings: NIGHTSHELF_{name}: [^\n]+", str(caught.value))
     assert value not in str(caught.value).replace("1.5", "").split()
 
 
-def test_all_wrong_settings_are_named_at_once(given):
+def test_all_wrong_settings_are_named_at_once(read_settings):
     with pytest.raises(NightshelfError, match=r"NIGHTSHELF_SOURCE: .*; NIGHTSHELF_SHOP_TRIES: "):
-        given(SOURCE="ftp", SHOP_TRIES="none")
+        read_settings(SOURCE="ftp", SHOP_TRIES="none")
 
 
-def test_the_environment_overrides_the_file_and_an_empty_variable_counts_as_unset(home, given):
+def test_the_environment_overrides_the_file_and_an_empty_variable_counts_as_unset(home, read_settings):
     (home / ".env").write_text("NIGHTSHELF_SWEEP=quick\nNIGHTSHELF_SHOP_USER=me\nNIGHTSHELF_SHOP_TRIES=2\n")
-    actual = given(SHOP_USER="you", SHOP_TRIES="")
+    actual = read_settings(SHOP_USER="you", SHOP_TRIES="")
     assert (actual.sweep, actual.shop_user, actual.shop_tries) == ("quick", "you", 2)
     assert actual.lake_url == str(home / "lake")
 
 
-def test_config_prints_every_setting_and_no_secret(given):
+def test_config_prints_every_setting_and_no_secret(read_settings):
     secrets = {name: f"hidden {name}" for name in SECRETS}
-    given(**{name.upper(): value for name, value in secrets.items()})
+    read_settings(**{name.upper(): value for name, value in secrets.items()})
     output = CliRunner().invoke(app, ["config"]).output
     assert len(SECRETS) == 8
     assert [name for name in Settings.model_fields if f"NIGHTSHELF_{name.upper()}=" not in output] == []
@@ -76,9 +76,9 @@ def test_config_prints_every_setting_and_no_secret(given):
     assert "NIGHTSHELF_SHOP_TRIES=5\n" in output
 
 
-def test_a_token_in_the_address_of_spark_connect_is_an_error(given):
+def test_a_token_in_the_address_of_spark_connect_is_an_error(read_settings):
     with pytest.raises(NightshelfError, match="SPARK_CONNECT_AUTHENTICATE_TOKEN") as caught:
-        given(SPARK_MASTER="sc://spark.example:15002/;token=hidden")
+        read_settings(SPARK_MASTER="sc://spark.example:15002/;token=hidden")
     assert "hidden" not in str(caught.value)
 
 

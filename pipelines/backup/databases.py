@@ -100,7 +100,7 @@ def _connect(url: str) -> Iterator[sa.Connection]:
 
 @contextmanager
 def _snapshot(url: str) -> Iterator[sa.Connection]:
-    """Yields a transaction that sees the database as it was at its start, whatever is written meanwhile."""
+    """Yields a transaction that sees the database as it was at its start, despite later writes."""
     with _connect(url) as connection:
         if connection.dialect.name == "sqlite":  # its driver begins no transaction for a read
             connection.exec_driver_sql("BEGIN")

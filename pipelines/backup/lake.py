@@ -16,7 +16,7 @@ TRIES = 5
 def save(writer: Writer) -> int:
     """Adds all tables to an archive, and returns their number; nightly runs may write meanwhile."""
     saved: set[str] = set()
-    # A full pull replaces earlier pulls: tables that appear meanwhile hold the rows of those that disappear.
+    # A full pull may replace earlier pulls during the backup; its table holds their rows.
     while new := [table for table in _tables() if table not in saved]:
         for table in new:
             _save_table(writer, table)

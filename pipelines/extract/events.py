@@ -1,6 +1,6 @@
 """Purchases reported to the service, as orders of a separate source.
 
-Each nightly run reads all of them anew, so that customers who were forgotten meanwhile disappear.
+Each nightly run reads all of them anew, and so drops purchases of forgotten customers.
 `pipelines.validate.service_purchases` drops purchases that the shop's own orders contain too.
 """
 

@@ -121,7 +121,7 @@ class ShopClient:
                 return await response.read()
             if (seconds := _retry_after(response.headers)) > LONGEST_WAIT:
                 raise TransientError(
-                    f"the shop at {self.settings.shop_address} asks to retry only after {seconds:.0f} s"
+                    f"the shop at {self.settings.shop_address} requests a wait of {seconds:.0f} s"
                     f" ({response.status}): repeat the run after that time"
                 )
             self.resume_at = max(self.resume_at, time.monotonic() + seconds)
@@ -158,7 +158,7 @@ def _is_transient(status: int) -> bool:
 
 
 def _retry_after(headers: Mapping[str, str]) -> float:
-    """Returns the seconds that Retry-After asks to wait (RFC 9110, 10.2.3), or 0 if it is invalid."""
+    """Returns the seconds to wait by Retry-After (RFC 9110, 10.2.3); 0 if it is missing or invalid."""
     value = headers.get("Retry-After", "")
     if value.isdecimal():
         return float(value)

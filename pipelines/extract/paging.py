@@ -1,6 +1,6 @@
 """Reads a paged list backwards from its newest page while the list changes.
 
-New entries extend the last pages. A late entry or a deletion shifts all entries behind it, and some
+New entries extend the last pages. A late entry or a deletion shifts all entries after it, and some
 responses hold another page than the requested page. A shift between two responses can hide an entry from
 both. So once all pages are read, the reader fetches the newest pages again, as many as it fetches
 concurrently:

@@ -39,7 +39,7 @@ class ShopApiSource:
     def orders(self, last_pull: LastPull | None, staging: Staging, progress: Progress) -> Position:
         """Writes the new order lines to staging; the position is empty: raw/ shows which orders are known.
 
-        Reads back to the first page with only known orders, or asks the shop for orders since the last known
+        Reads back to the first page with only known orders, or requests the orders since the last known
         day if it can filter by date. Raises the errors of ShopClient.page and PagedReader.read.
         """
         asyncio.run(self._orders(last_pull, staging, progress))
@@ -113,6 +113,6 @@ def _note(response: contract.OrderPage) -> Note:
 def _known_before(day: str, known: "np.ndarray[Any, Any]") -> Callable[[Page], bool]:
     """Returns a test for pages that end before a day and hold only known orders.
 
-    known: int64 hashes of order ids, as `raw.order_hashes` returns them.
+    known: hashes of order ids as `raw.order_hashes` returns them, int64, shape (orders,).
     """
     return lambda page: page.last_day < day and len(page.ids) > 0 and bool(np.isin(page.ids, known).all())

@@ -212,7 +212,7 @@ def open_file(path: str) -> Iterator[IO[bytes]]:
 
 @contextmanager
 def _report_full_disk(path: str) -> Iterator[None]:
-    """Raises NightshelfError in place of the error by which Python, Arrow or Spark report a full disk."""
+    """Replaces the error by which Python, Arrow or Spark report a full disk with a NightshelfError."""
     try:
         yield
     except Exception as error:

@@ -66,7 +66,7 @@ def load() -> ForgottenCustomers:
 
 
 def from_times(times: dict[str, int]) -> ForgottenCustomers:
-    """Returns the forgotten customers of these times, in microseconds since 1970 by pseudonym."""
+    """Returns the customers forgotten at these times: microseconds since 1970, by pseudonym."""
     epoch = dt.date(1970, 1, 1)
     last_days = {
         pseudonym: str(epoch + dt.timedelta(days=microseconds // MICROSECONDS_PER_DAY))

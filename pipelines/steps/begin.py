@@ -1,4 +1,4 @@
-"""Step `begin`: decides which day the nightly run closes, from which source, with which settings."""
+"""Step `begin`: decides which day the nightly run covers up to, and with which source and settings."""
 
 import datetime as dt
 from typing import Any, Unpack
@@ -17,8 +17,8 @@ from serving.errors import NightshelfError
 def run(**options: Unpack[RunOptions]) -> Night:
     """Returns the nightly run, with its run in MLflow opened.
 
-    What no option gives comes from the settings, the day from the source. Raises NightshelfError for a
-    setting or a file that can't be used, so that the run stops now and not after the extraction.
+    Options that are missing come from the settings; a missing `as_of` is the last day of the source. Raises
+    NightshelfError for a setting or a file that can't be used, so that the run stops before the extraction.
     """
     customer_key()
     check_java()

@@ -115,8 +115,8 @@ def total_measures(days: Days, as_of: dt.date) -> Iterator[Measure]:
 def usual(values: pd.Series, day: dt.date, before: dt.date, scale: Scale) -> tuple[float, float] | None:
     """Returns the usual value of a day and its spread, or None if fewer than seven days are known.
 
-    values: one value per day, of which the eight weeks before the day `before` are used. The spread is that
-    of these days around the median of their weekday, in logarithms for a ratio.
+    values: one value per day; the eight weeks before the day `before` are used. The spread measures how far
+    these days are from the median of their weekday, in logarithms for a ratio.
     """
     past = values[between(values.index, before - LOOK_BACK, before)].dropna()
     if len(past) < MIN_DAYS:

@@ -1,4 +1,4 @@
-"""The tables made from checked lines; none of them holds the shop's own id of a customer."""
+"""The tables made from checked lines; they hold pseudonyms instead of the shop's own customer ids."""
 
 import pandas as pd
 from pyspark.sql import Column, DataFrame

@@ -110,7 +110,7 @@ def _baskets(sold: DataFrame) -> DataFrame:
 
 
 def _customers(sold: DataFrame) -> DataFrame:
-    # One shuffle by customer: none of the groupings below needs another.
+    # One shuffle by customer suffices for all groupings below.
     identified = sold.where(F.col(c.CUSTOMER).isNotNull()).repartition(c.CUSTOMER)
     pairs = identified.groupBy(c.CUSTOMER, ITEM, c.DAY).agg(F.count(F.lit(1)).alias("n"))
     first = F.min(c.DAY).over(Window.partitionBy(c.CUSTOMER))

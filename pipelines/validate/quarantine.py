@@ -122,8 +122,8 @@ def _run_day(requested: str | None) -> str:
         raise NightshelfError("there is no quarantine yet: run `nightshelf retrain` first")
     if requested and requested not in run_days():
         raise NightshelfError(
-            f"there is no quarantine of {requested!r}: the newest is of {newest}; give the day of a"
-            " nightly run with --night"
+            f"there is no quarantine of {requested!r}: give the day of a nightly run with --night;"
+            f" the newest is {newest}"
         )
     return requested or newest
 

@@ -100,7 +100,7 @@ def _distinct(lines: DataFrame, dialect: Dialect) -> DataFrame:
 
 
 def typical_prices(raw: DataFrame, bounds: RowBounds) -> DataFrame:
-    """Returns the median price of each product of which at least `price_lines` lines have a price."""
+    """Returns the median price of each product that has at least `price_lines` lines with a price."""
     paid = F.col(c.UNIT_PRICE).try_cast("double")
     return (
         raw.where((paid > 0) & (paid < math.inf))

@@ -1,4 +1,4 @@
-"""Reading a list that changes meanwhile loses no entry that was in it all the time."""
+"""Reading a list while it changes loses no entry that was in it from start to end."""
 
 import asyncio
 import contextlib

@@ -291,14 +291,14 @@ def test_the_later_of_two_concurrent_runs_completes_the_pull(source, serve):
     shop = source(serve(demo()), SHOP_PAGE_SIZE=20)
     second = []
 
-    def meanwhile(done, known, orders):
+    def start_second_run(done, known, orders):
         if done == 3 and not second:
             second.append(None)
             with ThreadPoolExecutor(1) as other:
                 second[0] = other.submit(pulls.pull, shop, TODAY, False, silent).result()
 
     with pytest.raises(TransientError, match="another run is reading the same source"):
-        pulls.pull(shop, TODAY, False, meanwhile)
+        pulls.pull(shop, TODAY, False, start_second_run)
     assert second[0]["new_order_lines"] == raw.read(raw.pulls(shop.name), [c.LINE]).num_rows
     listed = {
         str(entry["id"]) for day in islice(SHOP.days(), DAYS) for entry in Dirt(SHOP).listing(day).orders

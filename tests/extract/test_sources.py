@@ -18,7 +18,7 @@ LAST = dt.date(2026, 9, 30)
 
 @pytest.fixture(params=KINDS)
 def world(request, home, tmp_path, monkeypatch, serve):
-    """A small shop behind each kind of source."""
+    """A small shop, with each kind of source."""
     if request.param == "files":
         return FilesWorld().at(tmp_path)
     if request.param == "sqlite":

@@ -1,4 +1,4 @@
-"""Small shops with known orders, behind every kind of source."""
+"""Small shops with known orders, for every kind of source."""
 
 import csv
 import gzip

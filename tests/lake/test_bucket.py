@@ -113,7 +113,7 @@ def test_readers_see_whole_tables_while_a_writer_works_and_is_killed(url, seed):
         output.register(writer.stdout, POLLIN)
         for number in range(REPLACEMENTS):
             print(file=writer.stdin, flush=True)
-            while not output.poll(0):  # read as often as possible meanwhile
+            while not output.poll(0):  # read as often as possible during the write
                 assert number_in_table() in (number - 1, number)
             assert int(writer.stdout.readline()) == number
             assert number_in_table() == number  # no listing is cached, so other processes' writes show
