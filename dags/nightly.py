@@ -287,12 +287,12 @@ def nightly() -> None:
             return nightly.report(Night(**night))
 
     night = begin()
-    tried, mined, measured = candidates(night), association_rules(night), evaluate(night)
-    extract(night) >> validate(night) >> prepare(night) >> backtest_champion(night) >> [tried, mined]
-    [sweep.partial(night=night).expand(candidate=tried), mined] >> measured
-    written = report(night)
-    written.operator.operator_extra_links = (NightReport(),)
-    measured >> register(night) >> gate(night) >> publish(night) >> smoke(night) >> written
+    space, rules, evaluation = candidates(night), association_rules(night), evaluate(night)
+    extract(night) >> validate(night) >> prepare(night) >> backtest_champion(night) >> [space, rules]
+    [sweep.partial(night=night).expand(candidate=space), rules] >> evaluation
+    page = report(night)
+    page.operator.operator_extra_links = (NightReport(),)
+    evaluation >> register(night) >> gate(night) >> publish(night) >> smoke(night) >> page
 
 
 nightly()

@@ -76,8 +76,8 @@ def _print(message: object) -> None:
     show(message)
 
 
-def _print_version(wanted: bool) -> None:
-    if wanted:
+def _print_version(is_requested: bool) -> None:
+    if is_requested:
         print(version("nightshelf"))
         raise typer.Exit
 

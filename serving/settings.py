@@ -92,7 +92,7 @@ class ServingSettings(BaseSettings):
 
     @property
     def nights(self) -> Path:
-        """Folder of the nightly reports."""
+        """Folder of the night reports."""
         return self.home / "nights"
 
     @property

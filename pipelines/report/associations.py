@@ -98,8 +98,8 @@ def _counts(record: Record) -> list[tuple[str, Figure]]:
 
 def _mined(table: pa.Table, names: dict[str, str]) -> dict[Pair, Rule]:
     """The complements with one antecedent in the lake's table of rules."""
-    wanted = table.filter(pc.and_(pc.is_null(table[c.SECOND_ANTECEDENT]), table[c.COMPLEMENT]))
-    wanted = wanted.sort_by([(c.LIFT, "descending")])
+    complements = table.filter(pc.and_(pc.is_null(table[c.SECOND_ANTECEDENT]), table[c.COMPLEMENT]))
+    complements = complements.sort_by([(c.LIFT, "descending")])
     return {
         (row[c.ANTECEDENT], row[c.CONSEQUENT]): Rule(
             names.get(row[c.ANTECEDENT]) or row[c.ANTECEDENT],
@@ -108,7 +108,7 @@ def _mined(table: pa.Table, names: dict[str, str]) -> dict[Pair, Rule]:
             row[c.LIFT],
             row[c.COUNT],
         )
-        for row in wanted.to_pylist()
+        for row in complements.to_pylist()
     }
 
 

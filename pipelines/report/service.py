@@ -70,10 +70,10 @@ def quantile(buckets: list[Bucket], share: float) -> float:
     the last finite bound are taken to lie at it.
     """
     rank, low, before = share * buckets[-1][1], 0.0, 0.0
-    for high, seen in buckets:
-        if seen >= rank and seen > before:
-            return low if math.isinf(high) else low + (high - low) * (rank - before) / (seen - before)
-        low, before = (low if math.isinf(high) else high), seen
+    for high, total in buckets:
+        if total >= rank and total > before:
+            return low if math.isinf(high) else low + (high - low) * (rank - before) / (total - before)
+        low, before = (low if math.isinf(high) else high), total
     return low
 
 

@@ -64,10 +64,10 @@ def waterfall(results: Mapping[str, Any]) -> Group:
     rows = [(name.replace("_", " "), lines) for name, lines in results.items() if isinstance(lines, int)]
     (first, fetched), *removed, (last, used) = rows
     table.add_row(first, "", f"{fetched:,}")
-    left = fetched
+    remaining = fetched
     for name, lines in removed:
-        left -= lines
-        table.add_row(name, f"-{lines:,}", f"{left:,}")
+        remaining -= lines
+        table.add_row(name, f"-{lines:,}", f"{remaining:,}")
     table.add_row(last, "", f"{used:,}", style="bold")
     return Group(table, *(Text(f"warning: {warning}") for warning in results["warnings"]))
 
@@ -103,9 +103,9 @@ def status() -> RenderableType:
     lines = [f"version {version} serves{_since(next(acts, None))}: {tags.get(registry_acts.REASON, '')}"]
     if LIVE_NDCG in tags:
         lines.append(f"on the orders since its fit: NDCG@10 {float(tags[LIVE_NDCG]):.4f} in for-you")
-    if held := tags.get(registry.HELD):
+    if reason := tags.get(registry.HELD):
         needed = f"better with confidence {gate_settings.load().thresholds.sure:g}"
-        lines.append(f"after the rollback ({held}), a nightly run replaces it only if {needed}")
+        lines.append(f"after the rollback ({reason}), a nightly run replaces it only if {needed}")
     return Group(*map(Text, lines), _versions(registry.versions()[:STATUS_VERSIONS]))
 
 

@@ -47,11 +47,11 @@ def waterfall(record: Record) -> Waterfall:
     lines = {outcome: figure for outcome, figure in counts.items() if figure is not None}
     if not lines:
         return Waterfall("No order lines were checked: the nightly run did not complete step validate.", [])
-    rows, left = [], (fetched := lines[FETCHED].value)
+    rows, remaining = [], (fetched := lines[FETCHED].value)
     for outcome in _in_order(lines):
         kind, value = _kind(outcome), lines[outcome].value
-        start, end = (0.0, value) if kind in ("all", "used") else (left - value, left)
-        left = left if kind in ("all", "used") else left - value
+        start, end = (0.0, value) if kind in ("all", "used") else (remaining - value, remaining)
+        remaining = remaining if kind in ("all", "used") else remaining - value
         rows.append(_row(outcome, kind, lines[outcome], start / (fetched or 1), end / (fetched or 1)))
     return Waterfall(_sentence(lines), rows)
 

@@ -102,7 +102,7 @@ def _strength(night: Night, data: NightData, chosen: ModelSettings) -> float:
     truth, limits = data.known.bought(data.cut.train, data.cut.validation), settings.load().product_weight
     trials = product_weight.measure_strengths(bundle, truth, limits)
     strength = product_weight.strongest(trials, limits)
-    lanes = {f"strength {tried:g}": metrics for tried, metrics in trials.items()}
+    lanes = {f"strength {value:g}": metrics for value, metrics in trials.items()}
     tracking.client().log_dict(night.run_id, lanes, "business.json")
     tracking.log(night.run_id, metrics={"strength": strength})
     return strength

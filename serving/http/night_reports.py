@@ -1,4 +1,4 @@
-"""The pages of the nightly reports: an index, and one page for each nightly run."""
+"""The pages of the night reports: an index, and one page for each nightly run."""
 
 import base64
 import hashlib
@@ -18,10 +18,10 @@ NO_REPORTS = b"""<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width">
-<title>Nightly reports</title>
+<title>Night reports</title>
 <style>body { font: 16px/1.5 system-ui, sans-serif; max-width: 40rem; margin: 2rem auto; padding: 0 1rem; }
 :root { color-scheme: light dark; }</style>
-<h1>Nightly reports</h1>
+<h1>Night reports</h1>
 <p>There is no report yet. Run <code>nightshelf retrain</code>, or trigger the DAG <code>nightly</code> in
 Airflow.</p>
 </html>

@@ -1,3 +1,5 @@
+"""The demo shop's catalogue: distinct products, brands, clusters and prices."""
+
 from collections import defaultdict
 
 import pytest

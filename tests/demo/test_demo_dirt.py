@@ -1,3 +1,5 @@
+"""The errors in the demo shop's listing: their shares, and the clean orders beneath them."""
+
 import datetime as dt
 import re
 from collections import Counter, defaultdict

@@ -121,9 +121,9 @@ def test_dependencies_have_no_cycle(services):
 
 
 def test_the_service_gets_its_own_settings_and_no_other_secret(services):
-    wanted = {name.upper() for name in ServingSettings.model_fields} - SET_BY_IMAGE
+    expected = {name.upper() for name in ServingSettings.model_fields} - SET_BY_IMAGE
     for name in ("serving-1", "serving-2"):
-        assert settings_in(services[name]["environment"]) == wanted
+        assert settings_in(services[name]["environment"]) == expected
         text = str(services[name]["environment"])
         assert not [name for name in ("AIRFLOW", "MLFLOW_DB", "POSTGRES_P", "SHOP_PASSWORD") if name in text]
 
@@ -137,8 +137,8 @@ def test_a_nightly_run_gets_every_setting(services):
         "DEMO_START",
     }
     excluded = server_settings | {"HOME"} | unused_in_containers()
-    wanted = {name.upper() for name in Settings.model_fields} - excluded
-    assert settings_in(services["airflow-scheduler"]["environment"]) == wanted
+    expected = {name.upper() for name in Settings.model_fields} - excluded
+    assert settings_in(services["airflow-scheduler"]["environment"]) == expected
 
 
 def unused_in_containers():

@@ -90,8 +90,8 @@ def test_the_strength_serves_within_its_limit_and_is_reported(night):
     assert {f"{NDCG}_for_you", f"unweighted_{NDCG}_for_you", f"unweighted_{WEIGHT}_for_you"} <= result.keys()
     assert "weight@10" in printed
     assert re.search(r"unweighted\W+0\.\d{4}", printed), printed
-    tried = tracking.client().download_artifacts(run.info.run_id, "business.json")
-    lanes = json.loads(Path(tried).read_text())
+    path = tracking.client().download_artifacts(run.info.run_id, "business.json")
+    lanes = json.loads(Path(path).read_text())
     for lane in LANES:
         least = lanes["strength 0"][lane][NDCG] * (1 - load().product_weight.most_lost)
         assert lanes[f"strength {strength:g}"][lane][NDCG] >= least

@@ -1,3 +1,5 @@
+"""The banner of a night report: verdict, sentence and conditions."""
+
 import pytest
 from runs import gate_tags, run
 

@@ -1,3 +1,5 @@
+"""Figures of the night report: durations, shares and the metrics that they name."""
+
 import pytest
 from markupsafe import escape
 

@@ -1,3 +1,5 @@
+"""The report's section on the service: figures from its Prometheus metrics."""
+
 import math
 
 import pytest

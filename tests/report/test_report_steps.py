@@ -1,3 +1,5 @@
+"""The report's section on steps: their states and durations."""
+
 from dataclasses import replace
 
 import pytest

@@ -1,3 +1,5 @@
+"""The report's section on recent nightly runs."""
+
 import re
 
 import pytest

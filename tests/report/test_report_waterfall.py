@@ -1,3 +1,5 @@
+"""The report's section on order lines."""
+
 import re
 
 import pytest

@@ -1,3 +1,5 @@
+"""SVG drawings: scales, lines and escaped texts."""
+
 from pipelines.report import svg
 
 
