@@ -1,3 +1,5 @@
+"""The programs of `nightshelf cluster`, their settings and variables."""
+
 import pytest
 from clusters import free_ports
 

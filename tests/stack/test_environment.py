@@ -1,3 +1,5 @@
+"""The environment of the stack's programs, and Airflow's home."""
+
 import json
 from importlib.util import find_spec
 from pathlib import Path

@@ -1,3 +1,5 @@
+"""Ctrl-C and other signals end `nightshelf up` quietly; progress without a terminal."""
+
 import os
 import signal
 

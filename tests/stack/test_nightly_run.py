@@ -1,3 +1,5 @@
+"""A nightly run through Airflow's REST API: its progress, its failure and its trigger."""
+
 import json
 import time
 

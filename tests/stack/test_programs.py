@@ -1,3 +1,5 @@
+"""The programs of `nightshelf up`: their ports, addresses and order."""
+
 import socket
 
 import pytest

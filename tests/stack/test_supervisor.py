@@ -1,3 +1,5 @@
+"""The supervisor: starts, restarts and ends programs, whatever ends it."""
+
 import os
 import re
 import signal
