@@ -3,7 +3,6 @@
 import contextlib
 import os
 import random
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,7 +12,7 @@ import pytest
 from clients import Client
 from databases import new_database, postgresql
 from documented import DocumentedClient
-from homes import fresh_home, served
+from homes import fresh_home, put_empty_mlflow_database, served
 
 from serving.bundle.format import Bundle
 from serving.http.routes import create_app
@@ -104,19 +103,11 @@ def settings(tmp_path: Path) -> ServingSettings:
     return ServingSettings(home=tmp_path, customer_key=bundles.KEY, follow_seconds=0.2, mlflow_uri="")
 
 
-@pytest.fixture(scope="session")
-def tables(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A database with MLflow's tables, whose creation takes two seconds."""
-    file = tmp_path_factory.mktemp("tables") / "mlflow.db"
-    mlflow.MlflowClient(f"sqlite:///{file}").search_experiments()
-    return file
-
-
 @pytest.fixture
-def uri(settings: ServingSettings, tables: Path) -> Iterator[str]:
+def uri(settings: ServingSettings) -> Iterator[str]:
     """The address of an empty registry."""
     before = mlflow.get_tracking_uri()
-    shutil.copy(tables, settings.home / "mlruns")
+    put_empty_mlflow_database(settings.home)
     bundles.empty_registry(settings.tracking_uri, settings.home / "mlruns" / "artifacts")
     yield settings.tracking_uri
     mlflow.set_tracking_uri(before)

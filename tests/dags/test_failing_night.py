@@ -2,16 +2,11 @@
 
 import html
 import json
-import os
 import sqlite3
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
+from airflows import run_nightly
 from mlflow import MlflowClient
-
-DAGS = Path(__file__).parents[2] / "dags"
 
 
 @pytest.fixture(scope="module")
@@ -25,22 +20,7 @@ def night(home):
     orders = home / "orders.csv"
     orders.write_text("a,b\n1,2\n")
     params = {"source": "files", "path": str(orders), "mapping": "online_retail_ii", "as_of": "2011-12-09"}
-    plain = {
-        name: value for name, value in os.environ.items() if not name.startswith(("NIGHTSHELF_", "AIRFLOW_"))
-    }
-    env = plain | {
-        "NIGHTSHELF_HOME": str(home),
-        "NIGHTSHELF_CUSTOMER_KEY": "a key for tests",
-        "AIRFLOW_HOME": str(home / "airflow"),
-        "AIRFLOW__CORE__DAGS_FOLDER": str(DAGS),
-        "AIRFLOW__CORE__LOAD_EXAMPLES": "false",
-    }
-    airflow = Path(sys.executable).with_name("airflow")
-    subprocess.run([airflow, "db", "migrate"], env=env, capture_output=True, check=True)
-    command = [airflow, "dags", "test", "nightly", "--conf", json.dumps(params)]
-    return subprocess.run(
-        command, check=False, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    )
+    return run_nightly(home, params)
 
 
 @pytest.fixture(scope="module")

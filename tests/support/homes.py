@@ -35,12 +35,18 @@ def fresh_home(path, **given):
         for name, value in {"HOME": path, "CUSTOMER_KEY": "a key for tests", **given}.items():
             patch.setenv(f"NIGHTSHELF_{name}", str(value))
         _clear_caches()
-        (Path(path) / "mlruns").mkdir(parents=True, exist_ok=True)
-        if not (database := Path(path) / "mlruns" / "mlflow.db").exists():
-            shutil.copy(_empty_database(), database)
+        put_empty_mlflow_database(Path(path))
         yield path
     mlflow.set_tracking_uri(before)
     _clear_caches()
+
+
+def put_empty_mlflow_database(home):
+    """Copies a database with MLflow's empty tables into a home that has none."""
+    database = home / "mlruns" / "mlflow.db"
+    database.parent.mkdir(parents=True, exist_ok=True)
+    if not database.exists():
+        shutil.copy(_empty_database(), database)
 
 
 @cache

@@ -1,4 +1,4 @@
-"""Parses a nightly report: its figures, its texts and the resources that it would load."""
+"""Parses a night report: its figures, its texts and the resources that it would load."""
 
 from dataclasses import dataclass, field
 from html.parser import HTMLParser

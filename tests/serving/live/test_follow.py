@@ -11,6 +11,7 @@ from pathlib import Path
 import bundles
 import numpy as np
 import pytest
+from homes import put_empty_mlflow_database
 
 from serving.bundle.files import save
 from serving.bundle.format import Bundle
@@ -234,13 +235,13 @@ def test_serves_version_1_of_a_new_registry_after_version_1_of_the_old(
     follower: Follower,
     settings: ServingSettings,
     published: str,
-    tables: Path,
     bundle: Bundle,
     tmp_path: Path,
 ) -> None:
     follower.poll()
-    shutil.copy(tables, tmp_path / "other.db")
-    other = settings.model_copy(update={"mlflow_uri": f"sqlite:///{tmp_path / 'other.db'}"})
+    put_empty_mlflow_database(tmp_path / "other")
+    database = tmp_path / "other" / "mlruns" / "mlflow.db"
+    other = settings.model_copy(update={"mlflow_uri": f"sqlite:///{database}"})
     bundles.empty_registry(other.tracking_uri, tmp_path / "other")
     assert bundles.publish(other.tracking_uri, doubled(bundle), tmp_path) == published
     follower.settings = other
