@@ -1,5 +1,6 @@
 """Conditions on a bundle, checked on a sound bundle and on broken ones."""
 
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -8,8 +9,9 @@ from shops import catalogue, interactions_of
 
 from pipelines import evaluate as evaluation
 from pipelines.evaluate.differences import select_lane
+from pipelines.gate import soundness
 from pipelines.gate.settings import load
-from pipelines.gate.soundness import ask, check, kept, remembers, steady
+from pipelines.gate.soundness import check, kept, remembers, sample_answers, steady
 from pipelines.train import ranker
 from pipelines.train.als import AlsSettings
 from pipelines.train.association_rules import no_rules
@@ -50,7 +52,7 @@ def regulars(seed, customers=80, products=60, days=LAST):
 
 
 KNOWN = regulars(5)
-NAMES = [condition.decode() for condition in KNOWN.products]
+NAMES = [product.decode() for product in KNOWN.products]
 
 
 def fitted(day, shop=KNOWN):
@@ -93,8 +95,8 @@ def test_popularity_has_no_condition_on_memory(bundle):
 
 def test_the_same_list_for_all_customers_fails(bundle):
     same = replace(bundle, user_factors=np.tile(bundle.user_factors[:1], (len(bundle.customers), 1)))
-    as_for_all = replace(same, manifest=same.manifest | {"lanes": dict.fromkeys(LANES, "als")})
-    assert failed(check(as_for_all, THRESHOLDS)[1]) == {"for-you: answers are personal"}
+    by_als = replace(same, manifest=same.manifest | {"lanes": dict.fromkeys(LANES, "als")})
+    assert failed(check(by_als, THRESHOLDS)[1]) == {"for-you: answers are personal"}
 
 
 def test_the_trend_may_be_the_same_for_all_customers(bundle):
@@ -106,7 +108,7 @@ def test_answers_that_differ_from_the_best_scores_fail(bundle, monkeypatch):
     best = selection.top_n
     monkeypatch.setattr(selection, "top_n", lambda values, n: best(values, n + 1)[1:])
     assert "answers match the evaluation" in failed(check(bundle, THRESHOLDS)[1])
-    assert ask(bundle, 0.1).different > 0
+    assert sample_answers(bundle, 0.1).different > 0
 
 
 def test_an_empty_answer_fails(bundle, monkeypatch):
@@ -124,13 +126,25 @@ def test_a_slow_answer_fails_with_its_time(bundle):
     assert "allowed are 0" in condition.detail
 
 
+def test_waiting_for_a_busy_machine_makes_no_answer_slow(bundle, monkeypatch):
+    answer = soundness.recommend
+
+    def wait_and_answer(*arguments):
+        time.sleep(0.01)
+        return answer(*arguments)
+
+    monkeypatch.setattr(soundness, "recommend", wait_and_answer)
+    thresholds = THRESHOLDS.model_copy(update={"answer_seconds": 0.008})
+    assert failed(check(bundle, thresholds)[1]) == set()
+
+
 @pytest.mark.parametrize("component", ["repurchase", "als"])
 def test_a_bundle_remembers_what_it_was_fitted_on(bundle, component):
     truth = KNOWN.bought(CUT, LAST)
     measures = evaluation.evaluate(fitted(CUT), truth, component, component)
     own = replace(bundle, manifest=bundle.manifest | {"lanes": dict.fromkeys(LANES, component)})
-    (met,) = remembers(own, own, truth, measures, SETTINGS)
-    assert met.met, met.detail
+    (condition,) = remembers(own, own, truth, measures, SETTINGS)
+    assert condition.met, condition.detail
     rng = np.random.default_rng(1)
     other = replace(
         own,
@@ -166,15 +180,12 @@ def test_a_ranker_fits_its_training_window_as_well_as_measured():
         for day in (CUT, LAST)
     )
     measures = evaluation.evaluate(before, truth, "ranker", "ranker")
-    met = {condition.name: condition for condition in remembers(own, earlier, truth, measures, SETTINGS)}[
-        "ranker: fitted as measured"
-    ]
-    assert met.met, met.detail
+    by_name = {condition.name: condition for condition in remembers(own, earlier, truth, measures, SETTINGS)}
+    condition = by_name["ranker: fitted as measured"]
+    assert condition.met, condition.detail
     windows = [ranker.examples(earlier, truth, chosen.ranker)]
-    reversed_ = ranker.fit(
-        [replace(condition, bought=~condition.bought) for condition in windows], chosen.ranker
-    )
-    checks = remembers(replace(own, ranker=reversed_), earlier, truth, measures, SETTINGS)
+    opposite = ranker.fit([replace(window, bought=~window.bought) for window in windows], chosen.ranker)
+    checks = remembers(replace(own, ranker=opposite), earlier, truth, measures, SETTINGS)
     assert failed(checks) >= {"ranker: fitted as measured"}
     seen = ("history_traits", "customer_traits", "product_traits", "user_factors")
     blind = replace(earlier, **{name: np.zeros_like(getattr(earlier, name)) for name in seen})
