@@ -20,9 +20,9 @@ def choose(trials: list[tuple[Candidate, Metrics]]) -> ModelSettings:
     """
     baselines: dict[str, tuple[Candidate, Metrics]] = {name: _best_of(trials, name) for name in BASELINES}
     plain: dict[str, Metrics] = {name: metrics for name, (_, metrics) in baselines.items()}
-    factors = {candidate.als: metrics for candidate, metrics in trials if candidate.component == "als"}
-    options = [(als, None, plain | {"als": metrics}) for als, metrics in factors.items()] + [
-        (candidate.als, candidate.ranker, plain | {"als": factors.get(candidate.als, {}), "ranker": metrics})
+    by_als = {candidate.als: metrics for candidate, metrics in trials if candidate.component == "als"}
+    options = [(als, None, plain | {"als": metrics}) for als, metrics in by_als.items()] + [
+        (candidate.als, candidate.ranker, plain | {"als": by_als.get(candidate.als, {}), "ranker": metrics})
         for candidate, metrics in trials
         if candidate.component == "ranker"
     ]
@@ -38,7 +38,7 @@ def choose(trials: list[tuple[Candidate, Metrics]]) -> ModelSettings:
 
 
 def best_component(scored: Mapping[str, Metrics], lane: str) -> str:
-    """Returns the component with the highest NDCG@10 in a lane; the first of equals."""
+    """Returns the component with the highest NDCG@10 in a lane; the first one if several have it."""
     return max(scored, key=lambda name: _ndcg(scored[name], lane))
 
 
@@ -48,8 +48,9 @@ def _sum_of_best(scored: Mapping[str, Metrics]) -> float:
 
 
 def _best_of(trials: list[tuple[Candidate, Metrics]], component: str) -> tuple[Candidate, Metrics]:
-    same = [pair for pair in trials if pair[0].component == component]
-    return max(same, key=lambda pair: sum(_ndcg(pair[1], lane) for lane in LANES))
+    """Returns the candidate of a component with the highest sum of NDCG@10 over lanes, and its metrics."""
+    own_trials = [pair for pair in trials if pair[0].component == component]
+    return max(own_trials, key=lambda pair: sum(_ndcg(pair[1], lane) for lane in LANES))
 
 
 def _ndcg(metrics: Metrics, lane: str) -> float:

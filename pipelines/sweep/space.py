@@ -65,11 +65,11 @@ def candidates(sweep: str) -> list[Candidate]:
         AlsSettings.model_validate(dict(values))
         for values in ParameterSampler(space.als, n_iter=space.draws, random_state=SEED)
     ]
-    factors = [
+    als = [
         Candidate(name=f"als-{number:02}", component="als", als=settings)
         for number, settings in enumerate(sampled, 1)
     ]
-    return baselines + factors + _rankers(space.ranker, sampled)
+    return baselines + als + _rankers(space.ranker, sampled)
 
 
 def edges(chosen: AlsSettings, sweep: str) -> list[str]:
@@ -83,7 +83,8 @@ def edges(chosen: AlsSettings, sweep: str) -> list[str]:
     ]
 
 
-def _rankers(space: RankerSpace, factors: list[AlsSettings]) -> list[Candidate]:
+def _rankers(space: RankerSpace, als_settings: list[AlsSettings]) -> list[Candidate]:
+    """Returns ranker candidates; number n uses the n-th ALS settings, starting over at the end."""
     sampled = ParameterSampler(space.settings, n_iter=space.draws, random_state=SEED)
     return [
         Candidate(
@@ -92,5 +93,5 @@ def _rankers(space: RankerSpace, factors: list[AlsSettings]) -> list[Candidate]:
             als=als,
             ranker=RankerSettings.model_validate(dict(values)),
         )
-        for number, (values, als) in enumerate(zip(sampled, cycle(factors), strict=False), 1)
+        for number, (values, als) in enumerate(zip(sampled, cycle(als_settings), strict=False), 1)
     ]

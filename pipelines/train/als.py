@@ -119,11 +119,12 @@ def _fit_spark(strengths: sp.csr_matrix, settings: AlsSettings) -> Factors:
 
 
 def _dense(factors: pd.DataFrame, count: int, rank: int) -> Array:
+    """Returns MLlib's factors as an array, (count, rank) float32; rows that MLlib leaves out are zeros."""
     dense = np.zeros((count, rank), dtype=np.float32)
     dense[factors["id"].to_numpy()] = np.array(factors["features"].tolist())
     return dense
 
 
 def _without_empty_rows(factors: Array, strengths: sp.csr_matrix) -> Array:
-    """Returns the factors, with zeros in the rows that have no interaction."""
+    """Returns the factors, (n, k) float32, with zeros in rows that have no interaction."""
     return np.where(np.diff(strengths.indptr)[:, None] > 0, factors, 0).astype(np.float32)

@@ -20,7 +20,7 @@ from serving.toml import FrozenModel
 
 FILE = Path(__file__).with_name("association_rules.toml")
 LARGEST_BASKET = 100
-NO_ANTECEDENT = -1  # stands for the second antecedent of a rule with a single one
+NO_ANTECEDENT = -1  # second antecedent of a rule that has only one
 SCHEMA = pa.schema(
     [(name, pa.string()) for name in (c.ANTECEDENT, c.SECOND_ANTECEDENT, c.CONSEQUENT)]
     + [(name, pa.float64()) for name in (c.CONFIDENCE, c.LIFT, c.SUPPORT)]
@@ -73,7 +73,7 @@ def mine(baskets: DataFrame, settings: AssociationRuleSettings) -> pa.Table:
     """Returns the rules with one and with two antecedents, in the columns of SCHEMA.
 
     baskets: customer (null for a guest) and products. The second antecedent is null in rules with one
-    antecedent. A rule is of complements if its consequent and each antecedent are (see `complements`).
+    antecedent. `complement`: whether the consequent is a complement of each antecedent, see `complements`.
 
     - Baskets with one product count in the support only: they hold no pair.
     - Baskets with more than LARGEST_BASKET products are left out. They are a retailer's stock orders, and
@@ -87,7 +87,7 @@ def mine(baskets: DataFrame, settings: AssociationRuleSettings) -> pa.Table:
     total, mean = _sizes(ordinary)
     support = max(settings.support_per_product * mean, settings.min_count / max(total, 1))
     itemsets = frequent_itemsets(ordinary, min(support, 1.0))
-    # Not Spark's associationRules: it would mine again, and only itemsets of up to three products are needed.
+    # Spark's associationRules would mine again; only itemsets of up to three products are needed.
     counted = read_itemsets(itemsets.where(F.size(c.ITEMS) <= TRIPLE).toArrow())
     bought = ordinary.select(F.xxhash64(c.CUSTOMER).alias(c.CUSTOMER), c.PRODUCTS).toArrow()
     ordinary.unpersist()
@@ -102,9 +102,10 @@ def count_large_baskets(baskets: DataFrame) -> dict[str, int]:
     A basket line is a product of a basket: a product counts once per basket.
     """
     size = F.size(c.PRODUCTS)
-    large = F.sum(F.when(size > LARGEST_BASKET, size))
-    row = baskets.agg(F.count_if(size > LARGEST_BASKET), large, F.sum(size)).collect()[0]
-    return {"baskets_too_large": int(row[0]), "percent_in_them": round(100 * (row[1] or 0) / (row[2] or 1))}
+    is_large = size > LARGEST_BASKET
+    row = baskets.agg(F.count_if(is_large), F.sum(F.when(is_large, size)), F.sum(size)).collect()[0]
+    large, lines_in_large, lines = row
+    return {"baskets_too_large": large, "percent_in_them": round(100 * (lines_in_large or 0) / (lines or 1))}
 
 
 def _rules(itemsets: Itemsets, total: int, complementary: Array) -> pa.Table:
@@ -163,6 +164,7 @@ def no_rules(products: int) -> AssociationRules:
 
 
 def _order(key: Array, rows: pa.Table, products: Array) -> Array:
+    """Returns the order of rules by key, then by falling confidence, then by consequent, (n,) int64."""
     return np.lexsort((_product_rows(rows[c.CONSEQUENT], products), -rows[c.CONFIDENCE].to_numpy(), key))
 
 
@@ -176,6 +178,7 @@ def _values(rows: pa.Table, order: Array, products: Array) -> tuple[Array, Array
 
 
 def _product_rows(ids: pa.ChunkedArray, products: Array) -> Array:
+    """Returns the row of each product id in the sorted ids, (n,) int64."""
     encoded = ids.combine_chunks().dictionary_encode()
     rows = np.array([find_row(products, product) for product in encoded.dictionary.to_pylist()], np.int64)
     return np.asarray(rows[encoded.indices.to_numpy()])

@@ -59,7 +59,10 @@ def fit_without_ranker(
     content_vectors: Array | None = None,
     customer_regions: pa.Table = regions.NO_REGIONS,
 ) -> Bundle:
-    """Returns the same bundle without the ranker, but with the arrays that its features are computed from."""
+    """Returns the bundle of `fit_bundle` without the ranker, but with the arrays that features come from.
+
+    content_vectors: (P, d) float32; None means that no product has a description.
+    """
     strengths = known.matrix(known.orders * known.decay(chosen.als.half_life_days))
     factors = als.fit(strengths, chosen.als, solver)
     return build(
@@ -105,7 +108,7 @@ def _window(
     settings: RankerSettings,
     solver: Solver,
 ) -> ranker.Examples:
-    """Returns the ranker's training examples of one window: (last day known, last day of the window)."""
+    """Returns the ranker's training examples of one window; cut: (last day known, last day of the window)."""
     last_known, end = cut
     rules = no_rules(len(known.products))
     earlier = fit_without_ranker(
@@ -117,9 +120,8 @@ def _window(
 def reopen(bundle: Bundle) -> Bundle:
     """Returns the bundle as read back from its files, so that what is measured is what serves."""
     with tempfile.TemporaryDirectory() as folder:
-        return load(
-            save(bundle, Path(folder) / "bundle")
-        )  # deleted files stay readable while they are mapped
+        # Deleted files stay readable while they are mapped.
+        return load(save(bundle, Path(folder) / "bundle"))
 
 
 def fit_without_rules(
@@ -133,12 +135,12 @@ def fit_without_rules(
 
 
 def product_weights(products: pa.Table) -> Array:
-    """Returns the products' weights, (P,) float32: 1 where the shop gives none above zero."""
+    """Returns the products' weights, (P,) float32: 1 where the shop gives no number above zero."""
     if c.WEIGHT not in products.schema.names:  # a table of an earlier release
         return np.ones(products.num_rows, np.float32)
     with np.errstate(over="ignore"):
-        given = products[c.WEIGHT].to_numpy().astype(np.float32)
-    return np.where((given > 0) & np.isfinite(given), given, np.float32(1))
+        weights = products[c.WEIGHT].to_numpy().astype(np.float32)
+    return np.where((weights > 0) & np.isfinite(weights), weights, np.float32(1))
 
 
 def hidden(products: pa.Table) -> Array:
@@ -207,17 +209,17 @@ def _catalogue(products: pa.Table) -> dict[str, Array]:
 
 def _purchases(known: Interactions, history: repurchase.History, fitted: als.AlsSettings) -> dict[str, Array]:
     confidence = known.matrix(known.orders * known.decay(fitted.half_life_days)).data * fitted.alpha
-    own = {f"history_{name}": array for name, array in vars(history).items()}
-    return own | {"history_weight": confidence}
+    arrays = {f"history_{name}": array for name, array in vars(history).items()}
+    return arrays | {"history_weight": confidence}
 
 
 def _factors(
     known: Interactions, products: pa.Table, factors: als.Factors, vectors: Array
 ) -> dict[str, Array]:
-    """Returns factors and boost; for products without a sale they are estimated from similar products."""
-    buyers, lately = trend.popularity(known), trend.trend(known, trend.BOOST_HALF_LIFE)
-    new = new_products.estimate(vectors, products[c.IN_STOCK].to_numpy(), buyers, factors.items, lately)
-    boost = new_products.fill_rows(lately, new.rows, new.trend) ** np.float32(factors.settings.trend_power)
+    """Returns factors and boost; for products without a buyer they are estimated from similar products."""
+    buyers, recent = trend.popularity(known), trend.trend(known, trend.BOOST_HALF_LIFE)
+    new = new_products.estimate(vectors, products[c.IN_STOCK].to_numpy(), buyers, factors.items, recent)
+    boost = new_products.fill_rows(recent, new.rows, new.trend) ** np.float32(factors.settings.trend_power)
     return {
         "user_factors": factors.users,
         "item_factors": new_products.fill_rows(factors.items, new.rows, new.factors),

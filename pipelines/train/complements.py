@@ -24,8 +24,8 @@ BATCH = 10_000  # pairs that are tested at once, to bound memory
 def complementary(itemsets: Itemsets, baskets: pa.Table, confidence: float) -> Array:
     """Returns whether the products of each pair are complements, (n,) bool.
 
-    baskets: customer (any number; guests share one) and products. confidence: of the one-sided test that a
-    pair meets more often than by chance.
+    baskets: customer (any number; all guests have the same one) and products. confidence: of the one-sided
+    test that a pair meets more often than by chance.
     """
     bought, sizes = _strata(itemsets.products, baskets)
     pairs, counts = itemsets.members[1], itemsets.counts[1]
@@ -38,10 +38,10 @@ def complementary(itemsets: Itemsets, baskets: pa.Table, confidence: float) -> A
 
 
 def _strata(products: pa.Array, baskets: pa.Table) -> tuple[sp.csr_matrix, Array]:
-    """Returns the baskets of each stratum that hold each product, (N, S), and all its baskets, (S,).
+    """Returns how many baskets of each stratum contain each product, (N, S), and all its baskets, (S,).
 
     A stratum is a customer with several baskets. Customers with a single basket form one stratum together,
-    since one basket shows no habit; guests, whose customer is null, form another.
+    since one basket shows no habit; guests form another.
     """
     _, customer, count = np.unique(baskets[c.CUSTOMER].to_numpy(), return_inverse=True, return_counts=True)
     stratum = np.where(count > 1, np.arange(1, len(count) + 1), 0)[customer]

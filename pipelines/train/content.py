@@ -16,9 +16,9 @@ HASHES = 2**16  # features are hashed, so memory does not grow with the vocabula
 MIN_PRODUCTS = 2  # a feature that a single product has relates it to no other
 POWER_ITERATIONS = 2  # of the randomised SVD; more change little on texts
 SEED = 4
-LETTER_WEIGHT = 0.5  # of letter n-grams, beside the words of a name
+LETTER_WEIGHT = 0.5  # of letter n-grams; the words of a name have weight 1
 LABEL_WEIGHT = 0.5  # of category and of brand
-PRICE_WEIGHT = 0.3  # per factor e between a price and the shop's median price
+PRICE_WEIGHT = 0.3  # of the log price minus the shop's median log price
 MAX_LOG_PRICE = 3.0  # log prices are clipped this far from the median
 
 
@@ -43,9 +43,9 @@ def vectors(products: pa.Table) -> Array:
     ).tocsr()
     features = features[:, features.getnnz(axis=0) >= MIN_PRODUCTS]
     has_text = features.getnnz(axis=1) > 0  # the SVD leaves rounding errors in empty rows
-    described = normalize(_reduced(features, DIMENSION - 1))
+    reduced = normalize(_reduced(features, DIMENSION - 1))
     prices = PRICE_WEIGHT * _prices(products[c.PRICE].to_numpy())
-    return np.asarray(normalize(np.column_stack([described, prices]) * has_text[:, None]), np.float32)
+    return np.asarray(normalize(np.column_stack([reduced, prices]) * has_text[:, None]), np.float32)
 
 
 def no_descriptions(products: int) -> Array:
@@ -54,7 +54,10 @@ def no_descriptions(products: int) -> Array:
 
 
 def _texts(column: pa.ChunkedArray, listed: Array) -> list[str]:
-    return [text if known and text else "" for text, known in zip(column.to_pylist(), listed, strict=True)]
+    """Returns the texts of a column, empty for null and for products that are not listed, (P,) bool."""
+    return [
+        text if is_listed and text else "" for text, is_listed in zip(column.to_pylist(), listed, strict=True)
+    ]
 
 
 def _tfidf(texts: list[str], analyzer: str, lengths: tuple[int, int]) -> sp.csr_matrix:

@@ -10,8 +10,8 @@ from threadpoolctl import threadpool_limits
 from pipelines.prepare.interactions import Interactions
 from serving.bundle.format import Array
 
-COUNT = 50
-BUYER_HALF_LIFE, BASKET_HALF_LIFE = 180.0, 365.0
+COUNT = 50  # neighbours of a product
+BUYER_HALF_LIFE, BASKET_HALF_LIFE = 180.0, 365.0  # days
 
 
 @dataclass(frozen=True)
@@ -37,25 +37,26 @@ def by_baskets(known: Interactions) -> Neighbours:
 
 
 def _capped(strengths: sp.csr_matrix) -> sp.csr_matrix:
+    """Returns the same matrix after limiting its values to 1."""
     strengths.data = np.minimum(strengths.data, 1)
     return strengths
 
 
 def _nearest(strengths: sp.csr_matrix) -> Neighbours:
-    """Returns the products whose columns have the highest cosine: Sarwar et al. (2001)."""
+    """Returns, for each product, those whose columns have the highest cosine: Sarwar et al. (2001)."""
     width = strengths.shape[1]
-    length = np.sqrt(np.asarray(strengths.multiply(strengths).sum(axis=0)).ravel())
-    unit = sp.csr_matrix(strengths @ sp.diags(1 / np.where(length > 0, length, 1)), dtype=np.float64)
+    norm = np.sqrt(np.asarray(strengths.multiply(strengths).sum(axis=0)).ravel())
+    unit = sp.csr_matrix(strengths @ sp.diags(1 / np.where(norm > 0, norm, 1)), dtype=np.float64)
     with threadpool_limits(limits=1, user_api="blas"):
         model = ItemItemRecommender(K=COUNT + 1)  # a product is its own nearest neighbour
         model.fit(unit, show_progress=False)
     similarity = sp.csr_matrix(model.similarity)
     row = np.repeat(np.arange(width), np.diff(similarity.indptr))
-    other = similarity.indices != row
-    row, neighbour = row[other], similarity.indices[other]
+    is_other = similarity.indices != row
+    row, neighbour = row[is_other], similarity.indices[is_other]
     column = np.arange(len(row)) - np.searchsorted(row, row)
     within = column < COUNT
     products, cosine = np.zeros((width, COUNT), np.int32), np.zeros((width, COUNT), np.float32)
     products[row[within], column[within]] = neighbour[within]
-    cosine[row[within], column[within]] = similarity.data[other][within]
+    cosine[row[within], column[within]] = similarity.data[is_other][within]
     return Neighbours(products, cosine)

@@ -60,7 +60,7 @@ def fill_rows(values: Array, rows: Array, replacement: Array | bool) -> Array:
 
 
 def _weights(content_vectors: Array, bought: Array, wanted: Array) -> sp.csr_matrix:
-    """Returns the weight of each of the k bought products for each wanted one, (n, k); 0 for itself."""
+    """Returns the weight of each of the k bought products for each of n wanted ones, (n, k); 0 for itself."""
     index = NearestNeighbors(n_neighbors=min(NEIGHBOURS + 1, len(bought))).fit(content_vectors[bought])
     distance, neighbour = index.kneighbors(content_vectors[wanted])
     cosine = np.where(bought[neighbour] == wanted[:, None], 0, 1 - distance**2 / 2)
@@ -73,6 +73,6 @@ def _weights(content_vectors: Array, bought: Array, wanted: Array) -> sp.csr_mat
 
 
 def _scaled(values: Array, estimates: Array, truth: Array) -> Array:
-    """Returns the values times the factor >= 0 that fits the estimates to the truth by least squares."""
+    """Returns the values times the factor >= 0 by which the estimates fit the truth best (least squares)."""
     factor = float(np.vdot(estimates, truth)) / max(float(np.vdot(estimates, estimates)), 1e-12)
     return np.asarray(values * max(factor, 0.0))

@@ -21,17 +21,20 @@ class Past:
     """n interactions known at a cut, and the H entries of the purchase history that they add up to."""
 
     known: Interactions
-    entry: Array  # (n,) the history entry of each interaction
-    age: Array  # (n,) days
-    owner: Array  # (H,) customer
-    product: Array  # (H,)
-    orders: Array  # (H,)
-    days: Array  # (H,) days with an order
-    since_first: Array  # (H,) days
-    since_last: Array  # (H,) days
+    entry: Array  # (n,) int64, the history entry of each interaction
+    age: Array  # (n,) int64, days
+    owner: Array  # (H,) int64, customer
+    product: Array  # (H,) int32
+    orders: Array  # (H,) int32
+    days: Array  # (H,) int64, number of days with an order
+    since_first: Array  # (H,) int64, days
+    since_last: Array  # (H,) int64, days
 
     def a_year_ago(self, first: int, last: int) -> Array:
-        """Returns whether interactions are `first` to `last` days after this day a year ago, (n,) bool."""
+        """Returns whether each interaction is `first` to `last` days after this day a year ago, (n,) bool.
+
+        The day `first` itself is excluded. Negative numbers are days before that day.
+        """
         return (self.age >= YEAR - last) & (self.age < YEAR - first)
 
 
@@ -39,11 +42,11 @@ class Past:
 class Visits:
     """The v visits (days with a purchase) of C customers."""
 
-    customer: Array  # (v,)
-    age: Array  # (v,) days
-    count: Array  # (C,)
-    since_first: Array  # (C,) days
-    since_last: Array  # (C,) days
+    customer: Array  # (v,) int64
+    age: Array  # (v,) int64, days
+    count: Array  # (C,) int64
+    since_first: Array  # (C,) int64, days
+    since_last: Array  # (C,) int64, days
 
     @property
     def gap(self) -> Array:
@@ -83,7 +86,10 @@ def visits_of(past: Past) -> Visits:
 
 
 def mean_gap(since_first: Array, since_last: Array, days: Array) -> Array:
-    """Returns the mean days between consecutive days; UNKNOWN with a single day."""
+    """Returns the mean gap between consecutive events, (m,) float64 days; UNKNOWN with a single event.
+
+    days: (m,), the number of days with an event.
+    """
     return np.where(days > 1, (since_first - since_last) / np.maximum(days - 1, 1), UNKNOWN)
 
 

@@ -1,4 +1,4 @@
-"""The second stage: a ranker learned from what customers bought of their candidates in earlier windows."""
+"""The ranker: orders candidate products; learned from which of them customers bought in earlier windows."""
 
 from dataclasses import dataclass, replace
 
@@ -42,7 +42,7 @@ class RankerSettings(FrozenModel):
     trees: int = Field(200, ge=1)
     depth: int = Field(6, ge=1)
     learning_rate: float = Field(0.1, gt=0)
-    unbought: float = Field(0.1, gt=0, le=1)  # share of the candidates not bought that are kept as examples
+    unbought: float = Field(0.1, gt=0, le=1)  # share of the unbought candidates that are kept as examples
     customers: int = Field(4000, ge=1)  # per window at most, a random sample
 
 
@@ -72,7 +72,7 @@ def inputs(known: Interactions, history: History) -> dict[str, Array]:
 
 
 def no_inputs(customers: int, products: int, history: History) -> dict[str, Array]:
-    """Returns the same arrays for a bundle without a ranker: right number of rows, no columns."""
+    """Returns the arrays of `inputs` for a bundle without a ranker: the same rows, no columns."""
     rows = {"history_traits": len(history.product), "customer_traits": customers}
     rows |= dict.fromkeys(("product_traits", "neighbour_cosine", "basket_cosine"), products)
     indices = dict.fromkeys(("neighbours", "basket_neighbours"), np.empty((products, 0), np.int32))
@@ -92,7 +92,10 @@ def cuts(known: Interactions, settings: RankerSettings) -> list[tuple[int, int]]
 
 
 def known_at(known: Interactions, day: int) -> Interactions:
-    """Returns what was known at the end of an earlier day, except that later returns stay returned."""
+    """Returns the interactions up to the end of an earlier day.
+
+    Purchases that were returned later are missing from it: `known` is net of all returns already.
+    """
     return replace(known, returned=np.zeros_like(known.returned)).until(day)
 
 
@@ -120,7 +123,7 @@ def examples(bundle: Bundle, truth: Interactions, settings: RankerSettings) -> E
 
 
 def concatenate(parts: list[Examples]) -> Examples:
-    """Returns the examples one after another; a customer of two parts must not end one and begin the next."""
+    """Returns the examples in one object, in the order of the parts."""
     return Examples(
         np.concatenate([np.empty((0, len(FEATURE_NAMES)), np.float32), *(part.features for part in parts)]),
         np.concatenate([np.empty(0, bool), *(part.bought for part in parts)]),

@@ -1,4 +1,4 @@
-"""Settings that a model is fitted with: a candidate of the sweep, and the chosen settings."""
+"""Settings that models are fitted with: those of a sweep's candidate, and those that were chosen."""
 
 from typing import Any, Literal
 

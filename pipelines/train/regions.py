@@ -1,4 +1,4 @@
-"""Trends by region (serving parameter `group`): a country or whatever else the source maps."""
+"""Trends by region, such as a country: the `group` of orders and of requests."""
 
 from dataclasses import dataclass
 
@@ -50,7 +50,7 @@ def trends(known: Interactions, customer_regions: pa.Table, half_life_days: floa
 
 
 def _assigned(known: Interactions, customer_regions: pa.Table) -> tuple[Array, Array]:
-    """Returns the sorted names of all regions, and the region of each known customer, (C,)."""
+    """Returns the sorted names of all regions, and each known customer's row among them, (C,)."""
     encoded = customer_regions[c.GROUP].combine_chunks().dictionary_encode()
     names, code = np.unique(texts(encoded.dictionary.to_pylist()), return_inverse=True)
     ids = texts(customer_regions[c.CUSTOMER].to_pylist())

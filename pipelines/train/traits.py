@@ -17,10 +17,8 @@ SEASON_MARGIN = 14  # days before and after the same month a year ago that count
 PURCHASE_HALF_LIVES = (7, 30, 90, 365)
 BUYER_HALF_LIVES = {"buyers_3d": 3.5, "buyers_7d": 7, "buyers_14d": 14, "buyers_30d": 30, "buyers_90d": 90}
 BUYER_WINDOWS = {"week": 7, "fortnight": 14, "month": MONTH, "quarter": QUARTER, "year": 365}
-LEADING = {
-    "buyers_30d": 150,
-    "season_expected": 100,
-}  # highest products that are candidates for every customer
+# trait -> how many of its highest products are candidates for every customer
+LEADING = {"buyers_30d": 150, "season_expected": 100}
 
 
 @dataclass(frozen=True)
@@ -41,7 +39,7 @@ class Traits:
 
 
 def traits(known: Interactions, history: History) -> Traits:
-    """Returns the features of what was known at a cut."""
+    """Returns the features of the interactions known at a cut."""
     past = look_back(known, history)
     visits = visits_of(past)
     return Traits(
@@ -52,6 +50,7 @@ def traits(known: Interactions, history: History) -> Traits:
 
 
 def _purchases(past: Past, visits: Visits) -> dict[str, Array]:
+    """Returns the features of PURCHASE by name, (H,) each."""
     size = len(past.orders)
     gap = mean_gap(past.since_first, past.since_last, past.days)
     units = np.bincount(past.entry, past.known.quantity, size)
@@ -75,6 +74,7 @@ def _purchases(past: Past, visits: Visits) -> dict[str, Array]:
 
 
 def _customers(past: Past, visits: Visits) -> dict[str, Array]:
+    """Returns the features of CUSTOMER by name, (C,) each."""
     customer, count = past.known.customer, len(past.known.customers)
     lines = np.bincount(customer, minlength=count)
     assortment = np.bincount(past.owner, minlength=count)
@@ -99,20 +99,21 @@ def _customers(past: Past, visits: Visits) -> dict[str, Array]:
 
 
 def _products(past: Past) -> dict[str, Array]:
+    """Returns the features of PRODUCT by name, (P,) each."""
     known, width = past.known, len(past.known.products)
     lines = np.bincount(known.product, minlength=width)
-    newest, quarter = past.age == past.since_first[past.entry], past.age < QUARTER
-    everyone = np.bincount(past.product, minlength=width)
-    last_buyer = np.full(width, past.age.max(initial=0))
-    np.minimum.at(last_buyer, known.product, past.age)
-    new_quarter = np.bincount(known.product[newest & quarter], minlength=width)
+    is_first, quarter = past.age == past.since_first[past.entry], past.age < QUARTER
+    buyers = np.bincount(past.product, minlength=width)
+    since_sale = np.full(width, past.age.max(initial=0))
+    np.minimum.at(since_sale, known.product, past.age)
+    new_quarter = np.bincount(known.product[is_first & quarter], minlength=width)
     return _buyers(past) | {
         "age": highest_by_index(known.product, past.age, width),
-        "since_sale": last_buyer,
-        "buys_again": np.bincount(past.product, past.days > 1, width) / np.maximum(everyone, 1),
+        "since_sale": since_sale,
+        "buys_again": np.bincount(past.product, past.days > 1, width) / np.maximum(buyers, 1),
         "again_quarter": 1
         - new_quarter / np.maximum(np.bincount(known.product[quarter], minlength=width), 1),
-        "new_month": np.bincount(known.product[newest & (past.age < MONTH)], minlength=width),
+        "new_month": np.bincount(known.product[is_first & (past.age < MONTH)], minlength=width),
         "new_quarter": new_quarter,
         "units": np.bincount(known.product, np.log1p(known.quantity), width) / np.maximum(lines, 1),
     }
@@ -149,7 +150,10 @@ def _buyers(past: Past) -> dict[str, Array]:
 
 
 def _due(since_last: Array, gap: Array) -> Array:
-    """Returns days since the last event in mean gaps: 1 when the next is due; UNKNOWN if the gap is."""
+    """Returns the time since the last event in units of the mean gap: 1 if the next event is due now.
+
+    UNKNOWN where the gap is UNKNOWN.
+    """
     return np.where(gap > 0, since_last / np.maximum(gap, 1), UNKNOWN)
 
 

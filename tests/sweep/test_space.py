@@ -77,13 +77,9 @@ ALS = [
 @pytest.mark.parametrize(
     ("measured", "rank", "trees", "answering"),
     [
-        (lanes(0.46, 0.5, 0.2), 64, 9, ("ranker", "repurchase", "als")),  # over the other ALS settings
-        (
-            lanes(0.41, 0.5, 0.2),
-            32,
-            None,
-            ("repurchase", "repurchase", "als"),
-        ),  # gains less than the worse ALS settings lose
+        (lanes(0.46, 0.5, 0.2), 64, 9, ("ranker", "repurchase", "als")),  # with the other ALS settings
+        # gains less than the worse ALS settings lose
+        (lanes(0.41, 0.5, 0.2), 32, None, ("repurchase", "repurchase", "als")),
         (lanes(0.1, 0.1, 0.1), 32, None, ("repurchase", "repurchase", "als")),
         (lanes(0.5, 0.6, 0.4), 64, 9, ("ranker", "ranker", "ranker")),
     ],

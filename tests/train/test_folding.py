@@ -47,7 +47,7 @@ def test_folding_in_a_whole_history_gives_the_fitted_factors(solver, request, se
     print(cosine.min(), np.median(cosine), length.min(), length.max())
     assert np.median(cosine) > 0.99
     assert np.median(np.abs(length - 1)) < 0.05
-    shuffled = np.roll(own, 1, axis=0)  # another customer's factors are far
+    shuffled = np.roll(own, 1, axis=0)  # another customer's factors
     assert np.median((folded * shuffled).sum(axis=1)) < 0.5 * np.median((folded * own).sum(axis=1))
 
 

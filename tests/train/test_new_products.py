@@ -60,9 +60,7 @@ def test_hit_rates_of_hidden_products_beat_chance_and_popularity_within_category
         assert rates.among_hidden > popular.among_hidden
         assert rates.among_all > popular.among_all
         assert rates.among_all > CHANCE * rates.chance_among_all
-    assert (
-        0.01 < rates.shown < 0.3
-    )  # a tenth of all products is hidden, so their share of the lists is of that order
+    assert 0.01 < rates.shown < 0.3  # a tenth of all products is hidden
 
 
 def test_factors_alone_never_recommend_a_product_without_buyers(hidden_tenth):

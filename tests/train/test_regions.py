@@ -1,4 +1,4 @@
-"""Trends by region, computed by hand: two countries with twenty buyers each, and one that is too small."""
+"""Trends by region, computed by hand: two countries with twenty buyers each, and a too small region."""
 
 import numpy as np
 import pyarrow as pa
@@ -48,12 +48,10 @@ def trends_by_region(trends):
 def test_the_trend_of_a_region_decays_buyers_like_the_overall_trend():
     shop = interactions_of(SHOP, ["soap", "tea", "wine"])
     trends = regions.trends(shop, table(REGIONS), HALF_LIFE)
-    # wine: 4 of today, 16 of a half-life ago; tea: 5 of today; in Greece 20 of two half-lives ago
+    # wine: 4 buyers today, 16 a half-life ago; tea: 5 today; in Greece 20 two half-lives ago
     assert trends_by_region(trends) == {"France": {2: 4 + 16 / 2, 1: 5}, "Ελλάδα": {1: 20 / 4}}
-    assert [list(products) for products in trends_by_region(trends).values()] == [
-        [2, 1],
-        [1],
-    ]  # by falling trend
+    by_falling_trend = [list(products) for products in trends_by_region(trends).values()]
+    assert by_falling_trend == [[2, 1], [1]]
     overall = trend.trend(shop, HALF_LIFE)
     assert overall.tolist() == [0, 5 + 20 / 4 + 1, 4 + 16 / 2 + 1]
 
@@ -93,7 +91,7 @@ def test_a_bundle_holds_the_regions_and_reads_them_back_from_its_files(customer_
     shop = interactions_of(SHOP)
     factors = als.zero_factors(len(shop.customers), 2)
     lives = HalfLives(trend=HALF_LIFE, repurchase=1)
-    made = build(
+    built = build(
         shop,
         catalogue(["tea", "wine"]),
         factors,
@@ -102,14 +100,14 @@ def test_a_bundle_holds_the_regions_and_reads_them_back_from_its_files(customer_
         {"lanes": {}},
         customer_regions=customer_regions,
     )
-    bundle = reopen(made)
+    bundle = reopen(built)
     expected = regions.trends(shop, customer_regions, HALF_LIFE)
     large = set(customer_regions[c.GROUP].to_pylist()) - {"Few"}
     assert bundle.manifest["counts"]["groups"] == len(expected.names) == len(large)
-    for name, trends in vars(expected).items():
+    for name, array in vars(expected).items():
         if name == "customer":
             continue  # not in the bundle: serving has no use for it
-        own = "groups" if name == "names" else f"group_{name}"
-        np.testing.assert_array_equal(getattr(bundle, own), trends)
-        assert getattr(bundle, own).dtype == trends.dtype
+        name_in_bundle = "groups" if name == "names" else f"group_{name}"
+        np.testing.assert_array_equal(getattr(bundle, name_in_bundle), array)
+        assert getattr(bundle, name_in_bundle).dtype == array.dtype
     assert (bundle.group("France") is None) == (customer_regions is regions.NO_REGIONS)

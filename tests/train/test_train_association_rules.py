@@ -95,18 +95,15 @@ def test_too_large_baskets_are_not_mined_but_counted(make_baskets):
     }
 
 
-def complement_baskets(customers, first, second_product):
+def complement_baskets(customers, first, second):
     """Returns four baskets per customer: two with both products, two with neither.
 
-    By chance 2 * 2 / 4 = 1 basket has both, with a variance of 2 * 2 * 2 * 2 / (16 * 3) = 1 / 3.
-    So k customers are k / sqrt(k / 3) = sqrt(3 k) standard deviations above chance: 3 for three customers,
-    3.46 for four.
-    Confidence 0.999 requires 3.09.
+    By chance 2 * 2 / 4 = 1 basket has both, with a variance of 2 * 2 * 2 * 2 / (16 * 3) = 1 / 3. So k
+    customers are k / sqrt(k / 3) = sqrt(3 k) standard deviations above chance: 3 for three customers, 3.46
+    for four. Confidence 0.999 requires 3.09.
     """
     return [
-        (f"c{k}", row)
-        for k in range(customers)
-        for row in ([first, second_product], [second_product, first], ["z"], ["z"])
+        (f"c{k}", row) for k in range(customers) for row in ([first, second], [second, first], ["z"], ["z"])
     ]
 
 
@@ -121,7 +118,7 @@ def test_products_that_merely_share_buyers_are_no_complements(make_baskets):
     tastes = [(f"t{k}", row) for k in range(40) for row in (["x", "y"], ["x"], ["y"], ["z"])]
     others = [(f"o{k}", ["z"]) for k in range(40) for _ in range(4)]
     rules = mined(make_baskets(tastes + others))
-    assert rules["x", None, "y"][c.LIFT] == pytest.approx(2)  # 40 times 320 by 80 and 80
+    assert rules["x", None, "y"][c.LIFT] == pytest.approx(2)  # 40 * 320 / (80 * 80)
     assert not rules["x", None, "y"][c.COMPLEMENT]
 
 
@@ -139,8 +136,8 @@ def test_a_customer_with_both_products_in_every_basket_is_no_evidence(make_baske
     assert not mined(make_baskets([("c", ["a", "b"])] * 50))["a", None, "b"][c.COMPLEMENT]
 
 
-def test_a_rule_with_two_antecedents_is_of_complements_if_both_are(make_baskets):
-    """Of eight baskets a and b are in four each and both in two, as by chance; d is in all of these."""
+def test_a_complement_of_two_antecedents_is_a_complement_of_each(make_baskets):
+    """Of eight baskets, a and b are in four each and together in two, as by chance; d joins either."""
     rows = [["a", "b", "d"]] * 2 + [["a", "d"]] * 2 + [["b", "d"]] * 2 + [["z"]] * 2
     rules = mined(make_baskets([(f"c{k}", row) for k in range(40) for row in rows]))
     assert {rule for rule, row in rules.items() if row[c.COMPLEMENT]} >= {("a", "b", "d"), ("a", None, "d")}
@@ -162,8 +159,8 @@ def test_arrays_are_sorted_by_antecedent_then_by_falling_confidence(baskets, mak
 def test_arrays_with_two_antecedents_are_sorted_by_pair_then_by_falling_confidence(make_baskets):
     """Four complements; of the 4 baskets with a and b, 3 have c and 2 have d."""
     rows = [["a", "b", "c", "d"]] * 2 + [["a", "b", "c"], ["a", "b"]] + [["z"]] * 8
-    mine = association_rules.mine(make_baskets([(f"c{k}", row) for k in range(40) for row in rows]), ALL)
-    rules = association_rules.to_arrays(mine, texts(["a", "b", "c", "d", "z"]))
+    table = association_rules.mine(make_baskets([(f"c{k}", row) for k in range(40) for row in rows]), ALL)
+    rules = association_rules.to_arrays(table, texts(["a", "b", "c", "d", "z"]))
     assert rules.rule_complement.all()
     assert rules.triple_key.tolist() == sorted(2 * [5 * i + j for i in range(4) for j in range(i + 1, 4)])
     assert rules.triple_consequent[:2].tolist() == [2, 3]
@@ -174,16 +171,11 @@ def test_arrays_with_two_antecedents_are_sorted_by_pair_then_by_falling_confiden
 
 
 def test_no_rules_are_empty_arrays(make_baskets):
-    empty, mined_from_nothing = (
-        association_rules.no_rules(3),
-        association_rules.to_arrays(association_rules.mine(make_baskets([]), ALL), texts(["a", "b", "c"])),
-    )
-    for name, array in vars(empty).items():
-        assert (
-            array.tolist()
-            == vars(mined_from_nothing)[name].tolist()
-            == ([0] * 4 if name == "rule_start" else [])
-        )
+    nothing = association_rules.mine(make_baskets([]), ALL)
+    mined_from_nothing = vars(association_rules.to_arrays(nothing, texts(["a", "b", "c"])))
+    for name, array in vars(association_rules.no_rules(3)).items():
+        expected = [0] * 4 if name == "rule_start" else []
+        assert array.tolist() == mined_from_nothing[name].tolist() == expected
 
 
 @pytest.mark.parametrize(("support", "itemsets"), [(0.01, 159), (0.001, 7589)])
@@ -191,19 +183,19 @@ def test_itemset_counts_of_the_belgian_supermarket_match_published_ones(spark, d
     """Counts on which two independent implementations agree: FIMI "retail", Brijs et al. (1999)."""
     lines = spark.read.parquet(str(data("fimi_retail.parquet")))
     baskets = lines.groupBy("basket_id").agg(F.collect_set("item").alias(c.PRODUCTS))
-    rules = association_rules.frequent_itemsets(baskets, support).toArrow().to_pylist()
-    assert len(rules) == itemsets
-    freq = {frozenset(row["items"]): row["freq"] for row in rules}
+    rows = association_rules.frequent_itemsets(baskets, support).toArrow().to_pylist()
+    assert len(rows) == itemsets
+    freq = {frozenset(row["items"]): row["freq"] for row in rows}
     assert (freq[frozenset([39])], freq[frozenset([48])], freq[frozenset([39, 48])]) == (50675, 42135, 29142)
 
 
 def test_an_itemset_at_the_exact_minimum_support_is_frequent(spark, data):
     lines = pq.read_table(data("groceries.parquet")).group_by("basket_id").aggregate([("item", "distinct")])
     baskets = spark.createDataFrame(lines.select(["item_distinct"]).rename_columns([c.PRODUCTS]).to_pandas())
-    rules = association_rules.frequent_itemsets(baskets, 1e-9 + 2513 / 9835).toArrow().to_pylist()
-    assert [(row["items"], row["freq"]) for row in rules] == []
-    rules = association_rules.frequent_itemsets(baskets, 2513 / 9835 - 1e-9).toArrow().to_pylist()
-    assert [(row["items"], row["freq"]) for row in rules] == [(["whole milk"], 2513)]
+    rows = association_rules.frequent_itemsets(baskets, 1e-9 + 2513 / 9835).toArrow().to_pylist()
+    assert rows == []
+    rows = association_rules.frequent_itemsets(baskets, 2513 / 9835 - 1e-9).toArrow().to_pylist()
+    assert [(row["items"], row["freq"]) for row in rows] == [(["whole milk"], 2513)]
 
 
 def test_rules_of_the_groceries_equal_those_counted_one_by_one(spark, data):
@@ -212,32 +204,32 @@ def test_rules_of_the_groceries_equal_those_counted_one_by_one(spark, data):
     bought = lines["item_distinct"].to_pylist()
     baskets = spark.createDataFrame([(None, row) for row in bought], SCHEMA)
     rules = mined(baskets, ALL.model_copy(update={"min_count": 100, "min_confidence": 0.1}))
-    holds = {
+    contains = {
         item: np.array([item in row for row in bought]) for item in {item for row in bought for item in row}
     }
-    frequent = sorted(item for item, where in holds.items() if where.sum() >= 100)
+    frequent = sorted(item for item, baskets_with_it in contains.items() if baskets_with_it.sum() >= 100)
     expected = {}
-    for first, second_product in permutations(frequent, 2):
-        expected |= _counted(holds, (first, None), second_product, holds[first])
-        for third in (
-            frequent[frequent.index(first) + 1 :]
-            if (holds[first] & holds[second_product]).sum() >= 100
-            else []
-        ):
-            if third != second_product:
-                expected |= _counted(holds, (first, third), second_product, holds[first] & holds[third])
+    for first, consequent in permutations(frequent, 2):
+        expected |= _counted(contains, (first, None), consequent, contains[first])
+        if (contains[first] & contains[consequent]).sum() < 100:
+            continue
+        for second in frequent[frequent.index(first) + 1 :]:
+            if second != consequent:
+                both = contains[first] & contains[second]
+                expected |= _counted(contains, (first, second), consequent, both)
     assert rules.keys() == expected.keys()
     for rule, row in rules.items():
         assert measures(row) == pytest.approx(expected[rule]), rule
     with_two = sum(second is not None for _, second, _ in rules)
-    print(f"{len(rules)} rules, {with_two} of two products")
+    print(f"{len(rules)} rules, {with_two} with two antecedents")
     assert with_two > 50
 
 
-def _counted(holds, antecedents, consequent, before):
-    count = (before & holds[consequent]).sum()
-    confidence = count / max(before.sum(), 1)
+def _counted(contains, antecedents, consequent, with_antecedents):
+    """Returns the rule and its measures, or {} below the required count or confidence."""
+    count = (with_antecedents & contains[consequent]).sum()
+    confidence = count / max(with_antecedents.sum(), 1)
     if count < 100 or confidence < 0.1:
         return {}
-    lift, support = confidence / holds[consequent].mean(), count / len(before)
+    lift, support = confidence / contains[consequent].mean(), count / len(with_antecedents)
     return {(*antecedents, consequent): [confidence, lift, support, count]}

@@ -41,7 +41,10 @@ def fitted(shop, day, settings=SETTINGS):
 
 
 def cycles(seed, customers=60, days=120):
-    """Customers buy four products every 8, 12, 16 and 24 days: what is due is not what was just bought."""
+    """Returns a shop whose customers buy four products every 8, 12, 16 and 24 days.
+
+    So the products that are due are not those that were just bought.
+    """
     rng = np.random.default_rng(seed)
     rows = {}
     for customer in range(customers):
@@ -169,13 +172,13 @@ def test_examples_respect_the_limits_on_customers_and_unbought_candidates(shop, 
     assert 0.2 < (~part.bought).sum() / (~whole.bought).sum() < 0.4
 
 
-@pytest.mark.parametrize("part", ["cut", "other", "fewer features"])
-def test_loading_a_bundle_with_an_unreadable_ranker_raises(bundle, tmp_path, part):
+@pytest.mark.parametrize("damage", ["truncated", "other", "fewer features"])
+def test_loading_a_bundle_with_an_unreadable_ranker_raises(bundle, tmp_path, damage):
     content = {
-        "cut": bundle.ranker[: len(bundle.ranker) // 2],
+        "truncated": bundle.ranker[: len(bundle.ranker) // 2],
         "other": np.frombuffer(b'{"learner":{}}', np.uint8),
         "fewer features": _model_of_two_features(),
-    }[part]
+    }[damage]
     save(replace(bundle, ranker=content), tmp_path / "bundle")
     with pytest.raises(BundleError, match="the ranker's model in the bundle"):
         load(tmp_path / "bundle")
@@ -197,8 +200,8 @@ def test_a_new_product_ranks_by_the_customers_taste(bundle, liking, rank):
     values = ranked(introduced, np.array([customer, 1]))[customer]
     rows, products = candidates(Neighbourhood(introduced, np.array([customer])))
     assert product not in products[rows == 0]
-    by_score = np.sort(values[products])[::-1]
-    assert values[product] == (by_score[rank] if rank is not None else 0)
+    falling = np.sort(values[products])[::-1]
+    assert values[product] == (falling[rank] if rank is not None else 0)
     answered = recommend(introduced, customer, "for-you", 3)
     assert (product in [item.product for item in answered]) == (rank == 0)
 

@@ -24,13 +24,14 @@ SHOP = [
 
 @pytest.fixture(scope="module")
 def trait_values():
+    """A function that returns a row of one of the tables of traits, by name of the trait."""
     shop = interactions_of(SHOP)
-    made = traits(shop, repurchase.history(shop, 30))
+    computed = traits(shop, repurchase.history(shop, 30))
 
-    def of(row, names, table):
-        return dict(zip(names, getattr(made, table)[row].tolist(), strict=True))
+    def values(row, names, table):
+        return dict(zip(names, getattr(computed, table)[row].tolist(), strict=True))
 
-    return of
+    return values
 
 
 def test_traits_of_a_purchase_by_hand(trait_values):
@@ -44,9 +45,8 @@ def test_traits_of_a_purchase_by_hand(trait_values):
     assert ax["season"] == 0
     ay = trait_values(1, PURCHASE, "purchases")
     assert (ay["gap"], ay["due"], ay["gap_in_visits"], ay["share_of_visits"]) == (-1, -1, -1, 0.5)
-    assert (
-        trait_values(2, PURCHASE, "purchases")["season"] == 1
-    )  # b's x, five days after the same day a year ago
+    bx = trait_values(2, PURCHASE, "purchases")
+    assert bx["season"] == 1  # five days after the same day a year ago
 
 
 def test_traits_of_a_customer_by_hand(trait_values):
@@ -56,7 +56,7 @@ def test_traits_of_a_customer_by_hand(trait_values):
     assert a["repeats"] == pytest.approx(1 / 3)
     assert a["visits_30d"] == pytest.approx(0.5 ** (20 / 30) + 0.5 ** (10 / 30))
     b = trait_values(1, CUSTOMER, "customers")
-    assert b["season_lines"] == 1  # y came before the same day
+    assert b["season_lines"] == 1  # only x: y came before the same day a year ago
 
 
 def test_traits_of_a_product_by_hand(trait_values):
@@ -67,7 +67,7 @@ def test_traits_of_a_product_by_hand(trait_values):
     assert x["season_expected"] == (1 + 1) * (1 + 1) / (0 + 1)
     assert x["buys_again"] == 0.5
     assert (x["new_month"], x["new_quarter"]) == (1, 1)
-    assert x["again_quarter"] == 0.5  # two lines of 90 days, one of them a's first
+    assert x["again_quarter"] == 0.5  # two lines in 90 days, one of them a's first
     assert (x["age"], x["since_sale"]) == (364 - 5, 10)
     y = trait_values(1, PRODUCT, "products")
     assert (y["season_next"], y["season_now"], y["buys_again"], y["growth"]) == (0, 1, 0, 3)
