@@ -27,7 +27,7 @@ def purchases_after(known: Interactions, day: int) -> Interactions:
 
 
 def over_products(truth: Interactions, products: Array) -> Interactions:
-    """Returns purchases over other sorted product ids, (P,) bytes, without purchases of other products."""
+    """Returns the purchases of the given products, (P,) sorted bytes, as rows of these ids."""
     row, is_known = locate(products, truth.products)
     rows = truth.where(is_known[truth.product])
     return replace(rows, products=products, product=row[rows.product])

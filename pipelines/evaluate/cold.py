@@ -19,9 +19,9 @@ K = 10
 
 @dataclass(frozen=True)
 class HitRates:
-    """Shares of the purchases of hidden products that were among the first K recommendations."""
+    """Shares of the later purchases of hidden products that were among the first K recommendations."""
 
-    purchases: float
+    purchases: float  # number of these purchases
     among_hidden: float  # of a list of hidden products only
     among_all: float  # of a list of all products that the customer has not bought
     chance_among_hidden: float  # the same for random lists
@@ -35,9 +35,9 @@ def draw_products(truth: Interactions, share: float, seed: int) -> Array:
     return np.sort(np.random.default_rng(seed).choice(sold, round(share * len(sold)), replace=False))
 
 
-def without_products(shop: Interactions, products: Array) -> Interactions:
+def without_products(known: Interactions, products: Array) -> Interactions:
     """Returns the interactions without those of some products, (h,) rows; the ids stay the same."""
-    return shop.where(~np.isin(shop.product, products))
+    return known.where(~np.isin(known.product, products))
 
 
 def first_purchases(truth: Interactions, before: Interactions) -> Interactions:

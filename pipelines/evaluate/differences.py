@@ -18,7 +18,7 @@ SEED = 11
 
 @dataclass(frozen=True)
 class Difference:
-    """Mean difference between a model and another over the same customers, and its interval."""
+    """Mean difference in NDCG@10 between a model and another over the same customers, and its interval."""
 
     mean: float
     low: float
@@ -30,18 +30,21 @@ class Difference:
         return f"{self.mean:+.4f} [{self.low:+.4f}, {self.high:+.4f}] against {self.reference:.4f}"
 
     def may_be_worse(self, tolerance: float) -> bool:
-        """Returns whether the loss may exceed the tolerance: part of the interval lies below it."""
+        """Returns whether the loss may exceed the tolerance: part of the interval lies beyond it.
+
+        tolerance: share of the other model's mean.
+        """
         return self.low < -tolerance * self.reference
 
     def is_worse(self, tolerance: float) -> bool:
-        """Returns whether the loss exceeds the tolerance: the whole interval lies below it."""
+        """Returns whether the loss exceeds the tolerance: the whole interval lies beyond it."""
         return self.high < -tolerance * self.reference
 
 
 def differences(
     measures: pa.Table, model: str, other: str, settings: EvaluationSettings
 ) -> dict[str, Difference]:
-    """Returns the difference between two models in each lane in which both were measured."""
+    """Returns the difference between two models by lane; lanes without a shared customer are left out."""
     by_lane = {lane: difference(measures, model, other, lane, settings) for lane in LANES}
     return {lane: gain for lane, gain in by_lane.items() if gain is not None}
 
@@ -88,7 +91,10 @@ def select_lane(measures: pa.Table, model: str, lane: str) -> pa.Table:
 
 
 def compose(measures: pa.Table, measured_as: Mapping[str, str], name: str) -> pa.Table:
-    """Returns measures under a new name, each lane's taken from the model that answers the lane."""
+    """Returns the measures of a model that is composed of others, under a new name.
+
+    measured_as: by lane, the model whose measures it has.
+    """
     lanes = [select_lane(measures, model, lane) for lane, model in measured_as.items()]
     rows = pa.concat_tables(lanes)
     index = rows.schema.get_field_index(MODEL)

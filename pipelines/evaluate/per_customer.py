@@ -20,9 +20,8 @@ from serving.recommend.lanes import LANES, Lane
 from serving.recommend.recommender import Scorer, component_scores, restrict_to_lane, trend_scores
 
 CELLS = 2**22  # scores per batch; a score takes some 30 bytes
-MAX_CUSTOMERS = (
-    20_000  # known customers per window at most, and unknown ones; more would narrow no interval that decides
-)
+# known customers that are measured per window, and as many unknown ones; more would change no decision
+MAX_CUSTOMERS = 20_000
 
 
 @dataclass(frozen=True)
@@ -77,6 +76,7 @@ def evaluate(
 
 
 def _window(bundle: Bundle, truth: Interactions, segments: Array | None) -> Window:
+    """Returns the customers of the truth, with their rows in the bundle and their segments."""
     row, known = locate(bundle.customers, truth.customers)
     segment = np.full(len(bundle.customers), None) if segments is None else segments.astype(object)
     return Window(
@@ -103,9 +103,9 @@ def _known(bundle: Bundle, window: Window, component: str | Scorer | None) -> It
 
 def _unknown(bundle: Bundle, window: Window, component: str | Scorer | None) -> Iterator[Scores]:
     """Yields trend (or popularity) scores for customers who were unknown at the cut."""
-    everyone = trend_scores(bundle, bundle.popularity if component == "popularity" else bundle.trend)
+    values = trend_scores(bundle, bundle.popularity if component == "popularity" else bundle.trend)
     for customers in _batches(window, window.row < 0):
-        yield Scores("for-you", customers, np.tile(everyone, (len(customers), 1)), False)
+        yield Scores("for-you", customers, np.tile(values, (len(customers), 1)), False)
 
 
 def _batches(window: Window, among: Array) -> Iterator[Array]:

@@ -13,7 +13,7 @@ OCCASIONAL_FROM, LOYAL_FROM = 2, 5
 
 
 def customer_segments(known: Interactions) -> Array:
-    """Returns each customer's segment, (C,) str: new on 1 day of purchases, occasional on 2 to 4, or loyal.
+    """Returns each customer's segment, (C,) str: new (1 day with purchases), occasional (2 to 4) or loyal.
 
     known: the interactions that the bundle was fitted on, so that rows are the same customers in both.
     """

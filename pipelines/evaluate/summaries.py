@@ -30,6 +30,7 @@ from serving.recommend.lanes import LANES
 
 Summary = dict[str, dict[str, dict[str, float]]]  # model -> lane -> metric
 
+# the metrics that MLflow keeps
 FLAT = (*METRICS, NDCG_HEAD, NDCG_TAIL, COVERAGE, NOVELTY, DIVERSITY, WEIGHT, RMSE, CUSTOMERS)
 MAIN_METRICS = (NDCG, RECALL, COVERAGE)  # shown where many models are compared
 
@@ -44,7 +45,7 @@ def summary(measures: pa.Table) -> Summary:
 
 
 def by_segment(measures: pa.Table) -> dict[str, Summary]:
-    """Returns the same means for each customer segment: segment -> model -> lane -> metric."""
+    """Returns the means of each customer segment, also of `unknown`: segment -> model -> lane -> metric."""
     parts = {segment: measures.filter(pc.equal(measures[SEGMENT], segment)) for segment in SEGMENTS}
     return {segment: _means(rows) for segment, rows in parts.items() if rows.num_rows}
 
@@ -78,6 +79,7 @@ def flat_name(metric: str, lane: str) -> str:
 
 
 def _means(measures: pa.Table) -> Summary:
+    """Returns the means over all customers of the table, and their number: model -> lane -> metric."""
     rows = measures.group_by([MODEL, LANE]).aggregate(
         [(metric, "mean") for metric in PER_CUSTOMER] + [(c.CUSTOMER, "count")]
     )

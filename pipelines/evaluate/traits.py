@@ -33,7 +33,8 @@ class Traits:
 
 def traits(bundle: Bundle) -> Traits:
     """Returns the properties of a bundle's products."""
-    share = np.maximum(bundle.popularity, 1) / len(bundle.customers)  # a recommended product has a buyer
+    buyers = np.maximum(bundle.popularity, 1)  # a product without a buyer counts as having one
+    share = buyers / len(bundle.customers)
     differ = (bundle.weight != bundle.weight[:1]).any()
     weight = np.where(differ, bundle.weight.astype(np.float64), np.nan)
     return Traits(head(bundle.popularity), -np.log2(share), bundle.categories.codes, weight)
@@ -82,7 +83,10 @@ def novelty(top: Array, information: Array) -> Array:
 
 
 def mean_over_list(top: Array, values: Array) -> Array:
-    """Returns the mean of values, (P,) float64, over the products of each list, (n, K); (n,) float64."""
+    """Returns the mean of the values over the products of each list, (n,) float64.
+
+    top: (n, K) int32 product rows, NO_PRODUCT behind the last. values: (P,) float64.
+    """
     exists = top != NO_PRODUCT
     return np.asarray(np.where(exists, values[top], 0).sum(axis=1) / exists.sum(axis=1))
 

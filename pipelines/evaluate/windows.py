@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pipelines.prepare.interactions import Interactions, day_number
 from serving.errors import NightshelfError
 
-SHARE_OF_HISTORY = 5  # a window gets at most a fifth of the days, so that training keeps three
+SHARE_OF_HISTORY = 5  # a window gets at most a fifth of the days, so three fifths are left for training
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ class Exclusions(FrozenModel):
 
     @field_validator("names")
     @classmethod
-    def _regular(cls, patterns: tuple[str, ...]) -> tuple[str, ...]:
+    def _check_patterns(cls, patterns: tuple[str, ...]) -> tuple[str, ...]:
         for number, pattern in enumerate(patterns, 1):
             try:
                 pc.match_substring_regex("", pattern)
@@ -42,7 +42,7 @@ def load() -> Exclusions:
 
 
 def mark_hidden(products: pa.Table, exclusions: Exclusions) -> pa.Table:
-    """Returns the table `products` with a bool column `hidden`: whether a product is excluded."""
+    """Returns the table `products` with an added bool column `hidden`: whether a product is excluded."""
     lists = {c.PRODUCT: exclusions.products, c.CATEGORY: exclusions.categories, c.BRAND: exclusions.brands}
     masks = [pc.is_in(products[name], pa.array(values, pa.string())) for name, values in lists.items()]
     masks += [pc.match_substring_regex(products[c.NAME], pattern) for pattern in exclusions.names]

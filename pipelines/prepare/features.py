@@ -44,9 +44,9 @@ def groups(orders: DataFrame) -> DataFrame:
     """Returns each customer's region, from the latest order with a region; others are left out."""
     with_region = orders.where(F.col(c.CUSTOMER).isNotNull() & F.col(c.GROUP).isNotNull())
     # Spark aggregates strings by sorting: this first step leaves few rows per customer.
-    last = with_region.groupBy(c.CUSTOMER, c.GROUP).agg(F.max(c.ORDERED_AT).alias(c.ORDERED_AT))
+    by_region = with_region.groupBy(c.CUSTOMER, c.GROUP).agg(F.max(c.ORDERED_AT).alias(c.ORDERED_AT))
     latest = F.max_by(c.GROUP, F.struct(c.ORDERED_AT, c.GROUP)).alias(c.GROUP)
-    return last.groupBy(c.CUSTOMER).agg(latest)
+    return by_region.groupBy(c.CUSTOMER).agg(latest)
 
 
 def products(catalogue: pa.Table, sold: list[str]) -> pa.Table:

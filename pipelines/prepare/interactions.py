@@ -23,7 +23,7 @@ class Interactions:
     products: Array  # (P,) bytes, sorted
     customer: Array  # (n,) int64
     product: Array  # (n,) int64
-    day: Array  # (n,) int64, since 1970
+    day: Array  # (n,) int64, days since 1970
     quantity: Array  # (n,) float64, units bought
     returned: Array  # (n,) float64, units returned
     orders: Array  # (n,) int64, orders with a purchase
@@ -34,7 +34,7 @@ class Interactions:
         return Interactions(self.customers, self.products, *(part[rows] for part in parts))
 
     def until(self, day: int) -> "Interactions":
-        """What was known at the end of a day: returns netted, customers without a purchase left out."""
+        """Returns what was known at the end of a day: net of returns, without customers who kept nothing."""
         known = net_returns(self.where(self.day <= day))
         present, customer = np.unique(known.customer, return_inverse=True)
         return replace(known, customers=self.customers[present], customer=customer)
@@ -95,9 +95,9 @@ def date_of(day: int) -> dt.date:
 
 
 def net_returns(rows: Interactions) -> Interactions:
-    """Returns the purchases minus the returned units, which are taken from the oldest purchases first.
+    """Returns the purchases minus the returned units.
 
-    So a purchase after a return is kept.
+    Returns are subtracted from the oldest purchases first, so that a purchase after a return is kept.
     """
     span = int(rows.day.max(initial=0)) + 1
     pair = rows.customer * len(rows.products) + rows.product
@@ -106,9 +106,11 @@ def net_returns(rows: Interactions) -> Interactions:
     first = np.r_[True, (np.diff(ordered.customer) != 0) | (np.diff(ordered.product) != 0)][
         : len(ordered.day)
     ]
-    group = np.cumsum(first) - 1
+    pair_number = np.cumsum(first) - 1
     bought = _running_totals(ordered.quantity, first)
-    returned = np.bincount(group, ordered.returned)[group] if len(group) else ordered.returned
+    returned = ordered.returned
+    if len(returned):
+        returned = np.bincount(pair_number, returned)[pair_number]
     kept = np.minimum(ordered.quantity, np.maximum(bought - returned, 0))
     return replace(ordered.where(kept > 0), quantity=kept[kept > 0])
 

@@ -1,4 +1,4 @@
-"""Measures per lane and customer: who is measured, on which truth, and with which lists."""
+"""Measures per lane and customer: which customers are measured, on which truth, with which lists."""
 
 import tracemalloc
 from dataclasses import replace
@@ -50,7 +50,7 @@ def bundle_of(before, factors=None):
 
 @pytest.fixture
 def shop():
-    """a and b bought x before the cut, c is unknown; y was sold before the cut, z was not."""
+    """A shop: a and b bought x before the cut, c is unknown; y was sold before the cut, z was not."""
     rows = [("a", "x", 1, 1, 0), ("b", "x", 1, 1, 0), ("b", "y", 1, 1, 0)]
     later = [("a", "y", 5, 1, 0), ("a", "x", 5, 1, 0), ("b", "z", 5, 1, 0), ("c", "x", 5, 1, 0)]
     return interactions_of(rows + later, ["x", "y", "z"])
@@ -95,12 +95,10 @@ def test_unknown_customers_are_a_segment_outside_the_summary(shop):
     assert metrics[NOVELTY] == pytest.approx((0 + 1) / 2)  # all customers bought x, half of them y
     assert metrics[DIVERSITY] == 0
     assert RMSE not in metrics
-    assert {
-        segment: summary_of["m"]["for-you"]["customers"] for segment, summary_of in by_segment(table).items()
-    } == {
-        "new": 1,
-        "unknown": 1,
+    customers = {
+        segment: models["m"]["for-you"]["customers"] for segment, models in by_segment(table).items()
     }
+    assert customers == {"new": 1, "unknown": 1}
 
 
 def test_without_segments_known_customers_have_null_and_count_in_the_summary(shop):
@@ -201,6 +199,5 @@ def test_of_too_many_buyers_the_first_by_pseudonym_are_measured(shop, monkeypatc
     assert {row["customer"] for row in everyone} == {"a", "b", "c"}
     monkeypatch.setattr(per_customer, "MAX_CUSTOMERS", 1)
     first = evaluate(bundle_of(before), truth, "popularity", "popularity").to_pylist()
-    assert first == [
-        row for row in everyone if row["customer"] in ("a", "c")
-    ]  # c is the first unknown customer
+    # c is the first unknown customer
+    assert first == [row for row in everyone if row["customer"] in ("a", "c")]

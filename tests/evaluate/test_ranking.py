@@ -120,9 +120,9 @@ def test_metrics_equal_those_of_trec_eval(seed):
     for row, (scores, true) in enumerate(zip(values, relevant, strict=True)):
         truth[str(row)] = {f"p{position}": 1 for position in np.flatnonzero(true)}
         scored[str(row)] = {f"p{p}": float(scores[p]) for p in np.flatnonzero(scores > -np.inf)}
-    judged = pytrec_eval.RelevanceEvaluator(truth, set(TREC.values())).evaluate(scored)
+    by_customer = pytrec_eval.RelevanceEvaluator(truth, set(TREC.values())).evaluate(scored)
     for ours, theirs in TREC.items():
-        expected = [judged[str(row)][theirs] for row in range(len(values))]
+        expected = [by_customer[str(row)][theirs] for row in range(len(values))]
         np.testing.assert_allclose(metrics[ours], expected, rtol=1e-6, err_msg=ours)
 
 
@@ -150,7 +150,7 @@ def untied(seed, customers=200, products=60):
 
 def test_part_of_the_truth_is_measured_in_the_same_ranking():
     ranking = ranked([[4, 3, 2, 1], [4, 3, 2, 1]], [[True, True, False, True], [False, False, True, False]])
-    # only the second of the first customer's three true products counts, and none of the other's
+    # only the second of the first customer's three true products counts, and no product of the other customer
     ndcg, recall = gain_and_recall(ranking, np.array([False, True, False, False]))
     assert ndcg[0] == pytest.approx((1 / log2(3)) / (1 / log2(2)))
     assert recall[0] == 1
@@ -167,7 +167,6 @@ def test_every_metric_has_a_value_for_every_customer(seed):
     values, relevant = untied(seed)
     metrics = rank_metrics(ranked(values, relevant))
     assert tuple(metrics) == METRICS
-    assert all(
-        ((values_of_metric >= 0) & (values_of_metric <= 1)).all() and len(values_of_metric) == len(values)
-        for values_of_metric in metrics.values()
-    )
+    for name, by_customer in metrics.items():
+        assert len(by_customer) == len(values), name
+        assert ((by_customer >= 0) & (by_customer <= 1)).all(), name

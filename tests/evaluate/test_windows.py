@@ -15,10 +15,11 @@ pytestmark = pytest.mark.fast
 
 
 def purchases_of(interactions):
-    ids = (interactions.customers, interactions.products)
+    """Returns rows of (customer, product, day, units)."""
+    customers, products = interactions.customers, interactions.products
     return [
-        (ids[0][u].decode(), ids[1][p].decode(), int(day), float(units))
-        for u, p, day, units in zip(
+        (customers[customer].decode(), products[product].decode(), int(day), float(units))
+        for customer, product, day, units in zip(
             interactions.customer, interactions.product, interactions.day, interactions.quantity, strict=True
         )
     ]
@@ -87,9 +88,8 @@ def test_a_random_split_holds_out_a_share_and_loses_nothing(seed):
         before.customers.tolist()
         == np.unique(shop.customers[np.isin(shop.customers, before.customers)]).tolist()
     )
-    assert set(before.customer) == set(
-        range(len(before.customers))
-    )  # a customer without a purchase left is unknown
+    # a customer without a purchase left is unknown
+    assert set(before.customer) == set(range(len(before.customers)))
     assert before.day.max() > truth.day.min()  # the split trains on the future
 
 

@@ -1,4 +1,4 @@
-"""Distinct values and positions in sorted arrays."""
+"""Distinct values, and the indices of values in sorted arrays."""
 
 import numpy as np
 import pytest
