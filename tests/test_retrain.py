@@ -1,4 +1,4 @@
-"""Steps run alone go on with the nightly run that `begin` opened."""
+"""Steps that are run alone continue the nightly run that `begin` opened."""
 
 import pytest
 from mlflow import MlflowClient
@@ -21,7 +21,7 @@ def orders(home):
     return str(file)
 
 
-def test_a_step_goes_on_with_the_newest_run(orders):
+def test_a_step_continues_the_newest_run(orders):
     night = retrain.begin(source="files", path=orders, mapping="online_retail_ii", sweep="quick")
     assert str(night.as_of) == "2011-12-02"
     assert "2" in retrain.run_step("extract", None, orders)
@@ -30,7 +30,7 @@ def test_a_step_goes_on_with_the_newest_run(orders):
     assert run.data.metrics[f"{tracking.SECONDS}extract"] > 0
 
 
-def test_a_step_repeats_a_part_of_the_run_that_is_named(orders):
+def test_a_step_continues_the_run_with_the_given_id(orders):
     first, _ = (
         retrain.begin(source="files", path=orders, mapping="online_retail_ii", as_of=f"2011-12-0{day}")
         for day in (1, 2)

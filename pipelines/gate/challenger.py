@@ -22,7 +22,7 @@ from serving.settings import PROJECT
 
 
 def chosen(night: Night) -> ModelSettings:
-    """Returns the settings that the night's challenger is fitted with."""
+    """Returns the settings that the run's challenger is fitted with."""
     return ModelSettings.model_validate_json(tag(night.run_id, CHOSEN) or "{}")
 
 

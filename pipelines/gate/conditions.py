@@ -23,7 +23,7 @@ Verdict = Literal["FIRST", "PROMOTED", "REFUSED"]
 
 @dataclass(frozen=True)
 class Settled:
-    """What the challenger is: its settings, the model that stands for it in each lane, and the reasons."""
+    """What the challenger is: its settings, the model whose measures are its own by lane, and the reasons."""
 
     chosen: ModelSettings
     measured_as: dict[str, str]  # by lane, the model whose measures are the challenger's
@@ -54,8 +54,8 @@ def settle(
     """Returns the challenger: the sweep's choice if it beats the champion's settings, else those settings.
 
     "Beats" means with confidence `sure` in one lane, and without a loss beyond the tolerance in any other;
-    so noise seldom changes settings. A lane that loses to a baseline is answered by that baseline: the
-    champion's lane where the whole interval lies beyond the tolerance, a first model's where a part does.
+    so noise seldom changes settings. A lane that loses to a baseline is answered by that baseline. A first
+    model's lane loses if part of the interval is beyond the tolerance, a later one's only if all of it is.
     """
     if champion is None:
         first = Settled(choice, dict.fromkeys(LANES, SWEEP), [], is_new=True)
@@ -78,8 +78,8 @@ def conditions(measures: pa.Table, since: pa.Table | None, settings: GateSetting
     """Returns the conditions that compare a challenger with baselines and champion.
 
     measures: challenger, baselines and champion on the test window. A challenger that is re-ranked by weight
-    is compared without that, and the re-ranking may cost what is allowed. since: champion and challenger on
-    the orders after the champion's fit, the challenger fitted to what the champion knew; None without any.
+    is compared without the re-ranking, whose cost is a condition of its own. since: champion and challenger
+    on the orders after the champion's fit, the challenger fitted to what the champion knew; None without any.
     """
     customers = len(differences.by_customer(measures, CHALLENGER, MAIN))
     costs = differences.differences(measures, CHALLENGER, UNWEIGHTED, settings.evaluation)
@@ -121,7 +121,8 @@ def plausible(
 def predicted(since: pa.Table | None, before: Mapping[str, float], settings: GateSettings) -> list[Condition]:
     """Returns whether the champion predicts the orders since its fit about as well as those of its own run.
 
-    Orders that it can't predict at all are probably broken, and the challenger has learned from them.
+    The list is empty if there are too few. Orders that it can't predict at all are probably broken, and the
+    challenger has learned from them.
     """
     values = differences.by_customer(since, CHAMPION, MAIN) if since else {}
     if MAIN not in before or len(values) < settings.thresholds.live_customers:
@@ -205,11 +206,13 @@ def _with_baselines(
         if best and gain and loses(gain, settings.thresholds.tolerance):
             lanes[lane] = measured_as[lane] = best
             reasons.append(f"{lane}: {best} answers it, since the chosen component has NDCG@10 {gain}")
-    ranker = settled.chosen.ranker if "ranker" in lanes.values() else None  # else training it is for nothing
+    # A ranker that answers no lane need not be trained.
+    ranker = settled.chosen.ranker if "ranker" in lanes.values() else None
     chosen = settled.chosen.model_copy(update={"lanes": lanes, "ranker": ranker})
     return replace(settled, chosen=chosen, measured_as=measured_as, reasons=reasons)
 
 
 def _best_baseline(measures: pa.Table, lane: str) -> str | None:
+    """Returns the baseline with the highest NDCG@10 in a lane; None if none was measured there."""
     means = {name: mean for name in BASELINES if (mean := differences.mean(measures, name, lane)) is not None}
     return max(means, key=lambda name: means[name]) if means else None

@@ -55,11 +55,11 @@ def evaluate_challenger(
     bundle: Bundle, chosen: ModelSettings, truth: Interactions, segments: Array
 ) -> pa.Table:
     """Returns the measures of the challenger, and of the same model without re-ranking by weight."""
-    serving = replace(bundle, manifest=bundle.manifest | {"lanes": chosen.lanes})
+    served = replace(bundle, manifest=bundle.manifest | {"lanes": chosen.lanes})
     strengths = {UNWEIGHTED: 0.0, CHALLENGER: chosen.strength}
     return pa.concat_tables(
         [
-            evaluate(with_strength(serving, strength), truth, model, segments=segments)
+            evaluate(with_strength(served, strength), truth, model, segments=segments)
             for model, strength in strengths.items()
         ]
     )

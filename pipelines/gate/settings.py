@@ -1,4 +1,4 @@
-"""What the gate asks of a challenger: gate.toml and product_weight.toml."""
+"""What the gate requires of a challenger: gate.toml and product_weight.toml."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,7 +28,7 @@ class Thresholds(FrozenModel):
 
 
 class ProductWeightSettings(FrozenModel):
-    """The strengths to try for the products' weight, and the share of NDCG@10 that one may cost."""
+    """The strengths of re-ranking by weight to try, and the share of NDCG@10 that re-ranking may cost."""
 
     most_lost: float = Field(ge=0, lt=1)
     strengths: tuple[PositiveFloat, ...]

@@ -1,4 +1,4 @@
-"""Example shoppers for the demo page: what was recommended at the cut, and what they bought after it.
+"""Example shoppers for the storefront: what was recommended at the cut, and what they bought after it.
 
 They are selected only by what was known at the cut, never by how good their recommendations were.
 """
@@ -22,8 +22,8 @@ from serving.bundle.format import Array
 from serving.http.overview import SHOPPERS
 from serving.recommend.recommender import BASELINES
 
-SOME_DAYS = 3  # days with purchases from which a customer has a habit
-PAUSE_DAYS = 28
+SOME_DAYS = 3  # days with purchases that show a habit
+PAUSE_DAYS = 28  # days without a purchase that are a pause
 TREND = BASELINES[1]
 NONE_PLANTED: Mapping[str, list[str]] = MappingProxyType({})
 MAX_BOUGHT = 30  # products per shopper, so that the page stays small

@@ -19,7 +19,7 @@ from serving.live.registry import ALIAS
 
 PREVIOUS = "previous"
 REASON = "reason"
-REASON_LETTERS = 1000
+MAX_REASON_LENGTH = 1000  # characters
 ACT, VERSION, BEFORE = "act", "version", "before"
 FINISHED, KILLED = "FINISHED", "KILLED"
 
@@ -38,7 +38,7 @@ def promote(version: str, reason: str, act: Act = "BY HAND") -> None:
         raise NightshelfError(
             "the reason is empty: pass one with --reason, so that the record says why the version serves"
         )
-    name, reason = settings().model_name, reason[:REASON_LETTERS]
+    name, reason = settings().model_name, reason[:MAX_REASON_LENGTH]
     new, old = find(version), find_alias(ALIAS)
     before = str(old.version) if old and old.version != new.version else ""
     with _recorded(act, str(new.version), before, reason):
@@ -57,7 +57,9 @@ def rollback(to: str | None, reason: str) -> str:
     _end_interrupted()
     target = to or (str(previous.version) if (previous := find_alias(PREVIOUS)) else None)
     if target is None:
-        raise NightshelfError("no version served before this one: name a version with --to")
+        raise NightshelfError(
+            "no version served before this one: name one with --to, see `nightshelf history`"
+        )
     promote(target, reason, ROLLBACK)
     return target
 
@@ -69,7 +71,7 @@ def refuse(version: str, reasons: list[str]) -> None:
 
 
 def acts() -> list[Run]:
-    """Returns the recorded acts, the newest first."""
+    """Returns the MLflow runs that record the acts, the newest first."""
     runs: list[Run] = list(
         client().search_runs(
             [tracking.experiment(tracking.REGISTRY_EXPERIMENT)],
@@ -89,7 +91,7 @@ def _recorded(act: Act, version: str, before: str, reason: str) -> Iterator[None
     run = client().create_run(
         tracking.experiment(tracking.REGISTRY_EXPERIMENT),
         run_name=f"{act.lower()} {version}",
-        tags=tags | {REASON: reason[: tracking.TAG_LETTERS]},
+        tags=tags | {REASON: reason[: tracking.MAX_TAG_LENGTH]},
     )
     yield
     client().set_terminated(run.info.run_id)
@@ -98,17 +100,18 @@ def _recorded(act: Act, version: str, before: str, reason: str) -> Iterator[None
 def _point_previous() -> None:
     """Points the alias `previous` at the champion's predecessor.
 
-    A rollback removes the later versions from the line of champions, so the next rollback goes further back.
+    A rollback removes the later versions from the list of champions, so the next rollback goes further back.
     """
-    line: list[str] = []
+    champions: list[str] = []  # the oldest first
     for run in reversed(acts()):
         act, version = run.data.tags[ACT], run.data.tags[VERSION]
         if act == REFUSED or run.info.status == KILLED:
             continue
-        line = line[: line.index(version)] if act == ROLLBACK and version in line else line
-        line = [*(earlier for earlier in line if earlier != version), version]
-    if len(line) > 1:
-        client().set_registered_model_alias(settings().model_name, PREVIOUS, line[-2])
+        if act == ROLLBACK and version in champions:
+            champions = champions[: champions.index(version)]
+        champions = [*(earlier for earlier in champions if earlier != version), version]
+    if len(champions) > 1:
+        client().set_registered_model_alias(settings().model_name, PREVIOUS, champions[-2])
     else:
         client().delete_registered_model_alias(settings().model_name, PREVIOUS)
 

@@ -29,7 +29,13 @@ LIVE_AS_OF = "live_as_of"
 NDCG_TAGS = {lane: flat_name(NDCG, lane) for lane in LANES}
 SERVING = Path(serving.__file__).parent
 REQUIREMENTS = [
-    *("mlflow-skinny", "numpy", "pandas", "pydantic", "pydantic-settings", "starlette", "xgboost-cpu"),
+    "mlflow-skinny",
+    "numpy",
+    "pandas",
+    "pydantic",
+    "pydantic-settings",
+    "starlette",
+    "xgboost-cpu",
 ]
 EXAMPLE = [{"customer": "+7 (905) 545-5709", "lane": "for-you", "n": 10}]  # an invented phone number
 
@@ -45,8 +51,8 @@ class Champion:
     chosen: ModelSettings
     measured: dict[str, float]  # NDCG@10 by lane, from its own nightly run
     as_of: str  # the day of its nightly run
-    held: str  # reason of a rollback: only a model better with confidence may follow; else empty
-    live_as_of: str  # the last day of orders that a backtest measured; empty before the first
+    held: str  # reason of the rollback to it, after which only better settings may follow; else empty
+    backtested_until: str  # the last day of orders that a backtest measured; empty before the first
 
 
 def champion() -> Champion | None:
@@ -111,7 +117,9 @@ def readable_bundle(version: str) -> Bundle | None:
     try:
         return bundle(version)
     except BundleError as error:
-        log.warning("the bundle of version %s can't be read, nothing is compared with it: %s", version, error)
+        log.warning(
+            "the bundle of version %s can't be read, so nothing is compared with it: %s", version, error
+        )
         return None
 
 
@@ -140,7 +148,7 @@ def add_tags(version: str, tags: Mapping[str, Any]) -> None:
 def verdict_tags(verdict: str, reasons: list[str]) -> dict[str, str]:
     """Returns the tags with the gate's verdict; the last reasons are dropped if the tag gets too long."""
     kept = list(reasons)
-    while len(text := json.dumps(kept)) > tracking.TAG_LETTERS:
+    while len(text := json.dumps(kept)) > tracking.MAX_TAG_LENGTH:
         kept.pop()
     return {"verdict": verdict, "reasons": text}
 

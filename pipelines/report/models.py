@@ -73,7 +73,7 @@ class Models:
 
 def models(record: Record) -> Models:
     """The section on models of a nightly run; without lanes if it wrote no evaluation table."""
-    table = pins.own(record.night, tables.EVALUATION)
+    table = pins.own_table(record.night, tables.EVALUATION)
     if not tables.exists(table):
         return Models("No model was evaluated: the nightly run did not complete step evaluate.", [], {})
     rows = tables.read(table, [evaluation.MODEL, evaluation.LANE, evaluation.SEGMENT, evaluation.NDCG])

@@ -74,7 +74,7 @@ def waterfall(results: Mapping[str, Any]) -> Group:
 
 def evaluation_tables(night: Night) -> Group:
     """All models on the test window: a table per lane."""
-    return lane_tables(tables.read(pins.own(night, tables.EVALUATION)))
+    return lane_tables(tables.read(pins.own_table(night, tables.EVALUATION)))
 
 
 def lane_tables(rows: pa.Table) -> Group:

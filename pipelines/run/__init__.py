@@ -1,1 +1,1 @@
-"""What one nightly run is, and what it records in MLflow."""
+"""A nightly run: its parameters, its progress, and its records in MLflow."""

@@ -26,7 +26,7 @@ class Night(BaseModel):
 
 
 class RunOptions(TypedDict, total=False):
-    """What a person may choose for a nightly run; the settings decide what is missing or empty."""
+    """Options of a nightly run; the settings supply options that are missing or empty."""
 
     as_of: str | None  # last day, as 2026-01-31; by default the source's last day
     source: str | None

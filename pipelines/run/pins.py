@@ -1,4 +1,4 @@
-"""Pinned versions: a nightly run reads the tables that it wrote, even if another run writes new ones."""
+"""Pinned versions: a nightly run reads the versions that it wrote, even if another run writes new ones."""
 
 import pyarrow as pa
 
@@ -24,6 +24,6 @@ def read(night: Night, table: str) -> pa.Table:
     return tables.read_path(path(night, table))
 
 
-def own(night: Night, table: str) -> str:
-    """Returns the name of a table that every nightly run has of its own."""
+def own_table(night: Night, table: str) -> str:
+    """Returns the name of the run's own table; table: a name with the fields {day} and {run}."""
     return table.format(day=night.as_of, run=night.run_id)

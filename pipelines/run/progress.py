@@ -34,7 +34,7 @@ def progress_lines(write: Callable[[str], None] = log.info) -> Progress:
 
 
 def sentence(done: int, known: int, orders: int, seconds: float) -> str:
-    """Returns pages, orders, rate and time left as text.
+    """Returns pages, orders, orders per second and time left as text.
 
     >>> sentence(250, 1000, 25_000, 60.0)
     '250 of 1,000 pages, 25,000 orders, 417 orders/s, 0:03:00 left'

@@ -44,7 +44,7 @@ SETTINGS, NEW, KEPT = "settings", "the sweep's", "the champion's"  # tag: whose 
 AGAINST = "against"  # tag: the version that served when the challenger was measured
 DECISION = "decision"  # tag: the gate's verdict, as JSON
 MLFLOW_EXPERIMENT_NOTE = "mlflow.note.content"
-TAG_LETTERS = 8000  # MLflow's limit
+MAX_TAG_LENGTH = 8000  # characters, MLflow's limit
 
 
 @cache
@@ -134,7 +134,9 @@ def nightly_run(run_id: str | None) -> Run:
     try:
         runs = [client().get_run(run_id)] if run_id else nightly_runs()[:1]
     except MlflowException:
-        raise NightshelfError(f"MLflow at {settings().tracking_uri} has no run {run_id!r}") from None
+        raise NightshelfError(
+            f"MLflow at {settings().tracking_uri} has no run {run_id!r}: pass the id of a nightly run"
+        ) from None
     if not runs:
         raise NightshelfError("there is no nightly run yet: start one with `nightshelf step begin`")
     return runs[0]

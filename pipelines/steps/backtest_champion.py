@@ -19,12 +19,12 @@ def run(night: Night) -> dict[str, float]:
         return {}
     measures = backtest.evaluate_since(bundle, night_data.load(night).known, conditions.CHAMPION)
     tables.keep_latest("live", KEPT_DAYS)
-    tables.write(pins.own(night, tables.BACKTEST), measures)
+    tables.write(pins.own_table(night, tables.BACKTEST), measures)
     means = evaluation.summary(measures).get(conditions.CHAMPION, {})
     flat = evaluation.flatten(means, (evaluation.NDCG, evaluation.CUSTOMERS))
     metrics = {f"live_{name}": value for name, value in flat.items()}
     tracking.log(night.run_id, metrics=metrics)
-    if str(night.as_of) >= champion.live_as_of:  # a run of an earlier day knows less
+    if str(night.as_of) >= champion.backtested_until:  # a run of an earlier day knows less
         tags = {name: f"{value:.6f}" for name, value in metrics.items()}
         versions.add_tags(champion.version, tags | {versions.LIVE_AS_OF: str(night.as_of)})
     return metrics

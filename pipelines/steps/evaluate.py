@@ -31,7 +31,7 @@ def run(night: Night) -> dict[str, float]:
     champion, data = versions.champion(), night_data.load(night)
     measures, settled = _measure(night, data, _choice(night), champion.chosen if champion else None)
     tables.keep_latest("evaluation", KEPT_DAYS)
-    tables.write(pins.own(night, tables.EVALUATION), measures)
+    tables.write(pins.own_table(night, tables.EVALUATION), measures)
     tracking.log(night.run_id, tags={tracking.AGAINST: champion.version if champion else ""})
     return _log(night, settled, measures)
 

@@ -53,7 +53,7 @@ def run(night: Night) -> dict[str, Any]:
 
 def _conditions(night: Night, version: str, champion: Champion | None) -> list[Condition]:
     options = settings.load()
-    measures = evaluation.known_only(tables.read(pins.own(night, tables.EVALUATION)))
+    measures = evaluation.known_only(tables.read(pins.own_table(night, tables.EVALUATION)))
     served = versions.readable_bundle(champion.version) if champion else None
     since = _measures_since(night, served)
     return [
@@ -68,7 +68,7 @@ def _measures_since(night: Night, served: Bundle | None) -> pa.Table | None:
 
     The challenger's settings are fitted to what the champion knew, no more.
     """
-    if served is None or not tables.exists(table := pins.own(night, tables.BACKTEST)):
+    if served is None or not tables.exists(table := pins.own_table(night, tables.BACKTEST)):
         return None
     measures = evaluation.known_only(tables.read(table))
     if not measures.num_rows:

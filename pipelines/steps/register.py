@@ -22,7 +22,7 @@ def run(night: Night) -> dict[str, str]:
     known, products, cut = night_data.load(night)
     chosen = challenger.chosen(night)
     bundle = challenger.fit(night, known.until(cut.test), products, chosen)
-    measures = tables.read(pins.own(night, tables.EVALUATION))
+    measures = tables.read(pins.own_table(night, tables.EVALUATION))
     examples = {SHOPPERS: shoppers.example_shoppers(measures, known, products, cut, _planted(night))}
     bundle = replace(bundle, manifest=bundle.manifest | examples)
     with tempfile.TemporaryDirectory() as temporary:

@@ -212,7 +212,7 @@ def _report(night: Night, findings: list[Finding]) -> list[Finding]:
     for finding in ordered:
         log.info("%s: %s", finding.expectation.severity, finding)
     message = "; ".join(f"{finding.expectation.severity}: {finding}" for finding in ordered) or "passed"
-    tracking.log(night.run_id, tags={"validation": message[: tracking.TAG_LETTERS]})
+    tracking.log(night.run_id, tags={"validation": message[: tracking.MAX_TAG_LENGTH]})
     return ordered
 
 

@@ -66,7 +66,7 @@ def test_the_difference_is_paired_by_customer(seed):
     result = difference(
         measures_of(seed, challenger=0.32, champion=0.3), "challenger", "champion", "for-you", settings
     )
-    # customers deviate by 0.1, pairs only by 0.014: over 500 of them the interval is about +-0.0012
+    # customers deviate by 0.1, their differences by only 0.014: over 500 the interval is about +-0.0012
     assert result.mean == pytest.approx(0.02, abs=0.003)
     assert 0.001 < result.high - result.low < 0.005
     assert result.low < result.mean < result.high
@@ -148,15 +148,16 @@ def test_a_challenger_without_measures_is_refused(seed):
 @pytest.mark.parametrize(("since", "expected"), [(0.42, "PROMOTED"), (0.1, "REFUSED"), (0.5, "PROMOTED")])
 def test_new_orders_decide_between_challenger_and_champion(seed, since, expected):
     table = measures_of(seed, sweep=0.4, champion=0.4, **BASELINES)
-    live = measures_of(seed, noise=0.2, customers=60, challenger=since, champion=0.4)
-    decision = verdict(table, settle(table, CHOSEN, OTHER, load()), live=live)
+    new_orders = measures_of(seed, noise=0.2, customers=60, challenger=since, champion=0.4)
+    decision = verdict(table, settle(table, CHOSEN, OTHER, load()), new_orders)
     assert decision.verdict == expected
 
 
 def test_too_few_customers_on_new_orders_are_ignored(seed):
     table = measures_of(seed, sweep=0.4, champion=0.4, **BASELINES)
-    live = measures_of(seed, customers=load().thresholds.live_customers - 1, challenger=0.1, champion=0.4)
-    assert verdict(table, settle(table, CHOSEN, OTHER, load()), live=live).verdict == "PROMOTED"
+    customers = load().thresholds.live_customers - 1
+    new_orders = measures_of(seed, customers=customers, challenger=0.1, champion=0.4)
+    assert verdict(table, settle(table, CHOSEN, OTHER, load()), new_orders).verdict == "PROMOTED"
 
 
 @pytest.mark.parametrize(
@@ -175,12 +176,13 @@ def test_measures_far_from_the_champions_own_are_implausible(seed, before, met):
 
 @pytest.mark.parametrize(("since", "met"), [(0.3, True), (0.15, True), (0.1, False)])
 def test_new_orders_that_the_champion_cannot_predict_fail_the_condition(seed, since, met):
-    live = measures_of(seed, champion=since)
-    (result,) = predicted(live, {"for-you": 0.4}, load())
+    new_orders = measures_of(seed, champion=since)
+    (result,) = predicted(new_orders, {"for-you": 0.4}, load())
     assert result.met is met
     assert predicted(None, {"for-you": 0.4}, load()) == []
 
 
-def verdict(table, settled, live=None, has_champion=True):
-    both = pa.concat_tables([table, challenger(table, settled)])
-    return decide(conditions(both, live, load()), has_champion)
+def verdict(table, settled, new_orders=None, has_champion=True):
+    """Returns the gate's decision on a settled challenger."""
+    with_challenger = pa.concat_tables([table, challenger(table, settled)])
+    return decide(conditions(with_challenger, new_orders, load()), has_champion)

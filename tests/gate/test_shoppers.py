@@ -1,4 +1,4 @@
-"""Example shoppers: who is selected, and what is shown."""
+"""Example shoppers: which customers are selected, and what is shown of them."""
 
 import numpy as np
 import pyarrow as pa
@@ -38,7 +38,7 @@ def orders() -> Interactions:
     names = sorted(BOUGHT)
     rows = [(names.index(name), *line) for name in names for line in BOUGHT[name]]
     customer, product, day, units = (np.array(column) for column in zip(*rows, strict=True))
-    some = np.zeros(len(rows))
+    zeros = np.zeros(len(rows))
     return Interactions(
         texts(names),
         texts(PRODUCTS[c.PRODUCT].to_pylist()),
@@ -46,8 +46,8 @@ def orders() -> Interactions:
         product,
         day,
         units.astype(float),
-        some,
-        some + 1,
+        zeros,
+        zeros + 1,
     )
 
 
@@ -87,7 +87,7 @@ def test_shows_recommendations_at_the_cut_and_purchases_after_it() -> None:
     assert result["popular"] == ["green", "coffee"]
     (loyal,) = result["shoppers"]
     assert loyal["recommended"] == ["black", "coffee"]
-    assert loyal["bought"] == ["coffee", "black"]  # by their first day
+    assert loyal["bought"] == ["coffee", "black"]  # in the order of their first days
 
 
 def test_describes_shoppers_by_purchases_before_the_cut_only() -> None:
@@ -101,11 +101,10 @@ def test_describes_shoppers_by_purchases_before_the_cut_only() -> None:
     }
 
 
-def test_selects_nobody_twice_and_nobody_of_no_kind() -> None:
+def test_selects_each_customer_at_most_once_and_no_customer_without_a_kind() -> None:
     assert shoppers_by_kind("unknown") == {}
-    assert [*shoppers_by_kind("bulk")] == [
-        "loyal"
-    ]  # loyal, since two of three purchases are tea; nobody is left for other kinds
+    # Loyal, since two of three purchases are tea; no customer is left for the other kinds.
+    assert [*shoppers_by_kind("bulk")] == ["loyal"]
     assert {kind: shopper["customer"] for kind, shopper in shoppers_by_kind("bulk", "returning").items()} == {
         "loyal": "bulk",
         "bulk": "returning",

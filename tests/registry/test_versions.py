@@ -165,7 +165,7 @@ def test_an_act_killed_at_any_point_leaves_a_valid_registry_and_the_next_act_end
 
 def test_reasons_too_long_for_a_tag_are_cut_between_reasons():
     kept = versions.verdict_tags("REFUSED", ["x" * 3000] * 5)["reasons"]
-    assert len(kept) <= tracking.TAG_LETTERS
+    assert len(kept) <= tracking.MAX_TAG_LENGTH
     assert kept == f'["{"x" * 3000}", "{"x" * 3000}"]'
 
 

@@ -24,7 +24,7 @@ def test_a_new_experiment_has_a_description(home):
     assert tags[NOTE] == tracking.DESCRIPTIONS[tracking.EXPERIMENT]
 
 
-def test_a_nightly_run_is_found_by_its_id_and_the_newest_without_one(home):
+def test_nightly_run_returns_the_run_of_an_id_and_the_newest_without_an_id(home):
     with pytest.raises(NightshelfError, match="no nightly run yet"):
         tracking.nightly_run(None)
     first, second = (tracking.begin(f"{tracking.RUN_PREFIX}2026-01-0{day}", {}) for day in (1, 2))
