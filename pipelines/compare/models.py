@@ -70,12 +70,14 @@ def _plain(
     solver: Solver,
     segments: Array,
 ) -> pa.Table:
+    """Returns the measures of plain ALS: the counts of orders of any age."""
     settings = chosen.model_copy(update={"als": yardsticks.PLAIN_ALS, "ranker": None})
     plain = fit_without_rules(before, products, settings, solver)
     return evaluation.evaluate(plain, truth, yardsticks.PLAIN, "als", segments)
 
 
 def _parts(known: Interactions, how: Split) -> tuple[Interactions, Interactions]:
+    """Returns (known purchases, purchases to predict)."""
     if how == "random":
         return splits.random_split(known, HELD_OUT, SEED)
     if how == "leave-last-out":

@@ -26,7 +26,7 @@ LEVEL = 0.05
 
 @dataclass(frozen=True)
 class Distribution:
-    """Counts per customer and bin of a distribution; ordered bins stand for 0, 1, 2, ..."""
+    """Counts per customer and bin; ordered bins stand for the numbers 0, 1, 2, ..."""
 
     name: str
     histograms: sp.csr_matrix  # (C, B) float64, counts
@@ -47,7 +47,10 @@ class Distribution:
         return np.asarray(deviation.round(12))  # so that rounding errors break no ties
 
     def figure(self, shares: Array, whole: Array) -> float:
-        """Returns the mean if bins are ordered, else the share of the whole's largest bin."""
+        """Returns the mean if bins are ordered, else the share of the bin that is the whole's largest.
+
+        shares: of the sample, (B, 1). whole: of all customers, (B, 1).
+        """
         return float(np.arange(len(shares)) @ shares[:, 0] if self.ordered else shares[whole.argmax(), 0])
 
 
@@ -126,8 +129,8 @@ def verdict(comparisons: list[Comparison]) -> str:
             break
         differ.append(comparison.name)
     if not differ:
-        return f"No distribution is further from the whole than chance puts it (p < {LEVEL}, Holm)."
-    return f"Further from the whole than chance puts it: {', '.join(differ)} (p < {LEVEL}, Holm)."
+        return f"No distribution of the sample differs significantly (p < {LEVEL}, Holm)."
+    return f"Significantly different: {', '.join(differ)} (p < {LEVEL}, Holm)."
 
 
 def _samples(chosen: Array, seed: int) -> Iterator[Array]:

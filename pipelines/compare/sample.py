@@ -46,7 +46,7 @@ def sample(fraction: float, to: Path, seed: int) -> Group:
 def draw_customers(customers: list[str], fraction: float, seed: int) -> Array:
     """Returns which customers are in the sample, (C,) bool.
 
-    With the same seed a larger fraction contains a smaller one. Raises NightshelfError if nobody is in it.
+    With the same seed a larger fraction contains a smaller one. Raises NightshelfError for an empty sample.
     """
     chosen = np.array([_position(customer, seed) < fraction for customer in customers], dtype=bool)
     if not len(chosen):
@@ -59,7 +59,7 @@ def draw_customers(customers: list[str], fraction: float, seed: int) -> Array:
 
 
 def _position(customer: str, seed: int) -> float:
-    """Returns a fixed position of a customer between 0 and 1."""
+    """Returns a number from 0 to 1 that is random but fixed for customer and seed."""
     digest = hashlib.blake2b(f"{seed} {customer}".encode(), digest_size=8).digest()
     return int.from_bytes(digest) / 2**64
 

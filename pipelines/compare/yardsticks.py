@@ -1,4 +1,4 @@
-"""Yardsticks: published models that answer no lane, for comparison."""
+"""Yardsticks: published models that the champion is compared with; they answer no lane."""
 
 import numpy as np
 import scipy.sparse as sp

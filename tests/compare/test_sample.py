@@ -122,13 +122,13 @@ def test_p_is_the_share_of_samples_at_least_as_far_away(seed):
     assert near.p == 1
 
 
-@pytest.mark.parametrize("twice", [1, 2])
-def test_rounding_breaks_no_ties_of_distances(seed, twice):
+@pytest.mark.parametrize("repeat_buyers", [1, 2])
+def test_rounding_breaks_no_ties_of_distances(seed, repeat_buyers):
     # 3 of 10 buy again; 5 sampled customers include 0, 1, 2 or 3 of them:
     # 0.3 - 0/5 and 3/5 - 0.3 are more than 0.3 - 1/5 = 2/5 - 0.3
     again = np.array([1] * 3 + [0] * 7)
     repeat = Distribution("repeat", sp.csr_matrix(np.eye(2)[again]), ordered=True)
-    chosen = np.isin(np.arange(10), [*range(twice), *range(3, 8 - twice)])
+    chosen = np.isin(np.arange(10), [*range(repeat_buyers), *range(3, 8 - repeat_buyers)])
     [compared] = compare([repeat], chosen, seed)
     assert (compared.distance, compared.p) == (pytest.approx(0.1), 1)
 
@@ -200,7 +200,7 @@ def test_detects_a_biased_sample(seed):
     comparisons = compare(whole, orders > np.median(orders), seed)
     p = {comparison.name: comparison.p for comparison in comparisons}
     assert p["orders per customer"] == p["repeat rate"] == 1 / DRAWS
-    assert verdict(comparisons).startswith("Further from the whole than chance puts it: orders per customer")
+    assert verdict(comparisons).startswith("Significantly different: orders per customer")
 
 
 def test_p_values_of_random_samples_are_uniform(seed):
@@ -222,8 +222,8 @@ def test_the_verdict_corrects_for_five_tests():
         return verdict([Comparison(str(p), True, 1.0, 1.0, 0.1, p) for p in ps])
 
     # 5 * 0.005 and 4 * 0.01 are below 0.05, 3 * 0.03 is not
-    assert "chance puts it: 0.005, 0.01 (" in verdict_of(0.01, 0.04, 0.03, 0.005, 0.5)
-    assert verdict_of(0.02, 0.3, 0.4, 0.5, 0.6).startswith("No distribution is further")
+    assert "different: 0.005, 0.01 (" in verdict_of(0.01, 0.04, 0.03, 0.005, 0.5)
+    assert verdict_of(0.02, 0.3, 0.4, 0.5, 0.6).startswith("No distribution of the sample differs")
 
 
 @pytest.mark.parametrize("fraction", [0, 1, -0.1, float("nan")])
