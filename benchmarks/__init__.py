@@ -1,1 +1,1 @@
-"""Measures the figures that the README and the docs state; `make bench` runs everything but `scale`."""
+"""Measurements behind the figures in README and docs; `make bench` runs all of them but `scale`."""

@@ -25,7 +25,7 @@ REQUESTS, CART = 300, 40
 SEED, N = 3, 10
 FILTERS = ListQuery(category="Category 7", min_price=5, max_price=100)
 COLUMNS = (
-    *("second stage", "the same, filtered", "ALS", "the same, filtered", "re-purchase"),
+    *("ranker", "the same, filtered", "ALS", "the same, filtered", "re-purchase"),
     *("a cart of 40", "fold-in of the cart alone"),
 )
 
@@ -50,7 +50,7 @@ def _cells(size: int, folder: Path) -> list[str]:
 
 
 def _milliseconds_of_all(bundle: Bundle) -> list[str]:
-    """Returns the cells of COLUMNS."""
+    """Returns the cells of COLUMNS for a bundle."""
     rng = np.random.default_rng(SEED)
     customers = rng.integers(0, len(bundle.customers), REQUESTS).tolist()
     popular = np.argsort(-bundle.popularity, kind="stable")[: len(bundle.products) // 5]
@@ -72,7 +72,7 @@ def _milliseconds_of_all(bundle: Bundle) -> list[str]:
 
 
 def _milliseconds(answer: Callable[[int], object]) -> str:
-    answer(0)  # computes what the bundle caches, which isn't measured
+    answer(0)  # fills the bundle's caches, which is not measured
     seconds = np.empty(REQUESTS)
     for i in range(REQUESTS):
         started = time.process_time()

@@ -1,4 +1,4 @@
-"""Item cold start on Online Retail II: how often buyers of a new product find it by its description."""
+"""Item cold start on Online Retail II: how often new products are recommended to their later buyers."""
 
 import os
 from collections.abc import Mapping
@@ -77,6 +77,7 @@ def _hit_rates(bundle: Bundle, truths: tuple[Interactions, ...], hidden: Array) 
 
 
 def _table(methods: Mapping[str, list[HitRates]], hidden: int) -> str:
+    """Returns the section; methods: hit rates of all purchases and of first purchases. hidden: products."""
     of_all, of_first = next(iter(methods.values()))
     rows = "".join(
         f"| {method} | {_cell(every.among_hidden, every.chance_among_hidden)}"

@@ -17,7 +17,7 @@ from serving.bundle.format import PER_PURCHASE, Bundle, texts
 from serving.recommend.lanes import Lane
 
 PRODUCTS, N = 50_000, 10
-COMPONENTS: dict[Lane, str] = {"discover": "ALS", "for-you": "second stage", "buy-again": "re-purchase"}
+COMPONENTS: dict[Lane, str] = {"discover": "ALS", "for-you": "ranker", "buy-again": "re-purchase"}
 SIZES = (100_000, 400_000)  # customers
 KEY = "a secret of the benchmark"
 
@@ -41,7 +41,7 @@ def compare(folder: Path) -> str:
 
 
 def _with_customers(bundle: Bundle, customers: int) -> Bundle:
-    """Returns the bundle with its customers repeated until there are so many."""
+    """Returns the bundle with its customers repeated until there are `customers`."""
     times = customers // len(bundle.customers)
     sizes = np.tile(np.diff(bundle.history_start), times)
     arrays: dict[str, Any] = {name: np.concatenate([getattr(bundle, name)] * times) for name in PER_PURCHASE}

@@ -26,7 +26,7 @@ PRODUCTS = 12_500  # with a million lines; twice as many with four times the lin
 
 
 def shop(millions: int) -> Shop:
-    """Returns a demo shop that sells about so many million order lines in a year."""
+    """Returns a demo shop that sells about `millions` million order lines in a year."""
     lines = millions * MILLION
     return Shop(
         start=START,
@@ -54,13 +54,13 @@ def _begin(folder: str) -> Json:
     return nightly.begin(source="files", path=folder, mapping="nightshelf").model_dump(mode="json")
 
 
-def _step(name: str, night: str) -> Json:
-    opened = Night.model_validate_json(night)
-    return _sweep(opened) if name == "sweep" else nightly.run(cast(nightly.Step, name), opened)
+def _step(name: str, night_json: str) -> Json:
+    night = Night.model_validate_json(night_json)
+    return _sweep(night) if name == "sweep" else nightly.run(cast(nightly.Step, name), night)
 
 
 def _sweep(night: Night) -> Json:
-    """Runs one candidate after the other, as `nightshelf retrain` does."""
+    """Runs one candidate after the other, as `nightshelf retrain` does, and returns their number."""
     return {"candidates": len([nightly.sweep(night, item) for item in nightly.candidates(night)])}
 
 

@@ -57,8 +57,8 @@ def measure(
 
 def free_ports(count: int) -> list[int]:
     """Returns ports of this machine on which nothing listens."""
-    with ExitStack() as held:
-        servers = [held.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
+    with ExitStack() as stack:
+        servers = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
         return [server.getsockname()[1] for server in servers]
 
 

@@ -28,7 +28,7 @@ LABELS = {
 
 @dataclass(frozen=True)
 class Month:
-    """The result of one test window."""
+    """The results on one test window."""
 
     lanes: Mapping[str, str]  # the component that the sweep chose for each lane
     measures: pa.Table  # of the chosen settings and the baselines, in the columns of `evaluate.names.SCHEMA`
@@ -70,9 +70,9 @@ def _evaluate(days_back: int) -> Month:
 
     started = time.monotonic()
     products, evaluation = tables.read(tables.PRODUCTS), settings.load()
-    every = interactions.interactions(tables.read(tables.INTERACTIONS), products["product"].to_pylist())
-    last = int(every.day.max()) - days_back
-    known = every.where(every.day <= last)
+    whole = interactions.interactions(tables.read(tables.INTERACTIONS), products["product"].to_pylist())
+    last = int(whole.day.max()) - days_back
+    known = whole.where(whole.day <= last)
     cut = windows.windows(known, interactions.date_of(last), evaluation.horizon_days)
     data = NightData(known, products, cut)
     trials = [

@@ -13,7 +13,7 @@ from pipelines.prepare import interactions
 from pipelines.prepare.interactions import Interactions
 from serving.bundle.format import Array, Bundle
 
-WINDOWS = 20  # of HORIZON days, each before the next
+WINDOWS = 20  # of HORIZON days, one after the other
 HORIZON = 28
 HALF_LIFE = 28.0
 RESAMPLES, SEED = 1000, 5
@@ -24,15 +24,15 @@ def compare(home: Path) -> str:
     os.environ["NIGHTSHELF_HOME"] = str(home)
     measures = pd.concat(_windows())
     largest = measures["group"].mode()[0]
-    of_region = measures[measures["has_trend"]]
+    with_trend = measures[measures["has_trend"]]
     rows = [
-        _row(f"{largest}, the largest region", of_region[of_region["group"] == largest]),
-        _row("all other regions of 20 customers or more", of_region[of_region["group"] != largest]),
-        *(_row(name, of_region[of_region["group"] == name]) for name in _next_largest(of_region)),
+        _row(f"{largest}, the largest region", with_trend[with_trend["group"] == largest]),
+        _row("all other regions of 20 customers or more", with_trend[with_trend["group"] != largest]),
+        *(_row(name, with_trend[with_trend["group"] == name]) for name in _next_largest(with_trend)),
     ]
     return (
         "## Unknown customers by region\n\n"
-        f"Buyers in {WINDOWS} windows of {HORIZON} days on Online Retail II, unknown at the cut before it.\n"
+        f"Buyers in {WINDOWS} windows of {HORIZON} days on Online Retail II who were unknown before theirs.\n"
         "They get the overall trend (half-life 28 days), or the trend of their country followed by the\n"
         "overall trend. NDCG@10 over the whole catalogue, and the 95 % interval of the difference.\n\n"
         "| region | customers | overall trend | trend of the region | difference |\n|---|---|---|---|---|\n"

@@ -30,8 +30,8 @@ def compare(home: Path) -> str:
     bundle = replace(bundle, weight=weight)
     return (
         "## Re-ranking on Online Retail II\n\n"
-        "The test window is the last but one 28 days; re-purchase answers for-you, ALS answers discover.\n"
-        "The data set has neither weights nor categories. Weights are random: log-normal, sigma\n"
+        "The test window is the 28 days before the last 28. Re-purchase answers for-you, and ALS answers\n"
+        "discover. The data set has neither weights nor categories. Weights are random: log-normal, sigma\n"
         f"{SIGMA}, median 1, seed {SEED}. Categories are the first word of the product's name,\n"
         f"or {BANDS} price bands.\n\n"
         f"{_weights(bundle, truth)}\n{_caps(bundle, truth)}\n{_shown(bundle, truth)}"
@@ -90,7 +90,7 @@ def _caps(bundle: Bundle, truth: Interactions) -> str:
 
 
 def _cap_row(kind: str, bundle: Bundle, truth: Interactions, most: int | None) -> str:
-    """Returns the row of lists with at most so many products of a category; None sets no limit."""
+    """Returns the row of lists with at most `most` products of a category; None sets no limit."""
     from pipelines import evaluate
     from serving.bundle.highest import top_n
     from serving.recommend.rerank import cap_categories

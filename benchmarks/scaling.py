@@ -20,7 +20,7 @@ from serving.bundle.format import Array, texts
 
 MILLIONS = (1, 2, 4, 8)
 PER_CUSTOMER, PRODUCTS, DAYS, FAVOURITES = 20, 20_000, 365, 15
-LOYALTY = 0.6  # share of purchases that are favourites
+LOYALTY = 0.6  # share of the purchases that are of a favourite
 SEED = 8
 WORDS = ("red", "green", "cup", "lamp", "paper", "large", "set")
 CHOSEN = ModelSettings(

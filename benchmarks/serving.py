@@ -26,7 +26,7 @@ CONNECTIONS, SECONDS, CUSTOMERS = 8, 10, 2_000
 GENERATOR = "requests.cjs"
 KEY = "a secret of the benchmark"
 FILTERS = "?category=Category%207&n=10"
-HALF = 0.5  # of the highest rate: what a service should run at, at most
+HALF = 0.5  # of the highest rate; a service should not run at more
 LOADTEST = ("npx", "--yes", "loadtest@8")
 GENERATE = """
 let sent = 0
@@ -61,7 +61,7 @@ class Load:
 
 
 def compare(folder: Path) -> str:
-    """Returns a table of three shop sizes, with and without the second stage, with and without filters."""
+    """Returns a table of three shop sizes, with and without the ranker, with and without filters."""
     rows = [row for size in SIZES for row in _rows(size, folder / str(size))]
     return (
         "## The service under load\n\n"
@@ -81,8 +81,8 @@ def _rows(size: int, folder: Path) -> Iterator[str]:
     lanes = ranked.manifest["lanes"] | ALS
     plain = replace(ranked, ranker=no_model(), manifest=ranked.manifest | {"lanes": lanes})
     for name, served, query in (
-        ("second stage", ranked, ""),
-        ("second stage, filters", ranked, FILTERS),
+        ("ranker", ranked, ""),
+        ("ranker, filters", ranked, FILTERS),
         ("ALS", plain, ""),
         ("ALS, filters", plain, FILTERS),
     ):

@@ -1,4 +1,4 @@
-"""Memory of the service while it replaces one champion's bundle by another."""
+"""Memory of the service while it replaces one champion's bundle with the next."""
 
 import gc
 import os
