@@ -7,11 +7,11 @@ import pytest
 
 from serving.settings import PROJECT
 
-ROOMS = ("serving", "pipelines", "expectations")
+PACKAGES = ("serving", "pipelines", "expectations")
 MODULES = sorted(
     ".".join(file.relative_to(PROJECT).with_suffix("").parts)
-    for room in ROOMS
-    for file in (PROJECT / room).rglob("*.py")
+    for package in PACKAGES
+    for file in (PROJECT / package).rglob("*.py")
     if ">>> " in file.read_text()
 )
 
