@@ -1,4 +1,4 @@
-"""What a bundle must be in order to serve: quick, personal, and true to its evaluation."""
+"""Conditions on the bundle itself: answers are quick, personal, and as they were evaluated."""
 
 import time
 from dataclasses import dataclass, replace
@@ -31,7 +31,7 @@ FITTED = "fitted"
 
 @dataclass(frozen=True)
 class Answers:
-    """What an anonymous visitor and a seeded draw of customers were answered, in every lane."""
+    """The answers to an anonymous visitor and to a seeded draw of customers, in every lane."""
 
     count: int
     seconds: Array  # (count,) float64, processor time of each answer
@@ -52,9 +52,9 @@ class Answers:
 def check(bundle: Bundle, thresholds: Thresholds) -> tuple[Answers, list[Condition]]:
     """Returns a bundle's answers to a draw of customers, and the conditions on them.
 
-    Quick is judged by processor time, since time by the clock also depends on what else the machine does.
+    Speed is measured in processor time, since time by the clock also depends on what else the machine does.
     """
-    answers = ask(bundle, thresholds.answer_seconds)
+    answers = sample_answers(bundle, thresholds.answer_seconds)
     limit, count = thresholds.answer_seconds * 1000, answers.count
     quick = (
         f"{PERCENTILE} % of {count} answers take up to {answers.p95 * 1000:.0f} ms of processor time,"
@@ -74,7 +74,7 @@ def check(bundle: Bundle, thresholds: Thresholds) -> tuple[Answers, list[Conditi
     ]
 
 
-def ask(bundle: Bundle, enough: float) -> Answers:
+def sample_answers(bundle: Bundle, enough: float) -> Answers:
     """Returns the answers of the code that serves, compared with the scores of the code that evaluates.
 
     enough: processor seconds; an answer that takes longer is tried again.
@@ -92,11 +92,11 @@ def ask(bundle: Bundle, enough: float) -> Answers:
 
 
 def kept(bundle: Bundle, champion: Bundle, thresholds: Thresholds) -> Condition:
-    """Returns whether a bundle still holds the purchases in the champion's, and none of them older."""
-    (known, last), (before, then) = (_purchases(each, champion) for each in (bundle, champion))
-    index, is_known = locate(known, before)
-    held = np.count_nonzero(last[index[is_known]] >= then[is_known])
-    share = held / len(before) if len(before) else 1.0
+    """Returns whether a bundle contains the champion's purchases, with last days that are no earlier."""
+    (own, own_last), (before, last_before) = (_purchases(each, champion) for each in (bundle, champion))
+    index, is_own = locate(own, before)
+    count = np.count_nonzero(own_last[index[is_own]] >= last_before[is_own])
+    share = count / len(before) if len(before) else 1.0
     detail = (
         f"{share:.1%} of the purchases in the champion's bundle are in this one, not older;"
         f" at least {thresholds.kept:.0%} must be"
@@ -107,15 +107,15 @@ def kept(bundle: Bundle, champion: Bundle, thresholds: Thresholds) -> Condition:
 def remembers(
     bundle: Bundle, earlier: Bundle, truth: Interactions, measures: pa.Table, settings: GateSettings
 ) -> list[Condition]:
-    """Returns whether a bundle that was fitted on a window answers it no worse than one that had not seen it.
+    """Returns whether a bundle predicts a window that it was fitted on no worse than a bundle without it.
 
     earlier: the ranker's inputs as they were before the window, since a ranker predicts what comes next, and
     that is seldom what was just bought. measures: of each component without the window, on the same truth.
     Only the lane for-you is compared, since what was bought can't be discovered, and only the personal
-    components, since popularity remembers nobody.
+    components, since popularity is the same for every customer.
     """
-    answering = {*bundle.manifest["lanes"].values()}
-    components = {*PERSONAL} if "ranker" in answering else answering & {*REMEMBERING}
+    serving = {*bundle.manifest["lanes"].values()}
+    components = {*PERSONAL} if "ranker" in serving else serving & {*REMEMBERING}
     checks = []
     for component in sorted(components):
         fitted = replace(earlier, ranker=bundle.ranker) if component == "ranker" else bundle
@@ -146,13 +146,14 @@ def steady(bundle: Bundle, champion: Bundle, thresholds: Thresholds) -> list[Con
 
 
 def _products(bundle: Bundle, values: Array) -> set[bytes]:
+    """Returns the ids of the N products with the highest scores, (P,)."""
     return set(bundle.products[top_n(values, N)].tolist())
 
 
 def _personal(bundle: Bundle) -> list[Condition]:
     """Returns whether customers get different lists, for each lane with a personal component."""
     if np.count_nonzero(bundle.popularity) <= 2 * N:
-        return []  # of so few products everyone may well get the same
+        return []  # with so few products all customers may well get the same list
     drawn, checks = _draw(bundle), []
     for lane in (lane for lane in LANES if bundle.manifest["lanes"][lane] in PERSONAL):
         lists = [answer for values in scores(bundle, drawn, lane) if (answer := tuple(top_n(values, N)))]
@@ -191,5 +192,6 @@ def _same(values: Array, answer: list[int]) -> bool:
 
 
 def _draw(bundle: Bundle) -> Array:
+    """Returns the rows of at most DRAWN random customers, always the same."""
     rng = np.random.default_rng(SEED)
     return rng.choice(len(bundle.customers), min(DRAWN, len(bundle.customers)), replace=False)
