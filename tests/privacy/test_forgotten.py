@@ -64,7 +64,7 @@ class Shop:
         """Runs extract, validate and prepare as of a day, and returns the run and its counts."""
         as_of = str(FIRST + dt.timedelta(days=day))
         night = nightly.begin(
-            as_of, source="files", path=str(self.folder), mapping=str(self.mapping), **options
+            as_of=as_of, source="files", path=str(self.folder), mapping=str(self.mapping), **options
         )
         nightly.run("extract", night)
         counts = nightly.run("validate", night)

@@ -55,7 +55,9 @@ class Shop:
 
     def run(self, day, **options):
         as_of = str(FIRST + dt.timedelta(days=day))
-        night = nightly.begin(as_of, source="files", path=str(self.folder), mapping=self.mapping, **options)
+        night = nightly.begin(
+            as_of=as_of, source="files", path=str(self.folder), mapping=self.mapping, **options
+        )
         nightly.run("extract", night)
         return night, nightly.run("validate", night)
 

@@ -1,4 +1,4 @@
-"""The nightly reports as the service shows them."""
+"""The night reports as the service shows them."""
 
 import base64
 import hashlib
