@@ -3,6 +3,7 @@
 import contextlib
 import os
 import random
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -43,9 +44,10 @@ def spark(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def postgresql_server(tmp_path_factory):
+def postgresql_server():
     """The URL of a real PostgreSQL server, shared by all tests of a process."""
-    with postgresql(tmp_path_factory.mktemp("postgresql")) as url:
+    # Not below pytest's own folder: each start of pytest closes that to the server's user.
+    with tempfile.TemporaryDirectory() as folder, postgresql(folder) as url:
         yield url
 
 

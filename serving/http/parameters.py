@@ -57,6 +57,13 @@ def _time(value: object) -> object:
         return value
 
 
+def _at_most_max_items(value: object) -> object:
+    """Rejects a list that is too long as it was sent: blank ids, which are dropped later, count too."""
+    if isinstance(value, list) and len(value) > MAX_ITEMS:
+        raise PydanticCustomError("too_long", f"List should have at most {MAX_ITEMS} items")
+    return value
+
+
 def _day(value: object) -> dt.date:
     """Parses a day. Rejects numbers, which pydantic would take for seconds since 1970."""
     if not (isinstance(value, str) and DAY.fullmatch(value)):
@@ -106,6 +113,7 @@ RecentProducts = Annotated[
     list[str],
     Field(max_length=MAX_ITEMS, examples=[["10003"]], json_schema_extra=_json_types("array", "string")),
     BeforeValidator(_split_ids),
+    BeforeValidator(_at_most_max_items),
 ]
 Price = Annotated[float | None, Field(ge=0, allow_inf_nan=False, examples=[20.0])]
 NonBlankId = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00]*$")]

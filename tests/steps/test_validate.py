@@ -179,7 +179,7 @@ def test_stops_if_every_line_fails_a_row_check(shop, monkeypatch):
 
 def test_names_the_step_extract_if_it_hasnt_run(shop):
     night = nightly.begin(
-        "2026-09-20", source="files", path=str(shop.folder / "000.csv"), mapping=shop.mapping
+        as_of="2026-09-20", source="files", path=str(shop.folder / "000.csv"), mapping=shop.mapping
     )
     with pytest.raises(NightshelfError, match=r"raw/ holds no data of .*: run the step extract first"):
         nightly.run("validate", night)

@@ -72,3 +72,11 @@ def test_returns_n_items_if_enough_products_pass_the_filters(seed: int) -> None:
         assert len(answer["items"]) == min(8, np.count_nonzero(passes & (bundle.trend > 0)))
         for item in answer["items"]:
             assert passes[bundle.product(item["product"])]
+
+
+def test_blank_ids_count_towards_the_limit_of_shown_products(client: Client) -> None:
+    path = f"/v1/customers/{bundles.ANNA}/recommendations"
+    assert client.get(path, params={"shown": [""] * 100}).status_code == 200
+    answer = client.get(path, params={"shown": [""] * 101})
+    assert answer.status_code == 400
+    assert answer.json()["error"]["field"] == "shown"
