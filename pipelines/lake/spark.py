@@ -1,5 +1,6 @@
 """The Spark session that a process shares."""
 
+import logging
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -30,6 +31,7 @@ def session() -> SparkSession:
 
     Raises NightshelfError if Java 17 or newer is missing, or if Spark can't be started.
     """
+    logging.getLogger("py4j").setLevel(logging.WARNING)  # it reports each closed connection
     check_java()
     master = settings().spark_master
     _choose_python(master)
