@@ -27,16 +27,16 @@ export INSIDE='
 import os, sys, time, urllib.request
 deadline = time.monotonic() + 3 * 3600
 while time.monotonic() < deadline:
-    try:
+    if "Ctrl-C stops everything" in open("/tmp/run.log").read():
         urllib.request.urlopen("http://127.0.0.1:3000/v1/popular?n=5", timeout=30)
-        sys.exit(0)
-    except OSError:
         time.sleep(5)
+        sys.exit(0)
+    time.sleep(5)
     try:
         os.kill(int(sys.argv[1]), 0)
     except ProcessLookupError:
         sys.exit("make run ended by itself")
-sys.exit("no recommendation after three hours")
+sys.exit("no nightly run after three hours")
 END
   pkill -INT -f "nightshelf up" 2>/dev/null || python3 -c "
 import os, pathlib, signal
