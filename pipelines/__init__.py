@@ -21,3 +21,6 @@ for _name, _value in NO_TELEMETRY.items():
 
 # A command that only reads the registry should not draw a progress bar for a moment.
 os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+
+# Without git, which the commit of a run is read with, MLflow would print twenty lines of advice.
+os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")

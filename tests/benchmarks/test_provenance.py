@@ -2,6 +2,7 @@
 
 import os
 import platform
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -16,6 +17,8 @@ pytestmark = pytest.mark.fast
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A git repository with one committed file of code and one of figures."""
+    if not shutil.which("git"):
+        pytest.skip("git is not installed: sudo apt-get install git")
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
     (tmp_path / "benchmarks").mkdir()

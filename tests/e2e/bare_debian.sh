@@ -51,6 +51,7 @@ for entry in pathlib.Path(\"/proc\").iterdir():
 unshare --mount --pid --fork --kill-child /bin/sh -euc '
   mount -t proc proc "$ROOT/proc"
   mount --rbind /dev "$ROOT/dev"
+  mount --rbind /sys "$ROOT/sys"
   mount --rbind /etc/ssl/certs "$ROOT/etc/ssl/certs"
   exec chroot "$ROOT" /usr/bin/env -i HOME=/root PATH=/usr/sbin:/usr/bin:/sbin:/bin LANG=C.UTF-8 "$@" \
     /bin/sh -euc "$INSIDE"
