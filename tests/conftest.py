@@ -20,6 +20,11 @@ from serving.http.routes import create_app
 from serving.live.served import Served, ServingState
 from serving.settings import ServingSettings
 
+# No test reads the settings of the person who runs it: `make run` leaves a .env in the project's folder.
+for _name in [name for name in os.environ if name.startswith("NIGHTSHELF_") and "_TEST_" not in name]:
+    del os.environ[_name]
+os.environ["NIGHTSHELF_HOME"] = tempfile.mkdtemp(prefix="nightshelf-tests-")
+
 VERDICT = {"verdict": "PROMOTED", "reasons": ["for-you: no worse than the champion"]}
 # The folder of the real data sets; tests that use them are skipped without it.
 DATA = Path(os.environ.get("NIGHTSHELF_TEST_DATA", Path(__file__).parents[2] / "shared" / "data"))

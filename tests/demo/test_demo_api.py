@@ -259,6 +259,7 @@ def test_serves_with_the_settings_and_logs_no_request(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     chosen = {"SHOP_PORT": str(port), "SHOP_USER": "me", "SHOP_PASSWORD": "x", "HOST": "127.0.0.1"}
+    chosen["HOME"] = str(tmp_path)
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("NIGHTSHELF_")}
     server = subprocess.Popen(
         [sys.executable, "-c", "from pipelines.demo.api import serve; serve()"],
