@@ -64,7 +64,9 @@ def run():
             pulls.stdin.write(json.dumps(environment()) + "\n")
             pulls.stdin.flush()
             child = int(pulls.stdout.readline())
-            ended = bool(select.select([pulls.stdout], [], [], seconds)[0])
+            poll = select.poll()  # select() refuses file numbers above 1023, which a long test run reaches
+        poll.register(pulls.stdout, select.POLLIN)
+        ended = bool(poll.poll(seconds * 1000))
             if not ended:
                 with contextlib.suppress(ProcessLookupError):  # it has just ended
                     os.kill(child, signal.SIGKILL)
