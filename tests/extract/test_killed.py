@@ -65,8 +65,8 @@ def run():
             pulls.stdin.flush()
             child = int(pulls.stdout.readline())
             poll = select.poll()  # select() refuses file numbers above 1023, which a long test run reaches
-        poll.register(pulls.stdout, select.POLLIN)
-        ended = bool(poll.poll(seconds * 1000))
+            poll.register(pulls.stdout, select.POLLIN)
+            ended = bool(poll.poll(seconds * 1000))
             if not ended:
                 with contextlib.suppress(ProcessLookupError):  # it has just ended
                     os.kill(child, signal.SIGKILL)
