@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import cast
 
 from pipelines import nightly
+from pipelines.choices import Step
 from pipelines.demo import files
 from pipelines.demo.shop import Shop
 from pipelines.nightly import Json
@@ -56,7 +57,7 @@ def _begin(folder: str) -> Json:
 
 def _step(name: str, night_json: str) -> Json:
     night = Night.model_validate_json(night_json)
-    return _sweep(night) if name == "sweep" else nightly.run(cast(nightly.Step, name), night)
+    return _sweep(night) if name == "sweep" else nightly.run(cast(Step, name), night)
 
 
 def _sweep(night: Night) -> Json:

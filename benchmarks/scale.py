@@ -18,7 +18,8 @@ from benchmarks.growth import exponent
 from benchmarks.one_step import shop
 from benchmarks.processes import measure
 from benchmarks.provenance import provenance
-from pipelines.nightly import Json, Step
+from pipelines.choices import Step
+from pipelines.nightly import Json
 from pipelines.settings import settings
 
 MILLIONS = (1, 4, 16)

@@ -49,7 +49,7 @@ from dags.connections import apply_connections
 from serving.errors import NightshelfError, TransientError
 
 if TYPE_CHECKING:
-    from pipelines.nightly import Step
+    from pipelines.choices import Step
 
 Json = dict[str, Any]
 

@@ -9,33 +9,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, get_args
 
 import typer
 
-from pipelines.choices import Solver, SourceName, Split
+from pipelines.choices import AnyStep, Solver, SourceName, Split
 from serving.access.keys import Scope
 from serving.errors import NightshelfError
 from serving.recommend.lanes import LANES
 
 TRY, RUN, MODELS, DATA, SERVICE, PEOPLE = "Try", "Run", "Models", "Data", "Service", "People"
 MAX_ITEMS = 100  # the most products per list, as over HTTP
-
-StepName = Literal[
-    "begin",
-    "extract",
-    "validate",
-    "prepare",
-    "backtest_champion",
-    "sweep",
-    "association_rules",
-    "evaluate",
-    "register",
-    "gate",
-    "publish",
-    "smoke",
-    "report",
-]
 
 app = typer.Typer(
     no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False, rich_markup_mode="rich"
@@ -164,7 +148,7 @@ def retrain(
 
 @app.command(rich_help_panel=RUN)
 def step(
-    name: Annotated[StepName, typer.Argument(metavar="STEP", help=", ".join(StepName.__args__))],
+    name: Annotated[AnyStep, typer.Argument(metavar="STEP", help=", ".join(get_args(AnyStep)))],
     run: Annotated[
         str | None, typer.Option(help="Id of the nightly run in MLflow; default: the newest.")
     ] = None,

@@ -7,25 +7,14 @@ A step's module is imported when the step runs, since some take seconds to impor
 
 import time
 from collections.abc import Callable
-from typing import Any, Literal, Unpack, assert_never
+from typing import Any, Unpack, assert_never
 
+from pipelines.choices import Step
 from pipelines.run import tracking
 from pipelines.run.night import Night, RunOptions
 from pipelines.run.progress import Progress
 
 Json = dict[str, Any]
-Step = Literal[
-    "extract",
-    "validate",
-    "prepare",
-    "backtest_champion",
-    "association_rules",
-    "evaluate",
-    "register",
-    "gate",
-    "publish",
-    "smoke",
-]
 
 
 def begin(**options: Unpack[RunOptions]) -> Night:

@@ -12,6 +12,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 from rich.table import Column
 
 from pipelines import nightly
+from pipelines.choices import Step
 from pipelines.report import terminal
 from pipelines.run import tracking
 from pipelines.run.night import Night, RunOptions
@@ -62,7 +63,7 @@ def begin(**options: Unpack[RunOptions]) -> Night:
     return night
 
 
-def run_step(step: nightly.Step | Literal["sweep", "report"], run_id: str | None, path: str | None) -> str:
+def run_step(step: Step | Literal["sweep", "report"], run_id: str | None, path: str | None) -> str:
     """Runs one step of a nightly run, the newest unless its id in MLflow is given, and returns its counts.
 
     path: of the source `files`, since MLflow does not record it. Raises NightshelfError for an unknown run.
@@ -107,7 +108,7 @@ def _steps(night: Night, bars: Progress) -> dict[str, Any]:
     return results | decision | published
 
 
-def _run(bars: Progress, step: nightly.Step, night: Night) -> dict[str, Any]:
+def _run(bars: Progress, step: Step, night: Night) -> dict[str, Any]:
     return _step(bars, step, lambda _: nightly.run(step, night))
 
 
