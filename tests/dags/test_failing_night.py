@@ -1,12 +1,15 @@
-"""A nightly run in Airflow whose step `extract` fails."""
+"""A nightly run in Airflow whose step `extract` fails: the shop refuses the password of the connection."""
 
 import html
 import json
+import re
 import sqlite3
 
 import pytest
-from airflows import run_nightly
+from airflows import demo_shop_of, run_nightly, written
 from mlflow import MlflowClient
+
+SECRET = "n0t-t0-be-seen"
 
 
 @pytest.fixture(scope="module")
@@ -16,11 +19,10 @@ def home(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def night(home):
-    """The completed `airflow dags test nightly` on a file that lacks the columns of its mapping."""
-    orders = home / "orders.csv"
-    orders.write_text("a,b\n1,2\n")
-    params = {"source": "files", "path": str(orders), "mapping": "online_retail_ii", "as_of": "2011-12-09"}
-    return run_nightly(home, params)
+    """The completed `airflow dags test nightly` at a shop that refuses the password."""
+    with demo_shop_of("another password") as connection:
+        shop = json.dumps(connection | {"password": SECRET})
+        return run_nightly(home, {"as_of": "2026-09-30"}, AIRFLOW_CONN_NIGHTSHELF_SHOP=shop)
 
 
 @pytest.fixture(scope="module")
@@ -41,12 +43,12 @@ def test_the_task_fails_at_once(night):
 def test_the_run_in_mlflow_fails_with_the_message_of_the_task(night, logged):
     task, _, message = logged.data.tags["failed"].partition(": ")
     assert (task, logged.info.status) == ("extract", "FAILED")
-    assert "orders.csv" in message
+    assert re.search(r"'me'.*\(401\)", message)
     assert f"AirflowFailException: {message}" in night.stdout
 
 
 def test_its_report_shows_where_and_why_it_stopped(night, logged, home):
-    report = (home / "nights" / "2011-12-09.html").read_text()
+    report = (home / "nights" / "2026-09-30.html").read_text()
     _, _, message = logged.data.tags["failed"].partition(": ")
     assert "The nightly run stopped in step extract." in report
     assert message in html.unescape(report)
@@ -56,4 +58,9 @@ def test_its_report_shows_where_and_why_it_stopped(night, logged, home):
 def test_the_button_of_the_task_leads_to_the_report(night, home):
     with sqlite3.connect(home / "airflow" / "airflow.db") as database:
         ((link,),) = database.execute("SELECT value FROM xcom WHERE key = '_link_NightReport'").fetchall()
-    assert json.loads(link) == "http://127.0.0.1:3000/nights/2011-12-09"
+    assert json.loads(link) == "http://127.0.0.1:3000/nights/2026-09-30"
+
+
+def test_the_password_is_written_nowhere(night, home):
+    assert SECRET not in night.stdout
+    assert SECRET not in written(home)

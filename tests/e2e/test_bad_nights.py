@@ -12,7 +12,7 @@ from nights import LAST, ShopApi, generator, night, night_in_copy, ordinary
 
 from pipelines.settings import settings
 
-WEEK = 7
+ORDINARY = 7 if SOAK else 3  # runs before the cases
 MIN_CASES = 40
 DRAWN = 1000 if SOAK else 2  # cases of each kind, drawn by the seed
 MAX_LETTERS = 110  # of a printed message
@@ -41,13 +41,13 @@ def test_stops_every_bad_case_before_training_and_no_good_one(small_tables, seed
         capsys.disabled(),
     ):
         print(f"\nseed {seed}")
-        week = ordinary_week(api, world)
+        before = ordinary_nights(api, world)
         shutil.copytree(settings().lake_url, tmp_path / "base")
         bad, good = (
             table(kind, api, world, drawn(cases, seed), seed, tmp_path)
             for kind, cases in (("bad", BAD), ("good", GOOD))
         )
-    good = week | good
+    good = before | good
     assert min(len(BAD), len(GOOD)) >= MIN_CASES
     assert [name for name, outcome in bad.items() if not outcome.stopped] == []
     assert [name for name, outcome in bad.items() if outcome.replaced] == []
@@ -66,10 +66,10 @@ def shop_at(address):
     return {f"SHOP_{name}": value for name, value in values.items()}
 
 
-def ordinary_week(api, world):
-    """The outcomes of one ordinary run per day of the week before; all cases start from their lake."""
+def ordinary_nights(api, world):
+    """The outcomes of the ordinary runs of the days before; all cases start from their lake."""
     outcomes = {}
-    for back in range(WEEK, 0, -1):
+    for back in range(ORDINARY, 0, -1):
         day = LAST - dt.timedelta(days=back)
         name = f"an ordinary {day:%A} before"
         outcomes[name] = night(api, world.at(day))

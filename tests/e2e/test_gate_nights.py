@@ -1,5 +1,6 @@
 """The gate refuses poisoned runs, and promotes ordinary ones without changing settings often."""
 
+import os
 import random
 from itertools import pairwise
 from typing import get_args
@@ -16,45 +17,65 @@ from pipelines.registry import acts as registry_acts
 from pipelines.registry import versions
 from pipelines.report import terminal
 
-SOME = 1000 if SOAK else 2  # of each kind, sampled by the seed
+SOME = 1000 if SOAK else 1  # of each kind, sampled by the seed
+ORDINARY = min(SOME + 1, NIGHTS)  # runs after the first
 
 
-def test_no_poisoned_run_promotes_a_worse_model(seed, tmp_path, capsys):
-    shop, chosen = world(seed, nights=1), sample_names([*DATA, *CODE], 2 * SOME, seed)
+@pytest.fixture(scope="module")
+def chosen_seed():
+    """One seed for the module, whose tests share a shop and its registry."""
+    return int(os.environ.get("NIGHTSHELF_TEST_SEED", random.SystemRandom().randrange(10**6)))
+
+
+@pytest.fixture(scope="module")
+def shop(chosen_seed):
+    return world(chosen_seed, ORDINARY + 3)
+
+
+@pytest.fixture(scope="module")
+def first(shop, chosen_seed, tmp_path_factory):
+    """A home whose registry holds the model of the first run."""
+    with fresh_home(tmp_path_factory.mktemp("home")):
+        run(shop, 0, chosen_seed)
+        yield
+
+
+def test_no_poisoned_run_promotes_a_worse_model(first, shop, chosen_seed, capsys):
     outcomes = {}
-    with fresh_home(tmp_path / "home"), capsys.disabled():
-        print(f"\nseed {seed}")
-        run(shop, 0, seed)
-        for name in chosen:
-            outcomes[name] = poisoned(shop, seed, name)
+    with capsys.disabled():
+        print(f"\nseed {chosen_seed}")
+        for name in sample_names([*DATA, *CODE], 2 * SOME, chosen_seed):
+            outcomes[name] = poisoned(shop, chosen_seed, name)
             show(name, outcomes[name])
-            registry_acts.promote("1", "the next poison meets the same champion")
+            registry_acts.promote("1", "the next run meets the same champion")
     assert len(DATA) + len(CODE) >= NIGHTS
     worse = [name for name, result in outcomes.items() if result.verdict == "PROMOTED" and is_worse(result)]
     assert worse == []
 
 
-def test_ordinary_runs_promote_no_worse_model_and_settings_stay_stable(seed, tmp_path, capsys):
-    nights = min(SOME, NIGHTS)
-    shop = world(seed, nights + 1)
-    with fresh_home(tmp_path / "home"), capsys.disabled():
-        print(f"\nseed {seed}")
-        run(shop, 0, seed)
-        outcomes = []
-        settings = [versions.champion().chosen]
-        for number in range(1, nights + 1):
-            outcomes.append(outcome(shop, number, seed))
-            show(f"ordinary night {number}", outcomes[-1])
-            settings.append(versions.champion().chosen)
-        changes = sum(earlier != later for earlier, later in pairwise(settings))
-        refused = [result for result in outcomes if result.verdict == "REFUSED"]
-        wrongly = sum(result.after > result.before for result in refused)
-        falsely = sum(is_worse(result) for result in outcomes if result.verdict == "PROMOTED")
+@pytest.fixture(scope="module")
+def ordinary(first, shop, chosen_seed):
+    """The outcomes of the ordinary runs after the first, and the champion's settings after each run."""
+    outcomes, settings = [], [versions.champion().chosen]
+    for number in range(1, ORDINARY + 1):
+        outcomes.append(outcome(shop, number, chosen_seed))
+        show(f"ordinary night {number}", outcomes[-1])
+        settings.append(versions.champion().chosen)
+    return outcomes, settings
+
+
+def test_ordinary_runs_promote_no_worse_model_and_settings_stay_stable(ordinary, chosen_seed, capsys):
+    outcomes, settings = ordinary
+    changes = sum(earlier != later for earlier, later in pairwise(settings))
+    refused = [result for result in outcomes if result.verdict == "REFUSED"]
+    wrongly = sum(result.after > result.before for result in refused)
+    falsely = sum(is_worse(result) for result in outcomes if result.verdict == "PROMOTED")
+    with capsys.disabled():
         counts = f"{falsely} promoted though worse, {wrongly} refused though better"
-        print(f"{nights} runs: {counts}, settings changed {changes} times")
+        print(f"\nseed {chosen_seed}: {ORDINARY} runs: {counts}, settings changed {changes} times")
     assert [result.reasons for result in refused if result.after > result.before] == []
     assert falsely == 0
-    assert changes <= 1 + nights // 10
+    assert changes <= 1 + ORDINARY // 10
 
 
 def poisoned(shop, seed, name):
@@ -84,23 +105,23 @@ def show(name, result):
     )
 
 
-def test_after_a_rollback_no_run_promotes_until_a_person_promotes_a_version(seed, home):
-    shop = world(seed, nights=4)
-    for number in (0, 1):
-        assert run(shop, number, seed)[0]["verdict"] in ("FIRST", "PROMOTED")
+def test_after_a_rollback_no_run_promotes_until_a_person_promotes_a_version(ordinary, shop, chosen_seed):
+    before = str(versions.find_alias(registry_acts.PREVIOUS).version)
+    champion = versions.champion().version
     registry_acts.rollback(None, "odd answers")
-    decision, *_ = run(shop, 2, seed)
+    decision, _, refused = run(shop, ORDINARY + 1, chosen_seed)
     assert decision["verdict"] == "REFUSED"
     (reason,) = decision["reasons"]
     assert reason.startswith("allowed after the rollback: odd answers: ")
-    assert "version 1" in reason
-    assert versions.champion().version == "1"
-    registry_acts.promote("3", "checked")
-    assert run(shop, 3, seed)[0]["verdict"] == "PROMOTED"
-    assert versions.champion().version == "4"
+    assert f"version {before}" in reason
+    assert versions.champion().version == before
+    registry_acts.promote(refused, "checked")
+    assert run(shop, ORDINARY + 2, chosen_seed)[0]["verdict"] == "PROMOTED"
+    newest = versions.champion().version
+    assert int(newest) > int(refused) > int(champion)
     for split in get_args(Split):
         models = set(compare(split)[MODEL].unique().to_pylist())
         expected = set(terminal.ORDER) - {"challenger", "sweep", "unweighted"}
         assert models == expected - (set() if versions.champion().chosen.ranker else {"ranker"})
     measured = summary(compare("time"))["champion"]["for-you"][NDCG]
-    assert f"{measured:.6f}" == versions.find("4").tags["ndcg_at_10_for_you"]
+    assert f"{measured:.6f}" == versions.find(newest).tags["ndcg_at_10_for_you"]

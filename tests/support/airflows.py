@@ -1,20 +1,27 @@
 """Runs of the DAG `nightly` by Airflow's own command, each in a home of its own."""
 
 import atexit
+import contextlib
+import datetime as dt
 import json
 import os
 import shutil
+import sqlite3
 import subprocess
 import sys
 import tempfile
 from functools import cache
 from pathlib import Path
 
-from homes import put_empty_mlflow_database
+from homes import put_empty_mlflow_database, served
 
+from pipelines.demo.api import app
+from pipelines.demo.shop import Shop
 from serving.settings import PROJECT
 
 AIRFLOW = Path(sys.executable).with_name("airflow")
+SHOP = Shop(start=dt.date(2026, 9, 1), customers=300, products=200, orders_per_day=100)
+USER = "me"
 
 
 def run_nightly(home, conf, **variables):
@@ -27,6 +34,21 @@ def run_nightly(home, conf, **variables):
     return subprocess.run(
         command, check=False, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
+
+
+@contextlib.contextmanager
+def demo_shop_of(password):
+    """Serves a small demo shop with this password; yields the fields of its Airflow connection."""
+    with served(app(SHOP, USER, password, lambda: dt.date(2026, 9, 20))) as address:
+        host, _, port = address.rpartition(":")
+        yield {"conn_type": "http", "host": host, "port": int(port), "login": USER, "password": password}
+
+
+def written(home):
+    """Returns the content of all files and of Airflow's database after a run, as text."""
+    with sqlite3.connect(home / "airflow" / "airflow.db") as database:
+        rows = "\n".join(database.iterdump())
+    return rows + "".join(file.read_text("latin-1") for file in home.rglob("*") if file.is_file())
 
 
 def _environment(home):
