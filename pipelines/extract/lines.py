@@ -8,8 +8,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines import columns as c
-from pipelines.extract.notation import numbers, times
 from pipelines.extract.mapping import Column, Joined, LeaveOut, Mapping, alternatives
+from pipelines.extract.notation import numbers, times
 from pipelines.extract.notation.numbers import DecimalSign
 
 KEY_SEPARATOR = "/"  # between the parts of a joined column

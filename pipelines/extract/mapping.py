@@ -91,7 +91,7 @@ class Currency(FrozenModel):
 
     column: str
     to: str  # the currency of all prices after conversion
-    rates: dict[str, float] = {}  # by currency: what one unit of it is worth in `to`
+    rates: dict[str, float] = Field(default_factory=dict)  # by currency: what one unit of it is worth in `to`
 
 
 class Events(FrozenModel):

@@ -30,8 +30,8 @@ def recognise_decimal(columns: list[pa.ChunkedArray], file: str) -> DecimalSign:
     plain_decimals = any(_has_decimals(column) for column in columns)
     if comma and (point or plain_decimals):
         raise NightshelfError(
-            f"{file} writes some numbers with a decimal comma and some with a decimal point: correct the file,"
-            ' or set decimal = "," or decimal = "." in the mapping'
+            f"{file} writes some numbers with a decimal comma and some with a decimal point: correct the"
+            ' file, or set decimal = "," or decimal = "." in the mapping'
         )
     if not (comma or point or plain_decimals) and any(map(UNCLEAR.search, values)):
         raise NightshelfError(
