@@ -8,6 +8,8 @@ CUSTOMER = "customer"
 PRODUCT = "product"
 QUANTITY = "quantity"
 UNIT_PRICE = "unit_price"
+AMOUNT = "amount"  # the price of all pieces of a line; sources state it instead of unit_price
+CHANGED_AT = "changed_at"  # when the shop changed the order last; null if the source doesn't say
 GROUP = "group"  # the customer's region or country; null if the mapping of the source names no such column
 
 ISO_DAY = r"^\d{4}-\d\d-\d\d"  # regular expression: how a readable `ordered_at` begins in raw/
@@ -27,6 +29,7 @@ HIDDEN = "hidden"  # whether one of the shop's rules excludes the product from r
 SOURCE = "source"
 PAGE = "page"
 EXTRACTED_AT = "extracted_at"
+LEFT_OUT = "left_out"  # the reason of the mapping's rule that leaves the line out; null for the others
 FAULT = "fault"  # why the line couldn't be read; null if it could
 SEEN_ON = "seen_on"  # the first day on which a product had this state
 

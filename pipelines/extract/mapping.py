@@ -1,18 +1,104 @@
-"""Mappings: TOML files, shipped or written by the user, that assign a source's columns to ours."""
+"""Mappings: TOML files, shipped or written by the user, that say how to read a source's orders."""
 
 from pathlib import Path
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from pipelines import columns as c
-from pipelines.extract.source import Dialect
+from pipelines.extract.source import Dialect, Pattern
 from serving import toml
 from serving.errors import NightshelfError
 from serving.toml import FrozenModel
 
 MAPPINGS = Path(__file__).parent / "mappings"
-REQUIRED = (c.ORDER_ID, c.ORDERED_AT, c.CUSTOMER, c.PRODUCT, c.QUANTITY, c.UNIT_PRICE)
-OPTIONAL = (c.NAME, c.CATEGORY, c.BRAND, c.WEIGHT, c.GROUP)
+REQUIRED = (c.ORDER_ID, c.ORDERED_AT, c.PRODUCT)
+OPTIONAL = (
+    *(c.CUSTOMER, c.QUANTITY, c.UNIT_PRICE, c.AMOUNT, c.CHANGED_AT),
+    *(c.NAME, c.CATEGORY, c.BRAND, c.WEIGHT, c.GROUP),
+)
+FOLDER, FILE = "@folder", "@file"  # stand for the folder and the name of the file that holds a line
+REASON = r"[a-z][a-z0-9_]{0,40}"
+
+
+class Joined(FrozenModel):
+    """One of our columns that joins several of the source's, as the key of an order does."""
+
+    join: tuple[str, ...] = Field(min_length=2)
+
+
+# A column of the source; or the first of several that isn't empty; or several joined.
+Column = Annotated[str | tuple[str, ...] | Joined, Field(union_mode="left_to_right")]
+
+
+class LeaveOut(FrozenModel):
+    """A rule that leaves lines out: those whose column meets the one condition given.
+
+    Values are compared without regard to case and surrounding spaces.
+    """
+
+    reason: str = Field(pattern=f"^{REASON}$")  # the waterfall counts the lines under left_out_<reason>
+    column: str
+    values: tuple[str, ...] | None = None  # it has one of these values
+    other_than: tuple[str, ...] | None = None  # it has none of these values
+    matches: Pattern | None = None  # this regular expression is found in it
+    filled: bool | None = None  # true: it isn't empty; false: it is empty
+
+    @model_validator(mode="after")
+    def _check_one_condition(self) -> "LeaveOut":
+        given = [
+            name for name in ("values", "other_than", "matches", "filled") if getattr(self, name) is not None
+        ]
+        if len(given) != 1:
+            raise ValueError("give exactly one of values, other_than, matches and filled")
+        return self
+
+
+class FileFormat(FrozenModel):
+    """How the files of a source are written; what isn't given is recognised from each file."""
+
+    encoding: str | None = None  # by default UTF-8, or UTF-16 with a byte order mark
+    delimiter: str | None = Field(None, min_length=1, max_length=1)
+    quote: str = Field('"', max_length=1)
+    header_row: int | None = Field(None, ge=1)  # by default the first row that names the mapped columns
+    sheets: tuple[str, ...] = ()  # of a workbook; by default all that have the mapped columns
+    fill_down: bool = False  # order fields stand on an order's first line only
+    split_orders: bool = False  # the lines of one order may lie in several files
+    full_dumps: Literal["no", "report", "remove"] = "no"  # what to do with orders that a full dump lacks
+    records: str | None = None  # path of the list of orders in a JSON document; by default found
+
+
+class Nested(FrozenModel):
+    """An order's lines as a list inside the order, as JSON from shops' APIs has them."""
+
+    lines: str  # path of the list, such as line_items
+
+
+class Packed(FrozenModel):
+    """An order's lines packed into one cell: name:Tea|sku:P1|quantity:2;name:Cup|sku:P2|quantity:1.
+
+    A field of an item is a column of the source, <column>.<field>.
+    """
+
+    column: str
+    items: str = ";"  # separates the items
+    fields: str = "|"  # separates the fields of an item
+    value: str = ":"  # separates a field's name from its value
+
+
+class Currency(FrozenModel):
+    """The currency of an order's prices; lines in one without a rate are left out as other_currency."""
+
+    column: str
+    to: str  # the currency of all prices after conversion
+    rates: dict[str, float] = Field(default_factory=dict)  # by currency: what one unit of it is worth in `to`
+
+
+class Events(FrozenModel):
+    """A source of events of which some are purchases; the others are left out under their own name."""
+
+    column: str
+    purchases: tuple[str, ...] = Field(min_length=1)
 
 
 class Query(FrozenModel):
@@ -23,10 +109,36 @@ class Query(FrozenModel):
 
 
 class Mapping(Dialect):
-    """A source's dialect, its column for each of ours, and the query if it is a database."""
+    """How to read a source: its dialect, its column for each of ours, and what to leave out."""
 
-    columns: dict[str, str] = Field(default_factory=dict)
+    columns: dict[str, Column] = Field(default_factory=dict)
+    leave_out: tuple[LeaveOut, ...] = ()
+    file: FileFormat = FileFormat()
+    nested: Nested | None = None
+    packed: Packed | None = None
+    currency: Currency | None = None
+    events: Events | None = None
     sql: Query | None = None
+
+    @property
+    def has_prices(self) -> bool:
+        """Whether the source states prices, of a piece or of a line."""
+        return bool(self.columns.keys() & {c.UNIT_PRICE, c.AMOUNT})
+
+    @property
+    def source_columns(self) -> list[str]:
+        """The columns of the source that the mapping names, without @folder and @file, in order."""
+        names = [name for column in self.columns.values() for name in alternatives(column)]
+        names += [rule.column for rule in self.leave_out]
+        names += [part.column for part in (self.currency, self.events) if part]
+        return [name for name in dict.fromkeys(names) if name not in (FOLDER, FILE)]
+
+
+def alternatives(column: Column) -> tuple[str, ...]:
+    """Returns the source's columns that one of ours is made of."""
+    if isinstance(column, Joined):
+        return column.join
+    return (column,) if isinstance(column, str) else column
 
 
 def load_mapping(name: str) -> Mapping:
@@ -53,6 +165,11 @@ def _check_columns(mapping: Mapping, name: str) -> None:
         raise NightshelfError(
             f"mapping {name!r} has unknown columns {', '.join(sorted(unknown))} under [columns]:"
             f" use only {', '.join((*REQUIRED, *OPTIONAL))}"
+        )
+    if {c.UNIT_PRICE, c.AMOUNT} <= mapping.columns.keys():
+        raise NightshelfError(
+            f"mapping {name!r} names both unit_price and amount under [columns]: remove the one that the"
+            " source computes from the other"
         )
     if unmapped := set(mapping.row_key) - mapping.columns.keys() - {c.LINE}:
         raise NightshelfError(

@@ -5,27 +5,48 @@ import re
 import zlib
 import zoneinfo
 from collections.abc import Iterable
-from typing import Any, Protocol
+from typing import Annotated, Any, Literal, Protocol
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator
 
 from pipelines import columns as c
 from pipelines.extract.staging import Staging
 from pipelines.run.progress import Progress
+from serving.live.identity import IdentityRule
 from serving.toml import FrozenModel
 
 Position = dict[str, Any]  # how far a source has been read; JSON, its keys are the source's own
+
+
+def _valid_pattern(pattern: str) -> str:
+    try:
+        re.compile(pattern)
+    except re.error as error:
+        raise ValueError(f"not a regular expression: {error}") from None
+    return pattern
+
+
+Pattern = Annotated[str, AfterValidator(_valid_pattern)]
 
 
 class Dialect(FrozenModel):
     """How a source writes its orders."""
 
     timezone: str = "UTC"  # of times without an offset
+    times: tuple[str, ...] = ()  # strptime formats, or iso, seconds, milliseconds; by default recognised
+    decimal: Literal[".", ","] | None = None  # the decimal sign; by default recognised
     row_key: tuple[str, ...] = Field((c.ORDER_ID, c.LINE), min_length=1)  # rows equal in these are duplicates
-    not_products: str = ""  # regular expression of codes that are not products: postage, fees, vouchers
+    not_products: Pattern = ""  # regular expression of codes that are not products: postage, fees, vouchers
     guests: bool = False  # whether an order without a customer is valid
+    free_lines: Literal["leave_out", "keep"] = "leave_out"  # lines at price 0: gifts, samples, bundles' parts
+    identity: IdentityRule = IdentityRule()
+
+    @property
+    def has_prices(self) -> bool:
+        """Whether the source states prices at all."""
+        return True
 
     @field_validator("timezone")
     @classmethod
@@ -33,15 +54,6 @@ class Dialect(FrozenModel):
         if name not in zoneinfo.available_timezones():
             raise ValueError("unknown time zone; write an IANA name such as Europe/London")
         return name
-
-    @field_validator("not_products")
-    @classmethod
-    def _check_pattern(cls, pattern: str) -> str:
-        try:
-            re.compile(pattern)
-        except re.error as error:
-            raise ValueError(f"not a regular expression: {error}") from None
-        return pattern
 
 
 class LastPull(BaseModel):

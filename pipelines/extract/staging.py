@@ -22,6 +22,7 @@ RAW_ORDERS = pa.schema(
     [(c.ORDER_ID, pa.string()), (c.LINE, pa.int64())]
     + [(name, pa.string()) for name in (c.ORDERED_AT, c.CUSTOMER, c.PRODUCT, c.QUANTITY, c.UNIT_PRICE)]
     + [(name, pa.string()) for name in (c.NAME, c.CATEGORY, c.BRAND, c.WEIGHT, c.GROUP, c.FAULT)]
+    + [(name, pa.string()) for name in (c.LEFT_OUT, c.CHANGED_AT)]
     + [(c.SOURCE, pa.string()), (c.PAGE, pa.int64()), (c.EXTRACTED_AT, pa.timestamp("us", "UTC"))]
 )
 STATE = "pull.json"

@@ -1,0 +1,144 @@
+"""Turns the rows of any source into order lines, as a mapping says."""
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipelines import columns as c
+from pipelines.extract.mapping import Column, Joined, LeaveOut, Mapping, alternatives
+from pipelines.extract.notation import numbers, times
+from pipelines.extract.notation.numbers import DecimalSign
+
+KEY_SEPARATOR = "/"  # between the parts of a joined column
+NUMBERS = (c.QUANTITY, c.UNIT_PRICE, c.AMOUNT)
+TIMES = (c.ORDERED_AT, c.CHANGED_AT)
+OTHER_CURRENCY = "other_currency"
+PASSED_ON = (c.LINE, c.FAULT, c.SOURCE)
+
+
+@dataclass(frozen=True)
+class Notation:
+    """How a source writes times and numbers."""
+
+    times: tuple[str, ...]
+    decimal: DecimalSign
+
+
+def order_lines(tables: Iterable[pa.Table], mapping: Mapping, description: str) -> Iterator[pa.Table]:
+    """Yields the rows of one file or page as order lines, in columns of RAW_ORDERS.
+
+    tables: the source's columns as strings, and LINE, FAULT and SOURCE, which are passed on.
+    description: names the file or page in messages.
+    Raises NightshelfError if the notation of times or numbers is ambiguous and the mapping doesn't state it.
+    """
+    notation = None
+    for rows in tables:
+        notation = notation or recognise(rows, mapping, description)
+        yield _order_lines(rows, mapping, notation)
+
+
+def recognise(rows: pa.Table, mapping: Mapping, description: str) -> Notation:
+    """Returns the notation that the mapping states, or else the one that these rows show."""
+    formats = mapping.times or times.recognise_times(_value(rows, mapping.columns[c.ORDERED_AT]), description)
+    written = [_value(rows, mapping.columns[name]) for name in NUMBERS if name in mapping.columns]
+    return Notation(formats, mapping.decimal or numbers.recognise_decimal(written, description))
+
+
+def _order_lines(rows: pa.Table, mapping: Mapping, notation: Notation) -> pa.Table:
+    lines = {name: _value(rows, column) for name, column in mapping.columns.items()}
+    lines |= {name: times.to_iso(lines[name], notation.times) for name in TIMES if name in lines}
+    lines |= {name: numbers.to_plain(lines[name], notation.decimal) for name in NUMBERS if name in lines}
+    lines[c.QUANTITY] = lines.get(c.QUANTITY, _constant("1", rows))
+    rate, left_out = _rate(rows, mapping), _left_out(rows, mapping)
+    lines[c.UNIT_PRICE] = _unit_price(lines, rate)
+    lines.pop(c.AMOUNT, None)
+    lines[c.LEFT_OUT] = left_out
+    return pa.table(lines | {name: rows[name] for name in PASSED_ON if name in rows.column_names})
+
+
+def _value(rows: pa.Table, column: Column) -> pa.ChunkedArray:
+    """Returns one of our columns: the first alternative that isn't blank, or several joined."""
+    parts = [rows[name] for name in alternatives(column)]
+    if isinstance(column, Joined):
+        return pc.binary_join_element_wise(*parts, KEY_SEPARATOR)
+    if len(parts) == 1:
+        return parts[0]
+    filled = [pc.if_else(pc.not_equal(pc.utf8_trim_whitespace(part), ""), part, None) for part in parts]
+    return pc.coalesce(*filled)
+
+
+def _unit_price(lines: dict[str, pa.ChunkedArray], rate: pa.ChunkedArray | None) -> pa.ChunkedArray:
+    """Returns the price of one piece; a return whose amount is negative too has a positive price.
+
+    What is no number is returned unchanged, as a row check then quarantines the line.
+    """
+    stated = lines.get(c.UNIT_PRICE, lines.get(c.AMOUNT))
+    if stated is None:
+        return pa.chunked_array([pa.nulls(len(lines[c.QUANTITY]), pa.string())])
+    price, quantity = (_numbers(column) for column in (stated, lines[c.QUANTITY]))
+    if c.AMOUNT in lines:
+        price = pc.divide(price, pc.if_else(pc.equal(quantity, 0), None, quantity))
+    changed = price
+    if rate is not None:
+        changed = pc.multiply(changed, rate)
+    both_negative = pc.and_(pc.less(quantity, 0), pc.less(changed, 0))
+    changed = pc.if_else(pc.fill_null(both_negative, False), pc.negate(changed), changed)
+    if c.UNIT_PRICE in lines and rate is None and not pc.any(both_negative).as_py():
+        return stated
+    return pc.coalesce(pc.round(changed, 6).cast(pa.string()), stated)
+
+
+def _numbers(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Returns the numbers of a column of strings as float64, null for any other text."""
+    plain = pc.match_substring_regex(column, numbers.PLAIN)
+    return pc.if_else(plain, column, None).cast(pa.float64())
+
+
+def _rate(rows: pa.Table, mapping: Mapping) -> pa.ChunkedArray | None:
+    """Returns the rate of each row's currency, null for one without a rate; None if there is one currency."""
+    if not (currency := mapping.currency):
+        return None
+    rates = {code.upper(): rate for code, rate in currency.rates.items()} | {currency.to.upper(): 1.0}
+    codes = pc.utf8_upper(pc.utf8_trim_whitespace(rows[currency.column]))
+    index = pc.index_in(codes, pa.array(rates, pa.string()))
+    return pa.chunked_array([pa.array(rates.values(), pa.float64()).take(index.combine_chunks())])
+
+
+def _left_out(rows: pa.Table, mapping: Mapping) -> pa.ChunkedArray:
+    """Returns the reason of the first rule that leaves a row out, null for the others."""
+    reason = pa.chunked_array([pa.nulls(rows.num_rows, pa.string())])
+    for rule in mapping.leave_out:
+        reason = pc.coalesce(reason, pc.if_else(_meets(rows[rule.column], rule), rule.reason, None))
+    if events := mapping.events:
+        kind = _plain_text(rows[events.column])
+        is_purchase = pc.is_in(kind, pa.array([text.casefold() for text in events.purchases]))
+        name = pc.replace_substring_regex(pc.fill_null(kind, "no_event"), r"[^a-z0-9_]+", "_")
+        reason = pc.coalesce(reason, pc.if_else(is_purchase, None, name))
+    if (rate := _rate(rows, mapping)) is not None:
+        reason = pc.coalesce(reason, pc.if_else(pc.is_null(rate), OTHER_CURRENCY, None))
+    return reason
+
+
+def _meets(column: pa.ChunkedArray, rule: LeaveOut) -> pa.ChunkedArray:
+    """Returns a mask of the values that meet the rule's condition."""
+    text = pc.fill_null(_plain_text(column), "")
+    if rule.filled is not None:
+        return pc.equal(pc.not_equal(text, ""), rule.filled)
+    if rule.matches is not None:
+        distinct = text.unique()
+        found = [value for value in distinct.to_pylist() if re.search(rule.matches, value, re.IGNORECASE)]
+        return pc.is_in(text, pa.array(found, pa.string()))
+    listed = [value.strip().casefold() for value in rule.values or rule.other_than or ()]
+    among = pc.is_in(text, pa.array(listed, pa.string()))
+    return among if rule.values else pc.invert(among)
+
+
+def _plain_text(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    return pc.utf8_lower(pc.utf8_trim_whitespace(column))
+
+
+def _constant(text: str, rows: pa.Table) -> pa.ChunkedArray:
+    return pa.chunked_array([pa.repeat(pa.scalar(text), rows.num_rows)])

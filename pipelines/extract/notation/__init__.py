@@ -1,0 +1,1 @@
+"""How shops write numbers and times."""

@@ -1,0 +1,95 @@
+"""Times as shops write them: recognising their format, and reading any of them as ISO 8601."""
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipelines import columns as c
+from serving.errors import NightshelfError
+
+ISO, SECONDS, MILLISECONDS = "iso", "seconds", "milliseconds"
+EPOCHS = {SECONDS: (r"^\d{9,10}(\.0*)?$", "s"), MILLISECONDS: (r"^\d{12,13}(\.0*)?$", "ms")}
+DATES = (
+    "%d.%m.%Y",
+    "%d.%m.%y",
+    "%m/%d/%Y",
+    "%d/%m/%Y",
+    "%m/%d/%y",
+    "%d/%m/%y",
+    "%m-%d-%Y",
+    "%d-%m-%Y",
+    "%Y/%m/%d",
+    "%Y%m%d",
+)
+CLOCKS = ("", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p", "T%H:%M:%S")
+FORMATS = tuple(date + clock for date in DATES for clock in CLOCKS)
+MIN_YEAR = 1900
+SAMPLE = 5000  # distinct values from which a format is recognised
+
+
+def recognise_times(column: pa.ChunkedArray, file: str) -> tuple[str, ...]:
+    """Returns the format of a column of times (strings): ISO, SECONDS, MILLISECONDS or for strptime.
+
+    Raises NightshelfError if days and months can't be told apart.
+    """
+    distinct = pc.utf8_trim_whitespace(column.unique().drop_null()).slice(0, SAMPLE)
+    distinct = distinct.filter(pc.not_equal(distinct, ""))
+    if not len(distinct) or _share(pc.match_substring_regex(distinct, c.ISO_DAY)) > 0.5:
+        return (ISO,)
+    for name, (pattern, _) in EPOCHS.items():
+        if _share(pc.match_substring_regex(distinct, pattern)) > 0.5:
+            return (name,)
+    shares = {text: _share(pc.is_valid(_parsed(distinct, text))) for text in FORMATS}
+    best = max(shares.values())
+    if best <= 0.5:
+        return (ISO,)
+    fitting = [text for text, share in shares.items() if share == best]
+    days_first = {text.index("%d") < text.index("%m") for text in fitting}
+    if len(days_first) > 1:
+        first, second = (
+            next(text for text in fitting if (text.index("%d") < text.index("%m")) == day)
+            for day in (True, False)
+        )
+        raise NightshelfError(
+            f'{file} holds dates that may begin with the day or the month: set times = ["{first}"] or'
+            f' times = ["{second}"] in the mapping'
+        )
+    return tuple(sorted(fitting, key=lambda text: "%y" in text))[:1]
+
+
+def to_iso(column: pa.ChunkedArray, formats: tuple[str, ...]) -> pa.ChunkedArray:
+    """Returns times (strings) as ISO 8601; what none of the formats reads is returned unchanged.
+
+    >>> to_iso(pa.chunked_array([["21.09.2026 08:06", "soon"]]), ("%d.%m.%Y %H:%M",)).to_pylist()
+    ['2026-09-21T08:06:00', 'soon']
+    >>> to_iso(pa.chunked_array([["1789977856000"]]), ("milliseconds",)).to_pylist()
+    ['2026-09-21T08:04:16.000Z']
+    """
+    if formats == (ISO,):
+        return column
+    result = pa.chunked_array([pa.nulls(len(column), pa.string())])
+    trimmed = pc.utf8_trim_whitespace(column)
+    for text in formats:
+        result = pc.coalesce(result, _iso(trimmed, text))
+    return pc.coalesce(result, column)
+
+
+def _iso(column: pa.ChunkedArray, text: str) -> pa.ChunkedArray:
+    """Returns times in one format as ISO 8601, null where the format doesn't fit."""
+    if text == ISO:
+        return pc.if_else(pc.match_substring_regex(column, c.ISO_DAY), column, None)
+    if text in EPOCHS:
+        pattern, unit = EPOCHS[text]
+        digits = pc.replace_substring_regex(column, r"\..*", "")
+        numbers = pc.if_else(pc.match_substring_regex(column, pattern), digits, None).cast(pa.int64())
+        return pc.strftime(numbers.cast(pa.timestamp(unit, "UTC")), "%Y-%m-%dT%H:%M:%SZ")
+    return pc.strftime(_parsed(column, text), "%Y-%m-%dT%H:%M:%S")
+
+
+def _parsed(column: pa.ChunkedArray | pa.Array, text: str) -> pa.ChunkedArray | pa.Array:
+    parsed = pc.strptime(column, format=text, unit="s", error_is_null=True)
+    # %Y takes the year 26, too.
+    return pc.if_else(pc.greater(pc.year(parsed), MIN_YEAR), parsed, None)
+
+
+def _share(mask: pa.Array) -> float:
+    return float(pc.mean(mask.cast(pa.int8())).as_py() or 0)
