@@ -67,7 +67,9 @@ class Response(NamedTuple):
 class ShopClient:
     """A client of the shop's API; use it with `async with`."""
 
-    def __init__(self, settings: Settings, access: Access | None = None, limits: Limits | None = None) -> None:
+    def __init__(
+        self, settings: Settings, access: Access | None = None, limits: Limits | None = None
+    ) -> None:
         self.settings = s = settings
         self.access, self.limits = access or Access(), limits or Limits()
         self.resume_at = 0.0  # no request before this time of the monotonic clock

@@ -120,7 +120,7 @@ def _left_out(rows: pa.Table, mapping: Mapping) -> pa.ChunkedArray:
     """Returns the reason of the first rule that leaves a row out, null for the others."""
     reason = pa.chunked_array([pa.nulls(rows.num_rows, pa.string())])
     for rule in mapping.leave_out:
-        reason = pc.coalesce(reason, pc.if_else(_meets(rows[rule.column], rule), rule.reason, None))
+        reason = pc.coalesce(reason, pc.if_else(meets(rows[rule.column], rule), rule.reason, None))
     if events := mapping.events:
         kind = _plain_text(rows[events.column])
         is_purchase = pc.is_in(kind, pa.array([text.casefold() for text in events.purchases]))
@@ -131,7 +131,7 @@ def _left_out(rows: pa.Table, mapping: Mapping) -> pa.ChunkedArray:
     return reason
 
 
-def _meets(column: pa.ChunkedArray, rule: LeaveOut) -> pa.ChunkedArray:
+def meets(column: pa.ChunkedArray, rule: LeaveOut) -> pa.ChunkedArray:
     """Returns a mask of the values that meet the rule's condition."""
     text = pc.fill_null(_plain_text(column), "")
     if rule.filled is not None:

@@ -83,6 +83,19 @@ class Refunds(FrozenModel):
 
     lines: str  # path of the list, such as refunds.*.line_items; * stands for each entry of a list
     columns: dict[str, Column] = Field(default_factory=dict)  # product, quantity, and unit_price or amount
+    ignore: tuple[LeaveOut, ...] = ()  # refunds that were not made, such as failed ones
+    # Where the order's line itself may state fewer pieces after a refund: the path of its id, of its pieces
+    # when it was bought, and of its pieces now. Their difference is not taken away a second time.
+    line: str = ""
+    bought: str = ""
+    stated: str = ""
+
+    @property
+    def source_columns(self) -> list[str]:
+        """The paths that these refunds name."""
+        names = [name for column in self.columns.values() for name in alternatives(column)]
+        names += [rule.column for rule in self.ignore]
+        return names + [path for path in (self.line, self.bought, self.stated) if path]
 
 
 class Packed(FrozenModel):

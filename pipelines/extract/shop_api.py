@@ -67,9 +67,9 @@ class ShopApiSource:
         return self.profile.api.since is not None and self.profile.api.since.by == "changed"
 
     async def _orders(self, last_pull: LastPull | None, staging: Staging, progress: Progress) -> None:
-        since = self._since(last_pull)
+        since, recent = self._since(last_pull)
         is_known = self._known(last_pull) if last_pull and not since else never
-        reader = OrderReader(self.profile, self.settings, since)
+        reader = OrderReader(self.profile, self.settings, since, recent)
         async with ShopClient(self.settings, self.profile.access, self.profile.limits) as shop:
             pull = OrderPull(reader, shop, staging, progress)
             if reader.can_read_backwards and not pull.is_forwards:
@@ -83,21 +83,22 @@ class ShopApiSource:
         """Returns a test for pages that end before the overlap and hold only orders of raw/."""
         day = str(last_pull.last_day - dt.timedelta(days=self.settings.overlap_days))
         known = raw.order_hashes(self.name)
-        return lambda page: (
-            page.last_day < day and len(page.ids) > 0 and bool(np.isin(page.ids, known).all())
-        )
+        return lambda page: page.last_day < day and len(page.ids) > 0 and bool(np.isin(page.ids, known).all())
 
-    def _since(self, last_pull: LastPull | None) -> str:
-        """Returns the time for the shop's filter, "" without one."""
+    def _since(self, last_pull: LastPull | None) -> tuple[str, str]:
+        """Returns the times for the shop's filter, "" without one: since when, and what is recent.
+
+        Recent is the overlap, for what a shop changes without saying so.
+        """
         since = self.profile.api.since
         if last_pull is None or since is None:
-            return ""
+            return "", ""
+        day = last_pull.last_day - dt.timedelta(days=self.settings.overlap_days)
+        recent = moment = dt.datetime.combine(day, dt.time(), dt.UTC)
         if since.by == "changed" and (started := last_pull.reached.get(STARTED)):
             moment = dt.datetime.fromisoformat(started) - OVERLAP
-        else:
-            day = last_pull.last_day - dt.timedelta(days=self.settings.overlap_days)
-            moment = dt.datetime.combine(day, dt.time(), dt.UTC)
-        return in_format(moment, since, self.profile.timezone)
+        timezone = self.profile.timezone
+        return in_format(moment, since, timezone), in_format(recent, since, timezone)
 
 
 def _profile(settings: Settings) -> Profile:

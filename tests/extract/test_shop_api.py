@@ -259,7 +259,10 @@ def test_a_shop_that_lists_its_newest_orders_first_is_read(source, serve):
     faulty = Faulty(
         lambda page, _: (
             200,
-            {"orders": [order(9 - page, createdAt=f"2026-09-0{9 - page}")] if page < 4 else [], "pageCount": 3},
+            {
+                "orders": [order(9 - page, createdAt=f"2026-09-0{9 - page}")] if page < 4 else [],
+                "pageCount": 3,
+            },
         )
     )
     assert sorted(read(source(serve(faulty.app)))[c.ORDER_ID].to_pylist()) == ["6", "7", "8"]

@@ -102,7 +102,9 @@ class ForwardReader:
             await self._keep_new(part, number, known, fresh)
             reading.pages.append(part.keys)
             if len(reading.pages) > MOST_PAGES:
-                raise NightshelfError(f"the shop's list has more than {MOST_PAGES:,} pages: correct the profile")
+                raise NightshelfError(
+                    f"the shop's list has more than {MOST_PAGES:,} pages: correct the profile"
+                )
             if part.is_known and len(reading.pages) >= least:
                 return
             place = part.next

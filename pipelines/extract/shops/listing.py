@@ -14,7 +14,7 @@ from pipelines.extract.shops import shape
 from pipelines.extract.shops.profile import Listing, Since
 from serving.errors import NightshelfError
 
-WORD = re.compile(r"\{(page|offset|size|cursor|since|id|ids)\}")
+WORD = re.compile(r"\{(page|offset|size|cursor|since|recent|id|ids)\}")
 
 Place = dict[str, Any]  # where a page begins: its number, or its cursor or link, and the filter's time; JSON
 Entry = dict[str, Any]
@@ -32,7 +32,9 @@ class Content:
 class ListReader:
     """Reads pages of one list."""
 
-    def __init__(self, listing: Listing, entry: Any, page_size: int, given: dict[str, str] | None = None) -> None:
+    def __init__(
+        self, listing: Listing, entry: Any, page_size: int, given: dict[str, str] | None = None
+    ) -> None:
         """entry: the type of an entry; page_size: entries per page; given: values of {id} and {ids}."""
         self.listing, self.given = listing, given or {}
         self.pages = listing.pages
@@ -45,9 +47,9 @@ class ListReader:
             listing.list, entry, count, others, bool(listing.graphql)
         )
 
-    def first(self, since: str = "") -> Place:
+    def first(self, since: str = "", recent: str = "") -> Place:
         """Returns where the list of entries since a time, or of all, begins."""
-        return {"page": 1, "since": since}
+        return {"page": 1, "since": since, "recent": recent}
 
     async def read(self, shop: ShopClient, place: Place, since: Since | None = None) -> Content:
         """Fetches the page at a place; raises the errors of ShopClient.fetch."""
@@ -69,6 +71,7 @@ class ListReader:
             "size": self.size,
             "cursor": place.get("cursor") or None,
             "since": place["since"],
+            "recent": place.get("recent", ""),
         }
         path = str(fill(listing.path, values))
         query = listing.query | (since.query if since else {})
@@ -102,7 +105,7 @@ class ListReader:
     def _next(self, response: Response, place: Place, count: int | None, entries: int) -> Place | None:
         """Returns where the next page begins, or None if the shop says or shows that there is none."""
         pages, number = self.pages, place["page"]
-        after = {"page": number + 1, "since": place["since"]}
+        after = {"page": number + 1, "since": place["since"], "recent": place.get("recent", "")}
         if pages is None or response.content is None:
             return None
         if pages.kind == "link":

@@ -60,12 +60,12 @@ class OrderPage:
 class OrderReader:
     """Reads pages of the list of orders of one shop."""
 
-    def __init__(self, profile: Profile, settings: Settings, since: str) -> None:
-        """since: the time for the filter; "" for all orders."""
+    def __init__(self, profile: Profile, settings: Settings, since: str, recent: str) -> None:
+        """since, recent: the times for the filter; "" for all orders."""
         self.profile, self.api = profile, profile.api
         self.tree = shape.tree(_paths(profile))
         self.list = ListReader(self.api, self._entry(), settings.shop_page_size)
-        self.first = self.list.first(since)
+        self.first = self.list.first(since, recent)
         self.page_size = settings.shop_page_size
         self.newest_first = self.api.order == "newest_first"
 
@@ -123,7 +123,9 @@ class OrderReader:
         for detail in self.api.details:
             root = root if detail.when else shape.without(root, detail.into)
         elsewhere = tuple(f"{detail.into}." for detail in self.api.details)
-        required = {path for path in _required(self.profile) if not f"{path}.".startswith(elsewhere or ("\0",))}
+        required = {
+            path for path in _required(self.profile) if not f"{path}.".startswith(elsewhere or ("\0",))
+        }
         return shape.shape(root, required, _flags(self.profile))
 
     def _restarted(self, content: Content, place: Place) -> Content:
@@ -140,7 +142,7 @@ class OrderReader:
                     f"the shop ends its list of orders after {most:,} and changed more of them at the same"
                     " moment, so that the others can't be listed: ask the shop for another way"
                 )
-            following = {"page": content.next["page"], "since": changed}
+            following = {**self.first, "page": content.next["page"], "since": changed}
         return Content(content.entries, content.count, following)
 
 
@@ -168,8 +170,8 @@ def _paths(profile: Profile) -> list[str]:
     """Returns the paths of all that the profile reads of an order."""
     paths = [_listed(path, profile) for path in profile.source_columns]
     if refunds := profile.refunds:
-        names = [name for column in refunds.columns.values() for name in alternatives(column)]
-        paths += [name.replace(f"{refunds.lines}.", f"{refunds.lines}.{shape.ANY}.", 1) for name in names]
+        begin = f"{refunds.lines}."
+        paths += [name.replace(begin, f"{begin}{shape.ANY}.", 1) for name in refunds.source_columns]
     return paths + [detail.when for detail in profile.api.details if detail.when]
 
 
@@ -192,6 +194,7 @@ def _required(profile: Profile) -> set[str]:
 
 def _flags(profile: Profile) -> set[str]:
     """Returns the paths that may be true or false."""
-    paths = [rule.column for rule in profile.leave_out] + [detail.when for detail in profile.api.details]
+    rules = profile.leave_out + (profile.refunds.ignore if profile.refunds else ())
+    paths = [rule.column for rule in rules] + [detail.when for detail in profile.api.details]
     listed = (_listed(path, profile) for path in paths)
     return {".".join(shape.ANY if step.isdecimal() else step for step in path.split(".")) for path in listed}

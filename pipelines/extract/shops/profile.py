@@ -36,7 +36,9 @@ class Pages(FrozenModel):
     counts: Literal["pages", "entries"] = "pages"
     cursor: str = ""  # path of the cursor of the next page
     more: str = ""  # path of whether there is a next page; by default as long as there is a cursor
-    objects: int = Field(0, ge=0)  # entries after which the shop ends a list; it is then read on by its filter
+    objects: int = Field(
+        0, ge=0
+    )  # entries after which the shop ends a list; it is then read on by its filter
 
     @property
     def is_counted(self) -> bool:
@@ -53,8 +55,8 @@ class Pages(FrozenModel):
 class Listing(FrozenModel):
     """A list of the shop's API: a path with a query, or a query in GraphQL with variables.
 
-    In query and variables these words stand for values: {page}, {offset}, {size}, {cursor}, {since}, {id} and
-    {ids}.
+    In path, query and variables these words stand for values: {page}, {offset}, {size}, {cursor}, {since},
+    {recent} (the overlap of NIGHTSHELF_OVERLAP_DAYS), {id} and {ids}.
     """
 
     path: str = Field(pattern="^/")
@@ -100,7 +102,9 @@ class Catalogue(Listing):
     @model_validator(mode="after")
     def _check_columns(self) -> "Catalogue":
         if unknown := self.columns.keys() - {*PRODUCT_COLUMNS}:
-            raise ValueError(f"unknown columns {', '.join(sorted(unknown))}: use {', '.join(PRODUCT_COLUMNS)}")
+            raise ValueError(
+                f"unknown columns {', '.join(sorted(unknown))}: use {', '.join(PRODUCT_COLUMNS)}"
+            )
         if c.PRODUCT not in self.columns:
             raise ValueError("columns lacks product: add it")
         return self
@@ -121,7 +125,9 @@ class Profile(Mapping):
         if self.access.kind == "header" and not self.access.header:
             raise ValueError("access: kind header needs the name of the header: add header")
         if self.api.pages and self.api.pages.objects and c.CHANGED_AT not in self.columns:
-            raise ValueError("api.pages.objects needs changed_at under [columns], by which the list is sorted")
+            raise ValueError(
+                "api.pages.objects needs changed_at under [columns], by which the list is sorted"
+            )
         return self
 
 

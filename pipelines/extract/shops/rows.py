@@ -4,20 +4,18 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from pipelines import columns as c
 from pipelines.extract.lines import KEY_SEPARATOR, order_lines
-from pipelines.extract.mapping import Column, Joined, Mapping, Nested, alternatives
+from pipelines.extract.mapping import Column, Joined, Mapping, alternatives
 from pipelines.extract.product_history import RAW_PRODUCTS
 from pipelines.extract.records import plain_text, value_at
+from pipelines.extract.refunds import FIRST_REFUND, refund_mapping, refunding, taken_back
 from pipelines.extract.shops.profile import Catalogue
 from pipelines.extract.shops.shape import ANY
 from serving.errors import NightshelfError
 
 Entry = dict[str, Any]
-FIRST_REFUND = 1_000_000  # the number of an order's first refunded line, behind all its lines
-DIGITS = r"[1-9]"  # in every number but zero
 
 
 def lines_of_orders(orders: list[Entry], mapping: Mapping, description: str) -> pa.Table:
@@ -25,69 +23,57 @@ def lines_of_orders(orders: list[Entry], mapping: Mapping, description: str) -> 
 
     An order without lines becomes one line of nulls, so that it replaces its earlier version.
     """
-    tables = list(order_lines([_rows(orders, mapping, first=0)], mapping, description))
-    if (refunded := refund_mapping(mapping)) is not None:
-        rows = _rows(orders, refunded, first=FIRST_REFUND)
-        tables += [_taken_back(lines) for lines in order_lines([rows], refunded, description)]
+    tables = list(order_lines([_rows(orders, mapping, mapping.source_columns, 0)], mapping, description))
+    refunded = refund_mapping(mapping)
+    if refunded and mapping.refunds:
+        paths = dict.fromkeys([*refunded.source_columns, *mapping.refunds.source_columns])
+        rows = refunding(_rows(orders, refunded, [*paths], FIRST_REFUND), refunded, mapping.refunds)
+        tables += [taken_back(lines) for lines in order_lines([rows], refunded, description)]
     return pa.concat_tables(tables, promote_options="permissive") if len(tables) > 1 else tables[0]
 
 
-def refund_mapping(mapping: Mapping) -> Mapping | None:
-    """Returns the mapping of an order's refunded lines, or None if it has no list of them."""
-    if not (mapping.refunds and mapping.nested):
-        return None
-    of_line = f"{mapping.nested.lines}."
-    of_order = {
-        name: column
-        for name, column in mapping.columns.items()
-        if not any(path.startswith(of_line) for path in alternatives(column))
-    }
-    rules = tuple(rule for rule in mapping.leave_out if not rule.column.startswith(of_line))
-    changes = {"columns": of_order | mapping.refunds.columns, "leave_out": rules, "refunds": None}
-    return mapping.model_copy(update=changes | {"nested": Nested(lines=mapping.refunds.lines)})
-
-
-def _taken_back(lines: pa.Table) -> pa.Table:
-    """Returns refunded lines with a negative quantity and a positive price, without those of no quantity."""
-    refunding = pc.fill_null(pc.match_substring_regex(lines[c.QUANTITY], DIGITS), False)
-    lines = lines.filter(refunding)
-    quantity, price = (pc.utf8_ltrim(lines[name], "-") for name in (c.QUANTITY, c.UNIT_PRICE))
-    negative = pc.binary_join_element_wise("-", quantity, "")
-    lines = lines.set_column(lines.column_names.index(c.QUANTITY), c.QUANTITY, negative)
-    return lines.set_column(lines.column_names.index(c.UNIT_PRICE), c.UNIT_PRICE, price)
-
-
-def _rows(orders: list[Entry], mapping: Mapping, first: int) -> pa.Table:
-    """Returns a row per line: the source's columns as strings, and LINE.
+def _rows(orders: list[Entry], mapping: Mapping, paths: list[str], first: int) -> pa.Table:
+    """Returns a row per line: the values at these paths as strings, and LINE.
 
     first: the number of an order's first line; from FIRST_REFUND on, orders without lines have no row.
     """
     lines = mapping.nested.lines if mapping.nested else ""
-    one_empty: list[Entry] = [] if first else [{}]
+    heads = scopes(lines)
+    one_empty: list[tuple[Entry, ...]] = [] if first else [tuple({} for _ in heads[1:])]
     rows = [
-        (order, number, line)
+        ((order, *line), number)
         for order in orders
         for number, line in enumerate(list(entries_at(order, lines)) or one_empty, first)
     ]
     table = {}
-    for path in mapping.source_columns:
-        below = path.removeprefix(f"{lines}.")
-        get = getter(below)
-        table[path] = [get(order) for order, _, _ in rows] if below == path else [get(line) for _, _, line in rows]
+    for path in paths:
+        level = max(index for index, head in enumerate(heads) if path.startswith(head))
+        get = getter(path.removeprefix(heads[level]))
+        table[path] = [get(entries[level]) for entries, _ in rows]
     columns = [pa.chunked_array([pa.array(values, pa.string())]) for values in table.values()]
-    numbers = pa.chunked_array([pa.array([number for _, number, _ in rows], pa.int64())])
+    numbers = pa.chunked_array([pa.array([number for _, number in rows], pa.int64())])
     return pa.table([*columns, numbers], [*table, c.LINE])
 
 
-def entries_at(order: Entry, path: str) -> Iterator[Entry]:
-    """Yields the entries of the lists at a path, in which * stands for each entry of a list."""
+def scopes(lines: str) -> list[str]:
+    """Returns how the paths of an order, of the entries of each list on the way, and of a line begin.
+
+    >>> scopes("refunds.*.line_items")
+    ['', 'refunds.*.', 'refunds.*.line_items.']
+    """
+    steps = lines.split(f".{ANY}.")
+    ways = [f".{ANY}.".join(steps[:end]) for end in range(1, len(steps))]
+    return ["", *(f"{way}.{ANY}." for way in ways), f"{lines}."]
+
+
+def entries_at(order: Entry, path: str) -> Iterator[tuple[Entry, ...]]:
+    """Yields the entries of the lists at a path, each behind the entries of the lists on the way to it."""
     head, any_, rest = path.partition(f".{ANY}.")
-    entries = value_at(order, head) or []
-    for entry in entries:
+    for entry in value_at(order, head) or []:
         if any_:
-            yield from entries_at(entry, rest) if entry else ()
+            yield from ((entry, *below) for below in entries_at(entry or {}, rest))
         else:
-            yield entry or {}
+            yield (entry or {},)
 
 
 def getter(path: str) -> Callable[[Entry], str | None]:
