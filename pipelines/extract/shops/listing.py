@@ -94,8 +94,8 @@ class ListReader:
         if response.content is None:
             return 0
         try:
-            count = int(stated)
-        except (TypeError, ValueError):
+            count = int(str(stated))
+        except ValueError:
             where = f"header {pages.count_header}" if pages.count_header else f"field {pages.count}"
             raise NightshelfError(
                 f"the shop's response to {request.label} breaks the API's contract: {where} holds no number"

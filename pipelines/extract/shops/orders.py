@@ -19,7 +19,7 @@ from pipelines.extract.shops import shape
 from pipelines.extract.shops.forward import Keys, Place
 from pipelines.extract.shops.listing import Content, Entry, ListReader
 from pipelines.extract.shops.profile import Detail, Profile
-from pipelines.extract.shops.rows import lines_of_orders, value_of
+from pipelines.extract.shops.rows import lines_of_orders, texts, value_of
 from pipelines.extract.source import latest_plausible_day
 from pipelines.settings import Settings
 from serving.errors import NightshelfError
@@ -45,6 +45,8 @@ class OrderPage:
     def ids(self) -> list[str]:
         """The ids of the orders."""
         column = self.profile.columns[c.ORDER_ID]
+        if isinstance(column, str):
+            return [text or "" for text in texts(self.content.entries, column).to_pylist()]
         return [value_of(entry, column) or "" for entry in self.content.entries]
 
     @property
