@@ -171,7 +171,7 @@ def _wanted(entry: Entry, detail: Detail) -> bool:
 def _paths(profile: Profile) -> list[str]:
     """Returns the paths of all that the profile reads of an order."""
     paths = [_listed(path, profile) for path in profile.source_columns]
-    if refunds := profile.refunds:
+    for refunds in profile.refunds:
         begin = f"{refunds.lines}."
         paths += [name.replace(begin, f"{begin}{shape.ANY}.", 1) for name in refunds.source_columns]
     return paths + [detail.when for detail in profile.api.details if detail.when]
@@ -196,7 +196,7 @@ def _required(profile: Profile) -> set[str]:
 
 def _flags(profile: Profile) -> set[str]:
     """Returns the paths that may be true or false."""
-    rules = profile.leave_out + (profile.refunds.ignore if profile.refunds else ())
+    rules = [*profile.leave_out, *(rule for refunds in profile.refunds for rule in refunds.ignore)]
     paths = [rule.column for rule in rules] + [detail.when for detail in profile.api.details]
     listed = (_listed(path, profile) for path in paths)
     return {".".join(shape.ANY if step.isdecimal() else step for step in path.split(".")) for path in listed}

@@ -26,10 +26,10 @@ def lines_of_orders(orders: list[Entry], mapping: Mapping, description: str) -> 
     An order without lines becomes one line of nulls, so that it replaces its earlier version.
     """
     tables = list(order_lines([_rows(orders, mapping, mapping.source_columns, 0)], mapping, description))
-    refunded = refund_mapping(mapping)
-    if refunded and mapping.refunds:
-        paths = dict.fromkeys([*refunded.source_columns, *mapping.refunds.source_columns])
-        rows = refunding(_rows(orders, refunded, [*paths], FIRST_REFUND), refunded, mapping.refunds)
+    for index, refunds in enumerate(mapping.refunds, 1):
+        refunded = refund_mapping(mapping, refunds)
+        paths = dict.fromkeys([*refunded.source_columns, *refunds.source_columns])
+        rows = refunding(_rows(orders, refunded, [*paths], index * FIRST_REFUND), refunded, refunds)
         tables += [taken_back(lines) for lines in order_lines([rows], refunded, description)]
     return pa.concat_tables(tables, promote_options="permissive") if len(tables) > 1 else tables[0]
 
