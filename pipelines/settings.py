@@ -34,8 +34,16 @@ class Settings(ServingSettings):
     shop_url: str = Field(
         "", description="address of the shop's API; empty: the demo shop at HOST and SHOP_PORT"
     )
+    shop_profile: str = Field(
+        "ecom",
+        description="profile of the shop's API: a shipped name (ecom, woocommerce, shopify, magento,"
+        " bigcommerce, prestashop, medusa, vendure) or a TOML file",
+    )
     shop_user: str = Field("nightshelf", pattern="^[^:]*$", description="user name for the shop's API")
     shop_password: SecretStr = Field(SecretStr(""), description="password for the shop's API (secret)")
+    shop_token: SecretStr = Field(
+        SecretStr(""), description="access token or key for the shop's API, if its profile uses one (secret)"
+    )
     shop_since: str = Field(
         "",
         description="query parameter of the shop's API that lists orders since a time; empty: it has none",
@@ -47,6 +55,10 @@ class Settings(ServingSettings):
     shop_tries: int = Field(5, ge=1, description="attempts per page before the run fails")
     shop_backoff: float = Field(
         0.5, ge=0, description="seconds before the second attempt; doubled for each further attempt"
+    )
+
+    shop_response_mb: int = Field(
+        64, ge=1, description="size of the largest response accepted from the shop's API, in MiB"
     )
 
     files_path: str = Field("", description="file or folder that source `files` reads")
@@ -118,6 +130,15 @@ class Settings(ServingSettings):
                 "write it as http://shop.example:8090; user and password are settings of their own"
             )
         return url
+
+    @field_validator("shop_token")
+    @classmethod
+    def _one_word(cls, token: SecretStr) -> SecretStr:
+        """Rejects what can't be sent in a header; drops the line break of a token read from a file."""
+        text = token.get_secret_value().strip()
+        if not (text.isascii() and text.isprintable()):
+            raise ValueError("write the token as the shop shows it: letters, digits and signs without accents")
+        return SecretStr(text)
 
     @field_validator("lake")
     @classmethod

@@ -1,13 +1,14 @@
-"""A client of the shop's API that limits concurrency and rate, retries, and obeys Retry-After."""
+"""A client of a shop's API that limits concurrency, rate and size, retries, and obeys the shop's waits."""
 
 import asyncio
 import datetime as dt
 import email.utils
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Any, Self
-from urllib.parse import urlsplit
+from typing import Any, NamedTuple, Self
+from urllib.parse import urljoin, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
@@ -15,15 +16,21 @@ from aiolimiter import AsyncLimiter
 from pydantic import TypeAdapter, ValidationError
 from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 
+from pipelines.extract.shops import graphql
+from pipelines.extract.shops.access import Access, Limits
 from pipelines.settings import Settings
 from serving.errors import NightshelfError, TransientError
 
 OK = 200
+NO_CONTENT = 204
+NOT_FOUND = 404
 TOO_MANY_REQUESTS = 429
 SERVER_ERROR = 500
 UNAUTHORISED = (401, 403)
 LONGEST_BACKOFF = 60.0  # seconds
 LONGEST_WAIT = 3600.0  # seconds
+CHUNK = 1 << 16  # bytes of a response read at once
+UNION_MEMBERS = ("str", "bool")  # pydantic appends them to the path of a field that may be either
 
 
 class InvalidJsonError(Exception):
@@ -38,14 +45,38 @@ class StatusError(Exception):
         self.status = status
 
 
+@dataclass(frozen=True)
+class Request:
+    """A request for a page; with `json` it is a POST."""
+
+    path: str
+    label: str  # names the page in messages
+    query: dict[str, str] = field(default_factory=dict)
+    json: Any = None
+    url: str = ""  # the whole address, of a page that the shop linked to
+
+
+class Response(NamedTuple):
+    """A validated response."""
+
+    content: Any
+    headers: Mapping[str, str]
+    next_url: str | None  # the shop's link to the next page
+
+
 class ShopClient:
     """A client of the shop's API; use it with `async with`."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(
+        self, settings: Settings, access: Access | None = None, limits: Limits | None = None
+    ) -> None:
         self.settings = s = settings
+        self.access, self.limits = access or Access(), limits or Limits()
         self.resume_at = 0.0  # no request before this time of the monotonic clock
-        self.limiter = AsyncLimiter(max(s.shop_rate, 1.0), max(1.0, 1.0 / s.shop_rate))
-        self.slots = asyncio.Semaphore(s.shop_concurrency)
+        rate = min(s.shop_rate, self.limits.rate)
+        self.concurrency = min(s.shop_concurrency, self.limits.concurrency)
+        self.limiter = AsyncLimiter(max(rate, 1.0), max(1.0, 1.0 / rate))
+        self.slots = asyncio.Semaphore(self.concurrency)
         self.retrying = AsyncRetrying(
             retry=retry_if_exception(_worth_retrying),
             wait=wait_random_exponential(multiplier=s.shop_backoff, max=LONGEST_BACKOFF),
@@ -55,10 +86,9 @@ class ShopClient:
 
     async def __aenter__(self) -> Self:
         s = self.settings
-        password = s.shop_password.get_secret_value()
         self.session = aiohttp.ClientSession(
-            headers={"Authorization": aiohttp.encode_basic_auth(s.shop_user, password)},
-            connector=aiohttp.TCPConnector(limit=s.shop_concurrency),
+            headers=self.access.headers(s) | {"Accept": "application/json"},
+            connector=aiohttp.TCPConnector(limit=self.concurrency),
             timeout=aiohttp.ClientTimeout(total=s.shop_timeout),
             proxy=_proxy(s.shop_address),  # not trust_env: a .netrc would override the settings
         )
@@ -69,76 +99,146 @@ class ShopClient:
     ) -> None:
         await self.session.close()
 
-    async def page(self, path: str, query: dict[str, str], number: int, shape: TypeAdapter[Any]) -> Any:
-        """Fetches a page, and returns its content, validated by `shape`.
+    async def fetch(self, request: Request, shape: TypeAdapter[Any]) -> Response:
+        """Fetches a page, and returns its content, validated by `shape`; None for a response without content.
 
         Raises TransientError, after NIGHTSHELF_SHOP_TRIES tries, for temporary failures: 5xx, 429, an
-        unreachable shop, incomplete JSON. Raises NightshelfError, naming page and field, for other statuses
-        and for responses of another shape.
+        unreachable shop, incomplete JSON, a cost limit. Raises NightshelfError, naming page and field, for
+        other statuses, for responses of another shape and for responses that are too large.
         """
-        query = query | {"page": str(number), "per-page": str(self.settings.shop_page_size)}
+        s, label = self.settings, request.label
         try:
-            return await self.retrying(self._fetch, path, query, shape)
+            response: Response = await self.retrying(self._fetch, request, shape)
         except StatusError as error:
             kind = TransientError if _worth_retrying(error) else NightshelfError
-            raise kind(self._status_message(error.status, path, number)) from None
+            raise kind(self._status_message(error.status, request)) from None
         except InvalidJsonError:
             raise TransientError(
-                f"the shop's response to {path} page {number} was not complete JSON,"
-                f" {self.settings.shop_tries} times in a row: check the shop's API at"
-                f" {self.settings.shop_address} (NIGHTSHELF_SHOP_URL)"
+                f"the shop's response to {label} was not complete JSON, {s.shop_tries} times in a row: check"
+                f" the shop's API at {s.shop_address} (NIGHTSHELF_SHOP_URL)"
             ) from None
+        except graphql.ThrottledError:
+            raise TransientError(
+                f"the shop refused {label} for its cost, {s.shop_tries} times in a row: repeat the run when"
+                " fewer others use the shop's API, or lower NIGHTSHELF_SHOP_PAGE_SIZE"
+            ) from None
+        except graphql.GraphQLError as error:
+            raise NightshelfError(f"the shop refused the query of {label}: {error}") from None
         except (aiohttp.ClientError, TimeoutError) as error:
             raise TransientError(
-                f"the shop at {self.settings.shop_address} can't be reached for {path} page {number}"
-                f" ({type(error).__name__}, {self.settings.shop_tries} tries): check that it is up and that"
+                f"the shop at {s.shop_address} can't be reached for {label}"
+                f" ({type(error).__name__}, {s.shop_tries} tries): check that it is up and that"
                 " NIGHTSHELF_SHOP_URL is right"
             ) from None
         except ValidationError as error:
             first = error.errors(include_input=False, include_url=False)[0]
-            field = ".".join(str(part) for part in first["loc"]) or "the response"
             raise NightshelfError(
-                f"the shop's response to {path} page {number} breaks the API's contract: {field}:"
+                f"the shop's response to {label} breaks the API's contract: {_field(first['loc'])}:"
                 f" {first['msg']}; correct that field in the shop's API"
             ) from None
+        return response
 
-    async def _fetch(self, path: str, query: dict[str, str], shape: TypeAdapter[Any]) -> Any:
+    async def _fetch(self, request: Request, shape: TypeAdapter[Any]) -> Response:
         async with self.slots:
             await self.limiter.acquire()
             while (seconds := self.resume_at - time.monotonic()) > 0:
                 await asyncio.sleep(seconds)
-            body = await self._body(f"{self.settings.shop_address.rstrip('/')}{path}", query)
+            body, headers, next_url = await self._body(request)
+        if body is None:
+            return Response(None, headers, None)
         try:
-            return shape.validate_json(body)
+            content = shape.validate_json(body)
         except ValidationError as error:
             if error.errors(include_input=False)[0]["type"] == "json_invalid":
                 raise InvalidJsonError from None
             raise
+        if request.json is not None:
+            self._wait(min(graphql.cost_wait(content), LONGEST_BACKOFF))
+            graphql.check(content, self.access.settings)
+        return Response(content, headers, next_url)
 
-    async def _body(self, url: str, query: dict[str, str]) -> bytes:
-        async with self.session.get(url, params=query, allow_redirects=False) as response:
+    async def _body(self, request: Request) -> tuple[bytes | None, Mapping[str, str], str | None]:
+        async with self._send(request) as response:
             if response.status == OK:
-                return await response.read()
-            if (seconds := _retry_after(response.headers)) > LONGEST_WAIT:
+                link = response.links.get("next", {}).get("url")
+                return await self._read(response, request), response.headers, self._same_shop(link, request)
+            if response.status == NO_CONTENT:
+                return None, response.headers, None
+            if (seconds := self._requested_wait(response.headers)) > LONGEST_WAIT:
                 raise TransientError(
                     f"the shop at {self.settings.shop_address} requests a wait of {seconds:.0f} s"
                     f" ({response.status}): repeat the run after that time"
                 )
-            self.resume_at = max(self.resume_at, time.monotonic() + seconds)
+            self._wait(seconds)
             raise StatusError(response.status)
 
-    def _status_message(self, status: int, path: str, number: int) -> str:
+    def _wait(self, seconds: float) -> None:
+        """Holds back all further requests for some seconds."""
+        self.resume_at = max(self.resume_at, time.monotonic() + seconds)
+
+    def _send(self, request: Request) -> Any:
+        if request.url:
+            return self.session.get(request.url, allow_redirects=False)
+        url = f"{self.settings.shop_address.rstrip('/')}{request.path}"
+        if request.json is None:
+            return self.session.get(url, params=request.query, allow_redirects=False)
+        return self.session.post(url, json=request.json, params=request.query, allow_redirects=False)
+
+    async def _read(self, response: aiohttp.ClientResponse, request: Request) -> bytes:
+        """Returns the body; raises NightshelfError if it is larger than NIGHTSHELF_SHOP_RESPONSE_MB."""
+        body = bytearray()
+        async for chunk in response.content.iter_chunked(CHUNK):
+            body += chunk
+            if len(body) > self.settings.shop_response_mb << 20:
+                raise NightshelfError(
+                    f"the shop's response to {request.label} is larger than"
+                    f" {self.settings.shop_response_mb} MiB: lower NIGHTSHELF_SHOP_PAGE_SIZE, or raise"
+                    " NIGHTSHELF_SHOP_RESPONSE_MB"
+                )
+        return bytes(body)
+
+    def _same_shop(self, link: Any, request: Request) -> str | None:
+        """Returns a link to the next page; raises NightshelfError if it leads to another address."""
+        if link is None:
+            return None
+        url = urljoin(self.settings.shop_address, str(link))
+        if _origin(url) != _origin(self.settings.shop_address):
+            raise NightshelfError(
+                f"the shop's response to {request.label} links to another address than NIGHTSHELF_SHOP_URL"
+                f" ({self.settings.shop_address}), which would receive the credentials: set"
+                " NIGHTSHELF_SHOP_URL to the address that the shop itself uses"
+            )
+        return url
+
+    def _requested_wait(self, headers: Mapping[str, str]) -> float:
+        """Returns the seconds to wait by Retry-After or by the shop's own header; 0 without either."""
+        milliseconds = headers.get(self.limits.reset_ms, "") if self.limits.reset_ms else ""
+        own = float(milliseconds) / 1000 if milliseconds.isdecimal() else 0.0
+        return max(own, _retry_after(headers))
+
+    def _status_message(self, status: int, request: Request) -> str:
         s = self.settings
         if status in UNAUTHORISED:
-            return (
-                f"the shop refused user {s.shop_user!r} at {path} ({status}):"
-                " check NIGHTSHELF_SHOP_USER and NIGHTSHELF_SHOP_PASSWORD"
-            )
+            who = f"user {s.shop_user!r}" if self.access.kind == "basic" else "the token"
+            return f"the shop refused {who} at {request.path} ({status}): check {self.access.settings}"
         tries = f", {s.shop_tries} times in a row" if _is_transient(status) else ""
         return (
-            f"the shop answered {status} for {path} page {number}{tries}:"
+            f"the shop answered {status} for {request.label}{tries}:"
             " check the shop's log, and that NIGHTSHELF_SHOP_URL is right"
         )
+
+
+def _field(location: tuple[int | str, ...]) -> str:
+    parts = [str(part) for part in location]
+    if parts and parts[-1] in UNION_MEMBERS:
+        parts.pop()
+    return ".".join(parts) or "the response"
+
+
+def _origin(url: str) -> tuple[str, str | None, int | None]:
+    parts = urlsplit(url)
+    default = {"http": 80, "https": 443}.get(parts.scheme)
+    return parts.scheme, parts.hostname, parts.port or default
 
 
 def _proxy(url: str) -> str | None:
@@ -150,7 +250,8 @@ def _proxy(url: str) -> str | None:
 def _worth_retrying(error: BaseException) -> bool:
     if isinstance(error, StatusError):
         return _is_transient(error.status)
-    return isinstance(error, aiohttp.ClientError | TimeoutError | InvalidJsonError)
+    passing = aiohttp.ClientError | TimeoutError | InvalidJsonError | graphql.ThrottledError
+    return isinstance(error, passing)
 
 
 def _is_transient(status: int) -> bool:

@@ -53,7 +53,7 @@ def _order_lines(rows: pa.Table, mapping: Mapping, notation: Notation) -> pa.Tab
     lines |= {name: numbers.to_plain(lines[name], notation.decimal) for name in NUMBERS if name in lines}
     lines[c.QUANTITY] = lines.get(c.QUANTITY, _constant("1", rows))
     rate, left_out = _rate(rows, mapping), _left_out(rows, mapping)
-    lines[c.UNIT_PRICE] = _unit_price(lines, rate)
+    lines[c.UNIT_PRICE] = _unit_price(lines, _unit(mapping, rate))
     lines.pop(c.AMOUNT, None)
     lines[c.LEFT_OUT] = left_out
     return pa.table(lines | {name: rows[name] for name in PASSED_ON if name in rows.column_names})
@@ -70,7 +70,9 @@ def _value(rows: pa.Table, column: Column) -> pa.ChunkedArray:
     return pc.coalesce(*filled)
 
 
-def _unit_price(lines: dict[str, pa.ChunkedArray], rate: pa.ChunkedArray | None) -> pa.ChunkedArray:
+def _unit_price(
+    lines: dict[str, pa.ChunkedArray], rate: pa.ChunkedArray | pa.Scalar | None
+) -> pa.ChunkedArray:
     """Returns the price of one piece; a return whose amount is negative too has a positive price.
 
     What is no number is returned unchanged, as a row check then quarantines the line.
@@ -89,6 +91,13 @@ def _unit_price(lines: dict[str, pa.ChunkedArray], rate: pa.ChunkedArray | None)
     if c.UNIT_PRICE in lines and rate is None and not pc.any(both_negative).as_py():
         return stated
     return pc.coalesce(pc.round(changed, 6).cast(pa.string()), stated)
+
+
+def _unit(mapping: Mapping, rate: pa.ChunkedArray | None) -> pa.ChunkedArray | pa.Scalar | None:
+    """Returns what one unit of a stated price is worth; None if prices are taken as they are."""
+    if not mapping.minor_units:
+        return rate
+    return pc.divide(pa.scalar(1.0) if rate is None else rate, float(10**mapping.minor_units))
 
 
 def _numbers(column: pa.ChunkedArray) -> pa.ChunkedArray:
@@ -111,7 +120,7 @@ def _left_out(rows: pa.Table, mapping: Mapping) -> pa.ChunkedArray:
     """Returns the reason of the first rule that leaves a row out, null for the others."""
     reason = pa.chunked_array([pa.nulls(rows.num_rows, pa.string())])
     for rule in mapping.leave_out:
-        reason = pc.coalesce(reason, pc.if_else(_meets(rows[rule.column], rule), rule.reason, None))
+        reason = pc.coalesce(reason, pc.if_else(meets(rows[rule.column], rule), rule.reason, None))
     if events := mapping.events:
         kind = _plain_text(rows[events.column])
         is_purchase = pc.is_in(kind, pa.array([text.casefold() for text in events.purchases]))
@@ -122,7 +131,7 @@ def _left_out(rows: pa.Table, mapping: Mapping) -> pa.ChunkedArray:
     return reason
 
 
-def _meets(column: pa.ChunkedArray, rule: LeaveOut) -> pa.ChunkedArray:
+def meets(column: pa.ChunkedArray, rule: LeaveOut) -> pa.ChunkedArray:
     """Returns a mask of the values that meet the rule's condition."""
     text = pc.fill_null(_plain_text(column), "")
     if rule.filled is not None:

@@ -74,6 +74,30 @@ class Nested(FrozenModel):
     lines: str  # path of the list, such as line_items
 
 
+class Refunds(FrozenModel):
+    """Refunded lines as a list of their own inside the order; each becomes a line with a negative quantity.
+
+    A line whose quantity is empty or zero refunds nothing and is passed over. The columns that are not given
+    are those of the order.
+    """
+
+    lines: str  # path of the list, such as refunds.*.line_items; * stands for each entry of a list
+    columns: dict[str, Column] = Field(default_factory=dict)  # product, quantity, and unit_price or amount
+    ignore: tuple[LeaveOut, ...] = ()  # refunds that were not made, such as failed ones
+    # Where the order's line itself may state fewer pieces after a refund: the path of its id, of its pieces
+    # when it was bought, and of its pieces now. Their difference is not taken away a second time.
+    line: str = ""
+    bought: str = ""
+    stated: str = ""
+
+    @property
+    def source_columns(self) -> list[str]:
+        """The paths that these refunds name."""
+        names = [name for column in self.columns.values() for name in alternatives(column)]
+        names += [rule.column for rule in self.ignore]
+        return names + [path for path in (self.line, self.bought, self.stated) if path]
+
+
 class Packed(FrozenModel):
     """An order's lines packed into one cell: name:Tea|sku:P1|quantity:2;name:Cup|sku:P2|quantity:1.
 
@@ -115,6 +139,8 @@ class Mapping(Dialect):
     leave_out: tuple[LeaveOut, ...] = ()
     file: FileFormat = FileFormat()
     nested: Nested | None = None
+    refunds: Refunds | None = None
+    minor_units: int = Field(0, ge=0, le=4)  # prices are whole numbers of 1/10^n: 2 for cents
     packed: Packed | None = None
     currency: Currency | None = None
     events: Events | None = None
@@ -154,25 +180,26 @@ def load_mapping(name: str) -> Mapping:
             f" NIGHTSHELF_SQL_MAPPING, as the path of a TOML file or as a shipped mapping ({shipped})"
         )
     mapping = toml.read(Mapping, file, f"mapping {name!r}")
-    _check_columns(mapping, name)
+    check_columns(mapping, f"mapping {name!r}")
     return mapping
 
 
-def _check_columns(mapping: Mapping, name: str) -> None:
+def check_columns(mapping: Mapping, name: str) -> None:
+    """Raises NightshelfError, which names the mapping by `name`, if a column is missing, unknown or doubled."""
     if missing := [column for column in REQUIRED if column not in mapping.columns]:
-        raise NightshelfError(f"mapping {name!r} lacks {', '.join(missing)} under [columns]: add each")
+        raise NightshelfError(f"{name} lacks {', '.join(missing)} under [columns]: add each")
     if unknown := mapping.columns.keys() - {*REQUIRED, *OPTIONAL}:
         raise NightshelfError(
-            f"mapping {name!r} has unknown columns {', '.join(sorted(unknown))} under [columns]:"
+            f"{name} has unknown columns {', '.join(sorted(unknown))} under [columns]:"
             f" use only {', '.join((*REQUIRED, *OPTIONAL))}"
         )
     if {c.UNIT_PRICE, c.AMOUNT} <= mapping.columns.keys():
         raise NightshelfError(
-            f"mapping {name!r} names both unit_price and amount under [columns]: remove the one that the"
+            f"{name} names both unit_price and amount under [columns]: remove the one that the"
             " source computes from the other"
         )
     if unmapped := set(mapping.row_key) - mapping.columns.keys() - {c.LINE}:
         raise NightshelfError(
-            f"row_key of mapping {name!r} names {', '.join(sorted(unmapped))}, which [columns] lacks: add it"
+            f"row_key of {name} names {', '.join(sorted(unmapped))}, which [columns] lacks: add it"
             " there, or remove it from row_key"
         )

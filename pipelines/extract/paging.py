@@ -34,6 +34,10 @@ REQUESTS_PER_PAGE = 10  # of the initial number of pages, before the reader give
 EXTRA_REQUESTS = 100
 
 
+class NewestFirstError(NightshelfError):
+    """The list has its newest entries first, so it can't be read backwards."""
+
+
 @dataclass(frozen=True)
 class Page:
     """The content of one response."""
@@ -71,11 +75,12 @@ class PagedReader:
     async def read(self, is_known: Callable[[Page], bool]) -> list[int]:
         """Reads the list, and returns the numbers of all pages from the first known page on.
 
-        Raises TransientError if the list keeps changing, NightshelfError if its newest entries come first.
+        Raises TransientError if the list keeps changing, NewestFirstError if its newest entries come first.
         """
         self.is_known = is_known
         self.known = {number for number, page in self.pages.items() if is_known(page)}
         await self._begin()
+        await self._check_ends()
         changed = True
         corrected: set[int] = set()
         while changed or corrected or any(self._missing()):
@@ -99,6 +104,17 @@ class PagedReader:
                 self.entries -= len(self.pages.pop(number).ids)
                 self.known.discard(number)
         self.agreeing.clear()
+
+    async def _check_ends(self) -> None:
+        """Raises NewestFirstError if three responses show the newest entries first.
+
+        Fetches the last page for it, unless a killed run left pages, as the check begins where that stopped.
+        """
+        if self.count > 1 and self.pages.keys() == {1}:
+            await self._fetch_all([self.count])
+        while self._newest_first() and min(self.agreeing[number] for number in (1, self.count)) < AGREEING:
+            await self._fetch_all([1, self.count])
+        self._check_order()
 
     def _lowest(self) -> int:
         return max((number for number in self.known if number <= self.count), default=1)
@@ -189,10 +205,7 @@ class PagedReader:
 
     def _check_order(self) -> None:
         if self._newest_first():
-            raise NightshelfError(
-                "the shop lists its newest orders first, but Nightshelf reads backwards from the last page:"
-                " change the shop's API to list the oldest orders first"
-            )
+            raise NewestFirstError("the shop lists its newest orders first, and can't be read backwards")
 
 
 def _extends(before: Page, page: Page) -> bool:

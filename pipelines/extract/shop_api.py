@@ -1,118 +1,110 @@
-"""Source `shop-api`: a shop's REST API, read page by page with Basic authentication."""
+"""Source `shop-api`: a shop's own API, read page by page as a profile says."""
 
 import asyncio
 import datetime as dt
-import re
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
-from pipelines import columns as c
-from pipelines.extract import contract, raw
+from pipelines.extract import raw
 from pipelines.extract.http import ShopClient
-from pipelines.extract.paging import Page, PagedReader, make_page
-from pipelines.extract.source import Dialect, LastPull, Position, latest_plausible_day, source_name
-from pipelines.extract.staging import Note, Staging
-from pipelines.run.progress import Progress, silent
+from pipelines.extract.paging import NewestFirstError, Page
+from pipelines.extract.shops.catalogue import read_products
+from pipelines.extract.shops.listing import in_format
+from pipelines.extract.shops.orders import OrderReader
+from pipelines.extract.shops.profile import ECOM, Profile, Since, load_profile
+from pipelines.extract.shops.pulling import OrderPull, never
+from pipelines.extract.source import LastPull, Position, source_name
+from pipelines.extract.staging import Staging
+from pipelines.run.progress import Progress
 from pipelines.settings import Settings
 
-ORDERS, GOODS = "/orders", "/goods"
+STARTED = "started"
+OVERLAP = dt.timedelta(days=1)  # more than clocks and time zones of shop and profile can differ
 
 
 class ShopApiSource:
-    """Source `shop-api`: the orders and products of a shop's REST API."""
-
-    dialect = Dialect()
+    """Source `shop-api`: the orders and products of a shop's own API."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.name = source_name("shop-api", settings.shop_address)
+        self.profile = _profile(settings)
+        self.dialect = self.profile
+        is_ecom = settings.shop_profile == ECOM
+        parts = [settings.shop_address] + ([] if is_ecom else [settings.shop_profile])
+        self.name = source_name("shop-api", *parts)
         self.description = f"the shop at {settings.shop_address}"
-        self.plan = {"page_size": settings.shop_page_size, "since": settings.shop_since}
+        self.plan = {
+            "page_size": settings.shop_page_size,
+            "since": settings.shop_since,
+            "profile": self.profile.model_dump(mode="json"),
+        }
+        self.profile.access.check(settings)
 
     def last_day(self, last_pull: LastPull | None) -> dt.date:
         """Returns yesterday, because today's orders are incomplete."""
         return dt.datetime.now(dt.UTC).date() - dt.timedelta(days=1)
 
     def orders(self, last_pull: LastPull | None, staging: Staging, progress: Progress) -> Position:
-        """Writes the new order lines to staging; the position is empty: raw/ shows which orders are known.
+        """Writes the new order lines to staging; the position is the time when the pull started.
 
-        Reads back to the first page with only known orders, or requests the orders since the last known
-        day if it can filter by date. Raises the errors of ShopClient.page and PagedReader.read.
+        Requests the orders changed since the last pull, or created since the last known day, if the shop can
+        filter them; or reads on until a page with only known orders. Raises the errors of ShopClient.fetch
+        and of the readers.
         """
         asyncio.run(self._orders(last_pull, staging, progress))
-        return {}
+        return {STARTED: staging.started.isoformat()} if self._filters_changes else {}
 
-    def products(self) -> pa.Table:
-        """Returns the present catalogue in the schema RAW_PRODUCTS; raises the errors of ShopClient.page."""
-        return asyncio.run(self._products())
+    def products(self) -> pa.Table | None:
+        """Returns the present catalogue in the schema RAW_PRODUCTS; raises the errors of ShopClient.fetch."""
+        if self.profile.catalogue is None:
+            return None
+        return asyncio.run(read_products(self.profile, self.profile.catalogue, self.settings))
+
+    @property
+    def _filters_changes(self) -> bool:
+        return self.profile.api.since is not None and self.profile.api.since.by == "changed"
 
     async def _orders(self, last_pull: LastPull | None, staging: Staging, progress: Progress) -> None:
-        query, is_known = self._incremental(last_pull)
-        resumed = {number: make_page(**staging.note(number)) for number in staging.pages()}
-        staged, refetched = set(resumed), {}
-        async with ShopClient(self.settings) as shop:
+        since, recent = self._since(last_pull)
+        is_known = self._known(last_pull) if last_pull and not since else never
+        reader = OrderReader(self.profile, self.settings, since, recent)
+        async with ShopClient(self.settings, self.profile.access, self.profile.limits) as shop:
+            pull = OrderPull(reader, shop, staging, progress)
+            if reader.can_read_backwards and not pull.is_forwards:
+                try:
+                    return await pull.read_backwards(is_known)
+                except NewestFirstError:
+                    pull.turn_round()
+            await pull.read_forwards(is_known)
 
-            async def fetch(number: int) -> Page:
-                response = await shop.page(ORDERS, query, number, contract.ORDER_PAGE)
-                note = _note(response)
-                content = [contract.order_lines(response)], note
-                if number in staged:
-                    refetched[number] = content
-                else:
-                    staged.add(number)
-                    staging.write(number, *content)
-                return make_page(**note)
-
-            reader = PagedReader(fetch, self.settings.shop_concurrency, resumed, progress)
-            needed = await reader.read(is_known)
-        # Refetched pages are written only now and by ascending number: a run that resumes from staging
-        # assumes that of two pages the one with the lower number was fetched later.
-        for number in sorted(refetched.keys() & set(needed)):
-            staging.write(number, *refetched[number])
-        for number in staged - set(needed):
-            staging.drop(number)
-
-    def _incremental(self, last_pull: LastPull | None) -> tuple[dict[str, str], Callable[[Page], bool]]:
-        """Returns the query, and the test for the page at which reading stops."""
-        query = {"expand": "basket"}
-        if last_pull is None:
-            return query, lambda _: False
+    def _known(self, last_pull: LastPull) -> Callable[[Page], bool]:
+        """Returns a test for pages that end before the overlap and hold only orders of raw/."""
         day = str(last_pull.last_day - dt.timedelta(days=self.settings.overlap_days))
-        if self.settings.shop_since:
-            return query | {self.settings.shop_since: f"{day}T00:00:00Z"}, lambda _: False
-        return query, _known_before(day, raw.order_hashes(self.name))
+        known = raw.order_hashes(self.name)
+        return lambda page: page.last_day < day and len(page.ids) > 0 and bool(np.isin(page.ids, known).all())
 
-    async def _products(self) -> pa.Table:
-        tables: dict[int, pa.Table] = {}
-        async with ShopClient(self.settings) as shop:
+    def _since(self, last_pull: LastPull | None) -> tuple[str, str]:
+        """Returns the times for the shop's filter, "" without one: since when, and what is recent.
 
-            async def fetch(number: int) -> Page:
-                response = await shop.page(GOODS, {}, number, contract.GOOD_PAGE)
-                tables[number] = contract.products(response)
-                return make_page([good["id"] for good in response["goods"]], response["pageCount"], [])
-
-            await PagedReader(fetch, self.settings.shop_concurrency, {}, silent).read(lambda _: False)
-        return pa.concat_tables(tables.values())
-
-
-def _note(response: contract.OrderPage) -> Note:
-    """Returns the arguments of `make_page`: order ids, number of pages, first and last plausible day."""
-    days = {(order["createdAt"] or "")[: c.ISO_DAY_LENGTH] for order in response["orders"]}
-    limit = latest_plausible_day()
-    plausible = sorted(day for day in days if re.match(c.ISO_DAY, day) and day <= limit)
-    return {
-        "ids": [order["id"] for order in response["orders"]],
-        "count": response["pageCount"],
-        "days": [plausible[0], plausible[-1]] if plausible else [],
-    }
+        Recent is the overlap, for what a shop changes without saying so.
+        """
+        since = self.profile.api.since
+        if last_pull is None or since is None:
+            return "", ""
+        day = last_pull.last_day - dt.timedelta(days=self.settings.overlap_days)
+        recent = moment = dt.datetime.combine(day, dt.time(), dt.UTC)
+        if since.by == "changed" and (started := last_pull.reached.get(STARTED)):
+            moment = dt.datetime.fromisoformat(started) - OVERLAP
+        timezone = self.profile.timezone
+        return in_format(moment, since, timezone), in_format(recent, since, timezone)
 
 
-def _known_before(day: str, known: "np.ndarray[Any, Any]") -> Callable[[Page], bool]:
-    """Returns a test for pages that end before a day and hold only known orders.
-
-    known: hashes of order ids as `raw.order_hashes` returns them, int64, shape (orders,).
-    """
-    return lambda page: page.last_day < day and len(page.ids) > 0 and bool(np.isin(page.ids, known).all())
+def _profile(settings: Settings) -> Profile:
+    """Returns the profile that the settings name, with the filter of NIGHTSHELF_SHOP_SINCE if it has none."""
+    profile = load_profile(settings.shop_profile)
+    if not settings.shop_since or profile.api.since:
+        return profile
+    since = Since(by="created", query={settings.shop_since: "{since}"})
+    return profile.model_copy(update={"api": profile.api.model_copy(update={"since": since})})

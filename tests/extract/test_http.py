@@ -53,7 +53,9 @@ def fetch(home, monkeypatch, serve):
 
     async def _fetch(pages):
         async with http.ShopClient(settings()) as shop:
-            return await asyncio.gather(*(shop.page("/orders", {}, page, ANYTHING) for page in range(pages)))
+            requests = [http.Request("/orders", f"page {page}", {"page": str(page)}) for page in range(pages)]
+            answers = await asyncio.gather(*(shop.fetch(request, ANYTHING) for request in requests))
+            return [answer.content for answer in answers]
 
     return fetch
 

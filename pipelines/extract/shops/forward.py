@@ -1,0 +1,144 @@
+"""Reads a list from its first page to its last while the list changes.
+
+Entries that arrive before the reader's place shift others to later pages, where they are read twice. A
+deletion shifts them to earlier pages, where one may be missed; so does the edit of an entry in a list sorted
+by the time of the last change. Each such entry was read before, and is missing or different when the list is
+read again. So the reader reads the list until a reading misses nothing of the reading before it: then nothing
+was deleted meanwhile, and that earlier reading lost no entry.
+
+A list of the newest entries first is read down to the first known page. A list whose pages begin at a cursor
+doesn't shift, and is read once.
+
+A reading keeps only pages with an entry, or a version of one, that no earlier page had; a page that is kept
+later replaces the orders of earlier ones.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipelines.run.progress import Progress
+from serving.errors import NightshelfError, TransientError
+
+MOST_READINGS = 12
+MOST_PAGES = 1_000_000  # of one reading
+Keys = NDArray[np.int64]
+Place = dict[str, Any]
+NO_KEYS: Keys = np.empty(0, np.int64)
+
+
+@dataclass(frozen=True)
+class Part:
+    """One page: a key of each entry and its content, where the next page begins, and whether all is known."""
+
+    keys: Keys
+    next: Place | None
+    is_known: bool = False
+
+
+@dataclass
+class Reading:
+    """What one reading of the list has seen."""
+
+    pages: list[Keys] = field(default_factory=list)
+    to_the_end: bool = False  # whether it reached the end of the list, not a known page
+
+    @property
+    def keys(self) -> Keys:
+        """The keys seen, sorted."""
+        return np.unique(np.concatenate([*self.pages, NO_KEYS]))
+
+
+class ForwardReader:
+    """Reads a list forwards, again and again until nothing was missed."""
+
+    def __init__(
+        self,
+        fetch: Callable[[Place], Awaitable[Part]],
+        keep: Callable[[Part, int], Awaitable[None]],
+        shifts: bool,
+        progress: Progress,
+    ) -> None:
+        """fetch: fetches the page at a place; keep: keeps the page just fetched, of the reading of this number.
+
+        shifts: whether entries may change pages while the list is read.
+        """
+        self.fetch, self.keep, self.shifts, self.progress = fetch, keep, shifts, progress
+        self.kept = self.entries = 0
+
+    async def read(self, first: Place, resumed: Reading | None = None, place: Place | None = None) -> None:
+        """Reads the list, or goes on where a killed run stopped.
+
+        resumed: what that run saw; place: where its first reading was to go on, None if it had ended.
+        Raises TransientError if the list keeps changing.
+        """
+        before = resumed or Reading()
+        if resumed is None or place is not None:
+            await self._read_once(1, place or first, before, NO_KEYS, 0)
+        for number in range(2, MOST_READINGS + 1) if self.shifts else ():
+            reading = Reading()
+            await self._read_once(number, first, reading, before.keys, len(before.pages))
+            if not _misses(reading, before):
+                return
+            before = reading
+        if self.shifts:
+            raise TransientError(
+                f"the list kept changing while it was read ({MOST_READINGS} times): repeat the run when the"
+                " shop changes fewer orders"
+            )
+
+    async def _read_once(
+        self, number: int, place: Place | None, reading: Reading, known: Keys, least: int
+    ) -> None:
+        """Reads from a place to the end of the list, or to a known page, but at least so many pages."""
+        fresh: set[int] = set()
+        while place is not None:
+            part = await self.fetch(place)
+            if _repeats(part, reading):
+                break
+            await self._keep_new(part, number, known, fresh)
+            reading.pages.append(part.keys)
+            if len(reading.pages) > MOST_PAGES:
+                raise NightshelfError(
+                    f"the shop's list has more than {MOST_PAGES:,} pages: correct the profile"
+                )
+            if part.is_known and len(reading.pages) >= least:
+                return
+            place = part.next
+        reading.to_the_end = True
+
+    async def _keep_new(self, part: Part, number: int, known: Keys, fresh: set[int]) -> None:
+        new = part.keys[~among(part.keys, known)]
+        if number > 1:
+            new = np.array([key for key in new.tolist() if key not in fresh], np.int64)
+            fresh.update(new.tolist())
+        if len(new):
+            self.kept += 1
+            self.entries += len(new)
+            await self.keep(part, number)
+            self.progress(self.kept, self.kept, self.entries)
+
+
+def among(keys: Keys, ordered: Keys) -> NDArray[np.bool_]:
+    """Returns for each key whether sorted keys hold it."""
+    if not len(ordered):
+        return np.zeros(len(keys), np.bool_)
+    found = np.minimum(np.searchsorted(ordered, keys), len(ordered) - 1)
+    return np.asarray(ordered[found] == keys, np.bool_)
+
+
+def _repeats(part: Part, reading: Reading) -> bool:
+    """Returns whether a shop answers beyond the end of its list with the last page again."""
+    return bool(reading.pages and len(part.keys) and np.array_equal(part.keys, reading.pages[-1]))
+
+
+def _misses(reading: Reading, before: Reading) -> bool:
+    """Returns whether a reading lacks an entry of the one before it.
+
+    Where it stopped at a known page, arrivals may have pushed entries of the last page beyond its own.
+    """
+    compared = before.pages if reading.to_the_end else before.pages[:-1]
+    return not among(np.concatenate([*compared, NO_KEYS]), reading.keys).all()

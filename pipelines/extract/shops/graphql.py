@@ -1,0 +1,50 @@
+"""What a GraphQL response says besides its data: errors, and the costs of queries."""
+
+from typing import Any
+
+Content = dict[str, Any]
+THROTTLED = "THROTTLED"  # the code of an error that a wait mends
+NO_ACCESS = ("FORBIDDEN", "UNAUTHENTICATED", "UNAUTHORIZED", "ACCESS_DENIED")
+LONGEST_TEXT = 300
+
+
+class ThrottledError(Exception):
+    """A query that was refused because its cost was not available yet."""
+
+
+class GraphQLError(Exception):
+    """A query that the shop refused."""
+
+
+def cost_wait(content: Content) -> float:
+    """Returns the seconds until a query like this one fits the shop's budget of query costs; 0 without one."""
+    cost = (content.get("extensions") or {}).get("cost") or {}
+    status = cost.get("throttleStatus") or {}
+    missing = float(cost.get("requestedQueryCost") or 0) - float(status.get("currentlyAvailable") or 0)
+    return max(missing, 0.0) / max(float(status.get("restoreRate") or 1), 1.0) if status else 0.0
+
+
+def check(content: Content, credentials: str) -> None:
+    """Raises ThrottledError or GraphQLError if the response holds errors.
+
+    credentials: names the settings that hold them.
+    """
+    errors = content.get("errors") or []
+    codes = [str((error.get("extensions") or {}).get("code") or "no code") for error in errors]
+    if THROTTLED in codes:
+        raise ThrottledError
+    if not errors:
+        return
+    if codes[0] in NO_ACCESS:
+        raise GraphQLError(f"{codes[0]}; check {credentials}, and what the shop allows them to read")
+    raise GraphQLError(
+        f"{_text(errors[0], content)} ({codes[0]}); correct the query in the profile, or use a version of the"
+        " shop's API that answers it"
+    )
+
+
+def _text(error: Content, content: Content) -> str:
+    """Returns the text of an error, unless the shop had begun to read data, which the text might quote."""
+    if content.get("data") is not None:
+        return "an error while it was answered"
+    return " ".join(str(error.get("message", "")).split())[:LONGEST_TEXT]

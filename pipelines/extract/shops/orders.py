@@ -1,0 +1,200 @@
+"""Reads pages of a shop's list of orders, with the lists that the shop has only for single orders."""
+
+import asyncio
+import hashlib
+from collections import defaultdict
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipelines import columns as c
+from pipelines.extract.http import ShopClient
+from pipelines.extract.mapping import alternatives
+from pipelines.extract.records import value_at
+from pipelines.extract.shops import shape
+from pipelines.extract.shops.forward import Keys, Place
+from pipelines.extract.shops.listing import Content, Entry, ListReader
+from pipelines.extract.shops.profile import Detail, Profile
+from pipelines.extract.shops.rows import lines_of_orders, value_of
+from pipelines.extract.source import latest_plausible_day
+from pipelines.settings import Settings
+from serving.errors import NightshelfError
+
+SOURCE = "shop-api"
+NO = (None, "", "false", False, "0")
+
+
+@dataclass(frozen=True)
+class OrderPage:
+    """One page of orders."""
+
+    content: Content
+    profile: Profile
+
+    @cached_property
+    def lines(self) -> pa.Table:
+        """The order lines, in columns of RAW_ORDERS."""
+        lines = lines_of_orders(self.content.entries, self.profile, "the shop's list of orders")
+        return lines.append_column(c.SOURCE, pa.repeat(pa.scalar(SOURCE), lines.num_rows))
+
+    @property
+    def ids(self) -> list[str]:
+        """The ids of the orders."""
+        column = self.profile.columns[c.ORDER_ID]
+        return [value_of(entry, column) or "" for entry in self.content.entries]
+
+    @property
+    def days(self) -> list[str]:
+        """The first and the last plausible day of an order, none if no time is readable."""
+        days = pc.unique(pc.utf8_slice_codeunits(self.lines[c.ORDERED_AT], 0, c.ISO_DAY_LENGTH))
+        limit = latest_plausible_day()
+        readable = days.filter(pc.match_substring_regex(days, c.ISO_DAY)).to_pylist()
+        plausible = sorted(day for day in readable if day <= limit)
+        return [plausible[0], plausible[-1]] if plausible else []
+
+
+class OrderReader:
+    """Reads pages of the list of orders of one shop."""
+
+    def __init__(self, profile: Profile, settings: Settings, since: str, recent: str) -> None:
+        """since, recent: the times for the filter; "" for all orders."""
+        self.profile, self.api = profile, profile.api
+        self.tree = shape.tree(_paths(profile))
+        self.list = ListReader(self.api, self._entry(), settings.shop_page_size)
+        self.first = self.list.first(since, recent)
+        self.page_size = settings.shop_page_size
+        self.newest_first = self.api.order == "newest_first"
+
+    @property
+    def can_read_backwards(self) -> bool:
+        """Whether the list may be read from its last page: it has numbers, and isn't known to be turned."""
+        pages = self.api.pages
+        return pages is not None and pages.is_counted and self.api.order in (None, "oldest_first")
+
+    async def page(self, shop: ShopClient, place: Place) -> OrderPage:
+        """Fetches the page at a place, without the lists of single orders."""
+        content = await self.list.read(shop, place, self.api.since)
+        return OrderPage(self._restarted(content, place), self.profile)
+
+    async def with_details(self, shop: ShopClient, page: OrderPage) -> OrderPage:
+        """Fetches what the shop lists only for single orders, and puts it into them."""
+        for detail in self.api.details:
+            entries = [entry for entry in page.content.entries if _wanted(entry, detail)]
+            if detail.key and entries:
+                await self._add_to_all(shop, detail, entries)
+            elif entries:
+                await asyncio.gather(*(self._add(shop, detail, entry) for entry in entries))
+        return page
+
+    async def _add(self, shop: ShopClient, detail: Detail, entry: Entry) -> None:
+        put(entry, detail.into, await self._list(shop, detail, {"id": self._id(entry)}))
+
+    async def _add_to_all(self, shop: ShopClient, detail: Detail, entries: list[Entry]) -> None:
+        found = defaultdict(list)
+        ids = "|".join(self._id(entry) for entry in entries)
+        for item in await self._list(shop, detail, {"ids": ids}):
+            found[value_at(item, detail.key)].append(item)
+        for entry in entries:
+            put(entry, detail.into, found[self._id(entry)])
+
+    async def _list(self, shop: ShopClient, detail: Detail, given: dict[str, str]) -> list[Entry]:
+        """Returns all entries of a detail's list, none if the shop no longer has the order."""
+        below = shape.subtree(self.tree, f"{detail.into}.{shape.ANY}")
+        key = shape.tree([detail.key]) if detail.key else {}
+        reader = ListReader(detail, shape.shape(key | below, (), ()), self.page_size, given)
+        entries: list[Entry] = []
+        place: Place | None = reader.first()
+        while place is not None:
+            content = await reader.read(shop, place)
+            entries += content.entries
+            place = content.next
+        return entries
+
+    def _id(self, entry: Entry) -> str:
+        return value_of(entry, alternatives(self.profile.columns[c.ORDER_ID])[-1]) or ""
+
+    def _entry(self) -> Any:
+        """Returns the type of an order in the list."""
+        root = self.tree
+        for detail in self.api.details:
+            root = root if detail.when else shape.without(root, detail.into)
+        elsewhere = tuple(f"{detail.into}." for detail in self.api.details)
+        required = {
+            path for path in _required(self.profile) if not f"{path}.".startswith(elsewhere or ("\0",))
+        }
+        return shape.shape(root, required, _flags(self.profile))
+
+    def _restarted(self, content: Content, place: Place) -> Content:
+        """Begins the list anew by its filter where the shop ends it after a number of entries."""
+        most = self.api.pages.objects if self.api.pages else 0
+        if not most or content.next is None or not content.entries:
+            return content
+        read = place.get("read", 0) + len(content.entries)
+        following = content.next | {"read": read}
+        if read + self.list.size > most:
+            changed = value_of(content.entries[-1], self.profile.columns[c.CHANGED_AT])
+            if not changed or changed == place["since"]:
+                raise NightshelfError(
+                    f"the shop ends its list of orders after {most:,} and changed more of them at the same"
+                    " moment, so that the others can't be listed: ask the shop for another way"
+                )
+            following = {**self.first, "page": content.next["page"], "since": changed}
+        return Content(content.entries, content.count, following)
+
+
+def keys_of(entries: list[Entry]) -> Keys:
+    """Returns a key of each entry's content, the same in every process."""
+    digests = (hashlib.blake2b(repr(entry).encode(), digest_size=8).digest() for entry in entries)
+    return np.array([int.from_bytes(digest, signed=True) for digest in digests], np.int64)
+
+
+def put(entry: Entry, path: str, value: Any) -> None:
+    """Puts a value at a path of an entry, whose objects on the way are made where they are missing."""
+    *way, last = path.split(".")
+    for step in way:
+        if not isinstance(entry.get(step), dict):
+            entry[step] = {}
+        entry = entry[step]
+    entry[last] = value
+
+
+def _wanted(entry: Entry, detail: Detail) -> bool:
+    return not detail.when or value_at(entry, detail.when) not in NO
+
+
+def _paths(profile: Profile) -> list[str]:
+    """Returns the paths of all that the profile reads of an order."""
+    paths = [_listed(path, profile) for path in profile.source_columns]
+    if refunds := profile.refunds:
+        begin = f"{refunds.lines}."
+        paths += [name.replace(begin, f"{begin}{shape.ANY}.", 1) for name in refunds.source_columns]
+    return paths + [detail.when for detail in profile.api.details if detail.when]
+
+
+def _listed(path: str, profile: Profile) -> str:
+    """Returns a path with the step through the list of an order's lines."""
+    lines = profile.nested.lines if profile.nested else ""
+    return path.replace(f"{lines}.", f"{lines}.{shape.ANY}.", 1) if path.startswith(f"{lines}.") else path
+
+
+def _required(profile: Profile) -> set[str]:
+    """Returns the paths that each order must have: those of the columns that every order line needs."""
+    required = set()
+    for name in (c.ORDER_ID, c.ORDERED_AT, c.PRODUCT, c.QUANTITY):
+        column = profile.columns.get(name)
+        if isinstance(column, str):
+            steps = _listed(column, profile).split(".")
+            required |= {".".join(steps[:end]) for end in range(1, len(steps) + 1)}
+    return required
+
+
+def _flags(profile: Profile) -> set[str]:
+    """Returns the paths that may be true or false."""
+    rules = profile.leave_out + (profile.refunds.ignore if profile.refunds else ())
+    paths = [rule.column for rule in rules] + [detail.when for detail in profile.api.details]
+    listed = (_listed(path, profile) for path in paths)
+    return {".".join(shape.ANY if step.isdecimal() else step for step in path.split(".")) for path in listed}

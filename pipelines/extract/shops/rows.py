@@ -1,0 +1,122 @@
+"""Turns validated orders and products of a shop's API into order lines and products."""
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+import pyarrow as pa
+
+from pipelines import columns as c
+from pipelines.extract.lines import KEY_SEPARATOR, order_lines
+from pipelines.extract.mapping import Column, Joined, Mapping, alternatives
+from pipelines.extract.product_history import RAW_PRODUCTS
+from pipelines.extract.records import plain_text, value_at
+from pipelines.extract.refunds import FIRST_REFUND, refund_mapping, refunding, taken_back
+from pipelines.extract.shops.profile import Catalogue
+from pipelines.extract.shops.shape import ANY
+from serving.errors import NightshelfError
+
+Entry = dict[str, Any]
+
+
+def lines_of_orders(orders: list[Entry], mapping: Mapping, description: str) -> pa.Table:
+    """Returns the lines of orders, and their refunded lines with a negative quantity, in columns of RAW_ORDERS.
+
+    An order without lines becomes one line of nulls, so that it replaces its earlier version.
+    """
+    tables = list(order_lines([_rows(orders, mapping, mapping.source_columns, 0)], mapping, description))
+    refunded = refund_mapping(mapping)
+    if refunded and mapping.refunds:
+        paths = dict.fromkeys([*refunded.source_columns, *mapping.refunds.source_columns])
+        rows = refunding(_rows(orders, refunded, [*paths], FIRST_REFUND), refunded, mapping.refunds)
+        tables += [taken_back(lines) for lines in order_lines([rows], refunded, description)]
+    return pa.concat_tables(tables, promote_options="permissive") if len(tables) > 1 else tables[0]
+
+
+def _rows(orders: list[Entry], mapping: Mapping, paths: list[str], first: int) -> pa.Table:
+    """Returns a row per line: the values at these paths as strings, and LINE.
+
+    first: the number of an order's first line; from FIRST_REFUND on, orders without lines have no row.
+    """
+    lines = mapping.nested.lines if mapping.nested else ""
+    heads = scopes(lines)
+    one_empty: list[tuple[Entry, ...]] = [] if first else [tuple({} for _ in heads[1:])]
+    rows = [
+        ((order, *line), number)
+        for order in orders
+        for number, line in enumerate(list(entries_at(order, lines)) or one_empty, first)
+    ]
+    table = {}
+    for path in paths:
+        level = max(index for index, head in enumerate(heads) if path.startswith(head))
+        get = getter(path.removeprefix(heads[level]))
+        table[path] = [get(entries[level]) for entries, _ in rows]
+    columns = [pa.chunked_array([pa.array(values, pa.string())]) for values in table.values()]
+    numbers = pa.chunked_array([pa.array([number for _, number in rows], pa.int64())])
+    return pa.table([*columns, numbers], [*table, c.LINE])
+
+
+def scopes(lines: str) -> list[str]:
+    """Returns how the paths of an order, of the entries of each list on the way, and of a line begin.
+
+    >>> scopes("refunds.*.line_items")
+    ['', 'refunds.*.', 'refunds.*.line_items.']
+    """
+    steps = lines.split(f".{ANY}.")
+    ways = [f".{ANY}.".join(steps[:end]) for end in range(1, len(steps))]
+    return ["", *(f"{way}.{ANY}." for way in ways), f"{lines}."]
+
+
+def entries_at(order: Entry, path: str) -> Iterator[tuple[Entry, ...]]:
+    """Yields the entries of the lists at a path, each behind the entries of the lists on the way to it."""
+    head, any_, rest = path.partition(f".{ANY}.")
+    for entry in value_at(order, head) or []:
+        if any_:
+            yield from ((entry, *below) for below in entries_at(entry or {}, rest))
+        else:
+            yield (entry or {},)
+
+
+def getter(path: str) -> Callable[[Entry], str | None]:
+    """Returns the function from an entry to the text at a path of it, null if there is none."""
+    if "." not in path:
+        return lambda entry: _text(entry.get(path))
+    return lambda entry: plain_text(value_at(entry, path))
+
+
+def value_of(entry: Entry, column: Column) -> str | None:
+    """Returns one of our columns of an entry: the first alternative that isn't blank, or several joined."""
+    values = [plain_text(value_at(entry, path)) for path in alternatives(column)]
+    if isinstance(column, Joined):
+        return None if None in values else KEY_SEPARATOR.join(map(str, values))
+    return next((value for value in values if value and value.strip()), None)
+
+
+def products(entries: Iterable[Entry], catalogue: Catalogue, minor_units: int) -> pa.Table:
+    """Returns the products of a page of the catalogue, in the schema RAW_PRODUCTS.
+
+    Raises NightshelfError if a price or a weight is no number.
+    """
+    rows = []
+    for entry in entries:
+        row: dict[str, Any] = {name: value_of(entry, column) for name, column in catalogue.columns.items()}
+        stated = row.get(c.IN_STOCK)
+        row[c.IN_STOCK] = stated is None or stated.casefold() in catalogue.in_stock
+        row |= {name: _number(row.get(name), name) for name in (c.PRICE, c.WEIGHT)}
+        if row[c.PRICE] is not None:
+            row[c.PRICE] /= 10**minor_units
+        rows.append(row)
+    return pa.Table.from_pylist(rows, RAW_PRODUCTS)
+
+
+def _number(text: str | None, column: str) -> float | None:
+    try:
+        return float(text) if text else None
+    except ValueError:
+        raise NightshelfError(
+            f"a product of the shop's catalogue has a {column} that is no number: correct it in the shop, or"
+            f" {column} under [catalogue.columns] of the profile"
+        ) from None
+
+
+def _text(value: Any) -> str | None:
+    return plain_text(value) if isinstance(value, bool) else value

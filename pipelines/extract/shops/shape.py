@@ -1,0 +1,101 @@
+"""The shape of a response, built from the paths that a profile names; all other fields are ignored."""
+
+from collections.abc import Collection, Iterable
+from typing import Any, Optional
+
+from pydantic import ConfigDict, TypeAdapter, with_config
+from typing_extensions import NotRequired, TypedDict
+
+Text = str | None
+Flag = str | bool | None
+ANY = "*"  # in a path: each entry of a list
+
+Tree = dict[str, "Tree"]  # the fields by name; a list has the one field ANY
+
+
+def tree(paths: Iterable[str]) -> Tree:
+    """Returns the fields that these paths name; an index in a path becomes ANY."""
+    root: Tree = {}
+    for path in paths:
+        node = root
+        for step in filter(None, path.split(".")):
+            node = node.setdefault(ANY if step.isdecimal() else step, {})
+    return root
+
+
+def subtree(root: Tree, path: str) -> Tree:
+    """Returns the fields below a path, none if the tree lacks it."""
+    for step in filter(None, path.split(".")):
+        root = root.get(step, {})
+    return root
+
+
+def without(root: Tree, path: str) -> Tree:
+    """Returns the tree without the field at a path."""
+    step, _, rest = path.partition(".")
+    kept = {name: node for name, node in root.items() if name != step}
+    return kept | {step: without(root[step], rest)} if rest and step in root else kept
+
+
+def shape(root: Tree, required: Collection[str], flags: Collection[str], at: str = "") -> Any:
+    """Returns the type of what has these fields, for pydantic.
+
+    Numbers become text. A required field may be null but not absent; another may be both.
+    flags: paths of the fields that may be true or false.
+    """
+    if not root:
+        return Flag if at in flags else Text
+    if ANY in root:
+        entry = shape(root[ANY], required, flags, _join(at, ANY))
+        return Optional[list[entry]]  # type: ignore[valid-type]  # noqa: UP045 - made at run time
+    fields = {}
+    for name, node in root.items():
+        path = _join(at, name)
+        kind = shape(node, required, flags, path)
+        fields[name] = kind if path in required else NotRequired[kind]
+    entry = _typed(f"Fields of {at}", fields)
+    return Optional[entry] if at and not at.endswith(ANY) else entry  # noqa: UP045 - made at run time
+
+
+def response(
+    list_path: str, entries: Any, count: str, others: dict[str, Any], is_graphql: bool
+) -> TypeAdapter[Any]:
+    """Returns the validator of a response with a list of entries at a path, and a number at the path `count`.
+
+    others: the types of the response's other fields, by path; they may be absent. A response in GraphQL may
+    hold errors instead of all of them.
+    """
+    if not list_path:
+        return TypeAdapter(list[entries])
+    types = others | {list_path: list[entries]} | ({count: int} if count else {})
+    if is_graphql:
+        types |= {"errors": list[dict[str, Any]] | None, "extensions": Any}
+        return TypeAdapter(_object(types, None))
+    return TypeAdapter(_object(types, {list_path, count}))
+
+
+def _object(types: dict[str, Any], required: set[str] | None) -> Any:
+    """Returns the type of the object with these types by path.
+
+    required: the paths of the fields that must be there; with None all may be absent or null.
+    """
+    below: dict[str, dict[str, Any]] = {}
+    for path, kind in types.items():
+        head, _, rest = path.partition(".")
+        below.setdefault(head, {})[rest] = kind
+    fields = {}
+    for head, inner in below.items():
+        deeper = required and {path.partition(".")[2] for path in required if path.startswith(f"{head}.")}
+        kind = inner[""] if "" in inner else _object(inner, deeper)
+        needed = required is not None and any(f"{path}.".startswith(f"{head}.") for path in required)
+        fields[head] = kind if needed else NotRequired[kind if required is not None else Optional[kind]]  # noqa: UP045
+    return _typed("Response", fields)
+
+
+def _typed(name: str, fields: dict[str, Any]) -> Any:
+    made = TypedDict(name, fields)  # type: ignore[operator]
+    return with_config(ConfigDict(coerce_numbers_to_str=True))(made)
+
+
+def _join(path: str, step: str) -> str:
+    return f"{path}.{step}" if path else step
