@@ -3,7 +3,7 @@
 
 def test_what_is_learned_equals_the_shop(vendure):
     shopper, shop, clock = vendure
-    for _ in range(60):
+    for _ in range(40):
         shopper.act()
     shop.pull(clock.today)
     assert shop.rows() == shopper.rows()
