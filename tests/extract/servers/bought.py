@@ -1,5 +1,6 @@
 """What was bought at a shop under test, as kept by the shopper who did it."""
 
+import datetime as dt
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from random import Random
@@ -28,6 +29,7 @@ class Bought:
 
     order: str
     customer: str  # the e-mail
+    day: dt.date
     lines: dict[str, Line]  # by the shop's id of the line
     counts: bool = True  # False once it is cancelled, or refunded in full
     edited: bool = False
@@ -66,6 +68,7 @@ class Shopper:
     rng: Random
     orders: dict[str, Bought] = field(default_factory=dict)
     done: dict[str, int] = field(default_factory=dict)  # the number of acts by kind
+    today: dt.date = dt.date.min  # of the shop's clock
 
     def acts(self) -> dict[str, int]:
         """Returns the names of the methods that act, each with its share."""
@@ -74,6 +77,8 @@ class Shopper:
     def act(self) -> None:
         """Does one act, and counts it unless no order suits it."""
         shares = self.acts()
+        if not self.orders:
+            shares = {"place": 1}
         name = self.rng.choices(list(shares), list(shares.values()))[0]
         if getattr(self, name)():
             self.done[name] = self.done.get(name, 0) + 1
@@ -86,6 +91,10 @@ class Shopper:
         """Returns a random order that counts and suits, or None."""
         suitable = [order for order in self.orders.values() if order.counts and suits(order)]
         return self.rng.choice(suitable) if suitable else None
+
+    def one_of_late(self, days: int, suits: Callable[[Bought], bool] = lambda _: True) -> Bought | None:
+        """Returns a random order of the last so many days that counts and suits, or None."""
+        return self.one(lambda order: (self.today - order.day).days < days and suits(order))
 
     def email(self) -> str:
         """Returns the e-mail of a random customer."""

@@ -8,6 +8,7 @@ from bought import Bought, Line, Shopper
 
 USER, PASSWORD = "admin@example.com", "a-password-for-tests"
 PRODUCTS = 10
+PAYMENT_DAYS = 30  # a payment alone doesn't change the order: the profile reads orders so long again
 COUNTRY, CURRENCY = "de", "eur"
 ADDRESS = {
     "first_name": "A",
@@ -143,6 +144,7 @@ class MedusaShopper(Shopper):
     store: Store | None = None
     admin: Api = field(init=False)
     front: Api = field(init=False)
+    unpaid: list[Bought] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         assert self.store
@@ -152,6 +154,8 @@ class MedusaShopper(Shopper):
     def acts(self) -> dict[str, int]:
         return {
             "place": 8,
+            "order_unpaid": 1,
+            "pay_later": 1,
             "leave_cart": 1,
             "capture": 2,
             "add_product": 2,
@@ -184,7 +188,36 @@ class MedusaShopper(Shopper):
         sessions = f"/store/payment-collections/{payment}/payment-sessions"
         self.front.post(sessions, provider_id="pp_system_default")
         order = self.front.post(f"/store/carts/{cart['id']}/complete")["order"]
-        self.orders[order["id"]] = Bought(order["id"], cart["email"], _lines(order))
+        self.orders[order["id"]] = Bought(order["id"], cart["email"], self.today, _lines(order))
+        return True
+
+    def order_unpaid(self) -> bool:
+        """Makes a draft and turns it into an order that nobody has paid."""
+        assert self.store
+        variants = self.rng.sample(self.store.variants, self.rng.randint(1, 3))
+        draft = self.admin.post(
+            "/admin/draft-orders",
+            region_id=self.store.region,
+            email=self.email(),
+            shipping_address=ADDRESS,
+            items=[{"variant_id": variant, "quantity": self.rng.randint(1, 4)} for variant in variants],
+        )
+        order = self.admin.post(f"/admin/draft-orders/{draft['id']}/convert-to-order")
+        lines = _lines(self.admin.get(f"/admin/orders/{order['id']}?fields=*items"))
+        self.unpaid.append(Bought(order["id"], draft["email"], self.today, lines, counts=False))
+        return True
+
+    def pay_later(self) -> bool:
+        """Marks such an order as paid; that doesn't change the order itself."""
+        order = next((order for order in self.unpaid if (self.today - order.day).days < PAYMENT_DAYS), None)
+        if order is None:
+            return False
+        self.unpaid.remove(order)
+        amount = sum(line.price * line.quantity for line in order.lines.values())
+        payment = self.admin.post("/admin/payment-collections", order_id=order.order, amount=round(amount, 2))
+        self.admin.post(f"/admin/payment-collections/{payment['id']}/mark-as-paid", order_id=order.order)
+        order.counts = True
+        self.orders[order.order] = order
         return True
 
     def capture(self) -> bool:
