@@ -137,7 +137,7 @@ class Settings(ServingSettings):
         """Rejects what can't be sent in a header; drops the line break of a token read from a file."""
         text = token.get_secret_value().strip()
         if not (text.isascii() and text.isprintable()):
-            raise ValueError("write the token as the shop shows it: letters, digits and signs without accents")
+            raise ValueError("write the token as the shop shows it, in letters, digits and signs")
         return SecretStr(text)
 
     @field_validator("lake")

@@ -1,9 +1,9 @@
 """Reads and validates TOML settings files."""
 
 import tomllib
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -18,13 +18,20 @@ class FrozenModel(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-def read(model: type[Model], file: Path, description: str, ignored: Collection[str] = ()) -> Model:
+def read(
+    model: type[Model],
+    file: Path,
+    description: str,
+    ignored: Collection[str] = (),
+    completed: Callable[[dict[str, Any]], dict[str, Any]] = dict,
+) -> Model:
     """Returns the file's content as a `model`, without the ignored top-level keys.
 
+    completed: returns the content with what it takes from elsewhere.
     Raises NightshelfError, which names the file by `description` and the invalid field or line.
     """
     try:
-        content = tomllib.loads(file.read_text())
+        content = completed(tomllib.loads(file.read_text()))
         return model.model_validate({key: value for key, value in content.items() if key not in ignored})
     except ValidationError as error:
         raise NightshelfError(f"{description} can't be used: {validation_message(error)}") from None

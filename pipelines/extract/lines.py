@@ -80,6 +80,8 @@ def _unit_price(
     stated = lines.get(c.UNIT_PRICE, lines.get(c.AMOUNT))
     if stated is None:
         return pa.chunked_array([pa.nulls(len(lines[c.QUANTITY]), pa.string())])
+    if c.UNIT_PRICE in lines and rate is None and not pc.any(pc.starts_with(lines[c.QUANTITY], "-")).as_py():
+        return stated
     price, quantity = (_numbers(column) for column in (stated, lines[c.QUANTITY]))
     if c.AMOUNT in lines:
         price = pc.divide(price, pc.if_else(pc.equal(quantity, 0), None, quantity))

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from pipelines import columns as c
 from pipelines.extract.source import Dialect, Pattern
@@ -154,6 +154,11 @@ class Query(FrozenModel):
     changed: str  # the column with each order's last change: a time, or a number that only grows
 
 
+def _in_list(tables: object) -> object:
+    """Returns a single table [refunds] as the list that [[refunds]] makes."""
+    return [tables] if isinstance(tables, dict) else tables
+
+
 class Mapping(Dialect):
     """How to read a source: its dialect, its column for each of ours, and what to leave out."""
 
@@ -161,7 +166,7 @@ class Mapping(Dialect):
     leave_out: tuple[LeaveOut, ...] = ()
     file: FileFormat = FileFormat()
     nested: Nested | None = None
-    refunds: Refunds | None = None
+    refunds: Annotated[tuple[Refunds, ...], BeforeValidator(_in_list)] = ()
     minor_units: int = Field(0, ge=0, le=4)  # prices are whole numbers of 1/10^n: 2 for cents
     packed: Packed | None = None
     currency: Currency | None = None

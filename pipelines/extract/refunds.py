@@ -12,19 +12,17 @@ FIRST_REFUND = 1_000_000  # the number of an order's first refunded line, behind
 DIGITS = r"[1-9]"  # in every number but zero
 
 
-def refund_mapping(mapping: Mapping) -> Mapping | None:
-    """Returns the mapping of an order's refunded lines, or None if it has no list of them."""
-    if not (mapping.refunds and mapping.nested):
-        return None
-    of_line = f"{mapping.nested.lines}."
+def refund_mapping(mapping: Mapping, refunds: Refunds) -> Mapping:
+    """Returns the mapping of an order's refunded lines."""
+    of_line = f"{mapping.nested.lines}." if mapping.nested else ""
     of_order = {
         name: column
         for name, column in mapping.columns.items()
         if not any(path.startswith(of_line) for path in alternatives(column))
     }
     rules = tuple(rule for rule in mapping.leave_out if not rule.column.startswith(of_line))
-    changes = {"columns": of_order | mapping.refunds.columns, "leave_out": rules, "refunds": None}
-    return mapping.model_copy(update=changes | {"nested": Nested(lines=mapping.refunds.lines)})
+    changes = {"columns": of_order | refunds.columns, "leave_out": rules, "refunds": ()}
+    return mapping.model_copy(update=changes | {"nested": Nested(lines=refunds.lines)})
 
 
 def change_mapping(mapping: Mapping, changes: Changes) -> Mapping:

@@ -15,7 +15,7 @@ from pipelines.extract.shops.listing import in_format
 from pipelines.extract.shops.orders import OrderReader
 from pipelines.extract.shops.profile import ECOM, Profile, Since, load_profile
 from pipelines.extract.shops.pulling import OrderPull, never
-from pipelines.extract.source import LastPull, Position, source_name
+from pipelines.extract.source import Dialect, LastPull, Position, source_name
 from pipelines.extract.staging import Staging
 from pipelines.run.progress import Progress
 from pipelines.settings import Settings
@@ -30,7 +30,7 @@ class ShopApiSource:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.profile = _profile(settings)
-        self.dialect = self.profile
+        self.dialect: Dialect = self.profile
         is_ecom = settings.shop_profile == ECOM
         parts = [settings.shop_address] + ([] if is_ecom else [settings.shop_profile])
         self.name = source_name("shop-api", *parts)

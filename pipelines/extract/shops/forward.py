@@ -24,6 +24,7 @@ from pipelines.run.progress import Progress
 from serving.errors import NightshelfError, TransientError
 
 MOST_READINGS = 12
+REPEATS = 3  # equal pages in a row that end a list; one may also be due to a page of arrivals
 MOST_PAGES = 1_000_000  # of one reading
 Keys = NDArray[np.int64]
 Place = dict[str, Any]
@@ -131,8 +132,9 @@ def among(keys: Keys, ordered: Keys) -> NDArray[np.bool_]:
 
 
 def _repeats(part: Part, reading: Reading) -> bool:
-    """Returns whether a shop answers beyond the end of its list with the last page again."""
-    return bool(reading.pages and len(part.keys) and np.array_equal(part.keys, reading.pages[-1]))
+    """Returns whether a shop answers beyond the end of its list with the last page again and again."""
+    latest = reading.pages[-REPEATS:]
+    return len(latest) == REPEATS and all(len(keys) and np.array_equal(part.keys, keys) for keys in latest)
 
 
 def _misses(reading: Reading, before: Reading) -> bool:

@@ -11,7 +11,7 @@ from pydantic import TypeAdapter
 from pipelines.extract.http import Request, Response, ShopClient
 from pipelines.extract.records import value_at
 from pipelines.extract.shops import shape
-from pipelines.extract.shops.profile import Listing, Since
+from pipelines.extract.shops.profile import Listing, Since, merged
 from serving.errors import NightshelfError
 
 WORD = re.compile(r"\{(page|offset|size|cursor|since|recent|id|ids)\}")
@@ -78,7 +78,8 @@ class ListReader:
         filled = {name: str(value) for name, value in fill(query, values).items() if value is not None}
         label = f"{path} page {number}"
         if not listing.graphql:
-            return Request(path, label, filled, url=place.get("url", ""))
+            is_counted = self.pages is not None and self.pages.is_counted
+            return Request(path, label, filled, url=place.get("url", ""), may_be_empty=not is_counted)
         variables = merged(listing.variables, since.variables if since else {})
         return Request(path, label, filled, {"query": listing.graphql, "variables": fill(variables, values)})
 
@@ -94,8 +95,8 @@ class ListReader:
         if response.content is None:
             return 0
         try:
-            count = int(stated)
-        except (TypeError, ValueError):
+            count = int(str(stated))
+        except ValueError:
             where = f"header {pages.count_header}" if pages.count_header else f"field {pages.count}"
             raise NightshelfError(
                 f"the shop's response to {request.label} breaks the API's contract: {where} holds no number"
@@ -134,15 +135,6 @@ def fill(template: Any, values: dict[str, Any]) -> Any:
     if (word := WORD.fullmatch(template)) and word[1] in values:
         return values[word[1]]
     return WORD.sub(lambda word: str(values.get(word[1], word[0])), template)
-
-
-def merged(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
-    """Returns both objects as one, of equal keys the second's value, objects in them merged likewise."""
-    result = dict(one)
-    for name, value in other.items():
-        both = isinstance(value, dict) and isinstance(one.get(name), dict)
-        result[name] = merged(one[name], value) if both else value
-    return result
 
 
 def in_format(moment: dt.datetime, since: Since, timezone: str) -> str:

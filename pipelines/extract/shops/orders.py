@@ -19,7 +19,7 @@ from pipelines.extract.shops import shape
 from pipelines.extract.shops.forward import Keys, Place
 from pipelines.extract.shops.listing import Content, Entry, ListReader
 from pipelines.extract.shops.profile import Detail, Profile
-from pipelines.extract.shops.rows import lines_of_orders, value_of
+from pipelines.extract.shops.rows import lines_of_orders, texts, value_of
 from pipelines.extract.source import latest_plausible_day
 from pipelines.settings import Settings
 from serving.errors import NightshelfError
@@ -45,6 +45,8 @@ class OrderPage:
     def ids(self) -> list[str]:
         """The ids of the orders."""
         column = self.profile.columns[c.ORDER_ID]
+        if isinstance(column, str):
+            return [text or "" for text in texts(self.content.entries, column).to_pylist()]
         return [value_of(entry, column) or "" for entry in self.content.entries]
 
     @property
@@ -169,7 +171,7 @@ def _wanted(entry: Entry, detail: Detail) -> bool:
 def _paths(profile: Profile) -> list[str]:
     """Returns the paths of all that the profile reads of an order."""
     paths = [_listed(path, profile) for path in profile.source_columns]
-    if refunds := profile.refunds:
+    for refunds in profile.refunds:
         begin = f"{refunds.lines}."
         paths += [name.replace(begin, f"{begin}{shape.ANY}.", 1) for name in refunds.source_columns]
         paths += _changes(refunds)
@@ -205,7 +207,7 @@ def _required(profile: Profile) -> set[str]:
 
 def _flags(profile: Profile) -> set[str]:
     """Returns the paths that may be true or false."""
-    rules = profile.leave_out + (profile.refunds.ignore if profile.refunds else ())
+    rules = [*profile.leave_out, *(rule for refunds in profile.refunds for rule in refunds.ignore)]
     paths = [rule.column for rule in rules] + [detail.when for detail in profile.api.details]
     listed = (_listed(path, profile) for path in paths)
     return {".".join(shape.ANY if step.isdecimal() else step for step in path.split(".")) for path in listed}

@@ -4,6 +4,7 @@ A profile is a mapping of the nested orders, and the tables [api] (the list of o
 list of products).
 """
 
+import tomllib
 from pathlib import Path
 from typing import Any, Literal
 
@@ -17,7 +18,7 @@ from serving.errors import NightshelfError
 from serving.toml import FrozenModel
 
 PROFILES = Path(__file__).parent / "profiles"
-ECOM = "ecom"
+ECOM, EXTENDS = "ecom", "extends"
 PRODUCT_COLUMNS = (c.PRODUCT, c.NAME, c.CATEGORY, c.BRAND, c.PRICE, c.IN_STOCK, c.WEIGHT)
 
 
@@ -137,6 +138,7 @@ class Profile(Mapping):
 def load_profile(name: str) -> Profile:
     """Loads a shipped profile by its name, or any profile by the path of its TOML file.
 
+    A profile with `extends` takes what it doesn't say itself from the shipped profile of that name.
     Raises NightshelfError if there is no such profile or if it can't be used.
     """
     file = Path(name) if name.endswith(".toml") else PROFILES / f"{name}.toml"
@@ -145,9 +147,28 @@ def load_profile(name: str) -> Profile:
             f"there is no profile {name!r}: set NIGHTSHELF_SHOP_PROFILE to the path of a TOML file, or to a"
             f" shipped profile ({', '.join(shipped())})"
         )
-    profile = toml.read(Profile, file, f"profile {name!r}")
+    profile = toml.read(Profile, file, f"profile {name!r}", completed=_extended)
     check_columns(profile, f"profile {name!r}")
     return profile
+
+
+def _extended(content: dict[str, Any]) -> dict[str, Any]:
+    """Returns a profile's content with that of the shipped profile that it extends."""
+    base = content.pop(EXTENDS, None)
+    if base is None:
+        return content
+    if base not in shipped():
+        raise NightshelfError(f"extends names no shipped profile: write one of {', '.join(shipped())}")
+    return merged(tomllib.loads((PROFILES / f"{base}.toml").read_text()), content)
+
+
+def merged(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
+    """Returns both objects as one, of equal keys the second's value, objects in them merged likewise."""
+    result = one | other
+    for name in one.keys() & other.keys():
+        if isinstance(one[name], dict) and isinstance(other[name], dict):
+            result[name] = merged(one[name], other[name])
+    return result
 
 
 def shipped() -> list[str]:

@@ -1,8 +1,10 @@
 """Turns validated orders and products of a shop's API into order lines and products."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable
+from itertools import chain
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from pipelines import columns as c
@@ -31,17 +33,19 @@ def lines_of_orders(orders: list[Entry], mapping: Mapping, description: str) -> 
     An order without lines becomes one line of nulls, so that it replaces its earlier version.
     """
     tables = list(order_lines([_rows(orders, mapping, mapping.source_columns, 0)], mapping, description))
-    refunded = refund_mapping(mapping)
-    if refunded and mapping.refunds:
-        rows = _refunding(orders, mapping, refunded, mapping.refunds)
+    for index, refunds in enumerate(mapping.refunds, 1):
+        refunded = refund_mapping(mapping, refunds)
+        rows = _refunding(orders, mapping, refunded, refunds, index * FIRST_REFUND)
         tables += [taken_back(lines) for lines in order_lines([rows], refunded, description)]
     return pa.concat_tables(tables, promote_options="permissive") if len(tables) > 1 else tables[0]
 
 
-def _refunding(orders: list[Entry], mapping: Mapping, refunded: Mapping, refunds: Refunds) -> pa.Table:
-    """Returns the refunded lines of orders, in the source's columns."""
+def _refunding(
+    orders: list[Entry], mapping: Mapping, refunded: Mapping, refunds: Refunds, first: int
+) -> pa.Table:
+    """Returns the refunded lines of orders in the source's columns, their numbers from `first` on."""
     paths = dict.fromkeys([*refunded.source_columns, *refunds.source_columns])
-    rows = _rows(orders, refunded, [*paths], FIRST_REFUND)
+    rows = _rows(orders, refunded, [*paths], first)
     changed = None
     if changes := refunds.changes:
         names = change_columns(mapping, changes)
@@ -56,20 +60,29 @@ def _rows(orders: list[Entry], mapping: Mapping, paths: list[str], first: int) -
     """
     lines = mapping.nested.lines if mapping.nested else ""
     heads = scopes(lines)
-    one_empty: list[tuple[Entry, ...]] = [] if first else [tuple({} for _ in heads[1:])]
-    rows = [
-        ((order, *line), number)
-        for order in orders
-        for number, line in enumerate(list(entries_at(order, lines)) or one_empty, first)
-    ]
+    levels, counts = _levels(orders, lines, may_be_empty=first > 0)
+    of_order = np.repeat(np.arange(len(orders)), counts)
     table = {}
     for path in paths:
         level = max(index for index, head in enumerate(heads) if path.startswith(head))
-        get = getter(path.removeprefix(heads[level]))
-        table[path] = [get(entries[level]) for entries, _ in rows]
-    columns = [pa.chunked_array([pa.array(values, pa.string())]) for values in table.values()]
-    numbers = pa.chunked_array([pa.array([number for _, number in rows], pa.int64())])
-    return pa.table([*columns, numbers], [*table, c.LINE])
+        values = texts(orders if level == 0 else levels[level - 1], path.removeprefix(heads[level]))
+        table[path] = pa.chunked_array([values if level else values.take(pa.array(of_order))])
+    starts = np.repeat(np.cumsum(counts) - counts, counts)
+    table[c.LINE] = pa.chunked_array([pa.array(np.arange(len(of_order)) - starts + first)])
+    return pa.table(list(table.values()), list(table))
+
+
+def _levels(orders: list[Entry], lines: str, may_be_empty: bool) -> tuple[list[list[Entry]], list[int]]:
+    """Returns for each list on the way to the lines the entry of each line, and how many lines an order has."""
+    if ANY not in lines:
+        empty = [] if may_be_empty else [{}]
+        nested = [value_at(order, lines) or empty for order in orders]
+        return [list(chain.from_iterable(nested))], list(map(len, nested))
+    depth = len(scopes(lines)) - 1
+    nothing: list[tuple[Entry, ...]] = [] if may_be_empty else [tuple({} for _ in range(depth))]
+    below = [entries_at(order, lines) or nothing for order in orders]
+    levels = [list(entries) for entries in zip(*chain(*below), strict=True)] or [[] for _ in range(depth)]
+    return levels, list(map(len, below))
 
 
 def scopes(lines: str) -> list[str]:
@@ -83,21 +96,23 @@ def scopes(lines: str) -> list[str]:
     return ["", *(f"{way}.{ANY}." for way in ways), f"{lines}."]
 
 
-def entries_at(order: Entry, path: str) -> Iterator[tuple[Entry, ...]]:
-    """Yields the entries of the lists at a path, each behind the entries of the lists on the way to it."""
+def entries_at(order: Entry, path: str) -> list[tuple[Entry, ...]]:
+    """Returns the entries of the lists at a path, each behind the entries of the lists on the way to it."""
     head, any_, rest = path.partition(f".{ANY}.")
-    for entry in value_at(order, head) or []:
-        if any_:
-            yield from ((entry, *below) for below in entries_at(entry or {}, rest))
-        else:
-            yield (entry or {},)
+    entries = value_at(order, head) or []
+    if not any_:
+        return [(entry or {},) for entry in entries]
+    return [(entry, *below) for entry in entries for below in entries_at(entry or {}, rest)]
 
 
-def getter(path: str) -> Callable[[Entry], str | None]:
-    """Returns the function from an entry to the text at a path of it, null if there is none."""
-    if "." not in path:
-        return lambda entry: _text(entry.get(path))
-    return lambda entry: plain_text(value_at(entry, path))
+def texts(entries: list[Entry], path: str) -> pa.Array:
+    """Returns the values at a path of each entry as strings, null where there is none."""
+    if "." in path:
+        return pa.array([plain_text(value_at(entry, path)) for entry in entries], pa.string())
+    try:
+        return pa.array([entry.get(path) for entry in entries], pa.string())
+    except pa.ArrowTypeError:  # true or false
+        return pa.array([plain_text(entry.get(path)) for entry in entries], pa.string())
 
 
 def value_of(entry: Entry, column: Column) -> str | None:
@@ -133,7 +148,3 @@ def _number(text: str | None, column: str) -> float | None:
             f"a product of the shop's catalogue has a {column} that is no number: correct it in the shop, or"
             f" {column} under [catalogue.columns] of the profile"
         ) from None
-
-
-def _text(value: Any) -> str | None:
-    return plain_text(value) if isinstance(value, bool) else value

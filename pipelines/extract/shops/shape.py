@@ -93,7 +93,7 @@ def _object(types: dict[str, Any], required: set[str] | None) -> Any:
 
 
 def _typed(name: str, fields: dict[str, Any]) -> Any:
-    made = TypedDict(name, fields)  # type: ignore[operator]
+    made: Any = TypedDict(name, fields)  # type: ignore[misc]
     return with_config(ConfigDict(coerce_numbers_to_str=True))(made)
 
 

@@ -1,84 +1,73 @@
 """A proxy before a shop that fails as networks and servers do: a share of the requests, drawn from a seed."""
 
-import asyncio
-import contextlib
-from random import Random
+from collections import Counter
 
 import httpx
+from limits import scaled
+from pydantic import PrivateAttr
 
-# The share of requests with each fault, unless the proxy is calm.
-SHARES = {"server_error": 0.04, "too_many": 0.01, "slow": 0.005, "reset": 0.03, "truncated": 0.03}
-SLOW_SECONDS = 3.0  # more than the client waits
-DROPPED = {"content-length", "transfer-encoding", "content-encoding", "connection", "keep-alive", "date"}
+from pipelines.demo.faults import Faults
+from pipelines.demo.injection import FaultInjection
+
+SHARES = {
+    "server_error": 0.03,
+    "too_many": 0.004,
+    "slow": 0.004,
+    "reset": 0.03,
+    "truncated": 0.02,
+    "malformed": 0.02,
+}
+# Headers that are about one connection, or about the encoding of a body that the proxy decoded.
+OWN = {"connection", "content-encoding", "content-length", "date", "keep-alive", "transfer-encoding"}
+
+
+class CountedFaults(Faults):
+    """Faults that are counted by kind; None counts the responses without one."""
+
+    _drawn: Counter = PrivateAttr(default_factory=Counter)
+
+    def kind(self, rng):
+        drawn = super().kind(rng)
+        self._drawn[drawn] += 1
+        return drawn
 
 
 class FaultyProxy:
-    """An ASGI application that forwards each request to a shop."""
+    """An ASGI application that forwards each request to a shop, with faults unless `calm` is set."""
 
-    def __init__(self, url: str, seed: int) -> None:
-        self.url, self.rng = url, Random(seed)
-        self.calm = True
-        self.faults: dict[str, int] = {}
-        self.requests = 0
+    def __init__(self, url, seed):
+        self.url, self.calm, self.timeout = url, True, scaled(4)
+        self.faults = CountedFaults(seed=seed, slow_seconds=self.timeout * 1.2, retry_after=1, **SHARES)
+        self.with_faults = FaultInjection(self._forward, self.faults, ("/",))
 
-    async def __call__(self, scope, receive, send) -> None:
+    @property
+    def drawn(self):
+        """The number of responses with each kind of fault."""
+        return {kind: count for kind, count in self.faults._drawn.items() if kind}
+
+    async def __call__(self, scope, receive, send):
+        await (self._forward if self.calm else self.with_faults)(scope, receive, send)
+
+    async def _forward(self, scope, receive, send):
         if scope["type"] != "http":
             return
-        body = await _body(receive)
-        fault = self._draw()
-        if fault == "slow":
-            await asyncio.sleep(SLOW_SECONDS)
-        if fault in ("server_error", "too_many"):
-            status = 503 if fault == "server_error" else 429
-            await _send(send, status, [(b"retry-after", b"1")] if status == 429 else [], b"")
-            return
-        response = await self._forward(scope, body)
-        headers = [(k, v) for k, v in response.headers.raw if k.decode().lower() not in DROPPED]
-        if fault in ("reset", "truncated"):
-            await _break(send, response, headers, fault)
-        else:
-            await _send(send, response.status_code, headers, response.content)
-
-    def _draw(self) -> str | None:
-        self.requests += 1
-        if self.calm:
-            return None
-        rest = 1 - sum(SHARES.values())
-        fault = self.rng.choices([*SHARES, None], [*SHARES.values(), rest])[0]
-        if fault:
-            self.faults[fault] = self.faults.get(fault, 0) + 1
-        return fault
-
-    async def _forward(self, scope, body) -> httpx.Response:
-        url = f"{self.url}{scope['raw_path'].decode()}?{scope['query_string'].decode()}"
-        headers = [(name, value) for name, value in scope["headers"] if name not in (b"host", b"connection")]
-        async with httpx.AsyncClient(timeout=120, trust_env=False) as client:
-            return await client.request(scope["method"], url.rstrip("?"), headers=headers, content=body)
+        async with httpx.AsyncClient(timeout=None, trust_env=False) as client:
+            response = await client.request(
+                scope["method"],
+                f"{self.url}{scope['raw_path'].decode()}",
+                params=scope["query_string"].decode(),
+                headers=[header for header in scope["headers"] if header[0] != b"host"],
+                content=await _body(receive),
+            )
+        headers = [(name, value) for name, value in response.headers.raw if name.decode().lower() not in OWN]
+        headers.append((b"content-length", str(len(response.content)).encode()))
+        await send({"type": "http.response.start", "status": response.status_code, "headers": headers})
+        await send({"type": "http.response.body", "body": response.content})
 
 
-async def _body(receive) -> bytes:
-    parts, more = [], True
+async def _body(receive):
+    body, more = b"", True
     while more:
         message = await receive()
-        parts.append(message.get("body", b""))
-        more = message.get("more_body", False)
-    return b"".join(parts)
-
-
-async def _send(send, status, headers, body) -> None:
-    length = (b"content-length", str(len(body)).encode())
-    await send({"type": "http.response.start", "status": status, "headers": [*headers, length]})
-    await send({"type": "http.response.body", "body": body})
-
-
-async def _break(send, response, headers, fault) -> None:
-    """Sends half of a body; with a reset the announced length is that of the whole."""
-    half = response.content[: len(response.content) // 2]
-    if fault == "truncated":
-        await _send(send, response.status_code, headers, half)
-        return
-    length = (b"content-length", str(len(response.content)).encode())
-    await send({"type": "http.response.start", "status": response.status_code, "headers": [*headers, length]})
-    with contextlib.suppress(Exception):
-        await send({"type": "http.response.body", "body": half, "more_body": True})
-    raise ConnectionResetError("the proxy breaks the connection")
+        body, more = body + message.get("body", b""), message.get("more_body", False)
+    return body

@@ -25,7 +25,7 @@ def live_through(nights, shopper, shop, clock, seed):
                 acting.result()
             shop.pull(clock.today)
             check(shopper, shop)
-    return f"{nights} nights, {shopper.done}, {shop.proxy.faults}, {shop.failed} pulls failed at first"
+    return f"{nights} nights, {shopper.done}, {shop.proxy.drawn}, {shop.failed} pulls failed at first"
 
 
 def check(shopper, shop):

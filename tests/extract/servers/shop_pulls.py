@@ -11,7 +11,7 @@ from pipelines.run.progress import silent
 from pipelines.settings import settings
 from serving.errors import TransientError
 
-SETTINGS = {"SHOP_TIMEOUT": 20, "SHOP_BACKOFF": 0.01, "SHOP_RATE": 1000, "SHOP_PAGE_SIZE": 10}
+SETTINGS = {"SHOP_BACKOFF": 0.01, "SHOP_RATE": 1000, "SHOP_PAGE_SIZE": 20}
 NAMES = [c.ORDER_ID, c.CUSTOMER, c.PRODUCT, c.QUANTITY, c.UNIT_PRICE, c.LEFT_OUT]
 
 
@@ -25,7 +25,8 @@ class ShopPulls:
 
     def set(self, monkeypatch, profile, **given):
         """Sets the settings of the source for the present home."""
-        for name, value in ({"SHOP_URL": self.url, "SHOP_PROFILE": profile} | SETTINGS | given).items():
+        own = {"SHOP_URL": self.url, "SHOP_PROFILE": profile, "SHOP_TIMEOUT": self.proxy.timeout}
+        for name, value in (SETTINGS | own | given).items():
             monkeypatch.setenv(f"NIGHTSHELF_{name}", str(value))
         settings.cache_clear()
 
