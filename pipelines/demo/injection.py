@@ -25,12 +25,13 @@ Move = Callable[[int, int, int], int]
 class FaultInjection:
     """ASGI middleware; the seed and the number of a request for orders or goods determine its fault."""
 
-    def __init__(self, app: ASGIApp, faults: Faults) -> None:
-        self._app, self._faults, self._numbers = app, faults, count()
+    def __init__(self, app: ASGIApp, faults: Faults, paths: tuple[str, ...] = FAULTY) -> None:
+        """paths: how the paths of requests begin whose responses may have a fault."""
+        self._app, self._faults, self._paths, self._numbers = app, faults, paths, count()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Sends the correct response, or one with a fault."""
-        if scope["type"] != "http" or not scope["path"].startswith(FAULTY):
+        if scope["type"] != "http" or not scope["path"].startswith(self._paths):
             await self._app(scope, receive, send)
             return
         rng = np.random.default_rng((self._faults.seed, next(self._numbers)))

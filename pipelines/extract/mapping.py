@@ -74,6 +74,18 @@ class Nested(FrozenModel):
     lines: str  # path of the list, such as line_items
 
 
+class Changes(FrozenModel):
+    """Changes of an order's own lines after it was placed, as a list inside the order.
+
+    The lines state them already, so a refund that such a change made takes nothing away.
+    """
+
+    lines: str  # path of the list, such as modifications.*.lines
+    line: str  # path of the id of the order's line
+    quantity: str  # path of the pieces added to that line, negative if some were removed
+    refund: str  # path of the id of the refund that the change made
+
+
 class Refunds(FrozenModel):
     """Refunded lines as a list of their own inside the order; each becomes a line with a negative quantity.
 
@@ -89,13 +101,23 @@ class Refunds(FrozenModel):
     line: str = ""
     bought: str = ""
     stated: str = ""
+    id: str = ""  # path of the refund's own id, if changes name it
+    changes: Changes | None = None
+
+    @model_validator(mode="after")
+    def _check_paths(self) -> "Refunds":
+        if self.line and not (self.bought and self.stated):
+            raise ValueError("line needs bought and stated: add both")
+        if self.changes and not (self.line and self.id):
+            raise ValueError("changes need the paths line and id: add both")
+        return self
 
     @property
     def source_columns(self) -> list[str]:
-        """The paths that these refunds name."""
+        """The paths that these refunds name, without those of the changes."""
         names = [name for column in self.columns.values() for name in alternatives(column)]
         names += [rule.column for rule in self.ignore]
-        return names + [path for path in (self.line, self.bought, self.stated) if path]
+        return names + [path for path in (self.line, self.bought, self.stated, self.id) if path]
 
 
 class Packed(FrozenModel):

@@ -1,11 +1,12 @@
 """Refunds that a source lists beside an order's lines: each becomes a line with a negative quantity."""
 
+import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines import columns as c
 from pipelines.extract.lines import meets
-from pipelines.extract.mapping import Mapping, Nested, Refunds, alternatives
+from pipelines.extract.mapping import Changes, Mapping, Nested, Refunds, alternatives
 
 FIRST_REFUND = 1_000_000  # the number of an order's first refunded line, behind all its lines
 DIGITS = r"[1-9]"  # in every number but zero
@@ -24,28 +25,71 @@ def refund_mapping(mapping: Mapping, refunds: Refunds) -> Mapping:
     return mapping.model_copy(update=changes | {"nested": Nested(lines=refunds.lines)})
 
 
-def refunding(rows: pa.Table, mapping: Mapping, refunds: Refunds) -> pa.Table:
+def change_mapping(mapping: Mapping, changes: Changes) -> Mapping:
+    """Returns the mapping of the changes of an order's own lines."""
+    return mapping.model_copy(update={"nested": Nested(lines=changes.lines)})
+
+
+def change_columns(mapping: Mapping, changes: Changes) -> list[str]:
+    """Returns the paths that tell the changes of an order's own lines."""
+    return [*alternatives(mapping.columns[c.ORDER_ID]), changes.line, changes.quantity, changes.refund]
+
+
+def refunding(rows: pa.Table, mapping: Mapping, refunds: Refunds, changed: pa.Table | None = None) -> pa.Table:
     """Returns the refunded lines (source's columns) that take something away from what the order states.
 
-    mapping: of the refunded lines.
+    mapping: of the refunded lines; changed: the changes of the orders' own lines.
     """
     for rule in refunds.ignore:
         rows = rows.filter(pc.invert(meets(rows[rule.column], rule)))
-    return _once(rows, mapping, refunds) if refunds.line and rows.num_rows else rows
-
-
-def _once(rows: pa.Table, mapping: Mapping, refunds: Refunds) -> pa.Table:
-    """Returns one row per refunded line, less the pieces that the order's own line no longer states."""
-    quantity = alternatives(mapping.columns[c.QUANTITY])[0]
-    keys = [*alternatives(mapping.columns[c.ORDER_ID]), refunds.line]
+    if not refunds.line or not rows.num_rows:
+        return rows
+    order = list(alternatives(mapping.columns[c.ORDER_ID]))
     table = rows.to_pandas()
-    pieces = {
-        name: table[name].astype(float).fillna(0) for name in (quantity, refunds.bought, refunds.stated)
-    }
-    gone = (pieces[refunds.bought] - pieces[refunds.stated]).clip(lower=0)
-    refunded = pieces[quantity].abs().groupby([table[key] for key in keys], dropna=False).transform("sum")
-    table[quantity] = (refunded - gone).clip(lower=0).map("{:g}".format)
-    return pa.Table.from_pandas(table.drop_duplicates(keys), schema=rows.schema, preserve_index=False)
+    added = pd.Series(0.0, table.index)
+    if refunds.changes and changed is not None and changed.num_rows:
+        made = changed.to_pandas()
+        table = table[~_among(table, [*order, refunds.id], made, [*order, refunds.changes.refund])]
+        added = _added(table, [*order, refunds.line], made, [*order, refunds.changes.line], refunds.changes)
+    quantity = alternatives(mapping.columns[c.QUANTITY])[0]
+    return pa.Table.from_pandas(
+        _once(table, [*order, refunds.line], quantity, refunds, added),
+        schema=rows.schema,
+        preserve_index=False,
+    )
+
+
+def _among(table: pd.DataFrame, keys: list[str], other: pd.DataFrame, others: list[str]) -> "pd.Series[bool]":
+    """Returns for each row whether its keys are those of a row of the other table."""
+    known = set(other[others].dropna().itertuples(index=False, name=None))
+    return pd.Series([row in known for row in table[keys].itertuples(index=False, name=None)], table.index)
+
+
+def _added(
+    table: pd.DataFrame, keys: list[str], made: pd.DataFrame, others: list[str], changes: Changes
+) -> "pd.Series[float]":
+    """Returns for each refunded line how many pieces the changes added to the order's line."""
+    pieces = made[changes.quantity].astype(float).fillna(0)
+    sums = pieces.groupby([made[name] for name in others], dropna=False).sum().to_dict()
+    added = [sums.get(row, 0.0) for row in table[keys].itertuples(index=False, name=None)]
+    return pd.Series(added, table.index, float)
+
+
+def _once(
+    table: pd.DataFrame, keys: list[str], quantity: str, refunds: Refunds, added: "pd.Series[float]"
+) -> pd.DataFrame:
+    """Returns one row per refunded line, less the pieces that the order's own line no longer states.
+
+    No more pieces are refunded than the order's line states: a refund that several payments share is listed
+    with each of them.
+    """
+    refunded, bought, stated = (
+        table[name].astype(float).fillna(0) for name in (quantity, refunds.bought, refunds.stated)
+    )
+    gone = (bought + added - stated).clip(lower=0)
+    total = refunded.abs().groupby([table[key] for key in keys], dropna=False).transform("sum")
+    pieces = (total - gone).clip(lower=0, upper=stated)
+    return table.assign(**{quantity: pieces.map("{:g}".format)}).drop_duplicates(keys)
 
 
 def taken_back(lines: pa.Table) -> pa.Table:

@@ -88,13 +88,15 @@ class ShopApiSource:
     def _since(self, last_pull: LastPull | None) -> tuple[str, str]:
         """Returns the times for the shop's filter, "" without one: since when, and what is recent.
 
-        Recent is the overlap, for what a shop changes without saying so.
+        Recent is the overlap, or longer where a shop changes orders without saying so.
         """
         since = self.profile.api.since
         if last_pull is None or since is None:
             return "", ""
-        day = last_pull.last_day - dt.timedelta(days=self.settings.overlap_days)
-        recent = moment = dt.datetime.combine(day, dt.time(), dt.UTC)
+        midnight = dt.datetime.combine(last_pull.last_day, dt.time(), dt.UTC)
+        overlap = self.settings.overlap_days
+        moment = midnight - dt.timedelta(days=overlap)
+        recent = midnight - dt.timedelta(days=max(overlap, since.recent_days))
         if since.by == "changed" and (started := last_pull.reached.get(STARTED)):
             moment = dt.datetime.fromisoformat(started) - OVERLAP
         timezone = self.profile.timezone

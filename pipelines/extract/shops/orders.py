@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from pipelines import columns as c
 from pipelines.extract.http import ShopClient
-from pipelines.extract.mapping import alternatives
+from pipelines.extract.mapping import Refunds, alternatives
 from pipelines.extract.records import value_at
 from pipelines.extract.shops import shape
 from pipelines.extract.shops.forward import Keys, Place
@@ -174,7 +174,18 @@ def _paths(profile: Profile) -> list[str]:
     for refunds in profile.refunds:
         begin = f"{refunds.lines}."
         paths += [name.replace(begin, f"{begin}{shape.ANY}.", 1) for name in refunds.source_columns]
+        paths += _changes(refunds)
     return paths + [detail.when for detail in profile.api.details if detail.when]
+
+
+def _changes(refunds: Refunds) -> list[str]:
+    """Returns the paths of the changes of an order's own lines."""
+    changes = refunds.changes
+    if changes is None:
+        return []
+    begin = f"{changes.lines}."
+    named = (changes.line, changes.quantity, changes.refund)
+    return [name.replace(begin, f"{begin}{shape.ANY}.", 1) for name in named]
 
 
 def _listed(path: str, profile: Profile) -> str:

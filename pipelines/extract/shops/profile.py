@@ -57,7 +57,7 @@ class Listing(FrozenModel):
     """A list of the shop's API: a path with a query, or a query in GraphQL with variables.
 
     In path, query and variables these words stand for values: {page}, {offset}, {size}, {cursor}, {since},
-    {recent} (the overlap of NIGHTSHELF_OVERLAP_DAYS), {id} and {ids}.
+    {recent} (see Since), {id} and {ids}.
     """
 
     path: str = Field(pattern="^/")
@@ -73,6 +73,9 @@ class Since(FrozenModel):
     """The filter of orders since a time; query and variables are added to those of the list."""
 
     by: Literal["changed", "created"] = "changed"  # what the time is of
+    # {recent} is so many days before the last known order, at least those of NIGHTSHELF_OVERLAP_DAYS: since
+    # then all orders are read again, for what the shop changes without changing the time.
+    recent_days: int = Field(0, ge=0)
     format: str = "%Y-%m-%dT%H:%M:%SZ"  # strftime, in the mapping's timezone
     query: dict[str, str] = Field(default_factory=dict)
     variables: dict[str, Any] = Field(default_factory=dict)

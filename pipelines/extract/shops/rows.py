@@ -9,10 +9,17 @@ import pyarrow as pa
 
 from pipelines import columns as c
 from pipelines.extract.lines import KEY_SEPARATOR, order_lines
-from pipelines.extract.mapping import Column, Joined, Mapping, alternatives
+from pipelines.extract.mapping import Column, Joined, Mapping, Refunds, alternatives
 from pipelines.extract.product_history import RAW_PRODUCTS
 from pipelines.extract.records import plain_text, value_at
-from pipelines.extract.refunds import FIRST_REFUND, refund_mapping, refunding, taken_back
+from pipelines.extract.refunds import (
+    FIRST_REFUND,
+    change_columns,
+    change_mapping,
+    refund_mapping,
+    refunding,
+    taken_back,
+)
 from pipelines.extract.shops.profile import Catalogue
 from pipelines.extract.shops.shape import ANY
 from serving.errors import NightshelfError
@@ -28,10 +35,22 @@ def lines_of_orders(orders: list[Entry], mapping: Mapping, description: str) -> 
     tables = list(order_lines([_rows(orders, mapping, mapping.source_columns, 0)], mapping, description))
     for index, refunds in enumerate(mapping.refunds, 1):
         refunded = refund_mapping(mapping, refunds)
-        paths = dict.fromkeys([*refunded.source_columns, *refunds.source_columns])
-        rows = refunding(_rows(orders, refunded, [*paths], index * FIRST_REFUND), refunded, refunds)
+        rows = _refunding(orders, mapping, refunded, refunds, index * FIRST_REFUND)
         tables += [taken_back(lines) for lines in order_lines([rows], refunded, description)]
     return pa.concat_tables(tables, promote_options="permissive") if len(tables) > 1 else tables[0]
+
+
+def _refunding(
+    orders: list[Entry], mapping: Mapping, refunded: Mapping, refunds: Refunds, first: int
+) -> pa.Table:
+    """Returns the refunded lines of orders in the source's columns, their numbers from `first` on."""
+    paths = dict.fromkeys([*refunded.source_columns, *refunds.source_columns])
+    rows = _rows(orders, refunded, [*paths], first)
+    changed = None
+    if changes := refunds.changes:
+        names = change_columns(mapping, changes)
+        changed = _rows(orders, change_mapping(mapping, changes), names, FIRST_REFUND)
+    return refunding(rows, refunded, refunds, changed)
 
 
 def _rows(orders: list[Entry], mapping: Mapping, paths: list[str], first: int) -> pa.Table:
