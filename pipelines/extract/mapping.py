@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from pipelines import columns as c
 from pipelines.extract.source import Dialect, Pattern
@@ -19,6 +19,17 @@ OPTIONAL = (
 )
 FOLDER, FILE = "@folder", "@file"  # stand for the folder and the name of the file that holds a line
 REASON = r"[a-z][a-z0-9_]{0,40}"
+
+
+def _known_encoding(name: str) -> str:
+    try:
+        "".encode(name)
+    except (LookupError, ValueError):
+        raise ValueError("unknown encoding; write one such as utf-8, utf-16 or windows-1252") from None
+    return name
+
+
+Encoding = Annotated[str, AfterValidator(_known_encoding)]
 
 
 class Joined(FrozenModel):
@@ -57,9 +68,9 @@ class LeaveOut(FrozenModel):
 class FileFormat(FrozenModel):
     """How the files of a source are written; what isn't given is recognised from each file."""
 
-    encoding: str | None = None  # by default UTF-8, or UTF-16 with a byte order mark
+    encoding: Encoding | None = None  # by default UTF-8, or what a byte order mark says
     delimiter: str | None = Field(None, min_length=1, max_length=1)
-    quote: str = Field('"', max_length=1)
+    quote: str | None = Field(None, max_length=1)  # "" if quotes mean nothing; by default recognised
     header_row: int | None = Field(None, ge=1)  # by default the first row that names the mapped columns
     sheets: tuple[str, ...] = ()  # of a workbook; by default all that have the mapped columns
     fill_down: bool = False  # order fields stand on an order's first line only
@@ -77,13 +88,13 @@ class Nested(FrozenModel):
 class Packed(FrozenModel):
     """An order's lines packed into one cell: name:Tea|sku:P1|quantity:2;name:Cup|sku:P2|quantity:1.
 
-    A field of an item is a column of the source, <column>.<field>.
+    A field of an item is a column of the source, <column>.<field>. A cell may hold a JSON list of objects, too.
     """
 
     column: str
     items: str = ";"  # separates the items
     fields: str = "|"  # separates the fields of an item
-    value: str = ":"  # separates a field's name from its value
+    value: str = ":"  # separates a field's name from its value; "" if fields have numbers, from 1, as names
 
 
 class Currency(FrozenModel):
@@ -132,6 +143,31 @@ class Mapping(Dialect):
         names += [rule.column for rule in self.leave_out]
         names += [part.column for part in (self.currency, self.events) if part]
         return [name for name in dict.fromkeys(names) if name not in (FOLDER, FILE)]
+
+    @property
+    def file_columns(self) -> list[str]:
+        """The columns that files have: the source's, with the packed column in place of its fields."""
+        return list(dict.fromkeys(map(self._file_column, self.source_columns)))
+
+    @property
+    def required_columns(self) -> list[tuple[str, ...]]:
+        """The columns without which a file isn't what the mapping describes; of alternatives one is enough."""
+        groups: list[tuple[str, ...]] = []
+        for column in self.columns.values():
+            names = alternatives(column)
+            groups += [names] if isinstance(column, tuple) else [(name,) for name in names]
+        groups += [(rule.column,) for rule in self.leave_out]
+        groups += [(part.column,) for part in (self.currency, self.events) if part]
+        return [tuple(map(self._file_column, group)) for group in groups if not {FOLDER, FILE} & set(group)]
+
+    def in_file(self, ours: str) -> list[str]:
+        """Returns the columns of files that one of our columns is made of; none if it isn't mapped."""
+        names = alternatives(self.columns[ours]) if ours in self.columns else ()
+        return [self._file_column(name) for name in names if name not in (FOLDER, FILE)]
+
+    def _file_column(self, column: str) -> str:
+        packed = self.packed.column if self.packed else None
+        return packed if packed and column.startswith(f"{packed}.") else column
 
 
 def alternatives(column: Column) -> tuple[str, ...]:
