@@ -26,6 +26,7 @@ log = logging.getLogger(__name__)
 
 FILES = "files"  # the fingerprint of each file at its last reading, by name
 SEEN = "seen"  # the digests of all contents that were ever read
+OF_DAY = (c.ORDER_ID, c.ORDERED_AT)  # the columns that the day of an order takes
 PART = "part-"  # how Spark and Hadoop name the files of one table
 
 Deliveries = dict[int, list[Document]]
@@ -55,7 +56,7 @@ class FileSource:
         """Returns the day of the last order; raises NightshelfError if no time can be read as a date."""
         new, _ = self._new_deliveries(last_pull)
         times = self.mapping.model_copy(
-            update={"columns": {c.ORDERED_AT: self.columns[c.ORDERED_AT]}, "leave_out": ()}
+            update={"columns": {name: self.columns[name] for name in OF_DAY}, "leave_out": ()}
             | dict.fromkeys(("packed", "currency", "events"))
         )
         documents = (document for delivery in new.values() for document in delivery)

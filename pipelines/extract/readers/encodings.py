@@ -4,7 +4,7 @@ import codecs
 import io
 import re
 from collections.abc import Iterator
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from serving.errors import NightshelfError
 
@@ -95,3 +95,9 @@ class BlockStream(io.RawIOBase):
         end = len(self.rest) if size < 0 else size
         content, self.rest = self.rest[:end], self.rest[end:]
         return content
+
+    def readinto(self, buffer: Any) -> int:
+        """Fills a buffer, and returns the number of bytes."""
+        content = self.read(len(buffer))
+        buffer[: len(content)] = content
+        return len(content)
