@@ -60,7 +60,11 @@ class FileSource:
             | dict.fromkeys(("packed", "currency", "events"))
         )
         documents = (document for delivery in new.values() for document in delivery)
-        rows = (lines[c.ORDERED_AT] for document in documents for lines in self._lines(document, times))
+        rows = (
+            lines[c.ORDERED_AT]
+            for document in documents
+            for lines in file_lines(document, self.mapping, times)
+        )
         known = last_pull.last_day if last_pull else None
         day = last_iso_day(rows) or known
         if day is None:
@@ -87,21 +91,13 @@ class FileSource:
         for done, (page, documents) in enumerate(new.items()):
             note = {document.name: fingerprints[document.name].digest for document in documents}
             if page not in staging.pages() or staging.note(page) != note:
-                lines = (rows for document in documents for rows in self._lines(document, self.mapping))
+                lines = (rows for document in documents for rows in file_lines(document, self.mapping))
                 staging.write(page, map(partial(count, done), lines), note)
         progress(len(new), len(new), orders)
         return _position(fingerprints, last_pull)
 
     def products(self) -> None:
         """Returns None: a file of orders names products only in its lines."""
-
-    def _lines(self, document: Document, mapping: Mapping) -> Iterator[pa.Table]:
-        """Yields the order lines of a document, with the columns that `mapping` names.
-
-        The document is read by the source's own mapping, as that describes all of it.
-        """
-        tables = readers.read_tables(document, self.mapping, mapping.file_columns)
-        return order_lines(laid_out(tables, document, mapping), mapping, document.name)
 
     def _new_deliveries(self, last_pull: LastPull | None) -> tuple[Deliveries, Fingerprints]:
         """Returns the deliveries with new content, by their index among all, and all files' fingerprints."""
@@ -134,6 +130,16 @@ class FileSource:
             )
         if passed_over:
             log.warning("%s holds files without orders%s", self.path.name, passed_over)
+
+
+def file_lines(document: Document, mapping: Mapping, only: Mapping | None = None) -> Iterator[pa.Table]:
+    """Yields the order lines of a document, in columns of RAW_ORDERS.
+
+    only: a mapping of fewer columns, if not all are needed; the document is recognised by the whole mapping.
+    """
+    wanted = only or mapping
+    tables = readers.read_tables(document, mapping, wanted.file_columns)
+    return order_lines(laid_out(tables, document, wanted), wanted, document.name)
 
 
 def _with_file_in_key(mapping: Mapping) -> Mapping:

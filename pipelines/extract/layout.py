@@ -1,4 +1,4 @@
-"""The layout of rows in files: where a row comes from, totals, and fields on an order's first row only."""
+"""The layout of rows in files: where a row comes from, and fields on an order's first row only."""
 
 from collections.abc import Iterable, Iterator
 from functools import reduce
@@ -12,9 +12,9 @@ import pyarrow.compute as pc
 from pipelines import columns as c
 from pipelines.extract.mapping import FILE, FOLDER, Mapping
 from pipelines.extract.packed import unpacked
-from pipelines.extract.readers.documents import FOR_PEOPLE, Document
-from pipelines.extract.readers.rows import TOTAL, log_passed_over
-from pipelines.extract.records import ROW, ROW_FAULT, ROW_SOURCE
+from pipelines.extract.readers.documents import Document
+from pipelines.extract.readers.rows import Mask, blank, is_faulty
+from pipelines.extract.records import ROW, ROW_SOURCE
 
 OF_ORDER = (c.ORDERED_AT, c.CUSTOMER, c.GROUP, c.CHANGED_AT)
 OF_LINE = (c.PRODUCT, c.QUANTITY, c.UNIT_PRICE, c.AMOUNT, c.NAME, c.CATEGORY, c.BRAND, c.WEIGHT)
@@ -22,14 +22,11 @@ SEPARATOR = "\x1f"
 
 Rows = Iterable[pa.Table]
 Indices = np.ndarray[Any, np.dtype[np.int64]]
-Mask = np.ndarray[Any, np.dtype[np.bool_]]
 
 
 def laid_out(tables: Rows, document: Document, mapping: Mapping) -> Iterator[pa.Table]:
     """Yields the rows of a document with a row per order line, and all columns that the mapping names."""
-    rows = _without_totals(tables, document, mapping) if document.format in FOR_PEOPLE else tables
-    if mapping.file.fill_down:
-        rows = _filled_down(rows, mapping)
+    rows = _filled_down(tables, mapping) if mapping.file.fill_down else tables
     if mapping.packed:
         rows = unpacked(rows, mapping.packed, mapping.source_columns)
     for table in rows:
@@ -43,23 +40,6 @@ def _with_origin(rows: pa.Table, document: Document) -> pa.Table:
     return rows
 
 
-def _without_totals(tables: Rows, document: Document, mapping: Mapping) -> Iterator[pa.Table]:
-    """Yields the rows but those of totals: without a time, and without ids but for a word such as Total."""
-    times = mapping.in_file(c.ORDERED_AT)
-    ids = [name for ours in (c.ORDER_ID, c.CUSTOMER, c.PRODUCT) for name in mapping.in_file(ours)]
-    count = 0
-    for rows in tables:
-        if _is_faulty(rows) or not {*times, *ids} <= {*rows.column_names}:
-            yield rows
-            continue
-        conditions = [_blank(rows[name]) for name in times]
-        conditions += [_blank(rows[name]) | _is_total(rows[name]) for name in {*ids} - {*times}]
-        total = reduce(np.logical_and, conditions)
-        count += int(total.sum())
-        yield rows.filter(pa.array(~total)) if total.any() else rows
-    log_passed_over(count, document.name)
-
-
 def _filled_down(tables: Rows, mapping: Mapping) -> Iterator[pa.Table]:
     """Yields the rows with the fields of their order, which only the order's first row states.
 
@@ -71,7 +51,7 @@ def _filled_down(tables: Rows, mapping: Mapping) -> Iterator[pa.Table]:
     fields = {*(name for ours in OF_ORDER for name in mapping.in_file(ours)), *rules} - {*keys} - of_line
     above = None
     for rows in tables:
-        if _is_faulty(rows) or not rows.num_rows:
+        if is_faulty(rows) or not rows.num_rows:
             yield rows
             continue
         whole = pa.concat_tables([above, rows]) if above else rows
@@ -82,7 +62,7 @@ def _filled_down(tables: Rows, mapping: Mapping) -> Iterator[pa.Table]:
 
 def _fill(rows: pa.Table, keys: list[str], fields: list[str]) -> pa.Table:
     """Returns the rows with each order's key and fields in all its rows."""
-    has_key = ~reduce(np.logical_and, (_blank(rows[name]) for name in keys))
+    has_key = ~reduce(np.logical_and, (blank(rows[name]) for name in keys))
     named = _last_true(has_key)
     gaps = np.cumsum(np.diff(rows[ROW].to_numpy(), prepend=0) != 1)
     belongs = (named >= 0) & (has_key | (gaps == gaps[named]))
@@ -93,7 +73,7 @@ def _fill(rows: pa.Table, keys: list[str], fields: list[str]) -> pa.Table:
     is_first = np.concatenate([[True], pc.not_equal(joined[1:], joined[:-1]).to_numpy(zero_copy_only=False)])
     first = _last_true(is_first)
     for name in fields:
-        stated = _last_true(~_blank(rows[name]))
+        stated = _last_true(~blank(rows[name]))
         rows = _replaced(rows, name, np.where(stated >= first, stated, np.arange(len(first))))
     return rows
 
@@ -106,16 +86,3 @@ def _last_true(mask: Mask) -> Indices:
 def _replaced(rows: pa.Table, name: str, indices: Indices) -> pa.Table:
     position = rows.column_names.index(name)
     return rows.set_column(position, rows.schema.field(name), rows[name].take(pa.array(indices)))
-
-
-def _blank(column: pa.ChunkedArray) -> Mask:
-    filled = pc.fill_null(pc.not_equal(pc.utf8_trim_whitespace(column), ""), False)
-    return ~np.asarray(filled.to_numpy())
-
-
-def _is_total(column: pa.ChunkedArray) -> Mask:
-    return np.asarray(pc.fill_null(pc.match_substring_regex(column, TOTAL), False).to_numpy())
-
-
-def _is_faulty(rows: pa.Table) -> bool:
-    return ROW_FAULT in rows.column_names and rows[ROW_FAULT].null_count < rows.num_rows

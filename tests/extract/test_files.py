@@ -164,7 +164,10 @@ WRONG_FILES = {
         b"id,id,at,phone,sku,n,price,title\n" + b"1,1,2026-01-31,79165396205,A,1,1,x\n",
         ["twice.csv", "more than one column 'id'"],
     ),
-    "latin.csv": (f"{HEADER}\n1,2026-01-31,,A,1,1,Th\xe9\n".encode("latin-1"), ["latin.csv", "windows-1252", "encoding"]),
+    "latin.csv": (
+        f"{HEADER}\n1,2026-01-31,,A,1,1,Th\xe9\n".encode("latin-1"),
+        ["latin.csv", "windows-1252", "encoding"],
+    ),
     "orders.xlsx": (b"x", ["orders.xlsx", "workbook"]),
     "orders.csv.zip": (b"x", ["orders.csv.zip", "zip"]),
     "orders": (b"x", ["orders has an unknown format", ".csv", ".parquet"]),
@@ -188,8 +191,7 @@ BAD_LINES = {
     ),
     "mixed.jsonl": (
         jsonl(RECEIVED[:1]) + "{\n" + jsonl([[{"a": 1}, *RECEIVED[0][1:]], [5.0, *RECEIVED[0][1:]]]) + "7\n",
-        {2: NOT_PLAIN, 3: NOT_PLAIN}
-        | {5: NOT_PLAIN},
+        {2: NOT_PLAIN, 3: NOT_PLAIN} | {5: NOT_PLAIN},
         ["1", "5"],
     ),
 }
@@ -345,7 +347,9 @@ def test_an_empty_folder_is_named(tmp_path, mapped):
     assert f"{tmp_path}/orders" in error_of(tmp_path / "orders", mapped)
 
 
-@pytest.mark.parametrize("at", ["31.01.2026", "1/31/2026 8:06 PM", "1769810400", "1769810400000", "31-Jan-2026"])
+@pytest.mark.parametrize(
+    "at", ["31.01.2026", "1/31/2026 8:06 PM", "1769810400", "1769810400000", "31-Jan-2026"]
+)
 def test_the_last_day_is_that_of_times_in_any_format(tmp_path, mapped, at):
     frame([["1", at, PHONE, "A", 1, 1, "Tea"]]).to_csv(tmp_path / "orders.csv", index=False)
     assert FileSource(str(tmp_path / "orders.csv"), mapped).last_day(None) in (LAST, LAST - dt.timedelta(1))

@@ -12,14 +12,15 @@ import pyarrow.csv
 
 from pipelines.extract.mapping import Mapping
 from pipelines.extract.readers import rows
-from pipelines.extract.readers.dialects import CsvDialect, recognise, wrong_encoding
+from pipelines.extract.readers.dialects import CsvDialect, recognise
 from pipelines.extract.readers.documents import Document
-from pipelines.extract.readers.encodings import BlockStream, utf8_blocks
+from pipelines.extract.readers.encodings import NOT_UTF8, BlockStream, utf8_blocks, wrong_encoding
 from pipelines.extract.readers.quotes import QuoteCheck
 from pipelines.extract.records import ROW
 from serving.errors import NightshelfError
 
-NOT_UTF8 = "is not valid UTF-8"
+BROKEN = "is not valid UTF-8"
+SAMPLE = 10_000  # characters of broken rows that show the encoding
 FEW_ROWS = 100  # in a file that short, one line that isn't UTF-8 is enough to doubt its encoding
 TOO_LONG = "straddl"  # in PyArrow's message about a row longer than its blocks
 BLANKS = b" \t\r\n\0"
@@ -44,13 +45,14 @@ class _Parser:
 
     def __init__(self, document: Document, mapping: Mapping, only: list[str], dialect: CsvDialect) -> None:
         self.name, self.mapping, self.only, self.dialect = document.name, mapping, only, dialect
-        self.faults: dict[int, str | None] = {}  # by number of the row; None for a note that isn't a row
-        self.notes = 0
+        self.faults: dict[int, str] = {}  # by number of the row
+        self.notes: set[int] = set()  # the numbers of faulty rows that look like notes
+        self.totals = rows.Totals(mapping, document.name)
         self.encoding = _EncodingCheck(document.name, mapping)
 
     def tables(self, blocks: Iterator[bytes]) -> Iterator[pa.Table]:
         """Yields the rows as tables."""
-        check, line = None, self.dialect.first_line
+        check, line, last = None, self.dialect.first_line, 0
         if self.dialect.quote:
             check = QuoteCheck(
                 self.dialect.delimiter,
@@ -67,15 +69,20 @@ class _Parser:
                 end = line + batch.num_rows + len(self.faults)
                 numbers = np.setdiff1d(np.arange(line, end + 1), list(self.faults))[: batch.num_rows]
                 line = int(numbers[-1]) + 1 if len(numbers) else line
-                yield from self._decoded(batch, numbers)
-                yield self._faulty(line)
+                for table in self._tables(batch, numbers):
+                    kept = table if rows.is_faulty(table) else self.totals.without(table)
+                    last = max(last, pc.max(kept[ROW]).as_py() or 0)
+                    yield kept
+                yield self._faulty(last)
         except pa.ArrowInvalid as error:
             if check and check.inside and TOO_LONG in str(error):
                 raise check.error() from None
             raise
+        # What looks like a note is one only below the last row.
+        self.totals.count += sum(self.faults.pop(number, None) is not None for number in self.notes)
         yield self._faulty(None)
         self.encoding.finish()
-        rows.log_passed_over(self.notes, self.name)
+        self.totals.log()
 
     def _open(self, stream: BlockStream) -> Any:
         names = [str(index) for index in range(self.dialect.columns)]
@@ -95,7 +102,7 @@ class _Parser:
                 ),
                 pa.csv.ConvertOptions(
                     include_columns=list(dict.fromkeys(wanted)),
-                    column_types=dict.fromkeys(wanted, pa.binary()),
+                    column_types=dict.fromkeys(wanted, pa.string()),
                     check_utf8=False,
                     strings_can_be_null=True,
                     null_values=[""],  # NA is a region
@@ -112,34 +119,30 @@ class _Parser:
 
     def _skip(self, row: Any) -> str:
         number = row.number + self.dialect.first_line - 1
-        is_note = rows.is_note(row.text, self.dialect.delimiter)
-        fault = f"has {row.actual_columns} columns, the header has {row.expected_columns}"
-        self.faults[number] = None if is_note else fault
+        self.faults[number] = f"has {row.actual_columns} columns, the header has {row.expected_columns}"
+        if rows.is_note(row.text, self.dialect.delimiter):
+            self.notes.add(number)
         return "skip"
 
     def _faulty(self, before: int | None) -> pa.Table:
         """Returns the faulty rows with a number below `before`, or all, and forgets them."""
         numbers = [number for number in self.faults if before is None or number < before]
-        faults = {number: self.faults.pop(number) for number in numbers}
-        lines = {number: fault for number, fault in faults.items() if fault}
-        self.notes += len(faults) - len(lines)
-        return rows.faulty(self.only, lines)
+        self.notes.difference_update(numbers)
+        return rows.faulty(self.only, {number: self.faults.pop(number) for number in numbers})
 
-    def _decoded(self, batch: pa.RecordBatch, numbers: "np.ndarray[Any, Any]") -> Iterator[pa.Table]:
-        """Yields the rows of a batch of bytes as strings, and the rows that are not UTF-8 as faulty.
+    def _tables(self, batch: pa.RecordBatch, numbers: "np.ndarray[Any, Any]") -> Iterator[pa.Table]:
+        """Yields the rows of a batch that are UTF-8, and then the others as faulty.
 
         numbers: the number of each row, int64, shape (rows,).
         """
-        columns = {column: batch[str(self.dialect.positions[column])] for column in self._columns()}
-        try:
-            texts = {column: values.cast(pa.string()) for column, values in columns.items()}
-            self.encoding.count(texts)
-            yield rows.table(self.only, texts | {ROW: pa.array(numbers)})
-        except pa.ArrowInvalid:
-            valid = np.array([all(map(_is_utf8, row.values())) for row in batch.to_pylist()])
-            self.encoding.refuse(batch.filter(pa.array(~valid)))
-            yield rows.faulty(self.only, dict.fromkeys(numbers[~valid].tolist(), NOT_UTF8))
-            yield from self._decoded(batch.filter(pa.array(valid)), numbers[valid])
+        texts = {column: batch[str(self.dialect.positions[column])] for column in self._columns()}
+        table = rows.table(self.only, texts | {ROW: pa.array(numbers)})
+        broken = self.encoding.broken(texts, batch.num_rows)
+        if broken is None:
+            yield table
+        else:
+            yield table.filter(pc.invert(broken))
+            yield rows.faulty(self.only, dict.fromkeys(table.filter(broken)[ROW].to_pylist(), BROKEN))
 
 
 class _EncodingCheck:
@@ -147,30 +150,26 @@ class _EncodingCheck:
 
     def __init__(self, name: str, mapping: Mapping) -> None:
         self.name, self.is_stated = name, bool(mapping.file.encoding)
-        self.rows = self.broken = self.encoded = 0
-        self.sample = b""
+        self.rows = self.broken_rows = self.encoded_rows = 0
+        self.sample = ""
 
-    def count(self, columns: dict[str, pa.Array]) -> None:
-        """Counts the rows of a batch (strings), and those with characters beyond ASCII."""
-        beyond = [pc.invert(pc.fill_null(pc.string_is_ascii(values), True)) for values in columns.values()]
-        self.rows += len(beyond[0]) if beyond else 0
-        self.encoded += pc.sum(reduce(pc.or_, beyond)).as_py() or 0 if beyond else 0
-
-    def refuse(self, broken: pa.RecordBatch) -> None:
-        """Counts rows that are not UTF-8."""
-        self.broken += broken.num_rows
-        if len(self.sample) < 10_000:
-            self.sample += b"\n".join(value for row in broken.to_pylist() for value in row.values() if value)
+    def broken(self, texts: dict[str, pa.Array], count: int) -> pa.Array | None:
+        """Returns a mask of the rows that aren't UTF-8, None if all are."""
+        self.rows += count
+        beyond = [pc.invert(pc.fill_null(pc.string_is_ascii(values), True)) for values in texts.values()]
+        beyond_ascii = pc.sum(reduce(pc.or_, beyond)).as_py() or 0 if beyond else 0
+        marked = [pc.fill_null(pc.match_substring(values, NOT_UTF8), False) for values in texts.values()]
+        broken = reduce(pc.or_, marked) if beyond_ascii else None
+        count = pc.sum(broken).as_py() or 0 if broken is not None else 0
+        self.broken_rows += count
+        self.encoded_rows += beyond_ascii - count
+        if count and len(self.sample) < SAMPLE:
+            values = (text for values in texts.values() for text in values.filter(broken).to_pylist() if text)
+            self.sample += "\n".join(values)[:SAMPLE]
+        return broken if count else None
 
     def finish(self) -> None:
         """Raises NightshelfError if more rows are broken than are UTF-8."""
-        doubtful = self.broken > 1 or self.rows + self.broken < FEW_ROWS
-        if not self.is_stated and self.broken > self.encoded and doubtful:
+        doubtful = self.broken_rows > 1 or self.rows < FEW_ROWS
+        if not self.is_stated and self.broken_rows > self.encoded_rows and doubtful:
             raise wrong_encoding(self.sample, self.name)
-
-
-def _is_utf8(value: bytes | None) -> bool:
-    try:
-        return (value or b"").decode() is not None
-    except UnicodeDecodeError:
-        return False

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from pipelines.extract.mapping import Mapping
 from pipelines.extract.readers import header
-from pipelines.extract.readers.encodings import likely_encoding, setting
+from pipelines.extract.readers.encodings import NOT_UTF8, wrong_encoding
 from pipelines.extract.readers.header import Positions
 from serving.errors import NightshelfError
 
@@ -71,13 +71,10 @@ def _without_header(
     candidates: list[tuple[int, list[str]]], lines: list[bytes], mapping: Mapping, name: str
 ) -> NightshelfError:
     """Returns the error for a text in which no row names all columns."""
-    text = b"".join(lines)
+    text = b"".join(lines).decode(errors="ignore")
+    if NOT_UTF8 in text:
+        return wrong_encoding(text, name)
     best = max(candidates, key=lambda candidate: (candidate[0], len(candidate[1])), default=(0, []))[1]
-    try:
-        text.decode()
-    except UnicodeDecodeError as error:
-        if error.start < len(text) - 3 and not mapping.file.encoding:
-            return wrong_encoding(text, name)
     missing = [names for names in mapping.required_columns if not set(names) & set(_named(best, mapping))]
     return header.missing_column(missing[0][0], best, name)
 
@@ -85,12 +82,6 @@ def _without_header(
 def _named(cells: Sequence[str], mapping: Mapping) -> list[str]:
     known = {header.normal(cell) for cell in cells}
     return [column for column in mapping.file_columns if header.normal(column) in known]
-
-
-def wrong_encoding(sample: bytes, name: str) -> NightshelfError:
-    """Returns the error for a text that isn't UTF-8 although no encoding is stated."""
-    likely = likely_encoding(sample)
-    return NightshelfError(f"{name} is not UTF-8; it looks like {likely}: set {setting(likely)}")
 
 
 def logical_rows(lines: list[bytes]) -> Iterator[bytes]:
@@ -126,7 +117,7 @@ def _quote(data: bytes, delimiter: str) -> str:
     """Returns the quote of a text: an apostrophe only if it encloses cells and double quotes don't."""
     double, single = (len(re.findall(_enclosed(quote, delimiter), data)) for quote in QUOTES)
     opening = len(re.findall(_start(delimiter) + b"'", data))
-    return "'" if not double and single and single == opening else QUOTES[0]
+    return "'" if not double and single and opening - single <= 1 else QUOTES[0]
 
 
 def _start(delimiter: str) -> bytes:

@@ -19,26 +19,42 @@ MARKS = {
 }
 UTF8 = "utf-8"
 LONG_WORD = re.compile(rb"[\xc0-\xff]{3}")  # three letters in a row beyond ASCII, as in Cyrillic words
+# Stands before each byte that isn't UTF-8, which follows as the character of its number; in no text of its own.
+NOT_UTF8 = "\ufdd0"
+MARKED = "nightshelf.marked"
+
+
+def _mark(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeDecodeError):
+        raise error
+    return "".join(NOT_UTF8 + chr(byte) for byte in error.object[error.start : error.end]), error.end
+
+
+codecs.register_error(MARKED, _mark)
+
+
+def unmarked(text: str) -> bytes:
+    """Returns the bytes of a text in which some aren't UTF-8, as far as they can be known."""
+    return re.sub(f"{NOT_UTF8}(.)", r"\1", text).encode("latin-1", "ignore")
 
 
 def utf8_blocks(stream: BinaryIO, stated: str | None, name: str) -> Iterator[bytes]:
-    """Yields a text as UTF-8 without a byte order mark; bytes that no encoding was stated for are unchanged.
+    """Yields a text as UTF-8 without a byte order mark; in UTF-8, NOT_UTF8 marks the bytes that aren't.
 
     stated: the encoding that the mapping states; a byte order mark overrules it.
     Raises NightshelfError if the text isn't in the stated encoding.
     """
-    first = stream.read(BLOCK)
-    mark = next((mark for mark in MARKS if first.startswith(mark)), b"")
+    block = stream.read(BLOCK)
+    mark = next((mark for mark in MARKS if block.startswith(mark)), b"")
     encoding = codecs.lookup(MARKS[mark] if mark else stated or UTF8).name
-    first = first[len(mark) :]
-    _check_encoding(first, encoding, bool(mark or stated), name)
-    decoder = codecs.getincrementaldecoder(encoding)()
-    block = first
+    block = block[len(mark) :]
+    _check_encoding(block, encoding, bool(mark or stated), name)
+    decoder = codecs.getincrementaldecoder(encoding)(MARKED if encoding == UTF8 else "strict")
     try:
         while block:
-            yield block if encoding == UTF8 else decoder.decode(block).encode()
+            yield decoder.decode(block).encode()
             block = stream.read(BLOCK)
-        if encoding != UTF8 and (end := decoder.decode(b"", final=True)):
+        if end := decoder.decode(b"", final=True):
             yield end.encode()
     except UnicodeError:
         raise NightshelfError(f"{name} is not written in {encoding}: correct {setting()}") from None
@@ -72,7 +88,14 @@ def likely_encoding(sample: bytes) -> str:
 
 def setting(encoding: str = "") -> str:
     """Returns the setting of the encoding, with a value if one is given, for messages."""
-    return f"{f'encoding = {encoding!r}'.replace(chr(39), chr(34)) if encoding else 'encoding'} under [file] in the mapping"
+    value = f' = "{encoding}"' if encoding else ""
+    return f"encoding{value} under [file] in the mapping"
+
+
+def wrong_encoding(sample: str, name: str) -> NightshelfError:
+    """Returns the error for a text that isn't UTF-8 although no other encoding is stated."""
+    likely = likely_encoding(unmarked(sample))
+    return NightshelfError(f"{name} is not UTF-8; it looks like {likely}: set {setting(likely)}")
 
 
 class BlockStream(io.RawIOBase):

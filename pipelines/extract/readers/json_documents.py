@@ -12,7 +12,7 @@ import pyarrow as pa
 from pipelines.extract.mapping import Mapping
 from pipelines.extract.readers import header
 from pipelines.extract.readers.documents import Document
-from pipelines.extract.readers.encodings import BlockStream, utf8_blocks
+from pipelines.extract.readers.encodings import NOT_UTF8, BlockStream, utf8_blocks, wrong_encoding
 from pipelines.extract.records import has_path, to_rows, value_at
 from serving.errors import NightshelfError
 
@@ -47,6 +47,7 @@ def _read_document(document: Document, mapping: Mapping, only: list[str]) -> Ite
     try:
         path = f"{mapping.file.records}.item" if mapping.file.records else _find_records(document, mapping)
         with _opened(document, mapping) as blocks:
+            blocks = _only_utf8(blocks, document.name)
             records = ijson.items(BlockStream(blocks), path, use_float=True, multiple_values=True)
             yield from _tables(enumerate(records, 1), document.name, mapping, only)
     except (ijson.JSONError, UnicodeError) as error:
@@ -61,6 +62,14 @@ def _opened(document: Document, mapping: Mapping) -> Iterator[Iterator[bytes]]:
     """Opens a document as blocks of UTF-8."""
     with document.open() as stream:
         yield utf8_blocks(stream, mapping.file.encoding, document.name)
+
+
+def _only_utf8(blocks: Iterator[bytes], name: str) -> Iterator[bytes]:
+    """Yields the blocks; raises NightshelfError for one that isn't UTF-8."""
+    for block in blocks:
+        if NOT_UTF8.encode() in block:
+            raise wrong_encoding(block.decode(errors="ignore"), name)
+        yield block
 
 
 def _has_lines(start: bytes) -> bool:
@@ -111,9 +120,9 @@ def _any_has(orders: list[Any], paths: tuple[str, ...], lines: str | None) -> bo
 
 
 def _parsed(line: bytes) -> Any:
-    """Returns the value of a line of JSON, None for a line that isn't JSON."""
+    """Returns the value of a line of JSON, None for a line that isn't JSON or isn't UTF-8."""
     try:
-        return json.loads(line)
+        return None if NOT_UTF8.encode() in line else json.loads(line)
     except (ValueError, RecursionError):
         return None
 

@@ -2,10 +2,15 @@
 
 import logging
 import re
+from functools import reduce
+from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipelines import columns as c
+from pipelines.extract.mapping import Mapping
 from pipelines.extract.records import NUMERIC, ROW, ROW_FAULT
 
 log = logging.getLogger(__name__)
@@ -17,6 +22,7 @@ TOTAL = (
     r"(?i)^\W*(grand[ -]?|sub[ -]?)?(totals?|sums?|summen?|gesamt|gesamtsumme|gesamtbetrag|zwischensumme"
     r"|total général|totale|totaal|suma|razem|итого|всего|toplam|celkem|yhteensä|summa|合計|总计)\W*$"
 )
+Mask = np.ndarray[Any, np.dtype[np.bool_]]
 TOTAL_CELL = re.compile(TOTAL)
 
 
@@ -34,6 +40,11 @@ def faulty(columns: list[str], faults: dict[int, str]) -> pa.Table:
     """Returns a row per unreadable row: its number and its fault, and null in all other columns."""
     records = [{ROW: number, ROW_FAULT: fault} for number, fault in faults.items()]
     return pa.Table.from_pylist(records, schema(columns).append(pa.field(ROW_FAULT, pa.string())))
+
+
+def is_faulty(table: pa.Table) -> bool:
+    """Returns whether a table holds unreadable rows."""
+    return ROW_FAULT in table.column_names and table[ROW_FAULT].null_count < table.num_rows
 
 
 def is_note(text: str, delimiter: str) -> bool:
@@ -72,7 +83,38 @@ def schema(columns: list[str], numeric: frozenset[str] = frozenset()) -> pa.Sche
     return pa.schema([*fields, pa.field(ROW, pa.int64())])
 
 
-def log_passed_over(count: int, name: str) -> None:
-    """Logs how many rows of a file are no order lines."""
-    if count:
-        log.warning("%s: passed over %d rows that are notes or totals, not order lines", name, count)
+class Totals:
+    """Takes rows of totals out of a table for people, and counts them."""
+
+    def __init__(self, mapping: Mapping, name: str) -> None:
+        self.times = mapping.in_file(c.ORDERED_AT)
+        ids = [column for ours in (c.ORDER_ID, c.CUSTOMER, c.PRODUCT) for column in mapping.in_file(ours)]
+        self.ids = {*ids} - {*self.times}
+        self.name, self.count = name, 0
+
+    def without(self, rows: pa.Table) -> pa.Table:
+        """Returns the rows that have a time, or an id that isn't just a word such as Total."""
+        if not {*self.times, *self.ids} <= {*rows.column_names}:
+            return rows
+        is_total = reduce(np.logical_and, (blank(rows[name]) for name in self.times))
+        if not is_total.any():
+            return rows
+        for name in self.ids:
+            is_total &= blank(rows[name]) | _is_word(rows[name])
+        self.count += int(is_total.sum())
+        return rows.filter(pa.array(~is_total))
+
+    def log(self) -> None:
+        """Logs how many rows were passed over."""
+        if self.count:
+            log.warning("%s: passed over %d rows of totals or notes", self.name, self.count)
+
+
+def blank(column: pa.ChunkedArray) -> Mask:
+    """Returns a mask of the values that are null or hold spaces only."""
+    filled = pc.fill_null(pc.not_equal(pc.utf8_trim_whitespace(column), ""), False)
+    return ~np.asarray(filled.to_numpy())
+
+
+def _is_word(column: pa.ChunkedArray) -> Mask:
+    return np.asarray(pc.fill_null(pc.match_substring_regex(column, TOTAL), False).to_numpy())

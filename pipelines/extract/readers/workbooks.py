@@ -49,10 +49,12 @@ def _sheets(book: fastexcel.ExcelReader, name: str, mapping: Mapping, only: list
             default=[],
         )
         header.check(best, mapping, name)
+    totals = rows.Totals(mapping, name)
     for index, (sheet, found) in enumerate(headers.items()):
         if found:
             header.check(found.cells, mapping, f"{name} (sheet {sheet!r})")
-            yield from _rows(book, sheet, found, only, index * SHEET_ROWS)
+            yield from map(totals.without, _rows(book, sheet, found, only, index * SHEET_ROWS))
+    totals.log()
 
 
 SHEET_ROWS = 10_000_000  # more than a sheet can have
