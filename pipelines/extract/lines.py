@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -11,62 +10,86 @@ from pipelines import columns as c
 from pipelines.extract.mapping import Column, Joined, LeaveOut, Mapping, alternatives
 from pipelines.extract.notation import numbers, times
 from pipelines.extract.notation.numbers import DecimalSign
+from pipelines.extract.records import NUMERIC, ROW, ROW_FAULT, ROW_SOURCE
 
 KEY_SEPARATOR = "/"  # between the parts of a joined column
 NUMBERS = (c.QUANTITY, c.UNIT_PRICE, c.AMOUNT)
 TIMES = (c.ORDERED_AT, c.CHANGED_AT)
 OTHER_CURRENCY = "other_currency"
-PASSED_ON = (c.LINE, c.FAULT, c.SOURCE)
-
-
-@dataclass(frozen=True)
-class Notation:
-    """How a source writes times and numbers."""
-
-    times: tuple[str, ...]
-    decimal: DecimalSign
+ORIGIN = {c.LINE: ROW, c.FAULT: ROW_FAULT, c.SOURCE: ROW_SOURCE}
 
 
 def order_lines(tables: Iterable[pa.Table], mapping: Mapping, description: str) -> Iterator[pa.Table]:
     """Yields the rows of one file or page as order lines, in columns of RAW_ORDERS.
 
-    tables: the source's columns as strings, and LINE, FAULT and SOURCE, which are passed on.
+    tables: the source's columns as strings, and ROW, ROW_FAULT and ROW_SOURCE, which are passed on.
     description: names the file or page in messages.
     Raises NightshelfError if the notation of times or numbers is ambiguous and the mapping doesn't state it.
     """
-    notation = None
+    formats = mapping.times
+    signs = numbers.DecimalSigns(description)
     for rows in tables:
-        notation = notation or recognise(rows, mapping, description)
-        yield _order_lines(rows, mapping, notation)
+        formats = formats or _recognised_times(rows, mapping, description)
+        decimal = mapping.decimal or signs.recognise(
+            [_value(rows, column) for column in _texts(rows, mapping)]
+        )
+        yield _order_lines(rows, mapping, formats or (times.ISO,), decimal)
 
 
-def recognise(rows: pa.Table, mapping: Mapping, description: str) -> Notation:
-    """Returns the notation that the mapping states, or else the one that these rows show."""
-    formats = mapping.times or times.recognise_times(_value(rows, mapping.columns[c.ORDERED_AT]), description)
-    written = [_value(rows, mapping.columns[name]) for name in NUMBERS if name in mapping.columns]
-    return Notation(formats, mapping.decimal or numbers.recognise_decimal(written, description))
+def _recognised_times(rows: pa.Table, mapping: Mapping, description: str) -> tuple[str, ...]:
+    """Returns the format of the rows' times, none if no row has a time."""
+    values = _value(rows, mapping.columns[c.ORDERED_AT])
+    return times.recognise_times(values, description) if values.null_count < len(values) else ()
 
 
-def _order_lines(rows: pa.Table, mapping: Mapping, notation: Notation) -> pa.Table:
+def _texts(rows: pa.Table, mapping: Mapping) -> list[Column]:
+    """Returns the columns of numbers that are written as text, in which the decimal sign may vary."""
+    columns = [mapping.columns[name] for name in NUMBERS if name in mapping.columns]
+    return [column for column in columns if not _is_numeric(rows, column)]
+
+
+def _is_numeric(rows: pa.Table, column: Column) -> bool:
+    fields = [rows.schema.field(name) for name in alternatives(column)]
+    return all(field.metadata == NUMERIC for field in fields)
+
+
+def _order_lines(
+    rows: pa.Table, mapping: Mapping, formats: tuple[str, ...], decimal: DecimalSign
+) -> pa.Table:
     lines = {name: _value(rows, column) for name, column in mapping.columns.items()}
-    lines |= {name: times.to_iso(lines[name], notation.times) for name in TIMES if name in lines}
-    lines |= {name: numbers.to_plain(lines[name], notation.decimal) for name in NUMBERS if name in lines}
+    lines |= {name: times.to_iso(lines[name], formats) for name in TIMES if name in lines}
+    for name in NUMBERS:
+        if name in lines and not _is_numeric(rows, mapping.columns[name]):
+            lines[name] = numbers.to_plain(lines[name], decimal)
     lines[c.QUANTITY] = lines.get(c.QUANTITY, _constant("1", rows))
     rate, left_out = _rate(rows, mapping), _left_out(rows, mapping)
     lines[c.UNIT_PRICE] = _unit_price(lines, _unit(mapping, rate))
     lines.pop(c.AMOUNT, None)
     lines[c.LEFT_OUT] = left_out
-    return pa.table(lines | {name: rows[name] for name in PASSED_ON if name in rows.column_names})
+    return pa.table(lines | _origin(rows, mapping))
+
+
+def _origin(rows: pa.Table, mapping: Mapping) -> dict[str, pa.ChunkedArray]:
+    """Returns LINE, FAULT and SOURCE of rows that carry them, also under these names themselves."""
+    own = {ours: theirs for ours, theirs in ORIGIN.items() if theirs in rows.column_names}
+    named = {name: name for name in {*ORIGIN} - {*own, *mapping.source_columns} if name in rows.column_names}
+    return {ours: rows[theirs] for ours, theirs in (own | named).items()}
 
 
 def _value(rows: pa.Table, column: Column) -> pa.ChunkedArray:
-    """Returns one of our columns: the first alternative that isn't blank, or several joined."""
-    parts = [rows[name] for name in alternatives(column)]
+    """Returns one of our columns: the first alternative that isn't blank, or several joined.
+
+    What is joined is null if one of its parts is blank.
+    """
     if isinstance(column, Joined):
-        return pc.binary_join_element_wise(*parts, KEY_SEPARATOR)
+        parts = [_value(rows, part) for part in column.join]
+    else:
+        parts = [rows[name] for name in alternatives(column)]
     if len(parts) == 1:
         return parts[0]
     filled = [pc.if_else(pc.not_equal(pc.utf8_trim_whitespace(part), ""), part, None) for part in parts]
+    if isinstance(column, Joined):
+        return pc.binary_join_element_wise(*filled, KEY_SEPARATOR)
     return pc.coalesce(*filled)
 
 

@@ -2,19 +2,25 @@
 
 import json
 import math
+import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
 import pyarrow as pa
 
-from pipelines import columns as c
+# What a row of a source carries beside the source's own columns; no source has columns of these names.
+ROW = "@row"  # int64: its number, unique among the lines of its order
+ROW_FAULT = "@fault"  # why it can't be read; null if it can
+ROW_SOURCE = "@source"  # the file or page that holds it
+NUMERIC = {b"numeric": b"yes"}  # of a field: its numbers have a decimal point and no separated thousands
+PLAIN_NUMBER = re.compile(r"[+-]?\d+(\.\d+)?([eE][+-]?\d+)?")
 
 Record = dict[str, Any]
 UNREADABLE = "is not an object of plain values"
 
 
 def to_rows(records: Iterable[tuple[int, Any]], columns: list[str], lines: str | None) -> pa.Table:
-    """Returns a row per order line: the values at the paths `columns` as strings, LINE and FAULT.
+    """Returns a row per order line: the values at the paths `columns` as strings, ROW and ROW_FAULT.
 
     records: the number of each record in its source, and the record. A record that is no object, or that
     holds an object or a list where a plain value belongs, becomes one row with a fault.
@@ -28,23 +34,30 @@ def to_rows(records: Iterable[tuple[int, Any]], columns: list[str], lines: str |
         try:
             rows += _rows_of(record, number, columns, lines)
         except (TypeError, AttributeError, UnicodeEncodeError):
-            rows.append({c.LINE: number, c.FAULT: UNREADABLE})
-    schema = pa.schema([(name, pa.string()) for name in (*columns, c.FAULT)] + [(c.LINE, pa.int64())])
+            rows.append({ROW: number, ROW_FAULT: UNREADABLE})
+    fields = [pa.field(name, pa.string(), metadata=_metadata(rows, name)) for name in columns]
+    schema = pa.schema([*fields, pa.field(ROW_FAULT, pa.string()), pa.field(ROW, pa.int64())])
     return pa.Table.from_pylist(rows, schema)
+
+
+def _metadata(rows: list[dict[str, Any]], column: str) -> dict[bytes, bytes] | None:
+    """Returns NUMERIC if all values are plain numbers: formats for machines write them with a point."""
+    values = (row.get(column) for row in rows)
+    return NUMERIC if all(PLAIN_NUMBER.fullmatch(value) for value in values if value) else None
 
 
 def _rows_of(record: Record, number: int, columns: list[str], lines: str | None) -> list[dict[str, Any]]:
     if not isinstance(record, dict):
         raise TypeError
     if lines is None:
-        return [{name: plain_text(value_at(record, name)) for name in columns} | {c.LINE: number}]
+        return [{name: plain_text(value_at(record, name)) for name in columns} | {ROW: number}]
     prefix = f"{lines}."
     of_order = {name: plain_text(value_at(record, name)) for name in columns if not name.startswith(prefix)}
     of_line = [name for name in columns if name.startswith(prefix)]
     return [
         of_order
         | {name: plain_text(value_at(item, name.removeprefix(prefix))) for name in of_line}
-        | {c.LINE: index}
+        | {ROW: index}
         for index, item in enumerate(value_at(record, lines) or [{}])
     ]
 
@@ -64,6 +77,23 @@ def value_at(record: Any, path: str) -> Any:
         else:
             value = None if value is None else value.get(step)
     return value
+
+
+def has_path(record: Any, path: str, lines: str | None) -> bool:
+    """Returns whether a record has a value or a null at a path, in one of its lines if the path is of lines."""
+    prefix = f"{lines}."
+    if lines is not None and path.startswith(prefix):
+        items = value_at(record, lines)
+        rest = path.removeprefix(prefix)
+        return isinstance(items, list) and any(has_path(item, rest, None) for item in items)
+    if isinstance(record, dict) and path in record:
+        return True
+    parent, _, key = path.rpartition(".")
+    try:
+        holder = value_at(record, parent) if parent else record
+    except AttributeError:
+        return False
+    return key in holder if isinstance(holder, dict) else isinstance(holder, list)
 
 
 def plain_text(value: Any) -> str | None:

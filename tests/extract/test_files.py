@@ -150,6 +150,7 @@ def test_ids_stored_as_floats_because_some_are_missing_have_no_decimal_point(tmp
     assert read(tmp_path / "orders.parquet", mapped)[c.CUSTOMER].to_pylist() == [PHONE, None]
 
 
+HEADER = ",".join(NAMES)
 # name -> (content, what the error must name)
 WRONG_FILES = {
     "nothing.csv": (b"", ["nothing.csv"]),
@@ -163,13 +164,19 @@ WRONG_FILES = {
         b"id,id,at,phone,sku,n,price,title\n" + b"1,1,2026-01-31,79165396205,A,1,1,x\n",
         ["twice.csv", "more than one column 'id'"],
     ),
-    "orders.xlsx": (b"x", ["orders.xlsx", ".parquet, .csv, .jsonl"]),
-    "orders.csv.zip": (b"x", ["orders.csv.zip", ".parquet, .csv, .jsonl"]),
-    "orders": (b"x", ["orders", ".parquet, .csv, .jsonl"]),
+    "latin.csv": (
+        f"{HEADER}\n1,2026-01-31,,A,1,1,Th\xe9\n".encode("latin-1"),
+        ["latin.csv", "windows-1252", "encoding"],
+    ),
+    "orders.xlsx": (b"x", ["orders.xlsx", "workbook"]),
+    "orders.csv.zip": (b"x", ["orders.csv.zip", "zip"]),
+    "orders": (b"x", ["orders has an unknown format", ".csv", ".parquet"]),
+    "orders.xml": (b"x", ["orders.xml has an unknown format", ".csv", ".parquet"]),
 }
 
 
-HEADER = ",".join(NAMES)
+UTF8 = "Café".encode().decode("latin-1")  # UTF-8 in a text that is written as Latin-1
+NOT_PLAIN = "is not an object of plain values"
 # name -> (content, the fault of each bad line by its number, the ids of its good orders)
 BAD_LINES = {
     "ragged.csv": (
@@ -177,15 +184,14 @@ BAD_LINES = {
         {3: "has 2 columns, the header has 7", 4: "has 8 columns, the header has 7"},
         ["1", "4"],
     ),
-    "latin.csv.gz": (
-        f"{HEADER}\n1,2026-01-31,,A,1,1,Thé\n2,2026-01-31,,A,1,1,Tea\n3,2026-01-31,,A,1,1,Café\n",
-        {2: "is not valid UTF-8", 4: "is not valid UTF-8"},
-        ["2"],
+    "broken.csv.gz": (
+        f"{HEADER}\n1,2026-01-31,,A,1,1,Thé\n2,2026-01-31,,A,1,1,{UTF8}\n3,2026-01-31,,A,1,1,Tea\n",
+        {2: "is not valid UTF-8"},
+        ["2", "3"],
     ),
     "mixed.jsonl": (
         jsonl(RECEIVED[:1]) + "{\n" + jsonl([[{"a": 1}, *RECEIVED[0][1:]], [5.0, *RECEIVED[0][1:]]]) + "7\n",
-        {2: "is not a JSON object of plain values", 3: "is not a JSON object of plain values"}
-        | {5: "is not a JSON object of plain values"},
+        {2: NOT_PLAIN, 3: NOT_PLAIN} | {5: NOT_PLAIN},
         ["1", "5"],
     ),
 }
@@ -293,7 +299,7 @@ def test_files_are_ordered_by_the_numbers_in_their_names(tmp_path, mapped):
 def test_a_line_that_is_almost_json_is_a_bad_line(tmp_path, mapped, content):
     (tmp_path / "orders.jsonl").write_text(f"{content}\n{jsonl(RECEIVED[:1])}")
     rows = read(tmp_path / "orders.jsonl", mapped)
-    assert rows[c.FAULT].to_pylist() == ["is not a JSON object of plain values", None]
+    assert rows[c.FAULT].to_pylist() == [NOT_PLAIN, None]
 
 
 def newest_orders(files):
@@ -341,14 +347,22 @@ def test_an_empty_folder_is_named(tmp_path, mapped):
     assert f"{tmp_path}/orders" in error_of(tmp_path / "orders", mapped)
 
 
-def test_times_that_are_not_iso_dates_need_as_of(tmp_path, mapped):
-    frame([["1", "31.01.2026", PHONE, "A", 1, 1, "Tea"]]).to_csv(tmp_path / "orders.csv", index=False)
+@pytest.mark.parametrize(
+    "at", ["31.01.2026", "1/31/2026 8:06 PM", "1769810400", "1769810400000", "31-Jan-2026"]
+)
+def test_the_last_day_is_that_of_times_in_any_format(tmp_path, mapped, at):
+    frame([["1", at, PHONE, "A", 1, 1, "Tea"]]).to_csv(tmp_path / "orders.csv", index=False)
+    assert FileSource(str(tmp_path / "orders.csv"), mapped).last_day(None) in (LAST, LAST - dt.timedelta(1))
+
+
+def test_times_that_are_no_dates_need_as_of(tmp_path, mapped):
+    frame([["1", "in winter", PHONE, "A", 1, 1, "Tea"]]).to_csv(tmp_path / "orders.csv", index=False)
     with pytest.raises(NightshelfError, match=r"'at' of orders\.csv .*--as-of"):
         FileSource(str(tmp_path / "orders.csv"), mapped).last_day(None)
 
 
 WRONG_MAPPINGS = {
-    "lacks a column": (MAPPING.replace('quantity = "n"', ""), "lacks quantity under"),
+    "lacks a column": (MAPPING.replace('product = "sku"', ""), "lacks product under"),
     "has an unknown column": (MAPPING + 'colour = "x"', "colour under"),
     "has an unknown key": ("zone = 3\n" + MAPPING, "zone: Extra inputs"),
     "has a key without a column": (MAPPING.replace('"product", "name"', '"brand"'), "names brand, "),

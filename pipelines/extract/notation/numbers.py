@@ -12,12 +12,41 @@ DecimalSign = Literal[".", ","]
 
 PLAIN = r"^[+-]?\d+(\.\d+)?([eE][+-]?\d+)?$"
 # Spaces of any kind, apostrophes, and currencies as signs or codes; a regular expression of RE2.
-AROUND = r"[\s\x{00a0}\x{2009}\x{202f}'’_]|\p{Sc}|[A-Za-z]{3}$|^[A-Za-z]{3}"
+AROUND = r"[\s\x{00a0}\x{2009}\x{202f}'’_]|\p{Sc}|\p{L}{2,4}\.?$|^\p{L}{2,4}\.?|^R(?:\$)|[.,][-–—]$"
 SHOWS_COMMA = re.compile(
     r"^\D*\d[\d.]*,(\d{1,2}|\d{4,})\D*$|^\D*0,\d+\D*$|\..*,|\.\d+\."
 )  # 29,10; 0,125; 1.029,10; 1.000.000
-SHOWS_POINT = re.compile(r"^\D*\d[\d,]*\.(\d{1,2}|\d{4,})\D*$|^\D*0\.\d+\D*$|,.*\.|,\d+,")
-UNCLEAR = re.compile(r"^\D*[1-9]\d{0,2}(,\d{3})+\D*$")  # 1,234 may be thousands or three decimals
+SHOWS_POINT = re.compile(r"^\D*\d[\d,]*\.(\d{1,2}|\d{4,})\D*$|^\D*0\.\d+\D*$|,.*\.|,\d+,|^\D*\d{4,}\.\d+")
+UNCLEAR = re.compile(r"^\D*[1-9]\d{0,2}([.,])\d{3}\D*$")  # 1,234 may be thousands or three decimals
+
+
+class DecimalSigns:
+    """What the numbers of a file have shown about its decimal sign so far."""
+
+    def __init__(self, file: str) -> None:
+        self.file = file
+        self.comma = self.point = False
+
+    def recognise(self, columns: list[pa.ChunkedArray]) -> DecimalSign:
+        """Returns the decimal sign after these numbers (strings) too; a point if none has shown any.
+
+        Raises NightshelfError if the numbers show both signs, or if they might be thousands as well as
+        decimals.
+        """
+        values = {text for column in columns for text in _separated(column)}
+        self.comma = self.comma or any(map(SHOWS_COMMA.search, values))
+        self.point = self.point or any(map(SHOWS_POINT.search, values))
+        if self.comma and self.point:
+            raise NightshelfError(
+                f"{self.file} writes some numbers with a decimal comma and some with a decimal point: correct"
+                ' the file, or set decimal = "," or decimal = "." in the mapping'
+            )
+        if not (self.comma or self.point) and any(map(UNCLEAR.search, values)):
+            raise NightshelfError(
+                f"{self.file} holds numbers such as 1,234 or 1.234, in which the sign may separate thousands or"
+                ' decimals: set decimal = "." or decimal = "," in the mapping'
+            )
+        return "," if self.comma else "."
 
 
 def recognise_decimal(columns: list[pa.ChunkedArray], file: str) -> DecimalSign:
@@ -25,20 +54,7 @@ def recognise_decimal(columns: list[pa.ChunkedArray], file: str) -> DecimalSign:
 
     Raises NightshelfError if the numbers show both signs, or might be thousands as well as decimals.
     """
-    values = {text for column in columns for text in _unusual(pc.replace_substring_regex(column, AROUND, ""))}
-    comma, point = (any(map(shows.search, values)) for shows in (SHOWS_COMMA, SHOWS_POINT))
-    plain_decimals = any(_has_decimals(column) for column in columns)
-    if comma and (point or plain_decimals):
-        raise NightshelfError(
-            f"{file} writes some numbers with a decimal comma and some with a decimal point: correct the"
-            ' file, or set decimal = "," or decimal = "." in the mapping'
-        )
-    if not (comma or point or plain_decimals) and any(map(UNCLEAR.search, values)):
-        raise NightshelfError(
-            f"{file} holds numbers such as 1,234, in which the comma may separate thousands or decimals: set"
-            ' decimal = "." or decimal = "," in the mapping'
-        )
-    return "," if comma else "."
+    return DecimalSigns(file).recognise(columns)
 
 
 def to_plain(column: pa.ChunkedArray, decimal: DecimalSign) -> pa.ChunkedArray:
@@ -54,20 +70,17 @@ def to_plain(column: pa.ChunkedArray, decimal: DecimalSign) -> pa.ChunkedArray:
     text = pc.replace_substring_regex(text, r"^\((.*)\)$", r"-\1")  # (5.00), as accountants write -5.00
     text = pc.replace_substring_regex(text, r"^([^-].*)-$", r"-\1")
     thousands = "," if decimal == "." else "."
-    grouped = pc.match_substring_regex(text, rf"^[+-]?\d{{1,3}}(\{thousands}\d{{3}})+(\{decimal}\d+)?$")
+    grouped = pc.match_substring_regex(
+        text, rf"^[+-]?\d{{1,3}}(\{thousands}\d{{2,3}})*\{thousands}\d{{3}}(\{decimal}\d+)?$"
+    )
     text = pc.if_else(grouped, pc.replace_substring(text, thousands, ""), text)
     text = pc.replace_substring(text, decimal, ".") if decimal == "," else text
     return pc.if_else(pc.fill_null(pc.match_substring_regex(text, PLAIN), False), text, column)
 
 
-def _unusual(column: pa.ChunkedArray) -> list[str]:
-    """Returns the distinct values of a column that are not plain decimals."""
+def _separated(column: pa.ChunkedArray) -> list[str]:
+    """Returns the distinct values of a column that have a point or a comma, without what stands around them."""
     distinct = column.unique()
-    plain = pc.fill_null(pc.match_substring_regex(distinct, PLAIN), True)
-    values: list[str] = distinct.filter(pc.invert(plain)).to_pylist()
+    distinct = distinct.filter(pc.fill_null(pc.match_substring_regex(distinct, "[.,]"), False))
+    values: list[str] = pc.replace_substring_regex(distinct, AROUND, "").to_pylist()
     return values
-
-
-def _has_decimals(column: pa.ChunkedArray) -> bool:
-    """Returns whether any value is a plain number with one, two or more than three decimals."""
-    return bool(pc.any(pc.match_substring_regex(column, r"^[+-]?\d+\.(\d{1,2}|\d{4,})$")).as_py())
