@@ -5,6 +5,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from pipelines.extract.mapping import Mapping
 from pipelines.extract.readers import header
@@ -43,12 +44,13 @@ def recognise(sample: bytes, mapping: Mapping, name: str) -> CsvDialect:
     before, data = rows[: index + 1], rows[index + 1 :][:SAMPLE_ROWS]
     quote = mapping.file.quote if mapping.file.quote is not None else _quote(b"".join(data), delimiter)
     escape = _escape(b"".join(data), delimiter, quote, len(names))
-    widths = [cells for row in data if (cells := _cells(row, delimiter, quote, escape))]
+    whole = islice(logical_rows(b"".join(data).splitlines(keepends=True), quote, escape), SAMPLE_ROWS)
+    filled = [cells for row in whole if (cells := _cells(row, delimiter, quote, escape))]
     return CsvDialect(
         delimiter=delimiter,
         quote=quote,
         escape=escape,
-        columns=_width(names, widths),
+        columns=_width(names, filled),
         positions=positions,
         start=sum(map(len, before)),
         first_line=sum(len(row.splitlines()) for row in before) + 1,
@@ -84,14 +86,16 @@ def _named(cells: Sequence[str], mapping: Mapping) -> list[str]:
     return [column for column in mapping.file_columns if header.normal(column) in known]
 
 
-def logical_rows(lines: list[bytes]) -> Iterator[bytes]:
+def logical_rows(lines: list[bytes], quote: str = QUOTES[0], escape: str = "") -> Iterator[bytes]:
     """Yields lines, those joined between which a quoted cell goes on."""
-    pending = b""
+    sign, escaped = quote.encode(), (escape + quote).encode()
+    pending, quotes = b"", 0
     for line in lines:
         pending += line
-        if pending.count(b'"') % 2 == 0:
+        quotes += (line.count(sign) - (line.count(escaped) if escape else 0)) if quote else 0
+        if quotes % 2 == 0:
             yield pending
-            pending = b""
+            pending, quotes = b"", 0
     if pending:
         yield pending
 
