@@ -47,6 +47,11 @@ def recognise(rows: pa.Table, mapping: Mapping, description: str) -> Notation:
     return Notation(formats, mapping.decimal or numbers.recognise_decimal(written, description))
 
 
+def times_of(rows: pa.Table, mapping: Mapping) -> pa.ChunkedArray:
+    """Returns the times of orders as the source wrote them."""
+    return _value(rows, mapping.columns[c.ORDERED_AT])
+
+
 def _order_lines(rows: pa.Table, mapping: Mapping, notation: Notation) -> pa.Table:
     lines = {name: _value(rows, column) for name, column in mapping.columns.items()}
     lines |= {name: times.to_iso(lines[name], notation.times) for name in TIMES if name in lines}

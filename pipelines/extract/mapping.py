@@ -133,6 +133,22 @@ class Mapping(Dialect):
         names += [part.column for part in (self.currency, self.events) if part]
         return [name for name in dict.fromkeys(names) if name not in (FOLDER, FILE)]
 
+    @property
+    def stored_columns(self) -> list[str]:
+        """The columns of the source that hold `source_columns`: of packed items, the column they are in."""
+        if not (packed := self.packed):
+            return self.source_columns
+        prefix = f"{packed.column}."
+        names = [packed.column if name.startswith(prefix) else name for name in self.source_columns]
+        return list(dict.fromkeys(names))
+
+    def require_no_files(self, name: str) -> None:
+        """Raises NightshelfError if the mapping names @folder or @file, which only files have."""
+        if used := {FOLDER, FILE} & {name for column in self.columns.values() for name in alternatives(column)}:
+            raise NightshelfError(
+                f"mapping {name!r} names {', '.join(sorted(used))}, which only the source `files` has: remove it"
+            )
+
 
 def alternatives(column: Column) -> tuple[str, ...]:
     """Returns the source's columns that one of ours is made of."""
