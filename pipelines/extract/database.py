@@ -40,8 +40,11 @@ class Database:
 
     def batches(self, query: "sa.Select[Any]", rows: int) -> Iterator[list[tuple[Any, ...]]]:
         """Yields a query's result from a server-side cursor, at most this many rows at a time."""
-        with self.connected() as connection:
-            for part in connection.execution_options(yield_per=rows).execute(query).partitions():
+        with (
+            self.connected() as connection,
+            connection.execution_options(yield_per=rows).execute(query) as result,
+        ):
+            for part in result.partitions():
                 yield [tuple(row) for row in part]
 
     @contextmanager
@@ -72,7 +75,7 @@ def _engine(url: str) -> sa.Engine:
         address = address.set(drivername=DRIVERS.get(address.drivername, address.drivername))
         if "@" in (address.host or ""):
             raise ValueError
-        return sa.create_engine(address, poolclass=sa.NullPool, connect_args=_options(address))
+        engine = sa.create_engine(address, poolclass=sa.NullPool, connect_args=_options(address))
     except (ArgumentError, NoSuchModuleError, ModuleNotFoundError, ValueError, TypeError) as error:
         # SQLAlchemy's message is left out, because it may quote the URL with its password.
         raise NightshelfError(
@@ -80,6 +83,8 @@ def _engine(url: str) -> sa.Engine:
             " postgresql://user:password@host/shop or mysql://user:password@host/shop, with %40 for an @ in"
             " the password; for another database name its driver and install it"
         ) from None
+    sa.event.listen(engine, "handle_error", _give_up_reading)
+    return engine
 
 
 def _options(address: sa.URL) -> dict[str, Any]:
@@ -95,6 +100,14 @@ def _options(address: sa.URL) -> dict[str, Any]:
     # A TIMESTAMP is shown in the session's time zone, a DATETIME as it was written.
     session = "SET time_zone = '+00:00'"
     return {"conv": conversions | own, "init_command": session, "connect_timeout": CONNECT_SECONDS}
+
+
+def _give_up_reading(failure: Any) -> None:
+    """Keeps PyMySQL from reading the rest of a result of a lost connection, which fails on standard error."""
+    if failure.is_disconnect and failure.connection is not None:
+        lost = failure.connection.connection.dbapi_connection
+        if result := getattr(lost, "_result", None):
+            result.unbuffered_active = False
 
 
 def _utc_time(text: str) -> dt.datetime | str:

@@ -184,7 +184,7 @@ class SqlSource:
 
     def _changed_since(self, changed: Any) -> "sa.ColumnElement[bool]":
         """Returns the condition that an order has a line changed since then, or without a time of change."""
-        others = self.lines.alias("others")
+        others = self.lines.alias("changed_lines")
         changed_at = others.c[self.names[self.query.changed]]
         newer = changed_at.is_(None) | (changed_at >= _untyped(earlier(changed, self.overlap)))
         parts, changed_parts = self._order_parts(self.lines), self._order_parts(others)

@@ -38,9 +38,9 @@ def without_end(query: str, is_mysql: bool) -> str:
 
 
 def subquery(query: str, columns: Iterable[str], is_mysql: bool) -> sa.Subquery:
-    """Returns a mapping's query as the subquery `lines` with these columns."""
+    """Returns a mapping's query as a subquery with these columns."""
     text = without_end(query, is_mysql)
     # SQLAlchemy takes :name for a parameter, also inside a literal, unless the colon is escaped.
     clause: Any = sa.text(text.replace(":", r"\:") + "\n")
-    result: sa.Subquery = clause.columns(*map(sa.column, columns)).subquery("lines")
+    result: sa.Subquery = clause.columns(*map(sa.column, columns)).subquery("source_lines")
     return result
