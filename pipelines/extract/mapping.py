@@ -108,6 +108,14 @@ class Query(FrozenModel):
     changed: str  # the column with each order's last change: a time, or a number that only grows
 
 
+class Documents(FrozenModel):
+    """The collection of source `mongo`."""
+
+    collection: str = Field(min_length=1)
+    database: str = ""  # by default the one that the URL names
+    changed: str = Field(min_length=1)  # the field with each document's last change: a time, or a growing number
+
+
 class Mapping(Dialect):
     """How to read a source: its dialect, its column for each of ours, and what to leave out."""
 
@@ -119,6 +127,7 @@ class Mapping(Dialect):
     currency: Currency | None = None
     events: Events | None = None
     sql: Query | None = None
+    mongo: Documents | None = None
 
     @property
     def has_prices(self) -> bool:
@@ -166,8 +175,8 @@ def load_mapping(name: str) -> Mapping:
     if not file.exists():
         shipped = ", ".join(sorted(path.stem for path in MAPPINGS.glob("*.toml")))
         raise NightshelfError(
-            f"there is no mapping {name!r}: give --mapping, or set NIGHTSHELF_FILES_MAPPING or"
-            f" NIGHTSHELF_SQL_MAPPING, as the path of a TOML file or as a shipped mapping ({shipped})"
+            f"there is no mapping {name!r}: give --mapping, or set NIGHTSHELF_FILES_MAPPING,"
+            f" NIGHTSHELF_SQL_MAPPING or NIGHTSHELF_MONGO_MAPPING, as the path of a TOML file or as a shipped mapping ({shipped})"
         )
     mapping = toml.read(Mapping, file, f"mapping {name!r}")
     _check_columns(mapping, name)
