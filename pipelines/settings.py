@@ -18,7 +18,9 @@ class Settings(ServingSettings):
     """All settings; `nightshelf config` prints them, docs/settings.md lists them."""
 
     lake: str = Field("", description="folder or URL (s3://bucket/folder) of the tables; empty: HOME/lake")
-    source: SourceName = Field("shop-api", description="where orders come from: shop-api, files, sql or mongo")
+    source: SourceName = Field(
+        "shop-api", description="where orders come from: shop-api, files, sql or mongo"
+    )
     overlap_days: int = Field(
         7,
         ge=1,
@@ -55,7 +57,8 @@ class Settings(ServingSettings):
     )
 
     sql_url: SecretStr = Field(
-        SecretStr(""), description="URL of the database that source `sql` reads: postgresql://..., mysql://... (secret)"
+        SecretStr(""),
+        description="URL of the database that source `sql` reads: postgresql://..., mysql://... (secret)",
     )
     sql_mapping: str = Field("", description="TOML file of source `sql`: its query and its columns")
 

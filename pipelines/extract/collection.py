@@ -21,7 +21,18 @@ WAIT_MS = 10_000  # for a server that can be reached
 SILENCE_MS = 120_000  # of a server that has been asked
 BATCH_DOCUMENTS = 1000
 REFUSED = (13, 18, 8000)  # codes of a server that doesn't let the user in
-PASSING = (43, 50, 89, 91, 112, 189, 202, 262, 11600, 11602)  # lost cursors, time limits, elections, shutdowns
+PASSING = (
+    43,
+    50,
+    89,
+    91,
+    112,
+    189,
+    202,
+    262,
+    11600,
+    11602,
+)  # lost cursors, time limits, elections, shutdowns
 
 
 class _Decimals(TypeDecoder):
@@ -65,7 +76,9 @@ class Collection:
         self.url, self.database, self.collection = url, database, documents.collection
         self.description = f"the collection {database}.{documents.collection} at {_hosts(url)}"
 
-    def find(self, condition: dict[str, Any], fields: list[str], order: list[str]) -> Iterator[dict[str, Any]]:
+    def find(
+        self, condition: dict[str, Any], fields: list[str], order: list[str]
+    ) -> Iterator[dict[str, Any]]:
         """Yields the documents that meet a condition, with only these fields, by ascending `order`."""
         with self._opened() as collection, collection.find(condition, _projection(fields)) as cursor:
             if order:
@@ -83,7 +96,9 @@ class Collection:
     def count(self, condition: dict[str, Any]) -> int:
         """Returns how many documents meet a condition; for all documents, as the server estimates it."""
         with self._opened() as collection:
-            return collection.count_documents(condition) if condition else collection.estimated_document_count()
+            return (
+                collection.count_documents(condition) if condition else collection.estimated_document_count()
+            )
 
     @contextmanager
     def _opened(self) -> Iterator["pymongo.collection.Collection[dict[str, Any]]"]:
@@ -138,4 +153,6 @@ def _explanation(error: Exception, description: str) -> NightshelfError:
             )
     if isinstance(error, ConfigurationError):
         return NightshelfError(f"NIGHTSHELF_MONGO_URL can't be used ({name}): write it as {ADDRESS}")
-    return NightshelfError(f"{description} failed on the query ({name}): correct [mongo] or [columns] of the mapping")
+    return NightshelfError(
+        f"{description} failed on the query ({name}): correct [mongo] or [columns] of the mapping"
+    )

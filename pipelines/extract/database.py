@@ -20,7 +20,15 @@ MYSQL = ("mysql", "mariadb")
 CONNECT_SECONDS = 10
 # SQLSTATE classes of failures that may pass: connection, rollback, resources, the administrator's interventions.
 PASSING_STATES = ("08", "40", "53", "57")
-PASSING_NUMBERS = (1040, 1203, 1205, 1213, 1317, 1969, 3024)  # MySQL's: too many connections, locks, time limits
+PASSING_NUMBERS = (
+    1040,
+    1203,
+    1205,
+    1213,
+    1317,
+    1969,
+    3024,
+)  # MySQL's: too many connections, locks, time limits
 
 
 class Database:

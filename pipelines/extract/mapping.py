@@ -113,7 +113,9 @@ class Documents(FrozenModel):
 
     collection: str = Field(min_length=1)
     database: str = ""  # by default the one that the URL names
-    changed: str = Field(min_length=1)  # the field with each document's last change: a time, or a growing number
+    changed: str = Field(
+        min_length=1
+    )  # the field with each document's last change: a time, or a growing number
 
 
 class Mapping(Dialect):
@@ -153,7 +155,9 @@ class Mapping(Dialect):
 
     def require_no_files(self, name: str) -> None:
         """Raises NightshelfError if the mapping names @folder or @file, which only files have."""
-        if used := {FOLDER, FILE} & {name for column in self.columns.values() for name in alternatives(column)}:
+        if used := {FOLDER, FILE} & {
+            name for column in self.columns.values() for name in alternatives(column)
+        }:
             raise NightshelfError(
                 f"mapping {name!r} names {', '.join(sorted(used))}, which only the source `files` has: remove it"
             )

@@ -140,7 +140,9 @@ class MongoSource:
 
     def _latest_change(self) -> str:
         """Returns the latest change as JSON; later than tomorrow is a mistake, which would hide later changes."""
-        limit = dt.datetime.fromisoformat(latest_plausible_day()).replace(tzinfo=dt.UTC) + dt.timedelta(days=1)
+        limit = dt.datetime.fromisoformat(latest_plausible_day()).replace(tzinfo=dt.UTC) + dt.timedelta(
+            days=1
+        )
         latest = self.collection.latest(self.changed, {})
         if isinstance(latest, dt.datetime) and latest > limit:
             latest = self.collection.latest(self.changed, {self.changed: {"$lt": limit}})

@@ -35,7 +35,11 @@ def _nearest(missing: Sequence[str], present: Sequence[str]) -> str:
     plain = {_plain(other): other for other in present}
     close = {name: get_close_matches(_plain(name), plain, n=3) for name in missing}
     if any(close.values()):
-        alike = (f"{name!r}: {', '.join(repr(plain[text]) for text in texts)}" for name, texts in close.items() if texts)
+        alike = (
+            f"{name!r}: {', '.join(repr(plain[text]) for text in texts)}"
+            for name, texts in close.items()
+            if texts
+        )
         return f"nearest to {'; to '.join(alike)}"
     more = ", ..." if len(present) > MOST_QUOTED else ""
     return f"its columns are {', '.join(map(repr, present[:MOST_QUOTED]))}{more}"

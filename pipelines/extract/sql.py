@@ -98,9 +98,7 @@ class SqlSource:
         note = staging.note(pages[-1]) if pages else {CHANGED: self._latest_change()}
         notation = KeptNotation(self.mapping, note, last_pull, self.description)
         query = self._select(last_pull, note.get(LAST_ORDER))
-        rows = self.database.scalar(
-            sa.select(sa.func.count()).select_from(query.order_by(None).subquery())
-        )
+        rows = self.database.scalar(sa.select(sa.func.count()).select_from(query.order_by(None).subquery()))
         expected, orders = len(pages) + -(-rows // PAGE_ROWS), 0
         for page, chunk in enumerate(self._chunks(query), len(pages)):
             lines = notation.order_lines(self._table(chunk))

@@ -140,7 +140,9 @@ def test_a_url_needs_no_driver(shop, monkeypatch, scheme):
 
 
 def test_the_whole_language_of_mappings_applies(shop):
-    shop.table("VARCHAR(20)", more=", store VARCHAR(9), status VARCHAR(20), amount NUMERIC(12, 2), money VARCHAR(3)")
+    shop.table(
+        "VARCHAR(20)", more=", store VARCHAR(9), status VARCHAR(20), amount NUMERIC(12, 2), money VARCHAR(3)"
+    )
     for number, (store, status, money) in enumerate(
         [("DE", "paid", "EUR"), ("FR", "paid", "EUR"), ("DE", " Cancelled", "EUR"), ("DE", "paid", "CHF")]
     ):
@@ -170,15 +172,21 @@ to = "EUR"
 
 
 def test_values_of_every_type_become_text(shop):
-    binary, moment, flag = ("VARBINARY(9)", "DATETIME", "BIT(1)") if shop.is_mysql else ("BYTEA", "TIMESTAMP", "BOOLEAN")
+    binary, moment, flag = (
+        ("VARBINARY(9)", "DATETIME", "BIT(1)") if shop.is_mysql else ("BYTEA", "TIMESTAMP", "BOOLEAN")
+    )
     shop.run(
         f"CREATE TABLE sold (id {binary}, placed {moment}, client BIGINT, sku CHAR(4), n DOUBLE PRECISION,"
         f" price DECIMAL(20, 4), changed DATE, flag {flag})"
     )
     set_flag = "b'1'" if shop.is_mysql else "true"
     key = "x'00FF41'" if shop.is_mysql else "'\\x00ff41'::bytea"
-    shop.lines(f"{key}, '2026-09-21 08:06:00', 9007199254740993, 'P1', 3.0, 1234567.5, '2026-09-22', {set_flag}")
-    shop.maps("SELECT * FROM sold", MAPPING.replace('unit_price = "price"', 'unit_price = "price"\ngroup = "flag"'))
+    shop.lines(
+        f"{key}, '2026-09-21 08:06:00', 9007199254740993, 'P1', 3.0, 1234567.5, '2026-09-22', {set_flag}"
+    )
+    shop.maps(
+        "SELECT * FROM sold", MAPPING.replace('unit_price = "price"', 'unit_price = "price"\ngroup = "flag"')
+    )
     assert shop.pull() == 1
     names = [c.ORDER_ID, c.ORDERED_AT, c.CUSTOMER, c.QUANTITY, c.UNIT_PRICE, c.GROUP]
     flag = "1" if shop.is_mysql else "true"
@@ -228,7 +236,9 @@ def test_ids_that_only_case_or_bytes_tell_apart_survive_a_kill(shop, monkeypatch
     binary = "VARBINARY(9)" if shop.is_mysql else "BYTEA"
     shop.table(binary if key == "binary" else key)
     ids = ["a1", "A1", "b1", "B1", "c1", "C1", "d", "D"]
-    values = [f"x'{name.encode().hex()}'" if shop.is_mysql else f"'\\x{name.encode().hex()}'::bytea" for name in ids]
+    values = [
+        f"x'{name.encode().hex()}'" if shop.is_mysql else f"'\\x{name.encode().hex()}'::bytea" for name in ids
+    ]
     written = values if key == "binary" else [f"'{name}'" for name in ids]
     for line in range(2):
         shop.lines(*(f"{name}, '2026-09-21', 'C', 'P{line}', 1, 1, 1" for name in written))
@@ -256,7 +266,10 @@ def _pull_killed(shop, monkeypatch, page):
 
 def test_dates_as_text_in_another_format(shop):
     shop.table()
-    shop.lines(ONE.replace("2026-09-21 08:06:00", "9/21/2026 08:06"), ONE.replace("2026-09-21 08:06:00", "10/2/2026 08:06"))
+    shop.lines(
+        ONE.replace("2026-09-21 08:06:00", "9/21/2026 08:06"),
+        ONE.replace("2026-09-21 08:06:00", "10/2/2026 08:06"),
+    )
     assert shop.source().last_day(None) == dt.date(2026, 10, 2)
     shop.pull()
     shop.lines(ONE.replace("2026-09-21 08:06:00", "10/3/2026 08:06").replace("1,", "9,", 1))
@@ -267,7 +280,10 @@ def test_dates_as_text_in_another_format(shop):
 def test_a_missing_column_quotes_the_nearest(shop):
     shop.table()
     shop.lines(ONE)
-    shop.maps("SELECT id, placed, client, sku, n, price AS unit_prize, changed FROM sold", MAPPING.replace('"price"', '"Unit Price"'))
+    shop.maps(
+        "SELECT id, placed, client, sku, n, price AS unit_prize, changed FROM sold",
+        MAPPING.replace('"price"', '"Unit Price"'),
+    )
     with pytest.raises(NightshelfError, match="'Unit Price'.*nearest.*'unit_prize'") as raised:
         shop.pull()
     assert not isinstance(raised.value, TransientError)
@@ -276,7 +292,11 @@ def test_a_missing_column_quotes_the_nearest(shop):
 def test_a_message_quotes_no_stored_value(shop):
     shop.table()
     shop.lines(ONE.replace("'C1'", "'anna@shop.example'"))
-    cast = "CAST(client AS INTEGER)" if not shop.is_mysql else "(SELECT JSON_LENGTH(x.client) + 1 FROM sold x, sold y)"
+    cast = (
+        "CAST(client AS INTEGER)"
+        if not shop.is_mysql
+        else "(SELECT JSON_LENGTH(x.client) + 1 FROM sold x, sold y)"
+    )
     shop.maps(f"SELECT id, placed, {cast} AS client, sku, n, price, changed FROM sold")
     if shop.is_mysql:
         pytest.skip("MariaDB converts what it can't read to null")

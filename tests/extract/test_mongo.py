@@ -100,7 +100,13 @@ class Shop:
 def order(number, lines=2, updated=1, **more):
     items = [{"sku": f"P{number % 7}{line}", "n": 1 + line, "price": 9.5} for line in range(lines)]
     at = DAY + dt.timedelta(days=number % 5)
-    return {"_id": number, "placed": at, "buyer": {"email": f"C{number}"}, "updated": updated, "items": items} | more
+    return {
+        "_id": number,
+        "placed": at,
+        "buyer": {"email": f"C{number}"},
+        "updated": updated,
+        "items": items,
+    } | more
 
 
 def expected(orders):
@@ -125,7 +131,13 @@ def test_values_of_every_type_become_text(shop):
     identity = ObjectId()
     item = {"sku": Int64(9007199254740993), "n": 3.0, "price": 100}
     second = {"sku": Binary(b"\x00\xff"), "n": 2, "price": 12.5}
-    document = {"placed": DAY, "buyer": {"email": "a\0b"}, "updated": DAY, "items": [item, second], "notes": [{}]}
+    document = {
+        "placed": DAY,
+        "buyer": {"email": "a\0b"},
+        "updated": DAY,
+        "items": [item, second],
+        "notes": [{}],
+    }
     shop.put({"_id": identity} | document)
     shop.pull()
     assert shop.raw(*LINES, c.ORDERED_AT) == [
@@ -136,7 +148,9 @@ def test_values_of_every_type_become_text(shop):
 
 def test_decimals_and_odd_times_are_read_as_stored():
     # FerretDB has no Decimal128, so it is decoded here as a server would send it.
-    sent = bson.encode({"price": Decimal128("1E+2"), "id": uuid.UUID(int=7), "at": DatetimeMS(10**15)}, codec_options=OPTIONS)
+    sent = bson.encode(
+        {"price": Decimal128("1E+2"), "id": uuid.UUID(int=7), "at": DatetimeMS(10**15)}, codec_options=OPTIONS
+    )
     document = bson.decode(sent, codec_options=OPTIONS)
     assert as_text(document["price"]) == "100"
     assert as_text(document["id"]) == str(uuid.UUID(int=7))
@@ -162,7 +176,9 @@ def test_a_pull_brings_only_new_and_changed_orders(shop, kind):
     for document in changed:
         shop.collection.replace_one({"_id": document["_id"]}, document, upsert=True)
     assert shop.pull() == 3 + 2 + 2
-    assert shop.raw(*LINES) == expected((orders | {document["_id"]: document for document in changed}).values())
+    assert shop.raw(*LINES) == expected(
+        (orders | {document["_id"]: document for document in changed}).values()
+    )
 
 
 def test_a_change_in_the_future_hides_no_later_order(shop):
@@ -190,7 +206,16 @@ def test_a_collection_of_order_lines(shop, monkeypatch, killed, seed):
     monkeypatch.setattr(mongo, "PAGE_ORDERS", 4)
     shop.file.write_text(FLAT)
     documents = [
-        {"store": store, "number": number, "placed": DAY, "email": "C", "sku": f"P{line}", "n": 1, "price": 2, "updated": 1}
+        {
+            "store": store,
+            "number": number,
+            "placed": DAY,
+            "email": "C",
+            "sku": f"P{line}",
+            "n": 1,
+            "price": 2,
+            "updated": 1,
+        }
         for store in ("DE", "FR")
         for number in range(10)
         for line in range(3)
@@ -283,6 +308,10 @@ def test_a_message_names_the_setting_and_never_its_secret(home, tmp_path, monkey
 
 
 def test_a_mapping_without_a_collection_is_named(home, tmp_path, monkeypatch):
-    (tmp_path / "shop.toml").write_text(NESTED.replace("[mongo]", "[sql]").replace('collection = "orders"', 'lines = "x"').replace("updated", "u"))
+    (tmp_path / "shop.toml").write_text(
+        NESTED.replace("[mongo]", "[sql]")
+        .replace('collection = "orders"', 'lines = "x"')
+        .replace("updated", "u")
+    )
     with pytest.raises(NightshelfError, match=r"lacks \[mongo\]"):
         extract.source("mongo", "", str(tmp_path / "shop.toml"))

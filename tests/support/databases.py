@@ -49,10 +49,22 @@ def mariadb(folder):
         pytest.skip("MariaDB is not installed: sudo apt-get install mariadb-server")
     data, port = Path(folder) / "data", _free_port()
     same = [f"--datadir={data}", f"--user={getpass.getuser()}", "--innodb-flush-log-at-trx-commit=0"]
-    install = [MARIADB_INSTALL, "--no-defaults", *same, "--auth-root-authentication-method=normal", "--skip-test-db"]
+    install = [
+        MARIADB_INSTALL,
+        "--no-defaults",
+        *same,
+        "--auth-root-authentication-method=normal",
+        "--skip-test-db",
+    ]
     result = subprocess.run(install, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stdout + result.stderr
-    options = [*same, "--bind-address=127.0.0.1", f"--port={port}", f"--socket={data}/socket", "--skip-name-resolve"]
+    options = [
+        *same,
+        "--bind-address=127.0.0.1",
+        f"--port={port}",
+        f"--socket={data}/socket",
+        "--skip-name-resolve",
+    ]
     with (data / "log").open("w") as log:
         server = subprocess.Popen([MARIADB, "--no-defaults", *options], stdout=log, stderr=log)
     try:

@@ -1,4 +1,4 @@
-"""A real server of MongoDB's protocol: FerretDB over SQLite, built once from the Go module beside this file."""
+"""A real server of MongoDB's protocol: FerretDB over SQLite, built once from the module beside it."""
 
 import contextlib
 import fcntl
@@ -25,7 +25,7 @@ class Mongo:
     def __init__(self, folder):
         self.program, self.folder = _program(), Path(folder)
         with socket.create_server(("127.0.0.1", 0)) as free:
-            self.address = "127.0.0.1:{}".format(free.getsockname()[1])
+            self.address = f"127.0.0.1:{free.getsockname()[1]}"
         self.url = f"mongodb://{self.address}/shop"
         self.process = None
 
@@ -38,7 +38,10 @@ class Mongo:
             )
         until = time.monotonic() + START_SECONDS
         while time.monotonic() < until and self.process.poll() is None:
-            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", int(self.address[10:]))):
+            with (
+                contextlib.suppress(OSError),
+                socket.create_connection(("127.0.0.1", int(self.address[10:]))),
+            ):
                 return self
             time.sleep(0.05)
         raise AssertionError((self.folder / "log").read_text()[-3000:])
@@ -85,7 +88,9 @@ def _build(program):
     new = program.with_suffix(".new")
     command = [GO, "build", "-buildvcs=false", "-tags", "ferretdb_sqlite", "-o", new, "."]
     result = subprocess.run(command, cwd=MODULE, capture_output=True, text=True, check=False)
-    if result.returncode != 0 and any(text in result.stderr for text in ("requires go", "toolchain", "go.mod file indicates")):
+    if result.returncode != 0 and any(
+        text in result.stderr for text in ("requires go", "toolchain", "go.mod file indicates")
+    ):
         pytest.skip(f"{GO} is too old for FerretDB: it needs the version in {MODULE.name}/go.mod")
     assert result.returncode == 0, result.stderr[-3000:]
     new.replace(program)
