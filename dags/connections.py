@@ -1,7 +1,7 @@
-"""The shop's address and credentials, from Airflow's connections."""
+"""The addresses and credentials of the shop and its databases, from Airflow's connections."""
 
 import os
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from airflow.sdk import Connection
 from airflow.sdk.exceptions import AirflowNotFoundException
@@ -35,11 +35,21 @@ def _database_url(database: Connection) -> str:
     return URL.create(driver, *parts).render_as_string(hide_password=False)
 
 
+def _mongo_url(mongo: Connection) -> str:
+    """Returns the URL of a MongoDB's connection, including the password; `srv` in its extra is honoured."""
+    scheme = "mongodb+srv" if mongo.extra_dejson.get("srv") else "mongodb"
+    user = ":".join(quote(part, safe="") for part in (mongo.login, mongo.password) if part)
+    port = f":{mongo.port}" if mongo.port and scheme == "mongodb" else ""
+    return f"{scheme}://{user}{'@' if user else ''}{mongo.host}{port}/{mongo.schema or ''}"
+
+
 def apply_connections() -> None:
-    """Overrides this process's settings with Airflow's connections to the shop and its database."""
+    """Overrides this process's settings with Airflow's connections to the shop and its databases."""
     settings: dict[str, str | None] = {}
     if shop := _connection("nightshelf_shop"):
         settings |= {"SHOP_USER": shop.login, "SHOP_PASSWORD": shop.password, "SHOP_URL": _address(shop)}
     if database := _connection("nightshelf_sql"):
         settings["SQL_URL"] = _database_url(database)
+    if mongo := _connection("nightshelf_mongo"):
+        settings["MONGO_URL"] = _mongo_url(mongo)
     os.environ |= {f"NIGHTSHELF_{name}": value for name, value in settings.items() if value}

@@ -3,7 +3,7 @@
 from typing import Literal
 
 Solver = Literal["auto", "implicit", "spark"]  # of ALS
-SourceName = Literal["shop-api", "files", "sql"]
+SourceName = Literal["shop-api", "files", "sql", "mongo"]
 Split = Literal["time", "random", "leave-last-out"]  # how purchases are held out for an evaluation
 Step = Literal[
     "extract",

@@ -18,7 +18,9 @@ class Settings(ServingSettings):
     """All settings; `nightshelf config` prints them, docs/settings.md lists them."""
 
     lake: str = Field("", description="folder or URL (s3://bucket/folder) of the tables; empty: HOME/lake")
-    source: SourceName = Field("shop-api", description="where orders come from: shop-api, files or sql")
+    source: SourceName = Field(
+        "shop-api", description="where orders come from: shop-api, files, sql or mongo"
+    )
     overlap_days: int = Field(
         7,
         ge=1,
@@ -67,9 +69,15 @@ class Settings(ServingSettings):
     )
 
     sql_url: SecretStr = Field(
-        SecretStr(""), description="SQLAlchemy URL of the database that source `sql` reads (secret)"
+        SecretStr(""),
+        description="URL of the database that source `sql` reads: postgresql://..., mysql://... (secret)",
     )
     sql_mapping: str = Field("", description="TOML file of source `sql`: its query and its columns")
+
+    mongo_url: SecretStr = Field(
+        SecretStr(""), description="URL of the MongoDB that source `mongo` reads: mongodb://... (secret)"
+    )
+    mongo_mapping: str = Field("", description="TOML file of source `mongo`: its collection and its columns")
 
     spark_master: str = Field(
         "local[*]", description="Spark master, or a Spark Connect address (sc://host:15002)"

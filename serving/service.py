@@ -13,6 +13,7 @@ from serving.edge import Edge, with_cors
 from serving.errors import NightshelfError
 from serving.http import native, night_reports, requests
 from serving.http.routes import BATCH_PATH, create_app
+from serving.http.webhooks import Webhooks
 from serving.live.changes import Changes
 from serving.live.follow import Follower
 from serving.live.served import ServingState
@@ -22,13 +23,14 @@ from serving.settings import ServingSettings, read
 try:
     settings = read(ServingSettings)
     changes = Changes(settings)
+    guard = Guard(settings.keys_path, settings.rate_limit)
+    webhooks = Webhooks(settings, guard.limiter)
 except NightshelfError as error:
     raise BentoMLException(str(error)) from None  # BentoML prints it as one line, without a traceback
 
 state = ServingState(changes=changes)
-guard = Guard(settings.keys_path, settings.rate_limit)
 report_routes = night_reports.routes(settings.nights)
-app = create_app(state, settings.customer_key.get_secret_value(), guard.keyring, report_routes)
+app = create_app(state, settings.customer_key.get_secret_value(), guard.keyring, report_routes, webhooks)
 
 logging.getLogger("serving").setLevel(logging.INFO)
 

@@ -76,6 +76,18 @@ class ServingSettings(BaseSettings):
     shop_rules: str = Field(
         "", description="TOML file of merchandising rules (pin, boost, bury, exclude); empty: none"
     )
+    webhook_secret_woocommerce: SecretStr = Field(
+        SecretStr(""), description="secret of WooCommerce's webhooks; empty: none are accepted (secret)"
+    )
+    webhook_secret_shopify: SecretStr = Field(
+        SecretStr(""), description="secret of Shopify's webhooks; empty: none are accepted (secret)"
+    )
+    webhook_secret_medusa: SecretStr = Field(
+        SecretStr(""), description="secret of Medusa's webhooks; empty: none are accepted (secret)"
+    )
+    webhook_profiles: str = Field(
+        "", description="TOML file of the webhooks' profiles; empty: serving/http/webhooks.toml"
+    )
     customer_key: SecretStr = Field(
         SecretStr(""), description="key that turns customer ids into pseudonyms (secret)"
     )
@@ -104,6 +116,11 @@ class ServingSettings(BaseSettings):
     def store_address(self) -> str:
         """SQLAlchemy URL of the store in use."""
         return self.store_url.get_secret_value() or f"sqlite:///{self.state / 'store.db'}"
+
+    def webhook_secret(self, profile: str) -> str:
+        """Returns the secret of a profile's webhooks; empty if it isn't set."""
+        secret: SecretStr = getattr(self, f"webhook_secret_{profile}")
+        return secret.get_secret_value()
 
     def require_customer_key(self) -> str:
         """Returns the key of the pseudonyms; raises NightshelfError if it isn't set."""

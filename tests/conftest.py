@@ -11,7 +11,7 @@ import bundles
 import mlflow
 import pytest
 from clients import Client
-from databases import new_database, postgresql
+from databases import mariadb, new_database, postgresql
 from documented import DocumentedClient
 from homes import fresh_home, put_empty_mlflow_database, served
 
@@ -62,6 +62,19 @@ def postgresql_server():
 def database(postgresql_server):
     """The URL of an empty database of that server, for one module."""
     return new_database(postgresql_server)
+
+
+@pytest.fixture(scope="session")
+def mariadb_server():
+    """The URL of a real MariaDB server, shared by all tests of a process."""
+    with tempfile.TemporaryDirectory() as folder, mariadb(folder) as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def mariadb_database(mariadb_server):
+    """The URL of an empty database of that server, for one module."""
+    return new_database(mariadb_server)
 
 
 @pytest.fixture

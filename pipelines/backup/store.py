@@ -10,7 +10,7 @@ from pipelines.settings import settings
 from serving.live.store import Store, tables
 
 DATABASE = "store.db"
-DATA_TABLES = ("nightshelf_events", "nightshelf_products", "nightshelf_forgotten")
+DATA_TABLES = ("nightshelf_events", "nightshelf_orders", "nightshelf_products", "nightshelf_forgotten")
 
 
 def save(writer: Writer) -> None:

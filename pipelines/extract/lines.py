@@ -42,6 +42,11 @@ def _recognised_times(rows: pa.Table, mapping: Mapping, description: str) -> tup
     return times.recognise_times(values, description) if values.null_count < len(values) else ()
 
 
+def times_of(rows: pa.Table, mapping: Mapping) -> pa.ChunkedArray:
+    """Returns the times of orders as the source wrote them."""
+    return _value(rows, mapping.columns[c.ORDERED_AT])
+
+
 def _texts(rows: pa.Table, mapping: Mapping) -> list[Column]:
     """Returns the columns of numbers that are written as text, in which the decimal sign may vary."""
     columns = [mapping.columns[name] for name in NUMBERS if name in mapping.columns]

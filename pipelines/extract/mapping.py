@@ -206,6 +206,16 @@ def _in_list(tables: object) -> object:
     return [tables] if isinstance(tables, dict) else tables
 
 
+class Documents(FrozenModel):
+    """The collection of source `mongo`."""
+
+    collection: str = Field(min_length=1)
+    database: str = ""  # by default the one that the URL names
+    changed: str = Field(
+        min_length=1
+    )  # the field with each document's last change: a time, or a growing number
+
+
 class Mapping(Dialect):
     """How to read a source: its dialect, its column for each of ours, and what to leave out."""
 
@@ -220,6 +230,7 @@ class Mapping(Dialect):
     events: Events | None = None
     join: dict[str, Join] = Field(default_factory=dict)
     sql: Query | None = None
+    mongo: Documents | None = None
 
     @property
     def has_prices(self) -> bool:
@@ -274,6 +285,15 @@ class Mapping(Dialect):
         packed = self.packed.column if self.packed else None
         return packed if packed and column.startswith(f"{packed}.") else column
 
+    def require_no_files(self, name: str) -> None:
+        """Raises NightshelfError if the mapping names @folder or @file, which only files have."""
+        if used := {FOLDER, FILE} & {
+            name for column in self.columns.values() for name in alternatives(column)
+        }:
+            raise NightshelfError(
+                f"mapping {name!r} names {', '.join(sorted(used))}, which only the source `files` has: remove it"
+            )
+
 
 def alternatives(column: Column) -> tuple[str, ...]:
     """Returns the source's columns that one of ours is made of."""
@@ -291,8 +311,8 @@ def load_mapping(name: str) -> Mapping:
     if not file.exists():
         shipped = ", ".join(sorted(path.stem for path in MAPPINGS.glob("*.toml")))
         raise NightshelfError(
-            f"there is no mapping {name!r}: give --mapping, or set NIGHTSHELF_FILES_MAPPING or"
-            f" NIGHTSHELF_SQL_MAPPING, as the path of a TOML file or as a shipped mapping ({shipped})"
+            f"there is no mapping {name!r}: give --mapping, or set NIGHTSHELF_FILES_MAPPING,"
+            f" NIGHTSHELF_SQL_MAPPING or NIGHTSHELF_MONGO_MAPPING, as the path of a TOML file or as a shipped mapping ({shipped})"
         )
     mapping = toml.read(Mapping, file, f"mapping {name!r}")
     check_columns(mapping, f"mapping {name!r}")

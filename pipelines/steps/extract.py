@@ -17,6 +17,6 @@ def run(night: Night, progress: Progress | None = None) -> dict[str, int]:
     tracking.log(night.run_id, tags={FORGOTTEN_UNTIL: str(forgotten.scrub_pending())})
     source = extract.source(night.source, night.path, night.mapping)
     counts = pulls.pull(source, night.as_of, night.full, progress or progress_lines())
-    counts |= {"purchases_told": events.pull()}
+    counts |= {"purchases_told": events.pull(source.name)}
     tracking.log(night.run_id, metrics=counts)
     return counts

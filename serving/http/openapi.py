@@ -26,9 +26,10 @@ ERROR_DESCRIPTIONS = {
     400: "a parameter or the body is invalid; `field` names it",
     401: "the API key is missing or unknown",
     403: "the API key lacks the required scope",
-    404: "the catalogue has no product of this id",
+    404: "the catalogue has no product of this id, or the service has no secret of this profile",
     408: "the body arrived too slowly",
     413: "the body is too large",
+    422: "the body is no order of the shop; `field` names what is missing",
     429: "too many requests with this API key; retry after the number of seconds in Retry-After",
     500: "the service failed; its log names the error",
     503: "no model is live yet, or the store of changes is unavailable",
@@ -36,6 +37,13 @@ ERROR_DESCRIPTIONS = {
 ERROR_HEADERS = {
     401: {"WWW-Authenticate": {"schema": {"type": "string"}}},
     429: {"Retry-After": {"schema": {"type": "string", "pattern": "^[0-9]+$"}}},
+}
+
+SHOPS_BODY: Json = {  # of a webhook, as the shop's own documentation describes it
+    "required": True,
+    "content": {
+        "application/json": {"schema": {"type": "object"}, "example": {"id": 727, "status": "processing"}}
+    },
 }
 
 
@@ -106,12 +114,27 @@ def _operation(row: Operation, request: Json, response: Json, definitions: Json)
     operation = {
         "operationId": endpoint.__name__,
         "summary": (endpoint.__doc__ or "").strip().splitlines()[0],
-        "description": f"Requires an API key of scope `{required_scope(method, display_path(path))}`.",
+        "description": _access(row),
         "parameters": [_parameter(name, request, name in in_path) for name in in_url],
-        "responses": _responses(response, definitions, has_body, "product" in in_path),
-        "security": [{"key": []}],
+        "responses": _responses(response, definitions, _possible_errors(row, has_body, in_path)),
+        "security": [] if row.signed else [{"key": []}],
     }
-    return operation | ({"requestBody": _body(request, rest, definitions)} if has_body else {})
+    body = _body(request, rest, definitions) if has_body and not row.signed else SHOPS_BODY
+    return operation | ({"requestBody": body} if has_body else {})
+
+
+def _access(row: Operation) -> str:
+    if row.signed:
+        return "Requires no API key, but the profile's signature of the body: see the guide to webhooks."
+    return f"Requires an API key of scope `{required_scope(row.method, display_path(row.path))}`."
+
+
+def _possible_errors(row: Operation, has_body: bool, in_path: list[str]) -> list[int]:
+    """Returns the statuses of the errors with which an operation may answer."""
+    impossible = (set() if has_body else {408, 413}) | (set() if "product" in in_path else {404}) | {422}
+    if row.signed:
+        impossible = {400, 403}
+    return [status for status in ERROR_DESCRIPTIONS if status not in impossible]
 
 
 def _parameter(name: str, request: Json, in_path: bool) -> Json:
@@ -148,9 +171,7 @@ def _body(request: Json, names: list[str], definitions: Json) -> Json:
     return {"required": True, "content": _content(schema, definitions)}
 
 
-def _responses(response: Json, definitions: Json, has_body: bool, has_product: bool) -> Json:
-    impossible = (set() if has_body else {408, 413}) | (set() if has_product else {404})
-    errors = [status for status in ERROR_DESCRIPTIONS if status not in impossible]
+def _responses(response: Json, definitions: Json, errors: list[int]) -> Json:
     success = {
         "description": "the answer",
         "content": _content(response, definitions),

@@ -14,3 +14,4 @@ class Operation(NamedTuple):
     path: str  # in Starlette's syntax, `{customer:id}` for a parameter
     request: type[RequestModel]
     endpoint: Callable[[Served, Any], Any]  # may be async; its return annotation names the response's shape
+    signed: bool = False  # whether a signature of the body stands for an API key: serving.http.webhooks

@@ -29,6 +29,7 @@ from serving.http.parameters import (
     Quantity,
     RecentProducts,
 )
+from serving.http.shop_orders import ProfileName
 from serving.live.store import Kind
 from serving.recommend.lanes import Lane
 from serving.toml import FrozenModel
@@ -181,6 +182,12 @@ class Event(RequestModel):
     kind: Kind
     time: PastTime | None = None
     id: EventId | None = None
+
+
+class OrderWebhook(RequestModel):
+    """A shop's webhook about an order; the body is what the shop sends."""
+
+    profile: ProfileName = Field(description="the software of the shop", examples=["woocommerce"])
 
 
 class Events(RequestModel):

@@ -19,6 +19,7 @@ from serving.errors import Problem
 from serving.http import endpoints, openapi, overview, pages, parsing, requests, writes
 from serving.http.operation import Operation
 from serving.http.requests import RequestModel
+from serving.http.webhooks import Webhooks
 from serving.live.served import ServingState
 from serving.observe import metrics
 from serving.observe.masking import display_path
@@ -52,6 +53,7 @@ ROUTES = [
     ),
     Operation("PUT", "/v1/products/{product:id}", requests.ProductChange, writes.change_product),
     Operation("POST", "/v1/events", requests.Events, writes.add_events),
+    Operation("POST", "/v1/orders/{profile}", requests.OrderWebhook, writes.receive_order, signed=True),
     Operation("GET", "/v1/popular", requests.PopularQuery, endpoints.popular),
     Operation("GET", "/v1/model", requests.RequestModel, endpoints.model),
     Operation("GET", "/v1/status", requests.RequestModel, overview.status),
@@ -90,13 +92,18 @@ class TrailingIdRoute(Route):
 
 
 def create_app(
-    state: ServingState, key: str, keyring: Keyring | None = None, extra_routes: Sequence[Route] = ()
+    state: ServingState,
+    key: str,
+    keyring: Keyring | None = None,
+    extra_routes: Sequence[Route] = (),
+    webhooks: Webhooks | None = None,
 ) -> Starlette:
     """Returns the application that answers from a serving state.
 
     key: the secret key of the pseudonyms. keyring: the API keys that sign-in accepts.
+    webhooks: those that are accepted; by default none.
     """
-    routes = [_route(state, key, operation) for operation in ROUTES]
+    routes = [_route(state, key, operation, webhooks or Webhooks()) for operation in ROUTES]
     routes += [*pages.routes(openapi.document(ROUTES), keyring), *extra_routes]
     app = Starlette(routes=routes, exception_handlers={404: _not_found, 405: _wrong_method})
     # The Location of a redirect would repeat the path, and the customer id in it.
@@ -104,14 +111,15 @@ def create_app(
     return app
 
 
-def _route(state: ServingState, key: str, operation: Operation) -> Route:
-    method, path, model, endpoint = operation
+def _route(state: ServingState, key: str, operation: Operation, webhooks: Webhooks) -> Route:
+    method, path, model, endpoint, signed = operation
 
     async def respond(request: Request) -> Response:
         try:
             if (served := state.current()) is None:
                 raise Problem(503, "no_model", f"no model is live: {state.reason}")
-            answer = endpoint(served, await _parse(request, model, key))
+            parsed = webhooks.parse(request, key) if signed else _parse(request, model, key)
+            answer = endpoint(served, await parsed)
             if inspect.isawaitable(answer):  # an endpoint that waits for a disk or a network is a coroutine
                 answer = await answer
             metrics.count_answer(answer)

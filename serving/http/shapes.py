@@ -4,7 +4,7 @@ An endpoint names its shape in its return annotation. Tests compare responses wi
 nothing is compared, so that requests don't pay for it.
 """
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -134,6 +134,17 @@ class Accepted(Shape):
 
     model: Version
     accepted: int = Field(examples=[1])
+
+
+class OrderReceived(Shape):
+    """What became of the order in a webhook."""
+
+    model: Version
+    order: Literal["stored", "removed", "unchanged", "ignored"] = Field(
+        description="removed: it is cancelled or deleted; unchanged: this or a newer version was known; "
+        "ignored: the webhook is not about an order",
+        examples=["stored"],
+    )
 
 
 class Forgotten(Shape):

@@ -9,6 +9,8 @@ from serving.http import responses, shapes
 from serving.http.endpoints import product_row
 from serving.http.requests import Event, Events, ForgetRequest, ProductChange
 from serving.http.responses import Json
+from serving.http.webhooks import Webhook
+from serving.live import orders
 from serving.live.changes import CHANGEABLE, Changes
 from serving.live.served import Served
 from serving.live.store import MICROSECONDS_PER_SECOND, now_microseconds
@@ -39,6 +41,14 @@ async def add_events(served: Served, request: Events) -> Annotated[Json, shapes.
     changes = _require_changes(served)
     await _in_thread(lambda: changes.store.add_events(events))
     return responses.with_version(served, accepted=len(events))
+
+
+async def receive_order(served: Served, webhook: Webhook) -> Annotated[Json, shapes.OrderReceived]:
+    """Stores an order that a shop's webhook sends, in place of its earlier version, at once as purchases."""
+    if (order := webhook.order) is None:
+        return responses.with_version(served, order="ignored")
+    changes = _require_changes(served)
+    return responses.with_version(served, order=await _in_thread(lambda: orders.put(changes.store, order)))
 
 
 async def forget_customer(served: Served, request: ForgetRequest) -> Annotated[Json, shapes.Forgotten]:

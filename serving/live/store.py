@@ -19,6 +19,8 @@ from sqlalchemy.schema import CreateIndex, CreateTable
 from serving.errors import NightshelfError, StoreError
 
 Kind = Literal["purchase", "view", "cart", "dismissed"]
+PURCHASE = "purchase"
+ORDERED = "ordered"  # kind of a purchase that belongs to a row of the table `orders`
 
 MICROSECONDS_PER_SECOND = 1_000_000
 MICROSECONDS_PER_DAY = 86_400 * MICROSECONDS_PER_SECOND
@@ -72,8 +74,24 @@ events = sa.Table(
     sa.Index("nightshelf_events_of_customer", "customer", "at"),
 )
 
+orders = sa.Table(
+    "nightshelf_orders",
+    tables,
+    sa.Column("profile", sa.String(32), primary_key=True),
+    sa.Column("order_id", sa.String(200), primary_key=True),
+    sa.Column("customer", sa.String(64), index=True),
+    sa.Column("at", sa.BigInteger, nullable=False),
+    sa.Column("changed_at", sa.BigInteger, nullable=False),
+    sa.Column("recorded_at", sa.BigInteger, nullable=False),
+    sa.Column("lines", sa.Text, nullable=False),  # JSON: a list of product, quantity and price
+)
+
 CUSTOMER_EVENTS = (
-    sa.select(events.c.product, events.c.kind, events.c.at)
+    sa.select(
+        events.c.product,
+        sa.case((events.c.kind == ORDERED, PURCHASE), else_=events.c.kind).label("kind"),
+        events.c.at,
+    )
     .where(events.c.customer == sa.bindparam("customer"))
     .order_by(events.c.at.desc())
     .limit(EVENTS_PER_ANSWER)
@@ -184,6 +202,7 @@ class Store:
                 .values(row | {"customer": customer})
                 .on_conflict_do_update(index_elements=["customer"], set_=row)
             )
+            connection.execute(sa.delete(orders).where(orders.c.customer == customer))
             deleted = connection.execute(sa.delete(events).where(events.c.customer == customer))
             return int(deleted.rowcount)
 
@@ -235,6 +254,9 @@ class Store:
                 )
                 old = (events.c.customer == customer) & (events.c.at <= at)
                 connection.execute(sa.delete(events).where(old))
+                connection.execute(
+                    sa.delete(orders).where((orders.c.customer == customer) & (orders.c.at <= at))
+                )
             connection.execute(sa.update(forgotten).values(in_lake=True))
 
     def purchases(self) -> Sequence[Any]:
@@ -250,10 +272,22 @@ class Store:
             connection.execute(sa.delete(events).where(old))
 
     def count_events(self, customer: str) -> int:
-        """Returns the number of a customer's events."""
-        query = sa.select(sa.func.count()).where(events.c.customer == customer)
+        """Returns the number of a customer's events and orders."""
+        queries = [sa.select(sa.func.count()).where(kept.c.customer == customer) for kept in (events, orders)]
         with self._connected(self.reader) as connection:
-            return int(connection.execute(query).scalar_one())
+            return sum(int(connection.execute(query).scalar_one()) for query in queries)
+
+    def transaction(self) -> contextlib.AbstractContextManager[sa.Connection]:
+        """Opens a connection whose changes are committed together at the end of the block."""
+        return self._connected(self.engine, begin=True)
+
+    def reading(self) -> contextlib.AbstractContextManager[sa.Connection]:
+        """Opens a connection that reads."""
+        return self._connected(self.engine)
+
+    def lock(self, connection: sa.Connection) -> None:
+        """Lets other writers wait until the connection's transaction has ended."""
+        _next_number(connection)
 
     def _missing_tables(self, connection: sa.Connection) -> list[sa.Table]:
         """Returns the tables to create; in PostgreSQL, other workers wait until this transaction has ended.

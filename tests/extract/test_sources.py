@@ -12,7 +12,7 @@ from pipelines.run.progress import silent
 from pipelines.settings import settings
 from serving.errors import NightshelfError
 
-KINDS = ["shop-api", "shop-api by date", "files", "sqlite", "postgresql"]
+KINDS = ["shop-api", "shop-api by date", "files", "sqlite", "postgresql", "mariadb"]
 LAST = dt.date(2026, 9, 30)
 
 
@@ -25,6 +25,8 @@ def world(request, home, tmp_path, monkeypatch, serve):
         return SqlWorld().at(tmp_path, f"sqlite:///{tmp_path}/shop.db", monkeypatch)
     if request.param == "postgresql":
         return SqlWorld().at(tmp_path, request.getfixturevalue("database"), monkeypatch)
+    if request.param == "mariadb":
+        return SqlWorld().at(tmp_path, request.getfixturevalue("mariadb_database"), monkeypatch)
     return ShopWorld().serve(serve, monkeypatch, filtered=request.param.endswith("date"))
 
 

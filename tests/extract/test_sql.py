@@ -100,7 +100,7 @@ def test_ids_and_values_of_any_type_are_read_as_strings(world):
     ("query", "named"),
     [
         ("SELECT * FROM nowhere", "no such table"),
-        ("SELECT 1 AS one", "no such column"),
+        ("SELECT 1 AS one", "has no column .order_no.*its columns are .one"),
         ("SELECT FROM", "syntax"),
     ],
 )
@@ -108,7 +108,7 @@ def test_a_failing_query_is_a_permanent_error_with_its_cause(world, query, named
     world.put(order(1, day=1))
     world.write()
     Path(world.mapping).write_text(MAPPING + SQL.replace("SELECT * FROM order_lines", query))
-    with pytest.raises(NightshelfError, match=f"mapping.*{named}") as raised:
+    with pytest.raises(NightshelfError, match=named) as raised:
         pull(world)
     assert not isinstance(raised.value, TransientError)
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import sqlalchemy as sa
+from databases import driver
 from starlette.applications import Starlette
 from starlette.responses import JSONResponse
 from starlette.routing import Route
@@ -158,8 +159,10 @@ class SqlWorld(World):
 
     def at(self, folder: Path, url: str, monkeypatch):
         (folder / "world.toml").write_text(MAPPING + SQL)
-        self.mapping, self.engine = str(folder / "world.toml"), sa.create_engine(url, poolclass=sa.NullPool)
-        types = [sa.Integer, sa.String, sa.String, sa.String, sa.Integer, sa.Float, sa.String, sa.Integer]
+        self.mapping = str(folder / "world.toml")
+        self.engine = sa.create_engine(driver(url), poolclass=sa.NullPool)
+        text = sa.String(100)
+        types = [sa.Integer, text, text, text, sa.Integer, sa.Float, text, sa.Integer]
         columns = [sa.Column(name, kind) for name, kind in zip(COLUMNS, types, strict=True)]
         self.table = sa.Table("order_lines", sa.MetaData(), *columns)
         monkeypatch.setenv("NIGHTSHELF_SQL_URL", url)
