@@ -51,7 +51,8 @@ def _order_lines(rows: pa.Table, mapping: Mapping, notation: Notation) -> pa.Tab
     lines = {name: _value(rows, column) for name, column in mapping.columns.items()}
     lines |= {name: times.to_iso(lines[name], notation.times) for name in TIMES if name in lines}
     lines |= {name: numbers.to_plain(lines[name], notation.decimal) for name in NUMBERS if name in lines}
-    lines[c.QUANTITY] = lines.get(c.QUANTITY, _constant("1", rows))
+    lines[c.QUANTITY] = lines.get(c.QUANTITY, _one_piece(lines[c.PRODUCT]))
+    lines |= _refunded(rows, lines, mapping)
     rate, left_out = _rate(rows, mapping), _left_out(rows, mapping)
     lines[c.UNIT_PRICE] = _unit_price(lines, rate)
     lines.pop(c.AMOUNT, None)
@@ -89,6 +90,24 @@ def _unit_price(lines: dict[str, pa.ChunkedArray], rate: pa.ChunkedArray | None)
     if c.UNIT_PRICE in lines and rate is None and not pc.any(both_negative).as_py():
         return stated
     return pc.coalesce(pc.round(changed, 6).cast(pa.string()), stated)
+
+
+def _refunded(
+    rows: pa.Table, lines: dict[str, pa.ChunkedArray], mapping: Mapping
+) -> dict[str, pa.ChunkedArray]:
+    """Returns the quantities and prices with the signs of a return, for the rows that are refunds."""
+    if not (refunds := mapping.refunds):
+        return {}
+    values = pa.array([text.strip().casefold() for text in refunds.values], pa.string())
+    is_refund = pc.is_in(_plain_text(rows[refunds.column]), values)
+    unsigned = {
+        name: pc.replace_substring_regex(lines[name], r"^\s*[+-]", "") for name in NUMBERS if name in lines
+    }
+    negative = pc.binary_join_element_wise("-", unsigned[c.QUANTITY], "")
+    signs = unsigned | {c.QUANTITY: negative}
+    if c.AMOUNT in signs:  # an amount is divided by its quantity
+        signs[c.AMOUNT] = pc.binary_join_element_wise("-", unsigned[c.AMOUNT], "")
+    return {name: pc.if_else(is_refund, signs[name], lines[name]) for name in signs}
 
 
 def _numbers(column: pa.ChunkedArray) -> pa.ChunkedArray:
@@ -140,5 +159,6 @@ def _plain_text(column: pa.ChunkedArray) -> pa.ChunkedArray:
     return pc.utf8_lower(pc.utf8_trim_whitespace(column))
 
 
-def _constant(text: str, rows: pa.Table) -> pa.ChunkedArray:
-    return pa.chunked_array([pa.repeat(pa.scalar(text), rows.num_rows)])
+def _one_piece(product: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Returns the quantity 1 for each product, null for an order without lines."""
+    return pc.if_else(pc.equal(pc.fill_null(_plain_text(product), ""), ""), pa.scalar(None, pa.string()), "1")

@@ -86,6 +86,13 @@ class Packed(FrozenModel):
     value: str = ":"  # separates a field's name from its value
 
 
+class Refunds(FrozenModel):
+    """Lines that take back what was sold, whatever the sign of their quantity and their price."""
+
+    column: str
+    values: tuple[str, ...] = Field(min_length=1)  # such as refund; without regard to case
+
+
 class Currency(FrozenModel):
     """The currency of an order's prices; lines in one without a rate are left out as other_currency."""
 
@@ -116,6 +123,7 @@ class Mapping(Dialect):
     file: FileFormat = FileFormat()
     nested: Nested | None = None
     packed: Packed | None = None
+    refunds: Refunds | None = None
     currency: Currency | None = None
     events: Events | None = None
     sql: Query | None = None
@@ -126,11 +134,21 @@ class Mapping(Dialect):
         return bool(self.columns.keys() & {c.UNIT_PRICE, c.AMOUNT})
 
     @property
+    def split_orders(self) -> bool:
+        """Whether the lines of one order may lie in several files."""
+        return self.file.split_orders
+
+    @property
+    def full_dumps(self) -> Literal["no", "report", "remove"]:
+        """What to do with orders that the newest file lacks, if each file holds all orders of the shop."""
+        return self.file.full_dumps
+
+    @property
     def source_columns(self) -> list[str]:
         """The columns of the source that the mapping names, without @folder and @file, in order."""
         names = [name for column in self.columns.values() for name in alternatives(column)]
         names += [rule.column for rule in self.leave_out]
-        names += [part.column for part in (self.currency, self.events) if part]
+        names += [part.column for part in (self.refunds, self.currency, self.events) if part]
         return [name for name in dict.fromkeys(names) if name not in (FOLDER, FILE)]
 
 

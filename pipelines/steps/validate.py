@@ -25,7 +25,16 @@ from pipelines.lake.spark import run_concurrently, session, set_shuffle_partitio
 from pipelines.run import tracking
 from pipelines.run.night import Night
 from pipelines.settings import customer_key, settings
-from pipelines.validate import continuity, history, measures, outputs, profile, row_checks, waterfall
+from pipelines.validate import (
+    continuity,
+    history,
+    measures,
+    outputs,
+    profile,
+    quarantine,
+    row_checks,
+    waterfall,
+)
 from pipelines.validate.history import PassedRun, Verdict
 from pipelines.validate.service_purchases import mark_duplicates
 from serving.errors import NightshelfError
@@ -107,7 +116,9 @@ def _receive(night: Night, source: Source) -> Received:
 
 
 def _releases() -> DataFrame | None:
-    return tables.read_spark(session(), tables.RELEASES) if tables.exists(tables.RELEASES) else None
+    if not tables.exists(tables.RELEASES):
+        return None
+    return tables.read_spark(session(), tables.RELEASES, schema=from_arrow_schema(quarantine.RELEASED))
 
 
 def _check(
