@@ -72,6 +72,10 @@ class Settings(ServingSettings):
         description="share of new order lines that may fail a row check; above it the run is rejected",
     )
 
+    calendar: str = Field(
+        "", description="TOML file of the days on which the shop is closed or has a sale; empty: none"
+    )
+
     shop_port: int = Field(8090, description="port of the demo shop")
     mlflow_port: int = Field(5000, description="port of the MLflow server")
     mlflow_page: str = Field(

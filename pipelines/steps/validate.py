@@ -2,6 +2,7 @@
 
 import datetime as dt
 import logging
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +18,7 @@ from expectations.suites import Expectation
 from expectations.thresholds import thresholds
 from pipelines import columns as c
 from pipelines import extract
-from pipelines.extract import events, product_history, raw
+from pipelines.extract import events, product_history, pulls, raw
 from pipelines.extract.source import Source
 from pipelines.extract.staging import RAW_ORDERS
 from pipelines.lake import tables
@@ -26,8 +27,10 @@ from pipelines.run import tracking
 from pipelines.run.night import Night
 from pipelines.settings import customer_key, settings
 from pipelines.validate import (
+    calendar,
     continuity,
     history,
+    judgement,
     measures,
     outputs,
     profile,
@@ -84,9 +87,12 @@ def _write(night: Night, source: Source, received: Received, counts: dict[str, i
     )
     if not any(counts[fate] for fate in row_checks.GOOD):
         fates = ", ".join(f"{fate} {lines}" for fate, lines in counts.items() if lines)
+        free = (
+            ', or keep free lines by free_lines = "keep" in the mapping' if row_checks.FREE in counts else ""
+        )
         raise NightshelfError(
             f"validation rejected the nightly run: no order line is left after validation ({fates}): list the"
-            " quarantined lines with `nightshelf quarantine list`"
+            f" quarantined lines with `nightshelf quarantine list`{free}"
         )
     findings: list[Finding] = []
 
@@ -101,14 +107,14 @@ def _write(night: Night, source: Source, received: Received, counts: dict[str, i
 
 
 def _receive(night: Night, source: Source) -> Received:
-    if not (pulls := raw.pulls(source.name)):
+    if not (received := raw.pulls(source.name)):
         raise NightshelfError(f"raw/ holds no data of {source.description}: run the step extract first")
-    pulls += (purchases := raw.pulls(events.SOURCE_NAME))
-    fetched, until = raw.extent(pulls)
+    received += (purchases := raw.pulls(events.SOURCE_NAME))
+    fetched, until = raw.extent(received)
     set_shuffle_partitions(session(), fetched)
-    received = tables.read_spark(session(), *pulls, schema=from_arrow_schema(RAW_ORDERS))
+    lines = tables.read_spark(session(), *received, schema=from_arrow_schema(RAW_ORDERS))
     before = history.last_passed(source.name, night.as_of)
-    checked = row_checks.check(received, source.dialect, night.as_of, thresholds().rows, _releases()).cache()
+    checked = row_checks.check(lines, source.dialect, night.as_of, thresholds().rows, _releases()).cache()
     if purchases:
         checked = mark_duplicates(checked, customer_key()).cache()
     tallied = waterfall.tally(checked, (before.received_until, before.as_of) if before else None)
@@ -137,10 +143,12 @@ def _check(
     days = profile.profile(received.tallied, orders, ids, night.as_of)
     customers = profile.sample(orders)
     run_measures = [
-        *measures.day_measures(days, _checked_days(night, received.before)),
+        *_day_measures(night, source, received.before, days),
         *measures.total_measures(days, night.as_of),
         _quarantined(night, received.tallied),
         _duplicates(night, counts),
+        _shared_ids(night, received.tallied),
+        *_pull_measures(night, source),
         _columns(night, orders),
         *_compared(night, source, received.before, days, customers, listed),
     ]
@@ -152,6 +160,16 @@ def _check(
     _stop(night, findings)
     history.save_profile(source.name, days, customers)
     return findings
+
+
+def _day_measures(
+    night: Night, source: Source, before: PassedRun | None, days: pd.DataFrame
+) -> list[Measure]:
+    """Returns the measures of the checked days; those of days judged before stop no run for their volume."""
+    special = calendar.load()
+    compared = measures.day_measures(days, _checked_days(night, before), special)
+    judged_until = history.last_judged(source.name, night.as_of)
+    return judgement.judged_before(judgement.announced(compared, special), judged_until, thresholds())
 
 
 def _checked_days(night: Night, before: PassedRun | None) -> list[dt.date]:
@@ -166,6 +184,25 @@ def _duplicates(night: Night, counts: dict[str, int]) -> Measure:
     return Measure(
         "duplicates", night.as_of, share, f"{share:.1%} of the lines fetched are duplicates or were replaced"
     )
+
+
+def _shared_ids(night: Night, tallied: pd.DataFrame) -> Measure:
+    shared, lines = int(tallied[waterfall.SHARED].sum()), int(tallied[waterfall.LINES].sum())
+    message = f"{shared} order lines have the order id of another customer's order"
+    return Measure("shared_ids", night.as_of, shared / max(lines, 1), message)
+
+
+def _pull_measures(night: Night, source: Source) -> Iterator[Measure]:
+    """Yields measures of the pulls: orders that a full dump lacks, and pulls by another mapping."""
+    watermarks = raw.watermarks(source.name)
+    if source.dialect.full_dumps != "no":
+        missing = watermarks[-1].missing
+        message = f"the newest file lacks {missing} orders that earlier files hold"
+        yield Measure("not_in_dump", night.as_of, float(missing), message)
+    own = pulls.read_as(source.dialect)
+    others = sum(watermark.read_as not in (own, "") for watermark in watermarks)
+    message = f"{others} of {len(watermarks)} pulls were read by another mapping than now"
+    yield Measure("other_mapping", night.as_of, float(others), message)
 
 
 def _columns(night: Night, orders: DataFrame) -> Measure:
@@ -198,7 +235,10 @@ def _compared(
         checked_days = _checked_days(night, before)
         until = min(before.as_of, checked_days[0] - dt.timedelta(days=1))
         comparisons += continuity.order_measures(before.days, days, until, night.as_of)
-        comparisons += continuity.customer_measures(before.customers, customers, days, checked_days)
+        judged_until = history.last_judged(source.name, night.as_of) or before.as_of
+        new_days = [day for day in checked_days if day > judged_until] or checked_days[-1:]
+        recognised = continuity.customer_measures(before.customers, customers, days, new_days)
+        comparisons += judgement.announced(recognised, calendar.load())
     if catalogue is not None:
         then = product_history.catalogue(source.name, before.as_of) if before else None
         comparisons += continuity.catalogue_measures(then, catalogue, night.as_of)

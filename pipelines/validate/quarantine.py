@@ -2,8 +2,8 @@
 
 Every nightly run writes all lines that fail a row check, so the newest run's quarantine is the present state.
 A release applies to every line with exactly the same content, however often it is read. The next nightly run
-uses the line, or accepts it as lost if it lacks what an order line needs: then the line no longer counts among
-those that fail a row check.
+uses the line, or accepts it as lost if it lacks what an order line needs: then it no longer counts among the
+lines that fail a row check.
 """
 
 import datetime as dt
@@ -97,7 +97,7 @@ def release(rule: str, reason: str, night: str | None, orders: list[str]) -> str
     effect = (
         "uses them unless they fail another row check"
         if rule in USABLE
-        else "accepts them as lost, since they lack what an order line needs: they are not used, and no longer"
+        else "accepts them as lost, since they lack what an order line needs: they are not used, but don't"
         " count among the lines that fail a row check. To use them, correct them at the source"
     )
     return (

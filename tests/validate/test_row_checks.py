@@ -21,7 +21,8 @@ SCHEMA = (
     f"{c.ORDER_ID} string, {c.LINE} long, {c.ORDERED_AT} string, {c.CUSTOMER} string, {c.PRODUCT} string,"
     f" {c.QUANTITY} string, {c.UNIT_PRICE} string, {c.NAME} string, {c.CATEGORY} string, {c.BRAND} string,"
     f" {c.WEIGHT} string, {c.GROUP} string,"
-    f" {c.FAULT} string, {c.LEFT_OUT} string, {c.CHANGED_AT} string, {c.SOURCE} string, {c.PAGE} long, {c.EXTRACTED_AT} timestamp"
+    f" {c.FAULT} string, {c.LEFT_OUT} string, {c.CHANGED_AT} string, {c.SOURCE} string, {c.PAGE} long,"
+    f" {c.EXTRACTED_AT} timestamp"
 )
 COLUMNS = [column.split()[0] for column in SCHEMA.split(", ")]
 PHONES = ["+7(916)539-6205", "+7 (916) 539-6205", "79165396205"]
