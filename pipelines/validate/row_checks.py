@@ -16,6 +16,7 @@ from pyspark.sql import functions as F
 from expectations.thresholds import RowBounds
 from pipelines import columns as c
 from pipelines.extract.source import Dialect
+from pipelines.lake.days import day_of
 from pipelines.validate import versions
 from pipelines.validate.quarantine import CONTENT, POSITION, USABLE
 
@@ -130,7 +131,7 @@ def _fate(dialect: Dialect, as_of: dt.date, bounds: RowBounds, released: Column)
         "no_product": _blank(c.PRODUCT),
         "unparsable_time": F.col(TIME).isNull(),
         "future_time": F.col(TIME) > F.col(c.EXTRACTED_AT) + F.lit(CLOCK_TOLERANCE),
-        LATER: F.to_date(TIME) > F.lit(as_of),
+        LATER: day_of(TIME) > F.lit(as_of),
         NOT_A_PRODUCT: F.col(c.PRODUCT).rlike(dialect.not_products or "^$"),
         "bad_quantity": F.col(UNITS).isNull() | F.isnan(UNITS) | (F.col(UNITS) == 0),
         "huge_quantity": F.abs(UNITS) > bounds.largest_quantity.value,

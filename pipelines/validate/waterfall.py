@@ -7,6 +7,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from pipelines import columns as c
+from pipelines.lake.days import day_of
 from pipelines.validate.row_checks import (
     DROPPED,
     FATE,
@@ -52,11 +53,11 @@ def tally(checked: DataFrame, since: tuple[dt.datetime, dt.date] | None) -> pd.D
     is_new = F.lit(True)
     if since:
         received, day = since
-        later = F.coalesce(F.to_date(TIME) > F.lit(day), F.lit(False))
+        later = F.coalesce(day_of(TIME) > F.lit(day), F.lit(False))
         is_new = (F.col(c.EXTRACTED_AT) > F.lit(received)) | later
     return (
         checked.withColumn("_ratio", ratio)
-        .groupBy(FATE, is_new.alias(IS_NEW), F.to_date(TIME).alias(c.DAY))
+        .groupBy(FATE, is_new.alias(IS_NEW), day_of(TIME).alias(c.DAY))
         .agg(
             F.count(F.lit(1)).alias(LINES),
             F.sum(F.col(UNITS) * F.col(PAID)).alias(REVENUE),
