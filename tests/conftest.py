@@ -28,6 +28,8 @@ os.environ["NIGHTSHELF_HOME"] = tempfile.mkdtemp(prefix="nightshelf-tests-")
 VERDICT = {"verdict": "PROMOTED", "reasons": ["for-you: no worse than the champion"]}
 # The folder of the real data sets; tests that use them are skipped without it.
 DATA = Path(os.environ.get("NIGHTSHELF_TEST_DATA", Path(__file__).parents[2] / "shared" / "data"))
+# The folder of inputs as real shops have them; tests that use them are skipped without it.
+FIELD = Path(os.environ.get("NIGHTSHELF_TEST_FIELD", DATA.parent / "field"))
 
 
 @pytest.fixture
@@ -85,6 +87,18 @@ def data():
         if not (DATA / name).exists():
             pytest.skip(f"{name} is not in {DATA}: set NIGHTSHELF_TEST_DATA to the folder that holds it")
         return DATA / name
+
+    return find
+
+
+@pytest.fixture(scope="session")
+def field():
+    """A function from the path of an input of a real shop's shape to its path; skips the test without it."""
+
+    def find(name):
+        if not (FIELD / name).exists():
+            pytest.skip(f"{name} is not in {FIELD}: set NIGHTSHELF_TEST_FIELD to the folder that holds it")
+        return FIELD / name
 
     return find
 

@@ -54,7 +54,11 @@ def _removals(rows: pa.Table, dump: pa.Table) -> pa.Table:
     orders = kept.groupby(c.ORDER_ID)[c.CHANGED_AT].max()
     version = {name: dump[name][0].as_py() for name in (c.SOURCE, *raw.VERSION)}
     removals = [
-        {c.ORDER_ID: order, c.CHANGED_AT: changed or None, c.LEFT_OUT: NOT_IN_DUMP, c.LINE: 0} | version
-        for order, changed in orders.where(orders.notna(), None).items()
+        {c.ORDER_ID: order, c.CHANGED_AT: changed, c.LEFT_OUT: NOT_IN_DUMP, c.LINE: 0} | version
+        for order, changed in zip(orders.index, map(_text, orders), strict=True)
     ]
     return pa.Table.from_pylist(removals, RAW_ORDERS)
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) else None

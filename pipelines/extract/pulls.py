@@ -97,7 +97,7 @@ def _missing(source: Source, previous: LastPull | None, staging: Staging) -> pa.
     if source.dialect.full_dumps == "no":
         return None
     known = raw.pulls(source.name) if previous else []
-    return dumps.missing_orders(known, previous and previous.last_day, staging.read)
+    return dumps.missing_orders(known, previous.last_day if previous else None, staging.read)
 
 
 def _append(

@@ -165,7 +165,7 @@ def newest_versions(rows: pd.DataFrame, split: bool = False) -> pd.DataFrame:
     """
     keys = [c.ORDER_ID, c.SOURCE] if split else [c.ORDER_ID]
     with_id = rows.assign(_changed=_changed(rows)).dropna(subset=c.ORDER_ID)
-    by_version = with_id.groupby([*keys, *VERSION], as_index=False)["_changed"].max()
+    by_version = with_id.groupby([*keys, *VERSION], as_index=False)[["_changed"]].max()
     by_age = by_version.sort_values(["_changed", *VERSION])
     orders = by_age.drop_duplicates(keys, keep="last")[[*keys, *VERSION]]
     versions = rows.sort_values(VERSION).drop_duplicates(c.SOURCE, keep="last")[[c.SOURCE, *VERSION]]
