@@ -18,6 +18,9 @@
 13. **report** writes the night report, also for a run that was stopped. The button *Night report* opens it;
     the service lists all reports at `/nights`, and MLflow keeps each as `report.html`.
 
+`NIGHTSHELF_SCHEDULE` sets when a run starts, by default at midnight. A scheduled run's last day of data is
+yesterday. Both follow the time zone `NIGHTSHELF_TIMEZONE`.
+
 XCom carries names and counts only; the tables are in the lake, the models in MLflow. The shop's address,
 user and password may come from a connection `nightshelf_shop`, a database's from `nightshelf_sql`;
 without such a connection they come from the settings.
@@ -47,12 +50,15 @@ from airflow.sdk.exceptions import (
 
 from dags.connections import apply_connections
 from serving.errors import NightshelfError, TransientError
+from serving.schedule import ScheduleSettings
+from serving.settings import read
 
 if TYPE_CHECKING:
     from pipelines.choices import Step
 
 Json = dict[str, Any]
 
+SCHEDULE = read(ScheduleSettings)
 ORDERS = Asset(name="orders", uri="x-nightshelf://lake/orders")
 INTERACTIONS = Asset(name="interactions", uri="x-nightshelf://lake/interactions")
 BASKETS = Asset(name="baskets", uri="x-nightshelf://lake/baskets")
@@ -121,9 +127,8 @@ def last_day(context: Context) -> str | None:
     """Returns a scheduled run's last day of data; None for a manual run, whose source determines it."""
     if context["dag_run"].run_type not in ("scheduled", "backfill"):
         return None
-    # A daily run starts at midnight; its logical date is already the day after its last day of data.
-    end: dt.datetime | None = context["data_interval_end"]
-    return str((end - dt.timedelta(microseconds=1)).date()) if end else None
+    start: dt.datetime | None = context["data_interval_end"]
+    return str(SCHEDULE.yesterday(start)) if start else None
 
 
 def run(step: "Step", night: Json) -> Json:
@@ -168,8 +173,8 @@ def step(**options: Any) -> Callable[[Callable[..., Any]], Any]:
 
 
 @dag(
-    # A first start does not catch up on last midnight's run: `nightshelf up` and `tonight` trigger one.
-    schedule=CronTriggerTimetable("@daily", timezone="UTC", run_immediately=dt.timedelta(0)),
+    # A first start does not catch up on the last run: `nightshelf up` and `tonight` trigger one.
+    schedule=CronTriggerTimetable(SCHEDULE.cron, timezone=SCHEDULE.timezone, run_immediately=dt.timedelta(0)),
     catchup=False,
     max_active_runs=1,
     params=PARAMS,

@@ -13,6 +13,7 @@ from expectations.measure import Measure
 from expectations.thresholds import Bound, Bounds, Severity
 
 DAY = "day"
+WARNING_ONLY = "__"  # in a measure's name, before the reason for which its value may not stop the run
 
 
 @dataclass(frozen=True)
@@ -28,11 +29,23 @@ class Expectation:
 
 
 def expectations(suite: str, bounds: Bounds, measures: Sequence[Measure]) -> Iterator[Expectation]:
-    """Yields the expectations of a suite: one per bound whose measure this nightly run has."""
-    for name, severities in bounds.items():
-        values = [measure for measure in measures if measure.name == name]
-        for severity, bound in severities.items() if values else ():
-            yield Expectation(suite, name, severity, *limits(bound, values), bound.why)
+    """Yields the expectations of a suite: one per bound whose measure this nightly run has.
+
+    A measure with WARNING_ONLY in its name has the bounds of the name before it, as a warning.
+    """
+    names = dict.fromkeys(measure.name for measure in measures)
+    for plain, severities in bounds.items():
+        for name in [name for name in names if name.partition(WARNING_ONLY)[0] == plain]:
+            values = [measure for measure in measures if measure.name == name]
+            for severity, bound in _enforced(severities, name != plain):
+                yield Expectation(suite, name, severity, *limits(bound, values), bound.why)
+
+
+def _enforced(bounds: dict[Severity, Bound], only_warns: bool) -> list[tuple[Severity, Bound]]:
+    if not only_warns:
+        return list(bounds.items())
+    narrowest = bounds.get("warning") or bounds.get("critical")
+    return [("warning", narrowest)] if narrowest else []
 
 
 def limits(bound: Bound, measures: Sequence[Measure]) -> tuple[float | None, float | None]:

@@ -230,7 +230,7 @@ def check_source(
 
 @app.command(rich_help_panel=RUN)
 def tonight() -> None:
-    """Lets Airflow start a nightly run, unless one is active or has succeeded since midnight (UTC)."""
+    """Lets Airflow start a nightly run, unless one is active or has succeeded since midnight."""
     from pipelines.settings import settings
     from pipelines.stack.nightly_run import trigger_if_due
 

@@ -8,13 +8,14 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, field_validator
 
 from pipelines.choices import Solver, SourceName
-from serving.settings import ServingSettings, home, read
+from serving.schedule import ScheduleSettings
+from serving.settings import home, read
 
 DEMO_DAYS = 60
 EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104 - compared with, never bound
 
 
-class Settings(ServingSettings):
+class Settings(ScheduleSettings):
     """All settings; `nightshelf config` prints them, docs/settings.md lists them."""
 
     lake: str = Field("", description="folder or URL (s3://bucket/folder) of the tables; empty: HOME/lake")
@@ -90,6 +91,10 @@ class Settings(ServingSettings):
         ge=0,
         le=1,
         description="share of new order lines that may fail a row check; above it the run is rejected",
+    )
+
+    calendar: str = Field(
+        "", description="TOML file of the days on which the shop is closed or has a sale; empty: none"
     )
 
     shop_port: int = Field(8090, description="port of the demo shop")

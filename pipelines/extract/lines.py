@@ -66,7 +66,8 @@ def _order_lines(
     for name in NUMBERS:
         if name in lines and not _is_numeric(rows, mapping.columns[name]):
             lines[name] = numbers.to_plain(lines[name], decimal)
-    lines[c.QUANTITY] = lines.get(c.QUANTITY, _constant("1", rows))
+    lines[c.QUANTITY] = lines.get(c.QUANTITY, _one_piece(lines[c.PRODUCT]))
+    lines |= _returned(rows, lines, mapping)
     rate, left_out = _rate(rows, mapping), _left_out(rows, mapping)
     lines[c.UNIT_PRICE] = _unit_price(lines, _unit(mapping, rate))
     lines.pop(c.AMOUNT, None)
@@ -130,6 +131,24 @@ def _unit(mapping: Mapping, rate: pa.ChunkedArray | None) -> pa.ChunkedArray | p
     return pc.divide(pa.scalar(1.0) if rate is None else rate, float(10**mapping.minor_units))
 
 
+def _returned(
+    rows: pa.Table, lines: dict[str, pa.ChunkedArray], mapping: Mapping
+) -> dict[str, pa.ChunkedArray]:
+    """Returns the quantities and prices with the signs of a return, for the rows that are returns."""
+    if not (returns := mapping.returns):
+        return {}
+    values = pa.array([text.strip().casefold() for text in returns.values], pa.string())
+    is_return = pc.is_in(_plain_text(rows[returns.column]), values)
+    unsigned = {
+        name: pc.replace_substring_regex(lines[name], r"^\s*[+-]", "") for name in NUMBERS if name in lines
+    }
+    negative = pc.binary_join_element_wise("-", unsigned[c.QUANTITY], "")
+    signs = unsigned | {c.QUANTITY: negative}
+    if c.AMOUNT in signs:  # an amount is divided by its quantity
+        signs[c.AMOUNT] = pc.binary_join_element_wise("-", unsigned[c.AMOUNT], "")
+    return {name: pc.if_else(is_return, signs[name], lines[name]) for name in signs}
+
+
 def _numbers(column: pa.ChunkedArray) -> pa.ChunkedArray:
     """Returns the numbers of a column of strings as float64, null for any other text."""
     plain = pc.match_substring_regex(column, numbers.PLAIN)
@@ -179,5 +198,6 @@ def _plain_text(column: pa.ChunkedArray) -> pa.ChunkedArray:
     return pc.utf8_lower(pc.utf8_trim_whitespace(column))
 
 
-def _constant(text: str, rows: pa.Table) -> pa.ChunkedArray:
-    return pa.chunked_array([pa.repeat(pa.scalar(text), rows.num_rows)])
+def _one_piece(product: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Returns the quantity 1 for each product, null for an order without lines."""
+    return pc.if_else(pc.equal(pc.fill_null(_plain_text(product), ""), ""), pa.scalar(None, pa.string()), "1")

@@ -148,6 +148,13 @@ class Packed(FrozenModel):
     value: str = ":"  # separates a field's name from its value; "" if fields have numbers, from 1, as names
 
 
+class Returns(FrozenModel):
+    """Lines that take back what was sold, whatever the sign of their quantity and their price."""
+
+    column: str
+    values: tuple[str, ...] = Field(min_length=1)  # such as refund; without regard to case
+
+
 class Currency(FrozenModel):
     """The currency of an order's prices; lines in one without a rate are left out as other_currency."""
 
@@ -226,6 +233,7 @@ class Mapping(Dialect):
     refunds: Annotated[tuple[Refunds, ...], BeforeValidator(_in_list)] = ()
     minor_units: int = Field(0, ge=0, le=4)  # prices are whole numbers of 1/10^n: 2 for cents
     packed: Packed | None = None
+    returns: Returns | None = None
     currency: Currency | None = None
     events: Events | None = None
     join: dict[str, Join] = Field(default_factory=dict)
@@ -236,6 +244,16 @@ class Mapping(Dialect):
     def has_prices(self) -> bool:
         """Whether the source states prices, of a piece or of a line."""
         return bool(self.columns.keys() & {c.UNIT_PRICE, c.AMOUNT})
+
+    @property
+    def split_orders(self) -> bool:
+        """Whether the lines of one order may lie in several files."""
+        return self.file.split_orders
+
+    @property
+    def full_dumps(self) -> Literal["no", "report", "remove"]:
+        """What to do with orders that the newest file lacks, if each file holds all orders of the shop."""
+        return self.file.full_dumps
 
     @property
     def source_columns(self) -> list[str]:
@@ -250,7 +268,7 @@ class Mapping(Dialect):
         """All columns that the mapping names, in order."""
         names = [name for column in self.columns.values() for name in alternatives(column)]
         names += [rule.column for rule in self.leave_out]
-        names += [part.column for part in (self.currency, self.events) if part]
+        names += [part.column for part in (self.returns, self.currency, self.events) if part]
         names += [join.on for join in self.join.values()]
         return list(dict.fromkeys(names))
 
@@ -266,7 +284,7 @@ class Mapping(Dialect):
         for column in self.columns.values():
             parts += column.join if isinstance(column, Joined) else [column]
         parts += [rule.column for rule in self.leave_out]
-        parts += [part.column for part in (self.currency, self.events) if part]
+        parts += [part.column for part in (self.returns, self.currency, self.events) if part]
         parts += [join.on for join in self.join.values()]
         groups = [tuple(filter(self.is_of_file, alternatives(part))) for part in parts]
         whole = [group for part, group in zip(parts, groups, strict=True) if group == alternatives(part)]

@@ -1,15 +1,22 @@
 """A pull: fetches what is new at a source since the last pull, and adds it to raw/ as one unit."""
 
 import datetime as dt
-from functools import partial
+import hashlib
+import json
+from itertools import chain
+
+import pyarrow as pa
 
 from pipelines import columns as c
-from pipelines.extract import product_history, raw
-from pipelines.extract.source import LastPull, Position, Source, last_iso_day
+from pipelines.extract import dumps, product_history, raw
+from pipelines.extract.source import Dialect, LastPull, Position, Source, last_iso_day
 from pipelines.extract.staging import Staging
 from pipelines.run.progress import Progress
 from pipelines.settings import settings
 from serving.errors import NightshelfError
+
+# Parts of a mapping that only validation uses: changing them changes nothing in raw/.
+AT_VALIDATION = {"timezone", "row_key", "not_products", "guests", "free_lines", "identity"}
 
 
 def pull(source: Source, as_of: dt.date, full: bool, progress: Progress) -> dict[str, int]:
@@ -51,7 +58,12 @@ def _pull_once(source: Source, full: bool, progress: Progress) -> tuple[int, dt.
         return 0, staging.started
     resumed = bool(staging.pages())
     reached = source.orders(previous, staging, progress)
-    rows = _append(source, previous, staging, _watermark(source, previous, staging, reached))
+    missing = _missing(source, previous, staging)
+    before = watermark.missing if watermark and previous else 0
+    new = _watermark(source, previous, staging, reached).model_copy(
+        update={"missing": before if missing is None else missing.num_rows}
+    )
+    rows = _append(source, previous, staging, new, missing)
     return rows, staging.started if resumed else None
 
 
@@ -70,12 +82,35 @@ def _watermark(
         last_day=max(known for known in (day, previous and previous.last_day) if known),
         reached=reached,
         full=previous is None,
+        read_as=read_as(source.dialect),
     )
 
 
-def _append(source: Source, previous: LastPull | None, staging: Staging, watermark: raw.Watermark) -> int:
-    pages = partial(raw.changed_orders, source.name, staging.read) if previous else staging.read
+def read_as(dialect: Dialect) -> str:
+    """Returns a digest of what a mapping says about reading; what validation uses may change without it."""
+    stated = dialect.model_dump(mode="json", exclude_defaults=True, exclude=AT_VALIDATION)
+    return hashlib.sha256(json.dumps(stated, sort_keys=True).encode()).hexdigest()
+
+
+def _missing(source: Source, previous: LastPull | None, staging: Staging) -> pa.Table | None:
+    """Returns the rows that replace orders which a new full dump lacks; None without such a dump."""
+    if source.dialect.full_dumps == "no":
+        return None
+    known = raw.pulls(source.name) if previous else []
+    return dumps.missing_orders(known, previous.last_day if previous else None, staging.read)
+
+
+def _append(
+    source: Source,
+    previous: LastPull | None,
+    staging: Staging,
+    watermark: raw.Watermark,
+    missing: pa.Table | None,
+) -> int:
+    split = source.dialect.split_orders
+    pages = raw.changed_orders(source.name, staging.read, split) if previous else staging.read()
+    removals = [missing] if missing is not None and source.dialect.full_dumps == "remove" else []
     staging.check_owner()
-    rows = raw.append(source.name, watermark, pages())
+    rows = raw.append(source.name, watermark, chain(pages, removals))
     staging.remove()
     return rows

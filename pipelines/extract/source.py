@@ -48,6 +48,16 @@ class Dialect(FrozenModel):
         """Whether the source states prices at all."""
         return True
 
+    @property
+    def split_orders(self) -> bool:
+        """Whether the lines of one order may lie in several files."""
+        return False
+
+    @property
+    def full_dumps(self) -> Literal["no", "report", "remove"]:
+        """What to do with orders that the newest file lacks, if each file holds all orders of the shop."""
+        return "no"
+
     @field_validator("timezone")
     @classmethod
     def _check_timezone(cls, name: str) -> str:

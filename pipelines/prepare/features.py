@@ -7,6 +7,7 @@ from pyspark.sql import functions as F
 
 from pipelines import columns as c
 from pipelines.extract.product_history import RAW_PRODUCTS, with_missing_columns
+from pipelines.lake.days import day_of
 
 
 def interactions(orders: DataFrame) -> DataFrame:
@@ -18,7 +19,7 @@ def interactions(orders: DataFrame) -> DataFrame:
     units = F.col(c.QUANTITY)
     return (
         orders.where(F.col(c.CUSTOMER).isNotNull() & (units != 0))
-        .groupBy(c.CUSTOMER, c.PRODUCT, F.to_date(c.ORDERED_AT).alias(c.DAY))
+        .groupBy(c.CUSTOMER, c.PRODUCT, day_of(c.ORDERED_AT).alias(c.DAY))
         .agg(
             F.sum(F.greatest(units, F.lit(0.0))).alias(c.QUANTITY),
             F.sum(F.greatest(-units, F.lit(0.0))).alias(c.RETURNED),
@@ -33,7 +34,7 @@ def baskets(orders: DataFrame) -> DataFrame:
         orders.where(F.col(c.QUANTITY) > 0)
         .groupBy(c.ORDER_ID)
         .agg(
-            F.to_date(F.min(c.ORDERED_AT)).alias(c.DAY),
+            day_of(F.min(c.ORDERED_AT)).alias(c.DAY),
             F.min(c.CUSTOMER).alias(c.CUSTOMER),
             F.collect_set(c.PRODUCT).alias(c.PRODUCTS),
         )

@@ -7,7 +7,16 @@ from markupsafe import Markup
 from pipelines.report import svg
 from pipelines.report.figures import Figure, count, join_words, percent, quantity
 from pipelines.report.records import Record
-from pipelines.validate.row_checks import DROPPED, GOOD, RETURNED, USED
+from pipelines.validate.row_checks import (
+    ACCEPTED_AS_LOST,
+    DROPPED,
+    FREE,
+    GOOD,
+    LEFT_OUT,
+    RETURNED,
+    USED,
+    is_dropped,
+)
 from pipelines.validate.waterfall import DUPLICATE, FETCHED
 
 PREFIX = "rows_"
@@ -18,7 +27,10 @@ EXPLANATIONS = {
     RETURNED: "returns of earlier purchases",
     USED: "used for training",
     **dict.fromkeys(DROPPED, "left out"),
+    FREE: "left out: the price is 0",
+    ACCEPTED_AS_LOST: "released from quarantine, but unusable",
 }
+BY_RULE = "left out by a rule of the mapping"
 
 
 @dataclass(frozen=True)
@@ -57,10 +69,14 @@ def waterfall(record: Record) -> Waterfall:
 
 
 def _in_order(lines: dict[str, Figure]) -> list[str]:
-    """Fetched, duplicates, dropped, quarantined by row checks (most lines first), returned, used."""
-    fixed = (FETCHED, DUPLICATE, *DROPPED)
-    checks = sorted(lines.keys() - {*fixed, *GOOD}, key=lambda outcome: -lines[outcome].value)
-    outcomes = (*fixed, *checks, *reversed(GOOD))
+    """Fetched, duplicates, left out, dropped, quarantined by row checks, returned, used.
+
+    Those left out and those quarantined come with the largest number of lines first.
+    """
+    largest_first = sorted(lines, key=lambda outcome: (-lines[outcome].value, outcome))
+    left_out = [outcome for outcome in largest_first if outcome.startswith(LEFT_OUT)]
+    checks = [outcome for outcome in largest_first if _kind(outcome) == "quarantined"]
+    outcomes = (FETCHED, DUPLICATE, *left_out, *DROPPED, *checks, *reversed(GOOD))
     return [
         outcome
         for outcome in outcomes
@@ -73,14 +89,15 @@ def _kind(outcome: str) -> str:
         return "all"
     if outcome in GOOD:
         return "used" if outcome == USED else "returned"
-    return "dropped" if outcome in (DUPLICATE, *DROPPED) else "quarantined"
+    return "dropped" if outcome == DUPLICATE or is_dropped(outcome) else "quarantined"
 
 
 def _row(outcome: str, kind: str, lines: Figure, start: float, end: float) -> WaterfallRow:
     name = outcome.replace("_", " ")
     label = f"{name}: {lines} lines"
     bar = svg.rect(100 * start, 1, 100 * (end - start), HEIGHT - 2, f"fall {kind}")
-    explanation = EXPLANATIONS.get(outcome, "quarantined by this row check")
+    other = BY_RULE if outcome.startswith(LEFT_OUT) else "quarantined by this row check"
+    explanation = EXPLANATIONS.get(outcome, other)
     return WaterfallRow(name, kind, explanation, lines, svg.drawing(HEIGHT, label, [bar]))
 
 
@@ -92,6 +109,8 @@ def _sentence(lines: dict[str, Figure]) -> str:
         if _kind(outcome) == "quarantined" and figure.value
     }
     parts = [f"{lines[DUPLICATE]} are duplicates"] if lines[DUPLICATE].value else []
+    if by_rule := sum(figure.value for outcome, figure in lines.items() if outcome.startswith(LEFT_OUT)):
+        parts.append(f"the mapping leaves out {by_rule:,.0f}")
     if quarantined:
         parts.append(
             f"{quantity(len(quarantined), 'row check')} quarantined {sum(quarantined.values()):,.0f}"

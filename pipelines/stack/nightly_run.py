@@ -29,8 +29,11 @@ Tasks = list[dict[str, Any]]
 
 
 def is_due(settings: Settings, supervisor: Supervisor | None = None) -> bool:
-    """Whether no nightly run has succeeded since midnight (UTC); supervisor: that of Airflow's programs."""
-    midnight = dt.datetime.now(dt.UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    """Whether no nightly run has succeeded since midnight; supervisor: that of Airflow's programs.
+
+    Midnight is that of NIGHTSHELF_TIMEZONE.
+    """
+    midnight = dt.datetime.now(settings.zone).replace(hour=0, minute=0, second=0, microsecond=0)
     with _nightly_runs(settings, supervisor) as runs:
         return not runs.succeeded_since(midnight)
 

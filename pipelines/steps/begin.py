@@ -11,6 +11,7 @@ from pipelines.run import tracking
 from pipelines.run.night import Night, RunOptions
 from pipelines.settings import customer_key, settings
 from pipelines.sweep import space
+from pipelines.validate import calendar
 from serving.errors import NightshelfError
 
 
@@ -36,6 +37,7 @@ def run(**options: Unpack[RunOptions]) -> Night:
         "dag_run": options.get("dag_run") or "",
     }
     exclude.load()
+    calendar.load()
     space.candidates(values["sweep"])
     night = Night.model_validate(values | {"as_of": _day(as_of) or dt.date.max})
     orders = extract.source(night.source, night.path, night.mapping)

@@ -25,13 +25,20 @@ from pipelines.lake.spark import run_concurrently, session, set_shuffle_partitio
 from pipelines.run import tracking
 from pipelines.run.night import Night
 from pipelines.settings import customer_key, settings
-from pipelines.validate import continuity, history, measures, outputs, profile, row_checks, waterfall
+from pipelines.validate import (
+    history,
+    measures,
+    outputs,
+    profile,
+    quarantine,
+    row_checks,
+    run_measures,
+    waterfall,
+)
 from pipelines.validate.history import PassedRun, Verdict
 from pipelines.validate.service_purchases import mark_duplicates
 from serving.errors import NightshelfError
 
-CHECKED_DAYS = 7  # the most days since the last run that passed whose measures are checked
-MIN_LINES = 100  # the quarantined share is taken of at least this many lines
 MAX_FINDINGS = 5  # in an error message
 
 log = logging.getLogger(__name__)
@@ -78,9 +85,12 @@ def write(night: Night, source: Source, received: Received, counts: dict[str, in
     )
     if not any(counts[fate] for fate in row_checks.GOOD):
         fates = ", ".join(f"{fate} {lines}" for fate, lines in counts.items() if lines)
+        free = (
+            ', or keep free lines by free_lines = "keep" in the mapping' if row_checks.FREE in counts else ""
+        )
         raise NightshelfError(
             f"validation rejected the nightly run: no order line is left after validation ({fates}): list the"
-            " quarantined lines with `nightshelf quarantine list`"
+            f" quarantined lines with `nightshelf quarantine list`{free}"
         )
     findings: list[Finding] = []
 
@@ -96,14 +106,14 @@ def write(night: Night, source: Source, received: Received, counts: dict[str, in
 
 def receive(night: Night, source: Source) -> Received:
     """Returns the lines in raw/ with their fates; they stay cached until `checked` is unpersisted."""
-    if not (pulls := raw.pulls(source.name)):
+    if not (received := raw.pulls(source.name)):
         raise NightshelfError(f"raw/ holds no data of {source.description}: run the step extract first")
-    pulls += (purchases := raw.pulls(events.SOURCE_NAME))
-    fetched, until = raw.extent(pulls)
+    received += (purchases := raw.pulls(events.SOURCE_NAME))
+    fetched, until = raw.extent(received)
     set_shuffle_partitions(session(), fetched)
-    received = tables.read_spark(session(), *pulls, schema=from_arrow_schema(RAW_ORDERS))
+    lines = tables.read_spark(session(), *received, schema=from_arrow_schema(RAW_ORDERS))
     before = history.last_passed(source.name, night.as_of)
-    checked = row_checks.check(received, source.dialect, night.as_of, thresholds().rows, _releases()).cache()
+    checked = row_checks.check(lines, source.dialect, night.as_of, thresholds().rows, _releases()).cache()
     if purchases:
         checked = mark_duplicates(checked, customer_key()).cache()
     tallied = waterfall.tally(checked, (before.received_until, before.as_of) if before else None)
@@ -111,7 +121,9 @@ def receive(night: Night, source: Source) -> Received:
 
 
 def _releases() -> DataFrame | None:
-    return tables.read_spark(session(), tables.RELEASES) if tables.exists(tables.RELEASES) else None
+    if not tables.exists(tables.RELEASES):
+        return None
+    return tables.read_spark(session(), tables.RELEASES, schema=from_arrow_schema(quarantine.RELEASED))
 
 
 def _check(
@@ -129,84 +141,33 @@ def _check(
     ids = None if listed is None else session().createDataFrame(listed.select([c.PRODUCT]).to_pandas())
     days = profile.profile(received.tallied, orders, ids, night.as_of)
     customers = profile.sample(orders)
-    run_measures = [
-        *measures.day_measures(days, _checked_days(night, received.before)),
+    measured = [
+        *run_measures.of_days(night, source, received.before, days),
         *measures.total_measures(days, night.as_of),
-        _quarantined(night, received.tallied),
-        _duplicates(night, counts),
-        _columns(night, orders),
-        *_compared(night, source, received.before, days, customers, listed),
+        *run_measures.of_lines(night, received.tallied, counts),
+        *run_measures.of_pulls(night, source),
+        run_measures.columns(night, orders),
+        *run_measures.compared(night, source, received.before, days, customers, listed),
     ]
-    expected = _expectations(run_measures)
-    findings = context.check(settings().home, night.as_of, expected, run_measures)
+    expected = _expectations(measured)
+    findings = context.check(settings().home, night.as_of, expected, measured)
     findings = _report(night, findings)
     verdict = Verdict(_outcome(night, findings), findings, received.until)
-    history.record(source.name, night, verdict, expected, run_measures)
+    history.record(source.name, night, verdict, expected, measured)
     _stop(night, findings)
     history.save_profile(source.name, days, customers)
     return findings
 
 
-def _checked_days(night: Night, before: PassedRun | None) -> list[dt.date]:
-    """Returns the days since the last run that passed, at most CHECKED_DAYS, ascending."""
-    first = night.as_of - dt.timedelta(days=CHECKED_DAYS - 1)
-    since = max(first, before.as_of + dt.timedelta(days=1)) if before else first
-    return [since + dt.timedelta(days=day) for day in range((night.as_of - since).days + 1)]
-
-
-def _duplicates(night: Night, counts: dict[str, int]) -> Measure:
-    share = counts[waterfall.DUPLICATE] / counts[waterfall.FETCHED]
-    return Measure(
-        "duplicates", night.as_of, share, f"{share:.1%} of the lines fetched are duplicates or were replaced"
-    )
-
-
-def _columns(night: Night, orders: DataFrame) -> Measure:
-    names = outputs.schema_differences(orders)
-    message = f"{len(names)} columns of orders are missing, unknown or of another type"
-    return Measure("columns", night.as_of, float(len(names)), f"{message} ({', '.join(names) or 'none'})")
-
-
-def _quarantined(night: Night, tallied: pd.DataFrame) -> Measure:
-    fates = waterfall.new_lines(tallied)
-    by_check = waterfall.quarantined(fates)
-    failed = sum(by_check.values())
-    lines = failed + sum(fates.get(fate, 0) for fate in row_checks.GOOD)
-    counts = ", ".join(f"{name} {count}" for name, count in by_check.items())
-    message = f"{failed} of {lines} new order lines fail a row check ({counts or 'none'})"
-    return Measure("quarantined", night.as_of, failed / max(lines, MIN_LINES), message)
-
-
-def _compared(
-    night: Night,
-    source: Source,
-    before: PassedRun | None,
-    days: pd.DataFrame,
-    customers: pa.Table,
-    catalogue: pa.Table | None,
-) -> list[Measure]:
-    """Returns the measures that compare the shop with the last run that passed."""
-    comparisons: list[Measure] = []
-    if before:
-        checked_days = _checked_days(night, before)
-        until = min(before.as_of, checked_days[0] - dt.timedelta(days=1))
-        comparisons += continuity.order_measures(before.days, days, until, night.as_of)
-        comparisons += continuity.customer_measures(before.customers, customers, days, checked_days)
-    if catalogue is not None:
-        then = product_history.catalogue(source.name, before.as_of) if before else None
-        comparisons += continuity.catalogue_measures(then, catalogue, night.as_of)
-    return comparisons
-
-
-def _expectations(run_measures: list[Measure]) -> list[Expectation]:
+def _expectations(measured: list[Measure]) -> list[Expectation]:
     bounds = thresholds()
     why = "more than NIGHTSHELF_QUARANTINE_SHARE: list them with `nightshelf quarantine list`"
     share = settings().quarantine_share
     return [
         Expectation("orders", "quarantined", "critical", None, share, why),
-        *suites.expectations("orders", bounds.orders, run_measures),
-        *suites.expectations("customers", bounds.customers, run_measures),
-        *suites.expectations("catalogue", bounds.catalogue, run_measures),
+        *suites.expectations("orders", bounds.orders, measured),
+        *suites.expectations("customers", bounds.customers, measured),
+        *suites.expectations("catalogue", bounds.catalogue, measured),
     ]
 
 

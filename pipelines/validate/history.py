@@ -89,6 +89,15 @@ def results(source: str, until: dt.date) -> Iterable[pa.Table]:
             yield tables.read(_table(source, day))
 
 
+def last_judged(source: str, before: dt.date) -> dt.date | None:
+    """Returns the day of the last run before this day, whether it passed or not; None without such a run.
+
+    A run judges all days since the last run that passed, so that all days up to its own are judged.
+    """
+    newest = next(iter(results(source, before - dt.timedelta(days=1))), None)
+    return None if newest is None else newest["as_of"][0].as_py()
+
+
 def last_passed(source: str, before: dt.date) -> PassedRun | None:
     """Returns the last run before this day that passed or was let pass, or None without such a run."""
     for table in results(source, before - dt.timedelta(days=1)):

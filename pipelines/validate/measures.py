@@ -16,6 +16,7 @@ from pipelines import columns as c
 from pipelines.validate import profile as p
 from pipelines.validate import sequence
 from pipelines.validate import waterfall as w
+from pipelines.validate.calendar import ORDINARY, Calendar
 from pipelines.validate.sequence import MIN_DAYS, Days, between, timestamp
 
 LOOK_BACK = dt.timedelta(weeks=8)
@@ -78,11 +79,12 @@ DIFFERENCES = {
 }
 
 
-def day_measures(days: Days, checked_days: list[dt.date]) -> Iterator[Measure]:
+def day_measures(days: Days, checked_days: list[dt.date], calendar: Calendar = ORDINARY) -> Iterator[Measure]:
     """Yields the measures of each checked day, compared with its usual value; without enough history, none.
 
     days: the profile of all days. A day without orders is only counted in `empty_days` unless it is the last:
     the run of that day was stopped for it, and later orders show that the shop was merely closed.
+    calendar: the days that it names don't count as usual.
     """
     checked_days = [day for day in checked_days if timestamp(day) >= days.index[0]]
     first, as_of = checked_days[0], checked_days[-1]
@@ -92,14 +94,17 @@ def day_measures(days: Days, checked_days: list[dt.date]) -> Iterator[Measure]:
     for scale, definitions in by_scale.items():
         for name, definition in definitions.items():
             values = definition.values(days).astype(float)
+            ordinary = values.mask(
+                calendar.mask(pd.DatetimeIndex(values.index)) & (values.index < timestamp(first))
+            )
             for day in checked_days:
-                if measure := _compare_with_usual(name, definition.template, scale, values, day, first):
+                if measure := _compare_with_usual(name, definition.template, scale, ordinary, day, first):
                     yield measure
     for day in checked_days:
         yield from sequence.clock(days, day, first)
         yield from sequence.order_ids(days, day, first)
-    yield _silence(days, as_of)
-    yield _empty_days(days, empty, first, as_of)
+    yield _silence(days, as_of, calendar)
+    yield _empty_days(days, [day for day in empty if not calendar.is_closed(day)], first, as_of)
 
 
 def total_measures(days: Days, as_of: dt.date) -> Iterator[Measure]:
@@ -148,9 +153,11 @@ def _number_format(template: str) -> str:
     return template[template.index("{") : template.index("}") + 1]
 
 
-def _silence(days: Days, day: dt.date) -> Measure:
+def _silence(days: Days, day: dt.date, calendar: Calendar) -> Measure:
+    """Returns the number of days since the last order on which the shop wasn't closed."""
     sold = days.index[(days[w.LINES] > 0) & (days.index <= timestamp(day))]
-    silent = (timestamp(day) - sold[-1]).days if len(sold) else len(days)
+    since = days.index[(days.index > sold[-1]) & (days.index <= timestamp(day))] if len(sold) else days.index
+    silent = sum(not calendar.is_closed(each.date()) for each in since)
     return Measure("silence", day, float(silent), f"{silent} days since the last order")
 
 

@@ -9,7 +9,8 @@ from pyspark.sql.types import StringType
 from pipelines import columns as c
 from pipelines.extract.events import SOURCE_NAME as EVENTS
 from pipelines.extract.product_history import RAW_PRODUCTS
-from pipelines.validate.row_checks import DROPPED, FATE, GOOD, PAID, TIME, TYPICAL, UNITS, USED
+from pipelines.validate.row_checks import FATE, GOOD, PAID, TIME, TYPICAL, UNITS, USED, is_quarantined
+from pipelines.validate.versions import SHARED_ID
 from serving.live.identity import row_pseudonym
 
 TYPES = {
@@ -34,7 +35,7 @@ def quarantine(checked: DataFrame, run: str, key: str) -> DataFrame:
 
     All else is as received. The shop's own customer id is only in raw/, in the row of this order and line.
     """
-    failed = checked.where(~F.col(FATE).isin(*GOOD, *DROPPED)).drop(TIME, UNITS, PAID, TYPICAL)
+    failed = checked.where(is_quarantined(F.col(FATE))).drop(TIME, UNITS, PAID, TYPICAL, SHARED_ID)
     pseudonymous = failed.withColumn(c.CUSTOMER, pseudonyms(c.CUSTOMER, key))
     return pseudonymous.withColumnRenamed(FATE, c.RULE).withColumn(c.RUN, F.lit(run))
 
@@ -68,13 +69,16 @@ def orders(checked: DataFrame, key: str) -> DataFrame:
 def goods(checked: DataFrame) -> DataFrame:
     """Returns the products as their last sale describes them, in the columns of the catalogue."""
     weight = F.col(c.WEIGHT).try_cast("double").alias(c.WEIGHT)
-    description = F.struct(c.NAME, c.CATEGORY, c.BRAND, F.col(PAID).alias(c.PRICE), weight)
+    description = F.struct(c.NAME, c.CATEGORY, c.BRAND, weight)
     # Purchases reported to the service hold no names.
     sold = checked.where((F.col(FATE) == USED) & (F.col(c.SOURCE) != EVENTS))
+    order = F.struct(TIME, c.ORDER_ID, c.LINE)
     last = sold.groupBy(c.PRODUCT).agg(
-        F.max_by(description, F.struct(TIME, c.ORDER_ID, c.LINE)).alias("last")
+        F.max_by(description, order).alias("last"),
+        F.max_by(PAID, F.when(F.col(PAID) > 0, order)).alias(c.PRICE),  # a gift says nothing about the price
     )
-    return last.select(c.PRODUCT, "last.*", F.lit(True).alias(c.IN_STOCK)).select(*RAW_PRODUCTS.names)
+    goods = last.select(c.PRODUCT, "last.*", c.PRICE, F.lit(True).alias(c.IN_STOCK))
+    return goods.select(*RAW_PRODUCTS.names)
 
 
 def pseudonyms(column: str, key: str) -> Column:

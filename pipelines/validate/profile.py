@@ -9,6 +9,7 @@ from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
 from pipelines import columns as c
+from pipelines.lake.days import day_of
 from pipelines.lake.spark import run_concurrently
 from pipelines.validate import waterfall as w
 from pipelines.validate.row_checks import FATE, GOOD, RETURNED
@@ -63,7 +64,7 @@ def sample(orders: DataFrame) -> pa.Table:
     The sample is random, because pseudonyms are hashes.
     """
     identified = orders.where(F.col(c.CUSTOMER).isNotNull() & (F.col(c.QUANTITY) > 0))
-    last = identified.groupBy(c.CUSTOMER).agg(F.max(F.to_date(c.ORDERED_AT)).alias(LAST_DAY))
+    last = identified.groupBy(c.CUSTOMER).agg(F.max(day_of(c.ORDERED_AT)).alias(LAST_DAY))
     return last.orderBy(c.CUSTOMER).limit(2 * SAMPLE).toArrow()
 
 
@@ -82,7 +83,7 @@ def _by_day(counted: DataFrame) -> pd.DataFrame:
 def _numbered(sold: DataFrame) -> DataFrame:
     """Sales with hashes instead of texts that are only compared: numbers group and sort faster."""
     return sold.select(
-        F.to_date(c.ORDERED_AT).alias(c.DAY),
+        day_of(c.ORDERED_AT).alias(c.DAY),
         F.col(c.ORDERED_AT).alias(AT),
         F.xxhash64(c.ORDER_ID).alias(c.ORDER_ID),
         F.col(c.ORDER_ID).try_cast("double").alias(NUMBER),
@@ -101,7 +102,7 @@ def _baskets(sold: DataFrame) -> DataFrame:
     equal_orders = Window.partitionBy(c.CUSTOMER, CONTENT, second).orderBy(AT, c.ORDER_ID)
     marked = orders.withColumn("copy", F.row_number().over(equal_orders) > 1)
     hours = [F.count_if(F.hour(AT) == hour).alias(name) for hour, name in enumerate(HOURS)]
-    return marked.groupBy(F.to_date(AT).alias(c.DAY)).agg(
+    return marked.groupBy(day_of(AT).alias(c.DAY)).agg(
         F.count(F.lit(1)).alias(c.ORDERS),
         F.count_if("copy").alias(COPIES),
         F.percentile_approx(NUMBER, 0.5).alias(NUMBER),

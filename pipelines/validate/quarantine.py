@@ -1,7 +1,9 @@
 """Shows the quarantine, the order lines that failed a row check, and releases lines from it.
 
 Every nightly run writes all lines that fail a row check, so the newest run's quarantine is the present state.
-A release applies to every line with exactly the same content, however often it is read.
+A release applies to every line with exactly the same content, however often it is read. The next nightly run
+uses the line, or accepts it as lost if it lacks what an order line needs: then it no longer counts among the
+lines that fail a row check.
 """
 
 import datetime as dt
@@ -18,11 +20,13 @@ from pipelines import columns as c
 from pipelines.lake import tables
 from serving.errors import NightshelfError
 
-# Lines that fail any other row check lack data that an order line needs.
-RELEASABLE = ("huge_quantity", "price_outlier", "placeholder_customer", "no_customer")
+# Lines that fail any other row check lack data that an order line needs. A line without a price is used
+# without it.
+USABLE = ("huge_quantity", "bad_price", "price_outlier", "placeholder_customer", "no_customer")
 
 CONTENT = [c.ORDER_ID, c.ORDERED_AT, c.PRODUCT, c.QUANTITY, c.UNIT_PRICE]
-KEY = [*CONTENT, c.RULE]
+POSITION = [c.SOURCE, c.LINE]  # of a line without an order id, which has little content; null for the others
+KEY = [*CONTENT, *POSITION, c.RULE]
 HEADINGS = {
     "order": c.ORDER_ID,
     "line": c.LINE,
@@ -36,7 +40,9 @@ HEADINGS = {
     "fault": c.FAULT,
 }
 RELEASED = pa.schema(
-    [(name, pa.string()) for name in (*KEY, c.REASON)] + [(c.RELEASED_AT, pa.timestamp("us", "UTC"))]
+    [(name, pa.string()) for name in (*CONTENT, c.SOURCE)]
+    + [(c.LINE, pa.int64()), (c.RULE, pa.string()), (c.REASON, pa.string())]
+    + [(c.RELEASED_AT, pa.timestamp("us", "UTC"))]
 )
 # The names that Arrow gives to the columns of aggregates.
 COUNT, ORDERS = "count_all", f"{c.ORDER_ID}_count_distinct"
@@ -53,7 +59,7 @@ def overview(night: str | None) -> RenderableType:
     if not night and next(run_days(), None) is None:
         return "there is no nightly run yet: run `nightshelf retrain`"
     day = _run_day(night)
-    lines = tables.read(tables.QUARANTINE.format(day=day), KEY)
+    lines = _keyed(tables.read(tables.QUARANTINE.format(day=day), KEY))
     total = f"nightly run of {day}: {lines.num_rows:,} order lines in quarantine"
     return Group(_overview(_by_check(lines)), total) if lines.num_rows else total
 
@@ -81,22 +87,22 @@ def detail(rule: str, night: str | None, orders: list[str], n: int) -> Group:
 def release(rule: str, reason: str, night: str | None, orders: list[str]) -> str:
     """Releases the lines that failed a row check, of all orders or of the given orders; returns a message.
 
-    Raises NightshelfError if the reason is empty, the check can't be released, or no line matches.
+    Raises NightshelfError if the reason is empty, or no line matches.
     """
     if not reason.strip():
         raise NightshelfError("--reason is empty: state why these lines are valid")
-    lines = _failed(_run_day(night), rule, orders, KEY)
-    if rule not in RELEASABLE:
-        raise NightshelfError(
-            f"{rule} can't be released, since the lines lack data that an order line needs: correct them at"
-            f" the source; row checks that can be released: {', '.join(RELEASABLE)}"
-        )
+    lines = _keyed(_failed(_run_day(night), rule, orders, KEY))
     new = lines.filter(pc.invert(_released(lines)))
     tables.write(tables.RELEASES, pa.concat_tables([releases(), _stamped(new, reason.strip())]))
+    effect = (
+        "uses them unless they fail another row check"
+        if rule in USABLE
+        else "accepts them as lost, since they lack what an order line needs: they are not used, but don't"
+        " count among the lines that fail a row check. To use them, correct them at the source"
+    )
     return (
         f"released {new.num_rows:,} order lines ({lines.num_rows - new.num_rows:,} were released before): the"
-        " next nightly run uses them unless they fail another row check; run `nightshelf retrain` or wait for"
-        " the DAG"
+        f" next nightly run {effect}; run `nightshelf retrain` or wait for the DAG"
     )
 
 
@@ -112,7 +118,11 @@ def releases() -> pa.Table:
     """Returns all releases so far, with the columns of RELEASED."""
     if not tables.exists(tables.RELEASES):
         return RELEASED.empty_table()
-    return tables.read(tables.RELEASES)
+    written = tables.read(tables.RELEASES)  # by an older release perhaps without the columns of POSITION
+    missing = [field for field in RELEASED if field.name not in written.column_names]
+    for field in missing:
+        written = written.append_column(field, pa.nulls(written.num_rows, field.type))
+    return written.select(RELEASED.names)
 
 
 def _run_day(requested: str | None) -> str:
@@ -135,8 +145,7 @@ def _overview(checks: list[dict[str, Any]]) -> Table:
         table.add_column(heading, justify="right" if right else "left", overflow="fold")
     for row in checks:
         lines, orders, released = (f"{row[name]:,}" for name in (COUNT, ORDERS, RELEASED_LINES))
-        status = released if row[c.RULE] in RELEASABLE else "not releasable"
-        table.add_row(*map(_plain, [row[c.RULE], lines, orders, row[FIRST], row[LAST], status]))
+        table.add_row(*map(_plain, [row[c.RULE], lines, orders, row[FIRST], row[LAST], released]))
     return table
 
 
@@ -165,6 +174,15 @@ def _failed(day: str, rule: str, orders: list[str], columns: list[str]) -> pa.Ta
             f" {day}: `nightshelf quarantine show {rule}` lists the orders"
         )
     return lines.filter(pc.is_in(lines[c.ORDER_ID], pa.array(orders))) if orders else lines
+
+
+def _keyed(lines: pa.Table) -> pa.Table:
+    """Returns lines with their position in the source only where it identifies them."""
+    for name in POSITION:
+        index = lines.schema.get_field_index(name)
+        position = pc.if_else(pc.is_null(lines[c.ORDER_ID]), lines[name], None)
+        lines = lines.set_column(index, name, position)
+    return lines
 
 
 def _released(lines: pa.Table) -> pa.Array:

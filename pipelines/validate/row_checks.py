@@ -2,7 +2,8 @@
 
 - used: a sale
 - returned: a return
-- one of DROPPED: left out, without being an error
+- left_out_<reason>: one of the mapping's rules leaves the line out
+- one of DROPPED: dropped, without being an error
 - otherwise the name of the first row check that the line fails; the line is quarantined
 """
 
@@ -15,7 +16,9 @@ from pyspark.sql import functions as F
 from expectations.thresholds import RowBounds
 from pipelines import columns as c
 from pipelines.extract.source import Dialect
-from pipelines.validate.quarantine import CONTENT, RELEASABLE
+from pipelines.lake.days import day_of
+from pipelines.validate import versions
+from pipelines.validate.quarantine import CONTENT, POSITION, USABLE
 
 USED = "used"
 RETURNED = "returned"
@@ -23,21 +26,33 @@ GOOD = (USED, RETURNED)
 LATER = "later_than_the_night"
 NOT_A_PRODUCT = "not_a_product"
 EMPTY_ORDER = "empty_order"
+FREE = "free"
 REPORTED_AND_ORDERED = "told_and_ordered"
-DROPPED = (LATER, NOT_A_PRODUCT, EMPTY_ORDER, REPORTED_AND_ORDERED)
+ACCEPTED_AS_LOST = "accepted_as_lost"  # released from a row check, but lacking what an order line needs
+DROPPED = (LATER, NOT_A_PRODUCT, EMPTY_ORDER, FREE, REPORTED_AND_ORDERED, ACCEPTED_AS_LOST)
+LEFT_OUT = "left_out_"  # how the fate of a line that the mapping leaves out begins
 
 UNREADABLE = "unreadable_line"
 
-OFFSET = r"\d:\d\d.*(Z|UTC|[+-]\d\d(:?\d\d)?)$"  # only after a time of day: a date may end in -31
 REPEATED_DIGIT = r"(\d)\1{9}$"  # after the country code
 COUNTING_DIGITS = "1234567890"
-PAGE_BITS = 22  # enough for four million pages
 CLOCK_TOLERANCE = dt.timedelta(days=1)  # the most by which a shop's local time is ahead of UTC
 
 FATE = "fate"
 TIME, UNITS, PAID, TYPICAL = "time", "units", "paid", "typical"
 RELEASED = "released"
 PRODUCT = "_product"
+REASON_LENGTH = 41  # of a left-out line's reason
+
+
+def is_dropped(fate: str) -> bool:
+    """Returns whether lines of this fate are left out of training without being an error."""
+    return fate in DROPPED or fate.startswith(LEFT_OUT)
+
+
+def is_quarantined(fate: Column) -> Column:
+    """Returns whether a column of fates names a row check that the line failed."""
+    return ~(fate.isin(*GOOD, *DROPPED) | fate.startswith(LEFT_OUT))
 
 
 def check(
@@ -45,17 +60,18 @@ def check(
 ) -> DataFrame:
     """Returns the distinct lines of each order's newest version, with their time, units, price paid and fate.
 
-    The column `typical` is the median price of the line's product, null if fewer than `price_lines` lines
-    have a price.
+    The price paid is null unless it is a number of at least 0. The column `typical` is the median price of
+    the line's product, null if fewer than `price_lines` lines have a price. The column `shared_id` is that of
+    `versions.newest`.
 
     releases: lines for which a person released a row check, with the columns of the table RELEASES.
     """
     by_order = raw.repartition(c.ORDER_ID)  # one shuffle: the steps below group by order
     parsed = (
-        _distinct(newest(by_order), dialect)
-        .withColumn(TIME, _time(dialect.timezone))
+        _distinct(versions.newest(by_order, dialect), dialect)
+        .withColumn(TIME, versions.time(c.ORDERED_AT, dialect.timezone))
         .withColumn(UNITS, F.col(c.QUANTITY).try_cast("double"))
-        .withColumn(PAID, F.col(c.UNIT_PRICE).try_cast("double"))
+        .withColumn(PAID, _paid())
         .join(F.broadcast(typical_prices(raw, bounds)), F.col(c.PRODUCT) == F.col(PRODUCT), "left")
         .drop(PRODUCT)
     )
@@ -67,33 +83,13 @@ def check(
     )
 
 
-def newest(raw: DataFrame) -> DataFrame:
-    """Returns the lines of each order's newest version, which is complete and replaces all earlier ones.
-
-    Lines without an order id belong to the newest version of their file instead.
-    """
-    # A number, since Spark aggregates numbers by hashing and structs by sorting.
-    version = F.shiftleft(F.unix_millis(c.EXTRACTED_AT), PAGE_BITS) + F.col(c.PAGE)
-    with_versions = (
-        raw.groupBy(F.col(c.ORDER_ID).alias("_order"))
-        .agg(F.min(version).alias("oldest"), F.max(version).alias("newest"))
-        .where(F.col("oldest") != F.col("newest"))
-        .select("_order", "newest")
-    )
-    files = raw.groupBy(F.col(c.SOURCE).alias("_file")).agg(F.max(version).alias("read"))
-    # Few orders have several versions, so the small side is broadcast.
-    joined = raw.join(F.broadcast(with_versions), F.col(c.ORDER_ID) == F.col("_order"), "left").join(
-        F.broadcast(files), F.col(c.SOURCE) == F.col("_file"), "left"
-    )
-    last = F.when(F.col(c.ORDER_ID).isNull(), version == F.col("read")).otherwise(
-        F.col("newest").isNull() | (version == F.col("newest"))
-    )
-    return joined.where(last).drop("_order", "newest", "_file", "read")
-
-
 def _distinct(lines: DataFrame, dialect: Dialect) -> DataFrame:
-    """Each line once; an unreadable line is identified by its file and line number."""
-    unreadable = F.when(F.col(c.FAULT).isNotNull(), F.concat(c.SOURCE, F.lit(" "), c.LINE))
+    """Each line once; an unreadable line is identified by its file and line number.
+
+    A line's number is its number within a file, so that it says little if an order lies in several files.
+    """
+    is_numbered = F.col(c.FAULT).isNotNull() | F.lit(dialect.split_orders and c.LINE in dialect.row_key)
+    unreadable = F.when(is_numbered, F.concat(c.SOURCE, F.lit(" "), c.LINE))
     # Numbers sort many times faster than texts; two 64-bit hashes together don't collide.
     numbers = {name: F.xxhash64(F.lit(name), *dialect.row_key, unreadable) for name in ("_hash1", "_hash2")}
     return lines.withColumns(numbers).dropDuplicates([*numbers, c.ORDER_ID]).drop(*numbers)
@@ -101,9 +97,9 @@ def _distinct(lines: DataFrame, dialect: Dialect) -> DataFrame:
 
 def typical_prices(raw: DataFrame, bounds: RowBounds) -> DataFrame:
     """Returns the median price of each product that has at least `price_lines` lines with a price."""
-    paid = F.col(c.UNIT_PRICE).try_cast("double")
+    paid = _paid()
     return (
-        raw.where((paid > 0) & (paid < math.inf))
+        raw.where((paid > 0) & F.col(c.LEFT_OUT).isNull())
         .groupBy(F.col(c.PRODUCT).alias(PRODUCT))
         .agg(F.percentile_approx(paid, 0.5).alias(TYPICAL), F.count(F.lit(1)).alias("_lines"))
         .where(F.col("_lines") >= bounds.price_lines.value)
@@ -111,49 +107,72 @@ def typical_prices(raw: DataFrame, bounds: RowBounds) -> DataFrame:
     )
 
 
+def _paid() -> Column:
+    price = F.col(c.UNIT_PRICE).try_cast("double")
+    return F.when((price >= 0) & (price < math.inf), price)  # NaN is greater than infinity
+
+
 def _released(parsed: DataFrame, releases: DataFrame) -> DataFrame:
-    checks = releases.groupBy(*(F.col(name).alias(f"_{name}") for name in CONTENT)).agg(
+    content = [*CONTENT, *POSITION]
+    checks = releases.groupBy(*(F.col(name).alias(f"_{name}") for name in content)).agg(
         F.collect_set(c.RULE).alias(RELEASED)
     )
-    same = [F.col(name).eqNullSafe(F.col(f"_{name}")) for name in CONTENT]
-    return parsed.join(F.broadcast(checks), same, "left").drop(*(f"_{name}" for name in CONTENT))
-
-
-def _time(timezone: str) -> Column:
-    parsed = F.col(c.ORDERED_AT).try_cast("timestamp")
-    return F.when(F.col(c.ORDERED_AT).rlike(OFFSET), parsed).otherwise(F.to_utc_timestamp(parsed, timezone))
+    position = {name: F.when(F.col(c.ORDER_ID).isNull(), F.col(name)) for name in POSITION}
+    own = {name: F.col(name) for name in CONTENT} | position
+    same = [own[name].eqNullSafe(F.col(f"_{name}")) for name in content]
+    return parsed.join(F.broadcast(checks), same, "left").drop(*(f"_{name}" for name in content))
 
 
 def _fate(dialect: Dialect, as_of: dt.date, bounds: RowBounds, released: Column) -> Column:
-    checks = {
-        UNREADABLE: F.col(c.FAULT).isNotNull(),
+    unreadable = {UNREADABLE: F.col(c.FAULT).isNotNull()}
+    others = {
         "no_order": _blank(c.ORDER_ID),
         EMPTY_ORDER: _blank(c.PRODUCT) & _blank(c.QUANTITY) & _blank(c.UNIT_PRICE),
         "no_product": _blank(c.PRODUCT),
         "unparsable_time": F.col(TIME).isNull(),
         "future_time": F.col(TIME) > F.col(c.EXTRACTED_AT) + F.lit(CLOCK_TOLERANCE),
-        LATER: F.to_date(TIME) > F.lit(as_of),
+        LATER: day_of(TIME) > F.lit(as_of),
         NOT_A_PRODUCT: F.col(c.PRODUCT).rlike(dialect.not_products or "^$"),
         "bad_quantity": F.col(UNITS).isNull() | F.isnan(UNITS) | (F.col(UNITS) == 0),
         "huge_quantity": F.abs(UNITS) > bounds.largest_quantity.value,
-        "bad_price": F.col(PAID).isNull() | (F.col(PAID) <= 0) | (F.col(PAID) >= math.inf),  # NaN is greater
+        FREE: _free() & F.lit(dialect.free_lines == "leave_out"),
+        "bad_price": _bad_price() & F.lit(dialect.has_prices),
         "price_outlier": _price_outlier(bounds.price_factor.value),
         "placeholder_customer": _placeholder(),
         "no_customer": _blank(c.CUSTOMER) & F.lit(not dialect.guests),
         RETURNED: F.col(UNITS) < 0,
     }
-    for name in RELEASABLE:
-        checks[name] &= ~F.array_contains(released, name)
-    return F.coalesce(*(F.when(failed, F.lit(name)) for name, failed in checks.items()), F.lit(USED))
+    left_out = F.concat(F.lit(LEFT_OUT), F.substring(c.LEFT_OUT, 1, REASON_LENGTH))
+    outcomes = [_outcome(name, failed, released) for name, failed in (unreadable | others).items()]
+    # An unreadable line has no columns, so that a rule of the mapping would leave it out by mistake.
+    return F.coalesce(outcomes[0], left_out, *outcomes[1:], F.lit(USED))
+
+
+def _outcome(name: str, failed: Column, released: Column) -> Column:
+    """Returns the fate of the lines that fail a check, null for the others and for lines to use anyway."""
+    if name in DROPPED or name == RETURNED:
+        return F.when(failed, F.lit(name))
+    fate = F.lit(None) if name in USABLE else F.lit(ACCEPTED_AS_LOST)
+    return F.when(failed, F.when(F.array_contains(released, name), fate).otherwise(F.lit(name)))
 
 
 def _blank(column: str) -> Column:
     return F.coalesce(F.trim(column), F.lit("")) == ""
 
 
+def _free() -> Column:
+    """Returns whether a line has the price 0; a customer's return at that price still takes away."""
+    return (F.col(PAID) == 0) & ((F.col(UNITS) > 0) | _blank(c.CUSTOMER))
+
+
+def _bad_price() -> Column:
+    """Returns whether a line lacks a valid price; a return needs none."""
+    return F.col(PAID).isNull() & ~(_blank(c.UNIT_PRICE) & (F.col(UNITS) < 0))
+
+
 def _price_outlier(factor: float) -> Column:
     outside = (F.col(PAID) > F.col(TYPICAL) * factor) | (F.col(PAID) * factor < F.col(TYPICAL))
-    return F.coalesce(outside, F.lit(False))
+    return F.coalesce(outside & (F.col(PAID) > 0), F.lit(False))
 
 
 def _placeholder() -> Column:

@@ -5,6 +5,7 @@ from pyspark.sql import functions as F
 
 from pipelines import columns as c
 from pipelines.extract.events import ORDER_PREFIX
+from pipelines.lake.days import day_of
 from pipelines.validate.outputs import pseudonyms
 from pipelines.validate.row_checks import FATE, REPORTED_AND_ORDERED, TIME, USED
 
@@ -17,7 +18,7 @@ def mark_duplicates(checked: DataFrame, key: str) -> DataFrame:
 
     A purchase and an order line match if customer, product and day are the same.
     """
-    used = checked.where(F.col(FATE) == USED).withColumn(c.DAY, F.to_date(TIME))
+    used = checked.where(F.col(FATE) == USED).withColumn(c.DAY, day_of(TIME))
     reported = used.where(is_reported()).select(*KEY, c.ORDER_ID)
     product_days = F.broadcast(reported.select(c.PRODUCT, c.DAY).distinct())
     # Computing pseudonyms takes the most time, so it is done for few lines.

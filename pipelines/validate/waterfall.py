@@ -7,7 +7,19 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from pipelines import columns as c
-from pipelines.validate.row_checks import DROPPED, FATE, GOOD, PAID, TIME, TYPICAL, UNITS
+from pipelines.lake.days import day_of
+from pipelines.validate.row_checks import (
+    DROPPED,
+    FATE,
+    GOOD,
+    LEFT_OUT,
+    PAID,
+    TIME,
+    TYPICAL,
+    UNITS,
+    is_dropped,
+)
+from pipelines.validate.versions import SHARED_ID
 
 FETCHED = "fetched"
 DUPLICATE = "duplicate"
@@ -15,6 +27,10 @@ DUPLICATE = "duplicate"
 IS_NEW = "is_new"
 LINES, REVENUE, LOG_PIECES, GUESTS = "lines", "revenue", "log_pieces", "guests"
 PRICED, LOG_PRICE, MOVED = "priced", "log_price", "moved"
+
+SHARED = "shared"
+OTHER_REASONS = f"{LEFT_OUT}other_reasons"
+MAX_REASONS = 20  # for which lines are left out; the remaining reasons are counted together
 
 MOVED_BY = 2.0  # prices at least double or at most half the product's median count as moved
 
@@ -29,6 +45,7 @@ def tally(checked: DataFrame, since: tuple[dt.datetime, dt.date] | None) -> pd.D
     - fate, is_new, day
     - lines; revenue; guests: lines without a customer
     - log_pieces: the sum of the logarithms of the quantities
+    - shared: lines whose order id belongs to several customers
     - priced: lines whose product has a typical price; log_price: the sum of the logarithms of price over
       typical price; moved: lines whose price is at least double or at most half the typical one
     """
@@ -36,16 +53,17 @@ def tally(checked: DataFrame, since: tuple[dt.datetime, dt.date] | None) -> pd.D
     is_new = F.lit(True)
     if since:
         received, day = since
-        later = F.coalesce(F.to_date(TIME) > F.lit(day), F.lit(False))
+        later = F.coalesce(day_of(TIME) > F.lit(day), F.lit(False))
         is_new = (F.col(c.EXTRACTED_AT) > F.lit(received)) | later
     return (
         checked.withColumn("_ratio", ratio)
-        .groupBy(FATE, is_new.alias(IS_NEW), F.to_date(TIME).alias(c.DAY))
+        .groupBy(FATE, is_new.alias(IS_NEW), day_of(TIME).alias(c.DAY))
         .agg(
             F.count(F.lit(1)).alias(LINES),
             F.sum(F.col(UNITS) * F.col(PAID)).alias(REVENUE),
             F.sum(F.when(F.col(UNITS) != 0, F.log(F.abs(UNITS)))).alias(LOG_PIECES),
             F.count_if(F.col(c.CUSTOMER).isNull()).alias(GUESTS),
+            F.count_if(SHARED_ID).alias(SHARED),
             F.count("_ratio").alias(PRICED),
             F.sum("_ratio").alias(LOG_PRICE),
             F.count_if(F.abs("_ratio") >= F.log(F.lit(MOVED_BY))).alias(MOVED),
@@ -57,16 +75,28 @@ def tally(checked: DataFrame, since: tuple[dt.datetime, dt.date] | None) -> pd.D
 def waterfall(tallied: pd.DataFrame, fetched: int) -> dict[str, int]:
     """Returns the number of lines fetched, then of each fate in the waterfall's order; they add up."""
     fates = {str(fate): int(lines) for fate, lines in tallied.groupby(FATE)[LINES].sum().items()}
-    counts = {FETCHED: fetched, DUPLICATE: fetched - sum(fates.values())}
+    counts = {FETCHED: fetched, DUPLICATE: fetched - sum(fates.values())} | left_out(fates)
     counts |= {fate: fates[fate] for fate in DROPPED if fate in fates} | quarantined(fates)
     return counts | {fate: fates.get(fate, 0) for fate in reversed(GOOD)}
 
 
+def left_out(fates: dict[str, int]) -> dict[str, int]:
+    """Returns the lines that the mapping leaves out by reason, the largest number first."""
+    counts = _largest_first({fate: lines for fate, lines in fates.items() if fate.startswith(LEFT_OUT)})
+    rest = dict(list(counts.items())[MAX_REASONS:])
+    return dict(list(counts.items())[:MAX_REASONS]) | ({OTHER_REASONS: sum(rest.values())} if rest else {})
+
+
 def quarantined(fates: dict[str, int]) -> dict[str, int]:
     """Returns the quarantined lines by row check, the largest number first."""
-    others = {FETCHED, DUPLICATE, *GOOD, *DROPPED}
-    failed = {fate: lines for fate, lines in fates.items() if fate not in others}
-    return dict(sorted(failed.items(), key=lambda item: (-item[1], item[0])))
+    others = {FETCHED, DUPLICATE, *GOOD}
+    return _largest_first(
+        {fate: lines for fate, lines in fates.items() if fate not in others and not is_dropped(fate)}
+    )
+
+
+def _largest_first(fates: dict[str, int]) -> dict[str, int]:
+    return dict(sorted(fates.items(), key=lambda item: (-item[1], item[0])))
 
 
 def new_lines(tallied: pd.DataFrame) -> dict[str, int]:

@@ -29,8 +29,8 @@ def task_details(task):
 
 
 def last_day(module, run_type):
-    """The last day that a run of this type reads."""
-    end = dt.datetime(2026, 11, 21, tzinfo=dt.UTC)
+    """The last day that a run of this type reads, if it starts at midnight of the schedule's time zone."""
+    end = dt.datetime(2026, 11, 21, tzinfo=module.SCHEDULE.zone).astimezone(dt.UTC)
     return module.last_day({"dag_run": SimpleNamespace(run_type=run_type), "data_interval_end": end})
 
 
@@ -45,6 +45,7 @@ print(
             "heavy": [name for name in HEAVY if name in sys.modules],
             "doc": dag.doc_md,
             "schedule": [dag.timetable.expression, str(dag.timetable.run_immediately)],
+            "timezone": str(dag.timetable.timezone),
             "catchup": dag.catchup,
             "max_active_runs": dag.max_active_runs,
             "params": {name: dag.params.get_param(name).schema for name in dag.params},

@@ -11,13 +11,18 @@ import pytest
 DAGS = Path(__file__).parents[2] / "dags"
 
 
-@pytest.fixture(scope="module")
-def dag(tmp_path_factory):
-    """The DAG as `describe.py` prints it."""
-    env = os.environ | {"AIRFLOW_HOME": str(tmp_path_factory.mktemp("airflow"))}
+def described(folder, **settings):
+    """The DAG as `describe.py` prints it, with these settings."""
+    env = os.environ | {"AIRFLOW_HOME": str(folder), "NIGHTSHELF_HOME": str(folder), **settings}
     describe = [sys.executable, Path(__file__).with_name("describe.py"), DAGS]
     output = subprocess.run(describe, env=env, stdout=subprocess.PIPE, text=True, check=True).stdout
     return json.loads(output.splitlines()[-1])
+
+
+@pytest.fixture(scope="module")
+def dag(tmp_path_factory):
+    """The DAG with the default settings."""
+    return described(tmp_path_factory.mktemp("airflow"))
 
 
 def test_airflow_loads_it_without_errors_and_warnings(dag):
@@ -57,6 +62,12 @@ def test_candidates_are_mapped_and_carry_their_names(dag):
 def test_it_runs_daily_one_run_at_a_time_and_without_catchup(dag):
     assert dag["schedule"] == ["0 0 * * *", "0:00:00"]
     assert (dag["catchup"], dag["max_active_runs"]) == (False, 1)
+
+
+def test_the_schedule_and_its_time_zone_are_settings(tmp_path):
+    dag = described(tmp_path, NIGHTSHELF_SCHEDULE="03:30", NIGHTSHELF_TIMEZONE="Asia/Tokyo")
+    assert (dag["schedule"][0], dag["timezone"], dag["errors"]) == ("30 3 * * *", "Asia/Tokyo", {})
+    assert dag["last_day"]["scheduled"] == "2026-11-20"
 
 
 def test_the_trigger_form_has_every_option_of_a_run(dag):

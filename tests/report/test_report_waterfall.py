@@ -13,7 +13,9 @@ BAR = re.compile(r'<rect x="([\d.]+)%".*? width="([\d.]+)%"')
 LINES = {
     "fetched": 1000.0,
     "duplicate": 100.0,
-    "later_than_the_night": 50.0,
+    "left_out_cancelled": 10.0,
+    "left_out_unpaid": 20.0,
+    "later_than_the_night": 20.0,
     "bad_price": 10.0,
     "no_customer": 40.0,
     "no_product": 0.0,
@@ -28,7 +30,9 @@ def test_each_bar_ends_where_the_previous_one_starts():
     assert bars == {
         "fetched": [0, 100],
         "duplicate": [90, 10],
-        "later than the night": [85, 5],
+        "left out unpaid": [88, 2],
+        "left out cancelled": [87, 1],
+        "later than the night": [85, 2],
         "no customer": [81, 4],
         "bad price": [80, 1],
         "returned": [78, 2],
@@ -36,7 +40,7 @@ def test_each_bar_ends_where_the_previous_one_starts():
     }
     assert section.sentence == (
         "Of 1,000 order lines, 780 (78 %) are used for training; 100 are duplicates,"
-        " 2 row checks quarantined 50 and 20 are returns."
+        " the mapping leaves out 30, 2 row checks quarantined 50 and 20 are returns."
     )
 
 

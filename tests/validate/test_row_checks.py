@@ -8,11 +8,12 @@ import pytest
 
 from expectations.thresholds import thresholds
 from pipelines import columns as c
+from pipelines.extract.mapping import Mapping
 from pipelines.extract.product_history import RAW_PRODUCTS
 from pipelines.extract.source import Dialect
 from pipelines.validate import outputs, row_checks, waterfall
 from pipelines.validate.quarantine import CONTENT
-from serving.live.identity import normalise, pseudonym
+from serving.live.identity import canonical, pseudonym
 
 KEY = "a key for tests"
 NIGHT = dt.date(2026, 1, 31)
@@ -20,7 +21,8 @@ SCHEMA = (
     f"{c.ORDER_ID} string, {c.LINE} long, {c.ORDERED_AT} string, {c.CUSTOMER} string, {c.PRODUCT} string,"
     f" {c.QUANTITY} string, {c.UNIT_PRICE} string, {c.NAME} string, {c.CATEGORY} string, {c.BRAND} string,"
     f" {c.WEIGHT} string, {c.GROUP} string,"
-    f" {c.FAULT} string, {c.SOURCE} string, {c.PAGE} long, {c.EXTRACTED_AT} timestamp"
+    f" {c.FAULT} string, {c.LEFT_OUT} string, {c.CHANGED_AT} string, {c.SOURCE} string, {c.PAGE} long,"
+    f" {c.EXTRACTED_AT} timestamp"
 )
 COLUMNS = [column.split()[0] for column in SCHEMA.split(", ")]
 PHONES = ["+7(916)539-6205", "+7 (916) 539-6205", "79165396205"]
@@ -36,6 +38,8 @@ GOOD = {
     c.GROUP: None,
     c.WEIGHT: None,
     c.FAULT: None,
+    c.LEFT_OUT: None,
+    c.CHANGED_AT: None,
     c.SOURCE: "by hand",
     c.PAGE: 1,
     c.EXTRACTED_AT: dt.datetime(2026, 2, 1),
@@ -76,7 +80,15 @@ CASES = [
     ({c.PRODUCT: "POSTER"}, "used"),
     *(({c.QUANTITY: wrong}, "bad_quantity") for wrong in (None, "", "two", "0", "NaN")),
     *(({c.QUANTITY: wrong}, "huge_quantity") for wrong in ("100001", "-100001", "Infinity")),
-    *(({c.UNIT_PRICE: wrong}, "bad_price") for wrong in (None, "", "free", "0", "-1", "NaN", "Infinity")),
+    *(({c.UNIT_PRICE: wrong}, "bad_price") for wrong in (None, "", "free", "-1", "NaN", "Infinity")),
+    *(({c.UNIT_PRICE: zero}, "free") for zero in ("0", "0.00", "-0")),
+    ({c.UNIT_PRICE: "0", c.QUANTITY: "-1"}, "returned"),  # it takes away what it returns
+    ({c.UNIT_PRICE: "0", c.QUANTITY: "-1", c.CUSTOMER: None}, "free"),  # written off, not returned
+    ({c.UNIT_PRICE: None, c.QUANTITY: "-1"}, "returned"),
+    ({c.UNIT_PRICE: "free", c.QUANTITY: "-1"}, "bad_price"),
+    ({c.LEFT_OUT: "cancelled"}, "left_out_cancelled"),
+    ({c.LEFT_OUT: "cancelled", c.PRODUCT: None, c.ORDERED_AT: "", c.ORDER_ID: None}, "left_out_cancelled"),
+    ({c.LEFT_OUT: "cancelled", c.FAULT: "has 2 columns, the header 7"}, "unreadable_line"),
     ({c.CUSTOMER: "+7 (123) 456-7890"}, "placeholder_customer"),
     ({c.CUSTOMER: "11111111111"}, "placeholder_customer"),
     ({c.CUSTOMER: "+7 (999) 999-99-99"}, "placeholder_customer"),
@@ -175,14 +187,15 @@ def test_the_waterfall_adds_up(spark, checked):
 
 def with_pseudonym(line):
     customer = line[c.CUSTOMER]
-    return line | {c.CUSTOMER: pseudonym(customer, KEY) if customer and normalise(customer) else None}
+    return line | {c.CUSTOMER: pseudonym(customer, KEY) if customer and canonical(customer) else None}
 
 
 def test_quarantine_keeps_lines_as_received_with_a_pseudonym_the_check_and_the_run(checked):
     quarantine = outputs.quarantine(checked, "run 1", KEY)
     assert quarantine.columns == [*COLUMNS, c.RULE, c.RUN]
     rows = {row[c.LINE]: row.asDict() for row in quarantine.collect()}
-    not_quarantined = ("used", "returned", "later_than_the_night", "not_a_product", "empty_order")
+    not_quarantined = ("used", "returned", "later_than_the_night", "not_a_product", "empty_order", "free")
+    not_quarantined += ("left_out_cancelled",)
     assert rows == {
         line: with_pseudonym(LINES[line]) | {c.RULE: fate, c.RUN: "run 1"}
         for line, (_, fate) in enumerate(CASES)
@@ -190,18 +203,45 @@ def test_quarantine_keeps_lines_as_received_with_a_pseudonym_the_check_and_the_r
     }
 
 
+def with_releases(spark, lines, released):
+    """The fate of the lines of each order; released: tuples of CONTENT, source, line and row check."""
+    columns = [*(f"{name} string" for name in (*CONTENT, c.SOURCE)), f"{c.LINE} long", f"{c.RULE} string"]
+    releases = spark.createDataFrame(released, ", ".join(columns))
+    checked = row_checks.check(frame(spark, lines), Dialect(), NIGHT, thresholds().rows, releases)
+    return {row[c.ORDER_ID] or row[c.LINE]: row[row_checks.FATE] for row in checked.collect()}
+
+
+def test_a_released_line_without_a_price_is_used_and_others_are_accepted_as_lost(spark):
+    changes = [{c.UNIT_PRICE: "free"}, {c.UNIT_PRICE: "-5"}, {c.QUANTITY: "two"}, {c.PRODUCT: None}]
+    checks = ["bad_price", "bad_price", "bad_quantity", "no_product"]
+    lines = [GOOD | {c.ORDER_ID: str(n), c.LINE: 0} | change for n, change in enumerate(changes)]
+    keys = [[line[name] for name in CONTENT] for line in lines]
+    released = [(*key, None, None, check) for key, check in zip(keys, checks, strict=True)]
+    assert with_releases(spark, lines, released) == {
+        "0": "used",
+        "1": "used",
+        "2": "accepted_as_lost",
+        "3": "accepted_as_lost",
+    }
+
+
+def test_a_release_of_a_line_without_an_order_applies_to_this_line_of_its_file(spark):
+    lost = GOOD | dict.fromkeys(CONTENT) | {c.FAULT: "has 2 columns, the header 7"}
+    lines = [lost | {c.LINE: line} for line in (3, 4)]
+    released = [(*[None] * len(CONTENT), "by hand", 3, "unreadable_line")]
+    assert with_releases(spark, lines, released) == {3: "accepted_as_lost", 4: "unreadable_line"}
+
+
 def test_a_release_applies_to_lines_with_the_same_content_and_to_its_check_only(spark):
     huge = {c.QUANTITY: "200000"}
-    changes = [huge, huge | {c.UNIT_PRICE: "0"}, huge | {c.PRODUCT: "B"}, huge | {c.UNIT_PRICE: "10"}, {}]
+    changes = [huge, huge | {c.UNIT_PRICE: "-1"}, huge | {c.PRODUCT: "B"}, huge | {c.UNIT_PRICE: "10"}, {}]
     lines = [GOOD | {c.ORDER_ID: str(n), c.LINE: 0} | change for n, change in enumerate(changes)]
     keys = [
         [line[name] for name in CONTENT] for line in (*lines[:3], GOOD | lines[3] | {c.UNIT_PRICE: "9.90"})
     ]
     released = [(*key, "huge_quantity") for key in keys[:2]] + [(*keys[2], "price_outlier")]
     released += [(*keys[3], "huge_quantity")]
-    releases = spark.createDataFrame(released, ", ".join(f"{name} string" for name in (*CONTENT, c.RULE)))
-    checked = row_checks.check(frame(spark, lines), Dialect(), NIGHT, thresholds().rows, releases)
-    assert {row[c.ORDER_ID]: row[row_checks.FATE] for row in checked.collect()} == {
+    assert with_releases(spark, lines, [(*key[:-1], None, None, key[-1]) for key in released]) == {
         "0": "used",
         "1": "bad_price",  # it fails another check, too
         "2": "huge_quantity",  # another check was released
@@ -232,6 +272,89 @@ def test_the_newest_version_of_an_order_replaces_all_of_its_lines(spark):
     assert kept == [("", "A"), changed, *others]
     counts = waterfall.waterfall(waterfall.tally(checked, None), len(lines))
     assert counts == {"fetched": 13, "duplicate": 3 + 2 + 2, "used": 5, "returned": 0, "no_order": 1}
+
+
+def changed(second, hour, product, offset="Z"):
+    """A version received in this second of a minute that the shop changed last at this hour."""
+    return version("one", 1, second, product)[0] | {c.CHANGED_AT: f"2026-01-31T{hour:02}:00:00{offset}"}
+
+
+@pytest.mark.parametrize(
+    ("versions", "kept"),
+    [
+        ([changed(0, 12, "new"), changed(1, 11, "old")], "new"),  # the old file was touched
+        ([changed(0, 11, "old"), changed(1, 12, "new")], "new"),
+        ([changed(0, 12, "first"), changed(1, 12, "second")], "second"),
+        ([changed(0, 12, "early", "+03:00"), changed(1, 10, "late")], "late"),
+        ([changed(0, 12, "stated"), *version("one", 1, 1, "unknown")], "stated"),
+        ([changed(0, 12, "stated"), changed(1, 1, "wrong") | {c.CHANGED_AT: "soon"}], "stated"),
+        # A time in the future counts as the time of reception.
+        ([changed(0, 1, "ahead") | {c.CHANGED_AT: "9999-12-31"}, changed(1, 1, "x")], "ahead"),
+        ([changed(n, 1, p) | {c.CHANGED_AT: "9999-12-31"} for n, p in enumerate(("ahead", "x"))], "x"),
+    ],
+)
+def test_the_version_that_the_shop_changed_last_counts(spark, versions, kept):
+    assert [row[c.PRODUCT] for row in check(spark, versions).collect()] == [kept]
+
+
+def test_the_lines_of_an_order_may_lie_in_several_files(spark):
+    parts = [("a.csv", 1, 0, "A"), ("b.csv", 2, 0, "B"), ("b.csv", 2, 1, "C")]  # b.csv was read again
+    lines = [
+        line | {c.SOURCE: file}
+        for file, page, second, product in parts
+        for line in version("split", page, second, product)
+    ]
+    split = Mapping(file={"split_orders": True})
+    checked = row_checks.check(frame(spark, lines), split, NIGHT, thresholds().rows)
+    assert sorted(row[c.PRODUCT] for row in checked.collect()) == ["A", "C"]
+    assert [row[c.PRODUCT] for row in check(spark, lines).collect()] == ["C"]
+
+
+def test_order_ids_of_several_customers_are_counted(spark):
+    def sold(order, page, **changes):
+        return version(order, page, 0, "A")[0] | changes
+
+    lines = [
+        *(sold("two stores", page, **{c.CUSTOMER: customer}) for page, customer in ((1, "ann"), (2, "bob"))),
+        *(sold("one", page, **{c.CUSTOMER: spelling}) for page, spelling in enumerate(PHONES[:2], 1)),
+        *(sold("late", page, **{c.CUSTOMER: customer}) for page, customer in ((1, None), (2, "ann"))),
+        *(sold("far", page, **{c.CUSTOMER: None, c.ORDERED_AT: f"2026-01-{page}0"}) for page in (1, 2)),
+        sold("merged", 1, **{c.CUSTOMER: "ann"}),
+        sold("merged", 1, **{c.CUSTOMER: "bob", c.LINE: 1}),
+        sold("plain", 1),
+    ]
+    tally = waterfall.tally(check(spark, lines, guests=True), None)
+    assert (tally[waterfall.LINES].sum(), tally[waterfall.SHARED].sum()) == (7, 4)
+
+
+def test_free_lines_are_kept_by_rule_and_do_not_set_prices(spark):
+    gift, sold = LINES[0] | {c.UNIT_PRICE: "0"}, LINES[0] | {c.ORDER_ID: "other", c.PRODUCT: "B"}
+    checked = check(spark, [*LINES[:4], gift | {c.LINE: 99}, sold], free_lines="keep")
+    assert {row[row_checks.FATE] for row in checked.collect()} == {"used"}
+    prices = {row[c.PRODUCT]: row[c.PRICE] for row in outputs.goods(checked).collect()}
+    assert prices == {"A": 9.9, "B": 9.9}
+
+
+def test_a_source_without_prices_has_no_price_checks(spark):
+    lines = [line | {c.UNIT_PRICE: None} for line in LINES[:3]]
+    mapping = Mapping(columns={c.ORDER_ID: "id"})
+    checked = row_checks.check(frame(spark, lines), mapping, NIGHT, thresholds().rows)
+    assert {row[row_checks.FATE] for row in checked.collect()} == {"used"}
+    assert {row[c.UNIT_PRICE] for row in outputs.orders(checked, KEY).collect()} == {None}
+    assert {row[c.PRICE] for row in outputs.goods(checked).collect()} == {None}
+    assert set(waterfall.tally(checked, None)[waterfall.PRICED]) == {0}
+
+
+def test_refunds_take_away_what_they_return(spark):
+    changes = [
+        {c.ORDER_ID: "part"},
+        {c.ORDER_ID: "part", c.QUANTITY: "-1", c.UNIT_PRICE: None, c.LINE: 50},
+        {c.ORDER_ID: "full"},
+        {c.ORDER_ID: "full", c.QUANTITY: "-2", c.LINE: 51},
+    ]
+    lines = [LINES[0] | change for change in changes]
+    orders = outputs.orders(check(spark, lines), KEY).collect()
+    assert {row[c.ORDER_ID]: row[c.QUANTITY] for row in orders} == {"part": 1, "full": 0}
 
 
 def test_unreadable_lines_are_identified_by_file_and_line(spark):

@@ -16,7 +16,8 @@ NIGHT = dt.date(2026, 1, 31)
 COLUMNS = (
     f"{c.ORDER_ID} string, {c.LINE} long, {c.ORDERED_AT} string, {c.CUSTOMER} string, {c.PRODUCT} string,"
     f" {c.QUANTITY} string, {c.UNIT_PRICE} string, {c.NAME} string, {c.CATEGORY} string, {c.BRAND} string,"
-    f" {c.FAULT} string, {c.SOURCE} string, {c.PAGE} long, {c.EXTRACTED_AT} timestamp"
+    f" {c.FAULT} string, {c.LEFT_OUT} string, {c.CHANGED_AT} string, {c.SOURCE} string, {c.PAGE} long,"
+    f" {c.EXTRACTED_AT} timestamp"
 )
 
 
@@ -34,12 +35,17 @@ def test_the_waterfall_goes_from_fetched_to_used_and_adds_up():
             ("bad_price", False, 3),
             ("returned", False, 5),
             ("later_than_the_night", True, 4),
+            ("left_out_cancelled", True, 2),
+            ("left_out_refunded", True, 1),
+            ("left_out_refunded", False, 3),
         ),
-        fetched=90,
+        fetched=96,
     )
     assert list(counts.items()) == [
-        ("fetched", 90),
+        ("fetched", 96),
         ("duplicate", 7),
+        ("left_out_refunded", 4),
+        ("left_out_cancelled", 2),
         ("later_than_the_night", 4),
         ("bad_price", 3),
         ("no_product", 1),
@@ -59,6 +65,14 @@ def test_no_line_is_used_if_all_fail():
     }
 
 
+def test_many_reasons_to_leave_lines_out_are_counted_together():
+    reasons = [(f"left_out_reason_{number:02}", True, 50 - number) for number in range(25)]
+    counts = w.waterfall(tallied(*reasons), 2000)
+    assert len([fate for fate in counts if fate.startswith("left_out_")]) == w.MAX_REASONS + 1
+    assert counts["left_out_other_reasons"] == sum(50 - number for number in range(20, 25))
+    assert counts["fetched"] == sum(counts.values()) - counts["fetched"]
+
+
 def test_counts_the_new_lines_by_fate():
     tally = tallied(("used", True, 50), ("used", False, 20), ("no_product", True, 1))
     assert w.new_lines(tally) == {"used": 50, "no_product": 1}
@@ -74,9 +88,9 @@ def checked(spark):
     """Nine lines of a product at 10.00, then three lines that were received later."""
     first, second = dt.datetime(2026, 1, 31), dt.datetime(2026, 2, 1)
     values = [("2", "10", "ann", first)] * 9
-    values += [("2", "25", None, second), ("-8", "5", "ann", second), ("1", "0", "ann", second)]
+    values += [("2", "25", None, second), ("-8", "5", "ann", second), ("1", "x", "ann", second)]
     lines = [
-        (str(n), 0, "2026-01-30 10:00:00", customer, "A", units, paid, *[None] * 4, "here", 1, received)
+        (str(n), 0, "2026-01-30 10:00:00", customer, "A", units, paid, *[None] * 6, "here", 1, received)
         for n, (units, paid, customer, received) in enumerate(values)
     ]
     raw = spark.createDataFrame(lines, COLUMNS)
