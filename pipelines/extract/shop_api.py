@@ -24,10 +24,9 @@ ORDERS, GOODS = "/orders", "/goods"
 class ShopApiSource:
     """Source `shop-api`: the orders and products of a shop's REST API."""
 
-    dialect = Dialect()
-
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
+        self.dialect = Dialect(guests=settings.shop_guests, identity=settings.shop_identity)
         self.name = source_name("shop-api", settings.shop_address)
         self.description = f"the shop at {settings.shop_address}"
         self.plan = {"page_size": settings.shop_page_size, "since": settings.shop_since}

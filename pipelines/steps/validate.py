@@ -27,8 +27,10 @@ from pipelines.run.night import Night
 from pipelines.settings import customer_key, settings
 from pipelines.validate import continuity, history, measures, outputs, profile, row_checks, waterfall
 from pipelines.validate.history import PassedRun, Verdict
+from pipelines.validate.largest_customer import largest_customer
 from pipelines.validate.service_purchases import mark_duplicates
 from serving.errors import NightshelfError
+from serving.live.identity import Pseudonymiser
 
 CHECKED_DAYS = 7  # the most days since the last run that passed whose measures are checked
 MIN_LINES = 100  # the quarantined share is taken of at least this many lines
@@ -67,7 +69,8 @@ def run(night: Night) -> dict[str, Any]:
 
 def _write(night: Night, source: Source, received: Received, counts: dict[str, int]) -> list[Finding]:
     """Always writes the quarantine, and the other tables only if the run passes; returns the warnings."""
-    quarantined = outputs.quarantine(received.checked, night.run_id, customer_key())
+    identify = Pseudonymiser(customer_key(), source.dialect.identity)
+    quarantined = outputs.quarantine(received.checked, night.run_id, identify)
     listed = product_history.catalogue(source.name, night.as_of)
     sold, _ = run_concurrently(
         lambda: outputs.goods(received.checked).toArrow() if listed is None else None,
@@ -77,13 +80,13 @@ def _write(night: Night, source: Source, received: Received, counts: dict[str, i
         fates = ", ".join(f"{fate} {lines}" for fate, lines in counts.items() if lines)
         raise NightshelfError(
             f"validation rejected the nightly run: no order line is left after validation ({fates}): list the"
-            " quarantined lines with `nightshelf quarantine list`"
+            f" quarantined lines with `nightshelf quarantine list`{_guests_setting(night, counts)}"
         )
     findings: list[Finding] = []
 
     def save(url: str) -> None:
         # Checked before the new version becomes visible: a rejected run leaves `orders` unchanged.
-        outputs.orders(received.checked, customer_key()).write.parquet(url)
+        outputs.orders(received.checked, identify).write.parquet(url)
         findings.extend(_check(night, source, received, counts, session().read.parquet(url), listed))
 
     tables.replace(tables.ORDERS, save)
@@ -101,7 +104,7 @@ def _receive(night: Night, source: Source) -> Received:
     before = history.last_passed(source.name, night.as_of)
     checked = row_checks.check(received, source.dialect, night.as_of, thresholds().rows, _releases()).cache()
     if purchases:
-        checked = mark_duplicates(checked, customer_key()).cache()
+        checked = mark_duplicates(checked, Pseudonymiser(customer_key(), source.dialect.identity)).cache()
     tallied = waterfall.tally(checked, (before.received_until, before.as_of) if before else None)
     return Received(checked, tallied, fetched, until, before)
 
@@ -131,6 +134,7 @@ def _check(
         _quarantined(night, received.tallied),
         _duplicates(night, counts),
         _columns(night, orders),
+        largest_customer(orders, night.as_of),
         *_compared(night, source, received.before, days, customers, listed),
     ]
     expected = _expectations(run_measures)
@@ -170,7 +174,16 @@ def _quarantined(night: Night, tallied: pd.DataFrame) -> Measure:
     lines = failed + sum(fates.get(fate, 0) for fate in row_checks.GOOD)
     counts = ", ".join(f"{name} {count}" for name, count in by_check.items())
     message = f"{failed} of {lines} new order lines fail a row check ({counts or 'none'})"
+    message += _guests_setting(night, by_check)
     return Measure("quarantined", night.as_of, failed / max(lines, MIN_LINES), message)
+
+
+def _guests_setting(night: Night, counts: dict[str, int]) -> str:
+    """Returns the advice that names the setting for guests, if lines without a customer are quarantined."""
+    if not counts.get(row_checks.NO_CUSTOMER):
+        return ""
+    setting = "NIGHTSHELF_SHOP_GUESTS=true" if night.source == "shop-api" else "guests = true in the mapping"
+    return f"; if orders of guests are valid, set {setting}"
 
 
 def _compared(

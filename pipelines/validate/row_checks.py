@@ -16,6 +16,8 @@ from expectations.thresholds import RowBounds
 from pipelines import columns as c
 from pipelines.extract.source import Dialect
 from pipelines.validate.quarantine import CONTENT, RELEASABLE
+from serving.live.identity import nobody_pattern
+from serving.live.nobody import PLACEHOLDER
 
 USED = "used"
 RETURNED = "returned"
@@ -27,10 +29,9 @@ REPORTED_AND_ORDERED = "told_and_ordered"
 DROPPED = (LATER, NOT_A_PRODUCT, EMPTY_ORDER, REPORTED_AND_ORDERED)
 
 UNREADABLE = "unreadable_line"
+NO_CUSTOMER = "no_customer"
 
 OFFSET = r"\d:\d\d.*(Z|UTC|[+-]\d\d(:?\d\d)?)$"  # only after a time of day: a date may end in -31
-REPEATED_DIGIT = r"(\d)\1{9}$"  # after the country code
-COUNTING_DIGITS = "1234567890"
 PAGE_BITS = 22  # enough for four million pages
 CLOCK_TOLERANCE = dt.timedelta(days=1)  # the most by which a shop's local time is ahead of UTC
 
@@ -59,12 +60,12 @@ def check(
         .join(F.broadcast(typical_prices(raw, bounds)), F.col(c.PRODUCT) == F.col(PRODUCT), "left")
         .drop(PRODUCT)
     )
-    if releases is None:
-        return parsed.withColumn(FATE, _fate(dialect, as_of, bounds, F.array().cast("array<string>")))
-    released = F.coalesce(RELEASED, F.array())
-    return (
-        _released(parsed, releases).withColumn(FATE, _fate(dialect, as_of, bounds, released)).drop(RELEASED)
-    )
+    released = F.array().cast("array<string>")
+    if releases is not None:
+        parsed, released = _released(parsed, releases), F.coalesce(RELEASED, F.array())
+    with_fates = parsed.withColumn(FATE, _fate(dialect, as_of, bounds, released)).drop(RELEASED)
+    # After the checks, which tell placeholders from missing ids, both are no customer.
+    return with_fates.withColumn(c.CUSTOMER, F.when(~_is_nobody(dialect), F.col(c.CUSTOMER)))
 
 
 def newest(raw: DataFrame) -> DataFrame:
@@ -138,8 +139,8 @@ def _fate(dialect: Dialect, as_of: dt.date, bounds: RowBounds, released: Column)
         "huge_quantity": F.abs(UNITS) > bounds.largest_quantity.value,
         "bad_price": F.col(PAID).isNull() | (F.col(PAID) <= 0) | (F.col(PAID) >= math.inf),  # NaN is greater
         "price_outlier": _price_outlier(bounds.price_factor.value),
-        "placeholder_customer": _placeholder(),
-        "no_customer": _blank(c.CUSTOMER) & F.lit(not dialect.guests),
+        "placeholder_customer": F.lit(not dialect.guests) & _matches(PLACEHOLDER),
+        NO_CUSTOMER: F.lit(not dialect.guests) & _is_nobody(dialect) & ~_matches(PLACEHOLDER),
         RETURNED: F.col(UNITS) < 0,
     }
     for name in RELEASABLE:
@@ -156,6 +157,10 @@ def _price_outlier(factor: float) -> Column:
     return F.coalesce(outside, F.lit(False))
 
 
-def _placeholder() -> Column:
-    digits = F.regexp_replace(c.CUSTOMER, r"\D", "")
-    return F.coalesce(digits.rlike(REPEATED_DIGIT) | digits.contains(COUNTING_DIGITS), F.lit(False))
+def _is_nobody(dialect: Dialect) -> Column:
+    """Returns whether a line has no customer, or an id that stands for nobody."""
+    return F.col(c.CUSTOMER).isNull() | _matches(nobody_pattern(dialect.identity))
+
+
+def _matches(pattern: str) -> Column:
+    return F.coalesce(F.col(c.CUSTOMER).rlike(pattern), F.lit(False))

@@ -36,14 +36,13 @@ def from_fields(model: type[M], fields: dict[str, Any], identify: Pseudonymiser)
 def from_body(model: type[M], body: bytes, identify: Pseudonymiser) -> M:
     """Parses a JSON body; raises Problem 400 naming the first invalid field."""
     try:
-        return model.model_validate_json(body, strict=True, context=identify)  # JSON has types, a URL has none
+        # JSON has types, a URL has none.
+        return model.model_validate_json(body, strict=True, context=identify)
     except ValidationError as error:
         raise _problem(error) from None
 
 
-def from_path_and_body(
-    model: type[M], path: dict[str, str], body: bytes, identify: Pseudonymiser
-) -> M:
+def from_path_and_body(model: type[M], path: dict[str, str], body: bytes, identify: Pseudonymiser) -> M:
     """Parses the parameters of a path and a JSON body; raises Problem 400 naming the first invalid field."""
     try:
         fields = from_json(body)

@@ -1,4 +1,4 @@
-"""Customer ids that stand for nobody: what shops, spreadsheets and databases write where no customer is known.
+"""Customer ids that stand for nobody: what shops and spreadsheets write where no customer is known.
 
 The patterns are regular expressions of Python and of Java, as Spark applies them too.
 """

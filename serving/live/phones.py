@@ -27,6 +27,8 @@ PHONE = re.compile(
 FORM = re.compile(r"[\s()]|^\d{3}[.-]\d{3}[.-]\d{4}$")  # no other id is written so
 DIGITS = range(10, 16)  # E.164 allows 15; ten is the shortest national number with its area code
 SHORTEST = 7  # digits of a number that is written as a telephone number
+SHORTEST_PLAIN = 8  # digits of one that is written as digits alone
+TRUNK = "(0)"  # dialled within the country only
 
 
 def canonical_phone(text: str, country: str, is_phone: bool) -> str | None:
@@ -35,8 +37,8 @@ def canonical_phone(text: str, country: str, is_phone: bool) -> str | None:
     A number of another country than `country` keeps its plus sign, so that it is no number of the country.
     Two people behind one switchboard differ by the extension: 74951234567x12.
 
-    country: two capital letters, of numbers without a country code; "" if unknown. is_phone: whether the id is
-    a telephone number for sure; if not, a plain number needs a country in which it is valid.
+    country: two capital letters, of numbers without a country code; "" if unknown. is_phone: whether the id
+    is a telephone number for sure; if not, a plain number needs a country in which it is valid.
     """
     match = PHONE.fullmatch(text)
     if not match:
@@ -63,6 +65,8 @@ def spellings_pattern(text: str, country: str) -> str | None:
 
 def _international(prefix: str, number: str, country: str, is_phone: bool) -> str | None:
     parsed = _parsed(f"+{number}", "")
+    if TRUNK in number and not (parsed and is_valid_number(parsed)):
+        parsed = _parsed(f"+{number.replace(TRUNK, '')}", "")
     has_form = is_phone or "+" in prefix or FORM.search(number)
     return _spelling(parsed, country) if parsed and (has_form or is_valid_number(parsed)) else None
 
@@ -82,7 +86,7 @@ def _national(number: str, digits: str, country: str, is_phone: bool) -> str | N
 
 def _plain(digits: str, country: str, is_phone: bool) -> str | None:
     """Returns the spelling of a number written as digits alone, which only a country tells from other ids."""
-    if not country or (len(digits) < DIGITS.start and not is_phone):
+    if not country or (len(digits) < SHORTEST_PLAIN and not is_phone):
         return None
     with_code = _parsed(f"+{digits}", "")
     if with_code and with_code.country_code == country_code_for_region(country):

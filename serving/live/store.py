@@ -219,23 +219,49 @@ class Store:
                 unchanged = (forgotten.c.customer == customer) & (forgotten.c.at == at)
                 connection.execute(sa.update(forgotten).where(unchanged).values(in_lake=False))
 
-    def reopen_erasures(self, times: dict[str, int]) -> None:
-        """Adds erasures with their times and makes all erasures pending again, as a restore requires.
+    def erasures(self) -> dict[str, int]:
+        """Returns all customers who were ever forgotten: times by pseudonym."""
+        with self._connected(self.reader) as connection:
+            rows = connection.execute(sa.select(forgotten.c.customer, forgotten.c.at))
+            return {row.customer: row.at for row in rows}
 
-        times: by pseudonym. A later time in the store is kept. Events up to the given time are deleted.
+    def add_erasures(self, times: dict[str, int]) -> None:
+        """Adds erasures with their times, by pseudonym; a later time in the store is kept.
+
+        Events up to the given time are deleted.
         """
+        if not times:
+            return
         with self._writing() as connection:
-            number = _next_number(connection)
-            for customer, at in times.items():
-                row = {"at": at, "in_lake": True, "number": number}
-                connection.execute(
-                    self.insert(forgotten)
-                    .values(row | {"customer": customer})
-                    .on_conflict_do_update(index_elements=["customer"], set_=row, where=forgotten.c.at < at)
-                )
-                old = (events.c.customer == customer) & (events.c.at <= at)
-                connection.execute(sa.delete(events).where(old))
+            self._add_erasures(connection, times)
+
+    def reopen_erasures(self, times: dict[str, int]) -> None:
+        """Adds erasures and makes all erasures pending again, as a restore requires."""
+        with self._writing() as connection:
+            self._add_erasures(connection, times)
             connection.execute(sa.update(forgotten).values(in_lake=True))
+
+    def _add_erasures(self, connection: sa.Connection, times: dict[str, int]) -> None:
+        number = _next_number(connection)
+        for customer, at in times.items():
+            row = {"at": at, "in_lake": True, "number": number}
+            connection.execute(
+                self.insert(forgotten)
+                .values(row | {"customer": customer})
+                .on_conflict_do_update(index_elements=["customer"], set_=row, where=forgotten.c.at < at)
+            )
+            old = (events.c.customer == customer) & (events.c.at <= at)
+            connection.execute(sa.delete(events).where(old))
+
+    def move_events(self, customers: dict[str, str | None]) -> int:
+        """Gives the events of customers to other pseudonyms and returns their number; None deletes them."""
+        moved = 0
+        with self._writing() as connection:
+            for old, new in customers.items():
+                own = events.c.customer == old
+                change = sa.update(events).values(customer=new) if new else sa.delete(events)
+                moved += int(connection.execute(change.where(own)).rowcount)
+        return moved
 
     def purchases(self) -> Sequence[Any]:
         """Returns all purchases in the order in which they were recorded."""
