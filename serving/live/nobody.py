@@ -27,7 +27,7 @@ _MAILBOXES = (
 )
 
 _CODE = rf"\+?(\d{SEPARATORS}){{0,5}}"  # of a country, or the prefix of a call abroad
-_TEN_EQUAL = "|".join(rf"({digit}{SEPARATORS}){{10,}}" for digit in "0123456789")
+_TEN_EQUAL = "|".join(rf"({digit}{SEPARATORS}){{10}}" for digit in "0123456789")
 _SEVEN_EQUAL = "|".join(rf"({digit}{SEPARATORS}){{7,}}" for digit in "123456789")
 _COUNTING = SEPARATORS.join("1234567890")
 # Telephone numbers that people type to get past a form: one digit ten times, or counting from 1 to 0.
