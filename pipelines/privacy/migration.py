@@ -7,7 +7,7 @@ present one. Events move to the present pseudonym; an erasure counts for every p
 import datetime as dt
 import logging
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Set
+from collections.abc import Callable, Iterable
 
 from pipelines.privacy import forgotten, identity_rules
 from pipelines.privacy.identity_rules import FIRST_VERSION, UsedRule
@@ -47,11 +47,11 @@ def carry_over(source: str, ids: Callable[[], Iterable[str]]) -> dict[str, int]:
     return counts
 
 
-def _moves(earlier: list[UsedRule], present: UsedRule, ids: Iterable[str], stored: Set[str]) -> Moves:
+def _moves(earlier: list[UsedRule], present: UsedRule, ids: Iterable[str], stored: set[str]) -> Moves:
     """Returns the moves of those pseudonyms that the store holds."""
     moves: Moves = defaultdict(set)
     for customer in ids:
-        for old in {rule.pseudonym(customer) for rule in earlier} & stored:
+        for old in stored.intersection({rule.pseudonym(customer) or "" for rule in earlier}):
             moves[old].add(present.pseudonym(customer))
     if any(rule.version == FIRST_VERSION for rule in earlier):
         for old in {keyed_hash(nobody, customer_key()) for nobody in FORMER_NOBODIES} & stored:
@@ -59,7 +59,7 @@ def _moves(earlier: list[UsedRule], present: UsedRule, ids: Iterable[str], store
     return {old: new for old, new in moves.items() if new != {old}}
 
 
-def _unambiguous(moves: Moves, known: Set[str]) -> dict[str, str | None]:
+def _unambiguous(moves: Moves, known: set[str]) -> dict[str, str | None]:
     """Returns the moves of events; those of one earlier pseudonym of several customers can't be split."""
     return {old: next(iter(moves[old])) for old in known & moves.keys() if len(moves[old]) == 1}
 
