@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, field_validator
 
 from pipelines.choices import Solver, SourceName
+from serving.live.identity import IdentityRule, known_country
 from serving.schedule import ScheduleSettings
 from serving.settings import home, read
 
@@ -50,6 +51,15 @@ class Settings(ScheduleSettings):
     shop_since: str = Field(
         "",
         description="query parameter of the shop's API that lists orders since a time; empty: it has none",
+    )
+    shop_country: str = Field(
+        "",
+        description="country of telephone numbers without a country code in the shop's API, such as DE",
+    )
+    shop_guests: bool = Field(False, description="whether the shop's API has valid orders of guests")
+    shop_nobody: str = Field(
+        "",
+        description="customer ids of the shop's API that stand for nobody, separated by commas",
     )
     shop_concurrency: int = Field(8, ge=1, description="pages of the shop's API requested at once")
     shop_rate: float = Field(50.0, gt=0, description="requests per second to the shop's API, at most")
@@ -153,6 +163,11 @@ class Settings(ScheduleSettings):
             raise ValueError("write the token as the shop shows it, in letters, digits and signs")
         return SecretStr(text)
 
+    @field_validator("shop_country")
+    @classmethod
+    def _known_country(cls, country: str) -> str:
+        return known_country(country)
+
     @field_validator("lake")
     @classmethod
     def _plain_lake(cls, url: str) -> str:
@@ -178,6 +193,12 @@ class Settings(ScheduleSettings):
     def shop_address(self) -> str:
         """Address of the shop's API."""
         return self.shop_url or address(self, self.shop_port)
+
+    @property
+    def shop_identity(self) -> IdentityRule:
+        """What the customer ids of the shop's API are."""
+        nobody = tuple(filter(None, map(str.strip, self.shop_nobody.split(","))))
+        return IdentityRule(country=self.shop_country, nobody=nobody)
 
     @property
     def is_demo_shop(self) -> bool:

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict
 
 from serving.bundle.files import load
 from serving.errors import NightshelfError
-from serving.live.identity import pseudonym
+from serving.live.identity import Pseudonymiser, rule_of
 from serving.recommend.lanes import LANES, Lane
 from serving.recommend.recommender import recommend
 from serving.settings import ServingSettings, read
@@ -54,7 +54,8 @@ class NightshelfModel(PythonModel):
     def load_context(self, context: PythonModelContext) -> None:
         """Loads the bundle from the artifacts; raises BundleError if it is incomplete or invalid."""
         self.bundle = load(Path(context.artifacts["bundle"]))
-        self.key = read(ServingSettings).require_customer_key()
+        key = read(ServingSettings).require_customer_key()
+        self.identify = Pseudonymiser(key, rule_of(self.bundle.manifest))
 
     def predict(self, model_input: list[Query]) -> list[Recommendations]:  # type: ignore[override] # as MLflow documents
         """Returns recommendations for each query, in the same order."""
@@ -62,7 +63,8 @@ class NightshelfModel(PythonModel):
 
     def _recommend(self, query: Query) -> Recommendations:
         query.check()
-        customer = self.bundle.customer(pseudonym(query.customer, self.key))
+        pseudonym = self.identify.of_id(query.customer)
+        customer = None if pseudonym is None else self.bundle.customer(pseudonym)
         items = recommend(self.bundle, customer, cast(Lane, query.lane), query.n)
         return Recommendations(
             known=customer is not None,

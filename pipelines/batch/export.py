@@ -19,7 +19,7 @@ from pipelines.settings import customer_key, settings
 from serving.bundle.files import load
 from serving.bundle.format import find_rows, texts
 from serving.live import customers as customer_rows
-from serving.live.identity import normalise, pseudonym
+from serving.live.identity import IdentityRule, canonical, keyed_hash, rule_of
 from serving.live.registry import champion, download
 from serving.live.served import Served
 from serving.recommend.lanes import Lane
@@ -52,8 +52,9 @@ def write_customers(
     bundle: Path, to: str, n: int, lanes: Iterable[Lane], table: str, pseudonyms: bool = False
 ) -> int:
     """Like `export_customers`, from the bundle in a folder."""
-    customers, active = _customers(workers.load_served(bundle))
-    ids = customers if pseudonyms else _own_ids(customers)
+    served = workers.load_served(bundle)
+    customers, active = _customers(served)
+    ids = customers if pseudonyms else _own_ids(customers, rule_of(served.bundle.manifest))
     customers, ids = customers.filter(pc.is_valid(ids)), ids.drop_null()
     batches = _customer_batches(customers, ids, active, tuple(dict.fromkeys(lanes)), n)
     results = workers.process_batches(bundle, workers.recommend, batches)
@@ -106,16 +107,18 @@ def _customers(served: Served) -> tuple[pa.Array, set[str]]:
     return pa.array(pseudonyms, pa.binary()).cast(pa.string()), active
 
 
-def _own_ids(customers: pa.Array) -> pa.Array:
-    """Returns the shop's own id, normalised, of each pseudonym; null for an id that is missing from raw/."""
-    key, ids = customer_key(), raw.customers()
-    index = pc.index_in(customers, pa.array([pseudonym(customer, key) for customer in ids], pa.string()))
+def _own_ids(customers: pa.Array, rule: IdentityRule) -> pa.Array:
+    """Returns the canonical id of each pseudonym; null for an id that is missing from raw/."""
+    received = {customer for source in raw.sources() for customer in raw.customers(source)}
+    ids = sorted({canonical(customer, rule) for customer in received} - {""})
+    key = customer_key()
+    index = pc.index_in(customers, pa.array([keyed_hash(customer, key) for customer in ids], pa.string()))
     if index.null_count:
         log.warning(
             "%d customers are left out, because raw/ lacks their ids: use --pseudonyms to export them",
             index.null_count,
         )
-    return pa.array([normalise(customer) for customer in ids], pa.string()).take(index)
+    return pa.array(ids, pa.string()).take(index)
 
 
 def _customer_batches(

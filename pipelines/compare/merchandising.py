@@ -11,7 +11,7 @@ from pipelines.settings import customer_key, settings
 from serving import toml
 from serving.bundle.format import Bundle
 from serving.errors import NightshelfError
-from serving.live.identity import pseudonym
+from serving.live.identity import Pseudonymiser, rule_of
 from serving.live.merchandising import MerchandisingRules, Placement
 from serving.live.registry import load_champion
 from serving.recommend.recommender import NO_VARIETY, Item, Ranking, rankings, trending
@@ -42,7 +42,8 @@ def _read(file: Path | None) -> MerchandisingRules:
 def _ranking(bundle: Bundle, customer: str | None) -> Ranking:
     if customer is None:
         return partial(trending, bundle)
-    row = bundle.customer(pseudonym(customer, customer_key()))
+    pseudonym = Pseudonymiser(customer_key(), rule_of(bundle.manifest)).of_request(customer)
+    row = None if pseudonym is None else bundle.customer(pseudonym)
     return rankings(bundle, [row], "for-you", NO_VARIETY)[0]
 
 

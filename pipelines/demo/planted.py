@@ -6,19 +6,19 @@ from pipelines.demo.catalogue import STYLES
 from pipelines.demo.dirt import Dirt
 from pipelines.demo.shop import Shop
 from pipelines.demo.words import CATEGORIES
-from serving.live.identity import pseudonym
+from serving.live.identity import AUTO, IdentityRule, pseudonym
 
 Tastes = dict[str, list[str]]
 
 
-def tastes(key: str) -> Tastes:
+def tastes(key: str, rule: IdentityRule = AUTO) -> Tastes:
     """The favourite departments of every customer, by pseudonym; key: the secret of the pseudonyms.
 
     They don't depend on the shop's first day.
     """
     shop = Shop(start=dt.date.min)
     return {
-        pseudonym(phone, key): [_department(cluster) for cluster in favourites if cluster >= 0]
+        pseudonym(phone, key, rule): [_department(cluster) for cluster in favourites if cluster >= 0]
         for phone, favourites in zip(Dirt(shop).phones, shop.truth.favourites.tolist(), strict=True)
     }
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pymongo
 from bson import Decimal128, Timestamp
-from bson.codec_options import CodecOptions, DatetimeConversion, TypeDecoder, TypeRegistry
 from bson.binary import UuidRepresentation
+from bson.codec_options import CodecOptions, DatetimeConversion, TypeDecoder, TypeRegistry
 from bson.errors import BSONError
 from pymongo.errors import ConfigurationError, ConnectionFailure, OperationFailure, PyMongoError
 
@@ -125,7 +125,7 @@ def _projection(fields: list[str]) -> dict[str, int]:
     """Returns a projection to some fields; one that is inside another, or an index, isn't named itself."""
     names = {_without_index(field) for field in fields}
     outer = [name for name in names if not any(name.startswith(f"{other}.") for other in names)]
-    return {name: 1 for name in sorted(outer)} or {"_id": 1}
+    return dict.fromkeys(sorted(outer), 1) or {"_id": 1}
 
 
 def _without_index(field: str) -> str:

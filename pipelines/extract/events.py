@@ -40,7 +40,11 @@ def pull(source: str) -> int:
     if not sum(page.num_rows for page in pages) and not raw.pulls(SOURCE_NAME):
         return 0
     now = dt.datetime.now(dt.UTC)
-    days = [dt.date.fromisoformat(text[: c.ISO_DAY_LENGTH]) for page in pages if (text := pc.max(page[c.ORDERED_AT]).as_py())]
+    days = [
+        dt.date.fromisoformat(text[: c.ISO_DAY_LENGTH])
+        for page in pages
+        if (text := pc.max(page[c.ORDERED_AT]).as_py())
+    ]
     last_day = max(days, default=now.date())
     watermark = raw.Watermark(id=SOURCE_NAME, started=now, last_day=last_day, reached={}, full=True)
     return raw.append(SOURCE_NAME, watermark, pages)

@@ -77,9 +77,7 @@ def lines_and_joined(
     if len(documents) == 1:
         return [*documents], []
     names = mapping.file.names or ("*",)
-    lines = [
-        file for file in documents if file not in joined and any(_matches(file, name) for name in names)
-    ]
+    lines = [file for file in documents if file not in joined and any(_matches(file, name) for name in names)]
     if not lines:
         raise NightshelfError(
             f"no file is named {' or '.join(names)}, as names under [file] of the mapping say of the files with"

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -19,6 +20,14 @@ OTHER_CURRENCY = "other_currency"
 ORIGIN = {c.LINE: ROW, c.FAULT: ROW_FAULT, c.SOURCE: ROW_SOURCE}
 
 
+@dataclass(frozen=True)
+class Notation:
+    """How a source writes times and numbers."""
+
+    times: tuple[str, ...]
+    decimal: DecimalSign
+
+
 def order_lines(tables: Iterable[pa.Table], mapping: Mapping, description: str) -> Iterator[pa.Table]:
     """Yields the rows of one file or page as order lines, in columns of RAW_ORDERS.
 
@@ -34,6 +43,16 @@ def order_lines(tables: Iterable[pa.Table], mapping: Mapping, description: str) 
             [_value(rows, column) for column in _texts(rows, mapping)]
         )
         yield _order_lines(rows, mapping, formats or (times.ISO,), decimal)
+
+
+def recognise(rows: pa.Table, mapping: Mapping, description: str) -> Notation:
+    """Returns the notation that the mapping states, or else the one that these rows show.
+
+    Raises NightshelfError if the rows could be read in several ways.
+    """
+    formats = mapping.times or _recognised_times(rows, mapping, description) or (times.ISO,)
+    written = [_value(rows, column) for column in _texts(rows, mapping)]
+    return Notation(formats, mapping.decimal or numbers.recognise_decimal(written, description))
 
 
 def _recognised_times(rows: pa.Table, mapping: Mapping, description: str) -> tuple[str, ...]:

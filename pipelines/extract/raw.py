@@ -118,13 +118,17 @@ def extent(pull_tables: list[str]) -> tuple[int, dt.datetime]:
     return rows, max(newest)
 
 
-def customers() -> list[str]:
-    """Returns the ids of all customers of all sources, as received, in ascending order."""
+def sources() -> list[str]:
+    """Returns the names of all sources with a folder in raw/, in ascending order."""
     folder = tables.RAW_ORDERS.partition("/source=")[0]
+    return [name.removeprefix("source=") for name in tables.entries(folder)]
+
+
+def customers(source: str) -> list[str]:
+    """Returns the ids of all customers of a source, as received, in ascending order."""
     ids: set[str] = set()
-    for source in tables.entries(folder):
-        for table in pulls(source.removeprefix("source=")):
-            ids |= set(read([table], [c.CUSTOMER])[c.CUSTOMER].unique().to_pylist())
+    for table in pulls(source):
+        ids |= set(read([table], [c.CUSTOMER])[c.CUSTOMER].unique().to_pylist())
     return sorted(ids - {None})
 
 

@@ -35,7 +35,9 @@ def change_columns(mapping: Mapping, changes: Changes) -> list[str]:
     return [*alternatives(mapping.columns[c.ORDER_ID]), changes.line, changes.quantity, changes.refund]
 
 
-def refunding(rows: pa.Table, mapping: Mapping, refunds: Refunds, changed: pa.Table | None = None) -> pa.Table:
+def refunding(
+    rows: pa.Table, mapping: Mapping, refunds: Refunds, changed: pa.Table | None = None
+) -> pa.Table:
     """Returns the refunded lines (source's columns) that take something away from what the order states.
 
     mapping: of the refunded lines; changed: the changes of the orders' own lines.

@@ -3,6 +3,7 @@
 import asyncio
 import datetime as dt
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -30,7 +31,7 @@ class ShopApiSource:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.profile = _profile(settings)
-        self.dialect: Dialect = self.profile
+        self.dialect: Dialect = self.profile.model_copy(update=_own_rules(settings, self.profile))
         is_ecom = settings.shop_profile == ECOM
         parts = [settings.shop_address] + ([] if is_ecom else [settings.shop_profile])
         self.name = source_name("shop-api", *parts)
@@ -101,6 +102,13 @@ class ShopApiSource:
             moment = dt.datetime.fromisoformat(started) - OVERLAP
         timezone = self.profile.timezone
         return in_format(moment, since, timezone), in_format(recent, since, timezone)
+
+
+def _own_rules(settings: Settings, profile: Profile) -> dict[str, Any]:
+    """Returns the profile's fields for which the settings have a shop's own values."""
+    identity, own = profile.identity, settings.shop_identity
+    values = {"country": own.country or identity.country, "nobody": identity.nobody + own.nobody}
+    return {"guests": profile.guests or settings.shop_guests, "identity": identity.model_copy(update=values)}
 
 
 def _profile(settings: Settings) -> Profile:

@@ -12,9 +12,9 @@ import sqlalchemy as sa
 from pipelines import columns as c
 from pipelines.extract import statement
 from pipelines.extract.database import Database
-from pipelines.extract.mapping import Joined, Mapping, alternatives, load_mapping
+from pipelines.extract.mapping import Joined, alternatives, load_mapping
 from pipelines.extract.names import resolve
-from pipelines.extract.notations import NOTATION, KeptNotation
+from pipelines.extract.notations import KeptNotation
 from pipelines.extract.source import (
     Dialect,
     LastPull,

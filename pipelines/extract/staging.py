@@ -15,7 +15,7 @@ from pydantic import BaseModel, ValidationError
 
 from pipelines import columns as c
 from pipelines.lake import tables
-from pipelines.privacy import forgotten
+from pipelines.privacy import forgotten, identity_rules
 from serving.errors import TransientError
 
 RAW_ORDERS = pa.schema(
@@ -53,7 +53,7 @@ class Staging:
             state = State(id=uuid.uuid4().hex, started=dt.datetime.now(dt.UTC), plan=plan, owner="")
         self.state = state.model_copy(update={"owner": uuid.uuid4().hex})
         self.id, self.started = state.id, state.started
-        self.forgotten = forgotten.load()
+        self.forgotten, self.pseudonyms = forgotten.load(), identity_rules.pseudonyms_of(source)
         tables.put(f"{self.folder}/{STATE}", self.state.model_dump_json().encode())
 
     def _read_state(self) -> State | None:
@@ -82,7 +82,8 @@ class Staging:
         ):
             for rows in batches:
                 columns = [self._column(rows, field, page) for field in RAW_ORDERS]
-                stream.write_table(self.forgotten.without(pa.table(columns, schema=schema)))
+                lines = pa.table(columns, schema=schema)
+                stream.write_table(self.forgotten.without(lines, self.pseudonyms))
 
     def _column(self, rows: pa.Table, field: pa.Field, page: int) -> Any:
         constants = {c.PAGE: page, c.EXTRACTED_AT: self.started}

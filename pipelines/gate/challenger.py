@@ -8,6 +8,7 @@ from mlflow.utils.git_utils import get_git_commit
 from pipelines import evaluate as evaluation
 from pipelines.lake import tables
 from pipelines.prepare.interactions import Interactions
+from pipelines.privacy import identity_rules
 from pipelines.registry import versions
 from pipelines.run import pins
 from pipelines.run.night import Night
@@ -15,9 +16,11 @@ from pipelines.run.tracking import CHOSEN, client, tag
 from pipelines.train.association_rules import to_arrays
 from pipelines.train.bundle import fit_bundle
 from pipelines.train.recipe import ModelSettings
+from pipelines.validate import history
 from serving.bundle.format import Bundle
 from serving.errors import NightshelfError
 from serving.live.changes import FORGOTTEN_UNTIL
+from serving.live.identity import IDENTITY, IdentityRule, manifest_entry
 from serving.settings import PROJECT
 
 
@@ -40,6 +43,7 @@ def fit(night: Night, known: Interactions, products: pa.Table, chosen: ModelSett
         "created_at": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
         "as_of": str(night.as_of),
         "run_id": night.run_id,
+        IDENTITY: manifest_entry(_rule(night)),
         FORGOTTEN_UNTIL: int(tag(night.run_id, FORGOTTEN_UNTIL) or 0),
         "metrics": read_metrics(night.run_id),
     }
@@ -48,6 +52,11 @@ def fit(night: Night, known: Interactions, products: pa.Table, chosen: ModelSett
     return fit_bundle(
         known, products, chosen, rules, night.solver, manifest, customer_regions=customer_regions
     )
+
+
+def _rule(night: Night) -> IdentityRule:
+    """Returns the rule under which the run's customers have their pseudonyms."""
+    return identity_rules.used(tag(night.run_id, history.SOURCE) or "")[-1].rule
 
 
 def tags(night: Night, chosen: ModelSettings, bundle: Bundle) -> dict[str, str]:

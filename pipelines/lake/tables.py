@@ -35,6 +35,7 @@ QUARANTINE = "quarantine/orders/date={day}"
 VALIDATION = "validation/source={source}"  # holds a table per nightly run
 PROFILE = "profile/source={source}"
 CUSTOMERS = "customers/source={source}"
+IDENTITY = "identity/source={source}"  # the identity rules of a source's customers, oldest first
 RELEASES = "quarantine/releases"  # the quarantined lines that a person released
 INTERACTIONS = "interactions"
 BASKETS = "baskets"

@@ -6,14 +6,14 @@ from pathlib import Path
 
 from rich.table import Table
 
-from pipelines.privacy import forgotten
+from pipelines.privacy import forgotten, identity_rules
 from pipelines.settings import customer_key, settings
 from serving.bundle.files import load
 from serving.bundle.format import Bundle
 from serving.errors import BundleError, NightshelfError, RegistryError
 from serving.live import registry
 from serving.live.changes import with_changes
-from serving.live.identity import normalise, pseudonym
+from serving.live.identity import AUTO, Pseudonymiser
 from serving.live.store import ChangeSet
 
 SERVICE_EVENTS = "events of the service"
@@ -45,31 +45,44 @@ class ErasureReport:
 def forget(customer: str) -> ErasureReport:
     """Erases a customer, identified by the shop's own id, from store, lake and bundles; reports what remains.
 
+    All spellings of the id are erased, under the identity rule of each source and its earlier ones.
     A bundle trained on the customer's orders keeps its arrays, because its digests cover them. The service
     treats the customer as unknown, and the next nightly run trains a bundle without the customer.
 
-    Raises NightshelfError if the id is empty.
+    Raises NightshelfError if the id stands for nobody.
     """
-    if not normalise(customer):
-        raise NightshelfError("the customer's id is empty: give the shop's own id of the customer")
-    pseudonymous_id, report = pseudonym(customer, customer_key()), ErasureReport()
+    pseudonyms, report = _pseudonyms(customer), ErasureReport()
     store = forgotten.open_store()
-    report.before[SERVICE_EVENTS] = store.forget(pseudonymous_id)
-    times = {pseudonymous_id: store.pending_erasures()[pseudonymous_id]}
+    report.before[SERVICE_EVENTS] = sum(map(store.forget, sorted(pseudonyms)))
+    pending = store.pending_erasures()
+    times = {pseudonym: pending[pseudonym] for pseudonym in pseudonyms}
     customers = forgotten.from_times(times)
     report.before.update(forgotten.scrub(customers))  # the next nightly run repeats this for runs in progress
     report.remaining = forgotten.count_remaining(customers)
-    report.remaining[SERVICE_EVENTS] = store.count_events(pseudonymous_id)
-    _search_bundles(pseudonymous_id, times, report)
+    report.remaining[SERVICE_EVENTS] = sum(map(store.count_events, pseudonyms))
+    _search_bundles(times, report)
     store.close()
     return report
 
 
-def _search_bundles(pseudonymous_id: str, times: dict[str, int], report: ErasureReport) -> None:
+def _pseudonyms(customer: str) -> set[str]:
+    """Returns all pseudonyms of a customer; raises NightshelfError if the id stands for nobody."""
+    rules = [rule for source in identity_rules.sources() for rule in identity_rules.used(source)]
+    present = {rule.rule for rule in rules} | {AUTO}
+    own = {Pseudonymiser(customer_key(), rule).of_request(customer) for rule in present} - {None}
+    if not own:
+        raise NightshelfError(
+            "the id is empty or stands for nobody, as 0 and guest do: give the shop's own id of the customer"
+        )
+    earlier = {rule.pseudonym(customer) for rule in rules}
+    return forgotten.all_pseudonyms({str(pseudonym) for pseudonym in (own | earlier) - {None}})
+
+
+def _search_bundles(times: dict[str, int], report: ErasureReport) -> None:
     for location, bundle in _bundles().items():
         changed = with_changes(bundle, ChangeSet(forgotten=times))
-        report.before[location] = int(bundle.customer(pseudonymous_id) is not None)
-        report.remaining[location] = int(changed.customer(pseudonymous_id) is not None)
+        report.before[location] = sum(bundle.customer(pseudonym) is not None for pseudonym in times)
+        report.remaining[location] = sum(changed.customer(pseudonym) is not None for pseudonym in times)
 
 
 def _bundles() -> dict[str, Bundle]:

@@ -7,8 +7,9 @@ forgetting. Orders up to that day are never read again; later orders count as th
 import datetime as dt
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import pyarrow as pa
@@ -18,12 +19,13 @@ import pyarrow.parquet as pq
 
 from pipelines import columns as c
 from pipelines.lake import tables
-from pipelines.settings import customer_key, settings
-from serving.live.identity import row_pseudonym
+from pipelines.privacy import identity_rules
+from pipelines.privacy.identity_rules import Pseudonyms
+from pipelines.settings import settings
 from serving.live.store import MICROSECONDS_PER_DAY, Store, now_microseconds
 
 VIEW_RETENTION_DAYS = 90  # for events other than purchases; older ones no longer predict anything
-RAW_FOLDERS = ("raw/", "staging/")  # where customers have the shop's own ids
+RAW_SOURCE = re.compile(r"(?:raw/orders|staging)/source=([^/]+)/")  # where customers have the shop's own ids
 VERSION_FOLDER = re.compile(r"(date|run|full|pull)=.*|[0-9a-f]{32}")  # not part of a table's name
 
 
@@ -33,36 +35,33 @@ class ForgottenCustomers:
 
     last_day: dict[str, str]  # ISO date by pseudonym
 
-    def among(self, customers: pa.ChunkedArray, raw_ids: bool) -> dict[str, str]:
+    def among(self, customers: pa.ChunkedArray, pseudonyms: Pseudonyms | None = None) -> dict[str, str]:
         """Returns the last days of those customers that are forgotten, by their value in the column.
 
-        raw_ids: whether the column holds ids as received instead of pseudonyms.
+        pseudonyms: returns the pseudonyms of an id, if the column holds ids as received.
         """
         if not self.last_day:
             return {}
-        values = (value for value in customers.unique().to_pylist() if value)
-        pseudonyms = {value: row_pseudonym(value, customer_key()) if raw_ids else value for value in values}
-        return {
-            value: self.last_day[pseudonym]
-            for value, pseudonym in pseudonyms.items()
-            if pseudonym in self.last_day
-        }
+        last_days = {}
+        for value in filter(None, customers.unique().to_pylist()):
+            if own := (pseudonyms(value) if pseudonyms else {value}) & self.last_day.keys():
+                last_days[value] = max(self.last_day[pseudonym] for pseudonym in own)
+        return last_days
 
-    def without(self, rows: pa.Table) -> pa.Table:
-        """Returns raw rows without those that `in_raw` marks."""
-        return rows.filter(pc.invert(self.in_raw(rows))) if self.last_day else rows
-
-    def in_raw(self, rows: pa.Table) -> pa.Array:
-        """Returns a mask of forgotten customers' raw rows, up to their last day or without a readable day."""
-        return _mask(rows, self.among(rows[c.CUSTOMER], raw_ids=True), until_last_day=True)
+    def without(self, rows: pa.Table, pseudonyms: Pseudonyms) -> pa.Table:
+        """Returns raw rows without forgotten customers', up to their last day or without a readable day."""
+        if not self.last_day:
+            return rows
+        last_days = self.among(rows[c.CUSTOMER], pseudonyms)
+        return rows.filter(pc.invert(_mask(rows, last_days, until_last_day=True)))
 
 
 def load() -> ForgottenCustomers:
     """Loads all customers who were ever forgotten."""
     store = open_store()
-    changes = store.changes_since(0)
+    times = store.erasures()
     store.close()
-    return from_times(changes.forgotten if changes else {})
+    return from_times(times)
 
 
 def from_times(times: dict[str, int]) -> ForgottenCustomers:
@@ -124,14 +123,35 @@ def _customer_files(forgotten: ForgottenCustomers) -> Iterator[tuple[str, pa.Tab
 
     If no row belongs to a forgotten customer, the rows hold only the customer column.
     """
+    pseudonyms_of = cache(identity_rules.pseudonyms_of)
     for path in tables.file_paths():
-        raw_ids = path.startswith(RAW_FOLDERS)
         customers = _customers(path)
         if customers is None:
             continue
-        last_days = forgotten.among(customers, raw_ids)
+        source = _raw_source(path)
+        last_days = forgotten.among(customers, pseudonyms_of(source) if source else None)
         rows = _read(path) if last_days else pa.table({c.CUSTOMER: customers})
-        yield path, rows, _mask(rows, last_days, until_last_day=raw_ids)
+        yield path, rows, _mask(rows, last_days, until_last_day=source is not None)
+
+
+def all_pseudonyms(pseudonyms: Set[str]) -> set[str]:
+    """Returns these pseudonyms and all others of the same persons' ids in raw/ and staging/.
+
+    An id is the same person's if it has one of these pseudonyms under the present rule of its source.
+    """
+    found, used = set(pseudonyms), cache(identity_rules.used)
+    for path in tables.file_paths():
+        if (source := _raw_source(path)) and (customers := _customers(path)) is not None:
+            for customer in filter(None, customers.unique().to_pylist()):
+                if used(source)[-1].pseudonym(customer) in pseudonyms:
+                    found |= {other for rule in used(source) if (other := rule.pseudonym(customer))}
+    return found
+
+
+def _raw_source(path: str) -> str | None:
+    """Returns the source of a file that holds the shop's own ids, or None for any other file."""
+    match = RAW_SOURCE.match(path)
+    return match[1] if match else None
 
 
 def _mask(rows: pa.Table, last_days: dict[str, str], until_last_day: bool) -> Any:

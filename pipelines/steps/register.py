@@ -14,6 +14,7 @@ from pipelines.run.night import Night
 from pipelines.settings import customer_key, settings
 from serving.bundle import files
 from serving.http.overview import SHOPPERS
+from serving.live.identity import IdentityRule, rule_of
 from serving.live.registry import BUNDLE
 
 
@@ -23,7 +24,8 @@ def run(night: Night) -> dict[str, str]:
     chosen = challenger.chosen(night)
     bundle = challenger.fit(night, known.until(cut.test), products, chosen)
     measures = tables.read(pins.own_table(night, tables.EVALUATION))
-    examples = {SHOPPERS: shoppers.example_shoppers(measures, known, products, cut, _planted(night))}
+    planted = _planted(night, rule_of(bundle.manifest))
+    examples = {SHOPPERS: shoppers.example_shoppers(measures, known, products, cut, planted)}
     bundle = replace(bundle, manifest=bundle.manifest | examples)
     with tempfile.TemporaryDirectory() as temporary:
         folder = files.save(bundle, Path(temporary) / BUNDLE.name)
@@ -32,6 +34,6 @@ def run(night: Night) -> dict[str, str]:
     return {"version": version}
 
 
-def _planted(night: Night) -> dict[str, list[str]]:
+def _planted(night: Night, rule: IdentityRule) -> dict[str, list[str]]:
     """Returns the tastes that the demo shop gave its customers, by pseudonym; {} for any other shop."""
-    return tastes(customer_key()) if night.source == "shop-api" and settings().is_demo_shop else {}
+    return tastes(customer_key(), rule) if night.source == "shop-api" and settings().is_demo_shop else {}

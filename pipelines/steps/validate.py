@@ -36,8 +36,11 @@ from pipelines.validate import (
     waterfall,
 )
 from pipelines.validate.history import PassedRun, Verdict
+from pipelines.validate.largest_customer import largest_customer
+from pipelines.validate.run_measures import guests_advice
 from pipelines.validate.service_purchases import mark_duplicates
 from serving.errors import NightshelfError
+from serving.live.identity import Pseudonymiser
 
 MAX_FINDINGS = 5  # in an error message
 
@@ -77,7 +80,8 @@ def write(night: Night, source: Source, received: Received, counts: dict[str, in
 
     Raises NightshelfError if validation rejects the run.
     """
-    quarantined = outputs.quarantine(received.checked, night.run_id, customer_key())
+    identify = Pseudonymiser(customer_key(), source.dialect.identity)
+    quarantined = outputs.quarantine(received.checked, night.run_id, identify)
     listed = product_history.catalogue(source.name, night.as_of)
     sold, _ = run_concurrently(
         lambda: outputs.goods(received.checked).toArrow() if listed is None else None,
@@ -90,13 +94,13 @@ def write(night: Night, source: Source, received: Received, counts: dict[str, in
         )
         raise NightshelfError(
             f"validation rejected the nightly run: no order line is left after validation ({fates}): list the"
-            f" quarantined lines with `nightshelf quarantine list`{free}"
+            f" quarantined lines with `nightshelf quarantine list`{free}{guests_advice(night, counts)}"
         )
     findings: list[Finding] = []
 
     def save(url: str) -> None:
         # Checked before the new version becomes visible: a rejected run leaves `orders` unchanged.
-        outputs.orders(received.checked, customer_key()).write.parquet(url)
+        outputs.orders(received.checked, identify).write.parquet(url)
         findings.extend(_check(night, source, received, counts, session().read.parquet(url), listed))
 
     tables.replace(tables.ORDERS, save)
@@ -115,7 +119,7 @@ def receive(night: Night, source: Source) -> Received:
     before = history.last_passed(source.name, night.as_of)
     checked = row_checks.check(lines, source.dialect, night.as_of, thresholds().rows, _releases()).cache()
     if purchases:
-        checked = mark_duplicates(checked, customer_key()).cache()
+        checked = mark_duplicates(checked, Pseudonymiser(customer_key(), source.dialect.identity)).cache()
     tallied = waterfall.tally(checked, (before.received_until, before.as_of) if before else None)
     return Received(checked, tallied, fetched, until, before)
 
@@ -147,6 +151,7 @@ def _check(
         *run_measures.of_lines(night, received.tallied, counts),
         *run_measures.of_pulls(night, source),
         run_measures.columns(night, orders),
+        largest_customer(orders, night.as_of),
         *run_measures.compared(night, source, received.before, days, customers, listed),
     ]
     expected = _expectations(measured)

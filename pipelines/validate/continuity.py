@@ -57,7 +57,7 @@ def customer_measures(
 
     then, now: samples of customers, sorted by pseudonym. If a sample is full, only customers that sort before
     its last customer can be looked up in it. The second share is divided by the usual share of returning
-    customers.
+    customers. The sample `then` is empty after a change of the identity rule.
     """
     before, as_of = set(then[c.CUSTOMER].to_pylist()), checked_days[-1]
     after = dict(zip(now[c.CUSTOMER].to_pylist(), now[LAST_DAY].to_pylist(), strict=True))
@@ -71,7 +71,7 @@ def customer_measures(
     end = max(before, default="") if len(before) == SAMPLE else END
     recent = [customer for customer, day in after.items() if customer <= end and day >= checked_days[0]]
     usual_share = usual(days[KNOWN] / days[CUSTOMERS], as_of, checked_days[0], "ratio")
-    if recent and usual_share and usual_share[0]:
+    if before and recent and usual_share and usual_share[0]:
         median, spread = usual_share
         share = sum(customer in before for customer in recent) / len(recent)
         message = f"the last run knew {share:.0%} of the recent customers, usual is {median:.0%}"

@@ -14,7 +14,7 @@ from expectations.suites import Expectation
 from pipelines import columns as c
 from pipelines.lake import tables
 from pipelines.run.night import Night
-from pipelines.validate.profile import SAMPLE
+from pipelines.validate.profile import LAST_DAY, SAMPLE
 
 Outcome = Literal["passed", "let pass", "stopped"]
 
@@ -104,9 +104,16 @@ def last_passed(source: str, before: dt.date) -> PassedRun | None:
         row = table.slice(0, 1).to_pylist()[0]
         if row["outcome"] != "stopped":
             days = tables.read(tables.PROFILE.format(source=source)).to_pandas().set_index(c.DAY)
-            customers = tables.read(tables.CUSTOMERS.format(source=source))
-            return PassedRun(row["as_of"], row["received_until"], days, customers)
+            return PassedRun(row["as_of"], row["received_until"], days, _customers(source))
     return None
+
+
+def _customers(source: str) -> pa.Table:
+    """Returns the sample of customers that the last run saved; empty after a change of the identity rule."""
+    table = tables.CUSTOMERS.format(source=source)
+    if tables.exists(table):
+        return tables.read(table)
+    return pa.table({c.CUSTOMER: pa.array([], pa.string()), LAST_DAY: pa.array([], pa.date32())})
 
 
 def _result(expectation: Expectation, measure: Measure, met: bool) -> dict[str, object]:

@@ -11,7 +11,7 @@ from pipelines.extract.events import SOURCE_NAME as EVENTS
 from pipelines.extract.product_history import RAW_PRODUCTS
 from pipelines.validate.row_checks import FATE, GOOD, PAID, TIME, TYPICAL, UNITS, USED, is_quarantined
 from pipelines.validate.versions import SHARED_ID
-from serving.live.identity import row_pseudonym
+from serving.live.identity import Pseudonymiser
 
 TYPES = {
     c.ORDER_ID: "string",
@@ -30,17 +30,17 @@ def schema_differences(orders: DataFrame) -> list[str]:
     return sorted({name for name, _ in set(orders.dtypes) ^ set(TYPES.items())})
 
 
-def quarantine(checked: DataFrame, run: str, key: str) -> DataFrame:
+def quarantine(checked: DataFrame, run: str, identify: Pseudonymiser) -> DataFrame:
     """Returns the lines that fail a row check, with the check's name, the run and the pseudonym.
 
     All else is as received. The shop's own customer id is only in raw/, in the row of this order and line.
     """
     failed = checked.where(is_quarantined(F.col(FATE))).drop(TIME, UNITS, PAID, TYPICAL, SHARED_ID)
-    pseudonymous = failed.withColumn(c.CUSTOMER, pseudonyms(c.CUSTOMER, key))
+    pseudonymous = failed.withColumn(c.CUSTOMER, pseudonyms(c.CUSTOMER, identify))
     return pseudonymous.withColumnRenamed(FATE, c.RULE).withColumn(c.RUN, F.lit(run))
 
 
-def orders(checked: DataFrame, key: str) -> DataFrame:
+def orders(checked: DataFrame, identify: Pseudonymiser) -> DataFrame:
     """Returns the table `orders`: one row per order and product, customers as pseudonyms, times in UTC.
 
     The region (column `group`) is the customer's: it is null for orders of anonymous customers, and if the
@@ -52,7 +52,7 @@ def orders(checked: DataFrame, key: str) -> DataFrame:
     customer_hash = F.when(F.col(c.CUSTOMER).isNotNull(), customer_hash).alias(CUSTOMER_HASH)
     group = F.nullif(F.trim(c.GROUP), F.lit("")).alias(c.GROUP)
     distinct = good.select(c.CUSTOMER, c.GROUP).distinct()
-    customers = distinct.select(customer_hash, pseudonyms(c.CUSTOMER, key).alias(c.CUSTOMER), group)
+    customers = distinct.select(customer_hash, pseudonyms(c.CUSTOMER, identify).alias(c.CUSTOMER), group)
     return (
         good.groupBy(c.ORDER_ID, c.PRODUCT)
         .agg(
@@ -81,16 +81,16 @@ def goods(checked: DataFrame) -> DataFrame:
     return goods.select(*RAW_PRODUCTS.names)
 
 
-def pseudonyms(column: str, key: str) -> Column:
+def pseudonyms(column: str, identify: Pseudonymiser) -> Column:
     """Returns the pseudonyms of a column of customer ids."""
-    pseudonymise = pandas_udf(_pseudonymiser(key), StringType())  # type: ignore[call-overload]
+    pseudonymise = pandas_udf(_pseudonymise(identify), StringType())  # type: ignore[call-overload]
     result: Column = pseudonymise(F.col(column))
     return result
 
 
-def _pseudonymiser(key: str):  # type: ignore[no-untyped-def]  # Spark reads the inner function's type hints
+def _pseudonymise(identify: Pseudonymiser):  # type: ignore[no-untyped-def]  # Spark reads the inner function's type hints
     def pseudonymise(customers: pd.Series) -> pd.Series:
-        known = {customer: row_pseudonym(customer, key) for customer in customers.dropna().unique()}
+        known = {customer: identify.of_row(customer) for customer in customers.dropna().unique()}
         ids = [known.get(customer) for customer in customers]
         return pd.Series(ids, dtype=object)  # without it, a series of None alone would have dtype float
 

@@ -19,6 +19,8 @@ from pipelines.extract.source import Dialect
 from pipelines.lake.days import day_of
 from pipelines.validate import versions
 from pipelines.validate.quarantine import CONTENT, POSITION, USABLE
+from serving.live.identity import nobody_pattern
+from serving.live.nobody import PLACEHOLDER
 
 USED = "used"
 RETURNED = "returned"
@@ -33,9 +35,8 @@ DROPPED = (LATER, NOT_A_PRODUCT, EMPTY_ORDER, FREE, REPORTED_AND_ORDERED, ACCEPT
 LEFT_OUT = "left_out_"  # how the fate of a line that the mapping leaves out begins
 
 UNREADABLE = "unreadable_line"
+NO_CUSTOMER = "no_customer"
 
-REPEATED_DIGIT = r"(\d)\1{9}$"  # after the country code
-COUNTING_DIGITS = "1234567890"
 CLOCK_TOLERANCE = dt.timedelta(days=1)  # the most by which a shop's local time is ahead of UTC
 
 FATE = "fate"
@@ -75,12 +76,12 @@ def check(
         .join(F.broadcast(typical_prices(raw, bounds)), F.col(c.PRODUCT) == F.col(PRODUCT), "left")
         .drop(PRODUCT)
     )
-    if releases is None:
-        return parsed.withColumn(FATE, _fate(dialect, as_of, bounds, F.array().cast("array<string>")))
-    released = F.coalesce(RELEASED, F.array())
-    return (
-        _released(parsed, releases).withColumn(FATE, _fate(dialect, as_of, bounds, released)).drop(RELEASED)
-    )
+    released = F.array().cast("array<string>")
+    if releases is not None:
+        parsed, released = _released(parsed, releases), F.coalesce(RELEASED, F.array())
+    with_fates = parsed.withColumn(FATE, _fate(dialect, as_of, bounds, released)).drop(RELEASED)
+    # After the checks, which tell placeholders from missing ids, both are no customer.
+    return with_fates.withColumn(c.CUSTOMER, F.when(~_is_nobody(dialect), F.col(c.CUSTOMER)))
 
 
 def _distinct(lines: DataFrame, dialect: Dialect) -> DataFrame:
@@ -138,8 +139,8 @@ def _fate(dialect: Dialect, as_of: dt.date, bounds: RowBounds, released: Column)
         FREE: _free() & F.lit(dialect.free_lines == "leave_out"),
         "bad_price": _bad_price() & F.lit(dialect.has_prices),
         "price_outlier": _price_outlier(bounds.price_factor.value),
-        "placeholder_customer": _placeholder(),
-        "no_customer": _blank(c.CUSTOMER) & F.lit(not dialect.guests),
+        "placeholder_customer": F.lit(not dialect.guests) & _matches(PLACEHOLDER),
+        NO_CUSTOMER: F.lit(not dialect.guests) & _is_nobody(dialect) & ~_matches(PLACEHOLDER),
         RETURNED: F.col(UNITS) < 0,
     }
     left_out = F.concat(F.lit(LEFT_OUT), F.substring(c.LEFT_OUT, 1, REASON_LENGTH))
@@ -175,6 +176,10 @@ def _price_outlier(factor: float) -> Column:
     return F.coalesce(outside & (F.col(PAID) > 0), F.lit(False))
 
 
-def _placeholder() -> Column:
-    digits = F.regexp_replace(c.CUSTOMER, r"\D", "")
-    return F.coalesce(digits.rlike(REPEATED_DIGIT) | digits.contains(COUNTING_DIGITS), F.lit(False))
+def _is_nobody(dialect: Dialect) -> Column:
+    """Returns whether a line has no customer, or an id that stands for nobody."""
+    return F.col(c.CUSTOMER).isNull() | _matches(nobody_pattern(dialect.identity))
+
+
+def _matches(pattern: str) -> Column:
+    return F.coalesce(F.col(c.CUSTOMER).rlike(pattern), F.lit(False))

@@ -99,7 +99,16 @@ def _quarantined(night: Night, tallied: pd.DataFrame) -> Measure:
     lines = failed + sum(fates.get(fate, 0) for fate in row_checks.GOOD)
     counts = ", ".join(f"{name} {count}" for name, count in by_check.items())
     message = f"{failed} of {lines} new order lines fail a row check ({counts or 'none'})"
+    message += guests_advice(night, by_check)
     return Measure("quarantined", night.as_of, failed / max(lines, MIN_LINES), message)
+
+
+def guests_advice(night: Night, counts: dict[str, int]) -> str:
+    """Returns the advice that names the setting for guests, if lines without a customer are quarantined."""
+    if not counts.get(row_checks.NO_CUSTOMER):
+        return ""
+    setting = "NIGHTSHELF_SHOP_GUESTS=true" if night.source == "shop-api" else "guests = true in the mapping"
+    return f"; if orders of guests are valid, set {setting}"
 
 
 def _duplicates(night: Night, counts: dict[str, int]) -> Measure:

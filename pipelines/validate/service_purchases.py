@@ -8,12 +8,13 @@ from pipelines.extract.events import ORDER_PREFIX
 from pipelines.lake.days import day_of
 from pipelines.validate.outputs import pseudonyms
 from pipelines.validate.row_checks import FATE, REPORTED_AND_ORDERED, TIME, USED
+from serving.live.identity import Pseudonymiser
 
 KEY = [c.CUSTOMER, c.PRODUCT, c.DAY]
 LINE = [c.ORDER_ID, c.PRODUCT]
 
 
-def mark_duplicates(checked: DataFrame, key: str) -> DataFrame:
+def mark_duplicates(checked: DataFrame, identify: Pseudonymiser) -> DataFrame:
     """Returns the checked lines; reported purchases that an order holds get the fate REPORTED_AND_ORDERED.
 
     A purchase and an order line match if customer, product and day are the same.
@@ -26,7 +27,7 @@ def mark_duplicates(checked: DataFrame, key: str) -> DataFrame:
         used.where(~is_reported()).join(product_days, [c.PRODUCT, c.DAY], "left_semi").select(KEY).distinct()
     )
     reported, orders = (
-        rows.withColumn(c.CUSTOMER, pseudonyms(c.CUSTOMER, key)) for rows in (reported, orders)
+        rows.withColumn(c.CUSTOMER, pseudonyms(c.CUSTOMER, identify)) for rows in (reported, orders)
     )
     twice = reported.join(orders, KEY, "left_semi").select(LINE).distinct().withColumn("_twice", F.lit(True))
     fate = F.when(F.col("_twice") & (F.col(FATE) == USED), F.lit(REPORTED_AND_ORDERED)).otherwise(F.col(FATE))

@@ -26,6 +26,7 @@ from serving.http.requests import (
 )
 from serving.http.responses import Json
 from serving.live import customers
+from serving.live.identity import IDENTITY
 from serving.live.served import Served
 from serving.recommend.association_rules import rules_from
 from serving.recommend.cart import Cart, cart_ranking
@@ -37,7 +38,7 @@ from serving.recommend.rerank import Variety
 LEGACY_USER_ITEMS = 3
 LEGACY_RECO_ITEMS = 5
 BATCH_SIZE = 8  # customers of a long request that are answered before other requests get their turn
-UNPUBLISHED = ("files", SHOPPERS)  # manifest entries that /v1/model leaves out
+UNPUBLISHED = ("files", SHOPPERS, IDENTITY)  # manifest entries that /v1/model leaves out
 
 
 def recommendations(served: Served, query: RecommendationsQuery) -> Annotated[Json, shapes.Recommended]:
@@ -65,9 +66,7 @@ async def of_many(served: Served, query: BatchQuery) -> Annotated[Json, shapes.O
 
 def cart_recommendations(served: Served, query: CartQuery) -> Annotated[Json, shapes.WithCart]:
     """Returns items that go with a cart or with recently viewed products. The customer is optional."""
-    bundle, customer = served.bundle, None
-    if query.customer is not None:
-        bundle, customer = customers.current(served, query.customer)
+    bundle, customer = customers.current(served, query.customer)
     group = _group(bundle, query.group) if customer is None else None
     cart = Cart.of(responses.product_rows(bundle, query.cart), responses.product_rows(bundle, query.viewed))
     ranking = cart_ranking(bundle, cart, customer, query.lane, _variety(served, query), group)
@@ -180,13 +179,13 @@ def reco(served: Served, query: LegacyRecoQuery) -> Annotated[list[Json], list[s
     ]
 
 
-def _legacy_items(served: Served, customer: str, n: int) -> list[Item]:
+def _legacy_items(served: Served, customer: str | None, n: int) -> list[Item]:
     bundle, row = customers.current(served, customer)
     (ranking,) = rankings(bundle, [row], "for-you", Variety(served.per_category))
     return _merchandised(served, MerchandisedQuery(n=n), ranking)
 
 
-def _batch_answers(served: Served, query: BatchQuery, pseudonyms: list[str]) -> Iterator[Json]:
+def _batch_answers(served: Served, query: BatchQuery, pseudonyms: list[str | None]) -> Iterator[Json]:
     """Yields the answers for some of the customers of a query, in order."""
     group = _group(served.bundle, query.group)
     rows = [customers.current(served, pseudonym) for pseudonym in pseudonyms]

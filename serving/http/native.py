@@ -9,6 +9,7 @@ from serving.errors import NightshelfError, Problem
 from serving.http import endpoints
 from serving.http.parsing import from_fields
 from serving.http.requests import BatchQuery, RequestModel
+from serving.live.identity import Pseudonymiser, rule_of
 from serving.live.served import ServingState
 
 
@@ -26,7 +27,8 @@ async def answer(state: ServingState, fields: dict[str, Any], key: str) -> dict[
     """
     if (served := state.current()) is None:
         raise NightshelfError(f"no model is live: {state.reason}")
+    identify = Pseudonymiser(key, rule_of(served.bundle.manifest))
     try:
-        return await endpoints.of_many(served, from_fields(BatchQuery, fields, key))
+        return await endpoints.of_many(served, from_fields(BatchQuery, fields, identify))
     except Problem as problem:
         raise NightshelfError(problem.body["error"]["message"]) from None

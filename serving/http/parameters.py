@@ -6,10 +6,18 @@ import sys
 from collections.abc import Callable
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, StringConstraints, ValidationInfo
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BeforeValidator,
+    Field,
+    StringConstraints,
+    ValidationInfo,
+    WithJsonSchema,
+)
 from pydantic_core import PydanticCustomError
 
-from serving.live import identity
+from serving.live.identity import Pseudonymiser, keyed_hash
 
 MAX_ITEMS = 100
 EARLIEST_TIME = dt.datetime(2000, 1, 1, tzinfo=dt.UTC)
@@ -17,14 +25,28 @@ DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 CLOCK_SKEW = dt.timedelta(minutes=1)  # how far a shop's clock may be ahead of the service's
 
 
-def _pseudonym(customer: str, info: ValidationInfo[str]) -> str:
-    return identity.requested_pseudonym(customer, info.context)
+def _pseudonym(customer: str, info: ValidationInfo[Pseudonymiser]) -> str | None:
+    return info.context.of_request(customer)
+
+
+def _identified(pseudonym: str | None) -> str:
+    """Returns the pseudonym of a customer; raises an error for an id that stands for nobody."""
+    if pseudonym is None:
+        raise PydanticCustomError("nobody", "Input should be a customer's id, but this id stands for nobody")
+    return pseudonym
 
 
 def _number_as_text(value: Any) -> Any:
     """Converts a number in a JSON body to text, since an id may be written as a number."""
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     return str(value) if is_number and abs(value) <= sys.float_info.max else value
+
+
+def _not_null(value: Any) -> Any:
+    """Rejects null: who has no customer leaves the field out, or calls a route without one."""
+    if value is None:
+        raise PydanticCustomError("string_type", "Input should be a valid string")
+    return value
 
 
 def _whole_number(value: Any) -> Any:
@@ -45,8 +67,8 @@ def _json_types(*types: str) -> Callable[[dict[str, Any]], None]:
     return lambda schema: schema.update(type=list(types))
 
 
-def _hashed(text: str, info: ValidationInfo[str]) -> str:
-    return identity.keyed_hash(text, info.context)
+def _hashed(text: str, info: ValidationInfo[Pseudonymiser]) -> str:
+    return keyed_hash(text, info.context.key)
 
 
 def _time(value: object) -> object:
@@ -77,15 +99,32 @@ def _past(time: dt.datetime) -> dt.datetime:
     return time
 
 
+_CUSTOMER_SCHEMA = WithJsonSchema({"type": ["string", "number"]})
+_CUSTOMER_FORM = (
+    "the shop's own id of a customer: a phone number or an e-mail address in any spelling, or any text; or "
+    "`pseudonym:` followed by the pseudonym's 64 hex digits"
+)
+_CUSTOMER_EXAMPLES = ["+79165396205"]
+
 # Parsing replaces the shop's own id of a customer by a pseudonym, so no later code ever sees the id.
-Customer = Annotated[
+IdentifiedCustomer = Annotated[
     str,
+    _CUSTOMER_SCHEMA,
+    Field(description=_CUSTOMER_FORM, examples=_CUSTOMER_EXAMPLES),
+    BeforeValidator(_number_as_text),
+    AfterValidator(_pseudonym),
+    AfterValidator(_identified),
+]
+# None after parsing: an id that stands for nobody, such as "", 0 or guest, is an anonymous visitor.
+Customer = Annotated[
+    str | None,
+    _CUSTOMER_SCHEMA,
     Field(
-        description="the shop's own id of a customer: a phone number in any format, or any text; or "
-        "`pseudonym:` followed by the pseudonym's 64 hex digits",
-        examples=["+79165396205"],
-        json_schema_extra=_json_types("string", "number"),
+        description=f"{_CUSTOMER_FORM}. An id that stands for nobody, such as `0` or `guest`, is answered as"
+        " an anonymous visitor",
+        examples=_CUSTOMER_EXAMPLES,
     ),
+    BeforeValidator(_not_null),
     BeforeValidator(_number_as_text),
     AfterValidator(_pseudonym),
 ]

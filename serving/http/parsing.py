@@ -1,6 +1,6 @@
 """Parses requests: the parameters of a URL or the fields of a JSON body become a request model.
 
-key: everywhere below, the secret key from which pseudonyms are derived.
+identify: everywhere below, what turns the ids of customers into pseudonyms.
 """
 
 from typing import Any, TypeVar
@@ -11,36 +11,38 @@ from starlette.datastructures import QueryParams
 
 from serving.errors import Problem
 from serving.http.requests import RequestModel
+from serving.live.identity import Pseudonymiser
 
 M = TypeVar("M", bound=RequestModel)
 
 
-def from_url(model: type[M], path: dict[str, str], query: QueryParams, key: str) -> M:
+def from_url(model: type[M], path: dict[str, str], query: QueryParams, identify: Pseudonymiser) -> M:
     """Parses the parameters of a URL; raises Problem 400 naming the first invalid parameter."""
     fields: dict[str, Any] = dict(path)
     for name in set(query.keys()):
         values = [*([path[name]] if name in path else []), *query.getlist(name)]
         fields[name] = values[0] if len(values) == 1 else values
-    return from_fields(model, fields, key)
+    return from_fields(model, fields, identify)
 
 
-def from_fields(model: type[M], fields: dict[str, Any], key: str) -> M:
+def from_fields(model: type[M], fields: dict[str, Any], identify: Pseudonymiser) -> M:
     """Parses parameters given by name; raises Problem 400 naming the first invalid parameter."""
     try:
-        return model.model_validate(fields, context=key)
+        return model.model_validate(fields, context=identify)
     except ValidationError as error:
         raise _problem(error) from None
 
 
-def from_body(model: type[M], body: bytes, key: str) -> M:
+def from_body(model: type[M], body: bytes, identify: Pseudonymiser) -> M:
     """Parses a JSON body; raises Problem 400 naming the first invalid field."""
     try:
-        return model.model_validate_json(body, strict=True, context=key)  # JSON has types, a URL has none
+        # JSON has types, a URL has none.
+        return model.model_validate_json(body, strict=True, context=identify)
     except ValidationError as error:
         raise _problem(error) from None
 
 
-def from_path_and_body(model: type[M], path: dict[str, str], body: bytes, key: str) -> M:
+def from_path_and_body(model: type[M], path: dict[str, str], body: bytes, identify: Pseudonymiser) -> M:
     """Parses the parameters of a path and a JSON body; raises Problem 400 naming the first invalid field."""
     try:
         fields = from_json(body)
@@ -51,7 +53,7 @@ def from_path_and_body(model: type[M], path: dict[str, str], body: bytes, key: s
     if repeated := sorted(fields.keys() & path.keys()):
         raise Problem(400, "bad_parameter", f"{repeated[0]}: Extra inputs are not permitted", repeated[0])
     try:
-        return model.model_validate(fields | path, strict=True, context=key)
+        return model.model_validate(fields | path, strict=True, context=identify)
     except ValidationError as error:
         raise _problem(error) from None
 

@@ -21,6 +21,7 @@ from serving.http.parameters import (
     Day,
     EventId,
     Group,
+    IdentifiedCustomer,
     NonBlankId,
     PastTime,
     Price,
@@ -155,7 +156,7 @@ class LegacyRecoQuery(RequestModel):
 class ForgetRequest(RequestModel):
     """The customer to forget."""
 
-    customer: Customer
+    customer: IdentifiedCustomer
 
 
 class HistoryQuery(RequestModel):
@@ -177,7 +178,7 @@ class ProductChange(RequestModel):
 class Event(RequestModel):
     """What a customer did with a product. Two events with the same id are counted once."""
 
-    customer: Customer
+    customer: IdentifiedCustomer
     product: Annotated[NonBlankId, Field(description="the shop's own id of a product", examples=["10017"])]
     kind: Kind
     time: PastTime | None = None

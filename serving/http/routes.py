@@ -20,6 +20,7 @@ from serving.http import endpoints, openapi, overview, pages, parsing, requests,
 from serving.http.operation import Operation
 from serving.http.requests import RequestModel
 from serving.http.webhooks import Webhooks
+from serving.live.identity import Pseudonymiser, rule_of
 from serving.live.served import ServingState
 from serving.observe import metrics
 from serving.observe.masking import display_path
@@ -118,7 +119,9 @@ def _route(state: ServingState, key: str, operation: Operation, webhooks: Webhoo
         try:
             if (served := state.current()) is None:
                 raise Problem(503, "no_model", f"no model is live: {state.reason}")
-            parsed = webhooks.parse(request, key) if signed else _parse(request, model, key)
+            # The bundle knows its customers by pseudonyms under its own rule.
+            identify = Pseudonymiser(key, rule_of(served.bundle.manifest))
+            parsed = webhooks.parse(request, identify) if signed else _parse(request, model, identify)
             answer = endpoint(served, await parsed)
             if inspect.isawaitable(answer):  # an endpoint that waits for a disk or a network is a coroutine
                 answer = await answer
@@ -135,12 +138,12 @@ def _route(state: ServingState, key: str, operation: Operation, webhooks: Webhoo
     return (TrailingIdRoute if path.endswith(":id}") else Route)(path, respond, methods=[method])
 
 
-async def _parse(request: Request, model: type[RequestModel], key: str) -> RequestModel:
+async def _parse(request: Request, model: type[RequestModel], identify: Pseudonymiser) -> RequestModel:
     if request.method == "POST":
-        return parsing.from_body(model, await request.body(), key)
+        return parsing.from_body(model, await request.body(), identify)
     if request.method == "PUT":
-        return parsing.from_path_and_body(model, request.path_params, await request.body(), key)
-    return parsing.from_url(model, request.path_params, request.query_params, key)
+        return parsing.from_path_and_body(model, request.path_params, await request.body(), identify)
+    return parsing.from_url(model, request.path_params, request.query_params, identify)
 
 
 def _error_location(error: Exception) -> str:

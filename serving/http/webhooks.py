@@ -21,7 +21,7 @@ from serving.access.rate import RateLimiter
 from serving.errors import Problem
 from serving.http import shop_orders
 from serving.http.shop_orders import PROFILE_NAMES, Profile, ProfileName
-from serving.live.identity import known_pseudonym
+from serving.live.identity import Pseudonymiser
 from serving.live.orders import Order
 from serving.settings import ServingSettings
 
@@ -45,11 +45,8 @@ class Webhooks:
         self.profiles = shop_orders.load(settings.webhook_profiles if settings else "")
         self.secrets = {name: settings.webhook_secret(name) for name in PROFILE_NAMES} if settings else {}
 
-    async def parse(self, request: Request, key: str) -> Webhook:
-        """Returns what a request says; raises Problem 401, 404, 422 or 429.
-
-        key: the secret key of the pseudonyms.
-        """
+    async def parse(self, request: Request, identify: Pseudonymiser) -> Webhook:
+        """Returns what a request says; raises Problem 401, 404, 422 or 429."""
         name, secret = self._admitted(request.path_params["profile"])
         profile: Profile = getattr(self.profiles, name)
         body = await request.body()
@@ -61,7 +58,7 @@ class Webhooks:
             )
             raise Problem(401, "unauthorized", f"{message} of NIGHTSHELF_WEBHOOK_SECRET_{name.upper()}")
         self._require_rate(name)
-        return _read(profile, name, request.headers, body, key)
+        return _read(profile, name, request.headers, body, identify)
 
     def _admitted(self, name: str) -> tuple[ProfileName, str]:
         """Returns a profile and its secret."""
@@ -96,7 +93,9 @@ def is_signed(body: bytes, signature: str, secret: str, profile: Profile) -> boo
     return hmac.compare_digest(sent, digest)
 
 
-def _read(profile: Profile, name: ProfileName, headers: Headers, body: bytes, key: str) -> Webhook:
+def _read(
+    profile: Profile, name: ProfileName, headers: Headers, body: bytes, identify: Pseudonymiser
+) -> Webhook:
     topic = headers.get(profile.topic, "") if profile.topic else ""
     if topic and topic not in (*profile.topics, *profile.deleted):
         return Webhook(None)
@@ -105,6 +104,4 @@ def _read(profile: Profile, name: ProfileName, headers: Headers, body: bytes, ke
     except ValueError:
         raise Problem(422, "malformed_order", "body: Invalid JSON") from None
     is_deleted = bool(topic) and topic in profile.deleted
-    return Webhook(
-        shop_orders.read(profile, name, record, is_deleted, lambda customer: known_pseudonym(customer, key))
-    )
+    return Webhook(shop_orders.read(profile, name, record, is_deleted, identify.of_id))

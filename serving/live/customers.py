@@ -35,11 +35,13 @@ class CustomerEvents:
         return CustomerEvents(self.product[mask], self.day[mask], self.weight[mask])
 
 
-def current(served: Served, customer: str) -> tuple[Bundle, int | None]:
+def current(served: Served, customer: str | None) -> tuple[Bundle, int | None]:
     """Returns the bundle to answer a customer from, and the customer's row in it, None if unknown.
 
-    customer: a pseudonym.
+    customer: a pseudonym, or None for an anonymous visitor.
     """
+    if customer is None:
+        return served.bundle, None
     bundle, row = served.bundle, served.bundle.customer(customer)
     if served.changes is None or not (events := served.changes.events(customer)):
         return bundle, row

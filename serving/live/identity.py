@@ -8,39 +8,27 @@ import hashlib
 import hmac
 import re
 import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import lru_cache
-from typing import Literal
+from typing import Any, Literal
 
-from phonenumbers import (
-    NumberParseException,
-    PhoneNumber,
-    PhoneNumberFormat,
-    format_number,
-    is_possible_number,
-    is_valid_number,
-    parse,
-)
+from phonenumbers import SUPPORTED_REGIONS
+from pydantic import field_validator
 
+from serving.live.nobody import BLANK, NOBODY
+from serving.live.phones import canonical_phone, spellings_pattern
 from serving.toml import FrozenModel
 
-RULE_VERSION = 2
+RULE_VERSION = 2  # 1: releases 0.1 and 0.2
+IDENTITY = "identity"  # manifest entry: the rule of the customers that a bundle knows
 PSEUDONYM_PREFIX = "pseudonym:"  # marks a customer id that is a pseudonym already
 PREFIXED_PSEUDONYM = re.compile(rf"{PSEUDONYM_PREFIX}([0-9a-f]{{64}})")
 EMAIL = re.compile(r"[^\s@]+@[^\s@]+")
-PHONE = re.compile(r"(\+|00)?[\d\s().\-/\u00a0]+")
-PHONE_DIGITS = range(10, 16)  # E.164 allows 15; ten is the shortest national number with its area code
-WHOLE_FLOAT = re.compile(r"(\d+)\.0+")  # how a spreadsheet writes an id: 13085.0
-# Ids that stand for nobody: what is blank, zero, punctuation or one digit repeated, words for a guest, and
-# addresses of nobody. A regular expression of Python and of Java.
-NOBODY_WORDS = (
-    r"n/?a|nan|nil|none|null|\(null\)|undefined|unknown|not[ _-]?set|no[ _-]?customer|"
-    r"guests?|anonymous|anonym|anon|visitor|gast|invité|invitado|ospite|гость"
-)
-NOBODY_NUMBERS = r"0*(\.0+)?|[-?.]+|(" + "|".join(f"{digit}{{5,}}" for digit in range(1, 10)) + r")(\.0+)?"
-NOBODY = (
-    rf"(?i:^\s*({NOBODY_NUMBERS}|{NOBODY_WORDS})\s*$)"
-    r"|(?i:^\s*(guest|anonymous|anonym|noreply|no-reply|unknown|none|null|nobody)@)"
-)
+INVISIBLE = re.compile(r"[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]")
+FORMULA_GUARD = re.compile(r"^'(?=[=+\-@])")  # exports put it before a text that a spreadsheet would compute
+WHOLE_FLOAT = re.compile(r"(\d+)(\.0+|,0{1,2})")  # how spreadsheets and data frames write an id: 13085.0
+LARGE_FLOAT = re.compile(r"(\d)\.(\d{1,15})E(\d{1,2})")  # how Java writes it: 7.9165396205E10
 
 
 class IdentityRule(FrozenModel):
@@ -53,68 +41,72 @@ class IdentityRule(FrozenModel):
     country: str = ""  # two letters, of telephone numbers without a country code
     nobody: tuple[str, ...] = ()  # ids of this shop that stand for nobody, besides those of NOBODY
 
+    @field_validator("country")
+    @classmethod
+    def _check_country(cls, country: str) -> str:
+        return known_country(country)
+
 
 AUTO = IdentityRule()
+
+
+@dataclass(frozen=True)
+class Pseudonymiser:
+    """Turns the customer ids of requests and rows into pseudonyms: the secret key and a rule."""
+
+    key: str
+    rule: IdentityRule = AUTO
+
+    def of_request(self, customer: str) -> str | None:
+        """Returns the pseudonym of a customer named in a request, or None for an anonymous visitor.
+
+        customer: the shop's id, or `pseudonym:` and the pseudonym's 64 digits.
+        """
+        match = PREFIXED_PSEUDONYM.fullmatch(customer)
+        return match[1] if match else self.of_id(customer)
+
+    def of_row(self, customer: str) -> str | None:
+        """Returns the pseudonym of a customer in a raw row, or None for an anonymous visitor.
+
+        customer: the shop's id, or a pseudonym behind `pseudonym:`.
+        """
+        if customer.startswith(PSEUDONYM_PREFIX):
+            return customer.removeprefix(PSEUDONYM_PREFIX)
+        return self.of_id(customer)
+
+    def of_id(self, customer: str) -> str | None:
+        """Returns the pseudonym of a customer, or None if the id is nobody's."""
+        spelling = canonical(customer, self.rule)
+        return keyed_hash(spelling, self.key) if spelling else None
 
 
 def canonical(customer: str, rule: IdentityRule = AUTO) -> str:
     """Returns the one spelling of a customer id; "" if it is nobody's.
 
     An e-mail address is trimmed, normalised (NFKC) and case-folded. A telephone number becomes its digits
-    with the country code (E.164 without the plus sign). A plain id is trimmed and normalised (NFC).
+    with the country code. A plain id is trimmed and normalised (NFC); a whole number loses its fraction.
 
     >>> canonical("+7 (916) 539-62-05"), canonical("8 916 539-62-05", IdentityRule(country="RU"))
     ('79165396205', '79165396205')
     >>> canonical(" Anna@Shop.Example "), canonical("13085.0"), canonical(" C-17 "), canonical("guest")
     ('anna@shop.example', '13085', 'C-17', '')
     """
-    text = unicodedata.normalize("NFC", customer).strip()
+    text = _cleaned(customer)
     if is_nobody(text, rule):
         return ""
-    if rule.kind in ("auto", "email") and EMAIL.fullmatch(text):
-        return unicodedata.normalize("NFKC", text).strip().casefold()
-    if rule.kind in ("auto", "phone") and (phone := _phone(text, rule)):
-        return phone
-    whole = WHOLE_FLOAT.fullmatch(text)
-    return whole[1] if whole else text
+    spelling = _email(text, rule) or _phone(text, rule) or text
+    return "" if spelling != text and is_nobody(spelling, rule) else spelling
 
 
 def is_nobody(customer: str, rule: IdentityRule = AUTO) -> bool:
     """Returns whether an id stands for nobody: an anonymous visitor or a guest, but no customer."""
-    return re.search(nobody_pattern(rule), customer) is not None
+    return _compiled(rule).match(customer) is not None
 
 
 @lru_cache
 def nobody_pattern(rule: IdentityRule) -> str:
     """Returns the regular expression, of Python and of Java, of all ids that stand for nobody."""
-    return "|".join([NOBODY, *(rf"(?i:^\s*{re.escape(text.strip())}\s*$)" for text in rule.nobody)])
-
-
-def _phone(text: str, rule: IdentityRule) -> str | None:
-    """Returns the digits of a telephone number with its country code, or None if the text is none.
-
-    A number without a country code needs the rule's country. Two people behind one switchboard differ by
-    their extension.
-    """
-    digits = re.sub(r"\D", "", text)
-    looks_like = PHONE.fullmatch(text) is not None and len(digits) in PHONE_DIGITS
-    if rule.kind == "auto" and (not looks_like or (text.isdecimal() and not rule.country)):
-        return None
-    if (number := _parsed(text, rule.country.upper())) and (rule.kind == "phone" or is_valid_number(number)):
-        extension = f"x{number.extension}" if number.extension else ""
-        return format_number(number, PhoneNumberFormat.E164)[1:] + extension
-    return digits if rule.kind == "phone" and looks_like else None
-
-
-def _parsed(text: str, country: str) -> PhoneNumber | None:
-    """Returns a telephone number of a possible length, or None."""
-    international = re.sub(r"^00", "+", text)
-    spelling = international if country or international.startswith("+") else f"+{text}"
-    try:
-        number = parse(spelling, country or None)
-    except NumberParseException:
-        return None
-    return number if is_possible_number(number) else None
+    return "|".join([NOBODY, *(_own_nobody(text.strip(), rule) for text in rule.nobody if text.strip())])
 
 
 def pseudonym(customer: str, key: str, rule: IdentityRule = AUTO) -> str:
@@ -122,31 +114,61 @@ def pseudonym(customer: str, key: str, rule: IdentityRule = AUTO) -> str:
     return keyed_hash(canonical(customer, rule), key)
 
 
-def requested_pseudonym(customer: str, key: str, rule: IdentityRule = AUTO) -> str | None:
-    """Returns the pseudonym of a customer named in a request, or None for an anonymous visitor.
-
-    customer: the shop's id, or `pseudonym:` and the pseudonym's 64 digits.
-    """
-    match = PREFIXED_PSEUDONYM.fullmatch(customer)
-    return match[1] if match else known_pseudonym(customer, key, rule)
-
-
-def row_pseudonym(customer: str, key: str, rule: IdentityRule = AUTO) -> str | None:
-    """Returns the pseudonym of a customer in a raw row, or None for an anonymous visitor.
-
-    customer: the shop's id, or a pseudonym behind `pseudonym:`.
-    """
-    if customer.startswith(PSEUDONYM_PREFIX):
-        return customer.removeprefix(PSEUDONYM_PREFIX)
-    return known_pseudonym(customer, key, rule)
-
-
-def known_pseudonym(customer: str, key: str, rule: IdentityRule = AUTO) -> str | None:
-    """Returns the pseudonym of a customer, or None if the id is nobody's."""
-    spelling = canonical(customer, rule)
-    return keyed_hash(spelling, key) if spelling else None
-
-
 def keyed_hash(text: str, key: str) -> str:
     """Returns the HMAC-SHA256 (RFC 2104) of a text as it stands: 64 hex digits."""
-    return hmac.new(key.encode(), text.encode(), hashlib.sha256).hexdigest()
+    return hmac.digest(key.encode(), text.encode(), hashlib.sha256).hex()
+
+
+def manifest_entry(rule: IdentityRule) -> dict[str, Any]:
+    """Returns the manifest entry of a bundle whose customers were identified by a rule."""
+    return {"version": RULE_VERSION, **rule.model_dump(mode="json")}
+
+
+def rule_of(manifest: Mapping[str, Any]) -> IdentityRule:
+    """Returns the rule of the customers that a bundle knows; bundles of release 0.2 and before state none."""
+    entry = manifest.get(IDENTITY) or {}
+    return IdentityRule.model_validate({name: entry[name] for name in entry if name != "version"})
+
+
+def known_country(country: str) -> str:
+    """Returns a country's two letters in capitals, or ""; raises ValueError if there is no such country."""
+    if country and country.upper() not in SUPPORTED_REGIONS:
+        raise ValueError("unknown country; write its two letters such as DE or GB")
+    return country.upper()
+
+
+def _cleaned(customer: str) -> str:
+    """Returns an id without what spreadsheets and clipboards add to it."""
+    text = unicodedata.normalize("NFC", INVISIBLE.sub("", customer)).strip()
+    text = FORMULA_GUARD.sub("", text)
+    if match := WHOLE_FLOAT.fullmatch(text):
+        return match[1]
+    match = LARGE_FLOAT.fullmatch(text)
+    if match and len(match[2]) <= (exponent := int(match[3])) in range(7, 16):
+        return match[1] + match[2].ljust(exponent, "0")
+    return text
+
+
+def _email(text: str, rule: IdentityRule) -> str | None:
+    if rule.kind not in ("auto", "email"):
+        return None
+    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
+    return folded if EMAIL.fullmatch(folded) else None
+
+
+def _phone(text: str, rule: IdentityRule) -> str | None:
+    is_phone = rule.kind == "phone"
+    return canonical_phone(text, rule.country, is_phone) if is_phone or rule.kind == "auto" else None
+
+
+@lru_cache
+def _compiled(rule: IdentityRule) -> re.Pattern[str]:
+    return re.compile(nobody_pattern(rule))
+
+
+def _own_nobody(text: str, rule: IdentityRule) -> str:
+    """Returns the pattern of one id that stands for nobody at this shop, in all its spellings."""
+    fraction = r"([.,]0+)?" if text.isdecimal() else ""
+    pattern = rf"(?iu:^{BLANK}{re.escape(text)}{fraction}{BLANK}$)"
+    phone = spellings_pattern(text, rule.country) if rule.kind in ("auto", "phone") else None
+    return f"{pattern}|{phone}" if phone else pattern

@@ -238,26 +238,54 @@ class Store:
                 unchanged = (forgotten.c.customer == customer) & (forgotten.c.at == at)
                 connection.execute(sa.update(forgotten).where(unchanged).values(in_lake=False))
 
-    def reopen_erasures(self, times: dict[str, int]) -> None:
-        """Adds erasures with their times and makes all erasures pending again, as a restore requires.
+    def erasures(self) -> dict[str, int]:
+        """Returns all customers who were ever forgotten: times by pseudonym."""
+        with self._connected(self.reader) as connection:
+            rows = connection.execute(sa.select(forgotten.c.customer, forgotten.c.at))
+            return {row.customer: row.at for row in rows}
 
-        times: by pseudonym. A later time in the store is kept. Events up to the given time are deleted.
+    def add_erasures(self, times: dict[str, int]) -> None:
+        """Adds erasures with their times, by pseudonym; a later time in the store is kept.
+
+        Events up to the given time are deleted.
         """
+        if not times:
+            return
         with self._writing() as connection:
-            number = _next_number(connection)
-            for customer, at in times.items():
-                row = {"at": at, "in_lake": True, "number": number}
-                connection.execute(
-                    self.insert(forgotten)
-                    .values(row | {"customer": customer})
-                    .on_conflict_do_update(index_elements=["customer"], set_=row, where=forgotten.c.at < at)
-                )
-                old = (events.c.customer == customer) & (events.c.at <= at)
-                connection.execute(sa.delete(events).where(old))
-                connection.execute(
-                    sa.delete(orders).where((orders.c.customer == customer) & (orders.c.at <= at))
-                )
+            self._add_erasures(connection, times)
+
+    def reopen_erasures(self, times: dict[str, int]) -> None:
+        """Adds erasures and makes all erasures pending again, as a restore requires."""
+        with self._writing() as connection:
+            self._add_erasures(connection, times)
             connection.execute(sa.update(forgotten).values(in_lake=True))
+
+    def _add_erasures(self, connection: sa.Connection, times: dict[str, int]) -> None:
+        number = _next_number(connection)
+        for customer, at in times.items():
+            row = {"at": at, "in_lake": True, "number": number}
+            connection.execute(
+                self.insert(forgotten)
+                .values(row | {"customer": customer})
+                .on_conflict_do_update(index_elements=["customer"], set_=row, where=forgotten.c.at < at)
+            )
+            for table in (events, orders):
+                old = (table.c.customer == customer) & (table.c.at <= at)
+                connection.execute(sa.delete(table).where(old))
+
+    def move_events(self, customers: dict[str, str | None]) -> int:
+        """Gives the events and orders of customers to other pseudonyms, or deletes them; returns their number.
+
+        customers: the new pseudonym by the old one; None deletes.
+        """
+        moved = 0
+        with self._writing() as connection:
+            for table in (events, orders):
+                for old, new in customers.items():
+                    own = table.c.customer == old
+                    change = sa.update(table).values(customer=new) if new else sa.delete(table)
+                    moved += int(connection.execute(change.where(own)).rowcount)
+        return moved
 
     def purchases(self) -> Sequence[Any]:
         """Returns all purchases in the order in which they were recorded."""

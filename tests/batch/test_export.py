@@ -33,7 +33,7 @@ from serving.bundle.format import Bundle, texts
 from serving.errors import NightshelfError
 from serving.http.routes import create_app
 from serving.live.changes import Changes
-from serving.live.identity import normalise, pseudonym
+from serving.live.identity import canonical, pseudonym
 from serving.live.merchandising import Merchandising
 from serving.live.served import Served, ServingState
 from serving.live.store import Event, now_microseconds
@@ -178,7 +178,7 @@ def test_customers_are_identified_by_the_shops_own_id_or_left_out(
     rows_of = by_customer_and_lane(pyarrow.csv.read_csv(to, convert_options=types))
     assert {customer for customer, _ in rows_of} == expected
     for name, answer in world.answers("discover", sorted(expected), 3).items():
-        assert_same(rows_of[normalise(name), "discover"], answer["items"])
+        assert_same(rows_of[canonical(name), "discover"], answer["items"])
     assert not [path for path in tmp_path.iterdir() if path != to]
 
 

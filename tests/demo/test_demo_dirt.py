@@ -20,7 +20,7 @@ from pipelines.demo.dirt import (
     Order,
 )
 from pipelines.demo.shop import Day, Shop
-from serving.live.identity import normalise
+from serving.live.identity import canonical
 from serving.settings import PROJECT
 
 pytestmark = pytest.mark.fast
@@ -118,7 +118,7 @@ def test_a_customer_has_one_phone_number_in_several_formats(
         for customer, order in zip(day.customers.tolist(), distinct(listing), strict=True):
             phone = order["clientTel"]
             if phone is not None and phone not in PLACEHOLDER_PHONES:
-                assert normalise(phone) == dirt.phones[customer]
+                assert canonical(phone) == dirt.phones[customer]
                 spellings[customer].add(phone)
     assert max(map(len, spellings.values())) == 3
     assert len(set(dirt.phones)) == dirt.shop.customers
@@ -134,5 +134,5 @@ def test_the_customer_in_the_readme_orders_whatever_the_first_day():
     phone = re.search(r"customers/([^/]+)/", (PROJECT / "README.md").read_text())[1]
     for start in ("2026-09-23", "2027-01-05"):
         shop = Shop(start=dt.date.fromisoformat(start))
-        customer = Dirt(shop).phones.index(normalise(phone))
+        customer = Dirt(shop).phones.index(canonical(phone))
         assert any(customer in day.customers for day in islice(shop.days(), 7))

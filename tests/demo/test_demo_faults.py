@@ -16,13 +16,13 @@ from typing import Any
 
 import httpx
 import pytest
+from pipelines.extract.contract import GOOD_PAGE, ORDER_PAGE
 from pydantic import ValidationError
 
 from pipelines.demo.api import app
 from pipelines.demo.dirt import Dirt, Order
 from pipelines.demo.faults import KINDS, Faults, load
 from pipelines.demo.shop import Shop
-from pipelines.extract.contract import GOOD_PAGE, ORDER_PAGE
 from serving.errors import NightshelfError
 
 SHOP = Shop(start=dt.date(2026, 9, 1), customers=300, products=200, orders_per_day=40)

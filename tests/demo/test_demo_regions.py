@@ -10,7 +10,7 @@ from pipelines.demo.dirt import Dirt
 from pipelines.demo.regions import LOCAL, REGIONS, home_of, regions
 from pipelines.demo.shop import Shop
 from pipelines.demo.truth import TASTE
-from serving.live.identity import normalise
+from serving.live.identity import canonical
 
 SHOP = Shop(start=dt.date(2026, 9, 22), seed=7)
 
@@ -30,7 +30,7 @@ def test_a_customer_always_orders_from_the_same_region() -> None:
     known = [
         (phone, order["region"])
         for order in orders
-        if (phone := normalise(order["clientTel"] or "")) in region_of
+        if (phone := canonical(order["clientTel"] or "")) in region_of
     ]
     assert len(known) > 0.98 * len(orders)
     assert all(region_of[phone] == region for phone, region in known)

@@ -27,7 +27,7 @@ from pipelines.settings import customer_key, settings
 from serving.bundle import files as bundle_files
 from serving.errors import NightshelfError
 from serving.http.overview import SHOPPERS
-from serving.live.identity import normalise, pseudonym
+from serving.live.identity import canonical, pseudonym
 from serving.live.registry import champion, download
 from serving.recommend.recommender import recommend
 
@@ -175,7 +175,7 @@ def test_three_spellings_of_a_phone_are_one_customer_and_the_phone_stays_in_raw(
     phones = {phone for phone in dirt.phones if bundle.customer(pseudonym(phone, customer_key())) is not None}
     assert len(phones) == len(bundle.customers)
     home = settings().home
-    digits = [normalise(phone).encode() for phone in sorted(phones)[:200]]
+    digits = [canonical(phone).encode() for phone in sorted(phones)[:200]]
     for file in home.rglob("*"):
         if file.is_file() and home / "lake" / "raw" not in file.parents and file.suffix != ".parquet":
             content = file.read_bytes()
@@ -191,7 +191,7 @@ def test_the_export_has_the_shops_own_customer_ids(night, bundle, dirt, tmp_path
     assert export.export_customers(str(to), 5, ["discover"], "") == len(bundle.customers)
     rows = pq.read_table(to).to_pylist()
     first = rows[0]
-    assert first[c.CUSTOMER] in {normalise(phone) for phone in dirt.phones}
+    assert first[c.CUSTOMER] in {canonical(phone) for phone in dirt.phones}
     own = [row for row in rows if row[c.CUSTOMER] == first[c.CUSTOMER]]
     expected = recommend(bundle, bundle.customer(pseudonym(first[c.CUSTOMER], customer_key())), "discover", 5)
     assert [row[c.RANK] for row in own] == [1, 2, 3, 4, 5]

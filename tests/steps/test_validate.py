@@ -183,3 +183,24 @@ def test_names_the_step_extract_if_it_hasnt_run(shop):
     )
     with pytest.raises(NightshelfError, match=r"raw/ holds no data of .*: run the step extract first"):
         nightly.run("validate", night)
+
+
+@pytest.mark.parametrize("customer", ["", "0", "guest"])
+def test_a_run_stopped_for_orders_without_a_customer_names_the_setting_that_allows_them(
+    spark, tmp_path, customer
+):
+    with fresh_home(tmp_path):
+        shop = Shop(tmp_path)
+        for day in range(12):
+            rows = [*lines(day)]
+            shop.put(
+                day, [[*row[:2], customer if n % 5 == 0 else row[2], *row[3:]] for n, row in enumerate(rows)]
+            )
+        with pytest.raises(NightshelfError, match="guests = true in the mapping"):
+            shop.run(11)
+        Path(shop.mapping).write_text(f"guests = true\n{MAPPING}")
+        _, counts = shop.run(11)
+        assert counts["used"] == 12 * 60
+        customers = tables.read(tables.ORDERS)[c.CUSTOMER]
+        assert customers.null_count > 0
+        assert pseudonym(customer, "a key for tests") not in customers.to_pylist()

@@ -13,9 +13,10 @@ from pipelines.extract.product_history import RAW_PRODUCTS
 from pipelines.extract.source import Dialect
 from pipelines.validate import outputs, row_checks, waterfall
 from pipelines.validate.quarantine import CONTENT
-from serving.live.identity import canonical, pseudonym
+from serving.live.identity import IdentityRule, Pseudonymiser, canonical, pseudonym
 
 KEY = "a key for tests"
+IDENTIFY = Pseudonymiser(KEY)
 NIGHT = dt.date(2026, 1, 31)
 SCHEMA = (
     f"{c.ORDER_ID} string, {c.LINE} long, {c.ORDERED_AT} string, {c.CUSTOMER} string, {c.PRODUCT} string,"
@@ -138,12 +139,29 @@ def test_a_line_gets_the_fate_of_the_first_check_it_fails(fates, line):
 def test_orders_without_a_customer_are_used_if_the_shop_allows_guests(spark):
     guest, placeholder = LINES[0] | {c.CUSTOMER: None}, LINES[1] | {c.CUSTOMER: "11111111111"}
     lines = check(spark, [guest, placeholder], guests=True)
-    assert {row[c.LINE]: row[row_checks.FATE] for row in lines.collect()} == {
-        0: "used",
-        1: "placeholder_customer",
-    }
-    (row,) = outputs.orders(lines, KEY).collect()
-    assert row[c.CUSTOMER] is None
+    assert {row[c.LINE]: row[row_checks.FATE] for row in lines.collect()} == {0: "used", 1: "used"}
+    rows = outputs.orders(lines, IDENTIFY).collect()
+    assert {row[c.CUSTOMER] for row in rows} == {None}
+
+
+NOBODIES = ["0", "0.0", " 0 ", "guest", "NULL", "None", "n/a", "99999", "-1", "Гость", "7.91654E+10"]
+NOBODIES += ["guest@shop.example", "\u00a0", "00000000-0000-0000-0000-000000000000", "KASSE 1"]
+SOMEBODIES = ["1", "10", "c0", "Анна", "guesty", "anna@shop.example", "KASSE 12", "pseudonym:" + "1" * 64]
+
+
+@pytest.mark.parametrize(("guests", "fate"), [(False, "no_customer"), (True, "used")])
+def test_an_id_that_stands_for_nobody_is_no_customer(spark, guests, fate):
+    rule = IdentityRule(nobody=("Kasse 1",))
+    ids = [*NOBODIES, *SOMEBODIES]
+    lines = [GOOD | {c.ORDER_ID: str(n), c.LINE: 0, c.CUSTOMER: customer} for n, customer in enumerate(ids)]
+    lines += [GOOD | {c.ORDER_ID: "phone", c.LINE: 0, c.CUSTOMER: "+7 (999) 999-99-99"}]
+    checked = check(spark, lines, guests=guests, identity=rule).collect()
+    fates = {row[c.ORDER_ID]: row[row_checks.FATE] for row in checked}
+    assert fates.pop("phone") == ("used" if guests else "placeholder_customer")
+    assert [fates[str(n)] for n in range(len(ids))] == [fate] * len(NOBODIES) + ["used"] * len(SOMEBODIES)
+    customers = {row[c.CUSTOMER] for row in checked if row[c.CUSTOMER]}
+    assert customers == set(SOMEBODIES)
+    assert [customer for customer in ids if not canonical(customer, rule)] == NOBODIES  # as Python sees it
 
 
 # Several phone numbers, because the smallest hash of an order decides.
@@ -152,7 +170,7 @@ def test_a_line_without_a_customer_gets_the_customer_of_its_order(spark, phone):
     lines = [
         LINES[0] | {c.LINE: line, c.CUSTOMER: customer} for line, customer in enumerate((None, phone, None))
     ]
-    (row,) = outputs.orders(check(spark, lines, guests=True), KEY).collect()
+    (row,) = outputs.orders(check(spark, lines, guests=True), IDENTIFY).collect()
     assert (row[c.CUSTOMER], row[c.QUANTITY]) == (pseudonym(phone, KEY), 6.0)
 
 
@@ -163,7 +181,7 @@ def test_the_group_of_an_order_is_stripped_and_may_be_missing(spark):
     lines += [GOOD | {c.ORDER_ID: "two", c.LINE: n, c.GROUP: group} for n, group in enumerate(("A", "B"))]
     checked = check(spark, lines, guests=True)
     assert {row[row_checks.FATE] for row in checked.collect()} == {"used"}
-    orders = outputs.orders(checked, KEY)
+    orders = outputs.orders(checked, IDENTIFY)
     assert outputs.schema_differences(orders) == []
     assert orders.where("order_id != 'two'").count() == 5
     (two,) = orders.where("order_id = 'two'").collect()
@@ -191,7 +209,7 @@ def with_pseudonym(line):
 
 
 def test_quarantine_keeps_lines_as_received_with_a_pseudonym_the_check_and_the_run(checked):
-    quarantine = outputs.quarantine(checked, "run 1", KEY)
+    quarantine = outputs.quarantine(checked, "run 1", IDENTIFY)
     assert quarantine.columns == [*COLUMNS, c.RULE, c.RUN]
     rows = {row[c.LINE]: row.asDict() for row in quarantine.collect()}
     not_quarantined = ("used", "returned", "later_than_the_night", "not_a_product", "empty_order", "free")
@@ -390,7 +408,7 @@ def test_goods_are_described_by_their_last_sale(spark):
 
 
 def test_names_the_columns_in_which_a_table_differs_from_orders(checked):
-    orders = outputs.orders(checked, KEY)
+    orders = outputs.orders(checked, IDENTIFY)
     assert outputs.schema_differences(orders) == []
     changed = (
         orders.drop(c.CUSTOMER)
@@ -421,7 +439,7 @@ TIMES = {
 
 def test_times_are_converted_to_utc_from_their_own_or_the_sources_time_zone(spark):
     lines = [LINES[0] | {c.ORDER_ID: time, c.ORDERED_AT: time} for time in TIMES]
-    orders = outputs.orders(check(spark, lines, timezone="Europe/London"), KEY)
+    orders = outputs.orders(check(spark, lines, timezone="Europe/London"), IDENTIFY)
     text = orders.selectExpr(c.ORDER_ID, f"cast({c.ORDERED_AT} as string)")
     assert dict(tuple(row) for row in text.collect()) == TIMES
 
@@ -438,7 +456,7 @@ def test_a_run_uses_no_order_after_its_day(spark, seed):
 
 
 def test_the_formats_of_a_phone_number_give_one_pseudonym_and_the_number_is_absent(checked):
-    rows = [row.asDict() for row in outputs.orders(checked, KEY).collect()]
+    rows = [row.asDict() for row in outputs.orders(checked, IDENTIFY).collect()]
     assert {row[c.CUSTOMER] for row in rows if row[c.ORDER_ID] in ("order 0", "order 1", "order 2")} == {
         pseudonym("79165396205", KEY)
     }
@@ -453,7 +471,7 @@ def test_the_lines_of_a_product_in_an_order_become_one_row(spark):
         {c.PRODUCT: "B"},
     ]
     lines = [LINES[0] | {c.LINE: number} | change for number, change in enumerate(changes)]
-    orders = outputs.orders(check(spark, lines), KEY).orderBy(c.PRODUCT)
+    orders = outputs.orders(check(spark, lines), IDENTIFY).orderBy(c.PRODUCT)
     assert orders.columns == [
         *(c.ORDER_ID, c.ORDERED_AT, c.CUSTOMER, c.PRODUCT, c.QUANTITY, c.UNIT_PRICE, c.GROUP)
     ]

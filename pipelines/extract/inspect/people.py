@@ -47,7 +47,10 @@ def _alternative(frame: "pd.DataFrame", columns: Columns, name: str) -> str:
     others = [
         seen.name
         for seen in columns.free()
-        if columns.of_order(seen.name) and (seen.email > 0.6 or (seen.phone > 0.6 and ranked(columns, PHONE, lambda _, score: score, [seen])))
+        if columns.of_order(seen.name)
+        and (
+            seen.email > 0.6 or (seen.phone > 0.6 and ranked(columns, PHONE, lambda _, score: score, [seen]))
+        )
     ]
     return f"or {', '.join(others)}: the shop's pages must name customers by the same" if others else ""
 
@@ -55,7 +58,9 @@ def _alternative(frame: "pd.DataFrame", columns: Columns, name: str) -> str:
 def _guess_rule(draft: Draft, columns: Columns, name: str) -> None:
     seen = columns.seen[name]
     if seen.email > 0.8:
-        draft.put("identity.kind", EMAIL, "spellings such as Anna@shop.example and anna@shop.example are one person")
+        draft.put(
+            "identity.kind", EMAIL, "spellings such as Anna@shop.example and anna@shop.example are one person"
+        )
     elif seen.phone > 0.8 and ranked(columns, PHONE, lambda _, score: score, [seen]):
         draft.put("identity.kind", PHONE)
         draft.undecided.append(
@@ -65,7 +70,9 @@ def _guess_rule(draft: Draft, columns: Columns, name: str) -> None:
     elif max(seen.email, seen.phone) < 0.05:
         draft.put("identity.kind", "id")
     else:
-        draft.undecided.append(f"what the ids in {name!r} are: e-mail addresses, telephone numbers and other ids are mixed")
+        draft.undecided.append(
+            f"what the ids in {name!r} are: e-mail addresses, telephone numbers and other ids are mixed"
+        )
 
 
 def _guess_nobody(draft: Draft, orders: "pd.Series[str]") -> None:
@@ -76,7 +83,9 @@ def _guess_nobody(draft: Draft, orders: "pd.Series[str]") -> None:
     many = shares[shares > max(NO_PERSON, 20 * shares.median())]
     plain = [text for text in many.index if not ADDRESS.match(text) and not NUMBER.match(text)]
     if plain:
-        draft.put("identity.nobody", plain, f"{many.iloc[0]:.0%} of the orders have one customer, as no person has")
+        draft.put(
+            "identity.nobody", plain, f"{many.iloc[0]:.0%} of the orders have one customer, as no person has"
+        )
     elif len(many):
         draft.undecided.append(
             f"one customer has {many.iloc[0]:.0%} of the orders: if that id is nobody's, list it as nobody under [identity]"

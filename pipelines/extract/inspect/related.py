@@ -34,7 +34,9 @@ class Related:
         """Joins the first sample that adds something, and returns it."""
         for sample in samples:
             table = choose(sample.frame, "")
-            key = next((name for name in table.seen if name in self._known and _identifies(table, name)), None)
+            key = next(
+                (name for name in table.seen if name in self._known and _identifies(table, name)), None
+            )
             if key is not None and (added := self._added_by(table, key)):
                 self._join(sample, table, key, added)
                 return sample

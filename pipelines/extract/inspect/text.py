@@ -19,8 +19,24 @@ HEAD_BYTES, TAIL_BYTES = 2_000_000, 200_000
 HEAD_ROWS, TAIL_ROWS = 4_000, 400
 DELIMITERS = ",;\t|^~\x1f\x01"
 MARKS = {codecs.BOM_UTF8: "utf-8", codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
-LIKELY = ["cp1252", "cp1250", "cp1251", "cp1253", "cp1254", "mac_roman", "shift_jis", "gb18030", "big5", "euc_kr"]
-NAMES = {"cp1250": "windows-1250", "cp1251": "windows-1251", "cp1252": "windows-1252", "cp1253": "windows-1253"}
+LIKELY = [
+    "cp1252",
+    "cp1250",
+    "cp1251",
+    "cp1253",
+    "cp1254",
+    "mac_roman",
+    "shift_jis",
+    "gb18030",
+    "big5",
+    "euc_kr",
+]
+NAMES = {
+    "cp1250": "windows-1250",
+    "cp1251": "windows-1251",
+    "cp1252": "windows-1252",
+    "cp1253": "windows-1253",
+}
 ENOUGH = 0.8  # share of the rows that have the usual number of columns
 
 
@@ -60,7 +76,9 @@ def read(document: Document) -> Text:
     return _text(names, [*rows[header + 1 :], *ending], file, doubts)
 
 
-def _text(names: list[str], rows: list[tuple[list[str], str]], file: dict[str, object], doubts: list[str]) -> Text:
+def _text(
+    names: list[str], rows: list[tuple[list[str], str]], file: dict[str, object], doubts: list[str]
+) -> Text:
     good = [(cells, raw) for cells, raw in rows if len(cells) == len(names)]
     frame = pd.DataFrame([cells for cells, _ in good], columns=names, dtype=object)
     if (other := len(rows) - len(good)) > len(rows) * 0.01:
@@ -100,7 +118,9 @@ def _encoding(content: bytes, name: str, file: dict[str, object], doubts: list[s
 
 def _likely(content: bytes) -> str:
     """Returns the encoding in which a text looks best; Windows-1252 where several look alike."""
-    matches = sorted(from_bytes(content, cp_isolation=LIKELY), key=lambda match: (match.chaos, -match.coherence))
+    matches = sorted(
+        from_bytes(content, cp_isolation=LIKELY), key=lambda match: (match.chaos, -match.coherence)
+    )
     near = [match for match in matches if match.chaos <= matches[0].chaos + 0.01]
     alike = [name for match in near for name in match.could_be_from_charset]
     return "cp1252" if "cp1252" in alike or not alike else alike[0]

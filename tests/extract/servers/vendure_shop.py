@@ -15,7 +15,9 @@ LOG_IN = """mutation($name: String!, $password: String!) {
 }"""
 ORDER = "... on Order { id state lines { id quantity unitPriceWithTax productVariant { sku } } }"
 FAILED = "... on ErrorResult { errorCode message }"
-ADD = "mutation($variant: ID!, $n: Int!) { addItemToOrder(productVariantId: $variant, quantity: $n) { %s %s } }"
+ADD = (
+    "mutation($variant: ID!, $n: Int!) { addItemToOrder(productVariantId: $variant, quantity: $n) { %s %s } }"
+)
 ADD %= ORDER, FAILED
 CHECK_OUT = f"""mutation($email: String!, $method: ID!) {{
   a: setCustomerForOrder(input: {{ firstName: "A", lastName: "B", emailAddress: $email }}) {{ {FAILED} }}
@@ -23,13 +25,19 @@ CHECK_OUT = f"""mutation($email: String!, $method: ID!) {{
   c: setOrderShippingMethod(shippingMethodId: [$method]) {{ {FAILED} }}
   d: transitionOrderToState(state: "ArrangingPayment") {{ {ORDER} {FAILED} }}
 }}"""
-PAY = 'mutation { addPaymentToOrder(input: { method: "%s", metadata: {} }) { %s %s } }' % (METHOD, ORDER, FAILED)
+PAY = 'mutation { addPaymentToOrder(input: { method: "%s", metadata: {} }) { %s %s } }' % (
+    METHOD,
+    ORDER,
+    FAILED,
+)
 MOVE = "mutation($id: ID!, $to: String!) { transitionOrderToState(id: $id, state: $to) { %s %s } }"
 MOVE %= ORDER, FAILED
 MODIFY = "mutation($input: ModifyOrderInput!) { modifyOrder(input: $input) { %s %s } }" % (ORDER, FAILED)
 PAY_MORE = "mutation($input: ManualPaymentInput!) { addManualPaymentToOrder(input: $input) { %s } }" % FAILED
 CANCEL = "mutation($input: CancelOrderInput!) { cancelOrder(input: $input) { %s %s } }" % (ORDER, FAILED)
-REFUND = "mutation($input: RefundOrderInput!) { refundOrder(input: $input) { ... on Refund { id } %s } }" % FAILED
+REFUND = (
+    "mutation($input: RefundOrderInput!) { refundOrder(input: $input) { ... on Refund { id } %s } }" % FAILED
+)
 SETTLE = 'mutation($id: ID!) { settleRefund(input: { id: $id, transactionId: "1" }) { %s } }' % FAILED
 PAYMENTS = "query($id: ID!) { order(id: $id) { payments { id amount refunds { total } } } }"
 
