@@ -8,8 +8,8 @@ from typing import Any
 
 import pymongo
 from bson import Decimal128, Timestamp
-from bson.codec_options import CodecOptions, DatetimeConversion, TypeDecoder, TypeRegistry
 from bson.binary import UuidRepresentation
+from bson.codec_options import CodecOptions, DatetimeConversion, TypeDecoder, TypeRegistry
 from bson.errors import BSONError
 from pymongo.errors import ConfigurationError, ConnectionFailure, OperationFailure, PyMongoError
 
@@ -70,8 +70,8 @@ class Collection:
             # The message is left out, because it may quote the URL with its password.
             advice = "name the database in it, or as `database` in [mongo] of the mapping"
             raise NightshelfError(
-                f"NIGHTSHELF_MONGO_URL can't be used ({type(error).__name__}): write it as {ADDRESS}, with %40"
-                f" for an @ in the password; {advice}"
+                f"NIGHTSHELF_MONGO_URL can't be used ({type(error).__name__}): write it as {ADDRESS}, with"
+                f" %40 for an @ in the password; {advice}"
             ) from None
         self.url, self.database, self.collection = url, database, documents.collection
         self.description = f"the collection {database}.{documents.collection} at {_hosts(url)}"
@@ -125,7 +125,7 @@ def _projection(fields: list[str]) -> dict[str, int]:
     """Returns a projection to some fields; one that is inside another, or an index, isn't named itself."""
     names = {_without_index(field) for field in fields}
     outer = [name for name in names if not any(name.startswith(f"{other}.") for other in names)]
-    return {name: 1 for name in sorted(outer)} or {"_id": 1}
+    return dict.fromkeys(sorted(outer), 1) or {"_id": 1}
 
 
 def _without_index(field: str) -> str:
@@ -148,8 +148,8 @@ def _explanation(error: Exception, description: str) -> NightshelfError:
             return TransientError(f"{description} gave up on the query ({name}): repeat the run")
         if error.code in REFUSED:
             return NightshelfError(
-                f"{description} refuses the user ({name}): correct user and password in NIGHTSHELF_MONGO_URL, or"
-                " let the user read the collection"
+                f"{description} refuses the user ({name}): correct user and password in NIGHTSHELF_MONGO_URL,"
+                " or let the user read the collection"
             )
     if isinstance(error, ConfigurationError):
         return NightshelfError(f"NIGHTSHELF_MONGO_URL can't be used ({name}): write it as {ADDRESS}")

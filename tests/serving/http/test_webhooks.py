@@ -1,4 +1,4 @@
-"""Webhooks through the real application: signatures, versions of an order, what is refused, and answers after it."""
+"""Webhooks through the real application: signatures, versions of an order, and what is refused."""
 
 import base64
 import hashlib
@@ -46,7 +46,9 @@ class Shop:
     """A shop that sends its orders to the application."""
 
     def __init__(self, bundle: Bundle, changes: Changes, rate: float = 0, **given: Any) -> None:
-        secrets = {f"webhook_secret_{name}": SecretStr(SECRET) for name in ("woocommerce", "shopify", "medusa")}
+        secrets = {
+            f"webhook_secret_{name}": SecretStr(SECRET) for name in ("woocommerce", "shopify", "medusa")
+        }
         settings = ServingSettings(**(secrets | given))
         state = ServingState(Served("7", bundle), changes=changes)
         self.changes = changes
@@ -78,7 +80,9 @@ def signed(name: str, body: bytes, topic: str | None = None) -> dict[str, str]:
     return {"X-Nightshelf-Signature": digest.hex()}
 
 
-def woocommerce(products: tuple[str, ...] = (PRODUCT,), modified: str = "2026-09-21T10:00:00", **more: Any) -> Any:
+def woocommerce(
+    products: tuple[str, ...] = (PRODUCT,), modified: str = "2026-09-21T10:00:00", **more: Any
+) -> Any:
     lines = [
         {"id": 1, "sku": product, "product_id": 7, "variation_id": 0, "quantity": 2, "price": 9.5}
         for product in products
@@ -88,16 +92,28 @@ def woocommerce(products: tuple[str, ...] = (PRODUCT,), modified: str = "2026-09
     return {"id": 727, "status": "processing", "line_items": lines} | times | person | more
 
 
-def shopify(products: tuple[str, ...] = (PRODUCT,), modified: str = "2026-09-21T10:00:00Z", **more: Any) -> Any:
+def shopify(
+    products: tuple[str, ...] = (PRODUCT,), modified: str = "2026-09-21T10:00:00Z", **more: Any
+) -> Any:
     lines = [{"sku": product, "variant_id": 1, "quantity": 2, "price": "9.50"} for product in products]
     times = {"created_at": "2026-09-21T11:00:00+02:00", "updated_at": modified, "cancelled_at": None}
-    return {"id": 727, "email": PERSON, "financial_status": "paid", "test": False, "line_items": lines} | times | more
+    return (
+        {"id": 727, "email": PERSON, "financial_status": "paid", "test": False, "line_items": lines}
+        | times
+        | more
+    )
 
 
-def medusa(products: tuple[str, ...] = (PRODUCT,), modified: str = "2026-09-21T10:00:00.000Z", **more: Any) -> Any:
+def medusa(
+    products: tuple[str, ...] = (PRODUCT,), modified: str = "2026-09-21T10:00:00.000Z", **more: Any
+) -> Any:
     lines = [{"variant_sku": product, "quantity": 2, "unit_price": 9.5} for product in products]
     times = {"created_at": "2026-09-21T09:00:00.000Z", "updated_at": modified}
-    return {"id": "727", "email": PERSON, "status": "pending", "payment_status": "captured", "items": lines} | times | more
+    return (
+        {"id": "727", "email": PERSON, "status": "pending", "payment_status": "captured", "items": lines}
+        | times
+        | more
+    )
 
 
 SHOPS = {"woocommerce": woocommerce, "shopify": shopify, "medusa": medusa}
@@ -129,7 +145,9 @@ def test_a_changed_order_replaces_the_earlier_version(shop: Shop, name: str) -> 
     shop.send(name, make((PRODUCT, OTHER)))
     assert shop.send(name, make((OTHER,), later + zone)).json()["order"] == "stored"
     assert shop.bought() == {OTHER}
-    assert shop.send(name, make((PRODUCT, OTHER))).json()["order"] == "unchanged"  # an older version arrives late
+    assert (
+        shop.send(name, make((PRODUCT, OTHER))).json()["order"] == "unchanged"
+    )  # an older version arrives late
     assert shop.bought() == {OTHER}
     assert shop.send(name, make((OTHER,), latest + zone, **CANCELLED[name])).json()["order"] == "removed"
     assert (shop.bought(), shop.stored()) == (set(), [])
@@ -138,7 +156,9 @@ def test_a_changed_order_replaces_the_earlier_version(shop: Shop, name: str) -> 
 
 
 @each_shop
-@pytest.mark.parametrize("signature", ["", "AAAA", "zz", "é", "0" * 64, "other secret", "other body", "other encoding"])
+@pytest.mark.parametrize(
+    "signature", ["", "AAAA", "zz", "é", "0" * 64, "other secret", "other body", "other encoding"]
+)
 def test_a_wrong_signature_is_refused(shop: Shop, name: str, signature: str) -> None:
     body = json.dumps(SHOPS[name]()).encode()
     (header, right), *_ = signed(name, body).items()
@@ -146,7 +166,9 @@ def test_a_wrong_signature_is_refused(shop: Shop, name: str, signature: str) -> 
     wrong = {
         "other secret": other.hexdigest() if name == "medusa" else base64.b64encode(other.digest()).decode(),
         "other body": next(iter(signed(name, body + b" ").values())),
-        "other encoding": base64.b64decode(right).hex() if name != "medusa" else base64.b64encode(bytes.fromhex(right)).decode(),
+        "other encoding": base64.b64decode(right).hex()
+        if name != "medusa"
+        else base64.b64encode(bytes.fromhex(right)).decode(),
     }.get(signature, signature)
     response = shop.client.post(f"/v1/orders/{name}", content=body, headers={header: wrong.encode("latin-1")})
     assert (response.status_code, response.json()["error"]["code"]) == (401, "unauthorized")
@@ -160,7 +182,10 @@ def test_nothing_is_accepted_without_a_secret(bundle: Bundle, changes: Changes, 
     shop = Shop(bundle, changes, **empty)
     body = b"{}"
     digest = hmac.new(b"", body, hashlib.sha256)
-    headers = {"X-WC-Webhook-Signature": base64.b64encode(digest.digest()).decode(), "X-Nightshelf-Signature": digest.hexdigest()}
+    headers = {
+        "X-WC-Webhook-Signature": base64.b64encode(digest.digest()).decode(),
+        "X-Nightshelf-Signature": digest.hexdigest(),
+    }
     assert shop.client.post(f"/v1/orders/{name}", content=body, headers=headers).status_code == 404
     assert Client(shop.app).post(f"/v1/orders/{name}", content=b"webhook_id=3").status_code == 404
 
@@ -258,9 +283,14 @@ def test_a_forgotten_customers_orders_are_erased_and_stay_so(shop: Shop) -> None
     assert (shop.stored(), shop.changes.store.count_events(customer)) == ([], 0)
 
 
-def test_webhooks_are_limited_per_profile_and_only_signed_ones_count(bundle: Bundle, changes: Changes) -> None:
+def test_webhooks_are_limited_per_profile_and_only_signed_ones_count(
+    bundle: Bundle, changes: Changes
+) -> None:
     shop = Shop(bundle, changes, rate=1)
-    statuses = [shop.send("woocommerce", woocommerce(), **{"X-WC-Webhook-Signature": "AA"}).status_code for _ in range(3)]
+    statuses = [
+        shop.send("woocommerce", woocommerce(), **{"X-WC-Webhook-Signature": "AA"}).status_code
+        for _ in range(3)
+    ]
     assert statuses == [401] * 3
     statuses = [shop.send("woocommerce", woocommerce()).status_code for _ in range(3)]
     assert statuses[0] == 200
@@ -268,13 +298,21 @@ def test_webhooks_are_limited_per_profile_and_only_signed_ones_count(bundle: Bun
     assert shop.send("shopify", shopify()).status_code == 200
 
 
-def test_behind_the_edge_a_signature_stands_for_a_key_and_the_body_is_limited(shop: Shop, tmp_path: Path) -> None:
+def test_behind_the_edge_a_signature_stands_for_a_key_and_the_body_is_limited(
+    shop: Shop, tmp_path: Path
+) -> None:
     (tmp_path / "keys").write_text("")  # every other route needs a key
     guard = Guard(tmp_path / "keys", 0)
     settings = ServingSettings(body_limit=2000)
     client = Client(Edge(shop.app, PlainTextResponse("BentoML"), shop.app.routes, guard, settings))
     body = json.dumps(woocommerce()).encode()
-    assert client.post("/v1/orders/woocommerce", content=body, headers=signed("woocommerce", body)).status_code == 200
+    assert (
+        client.post("/v1/orders/woocommerce", content=body, headers=signed("woocommerce", body)).status_code
+        == 200
+    )
     large = json.dumps(woocommerce(note="x" * 2000)).encode()
-    assert client.post("/v1/orders/woocommerce", content=large, headers=signed("woocommerce", large)).status_code == 413
+    assert (
+        client.post("/v1/orders/woocommerce", content=large, headers=signed("woocommerce", large)).status_code
+        == 413
+    )
     assert client.get("/v1/model").status_code == 401
