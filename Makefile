@@ -28,6 +28,7 @@ image = $(RUN)uv pip compile --universal --no-emit-index-url --quiet --no-annota
 
 haproxy = $(call debian,PATH="$$PATH:/usr/sbin" haproxy -v,haproxy,HAProxy)
 postgresql = $(call debian,ls /usr/lib/postgresql/*/bin/postgres,postgresql,PostgreSQL)
+mariadb = $(call debian,PATH="$$PATH:/usr/sbin" mariadbd --version,mariadb-server,MariaDB)
 
 .PHONY: help run cluster setup check test soak docs bench pictures images lock
 help:  ## this list
@@ -53,6 +54,7 @@ check: setup  ## after each change, in 90 s: formatting, lint, types, import con
 test: setup  ## everything that CI runs
 	$(chromium)
 	$(postgresql)
+	$(mariadb)
 	$(haproxy)
 	$(RUN)ruff check .
 	$(RUN)ruff format --check .
@@ -63,6 +65,7 @@ test: setup  ## everything that CI runs
 soak: setup  ## every bad, good and poisoned nightly run, faults, a loaded service, a cluster, a bare Debian; takes hours
 	$(chromium)
 	$(postgresql)
+	$(mariadb)
 	$(haproxy)
 	$(call debian,debootstrap --version,debootstrap,debootstrap)
 	NIGHTSHELF_TEST_SOAK=1 $(RUN)pytest -s tests/e2e/test_bad_nights.py tests/e2e/test_gate_nights.py \

@@ -70,8 +70,8 @@ class Collection:
             # The message is left out, because it may quote the URL with its password.
             advice = "name the database in it, or as `database` in [mongo] of the mapping"
             raise NightshelfError(
-                f"NIGHTSHELF_MONGO_URL can't be used ({type(error).__name__}): write it as {ADDRESS}, with %40"
-                f" for an @ in the password; {advice}"
+                f"NIGHTSHELF_MONGO_URL can't be used ({type(error).__name__}): write it as {ADDRESS}, with"
+                f" %40 for an @ in the password; {advice}"
             ) from None
         self.url, self.database, self.collection = url, database, documents.collection
         self.description = f"the collection {database}.{documents.collection} at {_hosts(url)}"
@@ -148,8 +148,8 @@ def _explanation(error: Exception, description: str) -> NightshelfError:
             return TransientError(f"{description} gave up on the query ({name}): repeat the run")
         if error.code in REFUSED:
             return NightshelfError(
-                f"{description} refuses the user ({name}): correct user and password in NIGHTSHELF_MONGO_URL, or"
-                " let the user read the collection"
+                f"{description} refuses the user ({name}): correct user and password in NIGHTSHELF_MONGO_URL,"
+                " or let the user read the collection"
             )
     if isinstance(error, ConfigurationError):
         return NightshelfError(f"NIGHTSHELF_MONGO_URL can't be used ({name}): write it as {ADDRESS}")

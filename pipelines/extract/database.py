@@ -18,7 +18,7 @@ DRIVERS = {
 }  # installed, by the scheme of a URL that names no driver
 MYSQL = ("mysql", "mariadb")
 CONNECT_SECONDS = 10
-# SQLSTATE classes of failures that may pass: connection, rollback, resources, the administrator's interventions.
+# SQLSTATE classes of failures that may pass: connection, rollback, resources, interventions.
 PASSING_STATES = ("08", "40", "53", "57")
 PASSING_NUMBERS = (
     1040,

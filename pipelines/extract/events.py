@@ -1,8 +1,8 @@
 """Purchases reported to the service and orders from shops' webhooks, as orders of a separate source.
 
-Each nightly run reads all of them anew, and so drops purchases of forgotten customers. Orders that raw/ holds from
-the shop itself are left out. `pipelines.validate.service_purchases` drops purchases that the shop's own orders
-contain too.
+Each nightly run reads all of them anew, and so drops purchases of forgotten customers. Orders that raw/ holds
+from the shop itself are left out. `pipelines.validate.service_purchases` drops purchases that the shop's own
+orders contain too.
 """
 
 import datetime as dt
@@ -51,7 +51,7 @@ def pull(source: str) -> int:
 
 
 def _new_orders(store: Store, source: str) -> Iterator[pa.Table]:
-    """Yields the orders from webhooks that raw/ doesn't hold; those that it holds are deleted when they are old."""
+    """Yields the orders from webhooks that raw/ doesn't hold; deletes old ones that it holds."""
     pulls, in_raw = raw.pulls(source), []
     for rows in orders.with_lines(store):
         ids = pc.field(c.ORDER_ID).isin([row.order_id for row in rows])

@@ -309,7 +309,7 @@ class Mapping(Dialect):
             name for column in self.columns.values() for name in alternatives(column)
         }:
             raise NightshelfError(
-                f"mapping {name!r} names {', '.join(sorted(used))}, which only the source `files` has: remove it"
+                f"mapping {name!r} names {', '.join(sorted(used))}, which only files have: remove it"
             )
 
 
@@ -330,7 +330,8 @@ def load_mapping(name: str) -> Mapping:
         shipped = ", ".join(sorted(path.stem for path in MAPPINGS.glob("*.toml")))
         raise NightshelfError(
             f"there is no mapping {name!r}: give --mapping, or set NIGHTSHELF_FILES_MAPPING,"
-            f" NIGHTSHELF_SQL_MAPPING or NIGHTSHELF_MONGO_MAPPING, as the path of a TOML file or as a shipped mapping ({shipped})"
+            f" NIGHTSHELF_SQL_MAPPING or NIGHTSHELF_MONGO_MAPPING, as the path of a TOML file or as a"
+            f" shipped mapping ({shipped})"
         )
     mapping = toml.read(Mapping, file, f"mapping {name!r}")
     check_columns(mapping, f"mapping {name!r}")

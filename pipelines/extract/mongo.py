@@ -46,8 +46,8 @@ class MongoSource:
         mapping = load_mapping(mapping_name)
         if mapping.mongo is None:
             raise NightshelfError(
-                f"mapping {mapping_name!r} lacks [mongo]: add `collection`, and `changed`, the field with each"
-                " document's last change"
+                f"mapping {mapping_name!r} lacks [mongo]: add `collection`, and `changed`, the field with"
+                " each document's last change"
             )
         mapping.require_no_files(mapping_name)
         self.dialect: Dialect = mapping
@@ -71,8 +71,8 @@ class MongoSource:
         if day or known:
             return max(filter(None, (day, known)))
         raise NightshelfError(
-            f"no time in field {' or '.join(fields)!r} of {self.description} can be read as a day up to today:"
-            " give --as-of, or correct ordered_at or `times` in the mapping"
+            f"no time in field {' or '.join(fields)!r} of {self.description} can be read as a day up to"
+            " today: give --as-of, or correct ordered_at or `times` in the mapping"
         )
 
     def orders(self, last_pull: LastPull | None, staging: Staging, progress: Progress) -> Position:
@@ -139,7 +139,7 @@ class MongoSource:
         return {self.changed: {"$not": {"$lt": earlier(changed, self.overlap)}}}
 
     def _latest_change(self) -> str:
-        """Returns the latest change as JSON; later than tomorrow is a mistake, which would hide later changes."""
+        """Returns the latest change as JSON; one after tomorrow is a mistake that would hide others."""
         limit = dt.datetime.fromisoformat(latest_plausible_day()).replace(tzinfo=dt.UTC) + dt.timedelta(
             days=1
         )
@@ -162,8 +162,8 @@ def _order_fields(mapping: Mapping, name: str) -> list[str]:
     if isinstance(column, str | Joined):
         return list(alternatives(column))
     raise NightshelfError(
-        f"mapping {name!r} gives alternatives for order_id, which documents of order lines can't be sorted by:"
-        " name one field, or several to join"
+        f"mapping {name!r} gives alternatives for order_id, which documents of order lines can't be sorted"
+        " by: name one field, or several to join"
     )
 
 
@@ -173,7 +173,7 @@ def _line_numbers(keys: list[list[Any]]) -> list[int]:
 
 
 def _later(fields: list[str], key: list[Any]) -> Filter:
-    """Returns the condition that a document's fields come after a key; $gt would hide values of other types."""
+    """Returns the condition that fields come after a key; $gt would hide values of other types."""
     later: Filter = {fields[0]: {"$not": {"$lte": key[0]}}}
     if len(fields) == 1:
         return later

@@ -71,7 +71,7 @@ class SqlSource:
 
         Raises NightshelfError, quoting the nearest names, if the query lacks a column of the mapping.
         """
-        every = sa.select(sa.literal_column("*")).select_from(self._subquery([])).limit(0)
+        every: sa.Select[Any] = sa.select(sa.literal_column("*")).select_from(self._subquery([])).limit(0)
         with self.database.connected() as connection:
             present = list(connection.execute(every).keys())
         where = f"the query of [sql], run on {self.description}"
@@ -140,7 +140,7 @@ class SqlSource:
         return row[: len(self.order_key)]
 
     def _latest_change(self) -> Any:
-        """Returns the latest change; later than tomorrow is a mistake, which would hide all changes until then."""
+        """Returns the latest change; a later one than tomorrow is a mistake that would hide others."""
         changed = self._column(self.query.changed)
         latest = self._position(self.database.scalar(sa.select(sa.func.max(changed))))
         limit = _day_after_tomorrow()

@@ -59,7 +59,7 @@ class Profiles(FrozenModel):
 
 
 def load(file: str) -> Profiles:
-    """Returns the profiles in a TOML file, or the shipped ones; raises NightshelfError for an unusable file."""
+    """Returns the profiles in a TOML file, or the shipped ones; raises NightshelfError if unusable."""
     return toml.read(
         Profiles, Path(file) if file else SHIPPED, "NIGHTSHELF_WEBHOOK_PROFILES" if file else "webhooks.toml"
     )

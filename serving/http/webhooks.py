@@ -1,7 +1,7 @@
 """Webhooks of shops: checks the signature of a request, and reads the order in it.
 
-The signature stands for an API key: it is an HMAC-SHA256 of the body as it was sent, with a secret that the shop
-and the service share. Without a secret in the settings a profile accepts nothing.
+The signature stands for an API key: it is an HMAC-SHA256 of the body as it was sent, with a secret that the
+shop and the service share. Without a secret in the settings a profile accepts nothing.
 """
 
 import base64

@@ -284,7 +284,7 @@ def test_a_missing_column_quotes_the_nearest(shop):
         "SELECT id, placed, client, sku, n, price AS unit_prize, changed FROM sold",
         MAPPING.replace('"price"', '"Unit Price"'),
     )
-    with pytest.raises(NightshelfError, match="'Unit Price'.*nearest.*'unit_prize'") as raised:
+    with pytest.raises(NightshelfError, match=r"'Unit Price'.*nearest.*'unit_prize'") as raised:
         shop.pull()
     assert not isinstance(raised.value, TransientError)
 
@@ -317,8 +317,10 @@ def test_a_server_that_dies_while_it_is_read_is_a_transient_error(server, home, 
             shop.table()
             wide = "REPEAT('x', 39)"
             shop.run(
-                f"INSERT INTO sold WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 900)"
-                f" SELECT a.i * 1000 + b.i, '2026-09-21', {wide}, {wide}, 1, 1, 1 FROM n a, n b WHERE b.i <= 200"
+                "INSERT INTO sold WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n"
+                " WHERE i < 900)"
+                f" SELECT a.i * 1000 + b.i, '2026-09-21', {wide}, {wide}, 1, 1, 1 FROM n a, n b"
+                " WHERE b.i <= 200"
             )
             write = Staging.write
 
@@ -329,7 +331,7 @@ def test_a_server_that_dies_while_it_is_read_is_a_transient_error(server, home, 
 
             with monkeypatch.context() as patched:
                 patched.setattr(Staging, "write", dying)
-                with pytest.raises(TransientError, match="repeat the run|check that it is up"):
+                with pytest.raises(TransientError, match=r"repeat the run|check that it is up"):
                     shop.pull()
             with pytest.raises(TransientError, match="check that it is up"):
                 shop.pull()

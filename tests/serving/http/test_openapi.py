@@ -45,7 +45,7 @@ def operation_id(operation: tuple[str, str, dict[str, Any]]) -> str:
     return str(operation[2]["operationId"])
 
 
-@pytest.mark.parametrize("operation", OPERATIONS, ids=operation_id)
+@pytest.mark.parametrize("operation", [row for row in OPERATIONS if row[2]["security"]], ids=operation_id)
 def test_every_example_request_succeeds(operation: tuple[str, str, dict[str, Any]], kitchen: Client) -> None:
     method, address, body = docs.example_request(*operation)
     response = kitchen.request(
