@@ -45,6 +45,6 @@ def check(content: Content, credentials: str) -> None:
 
 def _text(error: Content, content: Content) -> str:
     """Returns the text of an error, unless the shop had begun to read data, which the text might quote."""
-    if content.get("data") is not None:
+    if "data" in content:
         return "an error while it was answered"
     return " ".join(str(error.get("message", "")).split())[:LONGEST_TEXT]
