@@ -82,7 +82,8 @@ class ShopApiSource:
             pull = OrderPull(reader, shop, staging, progress)
             if reader.can_read_backwards and not pull.is_forwards:
                 try:
-                    return await pull.read_backwards(is_known)
+                    await pull.read_backwards(is_known)
+                    return
                 except NewestFirstError:
                     pull.turn_round()
             await pull.read_forwards(is_known)

@@ -78,7 +78,7 @@ class Since(FrozenModel):
 
 
 class Detail(Listing):
-    """A list that the shop has only for one order, or for the orders of one page; it is put into the order."""
+    """A list that the shop has only for one order, or for those of one page; it is put into the order."""
 
     into: str  # path in the order
     when: str = ""  # path in the order: the list is fetched only where this has a value other than false

@@ -21,7 +21,7 @@ Entry = dict[str, Any]
 
 
 def lines_of_orders(orders: list[Entry], mapping: Mapping, description: str) -> pa.Table:
-    """Returns the lines of orders, and their refunded lines with a negative quantity, in columns of RAW_ORDERS.
+    """Returns the lines of orders, and the refunded ones with a negative quantity, in columns of RAW_ORDERS.
 
     An order without lines becomes one line of nulls, so that it replaces its earlier version.
     """
@@ -54,9 +54,9 @@ def _rows(orders: list[Entry], mapping: Mapping, paths: list[str], first: int) -
 
 
 def _levels(orders: list[Entry], lines: str, may_be_empty: bool) -> tuple[list[list[Entry]], list[int]]:
-    """Returns for each list on the way to the lines the entry of each line, and how many lines an order has."""
+    """Returns each line's entry of every list on the way to the lines, and each order's number of lines."""
     if ANY not in lines:
-        empty = [] if may_be_empty else [{}]
+        empty: list[Entry] = [] if may_be_empty else [{}]
         nested = [value_at(order, lines) or empty for order in orders]
         return [list(chain.from_iterable(nested))], list(map(len, nested))
     depth = len(scopes(lines)) - 1

@@ -1,10 +1,10 @@
 """The shape of a response, built from the paths that a profile names; all other fields are ignored."""
 
 from collections.abc import Collection, Iterable
-from typing import Any, Optional
+from typing import Any, NotRequired, Optional
 
 from pydantic import ConfigDict, TypeAdapter, with_config
-from typing_extensions import NotRequired, TypedDict
+from typing_extensions import TypedDict
 
 Text = str | None
 Flag = str | bool | None

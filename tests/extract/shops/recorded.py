@@ -1,4 +1,4 @@
-"""A shop whose API is written from its public documentation, with faults, and orders that change while it is read."""
+"""A shop whose API is written from its public documentation, with faults and with orders that change."""
 
 import asyncio
 import datetime as dt
@@ -138,7 +138,7 @@ class RecordedShop:
             line.pieces += 1
 
     def truth(self):
-        """Returns what should be learned: pieces and price by order and product, and the customer of each order."""
+        """Returns what should be learned: pieces and price by order, customer and product."""
         kept = {}
         for order in self.orders.values():
             for line in order.lines if order.state == "paid" else ():

@@ -1,11 +1,12 @@
 """BigCommerce's API V2 of orders and V3 of products, by developer.bigcommerce.com.
 
-Traps: an empty page is 204 without content; a limit is told in milliseconds by a header of its own; times are in
-RFC 2822; an order's products are a list of their own; amounts are strings.
+Traps: an empty page is 204 without content; a limit is stated in milliseconds by a header of its own; times
+are in RFC 2822; an order's products are a list of their own; amounts are strings.
 """
 
 import datetime as dt
 import email.utils
+from types import MappingProxyType
 
 from recorded import RecordedShop, page_of, refused
 from starlette.responses import JSONResponse, Response
@@ -16,7 +17,8 @@ STATES = {"paid": 10, "cancelled": 5, "unpaid": 7, "refunded": 4}
 
 
 class BigCommerce(RecordedShop):
-    settings = {"PROFILE": "bigcommerce", "TOKEN": TOKEN}
+    settings = MappingProxyType({"PROFILE": "bigcommerce", "TOKEN": TOKEN})
+    extending = "[limits]\nrate = 10000"  # the shop's own limit would take a minute
     wait_ms = 20
 
     def routes(self):

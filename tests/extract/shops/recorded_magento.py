@@ -1,10 +1,11 @@
 """Magento's REST API V1, by developer.adobe.com/commerce/webapi/rest.
 
-Traps: beyond its end the list repeats the last page; fields that are null are absent; a configurable product has
-a line of its own beside that of its variant.
+Traps: beyond its end the list repeats the last page; fields that are null are absent; a configurable product
+has a line of its own beside that of its variant.
 """
 
 import datetime as dt
+from types import MappingProxyType
 
 from recorded import RecordedShop, page_of, refused
 from starlette.responses import JSONResponse
@@ -16,7 +17,7 @@ TIME = "%Y-%m-%d %H:%M:%S"
 
 
 class Magento(RecordedShop):
-    settings = {"PROFILE": "magento", "TOKEN": TOKEN}
+    settings = MappingProxyType({"PROFILE": "magento", "TOKEN": TOKEN})
 
     def routes(self):
         return [Route("/rest/V1/orders", self.list_orders), Route("/rest/V1/products", self.list_products)]

@@ -1,12 +1,12 @@
 """PrestaShop's webservice, by devdocs.prestashop-project.org.
 
-Traps: XML without output_format=JSON; an empty list is [] instead of an object; the filter of a date is ignored
-without date=1; limit is "offset,count"; times are the shop's own; values are strings.
+Traps: XML without output_format=JSON; an empty list is [] instead of an object; the filter of a date is
+ignored without date=1; limit is "offset,count"; times are the shop's own; values are strings.
 """
 
 import base64
-import datetime as dt
 import re
+from types import MappingProxyType
 from zoneinfo import ZoneInfo
 
 from recorded import RecordedShop, refused
@@ -21,7 +21,7 @@ STATES = {"paid": "5", "cancelled": "6", "unpaid": "10", "refunded": "7"}
 
 
 class PrestaShop(RecordedShop):
-    settings = {"PROFILE": "prestashop", "TOKEN": KEY}
+    settings = MappingProxyType({"PROFILE": "prestashop", "TOKEN": KEY})
     extending = 'timezone = "America/New_York"'
 
     def routes(self):

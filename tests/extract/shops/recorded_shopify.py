@@ -1,7 +1,8 @@
 """Shopify's Admin API in GraphQL, by shopify.dev.
 
 Traps: without status:any only open orders are listed; cursors; a list ends after so many objects; a query
-costs points, and one that the budget can't pay is answered with 200 and THROTTLED; long lists of lines are cut.
+costs points, and one that the budget can't pay is answered with 200 and THROTTLED; long lists of lines are
+cut.
 """
 
 import base64
@@ -9,6 +10,7 @@ import datetime as dt
 import json
 import re
 import time
+from types import MappingProxyType
 
 from recorded import RecordedShop, refused
 from starlette.responses import JSONResponse
@@ -19,7 +21,7 @@ STATES = {"paid": "PAID", "cancelled": "PAID", "unpaid": "PENDING", "refunded": 
 
 
 class Shopify(RecordedShop):
-    settings = {"PROFILE": "shopify", "TOKEN": TOKEN}
+    settings = MappingProxyType({"PROFILE": "shopify", "TOKEN": TOKEN})
     objects = 25_000
     budget, restore = 2000.0, 2000.0  # points, and points per second
     throttled = 0

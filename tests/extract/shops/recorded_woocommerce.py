@@ -1,13 +1,14 @@
 """WooCommerce's REST API v3, by woocommerce.github.io/woocommerce-rest-api-docs.
 
-Traps: the newest come first unless asked otherwise; the number of pages is a header; modified_after is in the
-shop's time zone unless dates_are_gmt; a guest's customer_id is 0; amounts are strings; an order only names its
-refunds, whose quantities and amounts are negative.
+Traps: the newest come first unless asked otherwise; the number of pages is a header; modified_after is in
+the shop's time zone unless dates_are_gmt; a guest's customer_id is 0; amounts are strings; an order only names
+its refunds, whose quantities and amounts are negative.
 """
 
 import base64
 import datetime as dt
 import math
+from types import MappingProxyType
 
 from recorded import RecordedShop, page_of, refused
 from starlette.responses import JSONResponse
@@ -20,7 +21,7 @@ STATES = {"paid": "completed", "cancelled": "cancelled", "unpaid": "pending", "r
 
 
 class WooCommerce(RecordedShop):
-    settings = {"PROFILE": "woocommerce", "USER": USER, "PASSWORD": PASSWORD}
+    settings = MappingProxyType({"PROFILE": "woocommerce", "USER": USER, "PASSWORD": PASSWORD})
 
     def routes(self):
         base = "/wp-json/wc/v3"

@@ -1,4 +1,4 @@
-"""Every shipped profile reads its shop exactly: full and incremental, with faults, and while orders change."""
+"""Every shipped profile reads its shop exactly: in full, by changes, with faults, and while orders change."""
 
 import datetime as dt
 from collections import Counter
