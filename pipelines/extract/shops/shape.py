@@ -30,6 +30,12 @@ def subtree(root: Tree, path: str) -> Tree:
     return root
 
 
+def leaves(root: Tree, at: str = "") -> set[str]:
+    """Returns the paths of all fields that have no fields themselves."""
+    below = [leaves(node, _join(at, name)) for name, node in root.items()]
+    return set().union(*below) if below else {at}
+
+
 def without(root: Tree, path: str) -> Tree:
     """Returns the tree without the field at a path."""
     step, _, rest = path.partition(".")
