@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from nights import (
     LAST,
+    busy,
     digits,
     each,
     each_line,
@@ -197,6 +198,7 @@ BAD = {
     "yesterday's orders again under new ids": yesterday_twice,
     "500 orders of the same basket by bots": on_last_day(bots(500)),
     "500 orders of one customer": on_last_day(bots(500, "+7 (905) 318-2264")),
+    "seven times the orders, without a calendar": busy(7),
     "every line an order of its own": on_last_day(every_line_an_order),
     # Prices
     "prices times 100": on_last_day(each_line(times("price", 100))),

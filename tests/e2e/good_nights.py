@@ -25,6 +25,7 @@ from nights import (
     shift_time,
     times,
     to,
+    with_new_ids,
 )
 
 NEW = [
@@ -176,6 +177,13 @@ def late_run(days):
     return lambda rng, world: world.at(LAST + dt.timedelta(days=days))
 
 
+def after_black_friday(rng, world):
+    """The run after one that was stopped because the shop sold seven times as much as usual."""
+    friday, day = busy(7)(rng, world), LAST + dt.timedelta(days=1)
+    later = friday.with_days({day: with_new_ids(friday.days[day], after=friday.orders)})
+    return replace(later.at(day), before=later)
+
+
 def repeated_run(days_before):
     """The case of a run of an earlier day, against a shop that lists all orders up to the last run's day."""
     day = dt.timedelta(days=days_before)
@@ -302,6 +310,7 @@ GOOD = {
     # The nightly run
     "two days at once": late_run(1),
     "three days at once": late_run(LATER),
+    "the run after a Black Friday that was stopped": after_black_friday,
     "the last run repeated": repeated_run(1),
     "the run of three days ago repeated": repeated_run(3),
     "read anew from the beginning": lambda rng, world: replace(world, full=True),

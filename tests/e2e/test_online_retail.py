@@ -29,10 +29,12 @@ def night(spark, data, tmp_path_factory):
 
 
 def test_every_row_is_counted_once(night):
-    outcomes = ("duplicate", "not_a_product", "bad_price", "price_outlier", "returned", "used")
+    outcomes = ("duplicate", "not_a_product", "free", "bad_price", "price_outlier", "returned", "used")
     assert night["fetched"] == sum(night[outcome] for outcome in outcomes) == 1_067_370
     assert night["duplicate"] == OVERLAP + REPEATED
-    assert night["bad_price"] <= 6_029  # rows without a price, before duplicates and other codes are removed
+    assert (
+        night["free"] + night["bad_price"] <= 6_029
+    )  # rows without a price, before duplicates and other codes are removed
     assert night["returned"] <= 19_165  # cancelled rows, before duplicates and other codes are removed
     metrics = tracking.client().get_run(versions.find("1").run_id).data.metrics
     assert {outcome: metrics[f"rows_{outcome}"] for outcome in ("fetched", *outcomes)} == {
