@@ -43,6 +43,7 @@ FATE = "fate"
 TIME, UNITS, PAID, TYPICAL = "time", "units", "paid", "typical"
 RELEASED = "released"
 PRODUCT = "_product"
+NOBODY_ID, IS_PLACEHOLDER = "_nobody", "_is_placeholder"
 REASON_LENGTH = 41  # of a left-out line's reason
 
 
@@ -75,13 +76,14 @@ def check(
         .withColumn(PAID, _paid())
         .join(F.broadcast(typical_prices(raw, bounds)), F.col(c.PRODUCT) == F.col(PRODUCT), "left")
         .drop(PRODUCT)
+        .join(F.broadcast(_nobodies(raw, dialect)), F.col(c.CUSTOMER) == F.col(NOBODY_ID), "left")
     )
     released = F.array().cast("array<string>")
     if releases is not None:
         parsed, released = _released(parsed, releases), F.coalesce(RELEASED, F.array())
-    with_fates = parsed.withColumn(FATE, _fate(dialect, as_of, bounds, released)).drop(RELEASED)
-    # After the checks, which tell placeholders from missing ids, both are no customer.
-    return with_fates.withColumn(c.CUSTOMER, F.when(~_is_nobody(dialect), F.col(c.CUSTOMER)))
+    with_fates = parsed.withColumn(FATE, _fate(dialect, as_of, bounds, released))
+    known = F.when(F.col(NOBODY_ID).isNull(), F.col(c.CUSTOMER))
+    return with_fates.withColumn(c.CUSTOMER, known).drop(RELEASED, NOBODY_ID, IS_PLACEHOLDER)
 
 
 def _distinct(lines: DataFrame, dialect: Dialect) -> DataFrame:
@@ -139,8 +141,8 @@ def _fate(dialect: Dialect, as_of: dt.date, bounds: RowBounds, released: Column)
         FREE: _free() & F.lit(dialect.free_lines == "leave_out"),
         "bad_price": _bad_price() & F.lit(dialect.has_prices),
         "price_outlier": _price_outlier(bounds.price_factor.value),
-        "placeholder_customer": F.lit(not dialect.guests) & _matches(PLACEHOLDER),
-        NO_CUSTOMER: F.lit(not dialect.guests) & _is_nobody(dialect) & ~_matches(PLACEHOLDER),
+        "placeholder_customer": F.lit(not dialect.guests) & F.coalesce(IS_PLACEHOLDER, F.lit(False)),
+        NO_CUSTOMER: F.lit(not dialect.guests) & (F.col(c.CUSTOMER).isNull() | ~F.col(IS_PLACEHOLDER)),
         RETURNED: F.col(UNITS) < 0,
     }
     left_out = F.concat(F.lit(LEFT_OUT), F.substring(c.LEFT_OUT, 1, REASON_LENGTH))
@@ -176,10 +178,8 @@ def _price_outlier(factor: float) -> Column:
     return F.coalesce(outside & (F.col(PAID) > 0), F.lit(False))
 
 
-def _is_nobody(dialect: Dialect) -> Column:
-    """Returns whether a line has no customer, or an id that stands for nobody."""
-    return F.col(c.CUSTOMER).isNull() | _matches(nobody_pattern(dialect.identity))
-
-
-def _matches(pattern: str) -> Column:
-    return F.coalesce(F.col(c.CUSTOMER).rlike(pattern), F.lit(False))
+def _nobodies(raw: DataFrame, dialect: Dialect) -> DataFrame:
+    """Returns the few distinct customer ids that stand for nobody, and whether each is a placeholder."""
+    ids = raw.select(F.col(c.CUSTOMER).alias(NOBODY_ID)).distinct()
+    nobodies = ids.where(F.col(NOBODY_ID).rlike(nobody_pattern(dialect.identity)))
+    return nobodies.withColumn(IS_PLACEHOLDER, F.col(NOBODY_ID).rlike(PLACEHOLDER))

@@ -40,6 +40,9 @@ def canonical_phone(text: str, country: str, is_phone: bool) -> str | None:
     country: two capital letters, of numbers without a country code; "" if unknown. is_phone: whether the id
     is a telephone number for sure; if not, a plain number needs a country in which it is valid.
     """
+    needs_country = text.isdecimal() and not text.startswith("00")
+    if needs_country and not country and not is_phone:  # most numeric ids end here
+        return None
     match = PHONE.fullmatch(text)
     if not match:
         return None
