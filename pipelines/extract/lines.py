@@ -98,6 +98,9 @@ def _unit_price(lines: dict[str, pa.ChunkedArray], rate: pa.ChunkedArray | None)
     stated = lines.get(c.UNIT_PRICE, lines.get(c.AMOUNT))
     if stated is None:
         return pa.chunked_array([pa.nulls(len(lines[c.QUANTITY]), pa.string())])
+    is_return = pc.any(pc.starts_with(pc.utf8_ltrim_whitespace(lines[c.QUANTITY]), "-")).as_py()
+    if c.UNIT_PRICE in lines and rate is None and not is_return:
+        return stated
     price, quantity = (_numbers(column) for column in (stated, lines[c.QUANTITY]))
     if c.AMOUNT in lines:
         price = pc.divide(price, pc.if_else(pc.equal(quantity, 0), None, quantity))

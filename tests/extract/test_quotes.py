@@ -79,8 +79,12 @@ def test_a_missing_closing_quote_anywhere_loses_no_line_silently(tmp_path, seed)
     rng = random.Random(seed)
     outcomes = {"refused": 0, "quarantined": 0}
     for _ in range(60):
-        cells = [rng.choice(['"Mug, blue"', "Tea", '"a ""b"""', '"two\nlines"', "Cup", '"x"']) for _ in range(80)]
-        text = "\n".join([HEADER, *(row(number, cell, rng.choice(cells)) for number, cell in enumerate(cells, 1))])
+        cells = [
+            rng.choice(['"Mug, blue"', "Tea", '"a ""b"""', '"two\nlines"', "Cup", '"x"']) for _ in range(80)
+        ]
+        text = "\n".join(
+            [HEADER, *(row(number, cell, rng.choice(cells)) for number, cell in enumerate(cells, 1))]
+        )
         position = rng.choice([match.start() for match in re.finditer('"', text)])
         text = text[:position] + text[position + 1 :]
         try:
@@ -89,7 +93,9 @@ def test_a_missing_closing_quote_anywhere_loses_no_line_silently(tmp_path, seed)
             outcomes["refused"] += 1
             continue
         good = table.filter(pc.is_null(table[c.FAULT]))
-        missing = set(range(1, 81)) - {int(order) for order in good[c.ORDER_ID].to_pylist() if order.isdecimal()}
+        missing = set(range(1, 81)) - {
+            int(order) for order in good[c.ORDER_ID].to_pylist() if order.isdecimal()
+        }
         assert len(missing) <= table.num_rows - good.num_rows, text[position - 50 : position + 50]
         outcomes["quarantined"] += bool(missing)
     print(outcomes)

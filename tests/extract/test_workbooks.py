@@ -66,7 +66,14 @@ def test_a_sheet_is_read_with_numbers_times_and_ids_as_they_are(tmp_path, name):
 @pytest.mark.parametrize("name", WRITERS)
 def test_titles_above_the_header_and_totals_below_are_passed_over(tmp_path, name):
     blank = [None] * len(HEADER)
-    sheet = [["Orders of September", *blank[1:]], blank, HEADER, *ROWS, blank, ["Total", None, 9.5, *blank[3:]]]
+    sheet = [
+        ["Orders of September", *blank[1:]],
+        blank,
+        HEADER,
+        *ROWS,
+        blank,
+        ["Total", None, 9.5, *blank[3:]],
+    ]
     WRITERS[name](tmp_path / name, {"Orders": sheet})
     rows = read(tmp_path / name)
     assert values(rows) == expected()

@@ -30,8 +30,12 @@ def write_xlsx(path: Path, sheets: Sheets) -> None:
         book.writestr("[Content_Types].xml", TYPES)
         book.writestr("_rels/.rels", _relations({"book": ("officeDocument", "xl/workbook.xml")}))
         book.writestr("xl/_rels/workbook.xml.rels", _relations(links))
-        book.writestr("xl/styles.xml", f'<styleSheet {MAIN}><cellXfs><xf/><xf numFmtId="22"/></cellXfs></styleSheet>')
-        book.writestr("xl/workbook.xml", f'<workbook {MAIN} xmlns:r="{RELATIONS}"><sheets>{names}</sheets></workbook>')
+        book.writestr(
+            "xl/styles.xml", f'<styleSheet {MAIN}><cellXfs><xf/><xf numFmtId="22"/></cellXfs></styleSheet>'
+        )
+        book.writestr(
+            "xl/workbook.xml", f'<workbook {MAIN} xmlns:r="{RELATIONS}"><sheets>{names}</sheets></workbook>'
+        )
         for index, rows in enumerate(sheets.values()):
             cells = "".join(f"<row>{''.join(map(_xlsx_cell, row))}</row>" for row in rows)
             book.writestr(

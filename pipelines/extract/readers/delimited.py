@@ -65,9 +65,7 @@ class _Parser:
             blocks = check.checked(blocks)
         try:
             for batch in self._open(BlockStream(blocks)):
-                # The next row numbers that don't belong to skipped rows.
-                end = line + batch.num_rows + len(self.faults)
-                numbers = np.setdiff1d(np.arange(line, end + 1), list(self.faults))[: batch.num_rows]
+                numbers = self._numbers(line, batch.num_rows)
                 line = int(numbers[-1]) + 1 if len(numbers) else line
                 for table in self._tables(batch, numbers):
                     kept = table if rows.is_faulty(table) else self.totals.without(table)
@@ -83,6 +81,13 @@ class _Parser:
         yield self._faulty(None)
         self.encoding.finish()
         self.totals.log()
+
+    def _numbers(self, line: int, count: int) -> "np.ndarray[Any, Any]":
+        """Returns the next row numbers from `line` on that don't belong to skipped rows: int64, (count,)."""
+        if not self.faults:
+            return np.arange(line, line + count)
+        numbers = np.arange(line, line + count + len(self.faults))
+        return np.setdiff1d(numbers, list(self.faults))[:count]
 
     def _open(self, stream: BlockStream) -> Any:
         names = [str(index) for index in range(self.dialect.columns)]
@@ -158,9 +163,12 @@ class _EncodingCheck:
         self.rows += count
         beyond = [pc.invert(pc.fill_null(pc.string_is_ascii(values), True)) for values in texts.values()]
         beyond_ascii = pc.sum(reduce(pc.or_, beyond)).as_py() or 0 if beyond else 0
-        marked = [pc.fill_null(pc.match_substring(values, NOT_UTF8), False) for values in texts.values()]
-        broken = reduce(pc.or_, marked) if beyond_ascii else None
-        count = pc.sum(broken).as_py() or 0 if broken is not None else 0
+        if not beyond_ascii:
+            return None
+        broken = reduce(
+            pc.or_, (pc.fill_null(pc.match_substring(text, NOT_UTF8), False) for text in texts.values())
+        )
+        count = pc.sum(broken).as_py() or 0
         self.broken_rows += count
         self.encoded_rows += beyond_ascii - count
         if count and len(self.sample) < SAMPLE:
