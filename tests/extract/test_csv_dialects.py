@@ -7,7 +7,6 @@ from collections import Counter
 
 import dialects
 import pyarrow as pa
-import pytest
 
 from pipelines import columns as c
 from pipelines.extract.files import file_lines
