@@ -104,6 +104,8 @@ class FileSource:
     def _new_deliveries(self, last_pull: LastPull | None) -> tuple[Deliveries, Fingerprints]:
         """Returns the deliveries with new content, by their index among all, and all files' fingerprints."""
         listing = list_documents(self.path)
+        for document in listing.documents:
+            document.check_format()
         reached = last_pull.reached if last_pull else {}
         known = {name: Fingerprint.from_position(entry) for name, entry in reached.get(FILES, {}).items()}
         fingerprints = {document.name: Fingerprint.of(document, known) for document in listing.documents}

@@ -29,12 +29,12 @@ def laid_out(tables: Rows, document: Document, mapping: Mapping) -> Iterator[pa.
     rows = _filled_down(tables, mapping) if mapping.file.fill_down else tables
     if mapping.packed:
         rows = unpacked(rows, mapping.packed, mapping.source_columns)
+    origin = {FOLDER: document.folder, FILE: PurePosixPath(document.name).name, ROW_SOURCE: document.name}
     for table in rows:
-        yield _with_origin(table, document)
+        yield _with_constants(table, origin)
 
 
-def _with_origin(rows: pa.Table, document: Document) -> pa.Table:
-    values = {FOLDER: document.folder, FILE: PurePosixPath(document.name).name, ROW_SOURCE: document.name}
+def _with_constants(rows: pa.Table, values: dict[str, str]) -> pa.Table:
     for name, value in values.items():
         rows = rows.append_column(name, pa.repeat(pa.scalar(value), rows.num_rows))
     return rows

@@ -128,7 +128,8 @@ def _unit_price(
     stated = lines.get(c.UNIT_PRICE, lines.get(c.AMOUNT))
     if stated is None:
         return pa.chunked_array([pa.nulls(len(lines[c.QUANTITY]), pa.string())])
-    if c.UNIT_PRICE in lines and rate is None and not pc.any(pc.starts_with(lines[c.QUANTITY], "-")).as_py():
+    is_return = pc.any(pc.starts_with(pc.utf8_ltrim_whitespace(lines[c.QUANTITY]), "-")).as_py()
+    if c.UNIT_PRICE in lines and rate is None and not is_return:
         return stated
     price, quantity = (_numbers(column) for column in (stated, lines[c.QUANTITY]))
     if c.AMOUNT in lines:

@@ -33,15 +33,19 @@ class DecimalSigns:
         Raises NightshelfError if the numbers show both signs, or if they might be thousands as well as
         decimals.
         """
-        values = {text for column in columns for text in _separated(column)}
-        self.comma = self.comma or any(map(SHOWS_COMMA.search, values))
-        self.point = self.point or any(map(SHOWS_POINT.search, values))
+        unclear = False
+        for column in columns:
+            plain = is_plain(column)
+            values = set() if plain and self.point else _separated(column, plain)
+            self.comma = self.comma or any(map(SHOWS_COMMA.search, values))
+            self.point = self.point or any(map(SHOWS_POINT.search, values))
+            unclear = unclear or any(map(UNCLEAR.search, values))
         if self.comma and self.point:
             raise NightshelfError(
                 f"{self.file} writes some numbers with a decimal comma and some with a decimal point: correct"
                 ' the file, or set decimal = "," or decimal = "." in the mapping'
             )
-        if not (self.comma or self.point) and any(map(UNCLEAR.search, values)):
+        if unclear and not (self.comma or self.point):
             raise NightshelfError(
                 f"{self.file} holds numbers such as 1,234 or 1.234, in which the sign may separate thousands or"
                 ' decimals: set decimal = "." or decimal = "," in the mapping'
@@ -63,7 +67,7 @@ def to_plain(column: pa.ChunkedArray, decimal: DecimalSign) -> pa.ChunkedArray:
     >>> to_plain(pa.chunked_array([["1.029,10 €", "(5,00)", "2", "none"]]), ",").to_pylist()
     ['1029.10', '-5.00', '2', 'none']
     """
-    if decimal == "." and pc.all(pc.match_substring_regex(column, PLAIN)).as_py() is not False:
+    if decimal == "." and is_plain(column):
         return column
     text = pc.replace_substring_regex(column, AROUND, "")
     text = pc.replace_substring(text, "−", "-")
@@ -78,9 +82,16 @@ def to_plain(column: pa.ChunkedArray, decimal: DecimalSign) -> pa.ChunkedArray:
     return pc.if_else(pc.fill_null(pc.match_substring_regex(text, PLAIN), False), text, column)
 
 
-def _separated(column: pa.ChunkedArray) -> list[str]:
-    """Returns the distinct values of a column that have a point or a comma, without what stands around them."""
+def is_plain(column: pa.ChunkedArray) -> bool:
+    """Returns whether all values are plain decimals or null, by a parser that is faster than an expression."""
+    try:
+        return column.cast(pa.float64()) is not None
+    except pa.ArrowInvalid:
+        return False
+
+
+def _separated(column: pa.ChunkedArray, plain: bool) -> set[str]:
+    """Returns the distinct values that have a point or a comma, without what stands around the number."""
     distinct = column.unique()
     distinct = distinct.filter(pc.fill_null(pc.match_substring_regex(distinct, "[.,]"), False))
-    values: list[str] = pc.replace_substring_regex(distinct, AROUND, "").to_pylist()
-    return values
+    return set((distinct if plain else pc.replace_substring_regex(distinct, AROUND, "")).to_pylist())

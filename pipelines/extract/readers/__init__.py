@@ -10,7 +10,6 @@ from pipelines.extract.readers.documents import DELIMITED, WORKBOOKS, Document, 
 from pipelines.extract.readers.json_documents import read_json, read_json_lines
 from pipelines.extract.readers.parquet import read_parquet
 from pipelines.extract.readers.workbooks import read_workbook
-from serving.errors import NightshelfError
 
 Reader = Callable[[Document, Mapping, list[str]], Iterator[pa.Table]]
 READERS: dict[str, Reader] = {
@@ -28,10 +27,6 @@ def read_tables(document: Document, mapping: Mapping, only: list[str] | None = N
     only: the columns to read; by default all that the mapping names.
     Raises NightshelfError with the file's name and the reason, without any value from the file.
     """
-    if document.format not in READERS:
-        raise NightshelfError(
-            f"{document.name} has an unknown format: name it by its format, {', '.join(READERS)}, followed"
-            " by .gz, .bz2 or .zst if it is compressed, or put it into a .zip"
-        )
+    document.check_format()
     with reported(document.name):
         yield from READERS[document.format](document, mapping, only or mapping.file_columns)

@@ -14,7 +14,7 @@ from pipelines.extract.mapping import Mapping
 from pipelines.extract.readers import rows
 from pipelines.extract.readers.dialects import CsvDialect, recognise
 from pipelines.extract.readers.documents import Document
-from pipelines.extract.readers.encodings import NOT_UTF8, BlockStream, utf8_blocks, wrong_encoding
+from pipelines.extract.readers.encodings import NOT_UTF8, BlockStream, Utf8Text, wrong_encoding
 from pipelines.extract.readers.quotes import QuoteCheck
 from pipelines.extract.records import ROW
 from serving.errors import NightshelfError
@@ -32,23 +32,26 @@ def read_delimited(document: Document, mapping: Mapping, only: list[str]) -> Ite
     Raises NightshelfError for a header, an encoding or quotes that can't be read as the mapping says.
     """
     with document.open() as stream:
-        blocks = utf8_blocks(stream, mapping.file.encoding, document.name)
+        text = Utf8Text(stream, mapping.file.encoding, document.name)
+        blocks = text.blocks()
         sample = next(blocks, b"")
         if not sample.strip(BLANKS):
             raise NightshelfError(f"{document.name} is empty: remove it, or send it again")
         dialect = recognise(sample, mapping, document.name)
-        yield from _Parser(document, mapping, only, dialect).tables(chain([sample[dialect.start :]], blocks))
+        yield from _Parser(text, mapping, only, dialect).tables(chain([sample[dialect.start :]], blocks))
 
 
 class _Parser:
     """Parses one text: it numbers rows, and tells unreadable ones from notes below the table."""
 
-    def __init__(self, document: Document, mapping: Mapping, only: list[str], dialect: CsvDialect) -> None:
-        self.name, self.mapping, self.only, self.dialect = document.name, mapping, only, dialect
+    def __init__(self, text: Utf8Text, mapping: Mapping, only: list[str], dialect: CsvDialect) -> None:
+        self.text, self.name = text, text.name
+        self.mapping, self.only, self.dialect = mapping, only, dialect
+        self.rows = self.broken = 0  # rows so far, and those that aren't UTF-8
+        self.sample = ""  # of what isn't UTF-8
         self.faults: dict[int, str] = {}  # by number of the row
         self.notes: set[int] = set()  # the numbers of faulty rows that look like notes
-        self.totals = rows.Totals(mapping, document.name)
-        self.encoding = _EncodingCheck(document.name, mapping)
+        self.totals = rows.Totals(mapping, text.name)
 
     def tables(self, blocks: Iterator[bytes]) -> Iterator[pa.Table]:
         """Yields the rows as tables."""
@@ -65,9 +68,7 @@ class _Parser:
             blocks = check.checked(blocks)
         try:
             for batch in self._open(BlockStream(blocks)):
-                # The next row numbers that don't belong to skipped rows.
-                end = line + batch.num_rows + len(self.faults)
-                numbers = np.setdiff1d(np.arange(line, end + 1), list(self.faults))[: batch.num_rows]
+                numbers = self._numbers(line, batch.num_rows)
                 line = int(numbers[-1]) + 1 if len(numbers) else line
                 for table in self._tables(batch, numbers):
                     kept = table if rows.is_faulty(table) else self.totals.without(table)
@@ -81,8 +82,15 @@ class _Parser:
         # What looks like a note is one only below the last row.
         self.totals.count += sum(self.faults.pop(number, None) is not None for number in self.notes)
         yield self._faulty(None)
-        self.encoding.finish()
+        self._check_encoding()
         self.totals.log()
+
+    def _numbers(self, line: int, count: int) -> "np.ndarray[Any, Any]":
+        """Returns the next row numbers from `line` on that don't belong to skipped rows: int64, (count,)."""
+        if not self.faults:
+            return np.arange(line, line + count)
+        numbers = np.arange(line, line + count + len(self.faults))
+        return np.setdiff1d(numbers, list(self.faults))[:count]
 
     def _open(self, stream: BlockStream) -> Any:
         names = [str(index) for index in range(self.dialect.columns)]
@@ -137,39 +145,27 @@ class _Parser:
         """
         texts = {column: batch[str(self.dialect.positions[column])] for column in self._columns()}
         table = rows.table(self.only, texts | {ROW: pa.array(numbers)})
-        broken = self.encoding.broken(texts, batch.num_rows)
+        self.rows += batch.num_rows
+        broken = self._broken(texts) if self.text.marked else None
         if broken is None:
             yield table
         else:
             yield table.filter(pc.invert(broken))
             yield rows.faulty(self.only, dict.fromkeys(table.filter(broken)[ROW].to_pylist(), BROKEN))
 
-
-class _EncodingCheck:
-    """Tells a UTF-8 text with a few broken lines from a text in another encoding."""
-
-    def __init__(self, name: str, mapping: Mapping) -> None:
-        self.name, self.is_stated = name, bool(mapping.file.encoding)
-        self.rows = self.broken_rows = self.encoded_rows = 0
-        self.sample = ""
-
-    def broken(self, texts: dict[str, pa.Array], count: int) -> pa.Array | None:
+    def _broken(self, texts: dict[str, pa.Array]) -> pa.Array | None:
         """Returns a mask of the rows that aren't UTF-8, None if all are."""
-        self.rows += count
-        beyond = [pc.invert(pc.fill_null(pc.string_is_ascii(values), True)) for values in texts.values()]
-        beyond_ascii = pc.sum(reduce(pc.or_, beyond)).as_py() or 0 if beyond else 0
-        marked = [pc.fill_null(pc.match_substring(values, NOT_UTF8), False) for values in texts.values()]
-        broken = reduce(pc.or_, marked) if beyond_ascii else None
-        count = pc.sum(broken).as_py() or 0 if broken is not None else 0
-        self.broken_rows += count
-        self.encoded_rows += beyond_ascii - count
-        if count and len(self.sample) < SAMPLE:
-            values = (text for values in texts.values() for text in values.filter(broken).to_pylist() if text)
-            self.sample += "\n".join(values)[:SAMPLE]
-        return broken if count else None
+        marks = [pc.fill_null(pc.match_substring(values, NOT_UTF8), False) for values in texts.values()]
+        broken = reduce(pc.or_, marks)
+        if not (count := pc.sum(broken).as_py()):
+            return None
+        self.broken += count
+        for values in texts.values() if len(self.sample) < SAMPLE else ():
+            self.sample += "\n".join(text for text in values.filter(broken).to_pylist() if text)[:SAMPLE]
+        return broken
 
-    def finish(self) -> None:
-        """Raises NightshelfError if more rows are broken than are UTF-8."""
-        doubtful = self.broken_rows > 1 or self.rows < FEW_ROWS
-        if not self.is_stated and self.broken_rows > self.encoded_rows and doubtful:
+    def _check_encoding(self) -> None:
+        """Raises NightshelfError if the text is in another encoding, rather than having a few broken rows."""
+        doubtful = self.broken > 1 or (self.broken and self.rows < FEW_ROWS)
+        if doubtful and not self.mapping.file.encoding and self.text.marked > self.text.encoded:
             raise wrong_encoding(self.sample, self.name)

@@ -74,6 +74,14 @@ class Document:
         """The suffix of the format, in lower case."""
         return self.suffixes[0]
 
+    def check_format(self) -> None:
+        """Raises NightshelfError if no reader knows the format."""
+        if self.format not in TABLES:
+            raise NightshelfError(
+                f"{self.name} has an unknown format: name it by its format, {', '.join(TABLES)}, followed by"
+                " .gz, .bz2 or .zst if it is compressed, or put it into a .zip"
+            )
+
     @property
     def folder(self) -> str:
         """The folder's path below the source's, or the name of the source's own folder."""

@@ -38,26 +38,39 @@ def unmarked(text: str) -> bytes:
     return re.sub(f"{NOT_UTF8}(.)", r"\1", text).encode("latin-1", "ignore")
 
 
-def utf8_blocks(stream: BinaryIO, stated: str | None, name: str) -> Iterator[bytes]:
-    """Yields a text as UTF-8 without a byte order mark; in UTF-8, NOT_UTF8 marks the bytes that aren't.
+class Utf8Text:
+    """A text as blocks of UTF-8 without a byte order mark; in UTF-8, NOT_UTF8 marks the bytes that aren't.
 
     stated: the encoding that the mapping states; a byte order mark overrules it.
-    Raises NightshelfError if the text isn't in the stated encoding.
     """
-    block = stream.read(BLOCK)
-    mark = next((mark for mark in MARKS if block.startswith(mark)), b"")
-    encoding = codecs.lookup(MARKS[mark] if mark else stated or UTF8).name
-    block = block[len(mark) :]
-    _check_encoding(block, encoding, bool(mark or stated), name)
-    decoder = codecs.getincrementaldecoder(encoding)(MARKED if encoding == UTF8 else "strict")
-    try:
-        while block:
-            yield decoder.decode(block).encode()
-            block = stream.read(BLOCK)
-        if end := decoder.decode(b"", final=True):
-            yield end.encode()
-    except UnicodeError:
-        raise NightshelfError(f"{name} is not written in {encoding}: correct {setting()}") from None
+
+    def __init__(self, stream: BinaryIO, stated: str | None, name: str) -> None:
+        self.stream, self.stated, self.name = stream, stated, name
+        self.encoded = self.marked = 0  # characters beyond ASCII so far, and bytes that aren't UTF-8
+
+    def blocks(self) -> Iterator[bytes]:
+        """Yields the text; raises NightshelfError if it isn't in the stated encoding."""
+        block = self.stream.read(BLOCK)
+        mark = next((mark for mark in MARKS if block.startswith(mark)), b"")
+        encoding = codecs.lookup(MARKS[mark] if mark else self.stated or UTF8).name
+        block = block[len(mark) :]
+        _check_encoding(block, encoding, bool(mark or self.stated), self.name)
+        decoder = codecs.getincrementaldecoder(encoding)(MARKED if encoding == UTF8 else "strict")
+        try:
+            while block:
+                is_plain = encoding == UTF8 and block.isascii() and not decoder.getstate()[0]
+                yield block if is_plain else self._encoded(decoder.decode(block))
+                block = self.stream.read(BLOCK)
+            if end := decoder.decode(b"", final=True):
+                yield self._encoded(end)
+        except UnicodeError:
+            raise NightshelfError(f"{self.name} is not written in {encoding}: correct {setting()}") from None
+
+    def _encoded(self, text: str) -> bytes:
+        marked = text.count(NOT_UTF8)
+        self.marked += marked
+        self.encoded += len(text) - len(text.encode("ascii", "ignore")) - 2 * marked
+        return text.encode()
 
 
 def _check_encoding(sample: bytes, encoding: str, known: bool, name: str) -> None:

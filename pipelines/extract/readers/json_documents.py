@@ -12,7 +12,7 @@ import pyarrow as pa
 from pipelines.extract.mapping import Mapping
 from pipelines.extract.readers import header
 from pipelines.extract.readers.documents import Document
-from pipelines.extract.readers.encodings import NOT_UTF8, BlockStream, utf8_blocks, wrong_encoding
+from pipelines.extract.readers.encodings import NOT_UTF8, BlockStream, Utf8Text, wrong_encoding
 from pipelines.extract.records import has_path, to_rows, value_at
 from serving.errors import NightshelfError
 
@@ -47,8 +47,8 @@ def _read_document(document: Document, mapping: Mapping, only: list[str]) -> Ite
     try:
         path = f"{mapping.file.records}.item" if mapping.file.records else _find_records(document, mapping)
         with _opened(document, mapping) as blocks:
-            blocks = _only_utf8(blocks, document.name)
-            records = ijson.items(BlockStream(blocks), path, use_float=True, multiple_values=True)
+            stream = BlockStream(_only_utf8(blocks, document.name))
+            records = ijson.items(stream, path, use_float=True, multiple_values=True)
             yield from _tables(enumerate(records, 1), document.name, mapping, only)
     except (ijson.JSONError, UnicodeError) as error:
         raise NightshelfError(
@@ -61,7 +61,7 @@ def _read_document(document: Document, mapping: Mapping, only: list[str]) -> Ite
 def _opened(document: Document, mapping: Mapping) -> Iterator[Iterator[bytes]]:
     """Opens a document as blocks of UTF-8."""
     with document.open() as stream:
-        yield utf8_blocks(stream, mapping.file.encoding, document.name)
+        yield Utf8Text(stream, mapping.file.encoding, document.name).blocks()
 
 
 def _only_utf8(blocks: Iterator[bytes], name: str) -> Iterator[bytes]:

@@ -96,6 +96,8 @@ class Totals:
         """Returns the rows that have a time, or an id that isn't just a word such as Total."""
         if not self.times or not {*self.times, *self.ids} <= {*rows.column_names}:
             return rows
+        if all(rows[name].null_count == 0 for name in self.times):
+            return rows
         is_total = reduce(np.logical_and, (blank(rows[name]) for name in self.times))
         if not is_total.any():
             return rows
