@@ -1,4 +1,4 @@
-"""Small files in the shapes of published data sets and of shops' exports, drawn at random with a known truth."""
+"""Small files in the shapes of published data sets and of shops' exports, drawn with a known truth."""
 
 import csv
 import datetime as dt
@@ -329,8 +329,8 @@ def woocommerce(drawn, folder):
             *(number, number, f"{lines[0].time:%Y-%m-%d %H:%M:%S}", lines[0].status),
             *(sum(line.amount for line in lines), lines[0].customer, f"c{lines[0].customer}@shop.example"),
             ";".join(
-                f"name:Thing {line.product}|product_id:{line.product}|sku:P{line.product}|quantity:{line.quantity}"
-                f"|total:{line.amount:.2f}"
+                f"name:Thing {line.product}|product_id:{line.product}|sku:P{line.product}"
+                f"|quantity:{line.quantity}|total:{line.amount:.2f}"
                 for line in lines
             ),
         ]

@@ -117,7 +117,7 @@ def _money(seen: Evidence, by_name: float) -> float:
 
 
 def _text(seen: Evidence, by_name: float) -> float:
-    if seen.is_time or seen.is_number or seen.letters < 0.5 or seen.distinct < 2:
+    if seen.is_time or seen.is_number or seen.letters < 0.5 or seen.distinct < 2 or seen.status >= 0.5:
         return 0.0
     return by_name
 
@@ -160,7 +160,10 @@ def _take_customer(columns: Columns) -> None:
 
 
 def _take_price(columns: Columns, frame: "pd.DataFrame") -> None:
-    """Chooses the price of a piece, or else the amount of a line; where the name is open, the values decide."""
+    """Chooses the price of a piece, or else the amount of a line.
+
+    Where the name leaves it open, the values decide.
+    """
     free = [seen for seen in columns.free() if columns.of_line(seen.name)]
     prices = ranked(columns, c.UNIT_PRICE, _money, free)
     amounts = ranked(columns, c.AMOUNT, _money, free)

@@ -60,7 +60,7 @@ class Guess:
         return choose(self.frame.drop(columns=[FOLDER, FILE]), "")
 
     def _join_others(self) -> None:
-        """Joins files with other columns where they know what the lines lack, and names the files of lines."""
+        """Joins files with other columns where they know what the lines lack; names the files of lines."""
         if not self.others or any(sample.lines for sample in self.samples):
             return
         names, others = ([_file(sample) for sample in group] for group in (self.samples, self.others))
@@ -163,7 +163,7 @@ class Guess:
         chosen = [self.columns.chosen[name] for name in MONEY if name in self.columns.chosen]
         if not {c.UNIT_PRICE, c.AMOUNT} & self.columns.chosen.keys():
             self.draft.undecided.append(
-                "no column of prices was found: without prices nothing is weighted by its value, and lines count alike"
+                "the prices: no column of them was found, so that nothing is weighted by its value"
             )
         try:
             sign = numbers.recognise_decimal(

@@ -103,8 +103,8 @@ def _guess_row_key(draft: Draft, frame: "pd.DataFrame", columns: Columns) -> Non
         return
     if c.QUANTITY not in columns.chosen:
         draft.undecided.append(
-            f"{repeated:.1%} of the sampled rows repeat another one: they count as further pieces; to count them"
-            " once, set row_key"
+            f"whether rows count that repeat another one ({repeated:.1%} of the sample): they count as"
+            " further pieces; to count them once, set row_key"
         )
         return
     names = (c.ORDERED_AT, c.CUSTOMER, c.PRODUCT, c.QUANTITY, c.UNIT_PRICE, c.NAME)

@@ -1,8 +1,8 @@
 """Files that belong to the file with the order lines: those of the orders, the customers and the products."""
 
-import os
 import re
 from collections.abc import Sequence
+from itertools import takewhile
 
 from pipelines import columns as c
 from pipelines.extract.inspect import statuses
@@ -96,7 +96,8 @@ def pattern(names: Sequence[str], others: Sequence[str]) -> list[str]:
     >>> pattern(["items-1.csv", "items-2.csv"], ["orders.csv"]), pattern(["a.csv"], ["b.csv"])
     (['items-*'], ['a.csv'])
     """
-    start = os.path.commonprefix(list(names))
+    pairs = takewhile(lambda letters: len(set(letters)) == 1, zip(*names, strict=False))
+    start = "".join(letters[0] for letters in pairs)
     if len(names) > 1 and start and not any(other.startswith(start) for other in others):
         return [f"{start}*"]
     return sorted(set(names))

@@ -72,9 +72,10 @@ def _guess_statuses(draft: Draft, columns: Columns, seen: Evidence, values: list
     _add_rules(draft, seen.name, reasons, with_usual=by_name >= 0.6 and any(map(_is_english, values)))
     open_words = [text for text in values if text not in reasons and normal(text) not in bought()]
     if open_words:
+        listed = ", ".join(map(repr, open_words[:10]))
         draft.undecided.append(
-            f"whether orders count whose {seen.name!r} is {', '.join(map(repr, open_words[:10]))}: they are kept; to leave"
-            " them out add a [[leave_out]]"
+            f"whether orders count whose {seen.name!r} is {listed}: they are kept; to leave them out add a"
+            " [[leave_out]]"
         )
 
 
@@ -127,6 +128,7 @@ def guess_currency(draft: Draft, columns: Columns, frame: "pd.DataFrame", values
                 "currency", {"column": name, "to": usual.strip().upper()}, "the currency of most orders"
             )
             draft.undecided.append(
-                f"the rates of {', '.join(others)}: until they are set under [currency.rates], such orders are left out"
+                f"the rates of {', '.join(others)}: until they are set under [currency.rates], such orders are"
+                " left out"
             )
             return

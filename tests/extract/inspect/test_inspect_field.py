@@ -1,4 +1,4 @@
-"""`inspect` on exports as shops have them: the mapping that it writes reads every line, without a hand's help."""
+"""`inspect` on exports as shops have them: the mapping that it writes reads every line."""
 
 import pyarrow as pa
 import pyarrow.compute as pc
