@@ -55,7 +55,7 @@ class Request:
     query: dict[str, str] = field(default_factory=dict)
     json: Any = None
     url: str = ""  # the whole address, of a page that the shop linked to
-    may_be_empty: bool = False  # whether no content (204) or [] stands for a page without entries
+    empty: tuple[int, ...] = ()  # statuses that stand for a page without entries; if any, [] does, too
 
 
 class Response(NamedTuple):
@@ -146,7 +146,7 @@ class ShopClient:
             while (seconds := self.resume_at - time.monotonic()) > 0:
                 await asyncio.sleep(seconds)
             body, headers, next_url = await self._body(request)
-        if body is None or (request.may_be_empty and body.strip() == EMPTY_LIST):
+        if body is None or (request.empty and body.strip() == EMPTY_LIST):
             return Response(None, headers, None)
         try:
             content = shape.validate_json(body)
@@ -164,7 +164,7 @@ class ShopClient:
             if response.status == OK:
                 link = response.links.get("next", {}).get("url")
                 return await self._read(response, request), response.headers, self._same_shop(link, request)
-            if response.status == NO_CONTENT and request.may_be_empty:
+            if response.status in request.empty:
                 return None, response.headers, None
             if (seconds := self._requested_wait(response.headers)) > LONGEST_WAIT:
                 raise TransientError(

@@ -212,7 +212,7 @@ def load_mapping(name: str) -> Mapping:
 
 
 def check_columns(mapping: Mapping, name: str) -> None:
-    """Raises NightshelfError, which names the mapping by `name`, if a column is missing, unknown or doubled."""
+    """Raises NightshelfError, which names the mapping by `name`, if a column is missing or unknown."""
     if missing := [column for column in REQUIRED if column not in mapping.columns]:
         raise NightshelfError(f"{name} lacks {', '.join(missing)} under [columns]: add each")
     if unknown := mapping.columns.keys() - {*REQUIRED, *OPTIONAL}:

@@ -1,4 +1,4 @@
-"""Reading a list forwards while orders arrive, are edited and deleted loses none and keeps the newest version."""
+"""Reading a list forwards while orders arrive, are edited and deleted loses none of them."""
 
 import asyncio
 import contextlib
@@ -19,7 +19,7 @@ FIRST = {"page": 1}
 
 @dataclass
 class MovingList:
-    """A list of orders by number, each with a version; requests may change it, `changes_left` times at most."""
+    """A list of orders by number, each with a version; requests change it, `changes_left` times at most."""
 
     chance: random.Random
     kind: str
@@ -137,7 +137,7 @@ def rounds(seed, kind, **changes):
 
 
 def lost(shop, kept):
-    """Returns the orders that were in the list all the time and are missing, or older than before the read."""
+    """Returns the orders that were in the list all the time and are missing."""
     return {number for number in shop.versions if number not in shop.late and kept.orders.get(number) != 0}
 
 

@@ -41,12 +41,14 @@ class Access(FrozenModel):
 
     def check(self, settings: Settings) -> None:
         """Raises NightshelfError if the token is missing, or if the Internet could read the credentials."""
-        if self.kind not in ("none", "basic") and not settings.shop_token.get_secret_value():
+        if self.kind in ("none", "basic"):
+            has_secret = self.kind == "basic" and bool(settings.shop_password.get_secret_value())
+        elif not (has_secret := bool(settings.shop_token.get_secret_value())):
             raise NightshelfError(
                 "the profile of the shop's API needs a token: set NIGHTSHELF_SHOP_TOKEN to the one that the"
                 " shop shows for it"
             )
-        if self.kind != "none" and not is_private(settings.shop_address):
+        if has_secret and not is_private(settings.shop_address):
             raise NightshelfError(
                 f"NIGHTSHELF_SHOP_URL ({settings.shop_address}) would send the credentials unencrypted: write"
                 " it with https://"

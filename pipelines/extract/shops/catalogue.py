@@ -71,4 +71,5 @@ def _entry(catalogue: Catalogue) -> Any:
     paths = [path for column in catalogue.columns.values() for path in alternatives(column)]
     product = catalogue.columns[c.PRODUCT]
     required = {product} if isinstance(product, str) and "." not in product else set()
-    return shape.shape(shape.tree(paths), required, set(alternatives(catalogue.columns.get(c.IN_STOCK, ()))))
+    tree = shape.tree(paths)
+    return shape.shape(tree, required, shape.leaves(tree) - required)

@@ -63,7 +63,7 @@ class ForwardReader:
         shifts: bool,
         progress: Progress,
     ) -> None:
-        """fetch: fetches the page at a place; keep: keeps the page just fetched, of the reading of this number.
+        """fetch: fetches the page at a place; keep: keeps the page just fetched, of a reading by number.
 
         shifts: whether entries may change pages while the list is read.
         """

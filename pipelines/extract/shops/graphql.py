@@ -17,7 +17,7 @@ class GraphQLError(Exception):
 
 
 def cost_wait(content: Content) -> float:
-    """Returns the seconds until a query like this one fits the shop's budget of query costs; 0 without one."""
+    """Returns the seconds until such a query fits the shop's budget of query costs; 0 without one."""
     cost = (content.get("extensions") or {}).get("cost") or {}
     status = cost.get("throttleStatus") or {}
     missing = float(cost.get("requestedQueryCost") or 0) - float(status.get("currentlyAvailable") or 0)
@@ -45,6 +45,6 @@ def check(content: Content, credentials: str) -> None:
 
 def _text(error: Content, content: Content) -> str:
     """Returns the text of an error, unless the shop had begun to read data, which the text might quote."""
-    if content.get("data") is not None:
+    if "data" in content:
         return "an error while it was answered"
     return " ".join(str(error.get("message", "")).split())[:LONGEST_TEXT]

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import TypeAdapter
 
-from pipelines.extract.http import Request, Response, ShopClient
+from pipelines.extract.http import NO_CONTENT, NOT_FOUND, Request, Response, ShopClient
 from pipelines.extract.records import value_at
 from pipelines.extract.shops import shape
 from pipelines.extract.shops.profile import Listing, Since, merged
@@ -32,11 +32,9 @@ class Content:
 class ListReader:
     """Reads pages of one list."""
 
-    def __init__(
-        self, listing: Listing, entry: Any, page_size: int, given: dict[str, str] | None = None
-    ) -> None:
-        """entry: the type of an entry; page_size: entries per page; given: values of {id} and {ids}."""
-        self.listing, self.given = listing, given or {}
+    def __init__(self, listing: Listing, entry: Any, page_size: int) -> None:
+        """entry: the type of an entry; page_size: entries per page."""
+        self.listing = listing
         self.pages = listing.pages
         self.size = min(page_size, listing.size)
         pages = listing.pages
@@ -47,9 +45,12 @@ class ListReader:
             listing.list, entry, count, others, bool(listing.graphql)
         )
 
-    def first(self, since: str = "", recent: str = "") -> Place:
-        """Returns where the list of entries since a time, or of all, begins."""
-        return {"page": 1, "since": since, "recent": recent}
+    def first(self, **words: str) -> Place:
+        """Returns where the list begins.
+
+        words: what these words of the templates stand for: since, recent, id or ids.
+        """
+        return {"page": 1, "since": "", **words}
 
     async def read(self, shop: ShopClient, place: Place, since: Since | None = None) -> Content:
         """Fetches the page at a place; raises the errors of ShopClient.fetch."""
@@ -65,23 +66,26 @@ class ListReader:
     def _request(self, place: Place, since: Since | None) -> Request:
         listing = self.listing
         number = place["page"]
-        values = self.given | {
+        values = place | {
             "page": number - 1 + (self.pages.first if self.pages else 1),
             "offset": (number - 1) * self.size,
             "size": self.size,
             "cursor": place.get("cursor") or None,
-            "since": place["since"],
-            "recent": place.get("recent", ""),
         }
         path = str(fill(listing.path, values))
         query = listing.query | (since.query if since else {})
         filled = {name: str(value) for name, value in fill(query, values).items() if value is not None}
         label = f"{path} page {number}"
         if not listing.graphql:
-            is_counted = self.pages is not None and self.pages.is_counted
-            return Request(path, label, filled, url=place.get("url", ""), may_be_empty=not is_counted)
+            return Request(path, label, filled, url=place.get("url", ""), empty=self._empty(place))
         variables = merged(listing.variables, since.variables if since else {})
         return Request(path, label, filled, {"query": listing.graphql, "variables": fill(variables, values)})
+
+    def _empty(self, place: Place) -> tuple[int, ...]:
+        """Returns the statuses of a page without entries; a list of one order is gone with the order."""
+        if "id" in place:
+            return NO_CONTENT, NOT_FOUND
+        return () if self.pages is not None and self.pages.is_counted else (NO_CONTENT,)
 
     def _count(self, response: Response, request: Request) -> int | None:
         pages = self.pages
@@ -106,8 +110,9 @@ class ListReader:
     def _next(self, response: Response, place: Place, count: int | None, entries: int) -> Place | None:
         """Returns where the next page begins, or None if the shop says or shows that there is none."""
         pages, number = self.pages, place["page"]
-        after = {"page": number + 1, "since": place["since"], "recent": place.get("recent", "")}
-        if pages is None or response.content is None:
+        after = {name: value for name, value in place.items() if name not in ("cursor", "url")}
+        after["page"] = number + 1
+        if pages is None or response.content is None or (pages.short_is_last and entries < self.size):
             return None
         if pages.kind == "link":
             return after | {"url": response.next_url} if response.next_url else None

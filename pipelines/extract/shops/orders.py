@@ -67,8 +67,11 @@ class OrderReader:
         self.profile, self.api = profile, profile.api
         self.tree = shape.tree(_paths(profile))
         self.list = ListReader(self.api, self._entry(), settings.shop_page_size)
-        self.first = self.list.first(since, recent)
-        self.page_size = settings.shop_page_size
+        self.first = self.list.first(since=since, recent=recent)
+        self.details = [
+            (detail, ListReader(detail, self._entry_of(detail), settings.shop_page_size))
+            for detail in self.api.details
+        ]
         self.newest_first = self.api.order == "newest_first"
 
     @property
@@ -83,41 +86,34 @@ class OrderReader:
         return OrderPage(self._restarted(content, place), self.profile)
 
     async def with_details(self, shop: ShopClient, page: OrderPage) -> OrderPage:
-        """Fetches what the shop lists only for single orders, and puts it into them."""
-        for detail in self.api.details:
+        """Returns the page with what the shop lists only for single orders, fetched and put into them."""
+        for detail, reader in self.details:
             entries = [entry for entry in page.content.entries if _wanted(entry, detail)]
             if detail.key and entries:
-                await self._add_to_all(shop, detail, entries)
+                await self._add_to_all(shop, detail, reader, entries)
             elif entries:
-                await asyncio.gather(*(self._add(shop, detail, entry) for entry in entries))
-        return page
+                await asyncio.gather(*(self._add(shop, detail, reader, entry) for entry in entries))
+        return OrderPage(page.content, page.profile)  # whose lines are not made yet
 
-    async def _add(self, shop: ShopClient, detail: Detail, entry: Entry) -> None:
-        put(entry, detail.into, await self._list(shop, detail, {"id": self._id(entry)}))
+    async def _add(self, shop: ShopClient, detail: Detail, reader: ListReader, entry: Entry) -> None:
+        put(entry, detail.into, await _whole(shop, reader, id=self._id(entry)))
 
-    async def _add_to_all(self, shop: ShopClient, detail: Detail, entries: list[Entry]) -> None:
+    async def _add_to_all(
+        self, shop: ShopClient, detail: Detail, reader: ListReader, entries: list[Entry]
+    ) -> None:
         found = defaultdict(list)
-        ids = "|".join(self._id(entry) for entry in entries)
-        for item in await self._list(shop, detail, {"ids": ids}):
+        for item in await _whole(shop, reader, ids="|".join(map(self._id, entries))):
             found[value_at(item, detail.key)].append(item)
         for entry in entries:
             put(entry, detail.into, found[self._id(entry)])
 
-    async def _list(self, shop: ShopClient, detail: Detail, given: dict[str, str]) -> list[Entry]:
-        """Returns all entries of a detail's list, none if the shop no longer has the order."""
-        below = shape.subtree(self.tree, f"{detail.into}.{shape.ANY}")
-        key = shape.tree([detail.key]) if detail.key else {}
-        reader = ListReader(detail, shape.shape(key | below, (), ()), self.page_size, given)
-        entries: list[Entry] = []
-        place: Place | None = reader.first()
-        while place is not None:
-            content = await reader.read(shop, place)
-            entries += content.entries
-            place = content.next
-        return entries
-
     def _id(self, entry: Entry) -> str:
         return value_of(entry, alternatives(self.profile.columns[c.ORDER_ID])[-1]) or ""
+
+    def _entry_of(self, detail: Detail) -> Any:
+        """Returns the type of an entry of a detail's list."""
+        below = shape.subtree(self.tree, f"{detail.into}.{shape.ANY}")
+        return shape.shape(below | (shape.tree([detail.key]) if detail.key else {}), (), ())
 
     def _entry(self) -> Any:
         """Returns the type of an order in the list."""
@@ -146,6 +142,17 @@ class OrderReader:
                 )
             following = {**self.first, "page": content.next["page"], "since": changed}
         return Content(content.entries, content.count, following)
+
+
+async def _whole(shop: ShopClient, reader: ListReader, **words: str) -> list[Entry]:
+    """Returns all entries of a list for which these words stand."""
+    entries: list[Entry] = []
+    place: Place | None = reader.first(**words)
+    while place is not None:
+        content = await reader.read(shop, place)
+        entries += content.entries
+        place = content.next
+    return entries
 
 
 def keys_of(entries: list[Entry]) -> Keys:

@@ -37,9 +37,8 @@ class Pages(FrozenModel):
     counts: Literal["pages", "entries"] = "pages"
     cursor: str = ""  # path of the cursor of the next page
     more: str = ""  # path of whether there is a next page; by default as long as there is a cursor
-    objects: int = Field(
-        0, ge=0
-    )  # entries after which the shop ends a list; it is then read on by its filter
+    short_is_last: bool = False  # a page with fewer entries than requested is the last one
+    objects: int = Field(0, ge=0)  # entries after which the shop ends a list; its filter then reads on
 
     @property
     def is_counted(self) -> bool:
@@ -82,7 +81,7 @@ class Since(FrozenModel):
 
 
 class Detail(Listing):
-    """A list that the shop has only for one order, or for the orders of one page; it is put into the order."""
+    """A list that the shop has only for one order, or for those of one page; it is put into the order."""
 
     into: str  # path in the order
     when: str = ""  # path in the order: the list is fetched only where this has a value other than false

@@ -28,7 +28,7 @@ Entry = dict[str, Any]
 
 
 def lines_of_orders(orders: list[Entry], mapping: Mapping, description: str) -> pa.Table:
-    """Returns the lines of orders, and their refunded lines with a negative quantity, in columns of RAW_ORDERS.
+    """Returns the lines of orders, and the refunded ones with a negative quantity, in columns of RAW_ORDERS.
 
     An order without lines becomes one line of nulls, so that it replaces its earlier version.
     """
@@ -73,9 +73,9 @@ def _rows(orders: list[Entry], mapping: Mapping, paths: list[str], first: int) -
 
 
 def _levels(orders: list[Entry], lines: str, may_be_empty: bool) -> tuple[list[list[Entry]], list[int]]:
-    """Returns for each list on the way to the lines the entry of each line, and how many lines an order has."""
+    """Returns each line's entry of every list on the way to the lines, and each order's number of lines."""
     if ANY not in lines:
-        empty = [] if may_be_empty else [{}]
+        empty: list[Entry] = [] if may_be_empty else [{}]
         nested = [value_at(order, lines) or empty for order in orders]
         return [list(chain.from_iterable(nested))], list(map(len, nested))
     depth = len(scopes(lines)) - 1
@@ -116,8 +116,12 @@ def texts(entries: list[Entry], path: str) -> pa.Array:
 
 
 def value_of(entry: Entry, column: Column) -> str | None:
-    """Returns one of our columns of an entry: the first alternative that isn't blank, or several joined."""
-    values = [plain_text(value_at(entry, path)) for path in alternatives(column)]
+    """Returns one of our columns of an entry: the first alternative that isn't blank, or several joined.
+
+    False is blank, as PHP writes it for what is missing.
+    """
+    found = [value_at(entry, path) for path in alternatives(column)]
+    values = [None if value is False else plain_text(value) for value in found]
     if isinstance(column, Joined):
         return None if None in values else KEY_SEPARATOR.join(map(str, values))
     return next((value for value in values if value and value.strip()), None)
@@ -131,13 +135,18 @@ def products(entries: Iterable[Entry], catalogue: Catalogue, minor_units: int) -
     rows = []
     for entry in entries:
         row: dict[str, Any] = {name: value_of(entry, column) for name, column in catalogue.columns.items()}
-        stated = row.get(c.IN_STOCK)
-        row[c.IN_STOCK] = stated is None or stated.casefold() in catalogue.in_stock
+        row[c.IN_STOCK] = _is_in_stock(entry, catalogue)
         row |= {name: _number(row.get(name), name) for name in (c.PRICE, c.WEIGHT)}
         if row[c.PRICE] is not None:
             row[c.PRICE] /= 10**minor_units
         rows.append(row)
     return pa.Table.from_pylist(rows, RAW_PRODUCTS)
+
+
+def _is_in_stock(entry: Entry, catalogue: Catalogue) -> bool:
+    paths = alternatives(catalogue.columns.get(c.IN_STOCK, ()))
+    stated = [plain_text(value_at(entry, path)) for path in paths]
+    return all(text is None or text.casefold() in catalogue.in_stock for text in stated)
 
 
 def _number(text: str | None, column: str) -> float | None:

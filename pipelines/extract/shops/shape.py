@@ -1,10 +1,10 @@
 """The shape of a response, built from the paths that a profile names; all other fields are ignored."""
 
 from collections.abc import Collection, Iterable
-from typing import Any, Optional
+from typing import Any, NotRequired, Optional
 
 from pydantic import ConfigDict, TypeAdapter, with_config
-from typing_extensions import NotRequired, TypedDict
+from typing_extensions import TypedDict
 
 Text = str | None
 Flag = str | bool | None
@@ -28,6 +28,12 @@ def subtree(root: Tree, path: str) -> Tree:
     for step in filter(None, path.split(".")):
         root = root.get(step, {})
     return root
+
+
+def leaves(root: Tree, at: str = "") -> set[str]:
+    """Returns the paths of all fields that have no fields themselves."""
+    below = [leaves(node, _join(at, name)) for name, node in root.items()]
+    return set().union(*below) if below else {at}
 
 
 def without(root: Tree, path: str) -> Tree:
