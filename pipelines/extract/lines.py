@@ -88,7 +88,7 @@ def _order_lines(
     lines[c.QUANTITY] = lines.get(c.QUANTITY, _one_piece(lines[c.PRODUCT]))
     lines |= _returned(rows, lines, mapping)
     rate, left_out = _rate(rows, mapping), _left_out(rows, mapping)
-    lines[c.UNIT_PRICE] = _unit_price(lines, _unit(mapping, rate))
+    lines[c.UNIT_PRICE] = _unit_price(lines, 10**mapping.minor_units, rate)
     lines.pop(c.AMOUNT, None)
     lines[c.LEFT_OUT] = left_out
     return pa.table(lines | _origin(rows, mapping))
@@ -119,36 +119,30 @@ def _value(rows: pa.Table, column: Column) -> pa.ChunkedArray:
 
 
 def _unit_price(
-    lines: dict[str, pa.ChunkedArray], rate: pa.ChunkedArray | pa.Scalar | None
+    lines: dict[str, pa.ChunkedArray], parts: int, rate: pa.ChunkedArray | None
 ) -> pa.ChunkedArray:
     """Returns the price of one piece; a return whose amount is negative too has a positive price.
 
+    parts: how many of the stated units make one unit of the currency.
     What is no number is returned unchanged, as a row check then quarantines the line.
     """
     stated = lines.get(c.UNIT_PRICE, lines.get(c.AMOUNT))
     if stated is None:
         return pa.chunked_array([pa.nulls(len(lines[c.QUANTITY]), pa.string())])
-    is_return = pc.any(pc.starts_with(pc.utf8_ltrim_whitespace(lines[c.QUANTITY]), "-")).as_py()
-    if c.UNIT_PRICE in lines and rate is None and not is_return:
+    as_stated = c.UNIT_PRICE in lines and rate is None and parts == 1
+    if as_stated and not pc.any(pc.starts_with(pc.utf8_ltrim_whitespace(lines[c.QUANTITY]), "-")).as_py():
         return stated
     price, quantity = (_numbers(column) for column in (stated, lines[c.QUANTITY]))
     if c.AMOUNT in lines:
         price = pc.divide(price, pc.if_else(pc.equal(quantity, 0), None, quantity))
-    changed = price
+    changed = pc.divide(price, float(parts))  # a product with 0.01 would show its rounding error
     if rate is not None:
         changed = pc.multiply(changed, rate)
     both_negative = pc.and_(pc.less(quantity, 0), pc.less(changed, 0))
     changed = pc.if_else(pc.fill_null(both_negative, False), pc.negate(changed), changed)
-    if c.UNIT_PRICE in lines and rate is None and not pc.any(both_negative).as_py():
+    if as_stated and not pc.any(both_negative).as_py():
         return stated
     return pc.coalesce(pc.round(changed, 6).cast(pa.string()), stated)
-
-
-def _unit(mapping: Mapping, rate: pa.ChunkedArray | None) -> pa.ChunkedArray | pa.Scalar | None:
-    """Returns what one unit of a stated price is worth; None if prices are taken as they are."""
-    if not mapping.minor_units:
-        return rate
-    return pc.divide(pa.scalar(1.0) if rate is None else rate, float(10**mapping.minor_units))
 
 
 def _returned(

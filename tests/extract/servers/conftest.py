@@ -55,8 +55,8 @@ def medusa_server(postgresql_server, tmp_path_factory):
 def vendure(vendure_server, home, monkeypatch, seed):
     """A shopper at the Vendure server, and pulls of its orders through a proxy that can break."""
     url, database = vendure_server
-    shopper = vendure_shop.VendureShopper(Random(seed), url=url)
     clock = ShopClock(database, ("createdAt", "updatedAt", "orderPlacedAt"), monkeypatch)
+    shopper = vendure_shop.VendureShopper(Random(seed), today=clock.today, url=url)
     with pulls(url, seed) as shop:
         shop.set(monkeypatch, "vendure", SHOP_TOKEN=shopper.admin.token)
         yield shopper, shop, clock
@@ -66,8 +66,8 @@ def vendure(vendure_server, home, monkeypatch, seed):
 def medusa(medusa_server, home, monkeypatch, seed):
     """A shopper at the Medusa server, and pulls of its orders through a proxy that can break."""
     url, database, store = medusa_server
-    shopper = medusa_shop.MedusaShopper(Random(seed), url=url, store=store)
     clock = ShopClock(database, ("created_at", "updated_at", "canceled_at"), monkeypatch)
+    shopper = medusa_shop.MedusaShopper(Random(seed), today=clock.today, url=url, store=store)
     with pulls(url, seed) as shop:
         shop.set(monkeypatch, "medusa", SHOP_TOKEN=store.secret)
         yield shopper, shop, clock

@@ -49,7 +49,7 @@ class FaultyProxy:
         await (self._forward if self.calm else self.with_faults)(scope, receive, send)
 
     async def _forward(self, scope, receive, send):
-        if scope["type"] != "http":
+        if scope["type"] != "http" or (body := await _body(receive)) is None:
             return
         async with httpx.AsyncClient(timeout=None, trust_env=False) as client:
             response = await client.request(
@@ -57,7 +57,7 @@ class FaultyProxy:
                 f"{self.url}{scope['raw_path'].decode()}",
                 params=scope["query_string"].decode(),
                 headers=[header for header in scope["headers"] if header[0] != b"host"],
-                content=await _body(receive),
+                content=body,
             )
         headers = [(name, value) for name, value in response.headers.raw if name.decode().lower() not in OWN]
         headers.append((b"content-length", str(len(response.content)).encode()))
@@ -66,8 +66,11 @@ class FaultyProxy:
 
 
 async def _body(receive):
+    """Returns the body of a request, None if the client is gone."""
     body, more = b"", True
     while more:
         message = await receive()
+        if message["type"] == "http.disconnect":
+            return None
         body, more = body + message.get("body", b""), message.get("more_body", False)
     return body

@@ -6,6 +6,7 @@ from typing import Any
 import httpx
 from bought import Bought, Line, Shopper
 
+CLIENT = httpx.Client(timeout=120, trust_env=False)
 USER, PASSWORD = "admin@example.com", "a-password-for-tests"
 PRODUCTS = 10
 PAYMENT_DAYS = 30  # a payment alone doesn't change the order: the profile reads orders so long again
@@ -21,19 +22,21 @@ ADDRESS = {
 PAYMENTS = "fields=*payment_collections.payments,*payment_collections.payments.refunds"
 
 
+@dataclass
 class Api:
     """The shop's HTTP API, with the key of the administrator or of the store."""
 
-    def __init__(self, url: str, **key: Any) -> None:
-        self.client = httpx.Client(base_url=url, timeout=120, trust_env=False, **key)
+    url: str
+    auth: tuple[str, str] | None = None
+    headers: dict[str, str] | None = None
 
     def get(self, path: str) -> Any:
         """Returns the only object of the response, or all if there are several."""
-        return self._content(self.client.get(path))
+        return self._content(CLIENT.get(self.url + path, auth=self.auth, headers=self.headers))
 
     def post(self, path: str, **body: Any) -> Any:
         """Returns the only object of the response, or all if there are several."""
-        return self._content(self.client.post(path, json=body))
+        return self._content(CLIENT.post(self.url + path, json=body, auth=self.auth, headers=self.headers))
 
     @staticmethod
     def _content(response: httpx.Response) -> Any:

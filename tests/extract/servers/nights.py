@@ -10,7 +10,8 @@ def live_through(nights, shopper, shop, clock, seed):
     """Pulls after each of so many days, the last of which is today; each night's orders must equal the shop's.
 
     A first pull of the night runs while orders are placed, edited, refunded and cancelled, and through a
-    proxy that breaks. The second one finds the shop at rest, and must leave raw/ as the shop is.
+    proxy that breaks. The second one finds the shop at rest, and must leave raw/ as the shop is. Prints
+    figures.
     """
     rng = Random(seed)
     for days_ago in range(nights - 1, -1, -1):
@@ -25,7 +26,10 @@ def live_through(nights, shopper, shop, clock, seed):
                 acting.result()
             shop.pull(clock.today)
             check(shopper, shop)
-    return f"{nights} nights, {shopper.done}, {shop.proxy.drawn}, {shop.failed} pulls failed at first"
+        if days_ago % 20 == 0:
+            print(
+                f"{nights - days_ago} nights", shopper.done, shop.proxy.drawn, f"{shop.failed} pulls failed"
+            )
 
 
 def check(shopper, shop):

@@ -1,4 +1,4 @@
-"""A shop whose time is days ago: its orders' times and the clock of the pulls are moved together."""
+"""A shop without orders whose time is days ago: its orders' times and the clock of the pulls are moved together."""
 
 import datetime as dt
 from types import SimpleNamespace
@@ -10,6 +10,7 @@ from pipelines.extract import staging
 TRIGGER = """
 DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET timezone = ''UTC''', current_database()); END $$;
 SET timezone = 'UTC';
+TRUNCATE "order" CASCADE;
 CREATE TABLE IF NOT EXISTS shop_clock (moved interval NOT NULL);
 DELETE FROM shop_clock;
 INSERT INTO shop_clock VALUES ('0');
@@ -32,7 +33,7 @@ MOVE = """
 
 
 class ShopClock:
-    """Moves the times of a shop's orders, in its database, and of the pulls, in this process."""
+    """Empties a shop of its orders, and moves the times of later ones, in its database, and of the pulls, in this process."""
 
     def __init__(self, database, columns, monkeypatch):
         self.engine = sa.create_engine(database, poolclass=sa.NullPool)

@@ -11,7 +11,7 @@ from pipelines.run.progress import silent
 from pipelines.settings import settings
 from serving.errors import TransientError
 
-SETTINGS = {"SHOP_BACKOFF": 0.01, "SHOP_RATE": 1000, "SHOP_PAGE_SIZE": 20}
+SETTINGS = {"SHOP_BACKOFF": 0.01, "SHOP_RATE": 1000, "SHOP_TRIES": 2, "SHOP_PAGE_SIZE": 20}
 NAMES = [c.ORDER_ID, c.CUSTOMER, c.PRODUCT, c.QUANTITY, c.UNIT_PRICE, c.LEFT_OUT]
 
 

@@ -12,7 +12,6 @@ def test_what_is_learned_equals_the_shop(vendure):
         shopper.act()
     shop.pull(clock.today)
     check(shopper, shop)
-    print(shopper.done, shop.left_out())
 
 
 def test_carts_are_not_read(vendure):
@@ -47,7 +46,7 @@ def test_what_the_shop_changes_without_saying_so_is_learned(vendure):
 
 
 def test_nights_of_changing_orders_and_faults(vendure, seed):
-    print(live_through(NIGHTS, *vendure, seed))
+    live_through(NIGHTS, *vendure, seed)
 
 
 def _placed(shopper):
