@@ -40,7 +40,9 @@ class Api:
 
     @staticmethod
     def _content(response: httpx.Response) -> Any:
-        assert response.is_success, f"{response.request.url.path} {response.status_code} {response.text[:500]}"
+        assert response.is_success, (
+            f"{response.request.url.path} {response.status_code} {response.text[:500]}"
+        )
         content = response.json()
         return next(iter(content.values())) if len(content) == 1 else content
 

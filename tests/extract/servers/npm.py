@@ -50,9 +50,7 @@ def run(folder: Path, *command: str, **environment: str) -> None:
 
 
 @contextlib.contextmanager
-def server(
-    folder: Path, *command: str, ready: Callable[[str], bool], **environment: str
-) -> Iterator[None]:
+def server(folder: Path, *command: str, ready: Callable[[str], bool], **environment: str) -> Iterator[None]:
     """Runs a server of a project until the block ends; yields once its log, or a request, shows it ready.
 
     ready: a function from the log so far.
