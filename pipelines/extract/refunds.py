@@ -10,6 +10,7 @@ from pipelines.extract.mapping import Changes, Mapping, Nested, Refunds, alterna
 
 FIRST_REFUND = 1_000_000  # the number of an order's first refunded line, behind all its lines
 DIGITS = r"[1-9]"  # in every number but zero
+ADDED = "@added"  # how many pieces changes added to the order's line
 
 
 def refund_mapping(mapping: Mapping, refunds: Refunds) -> Mapping:
@@ -47,39 +48,30 @@ def refunding(
     if not refunds.line or not rows.num_rows:
         return rows
     order = list(alternatives(mapping.columns[c.ORDER_ID]))
-    table = rows.to_pandas()
-    added = pd.Series(0.0, table.index)
-    if refunds.changes and changed is not None and changed.num_rows:
-        made = changed.to_pandas()
-        table = table[~_among(table, [*order, refunds.id], made, [*order, refunds.changes.refund])]
-        added = _added(table, [*order, refunds.line], made, [*order, refunds.changes.line], refunds.changes)
     quantity = alternatives(mapping.columns[c.QUANTITY])[0]
-    return pa.Table.from_pandas(
-        _once(table, [*order, refunds.line], quantity, refunds, added),
-        schema=rows.schema,
-        preserve_index=False,
-    )
+    table = rows.to_pandas().assign(**{ADDED: 0.0})
+    if refunds.changes and changed is not None:
+        table = _without_changes(table, changed.to_pandas(), order, refunds, refunds.changes)
+    table = _once(table, [*order, refunds.line], quantity, refunds)
+    return pa.Table.from_pandas(table, schema=rows.schema, preserve_index=False)
 
 
-def _among(table: pd.DataFrame, keys: list[str], other: pd.DataFrame, others: list[str]) -> "pd.Series[bool]":
-    """Returns for each row whether its keys are those of a row of the other table."""
-    known = set(other[others].dropna().itertuples(index=False, name=None))
-    return pd.Series([row in known for row in table[keys].itertuples(index=False, name=None)], table.index)
-
-
-def _added(
-    table: pd.DataFrame, keys: list[str], made: pd.DataFrame, others: list[str], changes: Changes
-) -> "pd.Series[float]":
-    """Returns for each refunded line how many pieces the changes added to the order's line."""
-    pieces = made[changes.quantity].astype(float).fillna(0)
-    sums = pieces.groupby([made[name] for name in others], dropna=False).sum().to_dict()
-    added = [sums.get(row, 0.0) for row in table[keys].itertuples(index=False, name=None)]
-    return pd.Series(added, table.index, float)
-
-
-def _once(
-    table: pd.DataFrame, keys: list[str], quantity: str, refunds: Refunds, added: "pd.Series[float]"
+def _without_changes(
+    table: pd.DataFrame, changed: pd.DataFrame, order: list[str], refunds: Refunds, changes: Changes
 ) -> pd.DataFrame:
+    """Returns the refunded lines whose refund no change made; ADDED: what changes added to their line."""
+    made = set(_keys(changed, [*order, changes.refund]))
+    table = table[[key not in made for key in _keys(table, [*order, refunds.id])]]
+    pieces = changed[changes.quantity].astype(float).fillna(0)
+    added = pieces.groupby(pd.Index(_keys(changed, [*order, changes.line]), tupleize_cols=False)).sum()
+    return table.assign(**{ADDED: [added.get(key, 0.0) for key in _keys(table, [*order, refunds.line])]})
+
+
+def _keys(table: pd.DataFrame, columns: list[str]) -> list[tuple[str | None, ...]]:
+    return list(table[columns].itertuples(index=False, name=None))
+
+
+def _once(table: pd.DataFrame, keys: list[str], quantity: str, refunds: Refunds) -> pd.DataFrame:
     """Returns one row per refunded line, less the pieces that the order's own line no longer states.
 
     No more pieces are refunded than the order's line states: a refund that several payments share is listed
@@ -88,9 +80,9 @@ def _once(
     refunded, bought, stated = (
         table[name].astype(float).fillna(0) for name in (quantity, refunds.bought, refunds.stated)
     )
-    gone = (bought + added - stated).clip(lower=0)
+    gone = (bought + table[ADDED] - stated).clip(lower=0)
     total = refunded.abs().groupby([table[key] for key in keys], dropna=False).transform("sum")
-    pieces = (total - gone).clip(lower=0, upper=stated)
+    pieces = (total - gone).clip(lower=0).clip(upper=stated)
     return table.assign(**{quantity: pieces.map("{:g}".format)}).drop_duplicates(keys)
 
 

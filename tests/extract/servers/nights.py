@@ -7,7 +7,7 @@ BETWEEN, DURING = 4, 4  # acts at the shop, at most
 
 
 def live_through(nights, shopper, shop, clock, seed):
-    """Pulls after each of so many days, the last of which is today; each night's orders must equal the shop's.
+    """Pulls after each of so many days, of which the last is today; each time raw/ must equal the shop.
 
     A first pull of the night runs while orders are placed, edited, refunded and cancelled, and through a
     proxy that breaks. The second one finds the shop at rest, and must leave raw/ as the shop is. Prints

@@ -1,4 +1,4 @@
-"""A shop without orders whose time is days ago: its orders' times and the clock of the pulls are moved together."""
+"""A shop without orders whose time is days ago, as is that of the pulls."""
 
 import datetime as dt
 from types import SimpleNamespace
@@ -33,7 +33,7 @@ MOVE = """
 
 
 class ShopClock:
-    """Empties a shop of its orders, and moves the times of later ones, in its database, and of the pulls, in this process."""
+    """Empties a shop of its orders; moves the times of new ones in its database, and the pulls' clock."""
 
     def __init__(self, database, columns, monkeypatch):
         self.engine = sa.create_engine(database, poolclass=sa.NullPool)

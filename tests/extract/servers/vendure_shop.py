@@ -1,45 +1,18 @@
 """A shopper and an administrator of a Vendure shop, through its own two APIs."""
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import httpx
 from bought import Bought, Line, Shopper
 
+FOLDER = Path(__file__).parent / "vendure"
 CLIENT = httpx.Client(timeout=60, trust_env=False)  # one for all sessions: each carries its own token
 USER, PASSWORD = "admin", "a password for tests"
+SHOP, ADMIN = ((FOLDER / f"{name}.graphql").read_text() for name in ("shop", "admin"))
 METHOD = "dummy-payment"
 REFUND_DAYS = 60  # a refund alone doesn't change the order: the profile reads orders so long again
-LOG_IN = """mutation($name: String!, $password: String!) {
-  login(username: $name, password: $password) { __typename ... on ErrorResult { errorCode message } }
-}"""
-ORDER = "... on Order { id state lines { id quantity unitPriceWithTax productVariant { sku } } }"
-FAILED = "... on ErrorResult { errorCode message }"
-ADD = (
-    "mutation($variant: ID!, $n: Int!) { addItemToOrder(productVariantId: $variant, quantity: $n) { %s %s } }"
-)
-ADD %= ORDER, FAILED
-CHECK_OUT = f"""mutation($email: String!, $method: ID!) {{
-  a: setCustomerForOrder(input: {{ firstName: "A", lastName: "B", emailAddress: $email }}) {{ {FAILED} }}
-  b: setOrderShippingAddress(input: {{ streetLine1: "A street", countryCode: "GB" }}) {{ {FAILED} }}
-  c: setOrderShippingMethod(shippingMethodId: [$method]) {{ {FAILED} }}
-  d: transitionOrderToState(state: "ArrangingPayment") {{ {ORDER} {FAILED} }}
-}}"""
-PAY = 'mutation { addPaymentToOrder(input: { method: "%s", metadata: {} }) { %s %s } }' % (
-    METHOD,
-    ORDER,
-    FAILED,
-)
-MOVE = "mutation($id: ID!, $to: String!) { transitionOrderToState(id: $id, state: $to) { %s %s } }"
-MOVE %= ORDER, FAILED
-MODIFY = "mutation($input: ModifyOrderInput!) { modifyOrder(input: $input) { %s %s } }" % (ORDER, FAILED)
-PAY_MORE = "mutation($input: ManualPaymentInput!) { addManualPaymentToOrder(input: $input) { %s } }" % FAILED
-CANCEL = "mutation($input: CancelOrderInput!) { cancelOrder(input: $input) { %s %s } }" % (ORDER, FAILED)
-REFUND = (
-    "mutation($input: RefundOrderInput!) { refundOrder(input: $input) { ... on Refund { id } %s } }" % FAILED
-)
-SETTLE = 'mutation($id: ID!) { settleRefund(input: { id: $id, transactionId: "1" }) { %s } }' % FAILED
-PAYMENTS = "query($id: ID!) { order(id: $id) { payments { id amount refunds { total } } } }"
 
 
 @dataclass
@@ -47,23 +20,24 @@ class Api:
     """One of the shop's two GraphQL APIs, with the session of one user."""
 
     url: str
+    document: str  # with the operations, by name
     token: str = ""
 
-    def __call__(self, query: str, **variables: Any) -> dict[str, Any]:
-        """Returns the data of the response; fails on any error the shop reports."""
+    def __call__(self, operation: str, **variables: Any) -> dict[str, Any]:
+        """Returns the data of the response; fails on any error that the shop reports."""
         headers = {"Authorization": f"Bearer {self.token}"} if self.token else {}
-        body = {"query": query, "variables": variables}
+        body = {"query": self.document, "operationName": operation, "variables": variables}
         response = CLIENT.post(self.url, json=body, headers=headers)
         self.token = response.headers.get("vendure-auth-token", self.token)
         content = response.json()
         assert not content.get("errors"), content["errors"]
-        failed = [part for part in content["data"].values() if isinstance(part, dict) and "errorCode" in part]
+        failed = [part for part in content["data"].values() if "errorCode" in part]
         assert not failed, failed
         return dict(content["data"])
 
-    def one(self, query: str, **variables: Any) -> dict[str, Any]:
+    def one(self, operation: str, **variables: Any) -> dict[str, Any]:
         """Returns the only field of the response's data."""
-        return dict(next(iter(self(query, **variables).values())))
+        return dict(next(iter(self(operation, **variables).values())))
 
 
 @dataclass
@@ -76,7 +50,7 @@ class VendureShopper(Shopper):
 
     def __post_init__(self) -> None:
         self.admin = log_in(self.url)
-        found = self.admin.one("{ productVariants { items { id sku } } }")["items"]
+        found = self.admin.one("Variants")["items"]
         self.variants = [variant["id"] for variant in found]
 
     def acts(self) -> dict[str, int]:
@@ -96,14 +70,14 @@ class VendureShopper(Shopper):
 
     def leave_cart(self) -> Api:
         """Fills a cart, and returns the session that holds it."""
-        session = Api(f"{self.url}/shop-api")
+        session = Api(f"{self.url}/shop-api", SHOP)
         for variant in self.rng.sample(self.variants, self.rng.randint(1, 4)):
-            session.one(ADD, variant=variant, n=self.rng.randint(1, 4))
+            session.one("AddItem", variant=variant, quantity=self.rng.randint(1, 4))
         return session
 
     def check_out_without_paying(self) -> bool:
         session, email = self.leave_cart(), self.email()
-        session(CHECK_OUT, email=email, method="1")
+        session("CheckOut", email=email, method="1")
         self.waiting.append((session, email))
         return True
 
@@ -116,12 +90,12 @@ class VendureShopper(Shopper):
 
     def place(self) -> bool:
         session, email = self.leave_cart(), self.email()
-        session(CHECK_OUT, email=email, method="1")
+        session("CheckOut", email=email, method="1")
         self._pay(session, email)
         return True
 
     def _pay(self, session: Api, email: str) -> None:
-        placed = session.one(PAY)
+        placed = session.one("Pay", method=METHOD)
         self.orders[placed["id"]] = Bought(placed["id"], email, self.today, _lines(placed))
 
     def add_product(self) -> bool:
@@ -134,7 +108,7 @@ class VendureShopper(Shopper):
         self._modify(order, addItems=[item])
         self._move(order, "ArrangingAdditionalPayment")
         paid = {"orderId": order.order, "method": METHOD, "transactionId": "2", "metadata": {}}
-        self.admin(PAY_MORE, input=paid)
+        self.admin("PayMore", input=paid)
         self._move(order, "PaymentSettled")
         return True
 
@@ -201,25 +175,25 @@ class VendureShopper(Shopper):
         return self.rng.choice([key for key, line in order.lines.items() if line.kept])
 
     def _move(self, order: Bought, to: str) -> None:
-        self.admin.one(MOVE, id=order.order, to=to)
+        self.admin.one("Move", id=order.order, to=to)
 
     def _modify(self, order: Bought, **changes: Any) -> None:
-        changed = self.admin.one(MODIFY, input={"dryRun": False, "orderId": order.order, **changes})
+        changed = self.admin.one("Modify", input={"dryRun": False, "orderId": order.order, **changes})
         order.update(_lines(changed))
 
     def _cancel(self, order: Bought, lines: list[dict[str, Any]] | None) -> None:
-        changed = self.admin.one(CANCEL, input={"orderId": order.order, "lines": lines, "reason": "a test"})
+        changed = self.admin.one("Cancel", input={"orderId": order.order, "lines": lines, "reason": "a test"})
         order.update(_lines(changed))
 
     def _payment(self, order: Bought) -> tuple[str, int]:
         """Returns the payment with most left to refund, and how much that is."""
-        payments = self.admin.one(PAYMENTS, id=order.order)["payments"]
+        payments = self.admin.one("Payments", id=order.order)["payments"]
         left = {part["id"]: part["amount"] - sum(r["total"] for r in part["refunds"]) for part in payments}
         return max(left.items(), key=lambda item: item[1])
 
     def _refund(self, order: Bought, lines: dict[str, int], **amount: int) -> None:
         refund = self.admin.one(
-            REFUND,
+            "Refund",
             input={
                 "paymentId": self._payment(order)[0],
                 "lines": [{"orderLineId": line, "quantity": n} for line, n in lines.items()],
@@ -229,13 +203,13 @@ class VendureShopper(Shopper):
                 **amount,
             },
         )
-        self.admin(SETTLE, id=refund["id"])
+        self.admin("Settle", id=refund["id"])
 
 
 def log_in(url: str) -> Api:
     """Returns the admin API with the session of the administrator."""
-    admin = Api(f"{url}/admin-api")
-    admin(LOG_IN, name=USER, password=PASSWORD)
+    admin = Api(f"{url}/admin-api", ADMIN)
+    admin("LogIn", name=USER, password=PASSWORD)
     return admin
 
 
