@@ -29,6 +29,7 @@ from pipelines.steps import validate
 from pipelines.validate import outputs, waterfall
 from pipelines.validate.row_checks import USED
 from serving.errors import NightshelfError
+from serving.live.identity import IdentityRule, Pseudonymiser
 
 LEFT_OUT = "left_out_"  # how the waterfall names the lines that a mapping's rule leaves out
 
@@ -81,7 +82,8 @@ def check_source(kind: SourceName | None, path: str | None, mapping: str | None)
 
 
 def _check(checked: SourceCheck, kind: SourceName, path: str, mapping: str | None) -> None:
-    chosen = mapping or (settings().sql_mapping if kind == "sql" else settings().files_mapping)
+    own = {"sql": settings().sql_mapping, "mongo": settings().mongo_mapping}
+    chosen = mapping or own.get(kind, settings().files_mapping)
     source = extract.source(kind, path, chosen)
     day = source.last_day(None)
     night = Night(as_of=day, source=kind, path=path, mapping=chosen, sweep="", solver="auto")
@@ -102,16 +104,16 @@ def _validate(checked: SourceCheck, night: Night, source: Source) -> None:
         findings = validate.write(night, source, received, counts)
         checked.warnings = [str(finding) for finding in findings]
     finally:
-        checked.orders, checked.customers, checked.products = _sizes(received)
+        checked.orders, checked.customers, checked.products = _sizes(received, source.dialect.identity)
         received.checked.unpersist()
 
 
-def _sizes(received: validate.Received) -> tuple[int, int, int]:
+def _sizes(received: validate.Received, rule: IdentityRule) -> tuple[int, int, int]:
     """Returns the numbers of orders, customers and products among the lines that passed the row checks."""
     if tables.exists(tables.ORDERS):
         orders = tables.read_spark(session(), tables.ORDERS)
     else:  # the run was rejected
-        orders = outputs.orders(received.checked, customer_key())
+        orders = outputs.orders(received.checked, Pseudonymiser(customer_key(), rule))
     counts = (F.count_distinct(name) for name in (c.ORDER_ID, c.CUSTOMER, c.PRODUCT))
     row = orders.agg(*counts).collect()[0]
     return row[0], row[1], row[2]
