@@ -88,7 +88,7 @@ class Nested(FrozenModel):
 class Packed(FrozenModel):
     """An order's lines packed into one cell: name:Tea|sku:P1|quantity:2;name:Cup|sku:P2|quantity:1.
 
-    A field of an item is a column of the source, <column>.<field>. A cell may hold a JSON list of objects, too.
+    A field of an item is a column of the source, <column>.<field>. A cell may hold a JSON list, too.
     """
 
     column: str
@@ -151,7 +151,7 @@ class Mapping(Dialect):
 
     @property
     def required_columns(self) -> list[tuple[str, ...]]:
-        """The columns without which a file isn't what the mapping describes; of alternatives one is enough."""
+        """The columns that a file must have; of alternatives one is enough."""
         groups: list[tuple[str, ...]] = []
         for column in self.columns.values():
             names = alternatives(column)

@@ -121,7 +121,8 @@ def test_order_fields_go_down_within_their_order_only(tmp_path):
 
 
 def test_rows_without_an_order_id_belong_to_the_order_above_unless_a_row_between_is_bad(tmp_path):
-    text = HEADER + "1,2026-01-31,a,paid,A,1,\n,,,,B,2,\n2,bad\n,,,,C,1,\n3,2026-02-01,b,paid,A,1,\nTotal,,,,,5,\n"
+    text = HEADER + "1,2026-01-31,a,paid,A,1,\n,,,,B,2,\n2,bad\n,,,,C,1,\n"
+    text += "3,2026-02-01,b,paid,A,1,\nTotal,,,,,5,\n"
     rows = read(tmp_path / "orders.csv", text, FILLED)
     by_line = {row[c.LINE]: row[c.ORDER_ID] for row in rows.to_pylist()}
     assert by_line == {2: "1", 3: "1", 4: None, 5: None, 6: "3"}

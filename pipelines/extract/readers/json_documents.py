@@ -52,8 +52,8 @@ def _read_document(document: Document, mapping: Mapping, only: list[str]) -> Ite
             yield from _tables(enumerate(records, 1), document.name, mapping, only)
     except (ijson.JSONError, UnicodeError) as error:
         raise NightshelfError(
-            f"{document.name} can't be read: it is no complete JSON document ({type(error).__name__}); check that"
-            " it is complete and in the format that its name says"
+            f"{document.name} can't be read: it is no complete JSON document ({type(error).__name__}); check"
+            " that it is complete and in the format that its name says"
         ) from None
 
 
@@ -138,8 +138,8 @@ def _split_lines(blocks: Iterable[bytes], name: str) -> Iterator[bytes]:
         yield from complete
         if len(rest) > MAX_LINE:
             raise NightshelfError(
-                f"{name} has a line of more than {MAX_LINE >> 20} MiB: write an order per line, or name the file"
-                " .json if it is one document"
+                f"{name} has a line of more than {MAX_LINE >> 20} MiB: write an order per line, or name the"
+                " file .json if it is one document"
             )
     if rest:
         yield rest
