@@ -139,7 +139,7 @@ class Refunds(FrozenModel):
 class Packed(FrozenModel):
     """An order's lines packed into one cell: name:Tea|sku:P1|quantity:2;name:Cup|sku:P2|quantity:1.
 
-    A field of an item is a column of the source, <column>.<field>. A cell may hold a JSON list of objects, too.
+    A field of an item is a column of the source, <column>.<field>. A cell may hold a JSON list, too.
     """
 
     column: str
@@ -279,7 +279,7 @@ class Mapping(Dialect):
 
     @property
     def required_columns(self) -> list[tuple[str, ...]]:
-        """The columns without which the mapping doesn't fit a file; of alternatives one is enough."""
+        """The columns that a file must have; of alternatives one is enough."""
         parts: list[OneColumn] = []
         for column in self.columns.values():
             parts += column.join if isinstance(column, Joined) else [column]

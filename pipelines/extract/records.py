@@ -80,7 +80,7 @@ def value_at(record: Any, path: str) -> Any:
 
 
 def has_path(record: Any, path: str, lines: str | None) -> bool:
-    """Returns whether a record has a value or a null at a path, in one of its lines if the path is of lines."""
+    """Returns whether a record, or one of its lines for a path of lines, has a value or null at it."""
     prefix = f"{lines}."
     if lines is not None and path.startswith(prefix):
         items = value_at(record, lines)

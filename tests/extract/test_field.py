@@ -1,4 +1,4 @@
-"""Inputs in the shapes of shops' software, spreadsheets and public data sets: what extraction makes of each."""
+"""Inputs in the shapes of shops' software, spreadsheets and public data: what extraction makes of each."""
 
 import datetime as dt
 from collections import Counter
@@ -97,7 +97,7 @@ def test_fields_on_an_orders_first_line_are_those_of_all_its_lines(shape):
 def test_names_in_a_code_page_are_intact(shape, field):
     rows = shape("german-excel")
     assert {name[:12] for name in rows[c.NAME].to_pylist()} == {"Gürtel Größe"}
-    with pytest.raises(NightshelfError, match="encoding.*windows-1252"):
+    with pytest.raises(NightshelfError, match=r"encoding.*windows-1252"):
         extracted(field("german-excel/bestellungen.csv"), field("german-excel/map.toml"))
 
 

@@ -75,7 +75,8 @@ def write_ods(path: Path, sheets: Sheets) -> None:
         book.writestr("mimetype", kind, zipfile.ZIP_STORED)
         book.writestr(
             "META-INF/manifest.xml",
-            f'<m:manifest xmlns:m="{office}:manifest:1.0"><m:file-entry m:full-path="/" m:media-type="{kind}"/>'
+            f'<m:manifest xmlns:m="{office}:manifest:1.0">'
+            f'<m:file-entry m:full-path="/" m:media-type="{kind}"/>'
             '<m:file-entry m:full-path="content.xml" m:media-type="text/xml"/></m:manifest>',
         )
         book.writestr(

@@ -47,8 +47,8 @@ class DecimalSigns:
             )
         if unclear and not (self.comma or self.point):
             raise NightshelfError(
-                f"{self.file} holds numbers such as 1,234 or 1.234, in which the sign may separate thousands or"
-                ' decimals: set decimal = "." or decimal = "," in the mapping'
+                f"{self.file} holds numbers such as 1,234 or 1.234, in which the sign may separate thousands"
+                ' or decimals: set decimal = "." or decimal = "," in the mapping'
             )
         return "," if self.comma else "."
 
@@ -91,7 +91,7 @@ def is_plain(column: pa.ChunkedArray) -> bool:
 
 
 def _separated(column: pa.ChunkedArray, plain: bool) -> set[str]:
-    """Returns the distinct values that have a point or a comma, without what stands around the number."""
+    """Returns the distinct values that have a point or a comma, without what is around the number."""
     distinct = column.unique()
     distinct = distinct.filter(pc.fill_null(pc.match_substring_regex(distinct, "[.,]"), False))
     return set((distinct if plain else pc.replace_substring_regex(distinct, AROUND, "")).to_pylist())

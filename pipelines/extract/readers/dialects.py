@@ -1,4 +1,4 @@
-"""How a delimited text is written: its delimiter, quote and header, recognised where the mapping is silent."""
+"""How a delimited text is written: its delimiter, quote and header, recognised unless stated."""
 
 import csv
 import re

@@ -36,13 +36,13 @@ UNREADABLE = (pa.ArrowException, OSError, EOFError, zipfile.BadZipFile, NotImple
 
 @contextmanager
 def reported(name: str) -> Iterator[None]:
-    """Turns errors of the libraries that read a file into a NightshelfError without any value from the file."""
+    """Turns errors of the libraries that read a file into a NightshelfError without the file's values."""
     try:
         yield
     except UNREADABLE as error:
         raise NightshelfError(
-            f"{name} can't be read: {_cause(error)}; check that it is complete and in the format that its name"
-            " says"
+            f"{name} can't be read: {_cause(error)}; check that it is complete and in the format that its"
+            " name says"
         ) from None
 
 
@@ -152,8 +152,8 @@ def list_documents(path: Path) -> Listing:
     passed_over = [document.name for document in found if document not in documents]
     if not documents:
         raise NightshelfError(
-            f"{path} holds no files of orders{passed_over_note(passed_over)}: put the orders there, or correct"
-            " NIGHTSHELF_FILES_PATH or --path"
+            f"{path} holds no files of orders{passed_over_note(passed_over)}: put the orders there, or"
+            " correct NIGHTSHELF_FILES_PATH or --path"
         )
     return Listing(documents, passed_over)
 

@@ -19,7 +19,7 @@ MARKS = {
 }
 UTF8 = "utf-8"
 LONG_WORD = re.compile(rb"[\xc0-\xff]{3}")  # three letters in a row beyond ASCII, as in Cyrillic words
-# Stands before each byte that isn't UTF-8, which follows as the character of its number; in no text of its own.
+# Stands before each byte that isn't UTF-8, which follows as the character of its number.
 NOT_UTF8 = "\ufdd0"
 MARKED = "nightshelf.marked"
 

@@ -35,7 +35,7 @@ def normal(name: str) -> str:
 
 
 def find(rows: Iterable[Sequence[str]], mapping: Mapping) -> Header | None:
-    """Returns the first row that names all columns of the mapping, or the row at its header_row; else None."""
+    """Returns the first row that names all columns, or the row at header_row; None if it doesn't."""
     for index, cells in enumerate(rows):
         if mapping.file.header_row not in (None, index + 1):
             continue

@@ -52,8 +52,8 @@ def _read_document(document: Document, mapping: Mapping, only: list[str]) -> Ite
             yield from _tables(enumerate(records, 1), document.name, mapping, only)
     except (ijson.JSONError, UnicodeError) as error:
         raise NightshelfError(
-            f"{document.name} can't be read: it is no complete JSON document ({type(error).__name__}); check that"
-            " it is complete and in the format that its name says"
+            f"{document.name} can't be read: it is no complete JSON document ({type(error).__name__}); check"
+            " that it is complete and in the format that its name says"
         ) from None
 
 
@@ -81,20 +81,24 @@ def _has_lines(start: bytes) -> bool:
 def _find_records(document: Document, mapping: Mapping) -> str:
     """Returns the path of the first objects in a document that have the mapping's columns.
 
-    Raises NightshelfError if there are none.
+    If there are no objects but an empty list, it is the list's. Raises NightshelfError if there is neither.
     """
     groups = [[column.partition(".")[0] for column in group] for group in mapping.required_columns]
     keys: dict[str, set[str]] = {}
-    is_empty = True
+    empty: str | None = None  # the path of the first empty list
+    started: str | None = None
     with _opened(document, mapping) as blocks:
         for path, event, value in ijson.parse(BlockStream(blocks), multiple_values=True):
-            is_empty = is_empty and event not in ("map_key", "start_map")
+            empty = path if event == "end_array" and started == path and empty is None else empty
+            started = path if event == "start_array" else None
             if event == "map_key" and len(keys) < MAX_PATHS:
                 keys.setdefault(path, set()).add(value)
             if event == "end_map" and all(keys.get(path, set()) & {*group} for group in groups):
                 return str(path)
-    if is_empty or not any(keys.values()):
-        return "item"  # an empty list: there were no orders
+    if empty is not None and not any("item" in path.split(".") for path in keys):
+        return f"{empty}.item".lstrip(".")
+    if not keys:
+        raise NightshelfError(f"{document.name} holds no objects: check that it is a list of orders")
     best = max(keys.values(), key=lambda names: sum(bool(names & {*group}) for group in groups))
     missing = next((group for group in groups if not best & {*group}), groups[0])
     raise header.missing_column(missing[0], sorted(best), document.name)
@@ -134,8 +138,8 @@ def _split_lines(blocks: Iterable[bytes], name: str) -> Iterator[bytes]:
         yield from complete
         if len(rest) > MAX_LINE:
             raise NightshelfError(
-                f"{name} has a line of more than {MAX_LINE >> 20} MiB: write an order per line, or name the file"
-                " .json if it is one document"
+                f"{name} has a line of more than {MAX_LINE >> 20} MiB: write an order per line, or name the"
+                " file .json if it is one document"
             )
     if rest:
         yield rest

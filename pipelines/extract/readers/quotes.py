@@ -44,8 +44,8 @@ class QuoteCheck:
     def error(self) -> NightshelfError:
         """Returns the error for the quote that is open."""
         return NightshelfError(
-            f"{self.name}: the quote {chr(self.quote)!r} that opens a cell in line {self.opened} is never closed,"
-            " so that the lines after it can't be told apart: close it, or set"
+            f"{self.name}: the quote {chr(self.quote)!r} that opens a cell in line {self.opened} is never"
+            " closed, so that the lines after it can't be told apart: close it, or set"
             ' quote = "" under [file] in the mapping if quotes mean nothing in this file'
         )
 

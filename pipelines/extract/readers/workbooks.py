@@ -29,8 +29,8 @@ def read_workbook(document: Document, mapping: Mapping, only: list[str]) -> Iter
             yield from _sheets(fastexcel.read_excel(path), document.name, mapping, only)
         except fastexcel.FastExcelError as error:
             raise NightshelfError(
-                f"{document.name} can't be read as a workbook ({type(error).__name__}): open it, save it again,"
-                " without a password"
+                f"{document.name} can't be read as a workbook ({type(error).__name__}): open it, save it"
+                " again, without a password"
             ) from None
 
 
