@@ -186,6 +186,29 @@ def step(
         _print(run_step(name, run, path))
 
 
+@app.command("check-source", rich_help_panel=DATA)
+def check_source(
+    source: Source = None,
+    path: OrdersPath = None,
+    mapping: MappingName = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Shows what a nightly run would read, use and leave out, and whether it would stop; changes nothing.
+
+    Exits with 1 if it would stop. Earlier nightly runs are not looked at.
+    """
+    import json
+
+    from pipelines.check_source import check_source as check
+
+    checked = check(source, path, mapping)
+    if as_json:
+        print(json.dumps(checked.as_json(), ensure_ascii=False))
+    else:
+        _print(checked.table())
+    raise typer.Exit(0 if checked.would_stop is None else 1)
+
+
 @app.command(rich_help_panel=RUN)
 def tonight() -> None:
     """Lets Airflow start a nightly run, unless one is active or has succeeded since midnight (UTC)."""

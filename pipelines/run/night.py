@@ -22,7 +22,7 @@ class Night(BaseModel):
     solver: Solver
     let_pass: str = ""  # reason given by a person who lets the run pass validation
     dag_run: str = ""  # Airflow's id of the run, if Airflow runs it
-    run_id: str = ""  # the parent run in MLflow
+    run_id: str = ""  # the parent run in MLflow; empty for a check of the source, which is not recorded
 
 
 class RunOptions(TypedDict, total=False):

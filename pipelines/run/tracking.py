@@ -78,7 +78,9 @@ def log(
     params: Mapping[str, Any] | None = None,
     tags: Mapping[str, str] | None = None,
 ) -> None:
-    """Adds metrics, parameters and tags to a run, in one request."""
+    """Adds metrics, parameters and tags to a run, in one request; a run without an id is not recorded."""
+    if not run_id:
+        return
     now = int(time.time() * 1000)
     client().log_batch(
         run_id,

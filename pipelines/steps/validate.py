@@ -54,19 +54,22 @@ def run(night: Night) -> dict[str, Any]:
     Raises NightshelfError if an expectation of severity critical isn't met and no --let-pass reason is given.
     """
     source = extract.source(night.source, night.path, night.mapping)
-    received = _receive(night, source)
+    received = receive(night, source)
     try:
         counts = waterfall.waterfall(received.tallied, received.fetched)
         metrics = {f"rows_{name}": count for name, count in counts.items()}
         tracking.log(night.run_id, metrics, tags={history.SOURCE: source.name})
-        warnings = _write(night, source, received, counts)
+        warnings = write(night, source, received, counts)
     finally:
         received.checked.unpersist()
     return counts | {"warnings": [str(finding) for finding in warnings]}
 
 
-def _write(night: Night, source: Source, received: Received, counts: dict[str, int]) -> list[Finding]:
-    """Always writes the quarantine, and the other tables only if the run passes; returns the warnings."""
+def write(night: Night, source: Source, received: Received, counts: dict[str, int]) -> list[Finding]:
+    """Always writes the quarantine, and the other tables only if the run passes; returns the warnings.
+
+    Raises NightshelfError if validation rejects the run.
+    """
     quarantined = outputs.quarantine(received.checked, night.run_id, customer_key())
     listed = product_history.catalogue(source.name, night.as_of)
     sold, _ = run_concurrently(
@@ -91,7 +94,8 @@ def _write(night: Night, source: Source, received: Received, counts: dict[str, i
     return findings
 
 
-def _receive(night: Night, source: Source) -> Received:
+def receive(night: Night, source: Source) -> Received:
+    """Returns the lines in raw/ with their fates; they stay cached until `checked` is unpersisted."""
     if not (pulls := raw.pulls(source.name)):
         raise NightshelfError(f"raw/ holds no data of {source.description}: run the step extract first")
     pulls += (purchases := raw.pulls(events.SOURCE_NAME))
