@@ -81,7 +81,10 @@ def _value(rows: pa.Table, column: Column) -> pa.ChunkedArray:
 
     What is joined is null if one of its parts is blank.
     """
-    parts = [rows[name] for name in alternatives(column)]
+    if isinstance(column, Joined):
+        parts = [_value(rows, part) for part in column.join]
+    else:
+        parts = [rows[name] for name in alternatives(column)]
     if len(parts) == 1:
         return parts[0]
     filled = [pc.if_else(pc.not_equal(pc.utf8_trim_whitespace(part), ""), part, None) for part in parts]

@@ -1,5 +1,6 @@
 """Mappings: TOML files, shipped or written by the user, that say how to read a source's orders."""
 
+import datetime as dt
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -32,13 +33,16 @@ def _known_encoding(name: str) -> str:
 Encoding = Annotated[str, AfterValidator(_known_encoding)]
 
 
+# A column of the source; or the first of several that isn't empty, of which at least one must exist.
+OneColumn = Annotated[str | tuple[str, ...], Field(union_mode="left_to_right")]
+
+
 class Joined(FrozenModel):
     """One of our columns that joins several of the source's, as the key of an order does."""
 
-    join: tuple[str, ...] = Field(min_length=2)
+    join: tuple[OneColumn, ...] = Field(min_length=2)
 
 
-# A column of the source; or the first of several that isn't empty; or several joined.
 Column = Annotated[str | tuple[str, ...] | Joined, Field(union_mode="left_to_right")]
 
 
@@ -77,6 +81,7 @@ class FileFormat(FrozenModel):
     split_orders: bool = False  # the lines of one order may lie in several files
     full_dumps: Literal["no", "report", "remove"] = "no"  # what to do with orders that a full dump lacks
     records: str | None = None  # path of the list of orders in a JSON document; by default found
+    names: tuple[str, ...] = ()  # patterns such as items*.csv of the files with lines; by default all
 
 
 class Nested(FrozenModel):
@@ -112,6 +117,37 @@ class Events(FrozenModel):
     purchases: tuple[str, ...] = Field(min_length=1)
 
 
+class Elapsed(FrozenModel):
+    """Times of orders in a file that states only the days since each customer's previous order.
+
+    They become the joined file's column `ordered_at`.
+    """
+
+    days: str  # column of the days since the customer's previous order; empty for the first
+    customer: str
+    number: str  # column that counts a customer's orders
+    hour: str | None = None  # column of the hour of the day
+    start: dt.date  # the day that each customer's first order is taken to have
+
+
+class Join(FrozenModel):
+    """Another file that has more columns for each line: those of its order, its customer or its product.
+
+    Its columns are named with the join's name in front: orders.status. The file is held in memory.
+    """
+
+    file: str  # its name, or a pattern such as orders.csv*; it lies beside the file with the lines
+    on: str  # the column of the lines whose values the file's column has
+    column: str = ""  # the file's column; by default its name is that of `on`
+    required: bool = True  # false: without the file its columns are empty
+    elapsed: Elapsed | None = None
+
+    @property
+    def key(self) -> str:
+        """The file's column that identifies its rows."""
+        return self.column or self.on.rpartition(".")[2]
+
+
 class Query(FrozenModel):
     """The query of source `sql`."""
 
@@ -129,6 +165,7 @@ class Mapping(Dialect):
     packed: Packed | None = None
     currency: Currency | None = None
     events: Events | None = None
+    join: dict[str, Join] = Field(default_factory=dict)
     sql: Query | None = None
 
     @property
@@ -138,11 +175,20 @@ class Mapping(Dialect):
 
     @property
     def source_columns(self) -> list[str]:
-        """The columns of the source that the mapping names, without @folder and @file, in order."""
+        """The columns of the source that the mapping names, in order.
+
+        Left out are @folder and @file, and the columns of joined files.
+        """
+        return [name for name in self.all_columns if self.is_of_file(name)]
+
+    @property
+    def all_columns(self) -> list[str]:
+        """All columns that the mapping names, in order."""
         names = [name for column in self.columns.values() for name in alternatives(column)]
         names += [rule.column for rule in self.leave_out]
         names += [part.column for part in (self.currency, self.events) if part]
-        return [name for name in dict.fromkeys(names) if name not in (FOLDER, FILE)]
+        names += [join.on for join in self.join.values()]
+        return list(dict.fromkeys(names))
 
     @property
     def file_columns(self) -> list[str]:
@@ -151,19 +197,25 @@ class Mapping(Dialect):
 
     @property
     def required_columns(self) -> list[tuple[str, ...]]:
-        """The columns that a file must have; of alternatives one is enough."""
-        groups: list[tuple[str, ...]] = []
+        """The columns without which a file isn't what the mapping describes; of alternatives one is enough."""
+        parts: list[OneColumn] = []
         for column in self.columns.values():
-            names = alternatives(column)
-            groups += [names] if isinstance(column, tuple) else [(name,) for name in names]
-        groups += [(rule.column,) for rule in self.leave_out]
-        groups += [(part.column,) for part in (self.currency, self.events) if part]
-        return [tuple(map(self._file_column, group)) for group in groups if not {FOLDER, FILE} & set(group)]
+            parts += column.join if isinstance(column, Joined) else [column]
+        parts += [rule.column for rule in self.leave_out]
+        parts += [part.column for part in (self.currency, self.events) if part]
+        parts += [join.on for join in self.join.values()]
+        groups = [tuple(filter(self.is_of_file, alternatives(part))) for part in parts]
+        whole = [group for part, group in zip(parts, groups, strict=True) if group == alternatives(part)]
+        return [tuple(map(self._file_column, group)) for group in whole]
 
     def in_file(self, ours: str) -> list[str]:
         """Returns the columns of files that one of our columns is made of; none if it isn't mapped."""
         names = alternatives(self.columns[ours]) if ours in self.columns else ()
-        return [self._file_column(name) for name in names if name not in (FOLDER, FILE)]
+        return [self._file_column(name) for name in names if self.is_of_file(name)]
+
+    def is_of_file(self, name: str) -> bool:
+        """Returns whether a column is one of the files with lines: not @folder, @file or a joined file's."""
+        return name not in (FOLDER, FILE) and name.partition(".")[0] not in self.join
 
     def _file_column(self, column: str) -> str:
         packed = self.packed.column if self.packed else None
@@ -173,7 +225,7 @@ class Mapping(Dialect):
 def alternatives(column: Column) -> tuple[str, ...]:
     """Returns the source's columns that one of ours is made of."""
     if isinstance(column, Joined):
-        return column.join
+        return tuple(name for part in column.join for name in alternatives(part))
     return (column,) if isinstance(column, str) else column
 
 

@@ -1,5 +1,8 @@
 """Times as shops write them: recognising their format, and reading any of them as ISO 8601."""
 
+import datetime as dt
+import re
+
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -7,6 +10,8 @@ from pipelines import columns as c
 from serving.errors import NightshelfError
 
 ISO, SECONDS, MILLISECONDS = "iso", "seconds", "milliseconds"
+DAYS_SINCE = re.compile(r"days since (\d{4}-\d\d-\d\d)")  # numbers of days, as spreadsheets write times
+DAY_NUMBER = r"^\d{1,6}([.,]\d+)?$"
 EPOCHS = {SECONDS: (r"^\d{9,10}(\.0*)?$", "s"), MILLISECONDS: (r"^\d{12,13}(\.0*)?$", "ms")}
 DATES = (
     *("%d.%m.%Y", "%d.%m.%y", "%m/%d/%Y", "%d/%m/%Y", "%m/%d/%y", "%d/%m/%y", "%m-%d-%Y", "%d-%m-%Y"),
@@ -83,6 +88,8 @@ def to_iso(column: pa.ChunkedArray, formats: tuple[str, ...]) -> pa.ChunkedArray
     ['2026-09-21T08:06:00', 'soon']
     >>> to_iso(pa.chunked_array([["1789977856000"]]), ("milliseconds",)).to_pylist()
     ['2026-09-21T08:04:16.000Z']
+    >>> to_iso(pa.chunked_array([["46286.25"]]), ("days since 1899-12-30",)).to_pylist()
+    ['2026-09-21T06:00:00']
     """
     if formats == (ISO,):
         return column
@@ -97,12 +104,23 @@ def _iso(column: pa.ChunkedArray, text: str) -> pa.ChunkedArray:
     """Returns times in one format as ISO 8601, null where the format doesn't fit."""
     if text == ISO:
         return pc.if_else(pc.match_substring_regex(column, c.ISO_DAY), column, None)
+    if start := DAYS_SINCE.fullmatch(text):
+        return _iso_of_days(column, dt.date.fromisoformat(start[1]))
     if text in EPOCHS:
         pattern, unit = EPOCHS[text]
         digits = pc.replace_substring_regex(column, r"\..*", "")
         numbers = pc.if_else(pc.match_substring_regex(column, pattern), digits, None).cast(pa.int64())
         return pc.strftime(numbers.cast(pa.timestamp(unit, "UTC")), "%Y-%m-%dT%H:%M:%SZ")
     return pc.strftime(_parsed(column, text), "%Y-%m-%dT%H:%M:%S")
+
+
+def _iso_of_days(column: pa.ChunkedArray, start: dt.date) -> pa.ChunkedArray:
+    """Returns numbers of days since a date as ISO 8601, null for what is no such number."""
+    days = pc.if_else(pc.match_substring_regex(column, DAY_NUMBER), column, None)
+    seconds = pc.multiply(pc.replace_substring(days, ",", ".").cast(pa.float64()), 86400.0)
+    since_1970 = (start - dt.date(1970, 1, 1)).days * 86400
+    moments = pc.add(pc.round(seconds).cast(pa.int64()), since_1970).cast(pa.timestamp("s"))
+    return pc.strftime(moments, "%Y-%m-%dT%H:%M:%S")
 
 
 def _parsed(column: pa.ChunkedArray | pa.Array, text: str) -> pa.ChunkedArray | pa.Array:
