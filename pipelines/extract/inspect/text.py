@@ -101,7 +101,8 @@ def _encoding(content: bytes, name: str, file: dict[str, object], doubts: list[s
 def _likely(content: bytes) -> str:
     """Returns the encoding in which a text looks best; Windows-1252 where several look alike."""
     matches = sorted(from_bytes(content, cp_isolation=LIKELY), key=lambda match: (match.chaos, -match.coherence))
-    alike = [match.encoding for match in matches if match.chaos <= matches[0].chaos + 0.01]
+    near = [match for match in matches if match.chaos <= matches[0].chaos + 0.01]
+    alike = [name for match in near for name in match.could_be_from_charset]
     return "cp1252" if "cp1252" in alike or not alike else alike[0]
 
 

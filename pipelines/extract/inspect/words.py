@@ -40,6 +40,7 @@ class Words(FrozenModel):
     bought: WordList
     events: EventWords
     not_products: WordList
+    personal: WordList
 
 
 @cache

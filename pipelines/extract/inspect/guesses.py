@@ -1,0 +1,172 @@
+"""Guesses a mapping from samples of a source's files."""
+
+import re
+from collections import defaultdict
+
+import pandas as pd
+import pyarrow as pa
+
+from pipelines import columns as c
+from pipelines.extract.inspect import orders, packed, people, statuses
+from pipelines.extract.inspect.choice import Columns, choose
+from pipelines.extract.inspect.draft import Draft
+from pipelines.extract.inspect.sample import Sample
+from pipelines.extract.inspect.words import normal, words
+from pipelines.extract.mapping import FILE, FOLDER
+from pipelines.extract.notation import numbers, times
+from serving.errors import NightshelfError
+
+HAS_OFFSET = re.compile(r"\d:\d\d.*(Z|UTC|[+-]\d\d:?\d\d)\s*$")
+LIKE_IT = (c.NAME, c.CATEGORY, c.BRAND, c.GROUP)
+MONEY = (c.QUANTITY, c.UNIT_PRICE, c.AMOUNT)
+
+
+class Guess:
+    """A draft with the rows and columns that it was made from."""
+
+    def __init__(self, samples: list[Sample]) -> None:
+        self.draft = Draft()
+        self.samples, self.others = _alike(samples)
+        self.frame = _rows(self.samples)
+        self.raw = [text for sample in self.samples for text in sample.raw]
+        first = self.samples[0]
+        for key, value in first.file.items():
+            self.draft.put(f"file.{key}", value)
+        self.draft.undecided += [doubt for sample in self.samples for doubt in sample.doubts]
+        self.columns = self._columns(first.lines)
+        self._guess()
+
+    def _columns(self, lines: str) -> Columns:
+        """Chooses the columns; the lines of an order may be nested, or packed into a cell."""
+        if lines:
+            self.draft.put("nested.lines", lines)
+            return choose(self.frame, f"{lines}.")
+        if found := packed.recognise_packed(self.frame.drop(columns=[FOLDER, FILE])):
+            defaults = type(found)(column=found.column)
+            changed = {
+                name: value for name, value in found.model_dump().items() if value != getattr(defaults, name)
+            }
+            self.draft.content["packed"] = {"column": found.column, **changed}
+            self.draft.notes["packed"] = "all lines of an order are in one cell"
+            self.frame = packed.expand(self.frame, found)
+            return choose(self.frame.drop(columns=[FOLDER, FILE]), f"{found.column}.")
+        return choose(self.frame.drop(columns=[FOLDER, FILE]), "")
+
+    def _guess(self) -> None:
+        draft, columns = self.draft, self.columns
+        self.frame = orders.guess_orders(draft, self.frame, columns)
+        self._guess_times()
+        people.guess_people(draft, self.frame, columns)
+        self._guess_products()
+        for name in (*MONEY, *LIKE_IT, c.CHANGED_AT):
+            if name in columns.chosen:
+                draft.put(f"columns.{name}", columns.chosen[name])
+        self._guess_numbers()
+        self.values = {name: _distinct(self.frame[name]) for name in statuses.candidates(columns)}
+        statuses.guess_left_out(draft, columns, self.values)
+        statuses.guess_currency(draft, columns, self.frame, self.values)
+        self._guess_not_products()
+
+    def _guess_times(self) -> None:
+        name = self.columns.chosen.get(c.ORDERED_AT)
+        if name is None:
+            self.draft.undecided.append("when orders were placed: set ordered_at under [columns]")
+            return
+        self.draft.put("columns.ordered_at", name)
+        if other := self._other_times(name):
+            self.draft.notes["columns.ordered_at"] = f"or {', '.join(other)}"
+        column = self.frame[name].dropna()
+        try:
+            formats = times.recognise_times(_array(column), self.samples[0].document.name)
+        except NightshelfError as error:
+            self.draft.undecided.append(str(error))
+            return
+        if formats != (times.ISO,):
+            self.draft.put("times", list(formats))
+        if formats[0] not in times.EPOCHS and not column.head(200).map(_has_offset).any():
+            self.draft.put("timezone", "UTC", "the times have no offset: write the shop's, such as Europe/Berlin")
+            self.draft.undecided.append("the time zone of the times: set timezone; until then they count as UTC")
+
+    def _other_times(self, name: str) -> list[str]:
+        others = [seen for seen in self.columns.free() if seen.is_time and seen.filled > 0.9]
+        return [seen.name for seen in others if self.columns.of_order(seen.name) and seen.name != name][:3]
+
+    def _guess_products(self) -> None:
+        name = self.columns.chosen.get(c.PRODUCT)
+        if name is None:
+            self.draft.undecided.append("which column is the product: set product under [columns]")
+            return
+        further = self.columns.chosen.get(c.NAME)
+        filled = self.columns.seen[name].filled
+        if filled < 1 and further and further != name and self.columns.seen[further].filled > filled:
+            note = f"{1 - filled:.0%} of the sampled lines have no {name}: such a product is known by its name"
+            self.draft.put("columns.product", [name, further], note)
+        else:
+            self.draft.put("columns.product", name)
+
+    def _guess_numbers(self) -> None:
+        chosen = [self.columns.chosen[name] for name in MONEY if name in self.columns.chosen]
+        if not {c.UNIT_PRICE, c.AMOUNT} & self.columns.chosen.keys():
+            self.draft.undecided.append(
+                "no column of prices was found: without prices nothing is weighted by its value, and lines count alike"
+            )
+        try:
+            sign = numbers.recognise_decimal(
+                [_array(self.frame[name].dropna()) for name in chosen], self.samples[0].document.name
+            )
+        except NightshelfError as error:
+            self.draft.undecided.append(str(error))
+            return
+        shows = any(self.frame[name].fillna("").str.contains(rf"\{sign}\d", regex=True).any() for name in chosen)
+        if shows:
+            self.draft.put("decimal", sign)
+
+    def _guess_not_products(self) -> None:
+        name = self.columns.chosen.get(c.PRODUCT)
+        if name is None:
+            return
+        known = {normal(word) for word in words().not_products.words}
+        codes = [text for text in _distinct(self.frame[name]) if normal(text) in known]
+        if codes:
+            pattern = "|".join(re.escape(code.strip()) for code in sorted(codes))
+            self.draft.put("not_products", f"(?i)^({pattern})$", "lines that are no products")
+
+
+def _alike(samples: list[Sample]) -> tuple[list[Sample], list[Sample]]:
+    """Returns the samples with the columns that say most about orders, and the samples with other columns."""
+    groups: dict[tuple[str, ...], list[Sample]] = defaultdict(list)
+    for sample in samples:
+        groups[sample.columns].append(sample)
+    best = max(groups, key=lambda names: (_found(groups[names][0]), sum(len(s.frame) for s in groups[names])))
+    return groups[best], [sample for names, group in groups.items() if names != best for sample in group]
+
+
+def _found(sample: Sample) -> int:
+    if sample.frame.empty:
+        return -1
+    lines = f"{sample.lines}." if sample.lines else ""
+    frame = sample.frame
+    if not lines and (found := packed.recognise_packed(frame)):
+        frame, lines = packed.expand(frame, found), f"{found.column}."
+    chosen = choose(frame.head(500), lines).chosen
+    return sum(name in chosen for name in (c.ORDER_ID, c.ORDERED_AT, c.CUSTOMER, c.PRODUCT)) * 2 + len(chosen)
+
+
+def _rows(samples: list[Sample]) -> "pd.DataFrame":
+    frames = [
+        sample.frame.assign(**{FOLDER: sample.document.folder, FILE: sample.document.name}) for sample in samples
+    ]
+    return pd.concat(frames, ignore_index=True)
+
+
+def _distinct(column: "pd.Series[str]") -> list[str]:
+    filled = column.dropna()
+    return sorted(filled[filled.str.strip() != ""].unique().tolist())
+
+
+def _array(column: "pd.Series[str]") -> pa.ChunkedArray:
+    return pa.chunked_array([pa.array(column.tolist(), pa.string())])
+
+
+def _has_offset(text: str) -> bool:
+    return HAS_OFFSET.search(text) is not None

@@ -1,0 +1,79 @@
+"""Who the customers are: the identity rule, guests, and ids that are nobody's."""
+
+import pandas as pd
+
+from pipelines import columns as c
+from pipelines.extract.inspect.choice import EMAIL, PHONE, Columns, ranked
+from pipelines.extract.inspect.draft import Draft
+from pipelines.extract.inspect.values import EMAIL as ADDRESS
+from pipelines.extract.inspect.values import PHONE as NUMBER
+from serving.live.identity import is_nobody
+
+NO_PERSON = 0.05  # the share of all orders that no customer of a shop with many customers has
+MIN_CUSTOMERS = 50
+
+
+def guess_people(draft: Draft, frame: "pd.DataFrame", columns: Columns) -> None:
+    """Adds the customer's column, the identity rule and `guests` to the draft."""
+    name = columns.chosen.get(c.CUSTOMER)
+    if name is None:
+        draft.put("guests", True, "no column of customers was found: every order is a guest's")
+        draft.undecided.append(
+            "who the customers are: without the column `customer` nobody gets recommendations of their own"
+        )
+        return
+    draft.put("columns.customer", name, _alternative(frame, columns, name))
+    _guess_rule(draft, columns, name)
+    orders = _orders(frame, columns, name)
+    _guess_nobody(draft, orders)
+    guests = float(orders.fillna("").map(is_nobody).mean())
+    if guests > 0:
+        draft.put("guests", True, f"{guests:.0%} of the sampled orders have no customer")
+
+
+def _orders(frame: "pd.DataFrame", columns: Columns, name: str) -> "pd.Series[str]":
+    """Returns the customer of each order."""
+    if c.ORDER_ID not in columns.chosen:
+        return frame[name]
+    return frame.drop_duplicates(columns.chosen[c.ORDER_ID])[name]
+
+
+def _alternative(frame: "pd.DataFrame", columns: Columns, name: str) -> str:
+    """Returns a comment on the other columns that could name the customer."""
+    others = [
+        seen.name
+        for seen in columns.free()
+        if columns.of_order(seen.name) and (seen.email > 0.6 or (seen.phone > 0.6 and ranked(columns, PHONE, lambda _, score: score, [seen])))
+    ]
+    return f"or {', '.join(others)}: the shop's pages must name customers by the same" if others else ""
+
+
+def _guess_rule(draft: Draft, columns: Columns, name: str) -> None:
+    seen = columns.seen[name]
+    if seen.email > 0.8:
+        draft.put("identity.kind", EMAIL, "spellings such as Anna@shop.example and anna@shop.example are one person")
+    elif seen.phone > 0.8 and ranked(columns, PHONE, lambda _, score: score, [seen]):
+        draft.put("identity.kind", PHONE)
+        draft.undecided.append(
+            'the country of telephone numbers without a country code: set country = "DE" (two letters) under'
+            " [identity]"
+        )
+    elif max(seen.email, seen.phone) < 0.05:
+        draft.put("identity.kind", "id")
+    else:
+        draft.undecided.append(f"what the ids in {name!r} are: e-mail addresses, telephone numbers and other ids are mixed")
+
+
+def _guess_nobody(draft: Draft, orders: "pd.Series[str]") -> None:
+    known = orders[~orders.fillna("").map(is_nobody)].str.strip()
+    if known.nunique() < MIN_CUSTOMERS:
+        return
+    shares = known.value_counts(normalize=True)
+    many = shares[shares > max(NO_PERSON, 20 * shares.median())]
+    plain = [text for text in many.index if not ADDRESS.match(text) and not NUMBER.match(text)]
+    if plain:
+        draft.put("identity.nobody", plain, f"{many.iloc[0]:.0%} of the orders have one customer, as no person has")
+    elif len(many):
+        draft.undecided.append(
+            f"one customer has {many.iloc[0]:.0%} of the orders: if that id is nobody's, list it as nobody under [identity]"
+        )
