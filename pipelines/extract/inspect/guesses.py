@@ -62,10 +62,13 @@ class Guess:
             if name in columns.chosen:
                 draft.put(f"columns.{name}", columns.chosen[name])
         self._guess_numbers()
-        self.values = {name: _distinct(self.frame[name]) for name in statuses.candidates(columns)}
-        statuses.guess_left_out(draft, columns, self.values)
-        statuses.guess_currency(draft, columns, self.frame, self.values)
         self._guess_not_products()
+        self.values = {name: _distinct(self.frame[name]) for name in statuses.candidates(columns)}
+
+    def guess_left_out(self, values: statuses.Values) -> None:
+        """Adds what isn't a purchase, from the distinct values of the columns in `values`."""
+        statuses.guess_left_out(self.draft, self.columns, values)
+        statuses.guess_currency(self.draft, self.columns, self.frame, values)
 
     def _guess_times(self) -> None:
         name = self.columns.chosen.get(c.ORDERED_AT)

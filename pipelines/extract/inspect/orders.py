@@ -91,7 +91,7 @@ def _distinguishes(
 def _guess_row_key(draft: Draft, frame: "pd.DataFrame", columns: Columns) -> None:
     pseudo = [FOLDER, FILE]
     repeated = float(frame.drop(columns=pseudo).duplicated().mean())
-    if repeated < REPEATED:
+    if repeated < REPEATED or c.ORDER_ID not in columns.chosen:  # one customer may buy the same twice a day
         return
     if c.QUANTITY not in columns.chosen:
         draft.undecided.append(
@@ -99,6 +99,6 @@ def _guess_row_key(draft: Draft, frame: "pd.DataFrame", columns: Columns) -> Non
             " once, set row_key"
         )
         return
-    names = [name for name in (c.ORDERED_AT, c.CUSTOMER, c.PRODUCT, c.QUANTITY, c.UNIT_PRICE, c.NAME)]
+    names = (c.ORDERED_AT, c.CUSTOMER, c.PRODUCT, c.QUANTITY, c.UNIT_PRICE, c.NAME)
     key = [c.ORDER_ID, *(name for name in names if name in columns.chosen)]
     draft.put("row_key", key, f"{repeated:.1%} of the sampled rows repeat another one: they count once")

@@ -28,7 +28,11 @@ def guess_people(draft: Draft, frame: "pd.DataFrame", columns: Columns) -> None:
     _guess_nobody(draft, orders)
     guests = float(orders.fillna("").map(is_nobody).mean())
     if guests > 0:
-        draft.put("guests", True, f"{guests:.0%} of the sampled orders have no customer")
+        draft.put("guests", True, f"{_share(guests)} of the sampled orders have no customer")
+
+
+def _share(share: float) -> str:
+    return "less than 1%" if share < 0.01 else f"{share:.0%}"
 
 
 def _orders(frame: "pd.DataFrame", columns: Columns, name: str) -> "pd.Series[str]":

@@ -55,15 +55,29 @@ def _guess_statuses(draft: Draft, columns: Columns, seen: Evidence, values: list
         return
     if by_name < 0.6 and known < 0.5 * len(values):
         return
-    for reason in dict.fromkeys(reasons.values()):
-        listed = [text for text in values if reasons.get(text) == reason]
-        draft.leave_out({"reason": reason, "column": seen.name, "values": listed}, "")
+    _add_rules(draft, seen.name, reasons, with_usual=by_name >= 0.6 and any(map(_is_english, values)))
     open_words = [text for text in values if text not in reasons and normal(text) not in bought()]
     if open_words:
         draft.undecided.append(
             f"whether orders count whose {seen.name!r} is {', '.join(map(repr, open_words[:10]))}: they are kept; to leave"
             " them out add a [[leave_out]]"
         )
+
+
+def _add_rules(draft: Draft, column: str, reasons: dict[str, str], with_usual: bool) -> None:
+    """Adds a rule for each reason: its words among the values, and the usual words if they are English."""
+    usual = words().usual if with_usual else {}
+    for reason in dict.fromkeys([*reasons.values(), *usual]):
+        seen = [text for text in reasons if reasons[text] == reason]
+        known = {normal(text) for text in reasons}
+        expected = [word for word in usual.get(reason, ()) if normal(word) not in known]
+        note = f"not seen yet: {', '.join(expected)}" if expected else ""
+        draft.leave_out({"reason": reason, "column": column, "values": [*seen, *expected]}, note)
+
+
+def _is_english(word: str) -> bool:
+    usual = {text for texts in words().usual.values() for text in texts}
+    return normal(word) in usual | {"completed", "processing", "paid", "shipped", "delivered", "complete"}
 
 
 def _guess_flag(draft: Draft, columns: Columns, name: str, values: list[str]) -> None:

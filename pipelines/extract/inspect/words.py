@@ -37,6 +37,7 @@ class Words(FrozenModel):
 
     columns: dict[str, Names]
     status: dict[str, tuple[str, ...]]
+    usual: dict[str, tuple[str, ...]]
     bought: WordList
     events: EventWords
     not_products: WordList
