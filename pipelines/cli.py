@@ -186,6 +186,25 @@ def step(
         _print(run_step(name, run, path))
 
 
+@app.command(rich_help_panel=DATA)
+def inspect(
+    path: Annotated[str, typer.Argument(metavar="PATH|URL", help="File or folder; a shop's API with --profile.")],
+    profile: Annotated[
+        str | None, typer.Option(help="Profile of the shop's API: a shipped name or a TOML file.")
+    ] = None,
+    to: Annotated[Path | None, typer.Option(help="TOML file to write the mapping to.")] = None,
+) -> None:
+    """Looks at a shop's files or API, and writes the mapping that reads them.
+
+    Exits with 1 if something that a nightly run needs could not be decided.
+    """
+    from pipelines.extract.inspect.command import inspect as look
+
+    inspection = look(path, profile, to)
+    _print(inspection.report)
+    raise typer.Exit(0 if inspection.is_usable else 1)
+
+
 @app.command("check-source", rich_help_panel=DATA)
 def check_source(
     source: Source = None,

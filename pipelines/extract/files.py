@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 
 from pipelines import columns as c
 from pipelines.extract import readers
+from pipelines.extract.join import JoinedFiles, lines_and_joined
 from pipelines.extract.layout import laid_out
 from pipelines.extract.lines import order_lines
 from pipelines.extract.mapping import Mapping, load_mapping
@@ -48,6 +49,7 @@ class FileSource:
         self.mapping = load_mapping(mapping_name)
         self.dialect: Dialect = _with_file_in_key(self.mapping)
         self.columns = self.mapping.columns
+        self._joined = JoinedFiles(self.mapping, self.path)
         self.name = source_name("files", str(self.path.resolve()))
         self.description = self.path.name
         self.plan = {"mapping": self.mapping.model_dump(mode="json")}
@@ -63,7 +65,7 @@ class FileSource:
         rows = (
             lines[c.ORDERED_AT]
             for document in documents
-            for lines in file_lines(document, self.mapping, times)
+            for lines in file_lines(document, self._joined, times)
         )
         known = last_pull.last_day if last_pull else None
         day = last_iso_day(rows) or known
@@ -91,7 +93,7 @@ class FileSource:
         for done, (page, documents) in enumerate(new.items()):
             note = {document.name: fingerprints[document.name].digest for document in documents}
             if page not in staging.pages() or staging.note(page) != note:
-                lines = (rows for document in documents for rows in file_lines(document, self.mapping))
+                lines = (rows for document in documents for rows in file_lines(document, self._joined))
                 staging.write(page, map(partial(count, done), lines), note)
         progress(len(new), len(new), orders)
         return _position(fingerprints, last_pull)
@@ -112,7 +114,10 @@ class FileSource:
         fingerprints = {document.name: fingerprints[document.name] for document in documents}
         seen = {*reached.get(SEEN, ())}
         new = {name for name, content in fingerprints.items() if content.is_new(known.get(name), seen)}
-        deliveries = dict(enumerate(self._deliveries(documents)))
+        lines, joined = lines_and_joined(documents, self.mapping)
+        if new & {document.name for document in joined}:  # they may change any line
+            new = {*fingerprints}
+        deliveries = dict(enumerate(self._deliveries(lines)))
         return {
             i: group for i, group in deliveries.items() if new & {document.name for document in group}
         }, fingerprints
@@ -134,14 +139,15 @@ class FileSource:
             log.warning("%s holds files without orders%s", self.path.name, passed_over)
 
 
-def file_lines(document: Document, mapping: Mapping, only: Mapping | None = None) -> Iterator[pa.Table]:
+def file_lines(document: Document, joined: JoinedFiles, only: Mapping | None = None) -> Iterator[pa.Table]:
     """Yields the order lines of a document, in columns of RAW_ORDERS.
 
+    joined: the mapping's other files, with the mapping.
     only: a mapping of fewer columns, if not all are needed; the document is recognised by the whole mapping.
     """
-    wanted = only or mapping
-    tables = readers.read_tables(document, mapping, wanted.file_columns)
-    return order_lines(laid_out(tables, document, wanted), wanted, document.name)
+    wanted = only or joined.mapping
+    tables = readers.read_tables(document, joined.mapping, wanted.file_columns)
+    return order_lines(joined.add_to(laid_out(tables, document, wanted)), wanted, document.name)
 
 
 def _with_file_in_key(mapping: Mapping) -> Mapping:

@@ -1,8 +1,8 @@
 """Adds the columns of other files to a source's lines, as the tables [join.NAME] of a mapping say."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from fnmatch import fnmatch
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 import pandas as pd
@@ -12,17 +12,19 @@ import pyarrow.compute as pc
 from pipelines import columns as c
 from pipelines.extract.mapping import Elapsed, Join, Mapping
 from pipelines.extract.readers import read_tables
+from pipelines.extract.readers.documents import Document, list_documents
 from serving.errors import NightshelfError
 
+NAMED = 10  # files that a message names at most
 ELAPSED = c.ORDERED_AT  # the column that Elapsed makes
 
 
 class JoinedFiles:
     """The files that a mapping joins, each read once when it is needed first."""
 
-    def __init__(self, mapping: Mapping, folder: Path) -> None:
+    def __init__(self, mapping: Mapping, path: Path) -> None:
         self.mapping = mapping
-        self.folder = folder
+        self.path = path
         self._tables: dict[str, pa.Table] = {}
 
     def add_to(self, tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
@@ -45,14 +47,17 @@ class JoinedFiles:
 
     def _read(self, name: str, join: Join) -> pa.Table:
         wanted = _columns(self.mapping, name, join)
-        files = _files(self.folder, join.file)
-        if not files and join.required:
+        documents = [document for document in _beside(self.path) if _matches(document, join.file)]
+        if not documents and join.required:
             raise NightshelfError(
-                f"the folder {self.folder.name} has no file {join.file}, which [join.{name}] of the mapping"
-                " names: put it beside the file with the order lines, or correct the mapping"
+                f"there is no file {join.file} beside the file with the order lines, although [join.{name}] of"
+                " the mapping names it: put it there, or correct the mapping"
             )
-        parts = [rows.select(wanted) for file in files for rows in read_tables(file, _same(wanted))]
-        table = pa.concat_tables(parts) if parts else pa.table({key: pa.array([], "string") for key in wanted})
+        described = Mapping(columns={column: column for column in wanted})
+        parts = [rows for document in documents for rows in read_tables(document, described, wanted)]
+        tables = [rows.select(wanted).replace_schema_metadata(None) for rows in parts]
+        schema = pa.schema([(column, pa.string()) for column in wanted])
+        table = pa.concat_tables([schema.empty_table(), *(rows.cast(schema) for rows in tables)])
         if pc.count_distinct(table[join.key]).as_py() < len(table):
             raise NightshelfError(
                 f"{join.file} has several rows of one {join.key!r}, so [join.{name}] of the mapping can't be"
@@ -61,15 +66,42 @@ class JoinedFiles:
         return _with_times(table, join.elapsed) if join.elapsed else table
 
 
-def is_joined(mapping: Mapping, file: str) -> bool:
-    """Returns whether a file holds no order lines, because the mapping joins it or names other files."""
-    if any(fnmatch(file, join.file) for join in mapping.join.values()):
-        return True
-    return bool(mapping.file.names) and not any(fnmatch(file, name) for name in mapping.file.names)
+def lines_and_joined(
+    documents: Sequence[Document], mapping: Mapping
+) -> tuple[list[Document], list[Document]]:
+    """Returns the documents that hold order lines, and those that the mapping joins to them.
+
+    A document alone holds lines, whatever its name. Raises NightshelfError if no document holds lines.
+    """
+    joined = [file for file in documents if any(_matches(file, join.file) for join in mapping.join.values())]
+    if len(documents) == 1:
+        return [*documents], []
+    names = mapping.file.names or ("*",)
+    lines = [
+        file for file in documents if file not in joined and any(_matches(file, name) for name in names)
+    ]
+    if not lines:
+        raise NightshelfError(
+            f"no file is named {' or '.join(names)}, as names under [file] of the mapping say of the files with"
+            f" order lines: put one there, or correct the mapping (there are {_listed(documents)})"
+        )
+    return lines, joined
 
 
-def _files(folder: Path, pattern: str) -> list[Path]:
-    return sorted(path for path in folder.iterdir() if path.is_file() and fnmatch(path.name, pattern))
+def _listed(documents: Sequence[Document]) -> str:
+    more = ", ..." if len(documents) > NAMED else ""
+    return ", ".join(document.name for document in documents[:NAMED]) + more
+
+
+def _beside(path: Path) -> list[Document]:
+    """Returns the documents that can be joined: those of a folder or an archive, or those beside a file."""
+    if path.is_dir() or path.suffix.lower() == ".zip":
+        return list_documents(path).documents
+    return [Document(file.name, file) for file in sorted(path.parent.iterdir()) if file.is_file()]
+
+
+def _matches(document: Document, pattern: str) -> bool:
+    return fnmatch(PurePosixPath(document.name).name, pattern)
 
 
 def _columns(mapping: Mapping, name: str, join: Join) -> list[str]:
@@ -81,10 +113,6 @@ def _columns(mapping: Mapping, name: str, join: Join) -> list[str]:
         needed += [elapsed.days, elapsed.customer, elapsed.number]
         needed += [elapsed.hour] if elapsed.hour else []
     return list(dict.fromkeys(needed))
-
-
-def _same(names: list[str]) -> dict[str, str]:
-    return {name: name for name in names}
 
 
 def _with_times(table: pa.Table, elapsed: Elapsed) -> pa.Table:

@@ -29,7 +29,7 @@ BATCH_ROWS = 100_000
 VERSION = [c.EXTRACTED_AT, c.PAGE]  # the higher, the newer
 # An order has changed if its lines differ in one of these columns.
 CONTENT = [c.ORDER_ID, c.ORDERED_AT, c.CUSTOMER, c.PRODUCT, c.QUANTITY, c.UNIT_PRICE]
-CONTENT += [c.NAME, c.CATEGORY, c.BRAND, c.WEIGHT, c.GROUP]
+CONTENT += [c.NAME, c.CATEGORY, c.BRAND, c.WEIGHT, c.GROUP, c.LEFT_OUT, c.CHANGED_AT]
 
 
 class Watermark(BaseModel):

@@ -12,17 +12,8 @@ from pipelines import columns as c
 from pipelines.extract.inspect.masking import masked, masked_text, personal_columns
 
 SHOWN = 20
-RAW_WIDTH = 60
-HEADINGS = {
-    c.ORDER_ID: "order",
-    c.ORDERED_AT: "time",
-    c.CUSTOMER: "customer",
-    c.PRODUCT: "product",
-    c.QUANTITY: "quantity",
-    c.UNIT_PRICE: "price",
-    c.NAME: "name",
-    c.LEFT_OUT: "left out",
-}
+RAW_LENGTH = 200  # more doesn't fit beside anything
+SEPARATOR = " · "
 
 
 @dataclass
@@ -44,25 +35,27 @@ def parsed_rows(lines: pa.Table, frame: "pd.DataFrame", raw: list[str], customer
 
     lines: order lines, one per row of `frame`. frame: its index counts the rows of `raw`.
     """
-    shown = [name for name in HEADINGS if name in lines.column_names and _is_filled(lines[name])]
-    table = Table(Column("row", overflow="fold", max_width=RAW_WIDTH), *(HEADINGS[name] for name in shown))
+    cut = {"no_wrap": True, "overflow": "ellipsis", "ratio": 1}
+    heading = SEPARATOR.join(("order", "time", "customer", "product", "quantity x price", "name"))
+    table = Table(Column("row of the file", **cut), Column(heading, **cut), expand=True)
     personal = personal_columns(map(str, frame.columns), customer)
     previous = None
-    for position, line in enumerate(lines.slice(0, SHOWN).select(shown).to_pylist()):
+    for position, line in enumerate(lines.slice(0, SHOWN).to_pylist()):
         index = frame.index[position]
         text = "" if index == previous else masked_text(raw[index], frame.iloc[position], personal)
         previous = index
-        cells = (masked(value) if name == c.CUSTOMER else value or "" for name, value in line.items())
-        table.add_row(Text(_short(text)), *map(Text, cells))
+        table.add_row(Text(text[:RAW_LENGTH]), Text(_order_line(line)))
     return table
 
 
-def _is_filled(column: pa.ChunkedArray) -> bool:
-    return any(value for value in column.slice(0, SHOWN).to_pylist())
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= 2 * RAW_WIDTH else f"{text[: 2 * RAW_WIDTH - 1]}…"
+def _order_line(line: dict[str, str | None]) -> str:
+    """Returns an order line as one line of text, the customer masked."""
+    price = line.get(c.UNIT_PRICE)
+    bought = f"{line[c.QUANTITY]} x {price}" if price else str(line[c.QUANTITY])
+    who = masked(line.get(c.CUSTOMER)) or "no customer"
+    parts = (line[c.ORDER_ID], line[c.ORDERED_AT], who, line[c.PRODUCT], bought, line.get(c.NAME))
+    text = SEPARATOR.join(str(part) for part in parts if part)
+    return f"(left out: {line[c.LEFT_OUT]}) {text}" if line.get(c.LEFT_OUT) else text
 
 
 def counts_table(counts: Counts) -> RenderableType:
