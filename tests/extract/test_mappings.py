@@ -1,55 +1,23 @@
 """The shipped mappings read published data sets and shops' exports as they were published."""
 
 import datetime as dt
-from collections import Counter
 
 import published
 import pytest
 
 from pipelines import columns as c
-from pipelines.extract import pulls, raw
+from pipelines.extract import pulls
 from pipelines.extract.files import FileSource
 from pipelines.extract.mapping import MAPPINGS, load_mapping
 from pipelines.run.progress import silent
 from serving.errors import NightshelfError
 
-WITHOUT_STATUS = ("online_retail_ii", "ta_feng", "dunnhumby", "hm", "retailrocket", "instacart", "amazon_reviews")
-SINGLE_PIECES = ("hm", "olist")  # each piece is a line
-WITHOUT_QUANTITY = ("retailrocket", "instacart", "amazon_reviews")
-WITHOUT_TIME_OF_DAY = ("ta_feng", "dunnhumby", "hm", "instacart")
-
-
-def lines(path, mapping):
-    """The order lines of a first pull that no rule leaves out, as pandas holds them."""
-    source = FileSource(str(path), str(mapping))
-    pulls.pull(source, dt.date(2030, 1, 1), True, silent)
-    rows = raw.read(raw.pulls(source.name), [*raw.CONTENT, c.LEFT_OUT, c.FAULT]).to_pandas()
-    assert rows[c.FAULT].isna().all()
-    return rows[rows[c.LEFT_OUT].isna()]
-
-
-def pieces(rows):
-    """How many pieces of a product each customer bought, by numbers."""
-    counts = Counter()
-    for customer, product, quantity in rows[[c.CUSTOMER, c.PRODUCT, c.QUANTITY]].itertuples(index=False):
-        counts[customer, product] += float(quantity)
-    return sorted(counts.values())
-
-
-def truth(drawn, name):
-    bought = drawn.lines if name in WITHOUT_STATUS else drawn.bought
-    counts = Counter()
-    for line in bought:
-        counts[line.customer, line.product] += 1 if name in WITHOUT_QUANTITY else line.quantity
-    return bought, sorted(counts.values())
-
-
 @pytest.mark.parametrize("name", published.SHAPES)
 def test_a_shipped_mapping_reads_its_shape(name, home, tmp_path, seed):
     drawn = published.draw(seed)
-    rows = lines(published.SHAPES[name](drawn, tmp_path), name)
-    bought, expected = truth(drawn, name)
-    assert pieces(rows) == expected
+    rows = published.lines(published.SHAPES[name](drawn, tmp_path), name)
+    bought, expected = published.truth(drawn, name)
+    assert published.pieces(rows) == expected
     assert rows[c.ORDER_ID].nunique() == len({line.order for line in bought})
     assert rows[c.CUSTOMER].nunique() == len({line.customer for line in bought})
     assert rows[c.PRODUCT].nunique() == len({line.product for line in bought})
@@ -65,7 +33,7 @@ def test_a_shipped_mapping_reads_its_shape(name, home, tmp_path, seed):
 
 def test_days_between_orders_are_kept_where_only_they_are_published(home, tmp_path, seed):
     drawn = published.draw(seed)
-    rows = lines(published.instacart(drawn, tmp_path), "instacart")
+    rows = published.lines(published.instacart(drawn, tmp_path), "instacart")
     first = rows.groupby(c.CUSTOMER)[c.ORDERED_AT].min().str[:10]
     assert set(first) == {"2016-01-01"}
     spans = {}
@@ -85,8 +53,8 @@ def test_days_between_orders_are_kept_where_only_they_are_published(home, tmp_pa
 )
 def test_the_other_edition_of_a_data_set_is_read_too(name, write, home, tmp_path, seed):
     drawn = published.draw(seed)
-    rows = lines(write(drawn, tmp_path), name)
-    assert pieces(rows) == truth(drawn, name)[1]
+    rows = published.lines(write(drawn, tmp_path), name)
+    assert published.pieces(rows) == published.truth(drawn, name)[1]
     assert rows[c.ORDERED_AT].str.startswith("2025-").all()
 
 
@@ -108,7 +76,7 @@ def test_a_joined_file_that_is_missing_is_named(home, tmp_path, seed):
     folder = published.olist(published.draw(seed), tmp_path)
     (folder / "olist_customers_dataset.csv").unlink()
     with pytest.raises(NightshelfError, match="olist_customers_dataset"):
-        lines(folder, "olist")
+        published.lines(folder, "olist")
 
 
 @pytest.mark.parametrize("path", sorted(MAPPINGS.glob("*.toml")), ids=lambda path: path.stem)

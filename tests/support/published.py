@@ -4,9 +4,15 @@ import csv
 import datetime as dt
 import json
 import random
+from collections import Counter
 from dataclasses import dataclass, field
 
 import pandas as pd
+
+from pipelines import columns as c
+from pipelines.extract import pulls, raw
+from pipelines.extract.files import FileSource
+from pipelines.run.progress import silent
 
 START = dt.datetime(2025, 3, 3, 9, 0)
 
@@ -275,3 +281,35 @@ SHAPES = {
     "shopify_csv": shopify,
     "woocommerce_csv": woocommerce,
 }
+
+
+WITHOUT_STATUS = ("online_retail_ii", "ta_feng", "dunnhumby", "hm", "retailrocket", "instacart", "amazon_reviews")
+SINGLE_PIECES = ("hm", "olist")  # each piece is a line
+WITHOUT_QUANTITY = ("retailrocket", "instacart", "amazon_reviews")
+WITHOUT_TIME_OF_DAY = ("ta_feng", "dunnhumby", "hm", "instacart")
+
+
+def lines(path, mapping):
+    """The order lines of a first pull that no rule leaves out, as pandas holds them."""
+    source = FileSource(str(path), str(mapping))
+    pulls.pull(source, dt.date(2030, 1, 1), True, silent)
+    rows = raw.read(raw.pulls(source.name), [*raw.CONTENT, c.FAULT]).to_pandas()
+    assert rows[c.FAULT].isna().all()
+    return rows[rows[c.LEFT_OUT].isna()]
+
+
+def pieces(rows):
+    """How many pieces of a product each customer bought, by numbers."""
+    counts = Counter()
+    for customer, product, quantity in rows[[c.CUSTOMER, c.PRODUCT, c.QUANTITY]].itertuples(index=False):
+        counts[customer, product] += float(quantity)
+    return sorted(counts.values())
+
+
+def truth(drawn, name):
+    """The lines that were bought as a shape shows them, and their pieces by customer and product."""
+    bought = drawn.lines if name in WITHOUT_STATUS else drawn.bought
+    counts = Counter()
+    for line in bought:
+        counts[line.customer, line.product] += 1 if name in WITHOUT_QUANTITY else line.quantity
+    return bought, sorted(counts.values())

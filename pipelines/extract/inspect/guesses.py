@@ -18,6 +18,7 @@ from serving.errors import NightshelfError
 
 HAS_OFFSET = re.compile(r"\d:\d\d.*(Z|UTC|[+-]\d\d:?\d\d)\s*$")
 LIKE_IT = (c.NAME, c.CATEGORY, c.BRAND, c.GROUP)
+TIME_ZONE = "the time zone of the times: set timezone; until then they count as UTC"
 MONEY = (c.QUANTITY, c.UNIT_PRICE, c.AMOUNT)
 
 
@@ -26,6 +27,7 @@ class Guess:
 
     def __init__(self, samples: list[Sample]) -> None:
         self.draft = Draft()
+        self.has_no_offset = False  # whether times need a time zone
         self.samples, self.others = _alike(samples)
         self.frame = _rows(self.samples)
         self.raw = [text for sample in self.samples for text in sample.raw]
@@ -87,8 +89,9 @@ class Guess:
         if formats != (times.ISO,):
             self.draft.put("times", list(formats))
         if formats[0] not in times.EPOCHS and not column.head(200).map(_has_offset).any():
+            self.has_no_offset = True
             self.draft.put("timezone", "UTC", "the times have no offset: write the shop's, such as Europe/Berlin")
-            self.draft.undecided.append("the time zone of the times: set timezone; until then they count as UTC")
+            self.draft.undecided.append(TIME_ZONE)
 
     def _other_times(self, name: str) -> list[str]:
         others = [seen for seen in self.columns.free() if seen.is_time and seen.filled > 0.9]

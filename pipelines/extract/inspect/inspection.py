@@ -11,7 +11,7 @@ from rich.text import Text
 from pipelines import columns as c
 from pipelines.extract.inspect import packed, scan, show
 from pipelines.extract.inspect.draft import Draft
-from pipelines.extract.inspect.guesses import Guess
+from pipelines.extract.inspect.guesses import TIME_ZONE, Guess
 from pipelines.extract.inspect.sample import Sample, sample, selection
 from pipelines.extract.inspect.shapes import recognise_shape, shipped
 from pipelines.extract.inspect.write import to_toml
@@ -74,6 +74,8 @@ def _draft(samples: list[Sample], listing: Listing) -> tuple[Draft, Sample]:
     name = recognise_shape(samples)
     if name and _is_as_published(guess, draft := shipped(name)):
         mapping = draft.mapping()
+        if guess.has_no_offset and mapping.timezone == "UTC":
+            draft.undecided.append(TIME_ZONE)
         lines, _ = scan.lines_and_joined([sample.document for sample in samples], mapping)
         return draft, next(sample for sample in samples if sample.document in lines)
     guess.guess_left_out(_values(guess, listing))
@@ -116,7 +118,9 @@ def _rows(reading: scan.Reading, main: Sample) -> RenderableType:
 
 def _intro(draft: Draft, main: Sample, samples: list[Sample], listing: Listing) -> RenderableType:
     passed_over = passed_over_note(listing.passed_over)
-    lines = [f"{main.document.name}: {len(main.columns)} columns, of {len(listing.documents)} files{passed_over}"]
+    count = len(listing.documents)
+    files = f"the first of {count} files" if count > 1 else "one file"
+    lines = [f"{main.document.name}: {len(main.columns)} columns, {files}{passed_over}"]
     if draft.shape:
         lines.append(f"the columns are those of the shipped mapping {draft.shape}, which is used")
     other = [sample.document.name for sample in samples if sample.columns != main.columns]

@@ -10,7 +10,6 @@ from pipelines.extract.inspect.words import normal, words
 ADDRESS = re.compile(r"[^\s@,;|\"':=]+@[^\s@,;|\"']+")
 NUMBER = re.compile(r"(?<![\w.:-])(\+|00)\d[\d\s().\-/]{8,20}\d(?!\w)")
 HIDDEN = "***"
-MIN_LENGTH = 3  # shorter values are too common to be replaced in a text
 
 
 def masked(customer: str | None) -> str:
@@ -33,9 +32,6 @@ def masked_text(raw: str, row: "pd.Series[str]", personal: Iterable[str]) -> str
     """Returns the text of a row in one line, without values of personal columns, addresses and numbers."""
     text = raw
     values = {str(row[name]).strip() for name in personal if row.get(name) is not None}
-    for value in sorted(values, key=len, reverse=True):
-        if len(value) >= MIN_LENGTH:
-            text = text.replace(value, HIDDEN)
-        elif value:
-            text = re.sub(rf"(?<!\w){re.escape(value)}(?!\w)", HIDDEN, text)
+    for value in sorted(filter(None, values), key=len, reverse=True):
+        text = re.sub(rf"(?<!\w){re.escape(value)}(?!\w)", HIDDEN, text)
     return " ".join(NUMBER.sub(HIDDEN, ADDRESS.sub(HIDDEN, text)).split())

@@ -53,7 +53,10 @@ def _order_line(line: dict[str, str | None]) -> str:
     price = line.get(c.UNIT_PRICE)
     bought = f"{line[c.QUANTITY]} x {price}" if price else str(line[c.QUANTITY])
     who = masked(line.get(c.CUSTOMER)) or "no customer"
-    parts = (line[c.ORDER_ID], line[c.ORDERED_AT], who, line[c.PRODUCT], bought, line.get(c.NAME))
+    order = line[c.ORDER_ID] or ""
+    if customer := line.get(c.CUSTOMER):
+        order = order.replace(customer, who)  # where customer and day make an order
+    parts = (order, line[c.ORDERED_AT], who, line[c.PRODUCT], bought, line.get(c.NAME))
     text = SEPARATOR.join(str(part) for part in parts if part)
     return f"(left out: {line[c.LEFT_OUT]}) {text}" if line.get(c.LEFT_OUT) else text
 

@@ -11,7 +11,8 @@ from pipelines.extract.notation import numbers, times
 from serving.errors import NightshelfError
 from serving.live.identity import is_nobody
 
-NUMBER = re.compile(r"^\s*(\D{0,4}\s?)?[-+(−]?\s?\d[\d\s.,'’\u00a0\u202f]*\)?\s?-?(\s?\D{0,4})?\s*$")
+MONEY = r"(?:(?:[$€£¥₽₴₹₺₩₪]|R\$|[A-Z]{3}|kr|zł|Kč|Ft|Fr|lei|руб)\.?)"
+NUMBER = re.compile(rf"^\s*{MONEY}?\s?[-+(−]?\s?{MONEY}?\s?\d[\d\s.,'’\u00a0\u202f]*\)?\s?-?\s?{MONEY}?\s*$")
 PHONE = re.compile(r"^\s*(\+|00)?[\d\s().\-/\u00a0]{9,24}\s*$")
 EMAIL = re.compile(r"^\s*[^\s@]+@[^\s@]+\.[^\s@]+\s*$")
 ORDER_MARK = re.compile(r"^\s*(#|№|no\.?\s?)\s?\w*\d{2,}", re.IGNORECASE)
