@@ -85,13 +85,13 @@ def _last(columns: Columns, name: str) -> str:
 
 
 def _time(seen: Evidence, by_name: float) -> float:
-    if seen.is_time:
-        return by_name + 0.2 * min(1.0, seen.filled * 2)
-    return 0.0
+    if not seen.is_time or (not seen.is_written_time and by_name < ENOUGH):
+        return 0.0
+    return by_name + 0.2 * min(1.0, seen.filled * 2)
 
 
 def _order_id(seen: Evidence, by_name: float) -> float:
-    if seen.is_time or seen.email > 0.5 or seen.distinct < 2 or (seen.is_number and seen.whole < 1):
+    if seen.is_written_time or seen.email > 0.5 or seen.distinct < 2 or (seen.is_number and seen.whole < 1):
         return 0.0
     if seen.order_mark > 0.9:
         return max(by_name, STRONG) + 0.05
@@ -99,7 +99,7 @@ def _order_id(seen: Evidence, by_name: float) -> float:
 
 
 def _product(seen: Evidence, by_name: float) -> float:
-    if seen.is_time or seen.email > 0.5 or seen.distinct < 2 or (seen.is_number and seen.whole < 1):
+    if seen.is_written_time or seen.email > 0.5 or seen.distinct < 2 or (seen.is_number and seen.whole < 1):
         return 0.0
     is_sku = 0.05 if "sku" in seen.name.lower() else 0.0
     return by_name * (0.6 + 0.4 * seen.filled) + is_sku if by_name else 0.0
@@ -127,7 +127,7 @@ def _region(seen: Evidence, by_name: float) -> float:
 
 
 def _id(seen: Evidence, by_name: float) -> float:
-    if seen.is_time or seen.distinct < 2 or (seen.is_number and seen.whole < 1):
+    if seen.is_written_time or seen.distinct < 2 or (seen.is_number and seen.whole < 1):
         return 0.0
     return by_name
 

@@ -123,9 +123,13 @@ def _intro(draft: Draft, main: Sample, samples: list[Sample], listing: Listing) 
     lines = [f"{main.document.name}: {len(main.columns)} columns, {files}{passed_over}"]
     if draft.shape:
         lines.append(f"the columns are those of the shipped mapping {draft.shape}, which is used")
+    joined = {join["file"] for join in draft.content.get("join", {}).values()}
     other = [sample.document.name for sample in samples if sample.columns != main.columns]
-    if other and not draft.shape:
-        lines.append(f"other columns, not read: {', '.join(other)}; to join them see [join] in the guide")
+    unread = [name for name in other if name.rpartition("/")[2] not in joined]
+    if joined and not draft.shape:
+        lines.append(f"joined to the lines: {', '.join(sorted(joined))}")
+    if unread and not draft.shape:
+        lines.append(f"not read, as the columns are others: {', '.join(unread)}")
     return Group(*map(Text, lines))
 
 

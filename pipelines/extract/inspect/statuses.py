@@ -30,6 +30,12 @@ def guess_left_out(draft: Draft, columns: Columns, values: Values) -> None:
             _guess_statuses(draft, columns, seen, values[seen.name])
 
 
+def distinct(column: "pd.Series[str]") -> list[str]:
+    """Returns the distinct values of a column that aren't blank, in ascending order."""
+    filled = column.dropna()
+    return sorted(filled[filled.str.strip() != ""].unique().tolist())
+
+
 def candidates(columns: Columns) -> list[str]:
     """Returns the columns whose distinct values are needed: statuses, flags, events, currencies."""
     kinds = ("status", "flag", "event", "currency")

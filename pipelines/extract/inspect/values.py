@@ -17,6 +17,7 @@ PHONE = re.compile(r"^\s*(\+|00)?[\d\s().\-/\u00a0]{9,24}\s*$")
 EMAIL = re.compile(r"^\s*[^\s@]+@[^\s@]+\.[^\s@]+\s*$")
 ORDER_MARK = re.compile(r"^\s*(#|№|no\.?\s?)\s?\w*\d{2,}", re.IGNORECASE)
 CODE = re.compile(r"^\s*[A-Za-z]{3}\s*$")
+EARLIEST, LATEST = 946_684_800, 2_524_608_000  # the years 2000 and 2050 in seconds
 DISTINCT = 3_000  # values of a column that are looked at
 
 
@@ -29,6 +30,7 @@ class Evidence:
     distinct: int
     unique: float  # share of distinct values
     time: float
+    digits: float  # digits alone, as numbers of seconds and many ids are
     number: float
     whole: float  # numbers without decimals
     negative: float
@@ -45,6 +47,11 @@ class Evidence:
     def is_time(self) -> bool:
         """Whether the column holds times."""
         return self.time > 0.8
+
+    @property
+    def is_written_time(self) -> bool:
+        """Whether the column holds times that can't be ids: written with more than digits."""
+        return self.is_time and self.digits < 0.5
 
     @property
     def is_number(self) -> bool:
@@ -67,6 +74,7 @@ def evidence(column: "pd.Series[str]") -> Evidence:
         distinct=filled.nunique(),
         unique=filled.nunique() / max(1, len(filled)),
         time=_time_share(distinct, str(column.name)),
+        digits=sum(text.strip().isdecimal() for text in distinct) / size,
         number=len(plain) / size,
         whole=sum(value.is_integer() for value in plain) / max(1, len(plain)),
         negative=sum(value < 0 for value in plain) / size,
@@ -95,11 +103,21 @@ def _numbers(texts: list[str]) -> list[float]:
 def _time_share(texts: list[str], name: str) -> float:
     """Returns the share of texts that are times of one format; 1 if only day and month can't be told apart."""
     column = pa.chunked_array([pa.array(texts, pa.string())])
+    numbers_of_time = [text for text in texts if text.strip().isdecimal()]
+    if len(numbers_of_time) > 0.5 * len(texts) and not all(map(_may_be_time, numbers_of_time[:100])):
+        return 0.0
     try:
         formats = times.recognise_times(column, name)
     except NightshelfError:
         return 1.0
     return share_of_times(column, formats)
+
+
+def _may_be_time(digits: str) -> bool:
+    """Returns whether digits may be a day such as 20250131, or seconds or milliseconds of this century."""
+    number = int(digits)
+    is_epoch = any(EARLIEST * unit <= number <= LATEST * unit for unit in (1, 1000))
+    return digits.strip()[0] != "0" and (is_epoch or digits.strip().startswith(("19", "20")))
 
 
 def share_of_times(column: pa.ChunkedArray, formats: tuple[str, ...]) -> float:

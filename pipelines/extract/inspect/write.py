@@ -33,6 +33,8 @@ def to_toml(draft: Draft, source: str) -> str:
     for table in TABLES:
         if table in draft.content:
             document[table] = _table(draft, table)
+    if joins := draft.content.get("join"):
+        document["join"] = _joins(joins)
     if rules := draft.content.get("leave_out"):
         document["leave_out"] = _rules(draft, rules)
     return tomlkit.dumps(document)
@@ -47,6 +49,13 @@ def _table(draft: Draft, name: str) -> Table:
     for key in names:
         _put(table, draft, f"{name}.{key}", key, content[key])
     return table
+
+
+def _joins(joins: Json) -> Table:
+    tables = tomlkit.table(is_super_table=True)
+    for name, join in joins.items():
+        tables[name] = tomlkit.item(join)
+    return tables
 
 
 def _rules(draft: Draft, rules: list[Json]) -> AoT:
