@@ -1,4 +1,4 @@
-"""The command `inspect`: of files, or of a shop's API."""
+"""The command `inspect`: looks at files, or at a shop's API, and writes a mapping."""
 
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -20,15 +20,16 @@ def inspect(path: str, profile: str | None, to: Path | None) -> Inspection:
     inspection = _inspect(path, profile)
     if to:
         _write(to, inspection.toml)
-    next_step = f"wrote {to}; next: nightshelf check-source --source files --mapping {to} --path {path}"
-    shown = Text(next_step) if to else Text(f"\n{inspection.toml}")
-    inspection.report = Group(inspection.report, shown)
+    following = f"wrote {to}; next: nightshelf check-source --source files --mapping {to} --path {path}"
+    inspection.report = Group(inspection.report, Text(following if to else f"\n{inspection.toml}"))
     return inspection
 
 
 def _inspect(path: str, profile: str | None) -> Inspection:
     if urlsplit(path).scheme in ("http", "https"):
-        raise NightshelfError("TODO")
+        raise NightshelfError("a shop's API can't be inspected yet: give the path of a file or a folder")
+    if profile:
+        raise NightshelfError("--profile is for the URL of a shop's API: leave it out for files")
     return inspect_files(path)
 
 
@@ -36,4 +37,4 @@ def _write(file: Path, text: str) -> None:
     try:
         file.write_text(text, encoding="utf-8")
     except OSError as error:
-        raise NightshelfError(f"{file} can't be written ({error.strerror}): name another file") from None
+        raise NightshelfError(f"{file} can't be written ({error.strerror}): name another folder") from None

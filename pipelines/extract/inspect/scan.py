@@ -10,11 +10,10 @@ import pyarrow.compute as pc
 
 from pipelines import columns as c
 from pipelines.extract import readers
+from pipelines.extract.files import file_lines
 from pipelines.extract.inspect.show import SHOWN, Counts
 from pipelines.extract.inspect.statuses import MAX_WORDS, Values
 from pipelines.extract.join import JoinedFiles, lines_and_joined
-from pipelines.extract.layout import laid_out
-from pipelines.extract.lines import order_lines
 from pipelines.extract.mapping import Mapping
 from pipelines.extract.notation.numbers import PLAIN
 from pipelines.extract.readers.documents import Document
@@ -71,9 +70,7 @@ class Reading:
         return counted.result()
 
     def _lines(self, document: Document) -> Iterator[pa.Table]:
-        tables = readers.read_tables(document, self.mapping)
-        rows = self._joined.add_to(laid_out(tables, document, self.mapping))
-        return order_lines(rows, self.mapping, document.name)
+        return file_lines(document, self._joined)
 
 
 class _Counting:
