@@ -94,7 +94,7 @@ class Totals:
 
     def without(self, rows: pa.Table) -> pa.Table:
         """Returns the rows that have a time, or an id that isn't just a word such as Total."""
-        if not {*self.times, *self.ids} <= {*rows.column_names}:
+        if not self.times or not {*self.times, *self.ids} <= {*rows.column_names}:
             return rows
         if all(rows[name].null_count == 0 for name in self.times):
             return rows
