@@ -117,7 +117,7 @@ def _money(seen: Evidence, by_name: float) -> float:
 
 
 def _text(seen: Evidence, by_name: float) -> float:
-    if seen.is_time or seen.is_number or seen.letters < 0.5 or seen.distinct < 2:
+    if seen.is_time or seen.is_number or seen.letters < 0.5 or seen.distinct < 2 or seen.status >= 0.5:
         return 0.0
     return by_name
 

@@ -18,8 +18,10 @@ def guess_people(draft: Draft, frame: "pd.DataFrame", columns: Columns) -> None:
     name = columns.chosen.get(c.CUSTOMER)
     if name is None:
         draft.put("guests", True, "no column of customers was found: every order is a guest's")
+        likely = f"; perhaps {', '.join(names)}" if (names := _may_be_customers(frame, columns)) else ""
         draft.undecided.append(
-            "who the customers are: without the column `customer` nobody gets recommendations of their own"
+            "who the customers are: without `customer` under [columns] nobody gets recommendations of their"
+            f" own{likely}"
         )
         return
     draft.put("columns.customer", name, _alternative(frame, columns, name))
@@ -29,6 +31,17 @@ def guess_people(draft: Draft, frame: "pd.DataFrame", columns: Columns) -> None:
     guests = float(orders.fillna("").map(is_nobody).mean())
     if guests > 0:
         draft.put("guests", True, f"{_share(guests)} of the sampled orders have no customer")
+
+
+def _may_be_customers(frame: "pd.DataFrame", columns: Columns) -> list[str]:
+    """Returns columns with one value per order that comes again in other orders, as customers do."""
+    if c.ORDER_ID not in columns.chosen:
+        return []
+    orders = frame.groupby(columns.chosen[c.ORDER_ID])
+    count = orders.ngroups
+    free = [seen for seen in columns.free() if seen.filled > 0.5 and not seen.is_written_time]
+    ids = [seen.name for seen in free if 20 < seen.distinct < 0.9 * count and (not seen.is_number or seen.whole == 1)]
+    return [repr(name) for name in ids if (orders[name].nunique() <= 1).mean() > 0.99][:3]
 
 
 def _share(share: float) -> str:
@@ -54,15 +67,16 @@ def _alternative(frame: "pd.DataFrame", columns: Columns, name: str) -> str:
 
 def _guess_rule(draft: Draft, columns: Columns, name: str) -> None:
     seen = columns.seen[name]
+    is_phone = bool(ranked(columns, PHONE, lambda _, score: score, [seen]))
     if seen.email > 0.8:
         draft.put("identity.kind", EMAIL, "spellings such as Anna@shop.example and anna@shop.example are one person")
-    elif seen.phone > 0.8 and ranked(columns, PHONE, lambda _, score: score, [seen]):
+    elif is_phone and seen.phone > 0.8:
         draft.put("identity.kind", PHONE)
         draft.undecided.append(
             'the country of telephone numbers without a country code: set country = "DE" (two letters) under'
             " [identity]"
         )
-    elif max(seen.email, seen.phone) < 0.05:
+    elif seen.email < 0.05 and not (is_phone and seen.phone > 0.05):
         draft.put("identity.kind", "id")
     else:
         draft.undecided.append(f"what the ids in {name!r} are: e-mail addresses, telephone numbers and other ids are mixed")

@@ -4,6 +4,7 @@ import codecs
 import csv
 import io
 import itertools
+import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -12,6 +13,7 @@ import pandas as pd
 from charset_normalizer import from_bytes
 
 from pipelines.extract.inspect.headers import find_header, unique
+from pipelines.extract.inspect.words import STRONG, name_score, words
 from pipelines.extract.readers.documents import Document
 from serving.errors import NightshelfError
 
@@ -19,8 +21,11 @@ HEAD_BYTES, TAIL_BYTES = 2_000_000, 200_000
 HEAD_ROWS, TAIL_ROWS = 4_000, 400
 DELIMITERS = ",;\t|^~\x1f\x01"
 MARKS = {codecs.BOM_UTF8: "utf-8", codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
-LIKELY = ["cp1252", "cp1250", "cp1251", "cp1253", "cp1254", "mac_roman", "shift_jis", "gb18030", "big5", "euc_kr"]
-NAMES = {"cp1250": "windows-1250", "cp1251": "windows-1251", "cp1252": "windows-1252", "cp1253": "windows-1253"}
+EUROPEAN = ("cp1252", "cp1250", "cp1251", "cp1253", "cp1254", "cp1257")  # the likelier ones first
+OTHERS = ["shift_jis", "cp932", "gb18030", "big5", "euc_kr", "mac_roman", "cp866", "koi8_r", "cp437", "cp850"]
+ODD = re.compile(r"[^\W\d_][\u0080-\u00bf\u2000-\u2fff\ufffd]|[\u0080-\u00bf\u2000-\u2fff\ufffd][^\W\d_]")
+TOO_ODD = 0.3  # share of odd signs among those beyond ASCII
+NAMES = {name: f"windows-{name.removeprefix('cp')}" for name in EUROPEAN}
 ENOUGH = 0.8  # share of the rows that have the usual number of columns
 
 
@@ -99,11 +104,22 @@ def _encoding(content: bytes, name: str, file: dict[str, object], doubts: list[s
 
 
 def _likely(content: bytes) -> str:
-    """Returns the encoding in which a text looks best; Windows-1252 where several look alike."""
-    matches = sorted(from_bytes(content, cp_isolation=LIKELY), key=lambda match: (match.chaos, -match.coherence))
-    near = [match for match in matches if match.chaos <= matches[0].chaos + 0.01]
-    alike = [name for match in near for name in match.could_be_from_charset]
-    return "cp1252" if "cp1252" in alike or not alike else alike[0]
+    """Returns the encoding in which a text looks best: known names in its header, and no signs within words."""
+    looks = {encoding: _look(content, encoding) for encoding in EUROPEAN}
+    best = max(EUROPEAN, key=lambda encoding: looks[encoding])
+    if looks[best][1] > -TOO_ODD:
+        return best
+    match = from_bytes(content, cp_isolation=OTHERS).best()
+    return match.encoding if match else best
+
+
+def _look(content: bytes, encoding: str) -> tuple[int, float]:
+    """Returns how many cells at the beginning are names of columns, and minus the share of odd signs."""
+    text = content.decode(encoding, "replace")
+    cells = re.split(rf"[{re.escape(DELIMITERS)}\r\n]", text[:2_000])
+    names = sum(any(name_score(cell.strip("\"' "), kind) == STRONG for kind in words().columns) for cell in cells[:60])
+    beyond = sum(not sign.isascii() for sign in text)
+    return names, -len(ODD.findall(text)) / max(1, beyond)
 
 
 def _is_utf8(content: bytes) -> bool:

@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines.extract.notation import numbers, times
+from pipelines.extract.inspect.words import is_status
 from serving.errors import NightshelfError
 from serving.live.identity import is_nobody
 
@@ -38,6 +39,7 @@ class Evidence:
     phone: float
     letters: float  # values with a letter
     nobody: float  # of the rows: blank, zero or another id of nobody
+    status: float  # words such as paid and cancelled
     order_mark: float  # such as #1001
     length: float  # in characters
     median: float  # of the numbers
@@ -82,6 +84,7 @@ def evidence(column: "pd.Series[str]") -> Evidence:
         phone=sum(_is_phone(text) for text in distinct) / size,
         letters=len(letters) / size,
         nobody=1 - len(filled[~filled.isin(nobody)]) / max(1, len(column)),
+        status=sum(is_status(text) for text in distinct[:100]) / max(1, len(distinct[:100])),
         order_mark=sum(ORDER_MARK.match(text) is not None for text in distinct) / size,
         length=sum(map(len, distinct)) / size,
         median=sorted(plain)[len(plain) // 2] if plain else 0.0,

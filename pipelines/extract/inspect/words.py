@@ -112,3 +112,9 @@ def status_reasons() -> dict[str, str]:
 def bought() -> frozenset[str]:
     """Returns the words for orders that were bought."""
     return frozenset(map(normal, words().bought.words))
+
+
+def is_status(text: str) -> bool:
+    """Returns whether a text is a word for what became of an order."""
+    word = normal(text)
+    return word in status_reasons() or (word in bought() and not word.isdecimal())
