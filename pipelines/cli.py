@@ -188,7 +188,9 @@ def step(
 
 @app.command(rich_help_panel=DATA)
 def inspect(
-    path: Annotated[str, typer.Argument(metavar="PATH|URL", help="File or folder; a shop's API with --profile.")],
+    path: Annotated[
+        str, typer.Argument(metavar="PATH|URL", help="File or folder; a shop's API with --profile.")
+    ],
     profile: Annotated[
         str | None, typer.Option(help="Profile of the shop's API: a shipped name or a TOML file.")
     ] = None,

@@ -20,7 +20,9 @@ def nightshelf(tmp_path):
     (home := tmp_path / "home").mkdir()
 
     def run(*arguments):
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("NIGHTSHELF_")}
+        environment = {
+            name: value for name, value in os.environ.items() if not name.startswith("NIGHTSHELF_")
+        }
         process = subprocess.run(
             [sys.executable, "-c", MAIN, *map(str, arguments)],
             check=False,
@@ -48,7 +50,9 @@ def test_a_guessed_mapping_passes_the_check(nightshelf, orders, tmp_path):
     looked = nightshelf("inspect", path, "--to", "shop.toml")
     assert looked.returncode == 0
     assert "shop.example" not in looked.stdout  # customers are masked
-    checked = nightshelf("check-source", "--source", "files", "--mapping", "shop.toml", "--path", path, "--json")
+    checked = nightshelf(
+        "check-source", "--source", "files", "--mapping", "shop.toml", "--path", path, "--json"
+    )
     assert checked.returncode == 0
     result = json.loads(checked.stdout)
     assert result.keys() == KEYS
@@ -64,7 +68,9 @@ def test_a_source_that_would_stop_says_why(nightshelf, orders, tmp_path):
     path, drawn = orders
     text = path.read_text().replace("@shop.example", "").replace(",c", ",")
     path.write_text("\n".join(line.replace("quantity:", "quantity:none") for line in text.splitlines()))
-    checked = nightshelf("check-source", "--source", "files", "--mapping", "woocommerce_csv", "--path", path, "--json")
+    checked = nightshelf(
+        "check-source", "--source", "files", "--mapping", "woocommerce_csv", "--path", path, "--json"
+    )
     assert checked.returncode == 1
     result = json.loads(checked.stdout)
     assert result["fetched"] == len(drawn.lines)
@@ -74,7 +80,12 @@ def test_a_source_that_would_stop_says_why(nightshelf, orders, tmp_path):
 
 @pytest.mark.parametrize(
     ("mapping", "path"),
-    [("nothing.toml", "orders.csv"), ("wrong.toml", "orders.csv"), ("shopify_csv", "orders.csv"), ("ta_feng", "no.csv")],
+    [
+        ("nothing.toml", "orders.csv"),
+        ("wrong.toml", "orders.csv"),
+        ("shopify_csv", "orders.csv"),
+        ("ta_feng", "no.csv"),
+    ],
 )
 def test_what_cannot_be_read_stops_too(mapping, path, nightshelf, orders, tmp_path):
     (tmp_path / "wrong.toml").write_text("[columns")
@@ -89,7 +100,9 @@ def test_a_wrong_column_is_answered_by_the_nearest_names(nightshelf, orders, tmp
     path, _ = orders
     mapping = Path(__file__).parents[1] / "pipelines/extract/mappings/woocommerce_csv.toml"
     (tmp_path / "near.toml").write_text(mapping.read_text().replace('"order_date"', '"orderdate"'))
-    checked = nightshelf("check-source", "--source", "files", "--mapping", "near.toml", "--path", path, "--json")
+    checked = nightshelf(
+        "check-source", "--source", "files", "--mapping", "near.toml", "--path", path, "--json"
+    )
     assert "'order_date'" in json.loads(checked.stdout)["would_stop"]
 
 
@@ -102,7 +115,16 @@ def test_the_mapping_is_not_overwritten(nightshelf, orders, tmp_path):
 
 @pytest.mark.parametrize(
     "content",
-    [b"", b"\x00\x01\x02" * 400, b"one line", b"1;2;3\n4;5;6\n", b"a,b\n1,2\n", b'"never closed\n' * 50, b"{}", b"[1, 2]"],
+    [
+        b"",
+        b"\x00\x01\x02" * 400,
+        b"one line",
+        b"1;2;3\n4;5;6\n",
+        b"a,b\n1,2\n",
+        b'"never closed\n' * 50,
+        b"{}",
+        b"[1, 2]",
+    ],
 )
 def test_what_holds_no_orders_is_one_sentence(content, nightshelf, tmp_path):
     for name in ("orders.csv", "orders.json", "orders.xlsx", "orders.parquet"):

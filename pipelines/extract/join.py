@@ -33,12 +33,13 @@ class JoinedFiles:
         Raises NightshelfError for a file that is missing or that has several rows of one key.
         """
         for rows in tables:
+            joined = rows
             for name, join in self.mapping.join.items():
                 table = self._table(name, join)
-                index = pc.index_in(rows[join.on].combine_chunks(), table[join.key].combine_chunks())
+                index = pc.index_in(joined[join.on].combine_chunks(), table[join.key].combine_chunks())
                 for column in table.column_names:
-                    rows = rows.append_column(f"{name}.{column}", table[column].take(index))
-            yield rows
+                    joined = joined.append_column(f"{name}.{column}", table[column].take(index))
+            yield joined
 
     def _table(self, name: str, join: Join) -> pa.Table:
         if name not in self._tables:
@@ -50,8 +51,8 @@ class JoinedFiles:
         documents = [document for document in _beside(self.path) if _matches(document, join.file)]
         if not documents and join.required:
             raise NightshelfError(
-                f"there is no file {join.file} beside the file with the order lines, although [join.{name}] of"
-                " the mapping names it: put it there, or correct the mapping"
+                f"there is no file {join.file} beside the file with the order lines, although [join.{name}]"
+                " of the mapping names it: put it there, or correct the mapping"
             )
         described = Mapping(columns={column: column for column in wanted})
         parts = [rows for document in documents for rows in read_tables(document, described, wanted)]
@@ -77,13 +78,11 @@ def lines_and_joined(
     if len(documents) == 1:
         return [*documents], []
     names = mapping.file.names or ("*",)
-    lines = [
-        file for file in documents if file not in joined and any(_matches(file, name) for name in names)
-    ]
+    lines = [file for file in documents if file not in joined and any(_matches(file, name) for name in names)]
     if not lines:
         raise NightshelfError(
-            f"no file is named {' or '.join(names)}, as names under [file] of the mapping say of the files with"
-            f" order lines: put one there, or correct the mapping (there are {_listed(documents)})"
+            f"no file is named {' or '.join(names)}, as names under [file] of the mapping say of the files"
+            f" with order lines: put one there, or correct the mapping (there are {_listed(documents)})"
         )
     return lines, joined
 

@@ -197,7 +197,7 @@ class Mapping(Dialect):
 
     @property
     def required_columns(self) -> list[tuple[str, ...]]:
-        """The columns without which a file isn't what the mapping describes; of alternatives one is enough."""
+        """The columns without which the mapping doesn't fit a file; of alternatives one is enough."""
         parts: list[OneColumn] = []
         for column in self.columns.values():
             parts += column.join if isinstance(column, Joined) else [column]

@@ -12,6 +12,7 @@ from pipelines.extract.mapping import MAPPINGS, load_mapping
 from pipelines.run.progress import silent
 from serving.errors import NightshelfError
 
+
 @pytest.mark.parametrize("name", published.SHAPES)
 def test_a_shipped_mapping_reads_its_shape(name, home, tmp_path, seed):
     drawn = published.draw(seed)

@@ -1,4 +1,4 @@
-"""Small files in the shapes of published data sets and of shops' exports, drawn at random with a known truth."""
+"""Small files in the shapes of published data sets and of shops' exports, drawn with a known truth."""
 
 import csv
 import datetime as dt
@@ -80,9 +80,27 @@ def write_csv(path, header, rows, **options):
 
 def online_retail_csv(drawn, folder, old=False):
     """The UCI data set as CSV, of Online Retail II or of its predecessor."""
-    header = ["InvoiceNo", "StockCode", "Description", "Quantity", "InvoiceDate", "UnitPrice", "CustomerID", "Country"]
+    header = [
+        "InvoiceNo",
+        "StockCode",
+        "Description",
+        "Quantity",
+        "InvoiceDate",
+        "UnitPrice",
+        "CustomerID",
+        "Country",
+    ]
     if not old:
-        header = ["Invoice", "StockCode", "Description", "Quantity", "InvoiceDate", "Price", "Customer ID", "Country"]
+        header = [
+            "Invoice",
+            "StockCode",
+            "Description",
+            "Quantity",
+            "InvoiceDate",
+            "Price",
+            "Customer ID",
+            "Country",
+        ]
     form = "%-m/%-d/%Y %-H:%M" if old else "%Y-%m-%d %H:%M:%S"
     return write_csv(folder / "online_retail.csv", header, (_retail(line, form) for line in drawn.lines))
 
@@ -102,7 +120,13 @@ def ta_feng(drawn, folder):
     header += ["AMOUNT", "ASSET", "SALES_PRICE"]
     rows = (
         [
-            *(line.time.strftime("%-m/%-d/%Y"), f"{line.customer:08}", "25-29", "115", 110400 + line.product % 7),
+            *(
+                line.time.strftime("%-m/%-d/%Y"),
+                f"{line.customer:08}",
+                "25-29",
+                "115",
+                110400 + line.product % 7,
+            ),
             *(471000000000 + line.product, line.quantity, round(line.amount * 7), round(line.amount * 10)),
         ]
         for line in drawn.lines
@@ -128,7 +152,13 @@ def hm(drawn, folder):
     """transactions_train.csv and articles.csv of H&M; a line is a piece."""
     header = ["t_dat", "customer_id", "article_id", "price", "sales_channel_id"]
     rows = (
-        [f"{line.time:%Y-%m-%d}", f"{line.customer:064x}", f"0{663713000 + line.product}", line.price / 590, 2]
+        [
+            f"{line.time:%Y-%m-%d}",
+            f"{line.customer:064x}",
+            f"0{663713000 + line.product}",
+            line.price / 590,
+            2,
+        ]
         for line in drawn.lines
         for _ in range(line.quantity)
     )
@@ -154,7 +184,15 @@ def retailrocket(drawn, folder):
 def olist(drawn, folder):
     """The files of Olist's data set; a line is a piece, and each order has a customer_id of its own."""
     items = [
-        [f"o{line.order}", piece, f"p{line.product}", "s1", f"{line.time:%Y-%m-%d %H:%M:%S}", line.price, 10.5]
+        [
+            f"o{line.order}",
+            piece,
+            f"p{line.product}",
+            "s1",
+            f"{line.time:%Y-%m-%d %H:%M:%S}",
+            line.price,
+            10.5,
+        ]
         for line in drawn.lines
         for piece in range(1, line.quantity + 1)
     ]
@@ -167,12 +205,26 @@ def olist(drawn, folder):
         for number, line in orders.items()
     ]
     people = [[f"c{number}", f"u{line.customer}", "14409", "franca", "SP"] for number, line in orders.items()]
-    names = ["order_id", "order_item_id", "product_id", "seller_id", "shipping_limit_date", "price", "freight_value"]
+    names = [
+        "order_id",
+        "order_item_id",
+        "product_id",
+        "seller_id",
+        "shipping_limit_date",
+        "price",
+        "freight_value",
+    ]
     write_csv(folder / "olist_order_items_dataset.csv", names, items)
     times = ["order_approved_at", "order_delivered_carrier_date", "order_delivered_customer_date"]
     names = ["order_id", "customer_id", "order_status", "order_purchase_timestamp", *times]
     write_csv(folder / "olist_orders_dataset.csv", [*names, "order_estimated_delivery_date"], bought)
-    names = ["customer_id", "customer_unique_id", "customer_zip_code_prefix", "customer_city", "customer_state"]
+    names = [
+        "customer_id",
+        "customer_unique_id",
+        "customer_zip_code_prefix",
+        "customer_city",
+        "customer_state",
+    ]
     write_csv(folder / "olist_customers_dataset.csv", names, people)
     products = sorted({line.product for line in drawn.lines})
     names = ["product_id", "product_category_name", "product_name_lenght"]
@@ -209,19 +261,44 @@ def amazon_reviews(drawn, folder, new=False):
     rows = []
     for line in drawn.lines:
         at = int(line.time.replace(tzinfo=dt.UTC).timestamp())
-        old = {"reviewerID": f"A{line.customer}", "asin": f"B{line.product:04}", "overall": 5.0, "unixReviewTime": at}
-        later = {"user_id": f"A{line.customer}", "asin": f"V{line.product:04}", "parent_asin": f"B{line.product:04}"}
+        old = {
+            "reviewerID": f"A{line.customer}",
+            "asin": f"B{line.product:04}",
+            "overall": 5.0,
+            "unixReviewTime": at,
+        }
+        later = {
+            "user_id": f"A{line.customer}",
+            "asin": f"V{line.product:04}",
+            "parent_asin": f"B{line.product:04}",
+        }
         rows.append(later | {"rating": 5.0, "timestamp": at * 1000} if new else old)
     path = folder / "reviews.jsonl"
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
     return path
 
 
-SHOPIFY = ["Name", "Email", "Financial Status", "Paid at", "Fulfillment Status", "Fulfilled at", "Accepts Marketing"]
+SHOPIFY = [
+    "Name",
+    "Email",
+    "Financial Status",
+    "Paid at",
+    "Fulfillment Status",
+    "Fulfilled at",
+    "Accepts Marketing",
+]
 SHOPIFY += ["Currency", "Subtotal", "Shipping", "Taxes", "Total", "Discount Code", "Discount Amount"]
 SHOPIFY += ["Shipping Method", "Created at", "Lineitem quantity", "Lineitem name", "Lineitem price"]
 SHOPIFY += ["Lineitem compare at price", "Lineitem sku", "Lineitem requires shipping", "Lineitem taxable"]
-SHOPIFY += ["Lineitem fulfillment status", "Billing Name", "Notes", "Cancelled at", "Refunded Amount", "Vendor", "Id"]
+SHOPIFY += [
+    "Lineitem fulfillment status",
+    "Billing Name",
+    "Notes",
+    "Cancelled at",
+    "Refunded Amount",
+    "Vendor",
+    "Id",
+]
 
 
 def shopify(drawn, folder):
@@ -252,14 +329,22 @@ def woocommerce(drawn, folder):
             *(number, number, f"{lines[0].time:%Y-%m-%d %H:%M:%S}", lines[0].status),
             *(sum(line.amount for line in lines), lines[0].customer, f"c{lines[0].customer}@shop.example"),
             ";".join(
-                f"name:Thing {line.product}|product_id:{line.product}|sku:P{line.product}|quantity:{line.quantity}"
-                f"|total:{line.amount:.2f}"
+                f"name:Thing {line.product}|product_id:{line.product}|sku:P{line.product}"
+                f"|quantity:{line.quantity}|total:{line.amount:.2f}"
                 for line in lines
             ),
         ]
         for number, lines in orders.items()
     ]
-    header = ["order_id", "order_number", "order_date", "status", "order_total", "customer_id", "billing_email"]
+    header = [
+        "order_id",
+        "order_number",
+        "order_date",
+        "status",
+        "order_total",
+        "customer_id",
+        "billing_email",
+    ]
     return write_csv(folder / "orders.csv", [*header, "line_items"], rows)
 
 
@@ -283,7 +368,15 @@ SHAPES = {
 }
 
 
-WITHOUT_STATUS = ("online_retail_ii", "ta_feng", "dunnhumby", "hm", "retailrocket", "instacart", "amazon_reviews")
+WITHOUT_STATUS = (
+    "online_retail_ii",
+    "ta_feng",
+    "dunnhumby",
+    "hm",
+    "retailrocket",
+    "instacart",
+    "amazon_reviews",
+)
 SINGLE_PIECES = ("hm", "olist")  # each piece is a line
 WITHOUT_QUANTITY = ("retailrocket", "instacart", "amazon_reviews")
 WITHOUT_TIME_OF_DAY = ("ta_feng", "dunnhumby", "hm", "instacart")

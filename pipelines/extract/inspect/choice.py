@@ -66,13 +66,13 @@ def _take(columns: Columns, kind: str, fit: Fit, may_be: Callable[[str], bool]) 
         columns.scores[kind], columns.chosen[kind] = candidates[0]
 
 
-def ranked(
-    columns: Columns, kind: str, fit: Fit, candidates: Iterable[Evidence]
-) -> list[tuple[float, str]]:
+def ranked(columns: Columns, kind: str, fit: Fit, candidates: Iterable[Evidence]) -> list[tuple[float, str]]:
     """Returns the score and the name of each column that may be of a kind, the best first."""
     scored = []
     for position, seen in enumerate(candidates):
-        by_name = max(name_score(columns.own(seen.name), kind), name_score(_last(columns, seen.name), kind) * 0.9)
+        by_name = max(
+            name_score(columns.own(seen.name), kind), name_score(_last(columns, seen.name), kind) * 0.9
+        )
         score = fit(seen, by_name)
         if score > 0:
             scored.append((score, -position, seen.name))
@@ -144,7 +144,9 @@ def _take_customer(columns: Columns) -> None:
     """Chooses the customer's own id, or the e-mail address or number where more of the orders have it."""
     best: dict[str, tuple[float, str]] = {}
     for kind, fit in ((c.CUSTOMER, _id), (EMAIL, _address), (PHONE, _phone)):
-        candidates = ranked(columns, kind, fit, [seen for seen in columns.free() if columns.of_order(seen.name)])
+        candidates = ranked(
+            columns, kind, fit, [seen for seen in columns.free() if columns.of_order(seen.name)]
+        )
         if candidates and candidates[0][0] >= ENOUGH:
             best[kind] = candidates[0]
     if not best:
@@ -158,7 +160,10 @@ def _take_customer(columns: Columns) -> None:
 
 
 def _take_price(columns: Columns, frame: "pd.DataFrame") -> None:
-    """Chooses the price of a piece, or else the amount of a line; where the name is open, the values decide."""
+    """Chooses the price of a piece, or else the amount of a line.
+
+    Where the name leaves it open, the values decide.
+    """
     free = [seen for seen in columns.free() if columns.of_line(seen.name)]
     prices = ranked(columns, c.UNIT_PRICE, _money, free)
     amounts = ranked(columns, c.AMOUNT, _money, free)
@@ -182,7 +187,11 @@ def grows_with_quantity(frame: "pd.DataFrame", column: str, chosen: dict[str, st
     if c.QUANTITY not in chosen or c.PRODUCT not in chosen:
         return None
     rows = pd.DataFrame(
-        {"product": frame[chosen[c.PRODUCT]], "n": _plain(frame[chosen[c.QUANTITY]]), "money": _plain(frame[column])}
+        {
+            "product": frame[chosen[c.PRODUCT]],
+            "n": _plain(frame[chosen[c.QUANTITY]]),
+            "money": _plain(frame[column]),
+        }
     )
     rows = rows[(rows["n"] > 0) & (rows["money"] > 0)].dropna()
     several = rows.groupby("product").filter(lambda lines: lines["n"].nunique() > 1)
@@ -200,7 +209,11 @@ def _plain(column: "pd.Series[str]") -> "pd.Series[float]":
     """Returns the numbers of a column, whatever their decimal sign."""
     text = column.fillna("").str.replace(r"[^\d.,\-]", "", regex=True)
     comma = text.str.contains(r",\d{1,2}$").mean() > 0.05
-    text = text.str.replace(".", "", regex=False).str.replace(",", ".", regex=False) if comma else text.str.replace(",", "")
+    text = (
+        text.str.replace(".", "", regex=False).str.replace(",", ".", regex=False)
+        if comma
+        else text.str.replace(",", "")
+    )
     return pd.to_numeric(text, "coerce")
 
 

@@ -7,8 +7,7 @@ import pandas as pd
 import pyarrow as pa
 
 from pipelines import columns as c
-from pipelines.extract.inspect import orders, packed, people, statuses
-from pipelines.extract.inspect import related
+from pipelines.extract.inspect import orders, packed, people, related, statuses
 from pipelines.extract.inspect.choice import Columns, choose, ranked
 from pipelines.extract.inspect.draft import Draft
 from pipelines.extract.inspect.sample import Sample
@@ -61,7 +60,7 @@ class Guess:
         return choose(self.frame.drop(columns=[FOLDER, FILE]), "")
 
     def _join_others(self) -> None:
-        """Joins files with other columns where they know what the lines lack, and names the files of lines."""
+        """Joins files with other columns where they know what the lines lack; names the files of lines."""
         if not self.others or any(sample.lines for sample in self.samples):
             return
         names, others = ([_file(sample) for sample in group] for group in (self.samples, self.others))
@@ -120,7 +119,9 @@ class Guess:
             self.draft.put("times", list(formats))
         if formats[0] not in times.EPOCHS and not column.head(200).map(_has_offset).any():
             self.has_no_offset = True
-            self.draft.put("timezone", "UTC", "the times have no offset: write the shop's, such as Europe/Berlin")
+            self.draft.put(
+                "timezone", "UTC", "the times have no offset: write the shop's, such as Europe/Berlin"
+            )
             self.draft.undecided.append(TIME_ZONE)
 
     def _day_number(self) -> Evidence | None:
@@ -135,7 +136,9 @@ class Guess:
         start = "1899-12-30" if is_spreadsheet else UNKNOWN_START
         self.draft.put("times", [f"days since {start}"])
         if not is_spreadsheet:
-            self.draft.undecided.append(f"the first day of {seen.name!r}: {start} is an assumption; correct times")
+            self.draft.undecided.append(
+                f"the first day of {seen.name!r}: {start} is an assumption; correct times"
+            )
 
     def _other_times(self, name: str) -> list[str]:
         others = [seen for seen in self.columns.free() if seen.is_time and seen.filled > 0.9]
@@ -149,7 +152,9 @@ class Guess:
         further = self.columns.chosen.get(c.NAME)
         filled = self.columns.seen[name].filled
         if filled < 1 and further and further != name and self.columns.seen[further].filled > filled:
-            note = f"{1 - filled:.0%} of the sampled lines have no {name}: such a product is known by its name"
+            note = (
+                f"{1 - filled:.0%} of the sampled lines have no {name}: such a product is known by its name"
+            )
             self.draft.put("columns.product", [name, further], note)
         else:
             self.draft.put("columns.product", name)
@@ -158,7 +163,7 @@ class Guess:
         chosen = [self.columns.chosen[name] for name in MONEY if name in self.columns.chosen]
         if not {c.UNIT_PRICE, c.AMOUNT} & self.columns.chosen.keys():
             self.draft.undecided.append(
-                "no column of prices was found: without prices nothing is weighted by its value, and lines count alike"
+                "the prices: no column of them was found, so that nothing is weighted by its value"
             )
         try:
             sign = numbers.recognise_decimal(
@@ -167,7 +172,9 @@ class Guess:
         except NightshelfError as error:
             self.draft.undecided.append(str(error))
             return
-        shows = any(self.frame[name].fillna("").str.contains(rf"\{sign}\d", regex=True).any() for name in chosen)
+        shows = any(
+            self.frame[name].fillna("").str.contains(rf"\{sign}\d", regex=True).any() for name in chosen
+        )
         if shows:
             self.draft.put("decimal", sign)
 
@@ -216,7 +223,8 @@ def _file(sample: Sample) -> str:
 
 def _rows(samples: list[Sample]) -> "pd.DataFrame":
     frames = [
-        sample.frame.assign(**{FOLDER: sample.document.folder, FILE: sample.document.name}) for sample in samples
+        sample.frame.assign(**{FOLDER: sample.document.folder, FILE: sample.document.name})
+        for sample in samples
     ]
     return pd.concat(frames, ignore_index=True)
 

@@ -43,7 +43,9 @@ def inspect_files(path: str) -> Inspection:
     toml = to_toml(draft, Path(path).resolve().name)
     intro = _intro(draft, main, samples, listing)
     if missing := [name for name in REQUIRED if name not in draft.content.get("columns", {})]:
-        draft.undecided.append(f"{', '.join(missing)}: no nightly run is possible before these are under [columns]")
+        draft.undecided.append(
+            f"{', '.join(missing)}: no nightly run is possible before these are under [columns]"
+        )
         return Inspection(draft, toml, False, Group(intro, show.undecided(draft.undecided)))
     reading = scan.Reading(Path(path), listing.documents, draft.mapping())
     try:

@@ -49,14 +49,24 @@ def _guess_key(draft: Draft, frame: "pd.DataFrame", columns: Columns) -> None:
     customer, time = columns.chosen.get(c.CUSTOMER), columns.chosen.get(c.ORDERED_AT)
     if number is None:
         if customer and time:
-            draft.put("columns.order_id", {"join": [customer, time]}, "no order number: customer and time make an order")
+            draft.put(
+                "columns.order_id",
+                {"join": [customer, time]},
+                "no order number: customer and time make an order",
+            )
         else:
             draft.undecided.append("which column is the order's number: set order_id under [columns]")
         return
     if columns.scores[c.ORDER_ID] < 0.6:
         draft.undecided.append(f"whether {number!r} is the order's number: it is the likeliest column")
-    if other := _distinguishes(frame, number, [name for name in (customer, time) if name], _partners(frame, columns)):
-        draft.put("columns.order_id", {"join": [other, number]}, f"the same numbers stand for other orders by {other}")
+    if other := _distinguishes(
+        frame, number, [name for name in (customer, time) if name], _partners(frame, columns)
+    ):
+        draft.put(
+            "columns.order_id",
+            {"join": [other, number]},
+            f"the same numbers stand for other orders by {other}",
+        )
     else:
         draft.put("columns.order_id", number)
 
@@ -71,9 +81,7 @@ def _partners(frame: "pd.DataFrame", columns: Columns) -> list[str]:
     return [*stores, *(name for name in (FOLDER, FILE) if frame[name].nunique() > 1)]
 
 
-def _distinguishes(
-    frame: "pd.DataFrame", number: str, content: list[str], partners: list[str]
-) -> str | None:
+def _distinguishes(frame: "pd.DataFrame", number: str, content: list[str], partners: list[str]) -> str | None:
     """Returns the first partner by which one number stands for orders with other customers and times."""
     if not content:
         return None
@@ -95,8 +103,8 @@ def _guess_row_key(draft: Draft, frame: "pd.DataFrame", columns: Columns) -> Non
         return
     if c.QUANTITY not in columns.chosen:
         draft.undecided.append(
-            f"{repeated:.1%} of the sampled rows repeat another one: they count as further pieces; to count them"
-            " once, set row_key"
+            f"whether rows count that repeat another one ({repeated:.1%} of the sample): they count as"
+            " further pieces; to count them once, set row_key"
         )
         return
     names = (c.ORDERED_AT, c.CUSTOMER, c.PRODUCT, c.QUANTITY, c.UNIT_PRICE, c.NAME)

@@ -1,5 +1,6 @@
 """Cells that hold all lines of an order, as name:Tea|sku:P1|quantity:2;name:Cup|sku:P2|quantity:1."""
 
+import json
 from collections import Counter
 
 import pandas as pd
@@ -31,7 +32,7 @@ def recognise_packed(frame: "pd.DataFrame") -> Packed | None:
 
 
 def expand(frame: "pd.DataFrame", packed: Packed) -> "pd.DataFrame":
-    """Returns a row for each item, with the columns <column>.<field>; the index stays that of the order's row."""
+    """Returns a row for each item, with the columns <column>.<field>; its index is that of its order."""
     rows, owners = [], []
     for owner, cell in frame[packed.column].items():
         for item in _items(cell or "", packed) or [{}]:
@@ -56,6 +57,8 @@ def _fits(cells: list[str], packed: Packed) -> bool:
 
 
 def _items(cell: str, packed: Packed) -> list[dict[str, str]]:
+    if cell.lstrip().startswith("[{"):
+        return _json_items(cell)
     items = []
     for text in cell.split(packed.items):
         pairs = [part.partition(packed.value) for part in text.split(packed.fields) if part.strip()]
@@ -63,3 +66,13 @@ def _items(cell: str, packed: Packed) -> list[dict[str, str]]:
         if fields:
             items.append(fields)
     return items
+
+
+def _json_items(cell: str) -> list[dict[str, str]]:
+    try:
+        items = json.loads(cell)
+    except ValueError:
+        return []
+    return [
+        {str(name): str(value) for name, value in item.items()} for item in items if isinstance(item, dict)
+    ]

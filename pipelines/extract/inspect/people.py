@@ -40,7 +40,11 @@ def _may_be_customers(frame: "pd.DataFrame", columns: Columns) -> list[str]:
     orders = frame.groupby(columns.chosen[c.ORDER_ID])
     count = orders.ngroups
     free = [seen for seen in columns.free() if seen.filled > 0.5 and not seen.is_written_time]
-    ids = [seen.name for seen in free if 20 < seen.distinct < 0.9 * count and (not seen.is_number or seen.whole == 1)]
+    ids = [
+        seen.name
+        for seen in free
+        if 20 < seen.distinct < 0.9 * count and (not seen.is_number or seen.whole == 1)
+    ]
     return [repr(name) for name in ids if (orders[name].nunique() <= 1).mean() > 0.99][:3]
 
 
@@ -60,7 +64,10 @@ def _alternative(frame: "pd.DataFrame", columns: Columns, name: str) -> str:
     others = [
         seen.name
         for seen in columns.free()
-        if columns.of_order(seen.name) and (seen.email > 0.6 or (seen.phone > 0.6 and ranked(columns, PHONE, lambda _, score: score, [seen])))
+        if columns.of_order(seen.name)
+        and (
+            seen.email > 0.6 or (seen.phone > 0.6 and ranked(columns, PHONE, lambda _, score: score, [seen]))
+        )
     ]
     return f"or {', '.join(others)}: the shop's pages must name customers by the same" if others else ""
 
@@ -69,7 +76,9 @@ def _guess_rule(draft: Draft, columns: Columns, name: str) -> None:
     seen = columns.seen[name]
     is_phone = bool(ranked(columns, PHONE, lambda _, score: score, [seen]))
     if seen.email > 0.8:
-        draft.put("identity.kind", EMAIL, "spellings such as Anna@shop.example and anna@shop.example are one person")
+        draft.put(
+            "identity.kind", EMAIL, "spellings such as Anna@shop.example and anna@shop.example are one person"
+        )
     elif is_phone and seen.phone > 0.8:
         draft.put("identity.kind", PHONE)
         draft.undecided.append(
@@ -79,7 +88,9 @@ def _guess_rule(draft: Draft, columns: Columns, name: str) -> None:
     elif seen.email < 0.05 and not (is_phone and seen.phone > 0.05):
         draft.put("identity.kind", "id")
     else:
-        draft.undecided.append(f"what the ids in {name!r} are: e-mail addresses, telephone numbers and other ids are mixed")
+        draft.undecided.append(
+            f"what the ids in {name!r} are: e-mail addresses, telephone numbers and other ids are mixed"
+        )
 
 
 def _guess_nobody(draft: Draft, orders: "pd.Series[str]") -> None:
@@ -90,8 +101,11 @@ def _guess_nobody(draft: Draft, orders: "pd.Series[str]") -> None:
     many = shares[shares > max(NO_PERSON, 20 * shares.median())]
     plain = [text for text in many.index if not ADDRESS.match(text) and not NUMBER.match(text)]
     if plain:
-        draft.put("identity.nobody", plain, f"{many.iloc[0]:.0%} of the orders have one customer, as no person has")
+        draft.put(
+            "identity.nobody", plain, f"{many.iloc[0]:.0%} of the orders have one customer, as no person has"
+        )
     elif len(many):
         draft.undecided.append(
-            f"one customer has {many.iloc[0]:.0%} of the orders: if that id is nobody's, list it as nobody under [identity]"
+            f"whether one customer has {many.iloc[0]:.0%} of the orders: if the id is nobody's, list it as"
+            " nobody under [identity]"
         )

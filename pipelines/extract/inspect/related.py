@@ -1,8 +1,8 @@
 """Files that belong to the file with the order lines: those of the orders, the customers and the products."""
 
-import os
 import re
 from collections.abc import Sequence
+from itertools import takewhile
 
 from pipelines import columns as c
 from pipelines.extract.inspect import statuses
@@ -34,7 +34,9 @@ class Related:
         """Joins the first sample that adds something, and returns it."""
         for sample in samples:
             table = choose(sample.frame, "")
-            key = next((name for name in table.seen if name in self._known and _identifies(table, name)), None)
+            key = next(
+                (name for name in table.seen if name in self._known and _identifies(table, name)), None
+            )
             if key is not None and (added := self._added_by(table, key)):
                 self._join(sample, table, key, added)
                 return sample
@@ -94,7 +96,8 @@ def pattern(names: Sequence[str], others: Sequence[str]) -> list[str]:
     >>> pattern(["items-1.csv", "items-2.csv"], ["orders.csv"]), pattern(["a.csv"], ["b.csv"])
     (['items-*'], ['a.csv'])
     """
-    start = os.path.commonprefix(list(names))
+    pairs = takewhile(lambda letters: len(set(letters)) == 1, zip(*names, strict=False))
+    start = "".join(letters[0] for letters in pairs)
     if len(names) > 1 and start and not any(other.startswith(start) for other in others):
         return [f"{start}*"]
     return sorted(set(names))

@@ -25,7 +25,9 @@ def guess_left_out(draft: Draft, columns: Columns, values: Values) -> None:
         if seen.name == event:
             continue
         if seen.is_time and name_score(columns.own(seen.name), "cancelled_at") >= 0.6 and seen.filled < 0.9:
-            draft.leave_out({"reason": "cancelled", "column": seen.name, "filled": True}, "a cancelled order has a date")
+            draft.leave_out(
+                {"reason": "cancelled", "column": seen.name, "filled": True}, "a cancelled order has a date"
+            )
         elif seen.name in values:
             _guess_statuses(draft, columns, seen, values[seen.name])
 
@@ -51,8 +53,14 @@ def candidates(columns: Columns) -> list[str]:
 
 
 def _guess_statuses(draft: Draft, columns: Columns, seen: Evidence, values: list[str]) -> None:
-    by_name = max(name_score(columns.own(seen.name), "status"), name_score(columns.own(seen.name).rpartition(".")[2], "status"))
-    if name_score(columns.own(seen.name), "flag") >= 0.6 and {normal(text) for text in values} <= TRUE | FALSE:
+    by_name = max(
+        name_score(columns.own(seen.name), "status"),
+        name_score(columns.own(seen.name).rpartition(".")[2], "status"),
+    )
+    if (
+        name_score(columns.own(seen.name), "flag") >= 0.6
+        and {normal(text) for text in values} <= TRUE | FALSE
+    ):
         _guess_flag(draft, columns, seen.name, values)
         return
     reasons = {text: reason for text in values if (reason := status_reasons().get(normal(text)))}
@@ -64,9 +72,10 @@ def _guess_statuses(draft: Draft, columns: Columns, seen: Evidence, values: list
     _add_rules(draft, seen.name, reasons, with_usual=by_name >= 0.6 and any(map(_is_english, values)))
     open_words = [text for text in values if text not in reasons and normal(text) not in bought()]
     if open_words:
+        listed = ", ".join(map(repr, open_words[:10]))
         draft.undecided.append(
-            f"whether orders count whose {seen.name!r} is {', '.join(map(repr, open_words[:10]))}: they are kept; to leave"
-            " them out add a [[leave_out]]"
+            f"whether orders count whose {seen.name!r} is {listed}: they are kept; to leave them out add a"
+            " [[leave_out]]"
         )
 
 
@@ -115,8 +124,11 @@ def guess_currency(draft: Draft, columns: Columns, frame: "pd.DataFrame", values
         if is_currency and len(texts) > 1:
             usual = frame[name].mode().iloc[0]
             others = [text for text in texts if text.strip().upper() != usual.strip().upper()]
-            draft.put("currency", {"column": name, "to": usual.strip().upper()}, "the currency of most orders")
+            draft.put(
+                "currency", {"column": name, "to": usual.strip().upper()}, "the currency of most orders"
+            )
             draft.undecided.append(
-                f"the rates of {', '.join(others)}: until they are set under [currency.rates], such orders are left out"
+                f"the rates of {', '.join(others)}: until they are set under [currency.rates], such orders are"
+                " left out"
             )
             return

@@ -67,7 +67,9 @@ def workbook_rows(document: Document) -> tuple[pd.DataFrame, list[str], dict[str
     if not headed:
         raise NightshelfError(f"{document.name} has no sheet with a row of column names: write one")
     names = {name: tuple(unique(rows[row])) for name, (row, rows) in headed.items()}
-    chosen = max(names.values(), key=lambda header: sum(len(headed[n][1]) for n in names if names[n] == header))
+    chosen = max(
+        names.values(), key=lambda header: sum(len(headed[n][1]) for n in names if names[n] == header)
+    )
     alike = [name for name in headed if names[name] == chosen]
     file: dict[str, object] = {"sheets": alike} if len(alike) < len(headed) else {}
     first = headed[alike[0]][0]

@@ -1,4 +1,4 @@
-"""Samples of delimited text: its encoding, delimiter, quotes and header are guessed from its beginning and end."""
+"""Samples of delimited text: encoding, delimiter, quotes and header are guessed from beginning and end."""
 
 import codecs
 import csv
@@ -65,7 +65,9 @@ def read(document: Document) -> Text:
     return _text(names, [*rows[header + 1 :], *ending], file, doubts)
 
 
-def _text(names: list[str], rows: list[tuple[list[str], str]], file: dict[str, object], doubts: list[str]) -> Text:
+def _text(
+    names: list[str], rows: list[tuple[list[str], str]], file: dict[str, object], doubts: list[str]
+) -> Text:
     good = [(cells, raw) for cells, raw in rows if len(cells) == len(names)]
     frame = pd.DataFrame([cells for cells, _ in good], columns=names, dtype=object)
     if (other := len(rows) - len(good)) > len(rows) * 0.01:
@@ -97,14 +99,14 @@ def _encoding(content: bytes, name: str, file: dict[str, object], doubts: list[s
     guessed = _likely(content[:200_000])
     file["encoding"] = NAMES.get(guessed, guessed)
     doubts.append(
-        f"{name} is not UTF-8: its encoding is taken for {file['encoding']}; check letters with accents in the"
-        " rows above"
+        f"the encoding of {name}, which is not UTF-8: it is taken for {file['encoding']}; check letters with"
+        " accents in the rows above"
     )
     return guessed
 
 
 def _likely(content: bytes) -> str:
-    """Returns the encoding in which a text looks best: known names in its header, and no signs within words."""
+    """Returns the encoding in which a text looks best: known names in its header, no signs within words."""
     looks = {encoding: _look(content, encoding) for encoding in EUROPEAN}
     best = max(EUROPEAN, key=lambda encoding: looks[encoding])
     if looks[best][1] > -TOO_ODD:
@@ -117,7 +119,9 @@ def _look(content: bytes, encoding: str) -> tuple[int, float]:
     """Returns how many cells at the beginning are names of columns, and minus the share of odd signs."""
     text = content.decode(encoding, "replace")
     cells = re.split(rf"[{re.escape(DELIMITERS)}\r\n]", text[:2_000])
-    names = sum(any(name_score(cell.strip("\"' "), kind) == STRONG for kind in words().columns) for cell in cells[:60])
+    names = sum(
+        any(name_score(cell.strip("\"' "), kind) == STRONG for kind in words().columns) for cell in cells[:60]
+    )
     beyond = sum(not sign.isascii() for sign in text)
     return names, -len(ODD.findall(text)) / max(1, beyond)
 

@@ -7,8 +7,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines.extract.notation import numbers, times
 from pipelines.extract.inspect.words import is_status
+from pipelines.extract.notation import numbers, times
 from serving.errors import NightshelfError
 from serving.live.identity import is_nobody
 
@@ -104,7 +104,7 @@ def _numbers(texts: list[str]) -> list[float]:
 
 
 def _time_share(texts: list[str], name: str) -> float:
-    """Returns the share of texts that are times of one format; 1 if only day and month can't be told apart."""
+    """Returns the share of texts that are times of one format; 1 if day and month can't be told apart."""
     column = pa.chunked_array([pa.array(texts, pa.string())])
     numbers_of_time = [text for text in texts if text.strip().isdecimal()]
     if len(numbers_of_time) > 0.5 * len(texts) and not all(map(_may_be_time, numbers_of_time[:100])):

@@ -1,4 +1,4 @@
-"""`inspect` on exports as shops have them: the mapping that it writes reads every line, without a hand's help."""
+"""`inspect` on exports as shops have them: the mapping that it writes reads every line."""
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -53,7 +53,9 @@ def test_the_mapping_reads_every_line(name, home, field, tmp_path):
 
 
 def test_guests_and_spellings_become_rules(home, field, tmp_path):
-    guests, _ = read(field("guests/orders.csv"), inspect_files(str(field("guests/orders.csv"))).toml, tmp_path)
+    guests, _ = read(
+        field("guests/orders.csv"), inspect_files(str(field("guests/orders.csv"))).toml, tmp_path
+    )
     assert guests.dialect.guests
     path = field("customer-spellings/orders.csv")
     spellings, _ = read(path, inspect_files(str(path)).toml, tmp_path)

@@ -34,11 +34,11 @@ EXPORTS = {
         *(",", ".", "%m/%d/%Y %I:%M %p", "utf-8", "C{}@x.example", "Tea", "Completed", "Cancelled"),
     ),
     "German": Export(
-        "Auftragsnr.,Rechnungsdatum,Kunden-Nr.,Artikel-Nr.,Artikelbezeichnung,Stück,VK-Preis,Zahlungsstatus",
+        "Auftragsnr.,Rechnungsdatum,Kunden-Nr.,Artikel-Nr.,Bezeichnung,Stück,VK-Preis,Zahlungsstatus",
         *("\t", ",", "%d.%m.%Y", "utf-16", "K{}", "Gürtel", "bezahlt", "storniert"),
     ),
     "French": Export(
-        "N° de commande,Date de commande,Email client,Référence produit,Libellé,Quantité,Prix unitaire,Statut",
+        "N° de commande,Date de commande,Email client,Réf. produit,Libellé,Quantité,Prix unitaire,Statut",
         *(";", ",", "%d/%m/%Y %H:%M", "cp1252", "c{}@x.example", "Thé glacé", "payée", "annulée"),
     ),
     "Spanish": Export(
@@ -79,7 +79,9 @@ def write(export, path, rng):
             for product in rng.sample(range(40), rng.randrange(1, 4)):
                 price = f"{3 + product * 1.25:.2f}".replace(".", export.decimal)
                 row = [1000 + order, time.strftime(export.times), customer, f"P{product:03}"]
-                writer.writerow([*row, f"{export.product} {product}", rng.choice((1, 1, 2, 3)), price, status])
+                writer.writerow(
+                    [*row, f"{export.product} {product}", rng.choice((1, 1, 2, 3)), price, status]
+                )
 
 
 @pytest.mark.parametrize("language", EXPORTS)
