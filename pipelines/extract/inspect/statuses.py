@@ -128,7 +128,7 @@ def guess_currency(draft: Draft, columns: Columns, frame: "pd.DataFrame", values
                 "currency", {"column": name, "to": usual.strip().upper()}, "the currency of most orders"
             )
             draft.undecided.append(
-                f"the rates of {', '.join(others)}: until they are set under [currency.rates], such orders are"
-                " left out"
+                f"the rates of {', '.join(others)}: until they are set under [currency.rates], such orders"
+                " are left out"
             )
             return
