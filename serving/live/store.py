@@ -274,7 +274,7 @@ class Store:
                 connection.execute(sa.delete(table).where(old))
 
     def move_events(self, customers: dict[str, str | None]) -> int:
-        """Gives the events and orders of customers to other pseudonyms, or deletes them; returns their number.
+        """Gives events and orders to other pseudonyms, or deletes them; returns their number.
 
         customers: the new pseudonym by the old one; None deletes.
         """

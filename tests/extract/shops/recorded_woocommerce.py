@@ -1,8 +1,8 @@
 """WooCommerce's REST API v3, by woocommerce.github.io/woocommerce-rest-api-docs.
 
 Traps: the newest come first unless asked otherwise; the number of pages is a header; modified_after is in
-the shop's time zone unless dates_are_gmt; a guest's customer_id is 0; amounts are strings; an order only names
-its refunds, whose quantities and amounts are negative.
+the shop's time zone unless dates_are_gmt; a guest's customer_id is 0; amounts are strings; an order only
+names its refunds, whose quantities and amounts are negative.
 """
 
 import base64
