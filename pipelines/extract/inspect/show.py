@@ -30,14 +30,18 @@ class Counts:
     is_complete: bool = True  # false: reading took too long, so that only the first lines were counted
 
 
+def _cut_off(heading: str) -> Column:
+    """Returns a column of the table whose long cells are cut off."""
+    return Column(heading, no_wrap=True, overflow="ellipsis", ratio=1)
+
+
 def parsed_rows(lines: pa.Table, frame: "pd.DataFrame", raw: list[str], customer: list[str]) -> Table:
     """Returns a table of the first rows: their text, and the order lines that they become.
 
     lines: order lines, one per row of `frame`. frame: its index counts the rows of `raw`.
     """
-    cut = {"no_wrap": True, "overflow": "ellipsis", "ratio": 1}
     heading = SEPARATOR.join(("order", "time", "customer", "product", "quantity x price", "name"))
-    table = Table(Column("row of the file", **cut), Column(heading, **cut), expand=True)
+    table = Table(*map(_cut_off, ("row of the file", heading)), expand=True)
     personal = personal_columns(map(str, frame.columns), customer)
     previous = None
     for position, line in enumerate(lines.slice(0, SHOWN).to_pylist()):

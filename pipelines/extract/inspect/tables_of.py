@@ -150,7 +150,7 @@ def _list_path(stream: Any) -> str:
     previous = ""
     for prefix, event, _ in ijson.parse(stream):
         if event == "start_map" and previous == "start_array":
-            return prefix.removesuffix("item").rstrip(".")
+            return str(prefix).removesuffix("item").rstrip(".")
         previous = event
     return ""
 
