@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
 import pyarrow as pa
 
@@ -21,7 +21,18 @@ WORKBOOKS = (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods")
 FOR_PEOPLE = (*DELIMITED, *WORKBOOKS)  # exports for people, which may have titles above and totals below
 TABLES = (*FOR_PEOPLE, ".json", ".jsonl", ".ndjson", ".parquet", ".pq")
 # Formats that may hold orders but that no reader knows: passing over such a file could lose orders.
-UNKNOWN_TABLES = (".7z", ".rar", ".tar", ".tgz", ".xml", ".dbf", ".avro", ".orc", ".feather", ".arrow")
+UNKNOWN_TABLES: tuple[str, ...] = (
+    ".7z",
+    ".rar",
+    ".tar",
+    ".tgz",
+    ".xml",
+    ".dbf",
+    ".avro",
+    ".orc",
+    ".feather",
+    ".arrow",
+)
 UNKNOWN_TABLES += (".numbers", ".mdb", ".accdb", ".sqlite", ".db3", ".dat", ".zip")
 NAMED = 10  # files that a message names at most
 STRAY = re.compile(
@@ -105,7 +116,7 @@ class Document:
         with self._open_stored() as stored:
             if compression := COMPRESSED.get(self.suffixes[1]):
                 with pa.CompressedInputStream(stored, compression) as stream:
-                    yield archives.Bounded(stream, self.path.stat().st_size, self.name)
+                    yield cast(BinaryIO, archives.Bounded(stream, self.path.stat().st_size, self.name))
             else:
                 yield stored
 
