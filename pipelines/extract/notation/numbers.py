@@ -83,7 +83,7 @@ def to_plain(column: pa.ChunkedArray, decimal: DecimalSign) -> pa.ChunkedArray:
 
 
 def is_plain(column: pa.ChunkedArray) -> bool:
-    """Returns whether all values are plain decimals or null, by a parser that is faster than an expression."""
+    """Returns whether all values are plain decimals or null; a parser is faster than an expression."""
     try:
         return column.cast(pa.float64()) is not None
     except pa.ArrowInvalid:
