@@ -83,7 +83,7 @@ def to_plain(column: pa.ChunkedArray, decimal: DecimalSign) -> pa.ChunkedArray:
 
 
 def is_plain(column: pa.ChunkedArray) -> bool:
-    """Returns whether all values are plain decimals or null, by a parser faster than an expression."""
+    """Returns whether all values are plain decimals or null; a parser is faster than an expression."""
     try:
         return column.cast(pa.float64()) is not None
     except pa.ArrowInvalid:
@@ -91,7 +91,7 @@ def is_plain(column: pa.ChunkedArray) -> bool:
 
 
 def _separated(column: pa.ChunkedArray, plain: bool) -> set[str]:
-    """Returns the distinct values that have a point or a comma, without what is around the number."""
+    """Returns the distinct values that have a point or a comma, without what is around it."""
     distinct = column.unique()
     distinct = distinct.filter(pc.fill_null(pc.match_substring_regex(distinct, "[.,]"), False))
     return set((distinct if plain else pc.replace_substring_regex(distinct, AROUND, "")).to_pylist())

@@ -116,8 +116,7 @@ class Document:
         with self._open_stored() as stored:
             if compression := COMPRESSED.get(self.suffixes[1]):
                 with pa.CompressedInputStream(stored, compression) as stream:
-                    bounded = archives.Bounded(stream, self.path.stat().st_size, self.name)
-                    yield cast(BinaryIO, bounded)
+                    yield cast(BinaryIO, archives.Bounded(stream, self.path.stat().st_size, self.name))
             else:
                 yield stored
 

@@ -35,9 +35,7 @@ def read_json_lines(document: Document, mapping: Mapping, only: list[str]) -> It
     """Yields the rows of lines of JSON; a line that is no object is faulty."""
     with _opened(document, mapping) as blocks:
         lines = enumerate(_split_lines(blocks, document.name), 1)
-        records: Iterator[tuple[int, Any]] = (
-            (number, _parsed(line)) for number, line in lines if line.strip()
-        )
+        records: Numbered = ((number, _parsed(line)) for number, line in lines if line.strip())
         if path := mapping.file.records:
             pages = (value_at(page, path) or [] for _, page in records if isinstance(page, dict))
             records = enumerate((record for page in pages for record in page), 1)
