@@ -15,6 +15,7 @@ from pipelines.extract.inspect.guesses import TIME_ZONE, Guess
 from pipelines.extract.inspect.sample import Sample, sample, selection
 from pipelines.extract.inspect.shapes import recognise_shape, shipped
 from pipelines.extract.inspect.write import to_toml
+from pipelines.extract.join import lines_and_joined
 from pipelines.extract.mapping import REQUIRED, Mapping, alternatives
 from pipelines.extract.readers.documents import Listing, list_documents, passed_over_note
 from serving.errors import NightshelfError
@@ -78,7 +79,7 @@ def _draft(samples: list[Sample], listing: Listing) -> tuple[Draft, Sample]:
         mapping = draft.mapping()
         if guess.has_no_offset and mapping.timezone == "UTC":
             draft.undecided.append(TIME_ZONE)
-        lines, _ = scan.lines_and_joined([sample.document for sample in samples], mapping)
+        lines, _ = lines_and_joined([sample.document for sample in samples], mapping)
         return draft, next(sample for sample in samples if sample.document in lines)
     guess.guess_left_out(_values(guess, listing))
     return guess.draft, guess.samples[0]

@@ -5,6 +5,7 @@ from collections import Counter
 
 import pandas as pd
 
+from pipelines.extract.inspect.values import with_none
 from pipelines.extract.inspect.words import name_score
 from pipelines.extract.mapping import Packed
 
@@ -18,8 +19,8 @@ ENOUGH = 0.9
 def recognise_packed(frame: "pd.DataFrame") -> Packed | None:
     """Returns how the lines are packed into a column, or None if there is no such column."""
     for name in frame.columns:
-        cells = frame[name].dropna()
-        cells = cells[cells.str.contains("[:=]")].head(LOOKED_AT).tolist()
+        filled = frame[name].dropna()
+        cells = filled[filled.str.contains("[:=]")].head(LOOKED_AT).tolist()
         if len(cells) < len(frame) * 0.5 and len(cells) < LOOKED_AT:
             continue
         for items in ITEMS:
@@ -39,8 +40,7 @@ def expand(frame: "pd.DataFrame", packed: Packed) -> "pd.DataFrame":
             rows.append({f"{packed.column}.{name}": text for name, text in item.items()})
             owners.append(owner)
     lines = pd.DataFrame(rows, index=owners, dtype=object)
-    lines = lines.where(lines.notna(), None)
-    return frame.drop(columns=packed.column).join(lines)
+    return frame.drop(columns=packed.column).join(with_none(lines))
 
 
 def _fits(cells: list[str], packed: Packed) -> bool:
