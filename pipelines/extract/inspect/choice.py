@@ -198,12 +198,20 @@ def grows_with_quantity(frame: "pd.DataFrame", column: str, chosen: dict[str, st
     if several["product"].nunique() < 3 or len(several) < 20:
         return None
     several = several.assign(piece=several["money"] / several["n"])
+<<<<<<< HEAD
     products = several.groupby("product")[["money", "piece"]]
     spread = products.std() / products.mean()
+=======
+    spread = several.groupby("product")[["money", "piece"]].agg(_spread)
+>>>>>>> rs-inspect
     money, piece = spread["money"].median(), spread["piece"].median()
     if max(money, piece) < 1.5 * min(money, piece):
         return None
     return bool(piece < money)
+
+
+def _spread(values: "pd.Series[float]") -> float:
+    return float(values.std() / values.mean())
 
 
 def _plain(column: "pd.Series[str]") -> "pd.Series[float]":

@@ -5,6 +5,7 @@ import pandas as pd
 from pipelines import columns as c
 from pipelines.extract.inspect.choice import Columns
 from pipelines.extract.inspect.draft import Draft
+from pipelines.extract.inspect.values import with_none
 from pipelines.extract.inspect.words import name_score
 from pipelines.extract.mapping import FILE, FOLDER
 
@@ -41,8 +42,12 @@ def _filled_down(frame: "pd.DataFrame", columns: Columns) -> "pd.DataFrame":
     filled = blank.copy()
     filled[of_order] = blank[of_order].groupby(order.to_numpy()).ffill()
     filled[columns.chosen[c.ORDER_ID]] = order
+<<<<<<< HEAD
     result: pd.DataFrame = filled.where(filled.notna(), None)  # type: ignore[call-overload]  # the stubs lack None
     return result
+=======
+    return with_none(filled)
+>>>>>>> rs-inspect
 
 
 def _guess_key(draft: Draft, frame: "pd.DataFrame", columns: Columns) -> None:

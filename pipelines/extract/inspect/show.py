@@ -41,7 +41,11 @@ def parsed_rows(lines: pa.Table, frame: "pd.DataFrame", raw: list[str], customer
     lines: order lines, one per row of `frame`. frame: its index counts the rows of `raw`.
     """
     heading = SEPARATOR.join(("order", "time", "customer", "product", "quantity x price", "name"))
+<<<<<<< HEAD
     table = Table(*map(_cut_off, ("row of the file", heading)), expand=True)
+=======
+    table = Table(_cut("row of the file"), _cut(heading), expand=True)
+>>>>>>> rs-inspect
     personal = personal_columns(map(str, frame.columns), customer)
     previous = None
     for position, line in enumerate(lines.slice(0, SHOWN).to_pylist()):
@@ -50,6 +54,11 @@ def parsed_rows(lines: pa.Table, frame: "pd.DataFrame", raw: list[str], customer
         previous = index
         table.add_row(Text(text[:RAW_LENGTH]), Text(_order_line(line)))
     return table
+
+
+def _cut(heading: str) -> Column:
+    """Returns a column whose cells are one line, however narrow the terminal."""
+    return Column(heading, no_wrap=True, overflow="ellipsis", ratio=1)
 
 
 def _order_line(line: dict[str, str | None]) -> str:

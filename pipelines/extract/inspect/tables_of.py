@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipelines.extract.inspect.headers import find_header, unique
+from pipelines.extract.inspect.values import with_none
 from pipelines.extract.inspect.words import name_score
 from pipelines.extract.readers.documents import Document
 from pipelines.extract.records import plain_text, to_rows, value_at
@@ -94,8 +95,7 @@ def json_rows(document: Document) -> JsonRows:
     lines = _list_of_lines(records)
     columns = sorted({name for record in records[:300] for name in _paths(record, lines)}, key=_depth)
     table = to_rows(enumerate(records, 1), columns, lines or None)
-    frame = table.select(columns).to_pandas().astype(object)
-    frame = frame.where(frame.notna(), None)
+    frame = with_none(table.select(columns).to_pandas())
     file: dict[str, object] = {"records": path} if path else {}
     return JsonRows(frame, _raw(table, records, lines), lines, file)
 

@@ -134,3 +134,8 @@ def share_of_times(column: pa.ChunkedArray, formats: tuple[str, ...]) -> float:
 def _is_phone(text: str) -> bool:
     digits = sum(sign.isdigit() for sign in text)
     return PHONE.match(text) is not None and 10 <= digits <= 15
+
+
+def with_none(frame: "pd.DataFrame") -> "pd.DataFrame":
+    """Returns a frame of strings with None for everything that is missing."""
+    return frame.astype(object).replace({float("nan"): None})
