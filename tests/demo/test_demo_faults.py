@@ -16,13 +16,17 @@ from typing import Any
 
 import httpx
 import pytest
-from pipelines.extract.contract import GOOD_PAGE, ORDER_PAGE
 from pydantic import ValidationError
 
 from pipelines.demo.api import app
 from pipelines.demo.dirt import Dirt, Order
 from pipelines.demo.faults import KINDS, Faults, load
 from pipelines.demo.shop import Shop
+from pipelines.extract.shops.catalogue import entry_type
+from pipelines.extract.shops.listing import ListReader
+from pipelines.extract.shops.orders import OrderReader
+from pipelines.extract.shops.profile import ECOM, load_profile
+from pipelines.settings import Settings
 from serving.errors import NightshelfError
 
 SHOP = Shop(start=dt.date(2026, 9, 1), customers=300, products=200, orders_per_day=40)
@@ -31,6 +35,9 @@ AUTH = ("shop", "secret")
 COMMAND = Path(sys.executable).with_name("nightshelf")
 
 Faulty = Callable[..., httpx.Client]
+PROFILE = load_profile(ECOM)
+ORDER_PAGE = OrderReader(PROFILE, Settings(), "", "").list.shape
+GOOD_PAGE = ListReader(PROFILE.catalogue, entry_type(PROFILE.catalogue), 2).shape
 
 
 @pytest.fixture

@@ -194,16 +194,11 @@ def grows_with_quantity(frame: "pd.DataFrame", column: str, chosen: dict[str, st
         }
     )
     rows = rows[(rows["n"] > 0) & (rows["money"] > 0)].dropna()
-    several = rows[rows.groupby("product")["n"].transform("nunique") > 1]
+    several = rows.groupby("product").filter(lambda lines: lines["n"].nunique() > 1)
     if several["product"].nunique() < 3 or len(several) < 20:
         return None
     several = several.assign(piece=several["money"] / several["n"])
-<<<<<<< HEAD
-    products = several.groupby("product")[["money", "piece"]]
-    spread = products.std() / products.mean()
-=======
     spread = several.groupby("product")[["money", "piece"]].agg(_spread)
->>>>>>> rs-inspect
     money, piece = spread["money"].median(), spread["piece"].median()
     if max(money, piece) < 1.5 * min(money, piece):
         return None

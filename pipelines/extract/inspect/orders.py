@@ -42,12 +42,7 @@ def _filled_down(frame: "pd.DataFrame", columns: Columns) -> "pd.DataFrame":
     filled = blank.copy()
     filled[of_order] = blank[of_order].groupby(order.to_numpy()).ffill()
     filled[columns.chosen[c.ORDER_ID]] = order
-<<<<<<< HEAD
-    result: pd.DataFrame = filled.where(filled.notna(), None)  # type: ignore[call-overload]  # the stubs lack None
-    return result
-=======
     return with_none(filled)
->>>>>>> rs-inspect
 
 
 def _guess_key(draft: Draft, frame: "pd.DataFrame", columns: Columns) -> None:

@@ -40,12 +40,7 @@ def expand(frame: "pd.DataFrame", packed: Packed) -> "pd.DataFrame":
             rows.append({f"{packed.column}.{name}": text for name, text in item.items()})
             owners.append(owner)
     lines = pd.DataFrame(rows, index=owners, dtype=object)
-<<<<<<< HEAD
-    lines = lines.where(lines.notna(), None)  # type: ignore[call-overload]  # the stubs lack None
-    return frame.drop(columns=packed.column).join(lines)
-=======
     return frame.drop(columns=packed.column).join(with_none(lines))
->>>>>>> rs-inspect
 
 
 def _fits(cells: list[str], packed: Packed) -> bool:

@@ -30,22 +30,13 @@ class Counts:
     is_complete: bool = True  # false: reading took too long, so that only the first lines were counted
 
 
-def _cut_off(heading: str) -> Column:
-    """Returns a column of the table whose long cells are cut off."""
-    return Column(heading, no_wrap=True, overflow="ellipsis", ratio=1)
-
-
 def parsed_rows(lines: pa.Table, frame: "pd.DataFrame", raw: list[str], customer: list[str]) -> Table:
     """Returns a table of the first rows: their text, and the order lines that they become.
 
     lines: order lines, one per row of `frame`. frame: its index counts the rows of `raw`.
     """
     heading = SEPARATOR.join(("order", "time", "customer", "product", "quantity x price", "name"))
-<<<<<<< HEAD
-    table = Table(*map(_cut_off, ("row of the file", heading)), expand=True)
-=======
     table = Table(_cut("row of the file"), _cut(heading), expand=True)
->>>>>>> rs-inspect
     personal = personal_columns(map(str, frame.columns), customer)
     previous = None
     for position, line in enumerate(lines.slice(0, SHOWN).to_pylist()):

@@ -11,23 +11,10 @@ from pipelines.extract.inspect.shapes import shipped_text
 
 KEYS = ("timezone", "times", "decimal", "row_key", "guests", "free_lines", "not_products")
 TABLES = ("file", "columns", "identity", "packed", "nested", "events", "currency")
-<<<<<<< HEAD
-COLUMNS: tuple[str, ...] = (
-    c.ORDER_ID,
-    c.ORDERED_AT,
-    c.CUSTOMER,
-    c.PRODUCT,
-    c.QUANTITY,
-    c.UNIT_PRICE,
-    c.AMOUNT,
-)
-COLUMNS += (c.NAME, c.CATEGORY, c.BRAND, c.GROUP, c.CHANGED_AT)
-=======
 COLUMNS = (
     *(c.ORDER_ID, c.ORDERED_AT, c.CUSTOMER, c.PRODUCT, c.QUANTITY, c.UNIT_PRICE, c.AMOUNT),
     *(c.NAME, c.CATEGORY, c.BRAND, c.GROUP, c.CHANGED_AT),
 )
->>>>>>> rs-inspect
 WIDTH = 110  # of a comment
 
 

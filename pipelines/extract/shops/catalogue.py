@@ -25,7 +25,7 @@ Keep = Callable[[int, Content], None]
 
 async def read_products(profile: Profile, catalogue: Catalogue, settings: Settings) -> pa.Table:
     """Returns the products of a shop in the schema RAW_PRODUCTS; raises the errors of ShopClient.fetch."""
-    reader = ListReader(catalogue, _entry(catalogue), settings.shop_page_size)
+    reader = ListReader(catalogue, entry_type(catalogue), settings.shop_page_size)
     tables: dict[int, pa.Table] = {}
 
     def keep(number: int, content: Content) -> None:
@@ -66,7 +66,7 @@ async def _read_forwards(reader: ListReader, shop: ShopClient, catalogue: Catalo
     await ForwardReader(fetch, keep_latest, shifts, silent).read(reader.first())
 
 
-def _entry(catalogue: Catalogue) -> Any:
+def entry_type(catalogue: Catalogue) -> Any:
     """Returns the type of a product in the list."""
     paths = [path for column in catalogue.columns.values() for path in alternatives(column)]
     product = catalogue.columns[c.PRODUCT]

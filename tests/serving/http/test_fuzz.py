@@ -86,7 +86,8 @@ def fields() -> list[tuple[str, str]]:
 
 
 def _properties(operation: dict[str, Any]) -> list[str]:
-    return list(operation["requestBody"]["content"]["application/json"]["schema"]["properties"])
+    """Returns the fields of a request body; none of a shop's order, whose fields are the shop's own."""
+    return list(operation["requestBody"]["content"]["application/json"]["schema"].get("properties", []))
 
 
 @pytest.mark.parametrize(("path", "field"), fields())
