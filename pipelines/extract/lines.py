@@ -85,7 +85,9 @@ def _order_lines(
     for name in NUMBERS:
         if name in lines and not _is_numeric(rows, mapping.columns[name]):
             lines[name] = numbers.to_plain(lines[name], decimal)
-    lines[c.QUANTITY] = lines.get(c.QUANTITY, _one_piece(lines[c.PRODUCT]))
+    if c.QUANTITY not in lines:
+        # The day of the last order takes the times alone, without a product.
+        lines[c.QUANTITY] = _one_piece(lines.get(c.PRODUCT, lines[c.ORDERED_AT]))
     lines |= _returned(rows, lines, mapping)
     rate, left_out = _rate(rows, mapping), _left_out(rows, mapping)
     lines[c.UNIT_PRICE] = _unit_price(lines, 10**mapping.minor_units, rate)
