@@ -70,7 +70,7 @@ def test_config_prints_every_setting_and_no_secret(read_settings):
     secrets = {name: f"hidden {name}" for name in SECRETS}
     read_settings(**{name.upper(): value for name, value in secrets.items()})
     output = CliRunner().invoke(app, ["config"]).output
-    assert len(SECRETS) == 8
+    assert len(SECRETS) == 9
     assert [name for name in Settings.model_fields if f"NIGHTSHELF_{name.upper()}=" not in output] == []
     assert [value for value in secrets.values() if value in output] == []
     assert "NIGHTSHELF_SHOP_TRIES=5\n" in output
@@ -91,7 +91,7 @@ def test_the_env_file_is_written_once_for_its_owner_alone(home, monkeypatch):
     assert not write_env()
     assert file.read_text() == text
     written = settings()
-    without_default = ("sql_url", "store_url", "service_key")
+    without_default = ("sql_url", "store_url", "service_key", "shop_token")
     generated = [name for name in SECRETS if name not in without_default]
     values = [getattr(written, name).get_secret_value() for name in generated]
     assert len(set(values)) == len(values)
