@@ -36,9 +36,9 @@ Deliveries = dict[int, list[Document]]
 class FileSource:
     """Source `files`: text, workbooks, JSON and Parquet, also compressed or in a zip archive.
 
-    A delivery is one file, or all part-* files of one folder, or all files if the mapping says that orders
-    are split over files. An order in a later delivery replaces the same order in an earlier one. Deliveries
-    are ordered by pull, and within a pull by name. A file whose content changed is read again; a file whose
+    A delivery is one file, or all part-* files of one folder. An order in a later delivery replaces the same
+    order in an earlier one, unless the mapping says that orders are split over files. Deliveries are ordered
+    by pull, and within a pull by name. A file whose content changed is read again; a file whose
     content was read before, under whatever name, is not.
     """
 
@@ -117,15 +117,10 @@ class FileSource:
         lines, joined = lines_and_joined(documents, self.mapping)
         if new & {document.name for document in joined}:  # they may change any line
             new = {*fingerprints}
-        deliveries = dict(enumerate(self._deliveries(lines)))
+        deliveries = dict(enumerate(list(group) for _, group in groupby(lines, _delivery)))
         return {
             i: group for i, group in deliveries.items() if new & {document.name for document in group}
         }, fingerprints
-
-    def _deliveries(self, documents: list[Document]) -> list[list[Document]]:
-        if self.mapping.file.split_orders:
-            return [documents]
-        return [list(group) for _, group in groupby(documents, _delivery)]
 
     def _report(self, listing: Listing, documents: list[Document]) -> None:
         """Logs the files that hold no orders; raises NightshelfError if no other is left."""

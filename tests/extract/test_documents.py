@@ -253,7 +253,7 @@ def test_the_lines_of_an_order_may_lie_in_several_files(folder, mapped, tmp_path
     pull(folder, mapping)
     source = FileSource(str(folder), mapping)
     names = [c.ORDER_ID, c.QUANTITY, c.SOURCE, *raw.VERSION]
-    rows = raw.newest_versions(raw.read(raw.pulls(source.name), names).to_pandas())
+    rows = raw.newest_versions(raw.read(raw.pulls(source.name), names).to_pandas(), split=True)
     assert sorted(zip(rows[c.ORDER_ID], rows[c.QUANTITY], strict=True)) == [
         ("1", "1"),
         ("1", "7"),
