@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from pipelines import columns as c
 from pipelines.extract.files import file_lines
+from pipelines.extract.join import JoinedFiles
 from pipelines.extract.mapping import load_mapping
 from pipelines.extract.readers.documents import Document
 from serving.errors import NightshelfError
@@ -32,7 +33,7 @@ def mapping(path, stated):
 
 
 def read(path, mapping):
-    tables = list(file_lines(Document(path.name, path), mapping))
+    tables = list(file_lines(Document(path.name, path), JoinedFiles(mapping, path)))
     return pa.concat_tables(tables, promote_options="default").to_pylist()
 
 

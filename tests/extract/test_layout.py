@@ -7,6 +7,7 @@ import pytest
 
 from pipelines import columns as c
 from pipelines.extract.files import file_lines
+from pipelines.extract.join import JoinedFiles
 from pipelines.extract.mapping import Mapping
 from pipelines.extract.packed import items
 from pipelines.extract.readers.documents import Document
@@ -38,7 +39,7 @@ NESTED = {
 
 def read(path, text, mapping):
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
-    tables = file_lines(Document(path.name, path), Mapping.model_validate(mapping))
+    tables = file_lines(Document(path.name, path), JoinedFiles(Mapping.model_validate(mapping), path))
     return pa.concat_tables(tables, promote_options="default")
 
 
@@ -73,7 +74,7 @@ def test_an_order_alone_and_none_at_all_are_read(tmp_path):
 
 def _tables(path, text):
     path.write_text(text)
-    return list(file_lines(Document(path.name, path), Mapping.model_validate(NESTED)))
+    return list(file_lines(Document(path.name, path), JoinedFiles(Mapping.model_validate(NESTED), path)))
 
 
 def test_the_path_of_the_orders_can_be_stated(tmp_path):

@@ -9,6 +9,7 @@ import pytest
 
 from pipelines import columns as c
 from pipelines.extract.files import file_lines
+from pipelines.extract.join import JoinedFiles
 from pipelines.extract.mapping import Mapping
 from pipelines.extract.readers.documents import Document
 from pipelines.extract.readers.encodings import BLOCK
@@ -26,7 +27,9 @@ def row(number, title="Tea", note=""):
 
 def read(path, text, mapping=MAPPING):
     path.write_text(text, newline="")
-    return pa.concat_tables(file_lines(Document(path.name, path), mapping), promote_options="default")
+    return pa.concat_tables(
+        file_lines(Document(path.name, path), JoinedFiles(mapping, path)), promote_options="default"
+    )
 
 
 @pytest.mark.parametrize("shift", range(8))

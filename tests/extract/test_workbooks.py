@@ -9,6 +9,7 @@ from books import write_ods, write_xlsx
 
 from pipelines import columns as c
 from pipelines.extract.files import file_lines
+from pipelines.extract.join import JoinedFiles
 from pipelines.extract.mapping import Mapping
 from pipelines.extract.readers import archives
 from pipelines.extract.readers.documents import Document
@@ -37,7 +38,7 @@ WRITERS = {"orders.xlsx": write_xlsx, "orders.ods": write_ods}
 
 
 def read(path, mapping=MAPPING):
-    tables = file_lines(Document(path.name, path), mapping)
+    tables = file_lines(Document(path.name, path), JoinedFiles(mapping, path))
     return pa.concat_tables(tables, promote_options="default")
 
 
