@@ -29,12 +29,10 @@ def night(spark, data, tmp_path_factory):
 
 
 def test_every_row_is_counted_once(night):
-    outcomes = ("duplicate", "not_a_product", "free", "bad_price", "price_outlier", "returned", "used")
+    outcomes = ("duplicate", "not_a_product", "free", "price_outlier", "returned", "used")
     assert night["fetched"] == sum(night[outcome] for outcome in outcomes) == 1_067_370
     assert night["duplicate"] == OVERLAP + REPEATED
-    assert (
-        night["free"] + night["bad_price"] <= 6_029
-    )  # rows without a price, before duplicates and other codes are removed
+    assert night["free"] <= 6_029  # rows at price 0, before duplicates and other codes are removed
     assert night["returned"] <= 19_165  # cancelled rows, before duplicates and other codes are removed
     metrics = tracking.client().get_run(versions.find("1").run_id).data.metrics
     assert {outcome: metrics[f"rows_{outcome}"] for outcome in ("fetched", *outcomes)} == {
@@ -59,10 +57,8 @@ def test_of_two_years_of_real_days_only_nearly_empty_ones_would_stop_a_run(night
 def _broken(days, day):
     """Returns the names of the measures of a day that would have stopped its run."""
     day_measures = list(measures.day_measures(days[days.index <= pd.Timestamp(day)], [day]))
-    bounds = {
-        name: levels["critical"] for name, levels in thresholds().orders.items() if "critical" in levels
-    }
-    bounds |= {name: levels["critical"] for name, levels in thresholds().customers.items()}
+    measured = thresholds().orders | thresholds().customers
+    bounds = {name: levels["critical"] for name, levels in measured.items() if "critical" in levels}
     broken = set()
     for measure in day_measures:
         low, high = suites.limits(bounds[measure.name], [measure]) if measure.name in bounds else (None, None)
