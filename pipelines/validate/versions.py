@@ -9,6 +9,7 @@ from pyspark.sql import functions as F
 
 from pipelines import columns as c
 from pipelines.extract.source import Dialect
+from serving.live.identity import nobody_pattern
 
 OFFSET = r"\d:\d\d.*(Z|UTC|[+-]\d\d(:?\d\d)?)$"  # only after a time of day: a date may end in -31
 PAGE_BITS = 22  # enough for four million pages
@@ -30,7 +31,7 @@ def newest(raw: DataFrame, dialect: Dialect) -> DataFrame:
     version = F.shiftleft(F.unix_millis(c.EXTRACTED_AT), PAGE_BITS) + F.col(c.PAGE)
     changed = _changed(dialect.timezone)
     # Few orders have several versions, so the small side is broadcast.
-    orders = F.broadcast(_with_versions(raw, version, changed, dialect.split_orders))
+    orders = F.broadcast(_with_versions(raw, version, changed, dialect))
     files = raw.groupBy(F.col(c.SOURCE).alias("_file")).agg(F.max(version).alias("read"))
     joined = raw.join(orders, _same_order(dialect.split_orders), "left").join(
         F.broadcast(files), F.col(c.SOURCE) == F.col("_file"), "left"
@@ -58,11 +59,12 @@ def _changed(timezone: str) -> Column:
     return F.coalesce(F.when(changed > received, received).otherwise(changed), F.lit(0))
 
 
-def _with_versions(raw: DataFrame, version: Column, changed: Column, split: bool) -> DataFrame:
+def _with_versions(raw: DataFrame, version: Column, changed: Column, dialect: Dialect) -> DataFrame:
     """Returns the newest version of each order with several versions or customers, and `shared_id`.
 
-    split: whether the lines of an order may lie in several files; then a row per order and file.
+    If the lines of an order may lie in several files, a row per order and file.
     """
+    split = dialect.split_orders
     customer = F.xxhash64(c.CUSTOMER)
     several = (
         raw.where(F.col(c.ORDER_ID).isNotNull())
@@ -78,7 +80,10 @@ def _with_versions(raw: DataFrame, version: Column, changed: Column, split: bool
     return (
         raw.join(F.broadcast(several), _same_order(split))
         .groupBy(ORDER, PART)
-        .agg(F.max(F.when(changed == F.col("latest"), version)).alias("newest"), _shared().alias(SHARED_ID))
+        .agg(
+            F.max(F.when(changed == F.col("latest"), version)).alias("newest"),
+            _shared(dialect).alias(SHARED_ID),
+        )
     )
 
 
@@ -90,10 +95,11 @@ def _same_order(split: bool) -> Column:
     return (F.col(c.ORDER_ID) == F.col(ORDER)) & (_part(split) == F.col(PART))
 
 
-def _shared() -> Column:
+def _shared(dialect: Dialect) -> Column:
     """Returns whether the lines of an order name different customers, or none but days far apart."""
     spelling = F.regexp_replace(F.lower(c.CUSTOMER), NOT_IN_AN_ID, "")
-    customer = F.when(spelling != "", F.xxhash64(spelling))
+    is_somebody = (spelling != "") & ~F.col(c.CUSTOMER).rlike(nobody_pattern(dialect.identity))
+    customer = F.when(is_somebody, F.xxhash64(spelling))
     sold_on = F.when(~F.coalesce(F.col(c.QUANTITY).startswith("-"), F.lit(False)), F.col(c.ORDERED_AT))
     day = F.unix_date(F.substring(sold_on, 1, c.ISO_DAY_LENGTH).try_cast("date"))
     apart = F.max(day) - F.min(day) > SAME_ORDER_DAYS

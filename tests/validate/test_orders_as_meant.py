@@ -14,6 +14,7 @@ from pipelines.extract.mapping import Mapping
 from pipelines.extract.staging import RAW_ORDERS
 from pipelines.validate import outputs, row_checks
 from pipelines.validate import waterfall as w
+from serving.live.identity import Pseudonymiser
 
 LINES = 6828
 LAST = dt.date(2026, 12, 31)
@@ -120,7 +121,7 @@ MEANT = Mapping(
 
 def learned(spark, *pulls):
     """What is learned of each order: its quantity and its price."""
-    orders = outputs.orders(checked(spark, MEANT, *pulls), KEY).collect()
+    orders = outputs.orders(checked(spark, MEANT, *pulls), Pseudonymiser(KEY)).collect()
     return {row[c.ORDER_ID]: (row[c.QUANTITY], row[c.UNIT_PRICE]) for row in orders if row[c.QUANTITY] > 0}
 
 

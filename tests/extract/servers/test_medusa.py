@@ -1,7 +1,7 @@
 """The orders of a real Medusa server are learned as the shop has them, also while they change."""
 
 from homes import SOAK, in_soak
-from nights import check, live_through
+from shop_nights import check, live_through
 
 pytestmark = in_soak  # 668 MB of packages, three minutes to install
 

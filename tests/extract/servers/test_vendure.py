@@ -1,7 +1,7 @@
 """The orders of a real Vendure server are learned as the shop has them, also while they change."""
 
 from homes import SOAK
-from nights import check, live_through
+from shop_nights import check, live_through
 
 NIGHTS = 200 if SOAK else 5
 

@@ -5,19 +5,23 @@ from typing import Any
 
 import schemathesis
 
+from serving.live.identity import is_nobody
+
 YEAR = "2020"
 YEAR_DIGITS = len(YEAR)
 
 
 @schemathesis.hook
 def before_call(context: schemathesis.HookContext, case: schemathesis.Case, kwargs: dict[str, Any]) -> None:
-    """Makes price ranges non-empty and event times past, and removes `group` if `days` is given."""
+    """Makes price ranges non-empty, times past and customers somebody; removes `group` if `days` is given."""
     for fields in (case.query, case.body):
         if isinstance(fields, dict):
             _order_prices(fields)
             if "days" in fields:
                 fields.pop("group", None)
     events = case.body if isinstance(case.body, list) else [case.body]
+    for fields in (case.path_parameters, *events):
+        _name_somebody(fields)
     for event in events:
         if (
             isinstance(event, dict)
@@ -25,6 +29,13 @@ def before_call(context: schemathesis.HookContext, case: schemathesis.Case, kwar
             and time[:YEAR_DIGITS].isdigit()
         ):
             event["time"] = YEAR + time[YEAR_DIGITS:]
+
+
+def _name_somebody(fields: Any) -> None:
+    """Replaces an id that stands for nobody."""
+    customer = fields.get("customer") if isinstance(fields, dict) else None
+    if isinstance(customer, str | int | float) and is_nobody(str(customer)):
+        fields["customer"] = "anna"
 
 
 def _order_prices(fields: dict[str, Any]) -> None:
