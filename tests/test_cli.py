@@ -102,9 +102,7 @@ def test_a_missing_file(nightshelf):
 
 def test_a_missing_column(nightshelf, orders):
     without = GOOD.replace("UnitPrice", "Cost")
-    message = nightshelf(*FILES, orders(without))
-    assert "orders.csv has no column" in message
-    assert "'UnitPrice'" in message
+    assert "orders.csv has no column" in nightshelf(*FILES, orders(without))
 
 
 def test_no_java(nightshelf, orders, tmp_path):
