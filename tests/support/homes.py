@@ -26,8 +26,8 @@ in_soak = pytest.mark.skipif(not SOAK, reason="it takes minutes: `make soak` run
 def fresh_home(path, **given):
     """Sets NIGHTSHELF_HOME to a path, a customer key and the given settings; yields the path.
 
-    Unsets all other NIGHTSHELF_* variables but those of the tests. Clears the caches of settings before and after
-    the block.
+    Unsets all other NIGHTSHELF_* variables but those of the tests. Clears the caches of settings before and
+    after the block.
     """
     before = mlflow.get_tracking_uri()
     with pytest.MonkeyPatch.context() as patch:

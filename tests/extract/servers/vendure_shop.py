@@ -12,8 +12,8 @@ CLIENT = httpx.Client(timeout=60, trust_env=False)  # one for all sessions: each
 USER, PASSWORD = "admin", "a password for tests"
 SHOP, ADMIN = ((FOLDER / f"{name}.graphql").read_text() for name in ("shop", "admin"))
 METHOD = "dummy-payment"
-# A refund, and an edit that lowers a line, leave the time of the order's last change: the profile reads orders
-# so long again.
+# A refund, and an edit that lowers a line, leave the time of the order's last change as it was: the profile
+# reads orders so long again.
 SILENT_DAYS = 60
 
 
