@@ -26,12 +26,14 @@ in_soak = pytest.mark.skipif(not SOAK, reason="it takes minutes: `make soak` run
 def fresh_home(path, **given):
     """Sets NIGHTSHELF_HOME to a path, a customer key and the given settings; yields the path.
 
-    Unsets all other NIGHTSHELF_* variables, and clears the caches of settings before and after the block.
+    Unsets all other NIGHTSHELF_* variables but those of the tests. Clears the caches of settings before and
+    after the block.
     """
     before = mlflow.get_tracking_uri()
     with pytest.MonkeyPatch.context() as patch:
         for name in [name for name in os.environ if name.startswith("NIGHTSHELF_")]:
-            patch.delenv(name)
+            if "_TEST_" not in name:  # a seed to repeat, or a folder of data
+                patch.delenv(name)
         for name, value in {"HOME": path, "CUSTOMER_KEY": "a key for tests", **given}.items():
             patch.setenv(f"NIGHTSHELF_{name}", str(value))
         _clear_caches()

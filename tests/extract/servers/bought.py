@@ -44,7 +44,9 @@ class Bought:
         return sum(line.kept for line in self.lines.values())
 
     def update(self, lines: dict[str, Line]) -> None:
-        """Takes over the quantities that the shop states after a change."""
+        """Takes over the quantities that the shop states after a change; a line may be gone."""
+        for key in self.lines.keys() - lines.keys():
+            self.lines[key].quantity = 0
         for key, line in lines.items():
             before = self.lines.setdefault(key, line)
             self.lowered |= line.quantity < before.quantity
