@@ -66,8 +66,7 @@ def test_a_guessed_mapping_passes_the_check(nightshelf, orders, tmp_path):
 
 def test_a_source_that_would_stop_says_why(nightshelf, orders, tmp_path):
     path, drawn = orders
-    text = path.read_text().replace("@shop.example", "").replace(",c", ",")
-    path.write_text("\n".join(line.replace("quantity:", "quantity:several ") for line in text.splitlines()))
+    path.write_text(path.read_text().replace("quantity:", "quantity:several "))
     checked = nightshelf(
         "check-source", "--source", "files", "--mapping", "woocommerce_csv", "--path", path, "--json"
     )
