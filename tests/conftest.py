@@ -25,6 +25,8 @@ for _name in [name for name in os.environ if name.startswith("NIGHTSHELF_") and 
     del os.environ[_name]
 os.environ["NIGHTSHELF_HOME"] = tempfile.mkdtemp(prefix="nightshelf-tests-")
 
+# With tables as small as the tests' own, compiling code takes longer than reading them.
+SMALL = {"shuffle.partitions": "1", "codegen.wholeStage": "false", "codegen.factoryMode": "NO_CODEGEN"}
 VERDICT = {"verdict": "PROMOTED", "reasons": ["for-you: no worse than the champion"]}
 # The folder of the real data sets; tests that use them are skipped without it.
 DATA = Path(os.environ.get("NIGHTSHELF_TEST_DATA", Path(__file__).parents[2] / "shared" / "data"))
@@ -46,6 +48,8 @@ def spark(tmp_path_factory):
 
     with fresh_home(tmp_path_factory.mktemp("spark")):
         started = session()
+    for name, value in SMALL.items():
+        started.conf.set(f"spark.sql.{name}", value)
     yield started
     started.stop()
 

@@ -5,11 +5,12 @@ of a random generator and a list of orders (or goods) that returns a changed lis
 """
 
 import datetime as dt
+import itertools
+import math
 import shutil
 import time
 import zlib
 from dataclasses import dataclass, field, replace
-from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +30,7 @@ from serving.errors import NightshelfError
 LAST = dt.date(2026, 11, 8)  # a Sunday
 DAYS = 70
 START = LAST - dt.timedelta(days=DAYS - 1)
+MOST_BUSY = 4  # times the usual orders, on one simulated day
 LATER = 2  # simulated days after LAST
 LETTERS = str.maketrans("aeo", "äéö")  # so that names are not ASCII
 TRAINING_TABLES = (tables.ORDERS, tables.INTERACTIONS)  # tables that training reads
@@ -114,7 +116,7 @@ def ordinary(seed):
     dirt = Dirt(shop)
     days = {
         START + dt.timedelta(days=day.number): dirt.listing(day).orders
-        for day in islice(shop.days(), DAYS + LATER)
+        for day in itertools.islice(shop.days(), DAYS + LATER)
     }
     listed = GoodsShelf(shop, dirt).on(DAYS - 1)
     return World(shop, days, [product | {"name": product["name"].translate(LETTERS)} for product in listed])
@@ -172,14 +174,21 @@ def generator(seed, name):
 
 
 def busy(factor):
-    """Case: the shop has this many times the orders on the run's day, as a larger shop would."""
+    """Case: the shop has this many times the orders on the run's day.
+
+    A customer of the simulated shop orders at most once a day: a very busy day holds several simulated days.
+    """
+    simulated = math.ceil(factor / MOST_BUSY)
 
     def case(rng, world):
-        shop = replace(world.shop, orders_per_day=round(factor * world.shop.orders_per_day))
+        shop = replace(world.shop, orders_per_day=round(factor / simulated * world.shop.orders_per_day))
         number = (world.as_of - shop.start).days
-        orders = Dirt(shop).listing(next(islice(shop.days(), number, None))).orders
-        shift = world.orders[0]["id"] - orders[0]["id"]
-        return world.with_days({world.as_of: [order | {"id": order["id"] + shift} for order in orders]})
+        dirt, listed = Dirt(shop), []
+        for later, day in enumerate(itertools.islice(shop.days(), number, number + simulated)):
+            listed += map(shift_time(days=-later), dirt.listing(day).orders)
+        ids = itertools.count(world.orders[0]["id"])
+        orders = sorted(listed, key=lambda order: order["createdAt"])
+        return world.with_days({world.as_of: [order | {"id": next(ids)} for order in orders]})
 
     return case
 

@@ -4,7 +4,6 @@ import datetime as dt
 import random
 import shutil
 
-import pytest
 from bad_nights import BAD
 from good_nights import GOOD
 from homes import SOAK, fresh_home, served
@@ -16,23 +15,9 @@ ORDINARY = 7 if SOAK else 3  # runs before the cases
 MIN_CASES = 40
 DRAWN = 1000 if SOAK else 2  # cases of each kind, drawn by the seed
 MAX_LETTERS = 110  # of a printed message
-# With tables this small, compiling code takes longer than reading them.
-SMALL = {"shuffle.partitions": "1", "codegen.wholeStage": "false", "codegen.factoryMode": "NO_CODEGEN"}
 
 
-@pytest.fixture(scope="module")
-def small_tables(spark):
-    """Sets the Spark session up for tables of a few thousand rows."""
-    names = {f"spark.sql.{name}": value for name, value in SMALL.items()}
-    before = {name: spark.conf.get(name) for name in names}
-    for name, value in names.items():
-        spark.conf.set(name, value)
-    yield
-    for name, value in before.items():
-        spark.conf.set(name, value)
-
-
-def test_stops_every_bad_case_before_training_and_no_good_one(small_tables, seed, tmp_path, capsys):
+def test_stops_every_bad_case_before_training_and_no_good_one(spark, seed, tmp_path, capsys):
     world = ordinary(seed)
     api = ShopApi(world)
     with (

@@ -358,7 +358,7 @@ def test_a_source_without_prices_has_no_price_checks(spark):
     mapping = Mapping(columns={c.ORDER_ID: "id"})
     checked = row_checks.check(frame(spark, lines), mapping, NIGHT, thresholds().rows)
     assert {row[row_checks.FATE] for row in checked.collect()} == {"used"}
-    assert {row[c.UNIT_PRICE] for row in outputs.orders(checked, KEY).collect()} == {None}
+    assert {row[c.UNIT_PRICE] for row in outputs.orders(checked, IDENTIFY).collect()} == {None}
     assert {row[c.PRICE] for row in outputs.goods(checked).collect()} == {None}
     assert set(waterfall.tally(checked, None)[waterfall.PRICED]) == {0}
 
@@ -371,7 +371,7 @@ def test_refunds_take_away_what_they_return(spark):
         {c.ORDER_ID: "full", c.QUANTITY: "-2", c.LINE: 51},
     ]
     lines = [LINES[0] | change for change in changes]
-    orders = outputs.orders(check(spark, lines), KEY).collect()
+    orders = outputs.orders(check(spark, lines), IDENTIFY).collect()
     assert {row[c.ORDER_ID]: row[c.QUANTITY] for row in orders} == {"part": 1, "full": 0}
 
 
