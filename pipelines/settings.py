@@ -90,8 +90,13 @@ class Settings(ScheduleSettings):
     )
     mongo_mapping: str = Field("", description="TOML file of source `mongo`: its collection and its columns")
 
+    duckdb_memory: str = Field(
+        "2GB", description="memory in which DuckDB computes the tables; what doesn't fit goes to disk"
+    )
     spark_master: str = Field(
-        "local[*]", description="Spark master, or a Spark Connect address (sc://host:15002)"
+        "",
+        description="Spark master, or a Spark Connect address (sc://host:15002), that computes the tables;"
+        " empty: DuckDB on this machine",
     )
     spark_memory: str = Field("2g", description="memory of Spark's driver")
     spark_executor_memory: str = Field("1g", description="memory of each executor of a Spark cluster")

@@ -15,6 +15,7 @@ from databases import mariadb, new_database, postgresql
 from documented import DocumentedClient
 from homes import fresh_home, put_empty_mlflow_database, served
 
+from pipelines.settings import settings
 from serving.bundle.format import Bundle
 from serving.http.routes import create_app
 from serving.live.served import Served, ServingState
@@ -52,6 +53,16 @@ def spark(tmp_path_factory):
         started.conf.set(f"spark.sql.{name}", value)
     yield started
     started.stop()
+
+
+@pytest.fixture
+def engine(request, home, monkeypatch):
+    """The engine of one test that computes the tables: `duckdb` or `spark`."""
+    if request.param == "spark":
+        request.getfixturevalue("spark")
+        monkeypatch.setenv("NIGHTSHELF_SPARK_MASTER", "local[*]")
+        settings.cache_clear()
+    return request.param
 
 
 @pytest.fixture(scope="session")

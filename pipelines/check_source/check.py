@@ -10,7 +10,6 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from pydantic import SecretStr
-from pyspark.sql import functions as F
 from rich.console import Group, RenderableType
 from rich.text import Text
 
@@ -19,8 +18,6 @@ from pipelines import extract
 from pipelines.choices import SourceName
 from pipelines.extract import Source, pulls
 from pipelines.lake import tables
-from pipelines.lake.java import check_java
-from pipelines.lake.spark import session
 from pipelines.report import terminal
 from pipelines.run.night import Night
 from pipelines.run.progress import silent
@@ -71,7 +68,6 @@ def check_source(kind: SourceName | None, path: str | None, mapping: str | None)
 
     What is left out comes from the settings. Nothing is compared with earlier runs.
     """
-    check_java()
     checked = SourceCheck()
     with _temporary_home(), contextlib.redirect_stdout(sys.stderr):  # stdout holds the result alone
         try:
@@ -105,18 +101,18 @@ def _validate(checked: SourceCheck, night: Night, source: Source) -> None:
         checked.warnings = [str(finding) for finding in findings]
     finally:
         checked.orders, checked.customers, checked.products = _sizes(received, source.dialect.identity)
-        received.checked.unpersist()
+        received.checked.release()
 
 
 def _sizes(received: validate.Received, rule: IdentityRule) -> tuple[int, int, int]:
     """Returns the numbers of orders, customers and products among the lines that passed the row checks."""
     if tables.exists(tables.ORDERS):
-        orders = tables.read_spark(session(), tables.ORDERS)
+        orders = tables.scan(tables.ORDERS)
     else:  # the run was rejected
         orders = outputs.orders(received.checked, Pseudonymiser(customer_key(), rule))
-    counts = (F.count_distinct(name) for name in (c.ORDER_ID, c.CUSTOMER, c.PRODUCT))
-    row = orders.agg(*counts).collect()[0]
-    return row[0], row[1], row[2]
+    counts = orders.agg({name: orders[name].nunique() for name in (c.ORDER_ID, c.CUSTOMER, c.PRODUCT)})
+    row = counts.to_pyarrow().to_pylist()[0]
+    return row[c.ORDER_ID], row[c.CUSTOMER], row[c.PRODUCT]
 
 
 @contextlib.contextmanager
@@ -137,7 +133,7 @@ def _temporary_home() -> Iterator[None]:
 def _environment(home: str) -> dict[str, str]:
     values = {name: _text(value) for name, value in settings().model_dump().items()}
     values |= {"home": home, "lake": f"{home}/lake", "store_url": f"sqlite:///{home}/store.db"}
-    values |= {"mlflow_uri": f"sqlite:///{home}/mlflow.db", "spark_master": "local[*]"}
+    values |= {"mlflow_uri": f"sqlite:///{home}/mlflow.db", "spark_master": ""}
     values["customer_key"] = values["customer_key"] or secrets.token_urlsafe(48)
     return {f"NIGHTSHELF_{name.upper()}": value for name, value in values.items()}
 

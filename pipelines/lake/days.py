@@ -1,14 +1,11 @@
 """The days of a shop, which end at midnight in its time zone."""
 
-from pyspark.sql import Column
-from pyspark.sql import functions as F
+from ibis import Value
 
+from pipelines.lake import functions
 from pipelines.settings import settings
 
-UTC = "UTC"
 
-
-def day_of(time: str | Column) -> Column:
-    """Returns the day of times in UTC, by the calendar of NIGHTSHELF_TIMEZONE."""
-    zone = settings().timezone
-    return F.to_date(time if zone == UTC else F.from_utc_timestamp(time, zone))
+def day_of(time: Value) -> Value:
+    """Returns the day of instants, by the calendar of NIGHTSHELF_TIMEZONE."""
+    return functions.local_day(time, settings().timezone)

@@ -3,11 +3,9 @@
 import logging
 import os
 import sys
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeVar
 
 from py4j.protocol import Py4JError
 from pyspark.errors import PySparkException
@@ -18,22 +16,20 @@ from pipelines.lake.java import CONNECT, check_java
 from pipelines.settings import EVERYWHERE, settings
 from serving.errors import NightshelfError
 
-Result = TypeVar("Result")
-
+LOCAL = "local[*]"
 STDERR = 2
 PARTITIONS = 8  # of a shuffle, at least
-PARTITION_ROWS = 500_000
 LOGGING = Path(__file__).with_name("log4j2.properties")
 
 
 def session() -> SparkSession:
-    """Returns the session at NIGHTSHELF_SPARK_MASTER, which is a Spark master or a Spark Connect address.
+    """Returns the session at NIGHTSHELF_SPARK_MASTER, or a local one if the setting names none.
 
     Raises NightshelfError if Java 17 or newer is missing, or if Spark can't be started.
     """
     logging.getLogger("py4j").setLevel(logging.WARNING)  # it reports each closed connection
     check_java()
-    master = settings().spark_master
+    master = settings().spark_master or LOCAL
     _choose_python(master)
     try:
         return _start(master)
@@ -42,17 +38,6 @@ def session() -> SparkSession:
             f"Spark can't be started at {master} ({type(error).__name__}): check NIGHTSHELF_SPARK_MASTER and"
             f" NIGHTSHELF_SPARK_MEMORY{_jars_hint()}, and see {settings().state / 'spark.log'}"
         ) from None
-
-
-def set_shuffle_partitions(spark: SparkSession, rows: int) -> None:
-    """Sets the number of shuffle partitions so that each holds at most PARTITION_ROWS of this many rows."""
-    spark.conf.set("spark.sql.shuffle.partitions", str(max(PARTITIONS, -(-rows // PARTITION_ROWS))))
-
-
-def run_concurrently(*jobs: Callable[[], Result]) -> list[Result]:
-    """Runs Spark jobs at the same time, since short jobs mostly wait; returns their results in order."""
-    with ThreadPoolExecutor(len(jobs)) as pool:
-        return list(pool.map(lambda job: job(), jobs))
 
 
 def _choose_python(master: str) -> None:

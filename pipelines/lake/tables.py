@@ -21,9 +21,8 @@ from pipelines.lake import files
 from pipelines.settings import settings
 from serving.errors import NightshelfError
 
-if TYPE_CHECKING:  # an extraction needs no Spark, and starts sooner without it
-    from pyspark.sql import DataFrame, SparkSession
-    from pyspark.sql.types import StructType
+if TYPE_CHECKING:  # an extraction needs no engine, and starts sooner without it
+    from ibis import Table
 
 RAW_ORDERS = "raw/orders/source={source}"  # holds a table per pull
 RAW_PRODUCTS = "raw/products/source={source}"
@@ -103,14 +102,15 @@ def distinct(table: str, column: str) -> list[str]:
     return values
 
 
-def read_spark(spark: "SparkSession", *tables: str, schema: "StructType | None" = None) -> "DataFrame":
-    """Returns the union of tables, as a Spark DataFrame.
+def scan(*tables: str, schema: pa.Schema | None = None) -> "Table":
+    """Returns the union of tables as an expression, which the engine computes.
 
     schema: the columns to read; a column that a table lacks is null there. Without a schema all tables
     must have the same columns.
     """
-    reader = spark.read.schema(schema) if schema else spark.read
-    return reader.parquet(*map(current_path, tables))
+    from pipelines.lake import engine
+
+    return engine.scan([current_path(table) for table in tables], schema)
 
 
 def write(table: str, rows: pa.Table) -> int:
@@ -124,9 +124,11 @@ def write(table: str, rows: pa.Table) -> int:
     return int(rows.num_rows)
 
 
-def write_spark(table: str, rows: "DataFrame") -> None:
-    """Replaces the table with the rows of a Spark DataFrame."""
-    replace(table, rows.write.parquet)
+def write_computed(table: str, rows: "Table") -> None:
+    """Replaces the table with the rows of an expression."""
+    from pipelines.lake import engine
+
+    replace(table, lambda url: engine.write(rows, url))
 
 
 def replace(table: str, save: Callable[[str], Any]) -> None:
@@ -213,7 +215,7 @@ def open_file(path: str) -> Iterator[IO[bytes]]:
 
 @contextmanager
 def _report_full_disk(path: str) -> Iterator[None]:
-    """Replaces the error by which Python, Arrow or Spark report a full disk with a NightshelfError."""
+    """Replaces the error by which Python, Arrow, DuckDB or Spark report a full disk with a NightshelfError."""
     try:
         yield
     except Exception as error:

@@ -1,53 +1,51 @@
 """The tables `interactions`, `baskets`, `groups` and `products`, computed from order lines."""
 
+import ibis
 import pyarrow as pa
 import pyarrow.compute as pc
-from pyspark.sql import DataFrame
-from pyspark.sql import functions as F
+from ibis import Table
 
 from pipelines import columns as c
 from pipelines.extract.product_history import RAW_PRODUCTS, with_missing_columns
 from pipelines.lake.days import day_of
 
 
-def interactions(orders: DataFrame) -> DataFrame:
+def interactions(orders: Table) -> Table:
     """Returns one row per customer, product and day: units bought and returned, and orders with a purchase.
 
     A return keeps its own day, so that a return after a cut does not remove a purchase before it;
     `Interactions.until` nets the returns before a cut.
     """
-    units = F.col(c.QUANTITY)
-    return (
-        orders.where(F.col(c.CUSTOMER).isNotNull() & (units != 0))
-        .groupBy(c.CUSTOMER, c.PRODUCT, day_of(c.ORDERED_AT).alias(c.DAY))
-        .agg(
-            F.sum(F.greatest(units, F.lit(0.0))).alias(c.QUANTITY),
-            F.sum(F.greatest(-units, F.lit(0.0))).alias(c.RETURNED),
-            F.sum((units > 0).cast("int")).cast("int").alias(c.ORDERS),
-        )
+    kept = orders.filter(orders[c.CUSTOMER].notnull() & (orders[c.QUANTITY] != 0))
+    units = kept[c.QUANTITY]
+    return kept.group_by(kept[c.CUSTOMER], kept[c.PRODUCT], **{c.DAY: day_of(kept[c.ORDERED_AT])}).agg(
+        {
+            c.QUANTITY: ibis.greatest(units, 0.0).sum(),
+            c.RETURNED: ibis.greatest(-units, 0.0).sum(),
+            c.ORDERS: kept.count(where=units > 0).cast("int32"),
+        }
     )
 
 
-def baskets(orders: DataFrame) -> DataFrame:
+def baskets(orders: Table) -> Table:
     """Returns one row per order: its day, its customer (null for a guest) and its distinct products."""
-    return (
-        orders.where(F.col(c.QUANTITY) > 0)
-        .groupBy(c.ORDER_ID)
-        .agg(
-            day_of(F.min(c.ORDERED_AT)).alias(c.DAY),
-            F.min(c.CUSTOMER).alias(c.CUSTOMER),
-            F.collect_set(c.PRODUCT).alias(c.PRODUCTS),
-        )
+    sold = orders.filter(orders[c.QUANTITY] > 0)
+    return sold.group_by(c.ORDER_ID).agg(
+        {
+            c.DAY: day_of(sold[c.ORDERED_AT].min()),
+            c.CUSTOMER: sold[c.CUSTOMER].min(),
+            c.PRODUCTS: sold[c.PRODUCT].collect(distinct=True),
+        }
     )
 
 
-def groups(orders: DataFrame) -> DataFrame:
+def groups(orders: Table) -> Table:
     """Returns each customer's region, from the latest order with a region; others are left out."""
-    with_region = orders.where(F.col(c.CUSTOMER).isNotNull() & F.col(c.GROUP).isNotNull())
+    known = orders.filter(orders[c.CUSTOMER].notnull() & orders[c.GROUP].notnull())
     # Spark aggregates strings by sorting: this first step leaves few rows per customer.
-    by_region = with_region.groupBy(c.CUSTOMER, c.GROUP).agg(F.max(c.ORDERED_AT).alias(c.ORDERED_AT))
-    latest = F.max_by(c.GROUP, F.struct(c.ORDERED_AT, c.GROUP)).alias(c.GROUP)
-    return by_region.groupBy(c.CUSTOMER).agg(latest)
+    latest = known.group_by(c.CUSTOMER, c.GROUP).agg({c.ORDERED_AT: known[c.ORDERED_AT].max()})
+    order = ibis.struct({name: latest[name] for name in (c.ORDERED_AT, c.GROUP)})
+    return latest.group_by(c.CUSTOMER).agg({c.GROUP: latest[c.GROUP].argmax(order)})
 
 
 def products(catalogue: pa.Table, sold: list[str]) -> pa.Table:

@@ -1,8 +1,7 @@
 """Step `association_rules`: mines which products are bought together."""
 
 from pipelines import columns as c
-from pipelines.lake import tables
-from pipelines.lake.spark import session
+from pipelines.lake import engine, tables
 from pipelines.run import pins, tracking
 from pipelines.run.night import Night
 from pipelines.train import association_rules
@@ -10,7 +9,7 @@ from pipelines.train import association_rules
 
 def run(night: Night) -> dict[str, int]:
     """Returns how many association rules were mined, and how many baskets were too large to mine."""
-    baskets = session().read.parquet(pins.path(night, tables.BASKETS))
+    baskets = engine.scan([pins.path(night, tables.BASKETS)])
     rules = association_rules.mine(baskets, association_rules.load())
     tables.write(tables.RULES, rules)
     pins.pin(night, tables.RULES)

@@ -22,7 +22,8 @@ def run(**options: Unpack[RunOptions]) -> Night:
     NightshelfError for a setting or a file that can't be used, so that the run stops before the extraction.
     """
     customer_key()
-    check_java()
+    if settings().spark_master:
+        check_java()
     defaults = settings()
     kind, as_of = options.get("source") or defaults.source, options.get("as_of")
     mappings = {"sql": defaults.sql_mapping, "mongo": defaults.mongo_mapping}

@@ -4,7 +4,6 @@ import pyarrow.compute as pc
 
 from pipelines import columns as c
 from pipelines.lake import tables
-from pipelines.lake.spark import session, set_shuffle_partitions
 from pipelines.prepare import exclude, features
 from pipelines.run import pins, tracking
 from pipelines.run.night import Night
@@ -12,12 +11,10 @@ from pipelines.run.night import Night
 
 def run(night: Night) -> dict[str, int]:
     """Writes these tables and pins their versions for this run; returns the counts logged as metrics."""
-    spark = session()
-    set_shuffle_partitions(spark, tables.dataset(tables.ORDERS).count_rows())
-    orders = tables.read_spark(spark, tables.ORDERS)
-    tables.write_spark(tables.INTERACTIONS, features.interactions(orders))
-    tables.write_spark(tables.BASKETS, features.baskets(orders))
-    tables.write_spark(tables.GROUPS, features.groups(orders))
+    orders = tables.scan(tables.ORDERS)
+    tables.write_computed(tables.INTERACTIONS, features.interactions(orders))
+    tables.write_computed(tables.BASKETS, features.baskets(orders))
+    tables.write_computed(tables.GROUPS, features.groups(orders))
     sold = tables.distinct(tables.ORDERS, c.PRODUCT)
     products = exclude.mark_hidden(features.products(tables.read(tables.GOODS), sold), exclude.load())
     tables.write(tables.PRODUCTS, products)

@@ -7,8 +7,7 @@ from typing import Any
 
 import pandas as pd
 import pyarrow as pa
-from pyspark.sql import DataFrame
-from pyspark.sql.pandas.types import from_arrow_schema
+from ibis import Table
 
 from expectations import context, suites
 from expectations.context import Finding
@@ -20,8 +19,7 @@ from pipelines import extract
 from pipelines.extract import events, product_history, raw
 from pipelines.extract.source import Source
 from pipelines.extract.staging import RAW_ORDERS
-from pipelines.lake import tables
-from pipelines.lake.spark import run_concurrently, session, set_shuffle_partitions
+from pipelines.lake import engine, tables
 from pipelines.run import tracking
 from pipelines.run.night import Night
 from pipelines.settings import customer_key, settings
@@ -51,7 +49,7 @@ log = logging.getLogger(__name__)
 class Received:
     """The lines of a nightly run after the row checks, and what the last run that passed saved."""
 
-    checked: DataFrame
+    checked: Table
     tallied: pd.DataFrame
     fetched: int
     until: dt.datetime  # when the newest line was received
@@ -71,7 +69,7 @@ def run(night: Night) -> dict[str, Any]:
         tracking.log(night.run_id, metrics, tags={history.SOURCE: source.name})
         warnings = write(night, source, received, counts)
     finally:
-        received.checked.unpersist()
+        received.checked.release()
     return counts | {"warnings": [str(finding) for finding in warnings]}
 
 
@@ -83,10 +81,8 @@ def write(night: Night, source: Source, received: Received, counts: dict[str, in
     identify = Pseudonymiser(customer_key(), source.dialect.identity)
     quarantined = outputs.quarantine(received.checked, night.run_id, identify)
     listed = product_history.catalogue(source.name, night.as_of)
-    sold, _ = run_concurrently(
-        lambda: outputs.goods(received.checked).toArrow() if listed is None else None,
-        lambda: tables.write_spark(tables.QUARANTINE.format(day=night.as_of), quarantined),
-    )
+    tables.write_computed(tables.QUARANTINE.format(day=night.as_of), quarantined)
+    sold = outputs.goods(received.checked).to_pyarrow() if listed is None else None
     if not any(counts[fate] for fate in row_checks.GOOD):
         fates = ", ".join(f"{fate} {lines}" for fate, lines in counts.items() if lines)
         free = (
@@ -100,8 +96,8 @@ def write(night: Night, source: Source, received: Received, counts: dict[str, in
 
     def save(url: str) -> None:
         # Checked before the new version becomes visible: a rejected run leaves `orders` unchanged.
-        outputs.orders(received.checked, identify).write.parquet(url)
-        findings.extend(_check(night, source, received, counts, session().read.parquet(url), listed))
+        engine.write(outputs.orders(received.checked, identify), url)
+        findings.extend(_check(night, source, received, counts, engine.scan([url]), listed))
 
     tables.replace(tables.ORDERS, save)
     tables.write(tables.GOODS, sold if listed is None else listed)
@@ -109,13 +105,12 @@ def write(night: Night, source: Source, received: Received, counts: dict[str, in
 
 
 def receive(night: Night, source: Source) -> Received:
-    """Returns the lines in raw/ with their fates; they stay cached until `checked` is unpersisted."""
+    """Returns the lines in raw/ with their fates; they stay cached until `checked` is released."""
     if not (received := raw.pulls(source.name)):
         raise NightshelfError(f"raw/ holds no data of {source.description}: run the step extract first")
     received += (purchases := raw.pulls(events.SOURCE_NAME))
     fetched, until = raw.extent(received)
-    set_shuffle_partitions(session(), fetched)
-    lines = tables.read_spark(session(), *received, schema=from_arrow_schema(RAW_ORDERS))
+    lines = tables.scan(*received, schema=RAW_ORDERS)
     before = history.last_passed(source.name, night.as_of)
     checked = row_checks.check(lines, source.dialect, night.as_of, thresholds().rows, _releases()).cache()
     if purchases:
@@ -124,10 +119,10 @@ def receive(night: Night, source: Source) -> Received:
     return Received(checked, tallied, fetched, until, before)
 
 
-def _releases() -> DataFrame | None:
+def _releases() -> Table | None:
     if not tables.exists(tables.RELEASES):
         return None
-    return tables.read_spark(session(), tables.RELEASES, schema=from_arrow_schema(quarantine.RELEASED))
+    return tables.scan(tables.RELEASES, schema=quarantine.RELEASED)
 
 
 def _check(
@@ -135,14 +130,14 @@ def _check(
     source: Source,
     received: Received,
     counts: dict[str, int],
-    orders: DataFrame,
+    orders: Table,
     listed: pa.Table | None,
 ) -> list[Finding]:
     """Checks the expectations and records the results; returns the warnings.
 
     Raises NightshelfError for findings of severity critical.
     """
-    ids = None if listed is None else session().createDataFrame(listed.select([c.PRODUCT]).to_pandas())
+    ids = None if listed is None else engine.table(listed.select([c.PRODUCT]))
     days = profile.profile(received.tallied, orders, ids, night.as_of)
     customers = profile.sample(orders)
     measured = [

@@ -6,15 +6,14 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from ibis import Table
 from pydantic import Field
-from pyspark.ml.fpm import FPGrowth
-from pyspark.sql import DataFrame
-from pyspark.sql import functions as F
 
 from pipelines import columns as c
+from pipelines.lake import functions
 from pipelines.run import moved_settings
-from pipelines.train import complements
-from pipelines.train.itemsets import TRIPLE, Itemsets, read_itemsets
+from pipelines.train import complements, itemsets
+from pipelines.train.itemsets import TRIPLE, Itemsets
 from serving.bundle.format import Array, find_row
 from serving.toml import FrozenModel
 
@@ -64,12 +63,7 @@ def load() -> AssociationRuleSettings:
     return moved_settings.read(AssociationRuleSettings, FILE, "rules")
 
 
-def frequent_itemsets(baskets: DataFrame, min_support: float) -> DataFrame:
-    """Returns the itemsets that occur in at least this share of the baskets: `items`, `freq`."""
-    return FPGrowth(itemsCol=c.PRODUCTS, minSupport=min_support).fit(baskets).freqItemsets
-
-
-def mine(baskets: DataFrame, settings: AssociationRuleSettings) -> pa.Table:
+def mine(baskets: Table, settings: AssociationRuleSettings) -> pa.Table:
     """Returns the rules with one and with two antecedents, in the columns of SCHEMA.
 
     baskets: customer (null for a guest) and products. The second antecedent is null in rules with one
@@ -83,58 +77,52 @@ def mine(baskets: DataFrame, settings: AssociationRuleSettings) -> pa.Table:
 
     Confidence, lift and support: Brin et al. (1997).
     """
-    ordinary = baskets.where(F.size(c.PRODUCTS) <= LARGEST_BASKET).select(c.CUSTOMER, c.PRODUCTS).cache()
-    total, mean = _sizes(ordinary)
-    support = max(settings.support_per_product * mean, settings.min_count / max(total, 1))
-    itemsets = frequent_itemsets(ordinary, min(support, 1.0))
-    # Spark's associationRules would mine again; only itemsets of up to three products are needed.
-    counted = read_itemsets(itemsets.where(F.size(c.ITEMS) <= TRIPLE).toArrow())
-    bought = ordinary.select(F.xxhash64(c.CUSTOMER).alias(c.CUSTOMER), c.PRODUCTS).toArrow()
-    ordinary.unpersist()
+    ordinary = baskets.filter(baskets[c.PRODUCTS].length() <= LARGEST_BASKET)
+    bought = ordinary.select(functions.hash64(ordinary[c.CUSTOMER]).name(c.CUSTOMER), c.PRODUCTS).to_pyarrow()
+    total, lines = bought.num_rows, len(bought[c.PRODUCTS].combine_chunks().flatten())
+    support = max(settings.support_per_product * lines / max(total, 1), settings.min_count / max(total, 1))
+    counted = itemsets.mine(ordinary, min(support, 1.0))
     complementary = complements.complementary(counted, bought, settings.sure)
     rules = _rules(counted, total, complementary)
     return rules.filter(pc.greater_equal(rules[c.CONFIDENCE], settings.min_confidence))
 
 
-def count_large_baskets(baskets: DataFrame) -> dict[str, int]:
+def count_large_baskets(baskets: Table) -> dict[str, int]:
     """Returns how many baskets are too large to mine, and their percentage of all basket lines.
 
     A basket line is a product of a basket: a product counts once per basket.
     """
-    size = F.size(c.PRODUCTS)
+    size = baskets[c.PRODUCTS].length()
     is_large = size > LARGEST_BASKET
-    row = baskets.agg(F.count_if(is_large), F.sum(F.when(is_large, size)), F.sum(size)).collect()[0]
-    large, lines_in_large, lines = row
-    return {"baskets_too_large": large, "percent_in_them": round(100 * (lines_in_large or 0) / (lines or 1))}
+    counts = baskets.agg(large=baskets.count(where=is_large),
+        in_large=size.sum(where=is_large).cast("int64"),
+        lines=size.sum().cast("int64"),
+    )
+    large, in_large, lines = (count or 0 for count in counts.to_pyarrow().to_pylist()[0].values())
+    return {"baskets_too_large": large, "percent_in_them": round(100 * in_large / (lines or 1))}
 
 
-def _rules(itemsets: Itemsets, total: int, complementary: Array) -> pa.Table:
+def _rules(counted: Itemsets, total: int, complementary: Array) -> pa.Table:
     """Returns two rules for each pair, and three for each triple: each product is the consequent once."""
-    single = itemsets.counts[0][np.argsort(itemsets.members[0][:, 0])]
-    _, pairs, triples = itemsets.members
+    single = counted.counts[0][np.argsort(counted.members[0][:, 0])]
+    _, pairs, triples = counted.members
     parts = []
     for antecedent, consequent in (pairs.T, pairs.T[::-1]):
         absent = np.full_like(antecedent, NO_ANTECEDENT)
-        parts.append((antecedent, absent, consequent, itemsets.counts[1], single[antecedent], complementary))
+        parts.append((antecedent, absent, consequent, counted.counts[1], single[antecedent], complementary))
     for column in range(TRIPLE):
         consequent, rest = triples[:, column], np.delete(triples, column, axis=1)
-        both = [complementary[itemsets.pair_rows(np.c_[product, consequent])] for product in rest.T]
-        base = itemsets.counts[1][itemsets.pair_rows(rest)]
-        parts.append((*rest.T, consequent, itemsets.counts[2], base, np.logical_and(*both)))
+        both = [complementary[counted.pair_rows(np.c_[product, consequent])] for product in rest.T]
+        base = counted.counts[1][counted.pair_rows(rest)]
+        parts.append((*rest.T, consequent, counted.counts[2], base, np.logical_and(*both)))
     first, second, consequent, count, base, complement = map(np.concatenate, zip(*parts, strict=True))
     confidence = count / base
     measures = [confidence, confidence * total / single[consequent], count / total]
     ids = [
-        itemsets.products.take(pa.array(rows, mask=rows == NO_ANTECEDENT))
+        counted.products.take(pa.array(rows, mask=rows == NO_ANTECEDENT))
         for rows in (first, second, consequent)
     ]
     return pa.table([*ids, *measures, count, complement], schema=SCHEMA)
-
-
-def _sizes(baskets: DataFrame) -> tuple[int, float]:
-    """Returns the number of baskets and their mean number of products."""
-    row = baskets.agg(F.count("*"), F.coalesce(F.avg(F.size(c.PRODUCTS)), F.lit(0.0))).collect()[0]
-    return int(row[0]), float(row[1])
 
 
 def to_arrays(rows: pa.Table, products: Array) -> AssociationRules:

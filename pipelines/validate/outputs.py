@@ -1,14 +1,12 @@
 """The tables made from checked lines; they hold pseudonyms instead of the shop's own customer ids."""
 
-import pandas as pd
-from pyspark.sql import Column, DataFrame
-from pyspark.sql import functions as F
-from pyspark.sql.pandas.functions import pandas_udf
-from pyspark.sql.types import StringType
+import ibis
+from ibis import Table, Value, _
 
 from pipelines import columns as c
 from pipelines.extract.events import SOURCE_NAME as EVENTS
 from pipelines.extract.product_history import RAW_PRODUCTS
+from pipelines.lake import functions
 from pipelines.validate.row_checks import FATE, GOOD, PAID, TIME, TYPICAL, UNITS, USED, is_quarantined
 from pipelines.validate.versions import SHARED_ID
 from serving.live.identity import Pseudonymiser
@@ -18,80 +16,69 @@ TYPES = {
     c.ORDERED_AT: "timestamp",
     c.CUSTOMER: "string",
     c.PRODUCT: "string",
-    c.QUANTITY: "double",
-    c.UNIT_PRICE: "double",
+    c.QUANTITY: "float64",
+    c.UNIT_PRICE: "float64",
     c.GROUP: "string",
 }  # of the table `orders`
-CUSTOMER_HASH = "_customer_hash"  # of a customer's id and group
 
 
-def schema_differences(orders: DataFrame) -> list[str]:
+def schema_differences(orders: Table) -> list[str]:
     """Returns the columns in which a table differs from `orders`: missing, unknown or of another type."""
-    return sorted({name for name, _ in set(orders.dtypes) ^ set(TYPES.items())})
+    types = {(name, str(kind).partition("(")[0]) for name, kind in orders.schema().items()}
+    return sorted({name for name, _ in types ^ set(TYPES.items())})
 
 
-def quarantine(checked: DataFrame, run: str, identify: Pseudonymiser) -> DataFrame:
+def quarantine(checked: Table, run: str, identify: Pseudonymiser) -> Table:
     """Returns the lines that fail a row check, with the check's name, the run and the pseudonym.
 
     All else is as received. The shop's own customer id is only in raw/, in the row of this order and line.
     """
-    failed = checked.where(is_quarantined(F.col(FATE))).drop(TIME, UNITS, PAID, TYPICAL, SHARED_ID)
-    pseudonymous = failed.withColumn(c.CUSTOMER, pseudonyms(c.CUSTOMER, identify))
-    return pseudonymous.withColumnRenamed(FATE, c.RULE).withColumn(c.RUN, F.lit(run))
+    failed = checked.filter(is_quarantined(checked[FATE])).drop(TIME, UNITS, PAID, TYPICAL, SHARED_ID)
+    pseudonymous = with_pseudonyms(failed, identify)
+    return pseudonymous.rename({c.RULE: FATE}).mutate({c.RUN: ibis.literal(run)})
 
 
-def orders(checked: DataFrame, identify: Pseudonymiser) -> DataFrame:
+def orders(checked: Table, identify: Pseudonymiser) -> Table:
     """Returns the table `orders`: one row per order and product, customers as pseudonyms, times in UTC.
 
     The region (column `group`) is the customer's: it is null for orders of anonymous customers, and if the
     source's mapping has no such column.
     """
-    good = checked.where(F.col(FATE).isin(*GOOD))
-    # Grouping by a hash: Spark hashes numbers but sorts texts, and each pseudonym is computed only once.
-    customer_hash = F.xxhash64(c.CUSTOMER, c.GROUP)
-    customer_hash = F.when(F.col(c.CUSTOMER).isNotNull(), customer_hash).alias(CUSTOMER_HASH)
-    group = F.nullif(F.trim(c.GROUP), F.lit("")).alias(c.GROUP)
-    distinct = good.select(c.CUSTOMER, c.GROUP).distinct()
-    customers = distinct.select(customer_hash, pseudonyms(c.CUSTOMER, identify).alias(c.CUSTOMER), group)
-    return (
-        good.groupBy(c.ORDER_ID, c.PRODUCT)
-        .agg(
-            F.min(TIME).alias(c.ORDERED_AT),
-            F.min(customer_hash).alias(CUSTOMER_HASH),
-            F.sum(UNITS).alias(c.QUANTITY),
-            F.avg(PAID).alias(c.UNIT_PRICE),
-        )
-        .join(customers, CUSTOMER_HASH, "left")
-        .select(*TYPES)
+    good = checked.filter(checked[FATE].isin(GOOD))
+    # One customer per order: the first in the order of the shop's own ids, with the customer's region.
+    who = ibis.struct({c.CUSTOMER: good[c.CUSTOMER], c.GROUP: good[c.GROUP].fill_null("")})
+    lines = good.group_by(c.ORDER_ID, c.PRODUCT).agg(
+        {
+            c.ORDERED_AT: good[TIME].min(),
+            "_who": who.argmin(functions.hash64(good[c.CUSTOMER], good[c.GROUP].fill_null("")), where=good[c.CUSTOMER].notnull()),
+            c.QUANTITY: good[UNITS].sum(),
+            c.UNIT_PRICE: good[PAID].mean(),
+        }
     )
+    named = lines.mutate({c.CUSTOMER: lines._who[c.CUSTOMER], c.GROUP: lines._who[c.GROUP].strip().nullif("")})
+    return with_pseudonyms(named, identify).select(*TYPES)
 
 
-def goods(checked: DataFrame) -> DataFrame:
+def goods(checked: Table) -> Table:
     """Returns the products as their last sale describes them, in the columns of the catalogue."""
-    weight = F.col(c.WEIGHT).try_cast("double").alias(c.WEIGHT)
-    description = F.struct(c.NAME, c.CATEGORY, c.BRAND, weight)
     # Purchases reported to the service hold no names.
-    sold = checked.where((F.col(FATE) == USED) & (F.col(c.SOURCE) != EVENTS))
-    order = F.struct(TIME, c.ORDER_ID, c.LINE)
-    last = sold.groupBy(c.PRODUCT).agg(
-        F.max_by(description, order).alias("last"),
-        F.max_by(PAID, F.when(F.col(PAID) > 0, order)).alias(c.PRICE),  # a gift says nothing about the price
+    sold = checked.filter((checked[FATE] == USED) & (checked[c.SOURCE] != EVENTS))
+    weight = sold[c.WEIGHT].try_cast(float)
+    texts = {name: sold[name] for name in (c.NAME, c.CATEGORY, c.BRAND)}
+    order = ibis.struct({name: sold[name] for name in (TIME, c.ORDER_ID, c.LINE)})
+    goods = sold.group_by(c.PRODUCT).agg(
+        {
+            "_last": ibis.struct({**texts, c.WEIGHT: weight}).argmax(order),
+            c.PRICE: sold[PAID].argmax(order, where=sold[PAID] > 0),  # a gift says nothing about the price
+        }
     )
-    goods = last.select(c.PRODUCT, "last.*", c.PRICE, F.lit(True).alias(c.IN_STOCK))
-    return goods.select(*RAW_PRODUCTS.names)
+    described = {name: goods._last[name] for name in (*texts, c.WEIGHT)}
+    return goods.mutate(**described, **{c.IN_STOCK: True}).select(*RAW_PRODUCTS.names)
 
 
-def pseudonyms(column: str, identify: Pseudonymiser) -> Column:
-    """Returns the pseudonyms of a column of customer ids."""
-    pseudonymise = pandas_udf(_pseudonymise(identify), StringType())  # type: ignore[call-overload]
-    result: Column = pseudonymise(F.col(column))
-    return result
-
-
-def _pseudonymise(identify: Pseudonymiser):  # type: ignore[no-untyped-def]  # Spark reads the inner function's type hints
-    def pseudonymise(customers: pd.Series) -> pd.Series:
-        known = {customer: identify.of_row(customer) for customer in customers.dropna().unique()}
-        ids = [known.get(customer) for customer in customers]
-        return pd.Series(ids, dtype=object)  # without it, a series of None alone would have dtype float
-
-    return pseudonymise
+def with_pseudonyms(rows: Table, identify: Pseudonymiser) -> Table:
+    """Returns the rows with pseudonyms in place of the shop's own customer ids."""
+    ids = rows.select(c.CUSTOMER).distinct().filter(_[c.CUSTOMER].notnull())
+    known = ids.mutate(_pseudonym=functions.of_text(identify.of_row, ids[c.CUSTOMER]))
+    joined = rows.left_join(known, c.CUSTOMER)
+    return joined.mutate({c.CUSTOMER: joined._pseudonym}).select(*rows.columns)

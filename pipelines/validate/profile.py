@@ -1,16 +1,15 @@
-"""Profiles each day of the orders: Spark counts, pandas only joins the counts."""
+"""Profiles each day of the orders: the engine counts, pandas only joins the counts."""
 
 import datetime as dt
-from functools import partial
 
+import ibis
 import pandas as pd
 import pyarrow as pa
-from pyspark.sql import DataFrame, Window
-from pyspark.sql import functions as F
+from ibis import Table, Value
 
 from pipelines import columns as c
+from pipelines.lake import functions
 from pipelines.lake.days import day_of
-from pipelines.lake.spark import run_concurrently
 from pipelines.validate import waterfall as w
 from pipelines.validate.row_checks import FATE, GOOD, RETURNED
 
@@ -22,14 +21,14 @@ PAIRS, KNOWN_PAIRS = "pairs", "known_pairs"
 SALES, TOP, TOP_PRODUCT, UNLISTED = "sales", "top", "top_product", "unlisted"
 FIRST, NEW = "first", "new"
 LAST_DAY = "last_day"
-AT, ITEM, CONTENT = "at", "item", "content"
+AT, CONTENT = "at", "content"
 SUMS = [w.LINES, w.REVENUE, w.LOG_PIECES, w.GUESTS, w.PRICED, w.LOG_PRICE, w.MOVED]
 
 SAMPLE = 10_000  # customers that a later run looks up to check that customer ids are unchanged
 
 
 def profile(
-    tallied: pd.DataFrame, orders: DataFrame, listed: DataFrame | None, until: dt.date
+    tallied: pd.DataFrame, orders: Table, listed: Table | None, until: dt.date
 ) -> pd.DataFrame:
     """One row per calendar day, from that of the first order to `until`; counts of days without orders are 0.
 
@@ -48,24 +47,22 @@ def profile(
     - top_product: the day's best seller; top: its sales
     - first: products sold for the first time; new: their sales
     """
-    sold = _numbered(orders.where(F.col(c.QUANTITY) > 0))
+    sold = _numbered(orders.filter(orders[c.QUANTITY] > 0)).cache()
     parts = (_baskets(sold), _customers(sold), _products(sold, listed))
-    days = pd.concat(
-        [_lines(tallied), *run_concurrently(*(partial(_by_day, part) for part in parts))], axis=1
-    )
+    days = pd.concat([_lines(tallied), *map(_by_day, parts)], axis=1)
     calendar = pd.date_range(days.index.min(), pd.Timestamp(until), name=c.DAY)
     counts = days.columns.difference([NUMBER, TOP_PRODUCT])
     return days.reindex(calendar).fillna(dict.fromkeys(counts, 0))
 
 
-def sample(orders: DataFrame) -> pa.Table:
+def sample(orders: Table) -> pa.Table:
     """Returns the 2 * SAMPLE customers whose pseudonyms sort first, with the day of their last order.
 
     The sample is random, because pseudonyms are hashes.
     """
-    identified = orders.where(F.col(c.CUSTOMER).isNotNull() & (F.col(c.QUANTITY) > 0))
-    last = identified.groupBy(c.CUSTOMER).agg(F.max(day_of(c.ORDERED_AT)).alias(LAST_DAY))
-    return last.orderBy(c.CUSTOMER).limit(2 * SAMPLE).toArrow()
+    identified = orders.filter(orders[c.CUSTOMER].notnull() & (orders[c.QUANTITY] > 0))
+    last = identified.group_by(c.CUSTOMER).agg({LAST_DAY: day_of(identified[c.ORDERED_AT]).max()})
+    return last.order_by(c.CUSTOMER).limit(2 * SAMPLE).to_pyarrow()
 
 
 def _lines(tallied: pd.DataFrame) -> pd.DataFrame:
@@ -75,72 +72,85 @@ def _lines(tallied: pd.DataFrame) -> pd.DataFrame:
     return days.set_index(pd.to_datetime(days.index))
 
 
-def _by_day(counted: DataFrame) -> pd.DataFrame:
-    days = counted.toPandas()
+def _by_day(counted: Table) -> pd.DataFrame:
+    days = counted.to_pandas()
     return days.set_index(pd.to_datetime(days.pop(c.DAY)))
 
 
-def _numbered(sold: DataFrame) -> DataFrame:
+def _numbered(sold: Table) -> Table:
     """Sales with hashes instead of texts that are only compared: numbers group and sort faster."""
+    customer = functions.hash64(sold[c.CUSTOMER])
     return sold.select(
-        day_of(c.ORDERED_AT).alias(c.DAY),
-        F.col(c.ORDERED_AT).alias(AT),
-        F.xxhash64(c.ORDER_ID).alias(c.ORDER_ID),
-        F.col(c.ORDER_ID).try_cast("double").alias(NUMBER),
-        F.when(F.col(c.CUSTOMER).isNotNull(), F.xxhash64(c.CUSTOMER)).alias(c.CUSTOMER),
-        F.xxhash64(c.PRODUCT).alias(ITEM),
-        F.xxhash64(c.PRODUCT, c.QUANTITY).alias(CONTENT),
-        c.PRODUCT,
+        {
+            c.DAY: day_of(sold[c.ORDERED_AT]),
+            AT: sold[c.ORDERED_AT],
+            c.ORDER_ID: functions.hash64(sold[c.ORDER_ID]),
+            NUMBER: sold[c.ORDER_ID].try_cast(float),
+            c.CUSTOMER: sold[c.CUSTOMER].notnull().ifelse(customer, ibis.null(customer.type())),
+            CONTENT: functions.hash64(sold[c.PRODUCT], sold[c.QUANTITY]),
+            c.PRODUCT: sold[c.PRODUCT],
+        }
     )
 
 
-def _baskets(sold: DataFrame) -> DataFrame:
-    orders = sold.groupBy(c.ORDER_ID, c.CUSTOMER).agg(
-        F.min(AT).alias(AT), F.bit_xor(CONTENT).alias(CONTENT), F.min(NUMBER).alias(NUMBER)
+def _baskets(sold: Table) -> Table:
+    orders = sold.group_by(c.ORDER_ID, c.CUSTOMER).agg(
+        {AT: sold[AT].min(), CONTENT: functions.bit_xor(sold[CONTENT]), NUMBER: sold[NUMBER].min()}
     )
-    second = F.unix_seconds(AT) % 86_400
-    equal_orders = Window.partitionBy(c.CUSTOMER, CONTENT, second).orderBy(AT, c.ORDER_ID)
-    marked = orders.withColumn("copy", F.row_number().over(equal_orders) > 1)
-    hours = [F.count_if(F.hour(AT) == hour).alias(name) for hour, name in enumerate(HOURS)]
-    return marked.groupBy(day_of(AT).alias(c.DAY)).agg(
-        F.count(F.lit(1)).alias(c.ORDERS),
-        F.count_if("copy").alias(COPIES),
-        F.percentile_approx(NUMBER, 0.5).alias(NUMBER),
-        *hours,
+    second = functions.milliseconds(orders[AT]) // 1000 % 86_400
+    equal_orders = ibis.window(group_by=[c.CUSTOMER, CONTENT, second], order_by=[AT, c.ORDER_ID])
+    marked = orders.mutate(
+        {"_copy": ibis.row_number().over(equal_orders) > 0, c.DAY: day_of(orders[AT]), "_hour": orders[AT].hour()}
     )
-
-
-def _customers(sold: DataFrame) -> DataFrame:
-    # One shuffle by customer suffices for all groupings below.
-    identified = sold.where(F.col(c.CUSTOMER).isNotNull()).repartition(c.CUSTOMER)
-    pairs = identified.groupBy(c.CUSTOMER, ITEM, c.DAY).agg(F.count(F.lit(1)).alias("n"))
-    first = F.min(c.DAY).over(Window.partitionBy(c.CUSTOMER))
-    pair_first = F.min(c.DAY).over(Window.partitionBy(c.CUSTOMER, ITEM))
-    returning, repeated = first < F.col(c.DAY), pair_first < F.col(c.DAY)
-    marked = pairs.select(c.CUSTOMER, c.DAY, returning.alias("returning"), repeated.alias("repeated"))
-    visits = marked.groupBy(c.CUSTOMER, c.DAY).agg(
-        F.count_if("returning").alias("returning"), F.count_if("repeated").alias("repeated")
-    )
-    return visits.groupBy(c.DAY).agg(
-        F.count(F.lit(1)).alias(CUSTOMERS),
-        F.count_if(F.col("returning") > 0).alias(KNOWN),
-        F.sum("returning").alias(PAIRS),
-        F.sum("repeated").alias(KNOWN_PAIRS),
+    hours = {name: marked.count(where=marked._hour == hour) for hour, name in enumerate(HOURS)}
+    return marked.group_by(c.DAY).agg(
+        {
+            c.ORDERS: marked.count(),
+            COPIES: marked.count(where=marked._copy),
+            NUMBER: functions.median(marked[NUMBER]),
+            **hours,
+        }
     )
 
 
-def _products(sold: DataFrame, listed: DataFrame | None) -> DataFrame:
-    sales = sold.groupBy(c.PRODUCT, c.DAY).agg(F.count(F.lit(1)).alias("n"))
-    first = F.min(c.DAY).over(Window.partitionBy(c.PRODUCT))
-    marked = sales.withColumn("new", first == F.col(c.DAY)).withColumn("unlisted", F.lit(False))
+def _customers(sold: Table) -> Table:
+    identified = sold.filter(sold[c.CUSTOMER].notnull())
+    pairs = identified.select(c.CUSTOMER, c.PRODUCT, c.DAY).distinct()
+    first = pairs[c.DAY].min().over(group_by=c.CUSTOMER)
+    pair_first = pairs[c.DAY].min().over(group_by=[c.CUSTOMER, c.PRODUCT])
+    marked = pairs.mutate(_returning=first < pairs[c.DAY], _repeated=pair_first < pairs[c.DAY])
+    visits = marked.group_by(c.CUSTOMER, c.DAY).agg(
+        _returning=marked.count(where=marked._returning), _repeated=marked.count(where=marked._repeated)
+    )
+    return visits.group_by(c.DAY).agg(
+        {
+            CUSTOMERS: visits.count(),
+            KNOWN: visits.count(where=visits._returning > 0),
+            PAIRS: _whole_sum(visits._returning),
+            KNOWN_PAIRS: _whole_sum(visits._repeated),
+        }
+    )
+
+
+def _products(sold: Table, listed: Table | None) -> Table:
+    sales = sold.group_by(c.PRODUCT, c.DAY).agg(_sales=sold.count())
+    is_first = sales[c.DAY].min().over(group_by=c.PRODUCT) == sales[c.DAY]
+    marked = sales.mutate(_first=is_first, _unlisted=ibis.literal(False))
     if listed is not None:
-        marked = marked.drop("unlisted").join(listed.withColumn("listed", F.lit(True)), c.PRODUCT, "left")
-        marked = marked.withColumn("unlisted", F.col("listed").isNull())
-    return marked.groupBy(c.DAY).agg(
-        F.sum("n").alias(SALES),
-        F.max("n").alias(TOP),
-        F.max_by(c.PRODUCT, "n").alias(TOP_PRODUCT),
-        F.count_if("new").alias(FIRST),
-        F.sum(F.when(F.col("new"), F.col("n"))).alias(NEW),
-        F.sum(F.when(F.col("unlisted"), F.col("n"))).alias(UNLISTED),
+        known = listed.select(c.PRODUCT).distinct().mutate(_listed=True)
+        joined = marked.left_join(known, c.PRODUCT)
+        marked = joined.mutate(_unlisted=joined._listed.isnull()).select(*marked.columns)
+    return marked.group_by(c.DAY).agg(
+        {
+            SALES: _whole_sum(marked._sales),
+            TOP: marked._sales.max(),
+            TOP_PRODUCT: marked[c.PRODUCT].argmax(marked._sales),
+            FIRST: marked.count(where=marked._first),
+            NEW: _whole_sum(marked._sales, marked._first),
+            UNLISTED: _whole_sum(marked._sales, marked._unlisted),
+        }
     )
+
+
+def _whole_sum(numbers: Value, where: Value | None = None) -> Value:
+    return numbers.sum(where=where).cast("int64").fill_null(0)

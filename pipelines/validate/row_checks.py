@@ -1,4 +1,4 @@
-"""Row checks: they assign a fate to every line of raw/orders, in one pass of Spark.
+"""Row checks: they assign a fate to every line of raw/orders, in one pass.
 
 - used: a sale
 - returned: a return
@@ -9,17 +9,20 @@
 
 import datetime as dt
 import math
+import re
 
-from pyspark.sql import Column, DataFrame
-from pyspark.sql import functions as F
+import ibis
+from ibis import Table, Value, _
 
 from expectations.thresholds import RowBounds
 from pipelines import columns as c
 from pipelines.extract.source import Dialect
+from pipelines.lake import functions
 from pipelines.lake.days import day_of
 from pipelines.validate import versions
 from pipelines.validate.quarantine import CONTENT, POSITION, USABLE
-from serving.live.identity import nobody_pattern
+from pipelines.validate.versions import IS_NOBODY
+from serving.live import identity
 from serving.live.nobody import PLACEHOLDER
 
 USED = "used"
@@ -42,8 +45,7 @@ CLOCK_TOLERANCE = dt.timedelta(days=1)  # the most by which a shop's local time 
 FATE = "fate"
 TIME, UNITS, PAID, TYPICAL = "time", "units", "paid", "typical"
 RELEASED = "released"
-PRODUCT = "_product"
-NOBODY_ID, IS_PLACEHOLDER = "_nobody", "_is_placeholder"
+IS_PRODUCT, IS_PLACEHOLDER = "_is_product", "_is_placeholder"
 REASON_LENGTH = 41  # of a left-out line's reason
 
 
@@ -52,14 +54,14 @@ def is_dropped(fate: str) -> bool:
     return fate in DROPPED or fate.startswith(LEFT_OUT)
 
 
-def is_quarantined(fate: Column) -> Column:
+def is_quarantined(fate: Value) -> Value:
     """Returns whether a column of fates names a row check that the line failed."""
-    return ~(fate.isin(*GOOD, *DROPPED) | fate.startswith(LEFT_OUT))
+    return ~(fate.isin([*GOOD, *DROPPED]) | fate.startswith(LEFT_OUT))
 
 
 def check(
-    raw: DataFrame, dialect: Dialect, as_of: dt.date, bounds: RowBounds, releases: DataFrame | None = None
-) -> DataFrame:
+    raw: Table, dialect: Dialect, as_of: dt.date, bounds: RowBounds, releases: Table | None = None
+) -> Table:
     """Returns the distinct lines of each order's newest version, with their time, units, price paid and fate.
 
     The price paid is null unless it is a number of at least 0. The column `typical` is the median price of
@@ -68,118 +70,147 @@ def check(
 
     releases: lines for which a person released a row check, with the columns of the table RELEASES.
     """
-    by_order = raw.repartition(c.ORDER_ID)  # one shuffle: the steps below group by order
-    parsed = (
-        _distinct(versions.newest(by_order, dialect), dialect)
-        .withColumn(TIME, versions.time(c.ORDERED_AT, dialect.timezone))
-        .withColumn(UNITS, F.col(c.QUANTITY).try_cast("double"))
-        .withColumn(PAID, _paid())
-        .join(F.broadcast(typical_prices(raw, bounds)), F.col(c.PRODUCT) == F.col(PRODUCT), "left")
-        .drop(PRODUCT)
-        .join(F.broadcast(_nobodies(raw, dialect)), F.col(c.CUSTOMER) == F.col(NOBODY_ID), "left")
+    known = _with_products(_with_customers(raw, dialect), dialect, bounds)
+    lines = _distinct(versions.newest(known, dialect), dialect)
+    parsed = lines.mutate(
+        {
+            TIME: versions.time(lines[c.ORDERED_AT], dialect.timezone),
+            UNITS: lines[c.QUANTITY].try_cast(float),
+            PAID: _paid(lines),
+        }
     )
-    released = F.array().cast("array<string>")
-    if releases is not None:
-        parsed, released = _released(parsed, releases), F.coalesce(RELEASED, F.array())
-    with_fates = parsed.withColumn(FATE, _fate(dialect, as_of, bounds, released))
-    known = F.when(F.col(NOBODY_ID).isNull(), F.col(c.CUSTOMER))
-    return with_fates.withColumn(c.CUSTOMER, known).drop(RELEASED, NOBODY_ID, IS_PLACEHOLDER)
+    parsed = parsed.mutate({RELEASED: ibis.literal([], type="array<string>")}) if releases is None else _released(parsed, releases)
+    with_fates = parsed.mutate({FATE: _fate(parsed, dialect, as_of, bounds)})
+    somebody = with_fates[IS_NOBODY].ifelse(ibis.null("string"), with_fates[c.CUSTOMER])
+    return with_fates.mutate({c.CUSTOMER: somebody}).drop(RELEASED, IS_NOBODY, IS_PLACEHOLDER, IS_PRODUCT)
 
 
-def _distinct(lines: DataFrame, dialect: Dialect) -> DataFrame:
+def _with_customers(raw: Table, dialect: Dialect) -> Table:
+    """Adds whether each line's customer id stands for nobody, and whether it is a placeholder."""
+    rule, placeholder = dialect.identity, re.compile(PLACEHOLDER)
+
+    def kind(customer: str) -> str:
+        if not identity.is_nobody(customer, rule):
+            return "somebody"
+        return "placeholder" if placeholder.search(customer) else "nobody"
+
+    ids = raw.select(c.CUSTOMER).distinct().filter(_[c.CUSTOMER].notnull())
+    kinds = ids.mutate(_kind=functions.of_text(kind, ids[c.CUSTOMER])).cache()
+    joined = raw.left_join(kinds, c.CUSTOMER)
+    return joined.select(
+        *raw.columns,
+        **{
+            IS_NOBODY: joined._kind.fill_null("nobody") != "somebody",
+            IS_PLACEHOLDER: joined._kind == "placeholder",
+        },
+    )
+
+
+def _with_products(lines: Table, dialect: Dialect, bounds: RowBounds) -> Table:
+    """Adds each line's typical price, and whether its product id is one of a product."""
+    not_products = re.compile(dialect.not_products or "$^")
+
+    def kind(product: str) -> str:
+        return "other" if not_products.search(product) else "product"
+
+    ids = lines.select(c.PRODUCT).distinct().filter(_[c.PRODUCT].notnull())
+    kinds = ids.mutate(_kind=functions.of_text(kind, ids[c.PRODUCT])).cache()
+    joined = lines.left_join(kinds, c.PRODUCT).left_join(typical_prices(lines, bounds), c.PRODUCT)
+    return joined.select(*lines.columns, TYPICAL, **{IS_PRODUCT: joined._kind.fill_null("product") == "product"})
+
+
+def _distinct(lines: Table, dialect: Dialect) -> Table:
     """Each line once; an unreadable line is identified by its file and line number.
 
     A line's number is its number within a file, so that it says little if an order lies in several files.
     """
-    is_numbered = F.col(c.FAULT).isNotNull() | F.lit(dialect.split_orders and c.LINE in dialect.row_key)
-    unreadable = F.when(is_numbered, F.concat(c.SOURCE, F.lit(" "), c.LINE))
-    # Numbers sort many times faster than texts; two 64-bit hashes together don't collide.
-    numbers = {name: F.xxhash64(F.lit(name), *dialect.row_key, unreadable) for name in ("_hash1", "_hash2")}
-    return lines.withColumns(numbers).dropDuplicates([*numbers, c.ORDER_ID]).drop(*numbers)
+    is_numbered = lines[c.FAULT].notnull() | (dialect.split_orders and c.LINE in dialect.row_key)
+    position = lines[c.SOURCE] + " " + lines[c.LINE].cast(str)
+    unreadable = is_numbered.ifelse(position, ibis.null("string"))
+    same = ibis.window(
+        group_by=[c.ORDER_ID, *(name for name in dialect.row_key if name != c.ORDER_ID), unreadable],
+        order_by=[c.SOURCE, c.PAGE, c.LINE],
+    )
+    return lines.mutate(_copy=ibis.row_number().over(same)).filter(_._copy == 0).drop("_copy")
 
 
-def typical_prices(raw: DataFrame, bounds: RowBounds) -> DataFrame:
+def typical_prices(raw: Table, bounds: RowBounds) -> Table:
     """Returns the median price of each product that has at least `price_lines` lines with a price."""
-    paid = _paid()
-    return (
-        raw.where((paid > 0) & F.col(c.LEFT_OUT).isNull())
-        .groupBy(F.col(c.PRODUCT).alias(PRODUCT))
-        .agg(F.percentile_approx(paid, 0.5).alias(TYPICAL), F.count(F.lit(1)).alias("_lines"))
-        .where(F.col("_lines") >= bounds.price_lines.value)
-        .drop("_lines")
-    )
+    priced = raw.mutate(_paid=_paid(raw)).filter((_._paid > 0) & _[c.LEFT_OUT].isnull())
+    medians = priced.group_by(c.PRODUCT).agg({TYPICAL: functions.median(priced._paid), "_lines": _.count()})
+    return medians.filter(_._lines >= bounds.price_lines.value).drop("_lines")
 
 
-def _paid() -> Column:
-    price = F.col(c.UNIT_PRICE).try_cast("double")
-    return F.when((price >= 0) & (price < math.inf), price)  # NaN is greater than infinity
+def _paid(lines: Table) -> Value:
+    price = lines[c.UNIT_PRICE].try_cast(float)
+    return ((price >= 0) & (price < math.inf)).ifelse(price, ibis.null(float))  # NaN is greater than infinity
 
 
-def _released(parsed: DataFrame, releases: DataFrame) -> DataFrame:
+def _released(parsed: Table, releases: Table) -> Table:
     content = [*CONTENT, *POSITION]
-    checks = releases.groupBy(*(F.col(name).alias(f"_{name}") for name in content)).agg(
-        F.collect_set(c.RULE).alias(RELEASED)
+    checks = releases.group_by({f"_{name}": releases[name] for name in content}).agg(
+        {RELEASED: _[c.RULE].collect(distinct=True)}
     )
-    position = {name: F.when(F.col(c.ORDER_ID).isNull(), F.col(name)) for name in POSITION}
-    own = {name: F.col(name) for name in CONTENT} | position
-    same = [own[name].eqNullSafe(F.col(f"_{name}")) for name in content]
-    return parsed.join(F.broadcast(checks), same, "left").drop(*(f"_{name}" for name in content))
+    lacks_order = parsed[c.ORDER_ID].isnull()
+    own = {name: parsed[name] for name in CONTENT}
+    own |= {name: lacks_order.ifelse(parsed[name], ibis.null(parsed[name].type())) for name in POSITION}
+    same = [own[name].identical_to(checks[f"_{name}"]) for name in content]
+    joined = parsed.left_join(checks, same)
+    none = ibis.literal([], type="array<string>")
+    return joined.select(*parsed.columns, **{RELEASED: joined[RELEASED].fill_null(none)})
 
 
-def _fate(dialect: Dialect, as_of: dt.date, bounds: RowBounds, released: Column) -> Column:
-    unreadable = {UNREADABLE: F.col(c.FAULT).isNotNull()}
+def _fate(lines: Table, dialect: Dialect, as_of: dt.date, bounds: RowBounds) -> Value:
+    unreadable = {UNREADABLE: lines[c.FAULT].notnull()}
+    blank = {name: _blank(lines[name]) for name in (c.ORDER_ID, c.PRODUCT, c.QUANTITY, c.UNIT_PRICE)}
+    units, time, customer = lines[UNITS], lines[TIME], lines[c.CUSTOMER]
     others = {
-        "no_order": _blank(c.ORDER_ID),
-        EMPTY_ORDER: _blank(c.PRODUCT) & _blank(c.QUANTITY) & _blank(c.UNIT_PRICE),
-        "no_product": _blank(c.PRODUCT),
-        "unparsable_time": F.col(TIME).isNull(),
-        "future_time": F.col(TIME) > F.col(c.EXTRACTED_AT) + F.lit(CLOCK_TOLERANCE),
-        LATER: day_of(TIME) > F.lit(as_of),
-        NOT_A_PRODUCT: F.col(c.PRODUCT).rlike(dialect.not_products or "^$"),
-        "bad_quantity": F.col(UNITS).isNull() | F.isnan(UNITS) | (F.col(UNITS) == 0),
-        "huge_quantity": F.abs(UNITS) > bounds.largest_quantity.value,
-        FREE: _free() & F.lit(dialect.free_lines == "leave_out"),
-        "bad_price": _bad_price() & F.lit(dialect.has_prices),
-        "price_outlier": _price_outlier(bounds.price_factor.value),
-        "placeholder_customer": F.lit(not dialect.guests) & F.coalesce(IS_PLACEHOLDER, F.lit(False)),
-        NO_CUSTOMER: F.lit(not dialect.guests) & (F.col(c.CUSTOMER).isNull() | ~F.col(IS_PLACEHOLDER)),
-        RETURNED: F.col(UNITS) < 0,
+        "no_order": blank[c.ORDER_ID],
+        EMPTY_ORDER: blank[c.PRODUCT] & blank[c.QUANTITY] & blank[c.UNIT_PRICE],
+        "no_product": blank[c.PRODUCT],
+        "unparsable_time": time.isnull(),
+        "future_time": time > lines[c.EXTRACTED_AT] + ibis.interval(CLOCK_TOLERANCE),
+        LATER: day_of(time) > ibis.literal(as_of),
+        NOT_A_PRODUCT: ~lines[IS_PRODUCT],
+        "bad_quantity": units.isnull() | units.isnan() | (units == 0),
+        "huge_quantity": units.abs() > bounds.largest_quantity.value,
+        FREE: _free(lines) & (dialect.free_lines == "leave_out"),
+        "bad_price": _bad_price(lines) & dialect.has_prices,
+        "price_outlier": _price_outlier(lines, bounds.price_factor.value),
+        "placeholder_customer": lines[IS_PLACEHOLDER] & (not dialect.guests),
+        NO_CUSTOMER: lines[IS_NOBODY] & ~lines[IS_PLACEHOLDER].fill_null(False) & (not dialect.guests),
+        RETURNED: units < 0,
     }
-    left_out = F.concat(F.lit(LEFT_OUT), F.substring(c.LEFT_OUT, 1, REASON_LENGTH))
+    left_out = LEFT_OUT + lines[c.LEFT_OUT].substr(0, REASON_LENGTH)
+    released = lines[RELEASED]
     outcomes = [_outcome(name, failed, released) for name, failed in (unreadable | others).items()]
     # An unreadable line has no columns, so that a rule of the mapping would leave it out by mistake.
-    return F.coalesce(outcomes[0], left_out, *outcomes[1:], F.lit(USED))
+    return ibis.coalesce(outcomes[0], left_out, *outcomes[1:], USED)
 
 
-def _outcome(name: str, failed: Column, released: Column) -> Column:
+def _outcome(name: str, failed: Value, released: Value) -> Value:
     """Returns the fate of the lines that fail a check, null for the others and for lines to use anyway."""
+    none = ibis.null("string")
     if name in DROPPED or name == RETURNED:
-        return F.when(failed, F.lit(name))
-    fate = F.lit(None) if name in USABLE else F.lit(ACCEPTED_AS_LOST)
-    return F.when(failed, F.when(F.array_contains(released, name), fate).otherwise(F.lit(name)))
+        return failed.ifelse(name, none)
+    fate = none if name in USABLE else ACCEPTED_AS_LOST
+    return failed.ifelse(released.contains(name).ifelse(fate, name), none)
 
 
-def _blank(column: str) -> Column:
-    return F.coalesce(F.trim(column), F.lit("")) == ""
+def _blank(column: Value) -> Value:
+    return column.strip().fill_null("") == ""
 
 
-def _free() -> Column:
+def _free(lines: Table) -> Value:
     """Returns whether a line has the price 0; a customer's return at that price still takes away."""
-    return (F.col(PAID) == 0) & ((F.col(UNITS) > 0) | _blank(c.CUSTOMER))
+    return (lines[PAID] == 0) & ((lines[UNITS] > 0) | _blank(lines[c.CUSTOMER]))
 
 
-def _bad_price() -> Column:
+def _bad_price(lines: Table) -> Value:
     """Returns whether a line lacks a valid price; a return needs none."""
-    return F.col(PAID).isNull() & ~(_blank(c.UNIT_PRICE) & (F.col(UNITS) < 0))
+    return lines[PAID].isnull() & ~(_blank(lines[c.UNIT_PRICE]) & (lines[UNITS] < 0))
 
 
-def _price_outlier(factor: float) -> Column:
-    outside = (F.col(PAID) > F.col(TYPICAL) * factor) | (F.col(PAID) * factor < F.col(TYPICAL))
-    return F.coalesce(outside & (F.col(PAID) > 0), F.lit(False))
-
-
-def _nobodies(raw: DataFrame, dialect: Dialect) -> DataFrame:
-    """Returns the few distinct customer ids that stand for nobody, and whether each is a placeholder."""
-    ids = raw.select(F.col(c.CUSTOMER).alias(NOBODY_ID)).distinct()
-    nobodies = ids.where(F.col(NOBODY_ID).rlike(nobody_pattern(dialect.identity)))
-    return nobodies.withColumn(IS_PLACEHOLDER, F.col(NOBODY_ID).rlike(PLACEHOLDER))
+def _price_outlier(lines: Table, factor: float) -> Value:
+    paid, typical = lines[PAID], lines[TYPICAL]
+    return ((paid > typical * factor) | (paid * factor < typical)).fill_null(False) & (paid > 0)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pandas as pd
 import pyarrow as pa
-from pyspark.sql import DataFrame
+from ibis import Table
 
 from expectations.measure import Measure
 from expectations.thresholds import thresholds
@@ -54,7 +54,7 @@ def of_pulls(night: Night, source: Source) -> Iterator[Measure]:
     yield Measure("other_mapping", night.as_of, float(others), message)
 
 
-def columns(night: Night, orders: DataFrame) -> Measure:
+def columns(night: Night, orders: Table) -> Measure:
     """Returns the number of columns in which a table differs from `orders`."""
     names = outputs.schema_differences(orders)
     message = f"{len(names)} columns of orders are missing, unknown or of another type"

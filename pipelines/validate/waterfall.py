@@ -1,10 +1,11 @@
 """The row waterfall: how many of the lines fetched have each fate; the counts add up."""
 
 import datetime as dt
+import math
 
+import ibis
 import pandas as pd
-from pyspark.sql import DataFrame
-from pyspark.sql import functions as F
+from ibis import Table, _
 
 from pipelines import columns as c
 from pipelines.lake.days import day_of
@@ -35,7 +36,7 @@ MAX_REASONS = 20  # for which lines are left out; the remaining reasons are coun
 MOVED_BY = 2.0  # prices at least double or at most half the product's median count as moved
 
 
-def tally(checked: DataFrame, since: tuple[dt.datetime, dt.date] | None) -> pd.DataFrame:
+def tally(checked: Table, since: tuple[dt.datetime, dt.date] | None) -> pd.DataFrame:
     """Counts and sums of the lines by fate, day and whether they are new: a small table.
 
     since: the time at which the last run had received its newest line, and the day of that run. Lines
@@ -49,27 +50,33 @@ def tally(checked: DataFrame, since: tuple[dt.datetime, dt.date] | None) -> pd.D
     - priced: lines whose product has a typical price; log_price: the sum of the logarithms of price over
       typical price; moved: lines whose price is at least double or at most half the typical one
     """
-    ratio = F.when((F.col(PAID) > 0) & (F.col(TYPICAL) > 0), F.log(F.col(PAID) / F.col(TYPICAL)))
-    is_new = F.lit(True)
+    day = day_of(checked[TIME])
+    is_new = ibis.literal(True)
     if since:
-        received, day = since
-        later = F.coalesce(day_of(TIME) > F.lit(day), F.lit(False))
-        is_new = (F.col(c.EXTRACTED_AT) > F.lit(received)) | later
-    return (
-        checked.withColumn("_ratio", ratio)
-        .groupBy(FATE, is_new.alias(IS_NEW), day_of(TIME).alias(c.DAY))
-        .agg(
-            F.count(F.lit(1)).alias(LINES),
-            F.sum(F.col(UNITS) * F.col(PAID)).alias(REVENUE),
-            F.sum(F.when(F.col(UNITS) != 0, F.log(F.abs(UNITS)))).alias(LOG_PIECES),
-            F.count_if(F.col(c.CUSTOMER).isNull()).alias(GUESTS),
-            F.count_if(SHARED_ID).alias(SHARED),
-            F.count("_ratio").alias(PRICED),
-            F.sum("_ratio").alias(LOG_PRICE),
-            F.count_if(F.abs("_ratio") >= F.log(F.lit(MOVED_BY))).alias(MOVED),
-        )
-        .toPandas()
+        received, judged = since
+        is_new = (checked[c.EXTRACTED_AT] > ibis.literal(received)) | (day > ibis.literal(judged)).fill_null(False)
+    has_ratio = (checked[PAID] > 0) & (checked[TYPICAL] > 0)
+    lines = checked.mutate(
+        {
+            IS_NEW: is_new,
+            c.DAY: day,
+            "_ratio": has_ratio.ifelse((checked[PAID] / checked[TYPICAL]).ln(), ibis.null(float)),
+        }
     )
+    units, ratio = lines[UNITS], lines._ratio
+    counted = lines.group_by(FATE, IS_NEW, c.DAY).agg(
+        {
+            LINES: lines.count(),
+            REVENUE: (units * lines[PAID]).sum(),
+            LOG_PIECES: units.abs().nullif(0.0).ln().sum(),
+            GUESTS: lines.count(where=lines[c.CUSTOMER].isnull()),
+            SHARED: lines.count(where=lines[SHARED_ID]),
+            PRICED: ratio.count(),
+            LOG_PRICE: ratio.sum(),
+            MOVED: lines.count(where=ratio.abs() >= math.log(MOVED_BY)),
+        }
+    )
+    return counted.to_pandas()
 
 
 def waterfall(tallied: pd.DataFrame, fetched: int) -> dict[str, int]:

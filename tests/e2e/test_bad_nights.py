@@ -17,7 +17,7 @@ DRAWN = 1000 if SOAK else 2  # cases of each kind, drawn by the seed
 MAX_LETTERS = 110  # of a printed message
 
 
-def test_stops_every_bad_case_before_training_and_no_good_one(spark, seed, tmp_path, capsys):
+def test_stops_every_bad_case_before_training_and_no_good_one(seed, tmp_path, capsys):
     world = ordinary(seed)
     api = ShopApi(world)
     with (

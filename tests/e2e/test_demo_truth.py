@@ -5,6 +5,7 @@ from itertools import islice
 
 import numpy as np
 import pytest
+from frames import frame
 from shops import DEMO, catalogue, demo, demo_baskets
 
 from pipelines import columns as c
@@ -34,8 +35,8 @@ def baskets():
 
 
 @pytest.fixture(scope="module")
-def mined(spark, baskets):
-    baskets = spark.createDataFrame(baskets, f"{c.CUSTOMER} string, {c.PRODUCTS} array<string>")
+def mined(baskets):
+    baskets = frame(baskets, f"{c.CUSTOMER} string, {c.PRODUCTS} array<string>")
     return association_rules.mine(baskets, association_rules.load())
 
 

@@ -47,7 +47,7 @@ def shop_url():
 
 
 @pytest.fixture(scope="module")
-def night(shop_url, spark, tmp_path_factory):
+def night(shop_url, tmp_path_factory):
     """The result of a first nightly run."""
     home = tmp_path_factory.mktemp("home")
     with fresh_home(home, SHOP_URL=shop_url, SHOP_PASSWORD=PASSWORD):

@@ -5,6 +5,7 @@ import re
 
 import pandas as pd
 import pytest
+from frames import frame
 from homes import fresh_home
 
 from expectations import suites
@@ -22,7 +23,7 @@ OVERLAP, REPEATED = 22_523, 11_812  # rows in both sheets, and further exact dup
 
 
 @pytest.fixture(scope="module")
-def night(spark, data, tmp_path_factory):
+def night(data, tmp_path_factory):
     file = data("online_retail_ii.parquet")
     with fresh_home(tmp_path_factory.mktemp("home")):
         yield retrain(source="files", mapping="online_retail_ii", path=str(file), sweep="quick")

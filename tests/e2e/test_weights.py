@@ -56,7 +56,7 @@ def orders(weights):
 
 
 @pytest.fixture(scope="module")
-def night(spark, tmp_path_factory):
+def night(tmp_path_factory):
     """The result and the output of a nightly run, and its bundle."""
     folder = tmp_path_factory.mktemp("shop")
     (folder / "mapping.toml").write_text(MAPPING)

@@ -6,9 +6,11 @@ import sys
 import time
 from pathlib import Path
 
+import ibis
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from frames import tuples
 
 from pipelines.lake import tables
 from pipelines.settings import settings
@@ -43,11 +45,12 @@ def test_write_replaces_the_whole_table(home, monkeypatch, lake_url):
     assert tables.read(TABLE, ["name"]) == NEW.select(["name"])
 
 
-def test_spark_and_arrow_read_each_others_tables(home, spark):
+@pytest.mark.parametrize("engine", ["duckdb", "spark"], indirect=True)
+def test_the_engine_and_arrow_read_each_others_tables(home, engine):
     tables.write(TABLE, OLD)
-    rows = tables.read_spark(spark, TABLE)
-    assert [tuple(row) for row in rows.orderBy("n").collect()] == [(1, "a"), (2, "b"), (3, None)]
-    tables.write_spark(TABLE, rows.where("n > 1"))  # reads from the table that it replaces
+    rows = tables.scan(TABLE)
+    assert tuples(rows.order_by("n")) == [(1, "a"), (2, "b"), (3, None)]
+    tables.write_computed(TABLE, rows.filter(rows.n > 1))  # reads from the table that it replaces
     assert tables.read(TABLE).sort_by("n").to_pylist() == OLD.slice(1).to_pylist()
 
 
@@ -88,14 +91,15 @@ def small_disk(tmp_path, monkeypatch):
     subprocess.run(["umount", "--lazy", folder], check=True)  # Spark may still hold a file
 
 
-def test_a_full_disk_is_an_error_that_leaves_the_old_table_and_frees_the_space(home, spark, small_disk):
+@pytest.mark.parametrize("engine", ["duckdb", "spark"], indirect=True)
+def test_a_full_disk_is_an_error_that_leaves_the_old_table_and_frees_the_space(home, engine, small_disk):
     noise = random.Random(1).randbytes(3_000_000)
-    rows = spark.range(1_000_000).selectExpr("id", "uuid() AS text")
+    rows = ibis.range(1_000_000).unnest().name("n").as_table().mutate(text=ibis.uuid())
     tables.write(TABLE, OLD)
     before = {path.name for path in (small_disk / TABLE).iterdir()}
     for write in (
         lambda: tables.write(TABLE, pa.table({"text": [noise]})),
-        lambda: tables.write_spark(TABLE, rows),
+        lambda: tables.write_computed(TABLE, rows),
         lambda: tables.put(f"{TABLE}/more", noise),
     ):
         message = rf"{TABLE}.* can't be written to the lake {small_disk}: No space left on device"

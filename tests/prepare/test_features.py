@@ -4,13 +4,14 @@ import datetime as dt
 
 import pyarrow as pa
 import pytest
+from frames import frame, tuples
 
 from pipelines import columns as c
 from pipelines.extract.product_history import RAW_PRODUCTS
 from pipelines.prepare import features
 
 SCHEMA = (
-    f"{c.ORDER_ID} string, {c.ORDERED_AT} string, {c.CUSTOMER} string, {c.PRODUCT} string,"
+    f"{c.ORDER_ID} string, {c.ORDERED_AT} timestamp, {c.CUSTOMER} string, {c.PRODUCT} string,"
     f" {c.QUANTITY} double, {c.UNIT_PRICE} double"
 )
 FIRST, SECOND, THIRD = (dt.date(2026, 1, day) for day in (1, 2, 3))
@@ -28,16 +29,20 @@ LINES = [
 ]
 
 
+def at(column, row):
+    """The row with the text in a column as a time in UTC."""
+    return (*row[:column], dt.datetime.fromisoformat(f"{row[column]}+00:00"), *row[column + 1 :])
+
+
 @pytest.fixture
-def orders(spark):
-    read = spark.createDataFrame(LINES, SCHEMA)
-    return read.withColumn(c.ORDERED_AT, read[c.ORDERED_AT].cast("timestamp"))
+def orders():
+    return frame([at(1, line) for line in LINES], SCHEMA)
 
 
 def test_interactions_are_grouped_by_customer_product_and_day_and_returns_keep_their_day(orders):
     rows = features.interactions(orders)
-    assert rows.columns == [c.CUSTOMER, c.PRODUCT, c.DAY, c.QUANTITY, c.RETURNED, c.ORDERS]
-    assert sorted(tuple(row) for row in rows.collect()) == [
+    assert list(rows.columns) == [c.CUSTOMER, c.PRODUCT, c.DAY, c.QUANTITY, c.RETURNED, c.ORDERS]
+    assert sorted(tuples(rows)) == [
         ("ann", "A", FIRST, 5.0, 0.0, 2),
         ("ann", "A", SECOND, 1.0, 0.0, 1),
         ("ann", "A", THIRD, 0.0, 4.0, 0),
@@ -47,7 +52,7 @@ def test_interactions_are_grouped_by_customer_product_and_day_and_returns_keep_t
     ]
 
 
-def test_a_customers_region_is_that_of_the_latest_order_with_one(spark):
+def test_a_customers_region_is_that_of_the_latest_order_with_one():
     lines = [
         ("ann", "France", "2026-01-01 10:00:00"),
         ("ann", "Spain", "2026-01-02 10:00:00"),
@@ -58,15 +63,18 @@ def test_a_customers_region_is_that_of_the_latest_order_with_one(spark):
         ("cleo", None, "2026-01-01 10:00:00"),
         (None, "Spain", "2026-01-01 10:00:00"),
     ]
-    orders = spark.createDataFrame(lines, [c.CUSTOMER, c.GROUP, c.ORDERED_AT])
+    orders = frame(
+        [at(2, line) for line in lines],
+        f"{c.CUSTOMER} string, {c.GROUP} string, {c.ORDERED_AT} timestamp",
+    )
     rows = features.groups(orders)
-    assert rows.columns == [c.CUSTOMER, c.GROUP]
-    assert sorted(map(tuple, rows.collect())) == [("ann", "Spain"), ("bob", "France")]
+    assert list(rows.columns) == [c.CUSTOMER, c.GROUP]
+    assert sorted(tuples(rows)) == [("ann", "Spain"), ("bob", "France")]
 
 
-def test_a_basket_has_an_orders_distinct_products_day_and_customer(spark, orders):
-    twice = orders.unionByName(orders.where(f"{c.ORDER_ID} = '1'"))
-    rows = features.baskets(twice).select(c.ORDER_ID, c.DAY, c.CUSTOMER, c.PRODUCTS).collect()
+def test_a_basket_has_an_orders_distinct_products_day_and_customer(orders):
+    twice = orders.union(orders.filter(orders[c.ORDER_ID] == "1"))
+    rows = tuples(features.baskets(twice).select(c.ORDER_ID, c.DAY, c.CUSTOMER, c.PRODUCTS))
     assert sorted((*row[:3], sorted(row[3])) for row in rows) == [
         ("1", FIRST, "ann", ["A", "B"]),
         ("2", FIRST, "ann", ["A"]),

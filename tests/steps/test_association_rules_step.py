@@ -12,7 +12,7 @@ from pipelines.run.night import Night
 from pipelines.train.association_rules import LARGEST_BASKET
 
 
-def test_reports_mined_rules_and_baskets_too_large_to_mine(home, spark):
+def test_reports_mined_rules_and_baskets_too_large_to_mine(home):
     """Three products in 20 of 40 baskets (80 lines), and two stock orders of 101 products each."""
     stock = [[str(product) for product in range(LARGEST_BASKET + 1)]] * 2
     baskets = [["a", "b", "c"]] * 20 + [["z"]] * 20 + stock

@@ -63,7 +63,7 @@ class Shop:
 
 
 @pytest.fixture(scope="module")
-def shop(spark, tmp_path_factory):
+def shop(tmp_path_factory):
     """A shop with twenty days of orders, whose last nightly run passed."""
     folder = tmp_path_factory.mktemp("shop")
     with fresh_home(folder):
@@ -141,7 +141,7 @@ def test_the_next_run_uses_a_released_line(shop):
     assert max(tables.read(tables.ORDERS)[c.UNIT_PRICE].to_pylist()) == 700
 
 
-def test_customers_get_the_mapped_group_and_earlier_pulls_have_no_group(spark, tmp_path):
+def test_customers_get_the_mapped_group_and_earlier_pulls_have_no_group(tmp_path):
     with fresh_home(tmp_path):
         shop = Shop(tmp_path)
         for day in range(10):
@@ -187,7 +187,7 @@ def test_names_the_step_extract_if_it_hasnt_run(shop):
 
 @pytest.mark.parametrize("customer", ["", "0", "guest"])
 def test_a_run_stopped_for_orders_without_a_customer_names_the_setting_that_allows_them(
-    spark, tmp_path, customer
+    tmp_path, customer
 ):
     with fresh_home(tmp_path):
         shop = Shop(tmp_path)

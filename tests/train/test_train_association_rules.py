@@ -3,12 +3,14 @@
 from itertools import permutations
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from pyspark.sql import functions as F
+from frames import frame
 
 from pipelines import columns as c
-from pipelines.train import association_rules
+from pipelines.lake.engine import table as engine_table
+from pipelines.train import association_rules, itemsets
 from pipelines.train.association_rules import AssociationRuleSettings
 from serving.bundle.format import texts
 
@@ -17,9 +19,9 @@ SCHEMA = f"{c.CUSTOMER} string, {c.PRODUCTS} array<string>"
 
 
 @pytest.fixture
-def make_baskets(spark):
+def make_baskets():
     """A function that turns (customer, products) rows into a table of baskets."""
-    return lambda rows: spark.createDataFrame(rows, SCHEMA)
+    return lambda rows: frame(rows, SCHEMA)
 
 
 @pytest.fixture
@@ -178,31 +180,39 @@ def test_no_rules_are_empty_arrays(make_baskets):
         assert array.tolist() == mined_from_nothing[name].tolist() == expected
 
 
-@pytest.mark.parametrize(("support", "itemsets"), [(0.01, 159), (0.001, 7589)])
-def test_itemset_counts_of_the_belgian_supermarket_match_published_ones(spark, data, support, itemsets):
+@pytest.mark.parametrize("engine", ["duckdb", "spark"], indirect=True)
+@pytest.mark.parametrize(("support", "expected"), [(0.01, 159), (0.001, 7589)])
+def test_itemset_counts_of_the_belgian_supermarket_match_published_ones(engine, data, support, expected):
     """Counts on which two independent implementations agree: FIMI "retail", Brijs et al. (1999)."""
-    lines = spark.read.parquet(str(data("fimi_retail.parquet")))
-    baskets = lines.groupBy("basket_id").agg(F.collect_set("item").alias(c.PRODUCTS))
-    rows = association_rules.frequent_itemsets(baskets, support).toArrow().to_pylist()
-    assert len(rows) == itemsets
-    freq = {frozenset(row["items"]): row["freq"] for row in rows}
-    assert (freq[frozenset([39])], freq[frozenset([48])], freq[frozenset([39, 48])]) == (50675, 42135, 29142)
+    lines = pq.read_table(data("fimi_retail.parquet")).group_by("basket_id").aggregate([("item", "distinct")])
+    bought = lines.select(["item_distinct"]).rename_columns([c.PRODUCTS])
+    bought = bought.cast(pa.schema([(c.PRODUCTS, pa.list_(pa.string()))]))
+    mined = itemsets.mine(engine_table(bought), support, largest=7)
+    assert sum(map(len, mined.counts)) == expected
+    freq = {
+        frozenset(mined.products.take(pa.array(rows)).to_pylist()): int(count)
+        for members, counts in zip(mined.members[:2], mined.counts[:2], strict=True)
+        for rows, count in zip(members, counts, strict=True)
+    }
+    counts = [freq[frozenset(items)] for items in (["39"], ["48"], ["39", "48"])]
+    assert counts == [50675, 42135, 29142]
 
 
-def test_an_itemset_at_the_exact_minimum_support_is_frequent(spark, data):
+@pytest.mark.parametrize("engine", ["duckdb", "spark"], indirect=True)
+def test_an_itemset_at_the_exact_minimum_support_is_frequent(engine, data):
     lines = pq.read_table(data("groceries.parquet")).group_by("basket_id").aggregate([("item", "distinct")])
-    baskets = spark.createDataFrame(lines.select(["item_distinct"]).rename_columns([c.PRODUCTS]).to_pandas())
-    rows = association_rules.frequent_itemsets(baskets, 1e-9 + 2513 / 9835).toArrow().to_pylist()
-    assert rows == []
-    rows = association_rules.frequent_itemsets(baskets, 2513 / 9835 - 1e-9).toArrow().to_pylist()
-    assert [(row["items"], row["freq"]) for row in rows] == [(["whole milk"], 2513)]
+    baskets = engine_table(lines.select(["item_distinct"]).rename_columns([c.PRODUCTS]))
+    mined = itemsets.mine(baskets, 1e-9 + 2513 / 9835)
+    assert len(mined.products) == 0
+    mined = itemsets.mine(baskets, 2513 / 9835 - 1e-9)
+    assert (mined.products.to_pylist(), mined.counts[0].tolist()) == (["whole milk"], [2513])
 
 
-def test_rules_of_the_groceries_equal_those_counted_one_by_one(spark, data):
+def test_rules_of_the_groceries_equal_those_counted_one_by_one(data):
     """Counts every possible rule basket by basket, so it also checks that none is missing."""
     lines = pq.read_table(data("groceries.parquet")).group_by("basket_id").aggregate([("item", "distinct")])
     bought = lines["item_distinct"].to_pylist()
-    baskets = spark.createDataFrame([(None, row) for row in bought], SCHEMA)
+    baskets = frame([(None, row) for row in bought], SCHEMA)
     rules = mined(baskets, ALL.model_copy(update={"min_count": 100, "min_confidence": 0.1}))
     contains = {
         item: np.array([item in row for row in bought]) for item in {item for row in bought for item in row}

@@ -12,6 +12,7 @@ from pipelines import columns as c
 from pipelines.extract.lines import order_lines
 from pipelines.extract.mapping import Mapping
 from pipelines.extract.staging import RAW_ORDERS
+from pipelines.lake import engine
 from pipelines.validate import outputs, row_checks
 from pipelines.validate import waterfall as w
 from serving.live.identity import Pseudonymiser
@@ -38,14 +39,14 @@ def received(mapping, *files, day=1):
     return pa.Table.from_pandas(together[RAW_ORDERS.names], RAW_ORDERS, preserve_index=False)
 
 
-def checked(spark, mapping, *pulls):
-    raw = spark.createDataFrame(pa.concat_tables(pulls))
+def checked(mapping, *pulls):
+    raw = engine.table(pa.concat_tables(pulls))
     return row_checks.check(raw, mapping, LAST, thresholds().rows)
 
 
-def counts(spark, mapping, *pulls):
+def counts(mapping, *pulls):
     """The waterfall of pulls, and the share of lines that share their order id with another customer."""
-    tally = w.tally(checked(spark, mapping, *pulls), None)
+    tally = w.tally(checked(mapping, *pulls), None)
     shared = tally[w.SHARED].sum() / tally[w.LINES].sum()
     return w.waterfall(tally, sum(pull.num_rows for pull in pulls)), shared
 
@@ -54,14 +55,14 @@ def read(path):
     return pd.read_csv(path, dtype=str, keep_default_na=False)
 
 
-def test_orders_that_are_no_purchases_are_left_out_and_counted_by_status(spark, field):
+def test_orders_that_are_no_purchases_are_left_out_and_counted_by_status(field):
     table = read(field("status/orders.csv"))
     rules = [
         {"reason": status, "column": "status", "values": [status.upper()]}
         for status in ("cancelled", "failed", "pending", "refunded")
     ]
     fates, _ = counts(
-        spark, mapping := Mapping(columns=PLAIN, leave_out=rules), received(mapping, ("a", table))
+        mapping := Mapping(columns=PLAIN, leave_out=rules), received(mapping, ("a", table))
     )
     expected = Counter(table["status"])
     used = expected.pop("completed") + expected.pop("processing")
@@ -69,26 +70,26 @@ def test_orders_that_are_no_purchases_are_left_out_and_counted_by_status(spark, 
     assert {fate.removeprefix("left_out_"): n for fate, n in fates.items() if n} == expected
 
 
-def test_free_lines_are_dropped_or_kept_and_fail_no_check(spark, field):
+def test_free_lines_are_dropped_or_kept_and_fail_no_check(field):
     table = read(field("bundles/orders.csv"))
     free = (table["unit_price"].astype(float) == 0).sum()
     assert free > 0.1 * len(table)
     pull = received(mapping := Mapping(columns=PLAIN), ("a", table))
-    fates, _ = counts(spark, mapping, pull)
+    fates, _ = counts(mapping, pull)
     assert (fates["free"], fates["used"], w.quarantined(fates)) == (free, len(table) - free, {})
-    fates, _ = counts(spark, Mapping(columns=PLAIN, free_lines="keep"), pull)
+    fates, _ = counts(Mapping(columns=PLAIN, free_lines="keep"), pull)
     assert (fates["used"], w.quarantined(fates)) == (len(table), {})
 
 
-def test_stores_with_the_same_order_numbers_are_told_apart_by_the_mapping(spark, field):
+def test_stores_with_the_same_order_numbers_are_told_apart_by_the_mapping(field):
     files = [
         (f"{store}/orders.csv", read(field(f"two-stores/in/{store}/orders.csv"))) for store in ("de", "fr")
     ]
     joined = Mapping(columns=PLAIN | {c.ORDER_ID: {"join": ["@folder", c.ORDER_ID]}})
-    fates, shared = counts(spark, joined, received(joined, *files))
+    fates, shared = counts(joined, received(joined, *files))
     assert (fates["used"], fates["duplicate"], shared) == (13_492, 0, 0)
     plain = Mapping(columns=PLAIN)
-    fates, shared = counts(spark, plain, received(plain, *files))
+    fates, shared = counts(plain, received(plain, *files))
     assert fates["used"] < 13_492 / 1.9
     assert shared > thresholds().orders["shared_ids"]["critical"].max
 
@@ -119,19 +120,19 @@ MEANT = Mapping(
 )
 
 
-def learned(spark, *pulls):
+def learned(*pulls):
     """What is learned of each order: its quantity and its price."""
-    orders = outputs.orders(checked(spark, MEANT, *pulls), Pseudonymiser(KEY)).collect()
+    orders = outputs.orders(checked(MEANT, *pulls), Pseudonymiser(KEY)).to_pyarrow().to_pylist()
     return {row[c.ORDER_ID]: (row[c.QUANTITY], row[c.UNIT_PRICE]) for row in orders if row[c.QUANTITY] > 0}
 
 
-def test_an_order_that_is_cancelled_later_disappears_and_one_that_is_paid_later_appears(spark):
+def test_an_order_that_is_cancelled_later_disappears_and_one_that_is_paid_later_appears():
     first = received(MEANT, ("1", sold(("1", "paid", "EUR", "1", "9"), ("2", "pending", "EUR", "1", "9"))))
     later = sold(("1", "cancelled", "EUR", "1", "9"), ("2", "paid", "EUR", "1", "9"))
-    assert learned(spark, first) == {"1": (1, 9)}
+    assert learned(first) == {"1": (1, 9)}
     second = received(MEANT, ("2", later), day=2)
-    assert learned(spark, first, second) == {"2": (1, 9)}
-    fates, shared = counts(spark, MEANT, first, second)
+    assert learned(first, second) == {"2": (1, 9)}
+    fates, shared = counts(MEANT, first, second)
     assert ({fate: n for fate, n in fates.items() if n}, shared) == (
         {"fetched": 4, "duplicate": 2, "left_out_not_paid": 1, "used": 1},
         0,
@@ -142,20 +143,20 @@ def test_an_order_that_is_cancelled_later_disappears_and_one_that_is_paid_later_
     ("status", "quantity", "amount"),
     [("paid", "-1", "9"), ("paid", "-1", "-9"), ("refund", "1", "9"), ("refund", "-1", "-9")],
 )
-def test_a_refund_in_any_usual_form_takes_away_what_it_returns(spark, status, quantity, amount):
+def test_a_refund_in_any_usual_form_takes_away_what_it_returns(status, quantity, amount):
     orders = sold(
         ("part", "paid", "EUR", "3", "27"),
         ("part", status, "EUR", quantity, amount),
         ("full", "paid", "EUR", "1", "9"),
         ("full", status, "EUR", quantity, amount),
     )
-    assert learned(spark, received(MEANT, ("a", orders))) == {"part": (2, 9)}
+    assert learned(received(MEANT, ("a", orders))) == {"part": (2, 9)}
 
 
-def test_prices_are_of_one_currency_and_orders_in_an_unknown_one_are_left_out(spark):
+def test_prices_are_of_one_currency_and_orders_in_an_unknown_one_are_left_out():
     orders = sold(
         ("1", "paid", "EUR", "2", "9"), ("2", "paid", " usd", "2", "9"), ("3", "paid", "SEK", "2", "90")
     )
     pull = received(MEANT, ("a", orders))
-    assert learned(spark, pull) == {"1": (2, 4.5), "2": (2, 2.25)}
-    assert counts(spark, MEANT, pull)[0]["left_out_other_currency"] == 1
+    assert learned(pull) == {"1": (2, 4.5), "2": (2, 2.25)}
+    assert counts(MEANT, pull)[0]["left_out_other_currency"] == 1

@@ -4,6 +4,7 @@ import datetime as dt
 
 import pandas as pd
 import pytest
+from frames import frame
 
 from pipelines import columns as c
 from pipelines.validate import profile as p
@@ -41,23 +42,23 @@ TALLIED = [
 ]
 
 
-def table(spark, orders):
+def table(orders):
     lines = [
-        (order, dt.datetime.fromisoformat(at), customer, product, float(pieces), 1.0)
+        (order, dt.datetime.fromisoformat(f"{at}+00:00"), customer, product, float(pieces), 1.0)
         for order, at, customer, content in orders
         for product, pieces in content.items()
     ]
-    return spark.createDataFrame(lines, SCHEMA)
+    return frame(lines, SCHEMA)
 
 
-def profiled(spark, orders, tallied=TALLIED, listed=None, until=FOURTH):
-    catalogue = listed and spark.createDataFrame([(product,) for product in listed], f"{c.PRODUCT} string")
-    return p.profile(pd.DataFrame(tallied, columns=TALLY), table(spark, orders), catalogue, until)
+def profiled(orders, tallied=TALLIED, listed=None, until=FOURTH):
+    catalogue = listed and frame([(product,) for product in listed], f"{c.PRODUCT} string")
+    return p.profile(pd.DataFrame(tallied, columns=TALLY), table(orders), catalogue, until)
 
 
 @pytest.fixture(scope="module")
-def days(spark):
-    return profiled(spark, ORDERS, listed=["A", "B", "D", "never sold"])
+def days():
+    return profiled(ORDERS, listed=["A", "B", "D", "never sold"])
 
 
 def column(days, name):
@@ -111,22 +112,22 @@ def test_order_id_and_best_seller_are_null_on_days_without_orders(days):
     assert days[[p.NUMBER, p.TOP_PRODUCT]].iloc[[1, 3]].isna().all(axis=None)
 
 
-def test_no_sale_is_unlisted_without_a_catalogue(spark):
-    assert column(profiled(spark, ORDERS), p.UNLISTED) == [0, 0, 0, 0]
+def test_no_sale_is_unlisted_without_a_catalogue():
+    assert column(profiled(ORDERS), p.UNLISTED) == [0, 0, 0, 0]
 
 
-def test_handles_order_ids_of_letters_and_orders_without_customers(spark):
+def test_handles_order_ids_of_letters_and_orders_without_customers():
     orders = [("web-1", "2026-01-01 08:00:00", None, {"A": 1})]
-    days = profiled(spark, orders, TALLIED[:1], until=FIRST)
+    days = profiled(orders, TALLIED[:1], until=FIRST)
     assert column(days, c.ORDERS) == [1]
     assert column(days, p.CUSTOMERS) == column(days, p.KNOWN) == column(days, p.PAIRS) == [0]
     assert days[p.NUMBER].isna().all()
 
 
-def test_the_sample_holds_each_customer_once_sorted(spark, monkeypatch):
-    sample = p.sample(table(spark, ORDERS))
+def test_the_sample_holds_each_customer_once_sorted(monkeypatch):
+    sample = p.sample(table(ORDERS))
     assert sample.column_names == [c.CUSTOMER, p.LAST_DAY]
     assert sample[c.CUSTOMER].to_pylist() == ["ann", "bob", "cyd"]
     assert sample[p.LAST_DAY].to_pylist() == [THIRD] * 3
     monkeypatch.setattr(p, "SAMPLE", 1)
-    assert p.sample(table(spark, ORDERS))[c.CUSTOMER].to_pylist() == ["ann", "bob"]
+    assert p.sample(table(ORDERS))[c.CUSTOMER].to_pylist() == ["ann", "bob"]

@@ -4,13 +4,18 @@ import datetime as dt
 import random
 from collections import Counter
 
+import pyarrow as pa
 import pytest
+from frames import frame, tuples
+from ibis import _
 
 from expectations.thresholds import thresholds
 from pipelines import columns as c
 from pipelines.extract.mapping import Mapping
 from pipelines.extract.product_history import RAW_PRODUCTS
 from pipelines.extract.source import Dialect
+from pipelines.extract.staging import RAW_ORDERS
+from pipelines.lake import engine
 from pipelines.validate import outputs, row_checks, waterfall
 from pipelines.validate.quarantine import CONTENT
 from serving.live.identity import IdentityRule, Pseudonymiser, canonical, pseudonym
@@ -18,14 +23,7 @@ from serving.live.identity import IdentityRule, Pseudonymiser, canonical, pseudo
 KEY = "a key for tests"
 IDENTIFY = Pseudonymiser(KEY)
 NIGHT = dt.date(2026, 1, 31)
-SCHEMA = (
-    f"{c.ORDER_ID} string, {c.LINE} long, {c.ORDERED_AT} string, {c.CUSTOMER} string, {c.PRODUCT} string,"
-    f" {c.QUANTITY} string, {c.UNIT_PRICE} string, {c.NAME} string, {c.CATEGORY} string, {c.BRAND} string,"
-    f" {c.WEIGHT} string, {c.GROUP} string,"
-    f" {c.FAULT} string, {c.LEFT_OUT} string, {c.CHANGED_AT} string, {c.SOURCE} string, {c.PAGE} long,"
-    f" {c.EXTRACTED_AT} timestamp"
-)
-COLUMNS = [column.split()[0] for column in SCHEMA.split(", ")]
+COLUMNS = RAW_ORDERS.names
 PHONES = ["+7(916)539-6205", "+7 (916) 539-6205", "79165396205"]
 GOOD = {
     c.ORDERED_AT: "2026-01-31 10:00:00",
@@ -43,7 +41,7 @@ GOOD = {
     c.CHANGED_AT: None,
     c.SOURCE: "by hand",
     c.PAGE: 1,
-    c.EXTRACTED_AT: dt.datetime(2026, 2, 1),
+    c.EXTRACTED_AT: dt.datetime(2026, 2, 1, tzinfo=dt.UTC),
 }
 
 # (values that differ from a valid line, fate)
@@ -110,25 +108,25 @@ LINES = [
 DUPLICATES = [LINES[0], LINES[0] | {c.SOURCE: "another page"}, LINES[-1]]
 
 
-def frame(spark, lines):
-    return spark.createDataFrame([[line[name] for name in COLUMNS] for line in lines], SCHEMA)
+def raw(lines):
+    return engine.table(pa.Table.from_pylist(lines, RAW_ORDERS))
 
 
-def check(spark, lines, **dialect):
-    return row_checks.check(frame(spark, lines), Dialect(**dialect), NIGHT, thresholds().rows)
+def check(lines, **dialect):
+    return row_checks.check(raw(lines), Dialect(**dialect), NIGHT, thresholds().rows)
 
 
 @pytest.fixture(scope="module")
-def checked(spark):
+def checked():
     """All cases, some of them twice."""
-    lines = check(spark, LINES + DUPLICATES, not_products="^POST$").cache()
+    lines = check(LINES + DUPLICATES, not_products="^POST$").cache()
     yield lines
-    lines.unpersist()
+    lines.release()
 
 
 @pytest.fixture(scope="module")
 def fates(checked):
-    return {row[c.LINE]: row[row_checks.FATE] for row in checked.collect()}
+    return {row[c.LINE]: row[row_checks.FATE] for row in checked.to_pyarrow().to_pylist()}
 
 
 @pytest.mark.parametrize("line", range(len(CASES)), ids=lambda line: f"{CASES[line][0]}")
@@ -136,11 +134,11 @@ def test_a_line_gets_the_fate_of_the_first_check_it_fails(fates, line):
     assert fates[line] == CASES[line][1]
 
 
-def test_orders_without_a_customer_are_used_if_the_shop_allows_guests(spark):
+def test_orders_without_a_customer_are_used_if_the_shop_allows_guests():
     guest, placeholder = LINES[0] | {c.CUSTOMER: None}, LINES[1] | {c.CUSTOMER: "11111111111"}
-    lines = check(spark, [guest, placeholder], guests=True)
-    assert {row[c.LINE]: row[row_checks.FATE] for row in lines.collect()} == {0: "used", 1: "used"}
-    rows = outputs.orders(lines, IDENTIFY).collect()
+    lines = check([guest, placeholder], guests=True)
+    assert {row[c.LINE]: row[row_checks.FATE] for row in lines.to_pyarrow().to_pylist()} == {0: "used", 1: "used"}
+    rows = outputs.orders(lines, IDENTIFY).to_pyarrow().to_pylist()
     assert {row[c.CUSTOMER] for row in rows} == {None}
 
 
@@ -150,12 +148,12 @@ SOMEBODIES = ["1", "10", "c0", "Анна", "guesty", "anna@shop.example", "KASSE
 
 
 @pytest.mark.parametrize(("guests", "fate"), [(False, "no_customer"), (True, "used")])
-def test_an_id_that_stands_for_nobody_is_no_customer(spark, guests, fate):
+def test_an_id_that_stands_for_nobody_is_no_customer(guests, fate):
     rule = IdentityRule(nobody=("Kasse 1",))
     ids = [*NOBODIES, *SOMEBODIES]
     lines = [GOOD | {c.ORDER_ID: str(n), c.LINE: 0, c.CUSTOMER: customer} for n, customer in enumerate(ids)]
     lines += [GOOD | {c.ORDER_ID: "phone", c.LINE: 0, c.CUSTOMER: "+7 (999) 999-99-99"}]
-    checked = check(spark, lines, guests=guests, identity=rule).collect()
+    checked = check(lines, guests=guests, identity=rule).to_pyarrow().to_pylist()
     fates = {row[c.ORDER_ID]: row[row_checks.FATE] for row in checked}
     assert fates.pop("phone") == ("used" if guests else "placeholder_customer")
     assert [fates[str(n)] for n in range(len(ids))] == [fate] * len(NOBODIES) + ["used"] * len(SOMEBODIES)
@@ -166,27 +164,27 @@ def test_an_id_that_stands_for_nobody_is_no_customer(spark, guests, fate):
 
 # Several phone numbers, because the smallest hash of an order decides.
 @pytest.mark.parametrize("phone", [f"7916539{number:04}" for number in range(4)])
-def test_a_line_without_a_customer_gets_the_customer_of_its_order(spark, phone):
+def test_a_line_without_a_customer_gets_the_customer_of_its_order(phone):
     lines = [
         LINES[0] | {c.LINE: line, c.CUSTOMER: customer} for line, customer in enumerate((None, phone, None))
     ]
-    (row,) = outputs.orders(check(spark, lines, guests=True), IDENTIFY).collect()
+    (row,) = outputs.orders(check(lines, guests=True), IDENTIFY).to_pyarrow().to_pylist()
     assert (row[c.CUSTOMER], row[c.QUANTITY]) == (pseudonym(phone, KEY), 6.0)
 
 
-def test_the_group_of_an_order_is_stripped_and_may_be_missing(spark):
+def test_the_group_of_an_order_is_stripped_and_may_be_missing():
     groups = ["France", " France ", "", None]
     lines = [GOOD | {c.ORDER_ID: str(n), c.LINE: 0, c.GROUP: group} for n, group in enumerate(groups)]
     lines.append(GOOD | {c.ORDER_ID: "guest", c.LINE: 0, c.CUSTOMER: None, c.GROUP: "France"})
     lines += [GOOD | {c.ORDER_ID: "two", c.LINE: n, c.GROUP: group} for n, group in enumerate(("A", "B"))]
-    checked = check(spark, lines, guests=True)
-    assert {row[row_checks.FATE] for row in checked.collect()} == {"used"}
+    checked = check(lines, guests=True)
+    assert {row[row_checks.FATE] for row in checked.to_pyarrow().to_pylist()} == {"used"}
     orders = outputs.orders(checked, IDENTIFY)
     assert outputs.schema_differences(orders) == []
-    assert orders.where("order_id != 'two'").count() == 5
-    (two,) = orders.where("order_id = 'two'").collect()
+    assert len(tuples(orders.filter(orders[c.ORDER_ID] != "two"))) == 5
+    (two,) = orders.filter(orders[c.ORDER_ID] == "two").to_pyarrow().to_pylist()
     assert (two[c.QUANTITY], two[c.GROUP] in ("A", "B")) == (4.0, True)
-    assert {row[c.ORDER_ID]: row[c.GROUP] for row in orders.collect()} == {
+    assert {row[c.ORDER_ID]: row[c.GROUP] for row in orders.to_pyarrow().to_pylist()} == {
         "two": two[c.GROUP],
         "0": "France",
         "1": "France",
@@ -196,7 +194,7 @@ def test_the_group_of_an_order_is_stripped_and_may_be_missing(spark):
     }
 
 
-def test_the_waterfall_adds_up(spark, checked):
+def test_the_waterfall_adds_up(checked):
     counts = waterfall.waterfall(waterfall.tally(checked, None), len(LINES + DUPLICATES))
     expected = Counter(fate for _, fate in CASES) | {"fetched": len(CASES) + 3, "duplicate": 3}
     assert counts == expected
@@ -210,8 +208,8 @@ def with_pseudonym(line):
 
 def test_quarantine_keeps_lines_as_received_with_a_pseudonym_the_check_and_the_run(checked):
     quarantine = outputs.quarantine(checked, "run 1", IDENTIFY)
-    assert quarantine.columns == [*COLUMNS, c.RULE, c.RUN]
-    rows = {row[c.LINE]: row.asDict() for row in quarantine.collect()}
+    assert list(quarantine.columns) == [*COLUMNS, c.RULE, c.RUN]
+    rows = {row[c.LINE]: row for row in quarantine.to_pyarrow().to_pylist()}
     not_quarantined = ("used", "returned", "later_than_the_night", "not_a_product", "empty_order", "free")
     not_quarantined += ("left_out_cancelled",)
     assert rows == {
@@ -221,21 +219,21 @@ def test_quarantine_keeps_lines_as_received_with_a_pseudonym_the_check_and_the_r
     }
 
 
-def with_releases(spark, lines, released):
+def with_releases(lines, released):
     """The fate of the lines of each order; released: tuples of CONTENT, source, line and row check."""
     columns = [*(f"{name} string" for name in (*CONTENT, c.SOURCE)), f"{c.LINE} long", f"{c.RULE} string"]
-    releases = spark.createDataFrame(released, ", ".join(columns))
-    checked = row_checks.check(frame(spark, lines), Dialect(), NIGHT, thresholds().rows, releases)
-    return {row[c.ORDER_ID] or row[c.LINE]: row[row_checks.FATE] for row in checked.collect()}
+    releases = frame(released, ", ".join(columns))
+    checked = row_checks.check(raw(lines), Dialect(), NIGHT, thresholds().rows, releases)
+    return {row[c.ORDER_ID] or row[c.LINE]: row[row_checks.FATE] for row in checked.to_pyarrow().to_pylist()}
 
 
-def test_a_released_line_without_a_price_is_used_and_others_are_accepted_as_lost(spark):
+def test_a_released_line_without_a_price_is_used_and_others_are_accepted_as_lost():
     changes = [{c.UNIT_PRICE: "free"}, {c.UNIT_PRICE: "-5"}, {c.QUANTITY: "two"}, {c.PRODUCT: None}]
     checks = ["bad_price", "bad_price", "bad_quantity", "no_product"]
     lines = [GOOD | {c.ORDER_ID: str(n), c.LINE: 0} | change for n, change in enumerate(changes)]
     keys = [[line[name] for name in CONTENT] for line in lines]
     released = [(*key, None, None, check) for key, check in zip(keys, checks, strict=True)]
-    assert with_releases(spark, lines, released) == {
+    assert with_releases(lines, released) == {
         "0": "used",
         "1": "used",
         "2": "accepted_as_lost",
@@ -243,14 +241,14 @@ def test_a_released_line_without_a_price_is_used_and_others_are_accepted_as_lost
     }
 
 
-def test_a_release_of_a_line_without_an_order_applies_to_this_line_of_its_file(spark):
+def test_a_release_of_a_line_without_an_order_applies_to_this_line_of_its_file():
     lost = GOOD | dict.fromkeys(CONTENT) | {c.FAULT: "has 2 columns, the header 7"}
     lines = [lost | {c.LINE: line} for line in (3, 4)]
     released = [(*[None] * len(CONTENT), "by hand", 3, "unreadable_line")]
-    assert with_releases(spark, lines, released) == {3: "accepted_as_lost", 4: "unreadable_line"}
+    assert with_releases(lines, released) == {3: "accepted_as_lost", 4: "unreadable_line"}
 
 
-def test_a_release_applies_to_lines_with_the_same_content_and_to_its_check_only(spark):
+def test_a_release_applies_to_lines_with_the_same_content_and_to_its_check_only():
     huge = {c.QUANTITY: "200000"}
     changes = [huge, huge | {c.UNIT_PRICE: "-1"}, huge | {c.PRODUCT: "B"}, huge | {c.UNIT_PRICE: "10"}, {}]
     lines = [GOOD | {c.ORDER_ID: str(n), c.LINE: 0} | change for n, change in enumerate(changes)]
@@ -259,7 +257,7 @@ def test_a_release_applies_to_lines_with_the_same_content_and_to_its_check_only(
     ]
     released = [(*key, "huge_quantity") for key in keys[:2]] + [(*keys[2], "price_outlier")]
     released += [(*keys[3], "huge_quantity")]
-    assert with_releases(spark, lines, [(*key[:-1], None, None, key[-1]) for key in released]) == {
+    assert with_releases(lines, [(*key[:-1], None, None, key[-1]) for key in released]) == {
         "0": "used",
         "1": "bad_price",  # it fails another check, too
         "2": "huge_quantity",  # another check was released
@@ -269,11 +267,11 @@ def test_a_release_applies_to_lines_with_the_same_content_and_to_its_check_only(
 
 
 def version(order, page, second, *products):
-    changes = {c.ORDER_ID: order, c.PAGE: page, c.EXTRACTED_AT: dt.datetime(2026, 2, 1, 0, 0, second)}
+    changes = {c.ORDER_ID: order, c.PAGE: page, c.EXTRACTED_AT: dt.datetime(2026, 2, 1, 0, 0, second, tzinfo=dt.UTC)}
     return [GOOD | changes | {c.LINE: line, c.PRODUCT: product} for line, product in enumerate(products)]
 
 
-def test_the_newest_version_of_an_order_replaces_all_of_its_lines(spark):
+def test_the_newest_version_of_an_order_replaces_all_of_its_lines():
     lines = [
         *version("changed", 7, 0, "A", "B", "C"),
         *version("changed", 3, 1, "A", "D"),
@@ -283,8 +281,8 @@ def test_the_newest_version_of_an_order_replaces_all_of_its_lines(spark):
         *(line | {c.SOURCE: "a file"} for line in version(None, 1, 0, "A", "B")),
         *(line | {c.SOURCE: "a file"} for line in version(None, 1, 1, "A")),
     ]
-    checked = check(spark, lines)
-    kept = sorted((row[c.ORDER_ID] or "", row[c.PRODUCT]) for row in checked.collect())
+    checked = check(lines)
+    kept = sorted((row[c.ORDER_ID] or "", row[c.PRODUCT]) for row in checked.to_pyarrow().to_pylist())
     twice, changed = ("listed twice", "A"), ("changed", "A")
     others = [("changed", "D"), twice, ("listed twice", "B"), ("unchanged", "A")]
     assert kept == [("", "A"), changed, *others]
@@ -311,11 +309,11 @@ def changed(second, hour, product, offset="Z"):
         ([changed(n, 1, p) | {c.CHANGED_AT: "9999-12-31"} for n, p in enumerate(("ahead", "x"))], "x"),
     ],
 )
-def test_the_version_that_the_shop_changed_last_counts(spark, versions, kept):
-    assert [row[c.PRODUCT] for row in check(spark, versions).collect()] == [kept]
+def test_the_version_that_the_shop_changed_last_counts(versions, kept):
+    assert [row[c.PRODUCT] for row in check(versions).to_pyarrow().to_pylist()] == [kept]
 
 
-def test_the_lines_of_an_order_may_lie_in_several_files(spark):
+def test_the_lines_of_an_order_may_lie_in_several_files():
     parts = [("a.csv", 1, 0, "A"), ("b.csv", 2, 0, "B"), ("b.csv", 2, 1, "C")]  # b.csv was read again
     lines = [
         line | {c.SOURCE: file}
@@ -323,12 +321,12 @@ def test_the_lines_of_an_order_may_lie_in_several_files(spark):
         for line in version("split", page, second, product)
     ]
     split = Mapping(file={"split_orders": True})
-    checked = row_checks.check(frame(spark, lines), split, NIGHT, thresholds().rows)
-    assert sorted(row[c.PRODUCT] for row in checked.collect()) == ["A", "C"]
-    assert [row[c.PRODUCT] for row in check(spark, lines).collect()] == ["C"]
+    checked = row_checks.check(raw(lines), split, NIGHT, thresholds().rows)
+    assert sorted(row[c.PRODUCT] for row in checked.to_pyarrow().to_pylist()) == ["A", "C"]
+    assert [row[c.PRODUCT] for row in check(lines).to_pyarrow().to_pylist()] == ["C"]
 
 
-def test_order_ids_of_several_customers_are_counted(spark):
+def test_order_ids_of_several_customers_are_counted():
     def sold(order, page, **changes):
         return version(order, page, 0, "A")[0] | changes
 
@@ -341,29 +339,29 @@ def test_order_ids_of_several_customers_are_counted(spark):
         sold("merged", 1, **{c.CUSTOMER: "bob", c.LINE: 1}),
         sold("plain", 1),
     ]
-    tally = waterfall.tally(check(spark, lines, guests=True), None)
+    tally = waterfall.tally(check(lines, guests=True), None)
     assert (tally[waterfall.LINES].sum(), tally[waterfall.SHARED].sum()) == (7, 4)
 
 
-def test_free_lines_are_kept_by_rule_and_do_not_set_prices(spark):
+def test_free_lines_are_kept_by_rule_and_do_not_set_prices():
     gift, sold = LINES[0] | {c.UNIT_PRICE: "0"}, LINES[0] | {c.ORDER_ID: "other", c.PRODUCT: "B"}
-    checked = check(spark, [*LINES[:4], gift | {c.LINE: 99}, sold], free_lines="keep")
-    assert {row[row_checks.FATE] for row in checked.collect()} == {"used"}
-    prices = {row[c.PRODUCT]: row[c.PRICE] for row in outputs.goods(checked).collect()}
+    checked = check([*LINES[:4], gift | {c.LINE: 99}, sold], free_lines="keep")
+    assert {row[row_checks.FATE] for row in checked.to_pyarrow().to_pylist()} == {"used"}
+    prices = {row[c.PRODUCT]: row[c.PRICE] for row in outputs.goods(checked).to_pyarrow().to_pylist()}
     assert prices == {"A": 9.9, "B": 9.9}
 
 
-def test_a_source_without_prices_has_no_price_checks(spark):
+def test_a_source_without_prices_has_no_price_checks():
     lines = [line | {c.UNIT_PRICE: None} for line in LINES[:3]]
     mapping = Mapping(columns={c.ORDER_ID: "id"})
-    checked = row_checks.check(frame(spark, lines), mapping, NIGHT, thresholds().rows)
-    assert {row[row_checks.FATE] for row in checked.collect()} == {"used"}
-    assert {row[c.UNIT_PRICE] for row in outputs.orders(checked, IDENTIFY).collect()} == {None}
-    assert {row[c.PRICE] for row in outputs.goods(checked).collect()} == {None}
+    checked = row_checks.check(raw(lines), mapping, NIGHT, thresholds().rows)
+    assert {row[row_checks.FATE] for row in checked.to_pyarrow().to_pylist()} == {"used"}
+    assert {row[c.UNIT_PRICE] for row in outputs.orders(checked, IDENTIFY).to_pyarrow().to_pylist()} == {None}
+    assert {row[c.PRICE] for row in outputs.goods(checked).to_pyarrow().to_pylist()} == {None}
     assert set(waterfall.tally(checked, None)[waterfall.PRICED]) == {0}
 
 
-def test_refunds_take_away_what_they_return(spark):
+def test_refunds_take_away_what_they_return():
     changes = [
         {c.ORDER_ID: "part"},
         {c.ORDER_ID: "part", c.QUANTITY: "-1", c.UNIT_PRICE: None, c.LINE: 50},
@@ -371,24 +369,24 @@ def test_refunds_take_away_what_they_return(spark):
         {c.ORDER_ID: "full", c.QUANTITY: "-2", c.LINE: 51},
     ]
     lines = [LINES[0] | change for change in changes]
-    orders = outputs.orders(check(spark, lines), IDENTIFY).collect()
+    orders = outputs.orders(check(lines), IDENTIFY).to_pyarrow().to_pylist()
     assert {row[c.ORDER_ID]: row[c.QUANTITY] for row in orders} == {"part": 1, "full": 0}
 
 
-def test_unreadable_lines_are_identified_by_file_and_line(spark):
+def test_unreadable_lines_are_identified_by_file_and_line():
     lines = [
         GOOD | {c.ORDER_ID: None, c.LINE: line, c.FAULT: "is no UTF-8", c.SOURCE: file}
         for file, line in (("a.csv", 3), ("b.csv", 3), ("b.csv", 4), ("b.csv", 4))
     ]
-    checked = check(spark, lines, row_key=(c.ORDER_ID, c.PRODUCT))
-    assert sorted((row[c.SOURCE], row[c.LINE]) for row in checked.collect()) == [
+    checked = check(lines, row_key=(c.ORDER_ID, c.PRODUCT))
+    assert sorted((row[c.SOURCE], row[c.LINE]) for row in checked.to_pyarrow().to_pylist()) == [
         ("a.csv", 3),
         ("b.csv", 3),
         ("b.csv", 4),
     ]
 
 
-def test_goods_are_described_by_their_last_sale(spark):
+def test_goods_are_described_by_their_last_sale():
     last = "2026-01-30 10:00:00"
     changes = [
         {c.ORDERED_AT: "2026-01-29 10:00:00", c.NAME: "Tea", c.UNIT_PRICE: "1.5"},
@@ -399,9 +397,9 @@ def test_goods_are_described_by_their_last_sale(spark):
         {c.PRODUCT: "B", c.NAME: "Mug", c.WEIGHT: "a lot"},
     ]
     lines = [GOOD | {c.ORDER_ID: str(number), c.LINE: 0} | change for number, change in enumerate(changes)]
-    goods = outputs.goods(check(spark, lines)).orderBy(c.PRODUCT)
-    assert goods.columns == RAW_PRODUCTS.names
-    assert [tuple(row) for row in goods.collect()] == [
+    goods = outputs.goods(check(lines)).order_by(c.PRODUCT)
+    assert list(goods.columns) == RAW_PRODUCTS.names
+    assert tuples(goods) == [
         ("A", "Tea, green", "drinks", "Acme", 1.75, True, 1.5),
         ("B", "Mug", "drinks", None, 9.9, True, None),
     ]
@@ -410,10 +408,8 @@ def test_goods_are_described_by_their_last_sale(spark):
 def test_names_the_columns_in_which_a_table_differs_from_orders(checked):
     orders = outputs.orders(checked, IDENTIFY)
     assert outputs.schema_differences(orders) == []
-    changed = (
-        orders.drop(c.CUSTOMER)
-        .withColumn(c.QUANTITY, orders[c.QUANTITY].cast("int"))
-        .withColumn("new", orders[c.PRODUCT])
+    changed = orders.drop(c.CUSTOMER).mutate(
+        {c.QUANTITY: orders[c.QUANTITY].cast("int32"), "new": orders[c.PRODUCT]}
     )
     assert outputs.schema_differences(changed) == [c.CUSTOMER, "new", c.QUANTITY]
 
@@ -437,26 +433,26 @@ TIMES = {
 }
 
 
-def test_times_are_converted_to_utc_from_their_own_or_the_sources_time_zone(spark):
+def test_times_are_converted_to_utc_from_their_own_or_the_sources_time_zone():
     lines = [LINES[0] | {c.ORDER_ID: time, c.ORDERED_AT: time} for time in TIMES]
-    orders = outputs.orders(check(spark, lines, timezone="Europe/London"), IDENTIFY)
-    text = orders.selectExpr(c.ORDER_ID, f"cast({c.ORDERED_AT} as string)")
-    assert dict(tuple(row) for row in text.collect()) == TIMES
+    orders = outputs.orders(check(lines, timezone="Europe/London"), IDENTIFY)
+    times = dict(tuples(orders.select(c.ORDER_ID, c.ORDERED_AT)))
+    assert times == {time: dt.datetime.fromisoformat(f"{utc}+00:00") for time, utc in TIMES.items()}
 
 
-def test_a_run_uses_no_order_after_its_day(spark, seed):
+def test_a_run_uses_no_order_after_its_day(seed):
     rng = random.Random(seed)
     end = dt.datetime(2026, 2, 1, tzinfo=dt.UTC)
     moments = [end + dt.timedelta(seconds=rng.randint(-2 * 86400, 2 * 86400)) for _ in range(300)]
     zones = [dt.timezone(dt.timedelta(minutes=15 * rng.randint(-48, 56))) for _ in moments]
     times = [moment.astimezone(zone).isoformat() for moment, zone in zip(moments, zones, strict=True)]
     lines = [LINES[0] | {c.LINE: number, c.ORDERED_AT: time} for number, time in enumerate(times)]
-    used = check(spark, lines).where(f"{row_checks.FATE} = 'used'").collect()
+    used = check(lines).filter(_[row_checks.FATE] == "used").to_pyarrow().to_pylist()
     assert {row[c.LINE] for row in used} == {n for n, moment in enumerate(moments) if moment < end}
 
 
 def test_the_formats_of_a_phone_number_give_one_pseudonym_and_the_number_is_absent(checked):
-    rows = [row.asDict() for row in outputs.orders(checked, IDENTIFY).collect()]
+    rows = [row for row in outputs.orders(checked, IDENTIFY).to_pyarrow().to_pylist()]
     assert {row[c.CUSTOMER] for row in rows if row[c.ORDER_ID] in ("order 0", "order 1", "order 2")} == {
         pseudonym("79165396205", KEY)
     }
@@ -464,20 +460,19 @@ def test_the_formats_of_a_phone_number_give_one_pseudonym_and_the_number_is_abse
     assert [part for part in (*PHONES, "9165396205", "539-6205", "C-17") if part in text] == []
 
 
-def test_the_lines_of_a_product_in_an_order_become_one_row(spark):
+def test_the_lines_of_a_product_in_an_order_become_one_row():
     changes = [
         {c.QUANTITY: "2", c.UNIT_PRICE: "10", c.ORDERED_AT: "2026-01-31 12:00:00", c.GROUP: "France"},
         {c.QUANTITY: "-1", c.UNIT_PRICE: "20", c.ORDERED_AT: "2026-01-31 11:00:00", c.GROUP: "France"},
         {c.PRODUCT: "B"},
     ]
     lines = [LINES[0] | {c.LINE: number} | change for number, change in enumerate(changes)]
-    orders = outputs.orders(check(spark, lines), IDENTIFY).orderBy(c.PRODUCT)
-    assert orders.columns == [
+    orders = outputs.orders(check(lines), IDENTIFY).order_by(c.PRODUCT)
+    assert list(orders.columns) == [
         *(c.ORDER_ID, c.ORDERED_AT, c.CUSTOMER, c.PRODUCT, c.QUANTITY, c.UNIT_PRICE, c.GROUP)
     ]
     customer = pseudonym(PHONES[0], KEY)
-    text = orders.withColumn(c.ORDERED_AT, orders[c.ORDERED_AT].cast("string"))
-    assert [tuple(row) for row in text.collect()] == [
+    assert tuples(orders) == [
         ("order 0", "2026-01-31 11:00:00", customer, "A", 1.0, 15.0, "France"),
         ("order 0", "2026-01-31 10:00:00", customer, "B", 2.0, 9.9, None),
     ]

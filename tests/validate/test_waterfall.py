@@ -84,7 +84,7 @@ def test_quarantined_lines_come_by_row_check_largest_first():
 
 
 @pytest.fixture(scope="module")
-def checked(spark):
+def checked():
     """Nine lines of a product at 10.00, then three lines that were received later."""
     first, second = dt.datetime(2026, 1, 31), dt.datetime(2026, 2, 1)
     values = [("2", "10", "ann", first)] * 9
@@ -93,7 +93,7 @@ def checked(spark):
         (str(n), 0, "2026-01-30 10:00:00", customer, "A", units, paid, *[None] * 6, "here", 1, received)
         for n, (units, paid, customer, received) in enumerate(values)
     ]
-    raw = spark.createDataFrame(lines, COLUMNS)
+    raw = frame(lines, COLUMNS)
     return row_checks.check(raw, Dialect(guests=True), NIGHT, thresholds().rows)
 
 

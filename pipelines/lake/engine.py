@@ -1,0 +1,110 @@
+"""The engine that computes tables: DuckDB in this process, or Spark if NIGHTSHELF_SPARK_MASTER names one.
+
+Steps describe tables as expressions of ibis, which either engine computes. All times are instants: DuckDB
+shows and reads them in UTC, as the Spark session does.
+"""
+
+from functools import cache
+from typing import TYPE_CHECKING
+
+import ibis
+import pyarrow as pa
+import pyarrow.dataset as ds
+import pyarrow.parquet as pq
+from ibis.backends import BaseBackend
+from ibis.expr.types import Table
+
+from pipelines.lake import files
+from pipelines.settings import settings
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+ROW_GROUP = 1_000_000
+
+
+def is_spark() -> bool:
+    """Returns whether Spark computes the tables."""
+    return bool(settings().spark_master)
+
+
+def backend() -> BaseBackend:
+    """Returns the engine's connection, which a process shares.
+
+    Raises NightshelfError if Spark is chosen and can't be started.
+    """
+    return _spark() if is_spark() else _duckdb(settings().duckdb_memory, str(settings().state / "duckdb"))
+
+
+def scan(paths: list[str], schema: pa.Schema | None = None) -> Table:
+    """Returns the rows of Parquet folders as an expression.
+
+    paths: folders or URLs. schema: the columns to read; a column that a folder lacks is null there. Without a
+    schema all folders must have the same columns.
+    """
+    return _scan_spark(paths, schema) if is_spark() else _scan_duckdb(paths, schema)
+
+
+def write(rows: Table, url: str) -> None:
+    """Writes the rows of an expression as Parquet files in a new folder."""
+    if is_spark():
+        rows.to_parquet(url)
+        return
+    fs, path = files.make_folder(url)
+    batches = rows.to_pyarrow_batches(chunk_size=ROW_GROUP)
+    with pq.ParquetWriter(f"{path}/part-0.parquet", batches.schema, filesystem=fs) as writer:
+        for batch in batches:
+            writer.write_batch(batch)
+
+
+def spark_rows(rows: Table) -> "DataFrame":
+    """Returns an expression as a Spark DataFrame, for what only Spark's own library does."""
+    connection = backend()
+    return connection._session.sql(connection.compile(rows))  # type: ignore[attr-defined, no-any-return]
+
+
+def table(rows: pa.Table) -> Table:
+    """Returns an Arrow table as an expression."""
+    return ibis.memtable(rows.to_pandas() if is_spark() else rows, schema=ibis.Schema.from_pyarrow(rows.schema))
+
+
+@cache
+def _duckdb(memory: str, folder: str) -> BaseBackend:
+    connection = ibis.duckdb.connect(memory_limit=memory, temp_directory=folder)
+    connection.raw_sql("SET TimeZone = 'UTC'")
+    connection.raw_sql("SET enable_progress_bar = false")
+    connection.raw_sql("SET preserve_insertion_order = false")  # needs less memory
+    return connection
+
+
+def _spark() -> BaseBackend:
+    from pipelines.lake import spark
+
+    return _connected(spark.session())
+
+
+@cache
+def _connected(session: object) -> BaseBackend:
+    return ibis.pyspark.connect(session)
+
+
+def _scan_duckdb(paths: list[str], schema: pa.Schema | None) -> Table:
+    parts = []
+    for path in paths:
+        fs, root = files.resolve(path)
+        parts.append(ds.dataset(root, filesystem=fs, format="parquet", schema=schema))
+    name = ibis.util.gen_name("scan")
+    connection = backend()
+    connection.con.register(name, ds.dataset(parts) if len(parts) > 1 else parts[0])
+    return connection.table(name)
+
+
+def _scan_spark(paths: list[str], schema: pa.Schema | None) -> Table:
+    from pyspark.sql.pandas.types import from_arrow_schema
+
+    connection = backend()
+    reader = connection._session.read
+    rows = (reader.schema(from_arrow_schema(schema)) if schema else reader).parquet(*paths)
+    name = ibis.util.gen_name("scan")
+    rows.createOrReplaceTempView(name)
+    return connection.table(name)
