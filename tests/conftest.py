@@ -15,7 +15,6 @@ from databases import mariadb, new_database, postgresql
 from documented import DocumentedClient
 from homes import fresh_home, put_empty_mlflow_database, served
 
-from pipelines.settings import settings
 from serving.bundle.format import Bundle
 from serving.http.routes import create_app
 from serving.live.served import Served, ServingState
@@ -56,12 +55,19 @@ def spark(tmp_path_factory):
 
 
 @pytest.fixture
-def engine(request, home, monkeypatch):
+def spark_engine(spark, home, monkeypatch):
+    """Makes Spark compute the tables of one test."""
+    from pipelines.settings import settings
+
+    monkeypatch.setenv("NIGHTSHELF_SPARK_MASTER", "local[*]")
+    settings.cache_clear()
+
+
+@pytest.fixture
+def engine(request, home):
     """The engine of one test that computes the tables: `duckdb` or `spark`."""
     if request.param == "spark":
-        request.getfixturevalue("spark")
-        monkeypatch.setenv("NIGHTSHELF_SPARK_MASTER", "local[*]")
-        settings.cache_clear()
+        request.getfixturevalue("spark_engine")
     return request.param
 
 

@@ -60,12 +60,14 @@ def write(rows: Table, url: str) -> None:
 def spark_rows(rows: Table) -> "DataFrame":
     """Returns an expression as a Spark DataFrame, for what only Spark's own library does."""
     connection = backend()
-    return connection._session.sql(connection.compile(rows))  # type: ignore[attr-defined, no-any-return]
+    return connection._session.sql(connection.compile(rows))  # type: ignore[no-any-return]
 
 
 def table(rows: pa.Table) -> Table:
     """Returns an Arrow table as an expression."""
-    return ibis.memtable(rows.to_pandas() if is_spark() else rows, schema=ibis.Schema.from_pyarrow(rows.schema))
+    return ibis.memtable(
+        rows.to_pandas() if is_spark() else rows, schema=ibis.Schema.from_pyarrow(rows.schema)
+    )
 
 
 @cache

@@ -93,6 +93,6 @@ def of_text(function: Callable[[str], str | None], column: Value) -> Value:
 
     @ibis.udf.scalar.python(name="of_text")
     def call(text: str) -> str:
-        return None if text is None else function(text)  # type: ignore[return-value]
+        return None if text is None else function(text)
 
     return call(column)

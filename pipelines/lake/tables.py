@@ -215,7 +215,7 @@ def open_file(path: str) -> Iterator[IO[bytes]]:
 
 @contextmanager
 def _report_full_disk(path: str) -> Iterator[None]:
-    """Replaces the error by which Python, Arrow, DuckDB or Spark report a full disk with a NightshelfError."""
+    """Replaces the error by which Python, Arrow or an engine reports a full disk with a NightshelfError."""
     try:
         yield
     except Exception as error:

@@ -92,7 +92,9 @@ def read_itemsets(rows: pa.Table, largest: int = TRIPLE) -> Itemsets:
     rows_of_items = pc.index_in(flat, products).to_numpy(zero_copy_only=False).astype(np.int64)
     lengths, freq = pc.list_value_length(items).to_numpy(), rows[c.FREQ].to_numpy()
     sizes = range(1, largest + 1)
-    members = (np.sort(rows_of_items[np.repeat(lengths == size, lengths)].reshape(-1, size)) for size in sizes)
+    members = (
+        np.sort(rows_of_items[np.repeat(lengths == size, lengths)].reshape(-1, size)) for size in sizes
+    )
     return Itemsets(products, tuple(members), tuple(freq[lengths == size] for size in sizes))
 
 

@@ -25,7 +25,11 @@ def largest_customer(orders: Table, as_of: dt.date) -> Measure:
         & (orders[c.ORDERED_AT].date() > ibis.literal(as_of - LOOK_BACK))
     )
     placed = recent.group_by(c.CUSTOMER).agg(orders=_[c.ORDER_ID].nunique())
-    row = placed.agg(largest=_.orders.max(), total=_.orders.sum().cast("int64"), customers=_.count()).to_pyarrow().to_pylist()[0]
+    row = (
+        placed.agg(largest=_.orders.max(), total=_.orders.sum().cast("int64"), customers=_.count())
+        .to_pyarrow()
+        .to_pylist()[0]
+    )
     largest, total, customers = row.values()
     share = (largest or 0) / max(total or 0, MIN_ORDERS)
     message = f"one customer placed {share:.1%} of the orders of eight weeks, among {customers:,} customers"

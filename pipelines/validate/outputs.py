@@ -1,7 +1,7 @@
 """The tables made from checked lines; they hold pseudonyms instead of the shop's own customer ids."""
 
 import ibis
-from ibis import Table, Value, _
+from ibis import Table, _
 
 from pipelines import columns as c
 from pipelines.extract.events import SOURCE_NAME as EVENTS
@@ -45,18 +45,19 @@ def orders(checked: Table, identify: Pseudonymiser) -> Table:
     source's mapping has no such column.
     """
     good = checked.filter(checked[FATE].isin(GOOD))
-    # One customer per order: the first in the order of the shop's own ids, with the customer's region.
-    who = ibis.struct({c.CUSTOMER: good[c.CUSTOMER], c.GROUP: good[c.GROUP].fill_null("")})
+    # An order of several customers is the first one's: any rule would do that both engines follow.
+    first = ibis.struct({name: good[name] for name in (c.CUSTOMER, c.GROUP)})
     lines = good.group_by(c.ORDER_ID, c.PRODUCT).agg(
         {
             c.ORDERED_AT: good[TIME].min(),
-            "_who": who.argmin(functions.hash64(good[c.CUSTOMER], good[c.GROUP].fill_null("")), where=good[c.CUSTOMER].notnull()),
+            c.CUSTOMER: good[c.CUSTOMER].min(),
+            c.GROUP: good[c.GROUP].argmin(first, where=good[c.CUSTOMER].notnull()),
             c.QUANTITY: good[UNITS].sum(),
             c.UNIT_PRICE: good[PAID].mean(),
         }
     )
-    named = lines.mutate({c.CUSTOMER: lines._who[c.CUSTOMER], c.GROUP: lines._who[c.GROUP].strip().nullif("")})
-    return with_pseudonyms(named, identify).select(*TYPES)
+    group = lines[c.GROUP].strip().nullif("")
+    return with_pseudonyms(lines.mutate({c.GROUP: group}), identify).select(*TYPES)
 
 
 def goods(checked: Table) -> Table:

@@ -27,9 +27,7 @@ SUMS = [w.LINES, w.REVENUE, w.LOG_PIECES, w.GUESTS, w.PRICED, w.LOG_PRICE, w.MOV
 SAMPLE = 10_000  # customers that a later run looks up to check that customer ids are unchanged
 
 
-def profile(
-    tallied: pd.DataFrame, orders: Table, listed: Table | None, until: dt.date
-) -> pd.DataFrame:
+def profile(tallied: pd.DataFrame, orders: Table, listed: Table | None, until: dt.date) -> pd.DataFrame:
     """One row per calendar day, from that of the first order to `until`; counts of days without orders are 0.
 
     tallied: the table of `waterfall.tally`; orders: the table `orders`; listed: the catalogue's product ids,
@@ -73,7 +71,7 @@ def _lines(tallied: pd.DataFrame) -> pd.DataFrame:
 
 
 def _by_day(counted: Table) -> pd.DataFrame:
-    days = counted.to_pandas()
+    days: pd.DataFrame = counted.to_pandas()
     return days.set_index(pd.to_datetime(days.pop(c.DAY)))
 
 
@@ -100,7 +98,11 @@ def _baskets(sold: Table) -> Table:
     second = functions.milliseconds(orders[AT]) // 1000 % 86_400
     equal_orders = ibis.window(group_by=[c.CUSTOMER, CONTENT, second], order_by=[AT, c.ORDER_ID])
     marked = orders.mutate(
-        {"_copy": ibis.row_number().over(equal_orders) > 0, c.DAY: day_of(orders[AT]), "_hour": orders[AT].hour()}
+        {
+            "_copy": ibis.row_number().over(equal_orders) > 0,
+            c.DAY: day_of(orders[AT]),
+            "_hour": orders[AT].hour(),
+        }
     )
     hours = {name: marked.count(where=marked._hour == hour) for hour, name in enumerate(HOURS)}
     return marked.group_by(c.DAY).agg(
@@ -140,11 +142,12 @@ def _products(sold: Table, listed: Table | None) -> Table:
         known = listed.select(c.PRODUCT).distinct().mutate(_listed=True)
         joined = marked.left_join(known, c.PRODUCT)
         marked = joined.mutate(_unlisted=joined._listed.isnull()).select(*marked.columns)
+    best = ibis.struct({"sales": marked._sales, "product": marked[c.PRODUCT]})
     return marked.group_by(c.DAY).agg(
         {
             SALES: _whole_sum(marked._sales),
             TOP: marked._sales.max(),
-            TOP_PRODUCT: marked[c.PRODUCT].argmax(marked._sales),
+            TOP_PRODUCT: marked[c.PRODUCT].argmax(best),
             FIRST: marked.count(where=marked._first),
             NEW: _whole_sum(marked._sales, marked._first),
             UNLISTED: _whole_sum(marked._sales, marked._unlisted),

@@ -79,7 +79,11 @@ def check(
             PAID: _paid(lines),
         }
     )
-    parsed = parsed.mutate({RELEASED: ibis.literal([], type="array<string>")}) if releases is None else _released(parsed, releases)
+    parsed = (
+        parsed.mutate({RELEASED: ibis.literal([], type="array<string>")})
+        if releases is None
+        else _released(parsed, releases)
+    )
     with_fates = parsed.mutate({FATE: _fate(parsed, dialect, as_of, bounds)})
     somebody = with_fates[IS_NOBODY].ifelse(ibis.null("string"), with_fates[c.CUSTOMER])
     return with_fates.mutate({c.CUSTOMER: somebody}).drop(RELEASED, IS_NOBODY, IS_PLACEHOLDER, IS_PRODUCT)
@@ -116,7 +120,9 @@ def _with_products(lines: Table, dialect: Dialect, bounds: RowBounds) -> Table:
     ids = lines.select(c.PRODUCT).distinct().filter(_[c.PRODUCT].notnull())
     kinds = ids.mutate(_kind=functions.of_text(kind, ids[c.PRODUCT])).cache()
     joined = lines.left_join(kinds, c.PRODUCT).left_join(typical_prices(lines, bounds), c.PRODUCT)
-    return joined.select(*lines.columns, TYPICAL, **{IS_PRODUCT: joined._kind.fill_null("product") == "product"})
+    return joined.select(
+        *lines.columns, TYPICAL, **{IS_PRODUCT: joined._kind.fill_null("product") == "product"}
+    )
 
 
 def _distinct(lines: Table, dialect: Dialect) -> Table:
@@ -163,7 +169,7 @@ def _released(parsed: Table, releases: Table) -> Table:
 def _fate(lines: Table, dialect: Dialect, as_of: dt.date, bounds: RowBounds) -> Value:
     unreadable = {UNREADABLE: lines[c.FAULT].notnull()}
     blank = {name: _blank(lines[name]) for name in (c.ORDER_ID, c.PRODUCT, c.QUANTITY, c.UNIT_PRICE)}
-    units, time, customer = lines[UNITS], lines[TIME], lines[c.CUSTOMER]
+    units, time, _customer = lines[UNITS], lines[TIME], lines[c.CUSTOMER]
     others = {
         "no_order": blank[c.ORDER_ID],
         EMPTY_ORDER: blank[c.PRODUCT] & blank[c.QUANTITY] & blank[c.UNIT_PRICE],

@@ -1,6 +1,5 @@
 """Purchases that are both reported to the service and in the shop's orders: only the order counts."""
 
-import ibis
 from ibis import Table, Value
 
 from pipelines import columns as c

@@ -41,8 +41,12 @@ def newest(raw: Table, dialect: Dialect) -> Table:
     orders = _with_versions(lines)
     files = lines.group_by(_file=_[c.SOURCE]).agg(_read=_[VERSION].max())
     joined = lines.left_join(orders, [c.ORDER_ID, PART]).left_join(files, _[c.SOURCE] == files._file)
-    last = joined[c.ORDER_ID].isnull().ifelse(
-        joined[VERSION] == joined._read, joined._newest.isnull() | (joined[VERSION] == joined._newest)
+    last = (
+        joined[c.ORDER_ID]
+        .isnull()
+        .ifelse(
+            joined[VERSION] == joined._read, joined._newest.isnull() | (joined[VERSION] == joined._newest)
+        )
     )
     shared = joined.filter(last).mutate({SHARED_ID: _[SHARED_ID].fill_null(False)})
     return shared.select(*raw.columns, SHARED_ID)

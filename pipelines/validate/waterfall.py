@@ -5,7 +5,7 @@ import math
 
 import ibis
 import pandas as pd
-from ibis import Table, _
+from ibis import Table
 
 from pipelines import columns as c
 from pipelines.lake.days import day_of
@@ -54,7 +54,9 @@ def tally(checked: Table, since: tuple[dt.datetime, dt.date] | None) -> pd.DataF
     is_new = ibis.literal(True)
     if since:
         received, judged = since
-        is_new = (checked[c.EXTRACTED_AT] > ibis.literal(received)) | (day > ibis.literal(judged)).fill_null(False)
+        is_new = (checked[c.EXTRACTED_AT] > ibis.literal(received)) | (day > ibis.literal(judged)).fill_null(
+            False
+        )
     has_ratio = (checked[PAID] > 0) & (checked[TYPICAL] > 0)
     lines = checked.mutate(
         {
@@ -76,7 +78,8 @@ def tally(checked: Table, since: tuple[dt.datetime, dt.date] | None) -> pd.DataF
             MOVED: lines.count(where=ratio.abs() >= math.log(MOVED_BY)),
         }
     )
-    return counted.to_pandas()
+    table: pd.DataFrame = counted.to_pandas()
+    return table
 
 
 def waterfall(tallied: pd.DataFrame, fetched: int) -> dict[str, int]:

@@ -5,7 +5,6 @@ import re
 
 import pandas as pd
 import pytest
-from frames import frame
 from homes import fresh_home
 
 from expectations import suites

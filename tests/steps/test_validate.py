@@ -186,9 +186,7 @@ def test_names_the_step_extract_if_it_hasnt_run(shop):
 
 
 @pytest.mark.parametrize("customer", ["", "0", "guest"])
-def test_a_run_stopped_for_orders_without_a_customer_names_the_setting_that_allows_them(
-    tmp_path, customer
-):
+def test_a_run_stopped_for_orders_without_a_customer_names_the_setting_that_allows_them(tmp_path, customer):
     with fresh_home(tmp_path):
         shop = Shop(tmp_path)
         for day in range(12):

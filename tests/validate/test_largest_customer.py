@@ -16,10 +16,8 @@ from pipelines.lake import engine
 from pipelines.validate.largest_customer import largest_customer
 
 LIMIT = thresholds().customers["largest_customer"]["warning"].max
-SCHEMA = pa.schema(
-    [(c.ORDER_ID, pa.string()), (c.CUSTOMER, pa.string())]
-    + [(c.ORDERED_AT, pa.timestamp("us", "UTC")), (c.QUANTITY, pa.float64())]
-)
+TEXTS = [(name, pa.string()) for name in (c.ORDER_ID, c.CUSTOMER)]
+SCHEMA = pa.schema([*TEXTS, (c.ORDERED_AT, pa.timestamp("us", "UTC")), (c.QUANTITY, pa.float64())])
 AS_OF = dt.date(2026, 11, 29)
 
 
@@ -27,7 +25,11 @@ def measure(orders, as_of):
     """Returns the measure of orders: rows of order, customer and time."""
     rows = pd.DataFrame(orders, columns=[c.ORDER_ID, c.CUSTOMER, c.ORDERED_AT]).astype(object)
     rows[c.ORDERED_AT] = pd.to_datetime(rows[c.ORDERED_AT], utc=True)
-    rows = rows.drop_duplicates(c.ORDER_ID).astype({c.ORDER_ID: str}).assign(**{c.QUANTITY: 1.0})
+    rows = (
+        rows.drop_duplicates(c.ORDER_ID)
+        .astype({c.ORDER_ID: str, c.CUSTOMER: str})
+        .assign(**{c.QUANTITY: 1.0})
+    )
     return largest_customer(engine.table(pa.Table.from_pandas(rows, SCHEMA, preserve_index=False)), as_of)
 
 

@@ -61,9 +61,7 @@ def test_orders_that_are_no_purchases_are_left_out_and_counted_by_status(field):
         {"reason": status, "column": "status", "values": [status.upper()]}
         for status in ("cancelled", "failed", "pending", "refunded")
     ]
-    fates, _ = counts(
-        mapping := Mapping(columns=PLAIN, leave_out=rules), received(mapping, ("a", table))
-    )
+    fates, _ = counts(mapping := Mapping(columns=PLAIN, leave_out=rules), received(mapping, ("a", table)))
     expected = Counter(table["status"])
     used = expected.pop("completed") + expected.pop("processing")
     assert fates.pop("used") == used < LINES == fates.pop("fetched") == len(table)

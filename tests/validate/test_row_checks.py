@@ -137,7 +137,10 @@ def test_a_line_gets_the_fate_of_the_first_check_it_fails(fates, line):
 def test_orders_without_a_customer_are_used_if_the_shop_allows_guests():
     guest, placeholder = LINES[0] | {c.CUSTOMER: None}, LINES[1] | {c.CUSTOMER: "11111111111"}
     lines = check([guest, placeholder], guests=True)
-    assert {row[c.LINE]: row[row_checks.FATE] for row in lines.to_pyarrow().to_pylist()} == {0: "used", 1: "used"}
+    assert {row[c.LINE]: row[row_checks.FATE] for row in lines.to_pyarrow().to_pylist()} == {
+        0: "used",
+        1: "used",
+    }
     rows = outputs.orders(lines, IDENTIFY).to_pyarrow().to_pylist()
     assert {row[c.CUSTOMER] for row in rows} == {None}
 
@@ -267,7 +270,11 @@ def test_a_release_applies_to_lines_with_the_same_content_and_to_its_check_only(
 
 
 def version(order, page, second, *products):
-    changes = {c.ORDER_ID: order, c.PAGE: page, c.EXTRACTED_AT: dt.datetime(2026, 2, 1, 0, 0, second, tzinfo=dt.UTC)}
+    changes = {
+        c.ORDER_ID: order,
+        c.PAGE: page,
+        c.EXTRACTED_AT: dt.datetime(2026, 2, 1, 0, 0, second, tzinfo=dt.UTC),
+    }
     return [GOOD | changes | {c.LINE: line, c.PRODUCT: product} for line, product in enumerate(products)]
 
 
@@ -452,7 +459,7 @@ def test_a_run_uses_no_order_after_its_day(seed):
 
 
 def test_the_formats_of_a_phone_number_give_one_pseudonym_and_the_number_is_absent(checked):
-    rows = [row for row in outputs.orders(checked, IDENTIFY).to_pyarrow().to_pylist()]
+    rows = list(outputs.orders(checked, IDENTIFY).to_pyarrow().to_pylist())
     assert {row[c.CUSTOMER] for row in rows if row[c.ORDER_ID] in ("order 0", "order 1", "order 2")} == {
         pseudonym("79165396205", KEY)
     }
@@ -473,6 +480,6 @@ def test_the_lines_of_a_product_in_an_order_become_one_row():
     ]
     customer = pseudonym(PHONES[0], KEY)
     assert tuples(orders) == [
-        ("order 0", "2026-01-31 11:00:00", customer, "A", 1.0, 15.0, "France"),
-        ("order 0", "2026-01-31 10:00:00", customer, "B", 2.0, 9.9, None),
+        ("order 0", dt.datetime(2026, 1, 31, 11, tzinfo=dt.UTC), customer, "A", 1.0, 15.0, "France"),
+        ("order 0", dt.datetime(2026, 1, 31, 10, tzinfo=dt.UTC), customer, "B", 2.0, 9.9, None),
     ]

@@ -5,6 +5,7 @@ import math
 
 import pandas as pd
 import pytest
+from frames import frame
 
 from expectations.thresholds import thresholds
 from pipelines import columns as c
@@ -101,7 +102,7 @@ def test_the_tally_sums_lines_by_fate_and_is_new(checked):
     tally = w.tally(checked, (dt.datetime(2026, 1, 31, 12, tzinfo=dt.UTC), NIGHT)).set_index(
         [row_checks.FATE, w.IS_NEW]
     )
-    assert set(tally[c.DAY]) == {dt.date(2026, 1, 30)}
+    assert set(tally[c.DAY]) == {pd.Timestamp(2026, 1, 30)}
     old, new = tally.loc[("used", False)], tally.loc[("used", True)]
     assert (old[w.LINES], old[w.REVENUE], old[w.GUESTS], old[w.PRICED], old[w.MOVED]) == (9, 180, 0, 9, 0)
     assert (old[w.LOG_PRICE], old[w.LOG_PIECES]) == pytest.approx((0, 9 * math.log(2)))
