@@ -18,7 +18,7 @@ from pipelines.lake import files
 from pipelines.settings import settings
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame
+    from pyspark.sql import DataFrame, SparkSession
 
 ROW_GROUP = 1_000_000
 
@@ -59,15 +59,20 @@ def write(rows: Table, url: str) -> None:
 
 def spark_rows(rows: Table) -> "DataFrame":
     """Returns an expression as a Spark DataFrame, for what only Spark's own library does."""
-    connection = backend()
-    return connection._session.sql(connection.compile(rows))  # type: ignore[no-any-return]
+    backend()._run_pre_execute_hooks(rows)
+    return _session().sql(backend().compile(rows))
+
+
+def cached(rows: Table) -> Table:
+    """Returns the expression, computed once and kept until it is released or forgotten."""
+    if is_spark():
+        backend()._run_pre_execute_hooks(rows)  # which ibis forgets before it caches in Spark
+    return rows.cache()
 
 
 def table(rows: pa.Table) -> Table:
     """Returns an Arrow table as an expression."""
-    return ibis.memtable(
-        rows.to_pandas() if is_spark() else rows, schema=ibis.Schema.from_pyarrow(rows.schema)
-    )
+    return _named_spark(_session().createDataFrame(rows)) if is_spark() else _named_duckdb(rows)
 
 
 @cache
@@ -90,23 +95,32 @@ def _connected(session: object) -> BaseBackend:
     return ibis.pyspark.connect(session)
 
 
+def _session() -> "SparkSession":
+    return backend()._session  # type: ignore[no-any-return]
+
+
 def _scan_duckdb(paths: list[str], schema: pa.Schema | None) -> Table:
     parts = []
     for path in paths:
         fs, root = files.resolve(path)
         parts.append(ds.dataset(root, filesystem=fs, format="parquet", schema=schema))
-    name = ibis.util.gen_name("scan")
-    connection = backend()
-    connection.con.register(name, ds.dataset(parts) if len(parts) > 1 else parts[0])
-    return connection.table(name)
+    return _named_duckdb(ds.dataset(parts) if len(parts) > 1 else parts[0])
 
 
 def _scan_spark(paths: list[str], schema: pa.Schema | None) -> Table:
     from pyspark.sql.pandas.types import from_arrow_schema
 
-    connection = backend()
-    reader = connection._session.read
-    rows = (reader.schema(from_arrow_schema(schema)) if schema else reader).parquet(*paths)
-    name = ibis.util.gen_name("scan")
+    reader = _session().read
+    return _named_spark((reader.schema(from_arrow_schema(schema)) if schema else reader).parquet(*paths))
+
+
+def _named_duckdb(rows: pa.Table | ds.Dataset) -> Table:
+    connection, name = backend(), ibis.util.gen_name("rows")
+    connection.con.register(name, rows)
+    return connection.table(name)
+
+
+def _named_spark(rows: "DataFrame") -> Table:
+    connection, name = backend(), ibis.util.gen_name("rows")
     rows.createOrReplaceTempView(name)
     return connection.table(name)

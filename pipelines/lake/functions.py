@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import ibis
 import ibis.expr.datatypes as dt
+import pandas as pd
 from ibis import Value
 
 from pipelines.lake.engine import is_spark
@@ -88,11 +89,14 @@ def local_day(time: Value, zone: str) -> Value:
 def of_text(function: Callable[[str], str | None], column: Value) -> Value:
     """Returns what a Python function makes of the texts of a column; null for null.
 
-    It is called row by row, so that it should see each distinct text once.
+    It is called for each row, so that it should see each distinct text once.
     """
 
-    @ibis.udf.scalar.python(name="of_text")
-    def call(text: str) -> str:
+    def of_one(text: str) -> str:
         return None if text is None else function(text)
 
-    return call(column)
+    def of_many(texts: str) -> str:
+        return pd.Series([of_one(text) for text in texts], dtype=object)
+
+    udf = ibis.udf.scalar
+    return (udf.pandas(of_many) if is_spark() else udf.python(of_one))(column)

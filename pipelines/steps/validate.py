@@ -112,9 +112,11 @@ def receive(night: Night, source: Source) -> Received:
     fetched, until = raw.extent(received)
     lines = tables.scan(*received, schema=RAW_ORDERS)
     before = history.last_passed(source.name, night.as_of)
-    checked = row_checks.check(lines, source.dialect, night.as_of, thresholds().rows, _releases()).cache()
+    checked = engine.cached(
+        row_checks.check(lines, source.dialect, night.as_of, thresholds().rows, _releases())
+    )
     if purchases:
-        checked = mark_duplicates(checked, Pseudonymiser(customer_key(), source.dialect.identity)).cache()
+        checked = engine.cached(mark_duplicates(checked, Pseudonymiser(customer_key(), source.dialect.identity)))
     tallied = waterfall.tally(checked, (before.received_until, before.as_of) if before else None)
     return Received(checked, tallied, fetched, until, before)
 

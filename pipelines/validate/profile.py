@@ -8,7 +8,7 @@ import pyarrow as pa
 from ibis import Table, Value
 
 from pipelines import columns as c
-from pipelines.lake import functions
+from pipelines.lake import engine, functions
 from pipelines.lake.days import day_of
 from pipelines.validate import waterfall as w
 from pipelines.validate.row_checks import FATE, GOOD, RETURNED
@@ -45,7 +45,7 @@ def profile(tallied: pd.DataFrame, orders: Table, listed: Table | None, until: d
     - top_product: the day's best seller; top: its sales
     - first: products sold for the first time; new: their sales
     """
-    sold = _numbered(orders.filter(orders[c.QUANTITY] > 0)).cache()
+    sold = engine.cached(_numbered(orders.filter(orders[c.QUANTITY] > 0)))
     parts = (_baskets(sold), _customers(sold), _products(sold, listed))
     days = pd.concat([_lines(tallied), *map(_by_day, parts)], axis=1)
     calendar = pd.date_range(days.index.min(), pd.Timestamp(until), name=c.DAY)

@@ -17,7 +17,7 @@ from ibis import Table, Value, _
 from expectations.thresholds import RowBounds
 from pipelines import columns as c
 from pipelines.extract.source import Dialect
-from pipelines.lake import functions
+from pipelines.lake import engine, functions
 from pipelines.lake.days import day_of
 from pipelines.validate import versions
 from pipelines.validate.quarantine import CONTENT, POSITION, USABLE
@@ -99,7 +99,7 @@ def _with_customers(raw: Table, dialect: Dialect) -> Table:
         return "placeholder" if placeholder.search(customer) else "nobody"
 
     ids = raw.select(c.CUSTOMER).distinct().filter(_[c.CUSTOMER].notnull())
-    kinds = ids.mutate(_kind=functions.of_text(kind, ids[c.CUSTOMER])).cache()
+    kinds = engine.cached(ids.mutate(_kind=functions.of_text(kind, ids[c.CUSTOMER])))
     joined = raw.left_join(kinds, c.CUSTOMER)
     return joined.select(
         *raw.columns,
@@ -118,7 +118,7 @@ def _with_products(lines: Table, dialect: Dialect, bounds: RowBounds) -> Table:
         return "other" if not_products.search(product) else "product"
 
     ids = lines.select(c.PRODUCT).distinct().filter(_[c.PRODUCT].notnull())
-    kinds = ids.mutate(_kind=functions.of_text(kind, ids[c.PRODUCT])).cache()
+    kinds = engine.cached(ids.mutate(_kind=functions.of_text(kind, ids[c.PRODUCT])))
     joined = lines.left_join(kinds, c.PRODUCT).left_join(typical_prices(lines, bounds), c.PRODUCT)
     return joined.select(
         *lines.columns, TYPICAL, **{IS_PRODUCT: joined._kind.fill_null("product") == "product"}

@@ -8,7 +8,7 @@ import pytest
 
 from expectations.thresholds import thresholds
 from pipelines import columns as c
-from pipelines.extract.source import Dialect
+from pipelines.extract.mapping import Mapping
 from pipelines.extract.staging import RAW_ORDERS
 from pipelines.lake import engine
 from pipelines.prepare import features
@@ -54,9 +54,9 @@ def drawn_lines(rng):
 def made(raw, dialect):
     """Everything that is made of raw lines, by name, each as sorted rows."""
     identify = Pseudonymiser("a key for tests")
-    checked = row_checks.check(engine.table(raw), dialect, AS_OF, thresholds().rows).cache()
+    checked = engine.cached(row_checks.check(engine.table(raw), dialect, AS_OF, thresholds().rows))
     tallied = waterfall.tally(checked, (dt.datetime(2026, 11, 9, 1, tzinfo=dt.UTC), AS_OF))
-    orders = outputs.orders(checked, identify).cache()
+    orders = engine.cached(outputs.orders(checked, identify))
     listed = engine.table(pa.table({c.PRODUCT: ["A", "C"]}))
     days = profile.profile(tallied, orders, listed, AS_OF)
     tables = {
@@ -86,14 +86,20 @@ def rows(table):
 def _plain(value):
     if isinstance(value, dt.datetime):
         return value.replace(tzinfo=None)
-    return round(float(value), 6) if isinstance(value, int | float) and value is not None else value
+    return f"{value:.9g}" if isinstance(value, int | float) else value
 
 
 @pytest.mark.parametrize("zone", ["UTC", "Europe/Berlin"])
 @pytest.mark.parametrize("split", [False, True], ids=["whole orders", "orders over files"])
 def test_both_make_the_same_tables(home, spark, monkeypatch, seed, zone, split):
     raw = drawn_lines(random.Random(seed))
-    dialect = Dialect(not_products="^POST$", guests=True, split_orders=split, timezone=zone)
+    dialect = Mapping(
+        columns=dict.fromkeys((c.ORDER_ID, c.UNIT_PRICE), "a column"),
+        file={"split_orders": split},
+        not_products="^POST$",
+        guests=True,
+        timezone=zone,
+    )
     monkeypatch.setenv("NIGHTSHELF_TIMEZONE", zone)
     settings.cache_clear()
     by_duckdb = made(raw, dialect)
