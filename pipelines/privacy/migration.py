@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 from pipelines.privacy import forgotten, identity_rules
 from pipelines.privacy.identity_rules import FIRST_VERSION, UsedRule
 from pipelines.settings import customer_key
+from serving.live import erasures, events
 from serving.live.identity import keyed_hash
 from serving.live.store import Store
 
@@ -35,11 +36,11 @@ def carry_over(source: str, ids: Callable[[], Iterable[str]]) -> dict[str, int]:
     if not earlier or present.since < dt.datetime.now(dt.UTC) - dt.timedelta(days=REPEAT_DAYS):
         return counts
     store = forgotten.open_store()
-    known, times = store.customers(), store.erasures()
+    known, times = events.customers(store), erasures.times(store)
     if stored := known | times.keys():
         moves = _moves(earlier, present, ids(), stored)
         counts = {
-            "carried_events": store.move_events(_unambiguous(moves, known)),
+            "carried_events": events.move(store, _unambiguous(moves, known)),
             "carried_erasures": _copy_erasures(store, moves, times),
         }
         log.info("the identity rule of %s is new: %s", source, counts)
@@ -71,5 +72,5 @@ def _copy_erasures(store: Store, moves: Moves, times: dict[str, int]) -> int:
         for new in moves[old] - {None}:
             copies[str(new)] = max(copies.get(str(new), 0), times[old])
     missing = {new: at for new, at in copies.items() if times.get(new, 0) < at}
-    store.add_erasures(missing)
+    erasures.add(store, missing)
     return len(missing)
