@@ -16,7 +16,7 @@ from pipelines.extract.inspect.sample import Sample, sample, selection
 from pipelines.extract.inspect.shapes import recognise_shape, shipped
 from pipelines.extract.inspect.write import to_toml
 from pipelines.extract.join import lines_and_joined
-from pipelines.extract.mapping import REQUIRED, Mapping, alternatives
+from pipelines.extract.mapping import REQUIRED, alternatives
 from pipelines.extract.readers.documents import Listing, list_documents, passed_over_note
 from serving.errors import NightshelfError
 
@@ -140,8 +140,3 @@ def _intro(draft: Draft, main: Sample, samples: list[Sample], listing: Listing) 
     if unread and not draft.shape:
         lines.append(f"not read, as the columns are others: {', '.join(unread)}")
     return Group(*map(Text, lines))
-
-
-def mapping_of(inspection: Inspection) -> Mapping:
-    """Returns the mapping that was found."""
-    return inspection.draft.mapping()

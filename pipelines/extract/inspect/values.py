@@ -34,7 +34,6 @@ class Evidence:
     digits: float  # digits alone, as numbers of seconds and many ids are
     number: float
     whole: float  # numbers without decimals
-    negative: float
     email: float
     phone: float
     letters: float  # values with a letter
@@ -43,7 +42,6 @@ class Evidence:
     order_mark: float  # such as #1001
     length: float  # in characters
     median: float  # of the numbers
-    largest: float
 
     @property
     def is_time(self) -> bool:
@@ -79,7 +77,6 @@ def evidence(column: "pd.Series[str]") -> Evidence:
         digits=sum(text.strip().isdecimal() for text in distinct) / size,
         number=len(plain) / size,
         whole=sum(value.is_integer() for value in plain) / max(1, len(plain)),
-        negative=sum(value < 0 for value in plain) / size,
         email=sum(EMAIL.match(text) is not None for text in distinct) / size,
         phone=sum(_is_phone(text) for text in distinct) / size,
         letters=len(letters) / size,
@@ -88,7 +85,6 @@ def evidence(column: "pd.Series[str]") -> Evidence:
         order_mark=sum(ORDER_MARK.match(text) is not None for text in distinct) / size,
         length=sum(map(len, distinct)) / size,
         median=sorted(plain)[len(plain) // 2] if plain else 0.0,
-        largest=max(plain, default=0.0),
     )
 
 
