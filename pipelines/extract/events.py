@@ -28,7 +28,7 @@ ORDER_PREFIX = "event:"  # marks the order ids of these purchases
 
 
 def pull(source: str) -> int:
-    """Replaces the reported purchases in raw/, and returns the number of their order lines.
+    """Replaces reported purchases and orders from webhooks in raw/; returns the number of their order lines.
 
     A customer's purchases of one request and one day form an order. A purchase without a price is left out.
     source: the name of the source whose orders raw/ holds already.

@@ -9,6 +9,6 @@ UTC = "UTC"
 
 
 def day_of(time: str | Column) -> Column:
-    """Returns the day of times in UTC, by the calendar of NIGHTSHELF_TIMEZONE."""
+    """Returns the day in NIGHTSHELF_TIMEZONE of each time of a column in UTC."""
     zone = settings().timezone
     return F.to_date(time if zone == UTC else F.from_utc_timestamp(time, zone))

@@ -140,13 +140,13 @@ def all_pseudonyms(pseudonyms: Set[str]) -> set[str]:
 
     An id is the same person's if it has one of these pseudonyms under the present rule of its source.
     """
-    found, used = set(pseudonyms), cache(identity_rules.used)
+    result, used = set(pseudonyms), cache(identity_rules.used)
     for path in tables.file_paths():
         if (source := _raw_source(path)) and (customers := _customers(path)) is not None:
             for customer in filter(None, customers.unique().to_pylist()):
                 if used(source)[-1].pseudonym(customer) in pseudonyms:
-                    found |= {other for rule in used(source) if (other := rule.pseudonym(customer))}
-    return found
+                    result |= {other for rule in used(source) if (other := rule.pseudonym(customer))}
+    return result
 
 
 def _raw_source(path: str) -> str | None:

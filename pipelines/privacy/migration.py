@@ -23,7 +23,7 @@ FORMER_NOBODIES = ("", "0", "-1", "null", "None", "NULL", "nan", "undefined", "g
 
 log = logging.getLogger(__name__)
 
-Moves = dict[str, set[str | None]]  # the present pseudonyms by an earlier one; None: the id is nobody's
+Moves = dict[str, set[str | None]]  # present pseudonyms by the earlier one; None: the id stands for nobody
 
 
 def carry_over(source: str, ids: Callable[[], Iterable[str]]) -> dict[str, int]:
@@ -61,7 +61,7 @@ def _moves(earlier: list[UsedRule], present: UsedRule, ids: Iterable[str], store
 
 
 def _unambiguous(moves: Moves, known: set[str]) -> dict[str, str | None]:
-    """Returns the moves of events; those of one earlier pseudonym of several customers can't be split."""
+    """Returns the moves of events, without those from a pseudonym that several customers shared."""
     return {old: next(iter(moves[old])) for old in known & moves.keys() if len(moves[old]) == 1}
 
 

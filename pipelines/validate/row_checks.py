@@ -164,7 +164,7 @@ def _blank(column: str) -> Column:
 
 
 def _free() -> Column:
-    """Returns whether a line has the price 0; a customer's return at that price still takes away."""
+    """Returns whether a line has the price 0; a customer's return at that price still counts as a return."""
     return (F.col(PAID) == 0) & ((F.col(UNITS) > 0) | _blank(c.CUSTOMER))
 
 

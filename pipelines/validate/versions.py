@@ -13,7 +13,7 @@ from serving.live.identity import nobody_pattern
 
 OFFSET = r"\d:\d\d.*(Z|UTC|[+-]\d\d(:?\d\d)?)$"  # only after a time of day: a date may end in -31
 PAGE_BITS = 22  # enough for four million pages
-SAME_ORDER_DAYS = 2  # the most by which versions of an order without a customer differ in their day
+SAME_ORDER_DAYS = 2  # the most days between versions of an order without a customer
 NOT_IN_AN_ID = r"[^\p{L}\p{N}]"  # what spellings of one customer id may differ in
 
 SHARED_ID = "shared_id"  # whether different customers have an order of this id
@@ -96,7 +96,7 @@ def _same_order(split: bool) -> Column:
 
 
 def _shared(dialect: Dialect) -> Column:
-    """Returns whether the lines of an order name different customers, or none but days far apart."""
+    """Returns whether the lines of an order name different customers, or without customers days far apart."""
     spelling = F.regexp_replace(F.lower(c.CUSTOMER), NOT_IN_AN_ID, "")
     is_somebody = (spelling != "") & ~F.col(c.CUSTOMER).rlike(nobody_pattern(dialect.identity))
     customer = F.when(is_somebody, F.xxhash64(spelling))

@@ -1,4 +1,4 @@
-"""Orders that a shop's webhooks sent: each once, in its newest version, with its purchases as events."""
+"""Orders from shops' webhooks: each is stored once, in its newest version, with its purchases as events."""
 
 import hashlib
 import json
@@ -108,7 +108,7 @@ def _event_ids(order: Any, lines: int) -> list[str]:
 
 
 def _purchases(order: Order) -> list[dict[str, Any]]:
-    """Returns the rows of the order's events; what cost nothing isn't what the customer chose."""
+    """Returns the rows of the order's events, without gifts (price 0), which the customer didn't choose."""
     now, ids = now_microseconds(), _event_ids(order, len(order.lines))
     return [
         {"id": id_, "customer": order.customer, "product": product, "kind": ORDERED, "at": order.at}

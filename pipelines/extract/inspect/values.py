@@ -1,4 +1,4 @@
-"""What the values of a column are: times, numbers, addresses, codes, names."""
+"""What a column's values show: whether they are times, numbers, addresses, codes or names."""
 
 import re
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ DISTINCT = 3_000  # values of a column that are looked at
 
 @dataclass(frozen=True)
 class Evidence:
-    """Shares of a column's values that aren't blank, each from 0 to 1, and what else is known of them."""
+    """Shares (0 to 1) among a column's values that aren't blank, and other figures of these values."""
 
     name: str
     filled: float  # share of all rows
@@ -37,7 +37,7 @@ class Evidence:
     email: float
     phone: float
     letters: float  # values with a letter
-    nobody: float  # of the rows: blank, zero or another id of nobody
+    nobody: float  # share of all rows: blank, zero or another id that stands for nobody
     status: float  # words such as paid and cancelled
     order_mark: float  # such as #1001
     length: float  # in characters
@@ -100,7 +100,7 @@ def _numbers(texts: list[str]) -> list[float]:
 
 
 def _time_share(texts: list[str], name: str) -> float:
-    """Returns the share of texts that are times of one format; 1 if day and month can't be told apart."""
+    """Returns the share of texts that are times of one format; 1 if it is unclear which is the day."""
     column = pa.chunked_array([pa.array(texts, pa.string())])
     numbers_of_time = [text for text in texts if text.strip().isdecimal()]
     if len(numbers_of_time) > 0.5 * len(texts) and not all(map(_may_be_time, numbers_of_time[:100])):

@@ -15,12 +15,13 @@ from pipelines.extract.records import ROW
 from serving.errors import NightshelfError
 
 FREE_BYTES = 1 << 28  # a workbook is held in memory
+SHEET_ROWS = 10_000_000  # more than a sheet can have
 
 
 def read_workbook(document: Document, mapping: Mapping, only: list[str]) -> Iterator[pa.Table]:
     """Yields the rows of all sheets that have the mapping's columns, or of those that it names.
 
-    Rows are numbered as in the sheet, and from sheet to sheet in steps of a million.
+    Rows are numbered as in the sheet, plus SHEET_ROWS for each sheet before it.
     Raises NightshelfError if no sheet has the columns, or a sheet that the mapping names is missing.
     """
     with document.local_path() as path:
@@ -29,16 +30,16 @@ def read_workbook(document: Document, mapping: Mapping, only: list[str]) -> Iter
             yield from _sheets(fastexcel.read_excel(path), document.name, mapping, only)
         except fastexcel.FastExcelError as error:
             raise NightshelfError(
-                f"{document.name} can't be read as a workbook ({type(error).__name__}): open it, save it"
-                " again, without a password"
+                f"{document.name} can't be read as a workbook ({type(error).__name__}): open it and save"
+                " it again without a password"
             ) from None
 
 
 def _sheets(book: fastexcel.ExcelReader, name: str, mapping: Mapping, only: list[str]) -> Iterator[pa.Table]:
     if missing := [sheet for sheet in mapping.file.sheets if sheet not in book.sheet_names]:
         raise NightshelfError(
-            f"{name} has no sheet {missing[0]!r} but {', '.join(map(repr, book.sheet_names))}: correct sheets"
-            " under [file] in the mapping"
+            f"{name} has no sheet {missing[0]!r}; its sheets are {', '.join(map(repr, book.sheet_names))}:"
+            " correct `sheets` under [file] in the mapping"
         )
     tops = {sheet: _top(book, sheet) for sheet in mapping.file.sheets or book.sheet_names}
     headers = {sheet: header.find(top, mapping) for sheet, top in tops.items()}
@@ -55,9 +56,6 @@ def _sheets(book: fastexcel.ExcelReader, name: str, mapping: Mapping, only: list
             header.check(found.cells, mapping, f"{name} (sheet {sheet!r})")
             yield from map(totals.without, _rows(book, sheet, found, only, index * SHEET_ROWS))
     totals.log()
-
-
-SHEET_ROWS = 10_000_000  # more than a sheet can have
 
 
 def _top(book: fastexcel.ExcelReader, sheet: str) -> list[list[str]]:

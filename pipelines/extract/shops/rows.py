@@ -86,7 +86,7 @@ def _levels(orders: list[Entry], lines: str, may_be_empty: bool) -> tuple[list[l
 
 
 def scopes(lines: str) -> list[str]:
-    """Returns how the paths of an order, of the entries of each list on the way, and of a line begin.
+    """Returns the prefixes of the paths of an order, of the entries of each list on the way, and of a line.
 
     >>> scopes("refunds.*.line_items")
     ['', 'refunds.*.', 'refunds.*.line_items.']
@@ -120,8 +120,8 @@ def value_of(entry: Entry, column: Column) -> str | None:
 
     False is blank, as PHP writes it for what is missing.
     """
-    found = [value_at(entry, path) for path in alternatives(column)]
-    values = [None if value is False else plain_text(value) for value in found]
+    stated = [value_at(entry, path) for path in alternatives(column)]
+    values = [None if value is False else plain_text(value) for value in stated]
     if isinstance(column, Joined):
         return None if None in values else KEY_SEPARATOR.join(map(str, values))
     return next((value for value in values if value and value.strip()), None)
