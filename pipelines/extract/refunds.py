@@ -86,7 +86,7 @@ def _once(table: pd.DataFrame, keys: list[str], quantity: str, refunds: Refunds)
     return table.assign(**{quantity: pieces.map("{:g}".format)}).drop_duplicates(keys)
 
 
-def taken_back(lines: pa.Table) -> pa.Table:
+def as_returns(lines: pa.Table) -> pa.Table:
     """Returns refunded lines with a negative quantity and a positive price, without those of no quantity."""
     refunded = pc.fill_null(pc.match_substring_regex(lines[c.QUANTITY], DIGITS), False)
     lines = lines.filter(refunded)

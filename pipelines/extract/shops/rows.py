@@ -14,11 +14,11 @@ from pipelines.extract.product_history import RAW_PRODUCTS
 from pipelines.extract.records import plain_text, value_at
 from pipelines.extract.refunds import (
     FIRST_REFUND,
+    as_returns,
     change_columns,
     change_mapping,
     refund_mapping,
     refunding,
-    taken_back,
 )
 from pipelines.extract.shops.profile import Catalogue
 from pipelines.extract.shops.shape import ANY
@@ -36,7 +36,7 @@ def lines_of_orders(orders: list[Entry], mapping: Mapping, description: str) -> 
     for index, refunds in enumerate(mapping.refunds, 1):
         refunded = refund_mapping(mapping, refunds)
         rows = _refunding(orders, mapping, refunded, refunds, index * FIRST_REFUND)
-        tables += [taken_back(lines) for lines in order_lines([rows], refunded, description)]
+        tables += [as_returns(lines) for lines in order_lines([rows], refunded, description)]
     return pa.concat_tables(tables, promote_options="permissive") if len(tables) > 1 else tables[0]
 
 

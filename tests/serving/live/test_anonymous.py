@@ -1,4 +1,4 @@
-"""Requests whose customer is nobody's id: an anonymous visitor everywhere, and never a customer."""
+"""An id that stands for nobody is an anonymous visitor in every request, and never a customer."""
 
 from dataclasses import replace
 

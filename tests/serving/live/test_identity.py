@@ -74,7 +74,7 @@ def test_ids_that_stand_for_nobody_are_no_customer(customer: str) -> None:
 
 
 @pytest.mark.parametrize("customer", ["1", "10", "111", "7777", "guesty", "Anon Ymous", "nullmann", "00042"])
-def test_ids_of_real_customers_are_not_taken_for_nobodys(customer: str) -> None:
+def test_ids_of_real_customers_do_not_stand_for_nobody(customer: str) -> None:
     assert all(canonical(customer, rule) for rule in RULES)
 
 

@@ -35,7 +35,7 @@ def phones(draw):
 
 @st.composite
 def spellings(draw, number, country, national):
-    """One of the ways to write a telephone number of a country; without `national` one that names it."""
+    """One way to write a country's telephone number; without `national`, with the country code."""
     international = format_number(number, PhoneNumberFormat.INTERNATIONAL)
     code, _, rest = international[1:].partition(" ")
     local = format_number(number, PhoneNumberFormat.NATIONAL)
