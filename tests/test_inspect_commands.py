@@ -125,7 +125,7 @@ def test_the_mapping_is_not_overwritten(nightshelf, orders, tmp_path):
         b"[1, 2]",
     ],
 )
-def test_what_holds_no_orders_is_one_sentence(content, nightshelf, tmp_path):
+def test_inspecting_a_file_without_orders_exits_with_1(content, nightshelf, tmp_path):
     for name in ("orders.csv", "orders.json", "orders.xlsx", "orders.parquet"):
         (tmp_path / name).write_bytes(content)
         assert nightshelf("inspect", name, "--to", f"{name}.toml").returncode == 1

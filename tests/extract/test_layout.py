@@ -65,7 +65,7 @@ def test_json_of_every_shape_yields_the_nested_lines(tmp_path, name):
     assert rows[c.LEFT_OUT].to_pylist() == [None, "cancelled", "cancelled", None, None, None]
 
 
-def test_an_order_alone_and_none_at_all_are_read(tmp_path):
+def test_a_single_order_and_an_empty_list_are_read(tmp_path):
     assert read(tmp_path / "one.json", json.dumps(ORDERS[2], indent=2), NESTED).num_rows == 3
     assert read(tmp_path / "line.json", json.dumps(ORDERS[2]), NESTED).num_rows == 3
     for text in ("[]", '{"orders": []}'):
