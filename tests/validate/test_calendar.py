@@ -38,7 +38,16 @@ def test_a_period_is_a_day_or_several_in_one_year_or_in_all(period, inside, outs
 
 @pytest.mark.parametrize(
     "period",
-    ["", "24.12.2026", "2026-13-01", "02-30", "2026-12-24/12-26", "2026-12-26/2026-12-24", "1-1"],
+    [
+        "",
+        "24.12.2026",
+        "2026-13-01",
+        "02-30",
+        "2026-12-24/12-26",
+        "12-24/2026-12-26",
+        "2026-12-26/2026-12-24",
+        "1-1",
+    ],
 )
 def test_an_invalid_period_is_refused(period):
     with pytest.raises(ValueError, match="closed"):
@@ -48,7 +57,11 @@ def test_an_invalid_period_is_refused(period):
 def test_the_largest_sale_of_a_day_counts():
     sales = Calendar(sale=({"days": ["11-27"], "factor": 7}, {"days": ["11-20/11-30"], "factor": 3}))
     assert [sales.factor(date(f"2026-{day}")) for day in ("11-27", "11-28", "12-01")] == [7, 3, 1]
-    assert [sales.names(date(f"2026-{day}")) for day in ("11-27", "12-01")] == [True, False]
+
+
+def test_the_calendar_names_closed_days_and_days_of_a_sale():
+    shop = Calendar(closed=("12-25",), sale=({"days": ["11-27"], "factor": 7},))
+    assert [shop.names(date(f"2026-{day}")) for day in ("12-25", "11-27", "11-28")] == [True, True, False]
 
 
 def test_the_example_can_be_used(home, monkeypatch):

@@ -146,6 +146,18 @@ def test_the_calendar_allows_a_sale_and_no_more(seed):
     assert nights(shop(seed=seed, d2026_11_27=0.1), BLACK_FRIDAY, 1, Calendar(sale=[SALE])) == [BLACK_FRIDAY]
 
 
+def test_a_day_of_a_sale_may_also_sell_as_usual(seed):
+    assert nights(shop(seed=seed), BLACK_FRIDAY, 1, Calendar(sale=[SALE])) == []
+
+
+def test_other_prices_only_warn_on_a_day_of_a_sale(seed):
+    profile = shop(seed=seed)
+    friday = pd.Timestamp(BLACK_FRIDAY)
+    profile.loc[friday, w.LOG_PRICE] = profile.loc[friday, w.PRICED] * math.log(0.3)
+    assert nights(profile, BLACK_FRIDAY, 1) == [BLACK_FRIDAY]
+    assert nights(profile, BLACK_FRIDAY, 1, Calendar(sale=[SALE])) == []
+
+
 @pytest.mark.parametrize("sold", [0, 0.05])
 def test_a_closed_day_stops_nothing(sold, seed):
     profile, before = shop(seed=seed, d2026_11_27=sold), [BLACK_FRIDAY - dt.timedelta(days=1)] * 2

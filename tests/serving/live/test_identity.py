@@ -51,6 +51,9 @@ def test_the_country_reads_national_numbers(spelling: str) -> None:
 )
 def test_a_plain_id_stays_as_it_is(customer: str) -> None:
     assert canonical(f" {customer} ") == customer
+
+
+def test_an_id_that_a_program_wrote_as_a_number_or_formula_is_that_id() -> None:
     assert canonical("7.9165396205E10") == "79165396205"  # how Java writes the number
     assert canonical("'+79165396205") == "79165396205"  # how an export protects a spreadsheet
 
@@ -123,7 +126,7 @@ def test_a_request_may_name_a_customer_by_the_pseudonym() -> None:
     identify, known = Pseudonymiser("key"), pseudonym("C-17", "key")
     assert identify.of_request("C-17") == identify.of_request(f"pseudonym:{known}") == known
     for other in (known, f"pseudonym:{known[:-1]}", f"pseudonym:{known.upper()}", f" pseudonym:{known}"):
-        assert identify.of_request(other) not in (known, known[:-1])  # taken as an id of the shop
+        assert identify.of_request(other) not in (known, known[:-1])  # read as an id of the shop
 
 
 def test_the_rule_survives_the_manifest() -> None:
