@@ -79,7 +79,7 @@ def record(source: str, rule: IdentityRule, has_data: bool) -> bool:
 def pseudonyms_of(source: str) -> Pseudonyms:
     """Returns the function that returns all pseudonyms of an id in a source's raw rows, under each rule."""
     rules = used(source)
-    return lambda customer: {found for rule in rules if (found := rule.pseudonym(customer))}
+    return lambda customer: {pseudonym for rule in rules if (pseudonym := rule.pseudonym(customer))}
 
 
 def sources() -> list[str]:

@@ -121,6 +121,13 @@ def test_order_fields_go_down_within_their_order_only(tmp_path):
     assert rows[c.LEFT_OUT].to_pylist() == [None, None, "unpaid", "unpaid"]
 
 
+def test_a_rule_for_a_field_of_lines_concerns_its_own_line_only(tmp_path):
+    rule = {"reason": "gift", "column": "title", "values": ["WRAP "]}
+    text = HEADER + "1,2026-01-31,a,paid,A,1,Wrap\n1,,,,B,2,\n"
+    rows = read(tmp_path / "orders.csv", text, FILLED | {"leave_out": [rule]})
+    assert rows[c.LEFT_OUT].to_pylist() == ["gift", None]
+
+
 def test_rows_without_an_order_id_belong_to_the_order_above_unless_a_row_between_is_bad(tmp_path):
     text = HEADER + "1,2026-01-31,a,paid,A,1,\n,,,,B,2,\n2,bad\n,,,,C,1,\n"
     text += "3,2026-02-01,b,paid,A,1,\nTotal,,,,,5,\n"

@@ -51,10 +51,10 @@ def _sheets(book: fastexcel.ExcelReader, name: str, mapping: Mapping, only: list
         )
         header.check(best, mapping, name)
     totals = rows.Totals(mapping, name)
-    for index, (sheet, found) in enumerate(headers.items()):
-        if found:
-            header.check(found.cells, mapping, f"{name} (sheet {sheet!r})")
-            yield from map(totals.without, _rows(book, sheet, found, only, index * SHEET_ROWS))
+    for index, (sheet, head) in enumerate(headers.items()):
+        if head:
+            header.check(head.cells, mapping, f"{name} (sheet {sheet!r})")
+            yield from map(totals.without, _rows(book, sheet, head, only, index * SHEET_ROWS))
     totals.log()
 
 
@@ -68,22 +68,22 @@ def _top(book: fastexcel.ExcelReader, sheet: str) -> list[list[str]]:
 
 
 def _rows(
-    book: fastexcel.ExcelReader, sheet: str, found: Header, only: list[str], offset: int
+    book: fastexcel.ExcelReader, sheet: str, head: Header, only: list[str], offset: int
 ) -> Iterator[pa.Table]:
-    columns = [column for column in only if column in found.positions]
+    columns = [column for column in only if column in head.positions]
     loaded = book.load_sheet(
         sheet,
         header_row=None,
-        skip_rows=found.row + 1,
-        use_columns=sorted({found.positions[column] for column in columns}),
+        skip_rows=head.row + 1,
+        use_columns=sorted({head.positions[column] for column in columns}),
         schema_sample_rows=None,  # all: what is of another type than the sample's would be lost
     )
     batch = loaded.to_arrow()
-    order = sorted({found.positions[column] for column in columns})
-    values = {column: batch.column(order.index(found.positions[column])) for column in columns}
+    order = sorted({head.positions[column] for column in columns})
+    values = {column: batch.column(order.index(head.positions[column])) for column in columns}
     numeric = frozenset(column for column in columns if rows.is_number(values[column].type))
     texts = {column: rows.as_text(array) for column, array in values.items()}
-    first = offset + found.row + 2
+    first = offset + head.row + 2
     table = rows.table(only, texts | {ROW: pa.array(range(first, first + batch.num_rows))}, numeric)
     for start in range(0, table.num_rows, rows.BATCH_ROWS):
         yield table.slice(start, rows.BATCH_ROWS)
