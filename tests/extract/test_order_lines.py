@@ -6,6 +6,8 @@ import pytest
 from pipelines import columns as c
 from pipelines.extract.lines import meets, order_lines
 from pipelines.extract.mapping import LeaveOut, Mapping
+from pipelines.extract.notation.numbers import recognise_decimal
+from serving.errors import NightshelfError
 
 pytestmark = pytest.mark.fast
 
@@ -46,6 +48,17 @@ def test_a_joined_column_with_a_blank_part_is_blank(blank):
     columns = {c.ORDER_ID: {"join": ["store", "id"]}}
     assert line(columns, store="de")[c.ORDER_ID] == "de/1"
     assert line(columns, store=blank)[c.ORDER_ID] is None
+
+
+def test_a_source_without_quantities_has_one_piece_per_product():
+    assert line({})[c.QUANTITY] == "1"
+    assert line({}, sku=None)[c.QUANTITY] is None  # an order without lines
+
+
+@pytest.mark.parametrize("prices", [["1,234", "5"], ["1.234"], ["29,10", "29.10"]])
+def test_an_ambiguous_decimal_sign_is_refused(prices):
+    with pytest.raises(NightshelfError, match='decimal = ","'):
+        recognise_decimal([pa.chunked_array([prices])], "the file")
 
 
 def test_the_first_rule_that_is_met_names_the_reason():
