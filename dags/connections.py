@@ -36,7 +36,7 @@ def _database_url(database: Connection) -> str:
 
 
 def _mongo_url(mongo: Connection) -> str:
-    """Returns the URL of a MongoDB's connection, including the password; `srv` in its extra is honoured."""
+    """Returns the URL of a MongoDB's connection with its password; `srv` in the extra selects mongodb+srv."""
     scheme = "mongodb+srv" if mongo.extra_dejson.get("srv") else "mongodb"
     user = ":".join(quote(part, safe="") for part in (mongo.login, mongo.password) if part)
     port = f":{mongo.port}" if mongo.port and scheme == "mongodb" else ""

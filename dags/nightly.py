@@ -173,7 +173,7 @@ def step(**options: Any) -> Callable[[Callable[..., Any]], Any]:
 
 
 @dag(
-    # A first start does not catch up on the last run: `nightshelf up` and `tonight` trigger one.
+    # A first start does not make up for earlier runs: `nightshelf up` and `tonight` trigger one.
     schedule=CronTriggerTimetable(SCHEDULE.cron, timezone=SCHEDULE.timezone, run_immediately=dt.timedelta(0)),
     catchup=False,
     max_active_runs=1,

@@ -13,7 +13,7 @@ from expectations.measure import Measure
 from expectations.thresholds import Bound, Bounds, Severity
 
 DAY = "day"
-WARNING_ONLY = "__"  # in a measure's name, before the reason for which its value may not stop the run
+WARNING_ONLY = "__"  # between a measure's name and the reason why its value may only cause a warning
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Expectation:
 def expectations(suite: str, bounds: Bounds, measures: Sequence[Measure]) -> Iterator[Expectation]:
     """Yields the expectations of a suite: one per bound whose measure this nightly run has.
 
-    A measure with WARNING_ONLY in its name has the bounds of the name before it, as a warning.
+    A measure with WARNING_ONLY in its name gets the bounds of the name before that, as a warning.
     """
     names = dict.fromkeys(measure.name for measure in measures)
     for plain, severities in bounds.items():

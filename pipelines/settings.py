@@ -199,6 +199,10 @@ class Settings(ScheduleSettings):
         """Address of the shop's API."""
         return self.shop_url or address(self, self.shop_port)
 
+    def mapping_of(self, source: str) -> str:
+        """Returns the name or path of a source's mapping; `shop-api` uses none."""
+        return {"sql": self.sql_mapping, "mongo": self.mongo_mapping}.get(source, self.files_mapping)
+
     @property
     def shop_identity(self) -> IdentityRule:
         """What the customer ids of the shop's API are."""

@@ -1,4 +1,4 @@
-"""When the nightly run starts and whose midnight ends a day; Airflow reads this without the pipelines."""
+"""The nightly run's schedule and the time zone of the shop's days; Airflow reads them without `pipelines`."""
 
 import datetime as dt
 import re

@@ -27,7 +27,7 @@ def read(
 ) -> Model:
     """Returns the file's content as a `model`, without the ignored top-level keys.
 
-    completed: returns the content with what it takes from elsewhere.
+    completed: returns the content, completed by a file that it extends.
     Raises NightshelfError, which names the file by `description` and the invalid field or line.
     """
     try:

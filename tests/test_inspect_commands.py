@@ -86,7 +86,7 @@ def test_a_source_that_would_stop_says_why(nightshelf, orders, tmp_path):
         ("ta_feng", "no.csv"),
     ],
 )
-def test_what_cannot_be_read_stops_too(mapping, path, nightshelf, orders, tmp_path):
+def test_a_file_that_cannot_be_read_would_stop_the_run(mapping, path, nightshelf, orders, tmp_path):
     (tmp_path / "wrong.toml").write_text("[columns")
     checked = nightshelf("check-source", "--source", "files", "--mapping", mapping, "--path", path, "--json")
     result = json.loads(checked.stdout)
@@ -95,7 +95,7 @@ def test_what_cannot_be_read_stops_too(mapping, path, nightshelf, orders, tmp_pa
     assert result["would_stop"]
 
 
-def test_a_wrong_column_is_answered_by_the_nearest_names(nightshelf, orders, tmp_path):
+def test_a_message_about_a_wrong_column_quotes_the_nearest_names(nightshelf, orders, tmp_path):
     path, _ = orders
     mapping = Path(__file__).parents[1] / "pipelines/extract/mappings/woocommerce_csv.toml"
     (tmp_path / "near.toml").write_text(mapping.read_text().replace('"order_date"', '"orderdate"'))
@@ -125,7 +125,7 @@ def test_the_mapping_is_not_overwritten(nightshelf, orders, tmp_path):
         b"[1, 2]",
     ],
 )
-def test_what_holds_no_orders_is_one_sentence(content, nightshelf, tmp_path):
+def test_inspecting_a_file_without_orders_exits_with_1(content, nightshelf, tmp_path):
     for name in ("orders.csv", "orders.json", "orders.xlsx", "orders.parquet"):
         (tmp_path / name).write_bytes(content)
         assert nightshelf("inspect", name, "--to", f"{name}.toml").returncode == 1

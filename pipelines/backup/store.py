@@ -7,7 +7,9 @@ from pipelines.backup import databases
 from pipelines.backup.archive import Writer
 from pipelines.privacy import forgotten
 from pipelines.settings import settings
-from serving.live.store import Store, tables
+from serving.live import changeset, erasures
+from serving.live.store import Store
+from serving.live.tables import metadata
 
 DATABASE = "store.db"
 DATA_TABLES = ("nightshelf_events", "nightshelf_orders", "nightshelf_products", "nightshelf_forgotten")
@@ -17,7 +19,7 @@ def save(writer: Writer) -> None:
     """Adds a snapshot of the store to an archive."""
     forgotten.open_store().close()  # creates its tables if they are missing
     with tempfile.TemporaryDirectory() as folder:
-        databases.copy(settings().store_address, _with_tables(f"sqlite:///{folder}/{DATABASE}"), tables)
+        databases.copy(settings().store_address, _with_tables(f"sqlite:///{folder}/{DATABASE}"), metadata)
         with Path(folder, DATABASE).open("rb") as file:
             writer.add(DATABASE, file)
 
@@ -25,9 +27,9 @@ def save(writer: Writer) -> None:
 def restore(folder: Path) -> None:
     """Restores the store of an unpacked archive; customers forgotten since the backup stay forgotten."""
     store = forgotten.open_store()
-    current = store.changes_since(0)
-    databases.copy(_with_tables(f"sqlite:///{folder / DATABASE}"), settings().store_address, tables)
-    store.reopen_erasures(current.forgotten if current else {})
+    current = changeset.since(store, 0)
+    databases.copy(_with_tables(f"sqlite:///{folder / DATABASE}"), settings().store_address, metadata)
+    erasures.reopen(store, current.forgotten if current else {})
     store.close()
 
 

@@ -19,6 +19,7 @@ from pipelines.settings import customer_key, settings
 from serving.bundle.files import load
 from serving.bundle.format import find_rows, texts
 from serving.live import customers as customer_rows
+from serving.live import events
 from serving.live.identity import IdentityRule, canonical, keyed_hash, rule_of
 from serving.live.registry import champion, download
 from serving.live.served import Served
@@ -92,7 +93,7 @@ def _customers(served: Served) -> tuple[pa.Array, set[str]]:
     """
     bundle, active = served.bundle, set[str]()
     if served.changes is not None:
-        active = served.changes.store.customers()
+        active = events.customers(served.changes.store)
     new = [
         customer
         for customer in sorted(active)

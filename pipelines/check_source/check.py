@@ -35,12 +35,12 @@ LEFT_OUT = "left_out_"  # how the waterfall names the lines that a mapping's rul
 class SourceCheck:
     """What a first nightly run of the source would read, use and leave out, and whether it would stop."""
 
-    fetched: int = 0  # order lines, like all counts but the next three
-    used: int = 0
+    fetched: int = 0  # order lines
+    used: int = 0  # order lines
     orders: int = 0
     customers: int = 0
     products: int = 0
-    left_out: dict[str, int] = field(default_factory=dict)  # by reason, row check or other fate
+    left_out: dict[str, int] = field(default_factory=dict)  # order lines by rule, row check or other fate
     warnings: list[str] = field(default_factory=list)
     would_stop: str | None = None  # the message with which the nightly run would stop
 
@@ -66,7 +66,7 @@ class SourceCheck:
 def check_source(kind: SourceName | None, path: str | None, mapping: str | None) -> SourceCheck:
     """Runs extraction and validation as the first nightly run of a source would, and changes nothing.
 
-    What is left out comes from the settings. Nothing is compared with earlier runs.
+    An argument that is None comes from the settings. Nothing is compared with earlier runs.
     """
     checked = SourceCheck()
     with _temporary_home(), contextlib.redirect_stdout(sys.stderr):  # stdout holds the result alone
@@ -78,8 +78,7 @@ def check_source(kind: SourceName | None, path: str | None, mapping: str | None)
 
 
 def _check(checked: SourceCheck, kind: SourceName, path: str, mapping: str | None) -> None:
-    own = {"sql": settings().sql_mapping, "mongo": settings().mongo_mapping}
-    chosen = mapping or own.get(kind, settings().files_mapping)
+    chosen = mapping or settings().mapping_of(kind)
     source = extract.source(kind, path, chosen)
     day = source.last_day(None)
     night = Night(as_of=day, source=kind, path=path, mapping=chosen, sweep="", solver="auto")
@@ -117,7 +116,7 @@ def _sizes(received: validate.Received, rule: IdentityRule) -> tuple[int, int, i
 
 @contextlib.contextmanager
 def _temporary_home() -> Iterator[None]:
-    """Within the block, all settings but the places that Nightshelf writes to are the user's."""
+    """Within the block, Nightshelf writes to a temporary folder; all other settings are kept."""
     with tempfile.TemporaryDirectory(prefix="nightshelf-check-") as home:
         before = dict(os.environ)
         os.environ.update(_environment(home))

@@ -26,7 +26,7 @@ class FaultInjection:
     """ASGI middleware; the seed and the number of a request for orders or goods determine its fault."""
 
     def __init__(self, app: ASGIApp, faults: Faults, paths: tuple[str, ...] = FAULTY) -> None:
-        """paths: how the paths of requests begin whose responses may have a fault."""
+        """paths: the beginnings of the paths whose responses may have a fault."""
         self._app, self._faults, self._paths, self._numbers = app, faults, paths, count()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -17,22 +17,12 @@ from pipelines.extract.mapping import Documents
 from serving.errors import NightshelfError, TransientError
 
 ADDRESS = "mongodb://user:password@host/shop"
-WAIT_MS = 10_000  # for a server that can be reached
-SILENCE_MS = 120_000  # of a server that has been asked
+CONNECT_MS = 10_000
+RESPONSE_MS = 120_000
 BATCH_DOCUMENTS = 1000
-REFUSED = (13, 18, 8000)  # codes of a server that doesn't let the user in
-PASSING = (
-    43,
-    50,
-    89,
-    91,
-    112,
-    189,
-    202,
-    262,
-    11600,
-    11602,
-)  # lost cursors, time limits, elections, shutdowns
+REFUSED = (13, 18, 8000)  # error codes of a server that rejects the user
+# Error codes after which a repetition may succeed: lost cursors, time limits, elections, shutdowns.
+PASSING = (43, 50, 89, 91, 112, 189, 202, 262, 11600, 11602)
 
 
 class _Decimals(TypeDecoder):
@@ -102,7 +92,7 @@ class Collection:
 
     @contextmanager
     def _opened(self) -> Iterator["pymongo.collection.Collection[dict[str, Any]]"]:
-        """Opens a connection for the block, and explains what fails on it."""
+        """Opens a connection for the block; its errors become NightshelfError or TransientError."""
         try:
             with _client(self.url) as client:
                 yield client[self.database].get_collection(self.collection, codec_options=OPTIONS)
@@ -112,7 +102,11 @@ class Collection:
 
 def _client(url: str) -> "pymongo.MongoClient[dict[str, Any]]":
     return pymongo.MongoClient(
-        url, connect=False, appname="nightshelf", serverSelectionTimeoutMS=WAIT_MS, socketTimeoutMS=SILENCE_MS
+        url,
+        connect=False,
+        appname="nightshelf",
+        serverSelectionTimeoutMS=CONNECT_MS,
+        socketTimeoutMS=RESPONSE_MS,
     )
 
 
@@ -122,7 +116,7 @@ def _hosts(url: str) -> str:
 
 
 def _projection(fields: list[str]) -> dict[str, int]:
-    """Returns a projection to some fields; one that is inside another, or an index, isn't named itself."""
+    """Returns MongoDB's projection to some fields, without indices and without fields inside other fields."""
     names = {_without_index(field) for field in fields}
     outer = [name for name in names if not any(name.startswith(f"{other}.") for other in names)]
     return dict.fromkeys(sorted(outer), 1) or {"_id": 1}
@@ -135,7 +129,7 @@ def _without_index(field: str) -> str:
 
 
 def _explanation(error: Exception, description: str) -> NightshelfError:
-    """Returns the error to raise; the server's own text may quote documents, so its code stands for it."""
+    """Returns the error to raise. It has the server's code but not its message, which may quote documents."""
     name = type(error).__name__
     if isinstance(error, ConnectionFailure | OSError):
         return TransientError(
@@ -145,7 +139,7 @@ def _explanation(error: Exception, description: str) -> NightshelfError:
     if isinstance(error, OperationFailure):
         name = f"{(error.details or {}).get('codeName') or name}, code {error.code}"
         if error.code in PASSING:
-            return TransientError(f"{description} gave up on the query ({name}): repeat the run")
+            return TransientError(f"{description} stopped the query ({name}): repeat the run")
         if error.code in REFUSED:
             return NightshelfError(
                 f"{description} refuses the user ({name}): correct user and password in NIGHTSHELF_MONGO_URL,"

@@ -20,15 +20,8 @@ MYSQL = ("mysql", "mariadb")
 CONNECT_SECONDS = 10
 # SQLSTATE classes of failures that may pass: connection, rollback, resources, interventions.
 PASSING_STATES = ("08", "40", "53", "57")
-PASSING_NUMBERS = (
-    1040,
-    1203,
-    1205,
-    1213,
-    1317,
-    1969,
-    3024,
-)  # MySQL's: too many connections, locks, time limits
+# MySQL's error numbers of such failures: too many connections, locks, time limits.
+PASSING_NUMBERS = (1040, 1203, 1205, 1213, 1317, 1969, 3024)
 
 
 class Database:
@@ -57,7 +50,7 @@ class Database:
 
     @contextmanager
     def connected(self) -> Iterator[sa.Connection]:
-        """Opens a connection for the block, and explains what fails on it."""
+        """Opens a connection for the block; its errors become NightshelfError or TransientError."""
         try:
             connection = self.engine.connect()
         except (SQLAlchemyError, ValueError, TypeError) as error:
@@ -111,7 +104,7 @@ def _options(address: sa.URL) -> dict[str, Any]:
 
 
 def _give_up_reading(failure: Any) -> None:
-    """Keeps PyMySQL from reading the rest of a result of a lost connection, which fails on standard error."""
+    """Keeps PyMySQL from reading a result on after its connection was lost, which prints errors."""
     if failure.is_disconnect and failure.connection is not None:
         lost = failure.connection.connection.dbapi_connection
         if result := getattr(lost, "_result", None):
@@ -119,7 +112,7 @@ def _give_up_reading(failure: Any) -> None:
 
 
 def _utc_time(text: str) -> dt.datetime | str:
-    """Returns a MySQL TIMESTAMP of a session in UTC as a time with its zone; what is no time, unchanged."""
+    """Returns a MySQL TIMESTAMP of a session in UTC as a time with its zone; other text unchanged."""
     try:
         return dt.datetime.fromisoformat(text).replace(tzinfo=dt.UTC)
     except ValueError:
@@ -139,7 +132,7 @@ def _may_pass(error: SQLAlchemyError) -> bool:
 
 
 def _cause(error: Exception) -> str:
-    """Returns the driver's error and its first line, unless that may quote a stored value."""
+    """Returns the driver's error and the first line of its message, unless that may quote a stored value."""
     cause = getattr(error, "orig", None) or error
     if isinstance(error, DataError):
         return f"{type(cause).__name__}: a stored value doesn't fit the query"

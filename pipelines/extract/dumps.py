@@ -21,8 +21,8 @@ def missing_orders(known: list[str], last_day: dt.date | None, staged: Pages) ->
     """Returns a row per order that earlier files hold and the newest dump lacks, in columns of RAW_ORDERS.
 
     Such a row replaces its order: it has no line, and is left out for the reason NOT_IN_DUMP. Returns None if
-    no new dump was staged: only empty files, or an older dump that was read again, whose last page holds
-    orders of earlier days alone.
+    no new dump was staged but only empty files, or an older dump that was read again: the orders of its last
+    page are all of days before `last_day`.
 
     known: the tables of the pulls so far. last_day: the latest day of an order so far.
     """
@@ -46,8 +46,8 @@ def _of_page(staged: Pages, number: int | None) -> Iterator[pa.Table]:
 def _removals(rows: pa.Table, dump: pa.Table) -> pa.Table:
     """Returns a row for each order that isn't left out as missing already.
 
-    A removal states the order's own last change, so that it is newer than the order, and the order is newer
-    again once a later dump holds it.
+    A removal has the order's last change and the dump's version. So it counts instead of the order, and the
+    order counts again once a later dump holds it.
     """
     newest = raw.newest_versions(rows.to_pandas())
     kept = newest[newest[c.LEFT_OUT] != NOT_IN_DUMP]

@@ -19,7 +19,7 @@ from pipelines.extract import raw
 from pipelines.extract.staging import RAW_ORDERS
 from pipelines.privacy import forgotten
 from pipelines.privacy.forgotten import VIEW_RETENTION_DAYS
-from serving.live import orders
+from serving.live import events, orders
 from serving.live.identity import PSEUDONYM_PREFIX
 from serving.live.store import MICROSECONDS_PER_DAY, MICROSECONDS_PER_SECOND, Store, now_microseconds
 
@@ -28,13 +28,13 @@ ORDER_PREFIX = "event:"  # marks the order ids of these purchases
 
 
 def pull(source: str) -> int:
-    """Replaces the reported purchases in raw/, and returns the number of their order lines.
+    """Replaces reported purchases and orders from webhooks in raw/; returns the number of their order lines.
 
     A customer's purchases of one request and one day form an order. A purchase without a price is left out.
     source: the name of the source whose orders raw/ holds already.
     """
     store = forgotten.open_store()
-    purchases = [event for event in store.purchases() if event.price]
+    purchases = [event for event in events.purchases(store) if event.price]
     pages = [_order_lines(purchases), *_new_orders(store, source)]
     store.close()
     if not sum(page.num_rows for page in pages) and not raw.pulls(SOURCE_NAME):
@@ -92,19 +92,19 @@ def _order_lines(purchases: list[Any]) -> pa.Table:
             (event.customer, event.recorded_at, event.at // MICROSECONDS_PER_DAY), event
         )
         units_bought[order.number, event.product, event.price] += 1
-    orders = {order.number: order for order in first_events.values()}
+    by_number = {order.number: order for order in first_events.values()}
     rows = [
         {
             c.ORDER_ID: f"{ORDER_PREFIX}{number}",
             c.LINE: line,
-            c.ORDERED_AT: _time(orders[number].at).isoformat(),
-            c.CUSTOMER: PSEUDONYM_PREFIX + orders[number].customer,
+            c.ORDERED_AT: _time(by_number[number].at).isoformat(),
+            c.CUSTOMER: PSEUDONYM_PREFIX + by_number[number].customer,
             c.PRODUCT: product,
             c.QUANTITY: str(units),
             c.UNIT_PRICE: str(price),
             c.SOURCE: SOURCE_NAME,
             c.PAGE: 0,
-            c.EXTRACTED_AT: _time(orders[number].recorded_at),
+            c.EXTRACTED_AT: _time(by_number[number].recorded_at),
         }
         for line, ((number, product, price), units) in enumerate(units_bought.items())
     ]

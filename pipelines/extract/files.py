@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 
 FILES = "files"  # the fingerprint of each file at its last reading, by name
 SEEN = "seen"  # the digests of all contents that were ever read
-OF_DAY = (c.ORDER_ID, c.ORDERED_AT)  # the columns that the day of an order takes
+OF_DAY = (c.ORDER_ID, c.ORDERED_AT)  # the columns from which an order's day is read
 PART = "part-"  # how Spark and Hadoop name the files of one table
 
 Deliveries = dict[int, list[Document]]
@@ -128,7 +128,7 @@ class FileSource:
         passed_over = passed_over_note(listing.passed_over + empty)
         if not documents:
             raise NightshelfError(
-                f"{self.path} holds no orders but 0 bytes{passed_over}: send the file again"
+                f"{self.path} holds nothing but files of 0 bytes{passed_over}: send the files again"
             )
         if passed_over:
             log.warning("%s holds files without orders%s", self.path.name, passed_over)
@@ -138,7 +138,7 @@ def file_lines(document: Document, joined: JoinedFiles, only: Mapping | None = N
     """Yields the order lines of a document, in columns of RAW_ORDERS.
 
     joined: the mapping's other files, with the mapping.
-    only: a mapping of fewer columns, if not all are needed; the document is recognised by the whole mapping.
+    only: a mapping with fewer columns, if not all are needed; the header is searched with the whole mapping.
     """
     wanted = only or joined.mapping
     tables = readers.read_tables(document, joined.mapping, wanted.file_columns)
@@ -146,7 +146,7 @@ def file_lines(document: Document, joined: JoinedFiles, only: Mapping | None = N
 
 
 def _with_file_in_key(mapping: Mapping) -> Mapping:
-    """Returns a mapping whose rows are told apart by their file too: rows have numbers within their file."""
+    """Returns the mapping; a row that is identified by its number is identified by its file, too."""
     is_by_number = c.LINE in mapping.row_key
     return mapping.model_copy(update={"row_key": (*mapping.row_key, c.SOURCE)}) if is_by_number else mapping
 

@@ -20,7 +20,7 @@ ELAPSED = c.ORDERED_AT  # the column that Elapsed makes
 
 
 class JoinedFiles:
-    """The files that a mapping joins, each read once when it is needed first."""
+    """The files that a mapping joins; each is read when it is first needed."""
 
     def __init__(self, mapping: Mapping, path: Path) -> None:
         self.mapping = mapping
@@ -72,7 +72,7 @@ def lines_and_joined(
 ) -> tuple[list[Document], list[Document]]:
     """Returns the documents that hold order lines, and those that the mapping joins to them.
 
-    A document alone holds lines, whatever its name. Raises NightshelfError if no document holds lines.
+    A single document holds lines, whatever its name is. Raises NightshelfError if no document holds lines.
     """
     joined = [file for file in documents if any(_matches(file, join.file) for join in mapping.join.values())]
     if len(documents) == 1:
@@ -81,8 +81,8 @@ def lines_and_joined(
     lines = [file for file in documents if file not in joined and any(_matches(file, name) for name in names)]
     if not lines:
         raise NightshelfError(
-            f"no file is named {' or '.join(names)}, as names under [file] of the mapping say of the files"
-            f" with order lines: put one there, or correct the mapping (there are {_listed(documents)})"
+            f"no file with order lines has the name {' or '.join(names)}: put one there, or correct `names`"
+            f" under [file] of the mapping (the files are {_listed(documents)})"
         )
     return lines, joined
 
@@ -115,7 +115,7 @@ def _columns(mapping: Mapping, name: str, join: Join) -> list[str]:
 
 
 def _with_times(table: pa.Table, elapsed: Elapsed) -> pa.Table:
-    """Returns the table with the column ELAPSED: the start and all days between the customer's orders."""
+    """Returns the table with the column ELAPSED: the start plus the customer's days so far."""
     frame = pd.DataFrame(
         {
             "customer": table[elapsed.customer].to_pandas(),

@@ -86,7 +86,7 @@ def _order_lines(
         if name in lines and not _is_numeric(rows, mapping.columns[name]):
             lines[name] = numbers.to_plain(lines[name], decimal)
     if c.QUANTITY not in lines:
-        # The day of the last order takes the times alone, without a product.
+        # Without a product, too, where only the times are read for the day of the last order.
         lines[c.QUANTITY] = _one_piece(lines.get(c.PRODUCT, lines[c.ORDERED_AT]))
     lines |= _returned(rows, lines, mapping)
     rate, left_out = _rate(rows, mapping), _left_out(rows, mapping)
@@ -97,7 +97,7 @@ def _order_lines(
 
 
 def _origin(rows: pa.Table, mapping: Mapping) -> dict[str, pa.ChunkedArray]:
-    """Returns LINE, FAULT and SOURCE of rows that carry them, also under these names themselves."""
+    """Returns LINE, FAULT and SOURCE of rows that have ROW, ROW_FAULT and ROW_SOURCE, or already these."""
     own = {ours: theirs for ours, theirs in ORIGIN.items() if theirs in rows.column_names}
     named = {name: name for name in {*ORIGIN} - {*own, *mapping.source_columns} if name in rows.column_names}
     return {ours: rows[theirs] for ours, theirs in (own | named).items()}
@@ -150,7 +150,7 @@ def _unit_price(
 def _returned(
     rows: pa.Table, lines: dict[str, pa.ChunkedArray], mapping: Mapping
 ) -> dict[str, pa.ChunkedArray]:
-    """Returns the quantities and prices with the signs of a return, for the rows that are returns."""
+    """Returns the columns of quantities and prices, with the signs of a return in rows that are returns."""
     if not (returns := mapping.returns):
         return {}
     values = pa.array([text.strip().casefold() for text in returns.values], pa.string())
@@ -203,8 +203,8 @@ def meets(column: pa.ChunkedArray, rule: LeaveOut) -> pa.ChunkedArray:
         return pc.equal(pc.not_equal(text, ""), rule.filled)
     if rule.matches is not None:
         distinct = text.unique()
-        found = [value for value in distinct.to_pylist() if re.search(rule.matches, value, re.IGNORECASE)]
-        return pc.is_in(text, pa.array(found, pa.string()))
+        matching = [value for value in distinct.to_pylist() if re.search(rule.matches, value, re.IGNORECASE)]
+        return pc.is_in(text, pa.array(matching, pa.string()))
     listed = [value.strip().casefold() for value in rule.values or rule.other_than or ()]
     among = pc.is_in(text, pa.array(listed, pa.string()))
     return among if rule.values else pc.invert(among)

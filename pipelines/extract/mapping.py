@@ -33,7 +33,7 @@ def _known_encoding(name: str) -> str:
 Encoding = Annotated[str, AfterValidator(_known_encoding)]
 
 
-# A column of the source; or the first of several that isn't empty, of which at least one must exist.
+# A column of the source; or several, of which the first that isn't empty counts and one must exist.
 OneColumn = Annotated[str | tuple[str, ...], Field(union_mode="left_to_right")]
 
 
@@ -56,7 +56,7 @@ class LeaveOut(FrozenModel):
     column: str
     values: tuple[str, ...] | None = None  # it has one of these values
     other_than: tuple[str, ...] | None = None  # it has none of these values
-    matches: Pattern | None = None  # this regular expression is found in it
+    matches: Pattern | None = None  # this regular expression matches a part of it
     filled: bool | None = None  # true: it isn't empty; false: it is empty
 
     @model_validator(mode="after")
@@ -80,7 +80,7 @@ class FileFormat(FrozenModel):
     fill_down: bool = False  # order fields stand on an order's first line only
     split_orders: bool = False  # the lines of one order may lie in several files
     full_dumps: Literal["no", "report", "remove"] = "no"  # what to do with orders that a full dump lacks
-    records: str | None = None  # path of the list of orders in a JSON document; by default found
+    records: str | None = None  # path of the list of orders in a JSON document; by default recognised
     names: tuple[str, ...] = ()  # patterns such as items*.csv of the files with lines; by default all
 
 
@@ -93,7 +93,7 @@ class Nested(FrozenModel):
 class Changes(FrozenModel):
     """Changes of an order's own lines after it was placed, as a list inside the order.
 
-    The lines state them already, so a refund that such a change made takes nothing away.
+    The lines already state the result, so a refund that such a change made is ignored.
     """
 
     lines: str  # path of the list, such as modifications.*.lines
@@ -113,7 +113,7 @@ class Refunds(FrozenModel):
     columns: dict[str, Column] = Field(default_factory=dict)  # product, quantity, and unit_price or amount
     ignore: tuple[LeaveOut, ...] = ()  # refunds that were not made, such as failed ones
     # Where the order's line itself may state fewer pieces after a refund: the path of its id, of its pieces
-    # when it was bought, and of its pieces now. Their difference is not taken away a second time.
+    # when it was bought, and of its pieces now. Their difference is not subtracted a second time.
     line: str = ""
     bought: str = ""
     stated: str = ""
@@ -180,7 +180,7 @@ class Elapsed(FrozenModel):
     customer: str
     number: str  # column that counts a customer's orders
     hour: str | None = None  # column of the hour of the day
-    start: dt.date  # the day that each customer's first order is taken to have
+    start: dt.date  # the assumed day of each customer's first order
 
 
 class Join(FrozenModel):
@@ -218,9 +218,8 @@ class Documents(FrozenModel):
 
     collection: str = Field(min_length=1)
     database: str = ""  # by default the one that the URL names
-    changed: str = Field(
-        min_length=1
-    )  # the field with each document's last change: a time, or a growing number
+    # The field with each document's last change: a time, or a number that only grows.
+    changed: str = Field(min_length=1)
 
 
 class Mapping(Dialect):

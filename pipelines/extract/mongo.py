@@ -121,15 +121,15 @@ class MongoSource:
 
     def _of_changed_orders(self, condition: Filter, changed: Filter, fields: list[str]) -> Iterator[Record]:
         """Yields all documents of the orders of which one has changed."""
-        found = self.collection.find(_all_of(condition, changed), self.key, self.key)
-        keys = (key for key, _ in groupby(found, self._key))
-        while some := list(islice(keys, PAGE_ORDERS)):
-            ids: list[Filter] = [dict(zip(self.key, key, strict=True)) for key in some]
-            among = {self.key[0]: {"$in": [key[0] for key in some]}} if len(self.key) == 1 else {"$or": ids}
+        documents = self.collection.find(_all_of(condition, changed), self.key, self.key)
+        keys = (key for key, _ in groupby(documents, self._key))
+        while batch := list(islice(keys, PAGE_ORDERS)):
+            ids: list[Filter] = [dict(zip(self.key, key, strict=True)) for key in batch]
+            among = {self.key[0]: {"$in": [key[0] for key in batch]}} if len(self.key) == 1 else {"$or": ids}
             yield from self.collection.find(among, fields, self.key)
 
     def _after(self, last: list[Any] | None) -> Filter:
-        """Returns the condition of keys after the last one, or of another type: those may come later, too."""
+        """Returns the condition for keys after the last one, and for keys of other types."""
         return {} if last is None else _later(self.key, last)
 
     def _changed_since(self, last_pull: LastPull | None) -> Filter:
@@ -139,7 +139,10 @@ class MongoSource:
         return {self.changed: {"$not": {"$lt": earlier(changed, self.overlap)}}}
 
     def _latest_change(self) -> str:
-        """Returns the latest change as JSON; one after tomorrow is a mistake that would hide others."""
+        """Returns the latest change as JSON.
+
+        Times after tomorrow are mistakes. They are ignored, because they would hide all correct ones.
+        """
         limit = dt.datetime.fromisoformat(latest_plausible_day()).replace(tzinfo=dt.UTC) + dt.timedelta(
             days=1
         )
@@ -173,7 +176,7 @@ def _line_numbers(keys: list[list[Any]]) -> list[int]:
 
 
 def _later(fields: list[str], key: list[Any]) -> Filter:
-    """Returns the condition that fields come after a key; $gt would hide values of other types."""
+    """Returns the condition that fields come after a key; $gt would leave out values of other types."""
     later: Filter = {fields[0]: {"$not": {"$lte": key[0]}}}
     if len(fields) == 1:
         return later

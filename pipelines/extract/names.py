@@ -14,13 +14,13 @@ def resolve(named: Sequence[str], present: Sequence[str], where: str) -> dict[st
     Case and surrounding spaces don't matter where the name is unique without them.
     Raises NightshelfError that quotes the nearest names for the columns that `where` lacks.
     """
-    found = {name: _match(name, present) for name in dict.fromkeys(named)}
-    if missing := [name for name, match in found.items() if match is None]:
+    matches = {name: _match(name, present) for name in dict.fromkeys(named)}
+    if missing := [name for name, match in matches.items() if match is None]:
         raise NightshelfError(
             f"{where}, has no column {', '.join(map(repr, missing))}, which the mapping names"
             f" ({_nearest(missing, present)}): correct [columns] of the mapping"
         )
-    return {name: match for name, match in found.items() if match is not None}
+    return {name: match for name, match in matches.items() if match is not None}
 
 
 def _match(name: str, present: Sequence[str]) -> str | None:

@@ -17,7 +17,7 @@ NOTATION = "notation"
 class KeptNotation:
     """Turns the pages of a pull into order lines, all by the notation that its first page shows.
 
-    If a page could be read in two ways, as that of a quiet day may, the notation of the last pull decides.
+    If that page is ambiguous, as the page of a quiet day may be, the notation of the last pull decides.
     """
 
     def __init__(
@@ -40,7 +40,7 @@ class KeptNotation:
         return result
 
     def times(self, rows: pa.Table) -> pa.ChunkedArray:
-        """Returns the times of rows, which need no other column, as ISO 8601 where they can be read."""
+        """Returns the times of rows as ISO 8601 where they can be read; the rows need no other column."""
         column = lines.times_of(rows, self.mapping)
         if not self.kept:
             self.kept = {"times": self.mapping.times or times.recognise_times(column, self.description)}

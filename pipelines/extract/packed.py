@@ -15,7 +15,7 @@ Item = dict[str, str | None]  # a value by its field's name, in lower case
 
 
 def unpacked(tables: Iterable[pa.Table], packed: Packed, columns: list[str]) -> Iterator[pa.Table]:
-    """Yields a row per item of the packed cells, numbered through; an order without items keeps one row."""
+    """Yields a row per item of the packed cells, with new numbers; an order without items keeps one row."""
     prefix = f"{packed.column}."
     fields = [name.removeprefix(prefix) for name in columns if name.startswith(prefix)]
     number = 0
@@ -47,7 +47,7 @@ def items(cell: str | None, packed: Packed, fields: list[str]) -> list[Item]:
     if not packed.value:
         pieces = [piece.split(packed.fields) for piece in text.split(packed.items) if piece.strip()]
         return [{str(index): value.strip() for index, value in enumerate(piece, 1)} for piece in pieces]
-    # Every item begins with the same field, so that a separator within a name is told from one between items.
+    # Every item begins with the same field. So a separator within a name doesn't end the item.
     first = re.escape(text.partition(packed.value)[0].strip())
     value = re.escape(packed.value)
     starts = re.split(rf"{re.escape(packed.items)}(?=\s*{first}\s*{value})", text)

@@ -108,7 +108,7 @@ class PagedReader:
     async def _check_ends(self) -> None:
         """Raises NewestFirstError if three responses show the newest entries first.
 
-        Fetches the last page for it, unless a killed run left pages, as the check begins where that stopped.
+        After a killed run the last page is not fetched for this: checks begin where that run stopped.
         """
         if self.count > 1 and self.pages.keys() == {1}:
             await self._fetch_all([self.count])

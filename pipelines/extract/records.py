@@ -3,7 +3,7 @@
 import json
 import math
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any
 
 import pyarrow as pa
@@ -107,15 +107,3 @@ def plain_text(value: Any) -> str | None:
     text = str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
     text.encode()  # raises for a lone surrogate
     return text
-
-
-def in_batches(records: Iterable[Any], size: int) -> Iterator[list[tuple[int, Any]]]:
-    """Yields the records with their numbers from 1, in lists of at most `size`."""
-    batch: list[tuple[int, Any]] = []
-    for number, record in enumerate(records, 1):
-        batch.append((number, record))
-        if len(batch) == size:
-            yield batch
-            batch = []
-    if batch:
-        yield batch

@@ -32,14 +32,14 @@ def change_mapping(mapping: Mapping, changes: Changes) -> Mapping:
 
 
 def change_columns(mapping: Mapping, changes: Changes) -> list[str]:
-    """Returns the paths that tell the changes of an order's own lines."""
+    """Returns the paths of what a change of an order's own lines states."""
     return [*alternatives(mapping.columns[c.ORDER_ID]), changes.line, changes.quantity, changes.refund]
 
 
 def refunding(
     rows: pa.Table, mapping: Mapping, refunds: Refunds, changed: pa.Table | None = None
 ) -> pa.Table:
-    """Returns the refunded lines (source's columns) that take something away from what the order states.
+    """Returns the refunded lines (source's columns) that reduce what the order's own lines state.
 
     mapping: of the refunded lines; changed: the changes of the orders' own lines.
     """
@@ -59,7 +59,7 @@ def refunding(
 def _without_changes(
     table: pd.DataFrame, changed: pd.DataFrame, order: list[str], refunds: Refunds, changes: Changes
 ) -> pd.DataFrame:
-    """Returns the refunded lines whose refund no change made; ADDED: what changes added to their line."""
+    """Returns the lines of refunds that no change made, with the column ADDED."""
     made = set(_keys(changed, [*order, changes.refund]))
     table = table[[key not in made for key in _keys(table, [*order, refunds.id])]]
     pieces = changed[changes.quantity].astype(float).fillna(0)
@@ -86,7 +86,7 @@ def _once(table: pd.DataFrame, keys: list[str], quantity: str, refunds: Refunds)
     return table.assign(**{quantity: pieces.map("{:g}".format)}).drop_duplicates(keys)
 
 
-def taken_back(lines: pa.Table) -> pa.Table:
+def as_returns(lines: pa.Table) -> pa.Table:
     """Returns refunded lines with a negative quantity and a positive price, without those of no quantity."""
     refunded = pc.fill_null(pc.match_substring_regex(lines[c.QUANTITY], DIGITS), False)
     lines = lines.filter(refunded)

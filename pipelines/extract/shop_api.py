@@ -96,9 +96,9 @@ class ShopApiSource:
         return lambda page: page.last_day < day and len(page.ids) > 0 and bool(np.isin(page.ids, known).all())
 
     def _since(self, last_pull: LastPull | None) -> tuple[str, str]:
-        """Returns the times for the shop's filter, "" without one: since when, and what is recent.
+        """Returns the values of {since} and {recent} for the shop's filter, "" without a filter.
 
-        Recent is the overlap, or longer where a shop changes orders without saying so.
+        {recent} goes back by the overlap, or by the profile's `recent_days` if they are more.
         """
         since = self.profile.api.since
         if last_pull is None or since is None:

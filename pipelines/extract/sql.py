@@ -140,7 +140,10 @@ class SqlSource:
         return row[: len(self.order_key)]
 
     def _latest_change(self) -> Any:
-        """Returns the latest change; a later one than tomorrow is a mistake that would hide others."""
+        """Returns the latest change.
+
+        Times after tomorrow are mistakes. They are ignored, because they would hide all correct ones.
+        """
         changed = self._column(self.query.changed)
         latest = self._position(self.database.scalar(sa.select(sa.func.max(changed))))
         limit = _day_after_tomorrow()

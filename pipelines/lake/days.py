@@ -7,5 +7,5 @@ from pipelines.settings import settings
 
 
 def day_of(time: Value) -> Value:
-    """Returns the day of instants, by the calendar of NIGHTSHELF_TIMEZONE."""
+    """Returns the day in NIGHTSHELF_TIMEZONE of each time of a column."""
     return functions.local_day(time, settings().timezone)

@@ -11,10 +11,10 @@ from pipelines.settings import customer_key, settings
 from serving.bundle.files import load
 from serving.bundle.format import Bundle
 from serving.errors import BundleError, NightshelfError, RegistryError
-from serving.live import registry
+from serving.live import erasures, events, registry
 from serving.live.changes import with_changes
+from serving.live.changeset import ChangeSet
 from serving.live.identity import AUTO, Pseudonymiser
-from serving.live.store import ChangeSet
 
 SERVICE_EVENTS = "events of the service"
 
@@ -53,13 +53,13 @@ def forget(customer: str) -> ErasureReport:
     """
     pseudonyms, report = _pseudonyms(customer), ErasureReport()
     store = forgotten.open_store()
-    report.before[SERVICE_EVENTS] = sum(map(store.forget, sorted(pseudonyms)))
-    pending = store.pending_erasures()
+    report.before[SERVICE_EVENTS] = sum(erasures.forget(store, pseudonym) for pseudonym in sorted(pseudonyms))
+    pending = erasures.pending(store)
     times = {pseudonym: pending[pseudonym] for pseudonym in pseudonyms}
     customers = forgotten.from_times(times)
     report.before.update(forgotten.scrub(customers))  # the next nightly run repeats this for runs in progress
     report.remaining = forgotten.count_remaining(customers)
-    report.remaining[SERVICE_EVENTS] = sum(map(store.count_events, pseudonyms))
+    report.remaining[SERVICE_EVENTS] = sum(events.count(store, pseudonym) for pseudonym in pseudonyms)
     _search_bundles(times, report)
     store.close()
     return report

@@ -22,6 +22,7 @@ from pipelines.lake import tables
 from pipelines.privacy import identity_rules
 from pipelines.privacy.identity_rules import Pseudonyms
 from pipelines.settings import settings
+from serving.live import erasures, events
 from serving.live.store import MICROSECONDS_PER_DAY, Store, now_microseconds
 
 VIEW_RETENTION_DAYS = 90  # for events other than purchases; older ones no longer predict anything
@@ -59,7 +60,7 @@ class ForgottenCustomers:
 def load() -> ForgottenCustomers:
     """Loads all customers who were ever forgotten."""
     store = open_store()
-    times = store.erasures()
+    times = erasures.times(store)
     store.close()
     return from_times(times)
 
@@ -87,10 +88,10 @@ def scrub_pending() -> int:
     A bundle trained from the lake afterwards contains no customer forgotten before that time.
     """
     store = open_store()
-    checked_at, pending = now_microseconds(), store.pending_erasures()
+    checked_at, pending = now_microseconds(), erasures.pending(store)
     scrub(from_times(pending))
-    store.mark_erased(pending)
-    store.prune(checked_at - VIEW_RETENTION_DAYS * MICROSECONDS_PER_DAY)
+    erasures.mark_done(store, pending)
+    events.prune(store, checked_at - VIEW_RETENTION_DAYS * MICROSECONDS_PER_DAY)
     store.close()
     return checked_at
 
@@ -139,13 +140,13 @@ def all_pseudonyms(pseudonyms: Set[str]) -> set[str]:
 
     An id is the same person's if it has one of these pseudonyms under the present rule of its source.
     """
-    found, used = set(pseudonyms), cache(identity_rules.used)
+    result, used = set(pseudonyms), cache(identity_rules.used)
     for path in tables.file_paths():
         if (source := _raw_source(path)) and (customers := _customers(path)) is not None:
             for customer in filter(None, customers.unique().to_pylist()):
                 if used(source)[-1].pseudonym(customer) in pseudonyms:
-                    found |= {other for rule in used(source) if (other := rule.pseudonym(customer))}
-    return found
+                    result |= {other for rule in used(source) if (other := rule.pseudonym(customer))}
+    return result
 
 
 def _raw_source(path: str) -> str | None:

@@ -31,7 +31,7 @@ FIRST_PHONE_DIGITS = range(10, 16)
 
 
 class UsedRule(NamedTuple):
-    """A rule of a source, the version of the canonical forms, and since when it is used."""
+    """A rule that a source uses or used, the version of its canonical forms, and when its use began."""
 
     version: int
     rule: IdentityRule
@@ -71,7 +71,7 @@ def record(source: str, rule: IdentityRule, has_data: bool) -> bool:
         {"version": item.version, "rule": item.rule.model_dump_json(), "since": item.since} for item in rules
     ]
     if before:
-        tables.remove(tables.CUSTOMERS.format(source=source))  # pseudonyms that no later run would find
+        tables.remove(tables.CUSTOMERS.format(source=source))  # no later run could recognise these pseudonyms
     tables.write(tables.IDENTITY.format(source=source), pa.Table.from_pylist(rows, SCHEMA))
     return bool(before)
 
@@ -79,7 +79,7 @@ def record(source: str, rule: IdentityRule, has_data: bool) -> bool:
 def pseudonyms_of(source: str) -> Pseudonyms:
     """Returns the function that returns all pseudonyms of an id in a source's raw rows, under each rule."""
     rules = used(source)
-    return lambda customer: {found for rule in rules if (found := rule.pseudonym(customer))}
+    return lambda customer: {pseudonym for rule in rules if (pseudonym := rule.pseudonym(customer))}
 
 
 def sources() -> list[str]:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 from pipelines.privacy import forgotten, identity_rules
 from pipelines.privacy.identity_rules import FIRST_VERSION, UsedRule
 from pipelines.settings import customer_key
+from serving.live import erasures, events
 from serving.live.identity import keyed_hash
 from serving.live.store import Store
 
@@ -22,7 +23,7 @@ FORMER_NOBODIES = ("", "0", "-1", "null", "None", "NULL", "nan", "undefined", "g
 
 log = logging.getLogger(__name__)
 
-Moves = dict[str, set[str | None]]  # the present pseudonyms by an earlier one; None: the id is nobody's
+Moves = dict[str, set[str | None]]  # present pseudonyms by the earlier one; None: the id stands for nobody
 
 
 def carry_over(source: str, ids: Callable[[], Iterable[str]]) -> dict[str, int]:
@@ -35,11 +36,11 @@ def carry_over(source: str, ids: Callable[[], Iterable[str]]) -> dict[str, int]:
     if not earlier or present.since < dt.datetime.now(dt.UTC) - dt.timedelta(days=REPEAT_DAYS):
         return counts
     store = forgotten.open_store()
-    known, times = store.customers(), store.erasures()
+    known, times = events.customers(store), erasures.times(store)
     if stored := known | times.keys():
         moves = _moves(earlier, present, ids(), stored)
         counts = {
-            "carried_events": store.move_events(_unambiguous(moves, known)),
+            "carried_events": events.move(store, _unambiguous(moves, known)),
             "carried_erasures": _copy_erasures(store, moves, times),
         }
         log.info("the identity rule of %s is new: %s", source, counts)
@@ -60,7 +61,7 @@ def _moves(earlier: list[UsedRule], present: UsedRule, ids: Iterable[str], store
 
 
 def _unambiguous(moves: Moves, known: set[str]) -> dict[str, str | None]:
-    """Returns the moves of events; those of one earlier pseudonym of several customers can't be split."""
+    """Returns the moves of events, without those from a pseudonym that several customers shared."""
     return {old: next(iter(moves[old])) for old in known & moves.keys() if len(moves[old]) == 1}
 
 
@@ -71,5 +72,5 @@ def _copy_erasures(store: Store, moves: Moves, times: dict[str, int]) -> int:
         for new in moves[old] - {None}:
             copies[str(new)] = max(copies.get(str(new), 0), times[old])
     missing = {new: at for new, at in copies.items() if times.get(new, 0) < at}
-    store.add_erasures(missing)
+    erasures.add(store, missing)
     return len(missing)

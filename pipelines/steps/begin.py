@@ -26,11 +26,10 @@ def run(**options: Unpack[RunOptions]) -> Night:
         check_java()
     defaults = settings()
     kind, as_of = options.get("source") or defaults.source, options.get("as_of")
-    mappings = {"sql": defaults.sql_mapping, "mongo": defaults.mongo_mapping}
     values: dict[str, Any] = {
         "source": kind,
         "path": options.get("path") or defaults.files_path,
-        "mapping": options.get("mapping") or mappings.get(kind, defaults.files_mapping),
+        "mapping": options.get("mapping") or defaults.mapping_of(kind),
         "full": options.get("full", False),
         "let_pass": (options.get("let_pass") or "").strip(),
         "sweep": options.get("sweep") or defaults.sweep,

@@ -86,7 +86,9 @@ def write(night: Night, source: Source, received: Received, counts: dict[str, in
     if not any(counts[fate] for fate in row_checks.GOOD):
         fates = ", ".join(f"{fate} {lines}" for fate, lines in counts.items() if lines)
         free = (
-            ', or keep free lines by free_lines = "keep" in the mapping' if row_checks.FREE in counts else ""
+            ', or set free_lines = "keep" in the mapping to keep free lines'
+            if row_checks.FREE in counts
+            else ""
         )
         raise NightshelfError(
             f"validation rejected the nightly run: no order line is left after validation ({fates}): list the"
@@ -116,7 +118,9 @@ def receive(night: Night, source: Source) -> Received:
         row_checks.check(lines, source.dialect, night.as_of, thresholds().rows, _releases())
     )
     if purchases:
-        checked = engine.cached(mark_duplicates(checked, Pseudonymiser(customer_key(), source.dialect.identity)))
+        checked = engine.cached(
+            mark_duplicates(checked, Pseudonymiser(customer_key(), source.dialect.identity))
+        )
     tallied = waterfall.tally(checked, (before.received_until, before.as_of) if before else None)
     return Received(checked, tallied, fetched, until, before)
 

@@ -2,6 +2,8 @@
 
 import datetime as dt
 import re
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -16,13 +18,13 @@ ADVICE = (
     "write a day as 2026-12-24, or as 12-24 for every year, and a period as two such days with a / between"
 )
 DAY = re.compile(r"(?:(\d{4})-)?(\d\d)-(\d\d)")
-LEAP_YEAR = 2024  # in which every day exists that can recur
+LEAP_YEAR = 2024  # has all days that a calendar can name for every year
 
 
 def _checked_period(text: str) -> str:
     first, last = _bounds(text)
     if len(first) != len(last) or (_is_dated(first) and first > last):
-        raise ValueError(f"its ends don't fit each other: {ADVICE}")
+        raise ValueError(f"the period's first and last day don't fit each other: {ADVICE}")
     for end in (first, last):
         if not DAY.fullmatch(end):
             raise ValueError(ADVICE)
@@ -74,8 +76,9 @@ def load() -> Calendar:
     return toml.read(Calendar, Path(file), f"NIGHTSHELF_CALENDAR ({file})") if file else ORDINARY
 
 
-def _contains(day: dt.date):  # type: ignore[no-untyped-def]
-    return lambda period: _is_within(day, period)
+def _contains(day: dt.date) -> Callable[[str], bool]:
+    """Returns a test for periods that hold a day."""
+    return partial(_is_within, day)
 
 
 def _is_within(day: dt.date, period: str) -> bool:

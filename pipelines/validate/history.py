@@ -89,10 +89,10 @@ def results(source: str, until: dt.date) -> Iterable[pa.Table]:
             yield tables.read(_table(source, day))
 
 
-def last_judged(source: str, before: dt.date) -> dt.date | None:
+def last_checked(source: str, before: dt.date) -> dt.date | None:
     """Returns the day of the last run before this day, whether it passed or not; None without such a run.
 
-    A run judges all days since the last run that passed, so that all days up to its own are judged.
+    A run checks all days since the last run that passed, so that all days up to its own are checked.
     """
     newest = next(iter(results(source, before - dt.timedelta(days=1))), None)
     return None if newest is None else newest["as_of"][0].as_py()

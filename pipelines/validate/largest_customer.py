@@ -1,4 +1,4 @@
-"""The share of orders of the customer with most orders: an id that stands for many people stands out."""
+"""The largest customer's share of the orders, which is large if one id stands for many people."""
 
 import datetime as dt
 import math

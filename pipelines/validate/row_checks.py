@@ -169,7 +169,7 @@ def _released(parsed: Table, releases: Table) -> Table:
 def _fate(lines: Table, dialect: Dialect, as_of: dt.date, bounds: RowBounds) -> Value:
     unreadable = {UNREADABLE: lines[c.FAULT].notnull()}
     blank = {name: _blank(lines[name]) for name in (c.ORDER_ID, c.PRODUCT, c.QUANTITY, c.UNIT_PRICE)}
-    units, time, _customer = lines[UNITS], lines[TIME], lines[c.CUSTOMER]
+    units, time = lines[UNITS], lines[TIME]
     others = {
         "no_order": blank[c.ORDER_ID],
         EMPTY_ORDER: blank[c.PRODUCT] & blank[c.QUANTITY] & blank[c.UNIT_PRICE],
@@ -208,7 +208,7 @@ def _blank(column: Value) -> Value:
 
 
 def _free(lines: Table) -> Value:
-    """Returns whether a line has the price 0; a customer's return at that price still takes away."""
+    """Returns whether a line has the price 0; a customer's return at that price still counts as a return."""
     return (lines[PAID] == 0) & ((lines[UNITS] > 0) | _blank(lines[c.CUSTOMER]))
 
 

@@ -16,10 +16,10 @@ from pipelines.validate import (
     calendar,
     continuity,
     history,
-    judgement,
     measures,
     outputs,
     row_checks,
+    severity,
     waterfall,
 )
 from pipelines.validate.history import PassedRun
@@ -29,11 +29,11 @@ MIN_LINES = 100  # the quarantined share is taken of at least this many lines
 
 
 def of_days(night: Night, source: Source, before: PassedRun | None, days: pd.DataFrame) -> list[Measure]:
-    """Returns the measures of the checked days; those of days judged before stop no run for their volume."""
+    """Returns the measures of the checked days; the volume of days that an earlier run checked only warns."""
     special = calendar.load()
     compared = measures.day_measures(days, _checked_days(night, before), special)
-    judged_until = history.last_judged(source.name, night.as_of)
-    return judgement.judged_before(judgement.announced(compared, special), judged_until, thresholds())
+    checked_until = history.last_checked(source.name, night.as_of)
+    return severity.checked_before(severity.announced(compared, special), checked_until, thresholds())
 
 
 def of_lines(night: Night, tallied: pd.DataFrame, counts: dict[str, int]) -> list[Measure]:
@@ -75,10 +75,10 @@ def compared(
         checked_days = _checked_days(night, before)
         until = min(before.as_of, checked_days[0] - dt.timedelta(days=1))
         comparisons += continuity.order_measures(before.days, days, until, night.as_of)
-        judged_until = history.last_judged(source.name, night.as_of) or before.as_of
-        new_days = [day for day in checked_days if day > judged_until] or checked_days[-1:]
+        checked_until = history.last_checked(source.name, night.as_of) or before.as_of
+        new_days = [day for day in checked_days if day > checked_until] or checked_days[-1:]
         recognised = continuity.customer_measures(before.customers, customers, days, new_days)
-        comparisons += judgement.announced(recognised, calendar.load())
+        comparisons += severity.announced(recognised, calendar.load())
     if catalogue is not None:
         then = product_history.catalogue(source.name, before.as_of) if before else None
         comparisons += continuity.catalogue_measures(then, catalogue, night.as_of)

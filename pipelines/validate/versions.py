@@ -13,7 +13,7 @@ from pipelines.lake import functions
 
 OFFSET = r"\d:\d\d.*(Z|UTC|[+-]\d\d(:?\d\d)?)$"  # only after a time of day: a date may end in -31
 PAGE_BITS = 22  # enough for four million pages
-SAME_ORDER_DAYS = 2  # the most by which versions of an order without a customer differ in their day
+SAME_ORDER_DAYS = 2  # the most days between versions of an order without a customer
 NOT_IN_AN_ID = r"[^\p{L}\p{N}]"  # what spellings of one customer id may differ in
 
 SHARED_ID = "shared_id"  # whether different customers have an order of this id
@@ -91,7 +91,7 @@ def _with_versions(lines: Table) -> Table:
 
 
 def _shared(lines: Table) -> Value:
-    """Returns whether the lines of an order name different customers, or none but days far apart."""
+    """Returns whether the lines of an order name different customers, or without customers days far apart."""
     spelling = lines[c.CUSTOMER].lower().re_replace(NOT_IN_AN_ID, "")
     is_somebody = (spelling != "") & ~lines[IS_NOBODY]
     customer = functions.hash64(spelling)

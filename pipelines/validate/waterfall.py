@@ -31,7 +31,7 @@ PRICED, LOG_PRICE, MOVED = "priced", "log_price", "moved"
 
 SHARED = "shared"
 OTHER_REASONS = f"{LEFT_OUT}other_reasons"
-MAX_REASONS = 20  # for which lines are left out; the remaining reasons are counted together
+MAX_REASONS = 20  # reasons of the mapping that are counted apart; the others are counted together
 
 MOVED_BY = 2.0  # prices at least double or at most half the product's median count as moved
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from serving.bundle.format import Array, Bundle
 from serving.errors import Problem
-from serving.http import responses, shapes
+from serving.http import overview_shapes, responses, shapes
 from serving.http.overview import SHOPPERS
 from serving.http.requests import (
     BatchQuery,
@@ -131,7 +131,7 @@ def popular(served: Served, query: PopularQuery) -> Annotated[Json, shapes.Trend
     )
 
 
-def model(served: Served, query: RequestModel) -> Annotated[Json, shapes.About]:
+def model(served: Served, query: RequestModel) -> Annotated[Json, overview_shapes.About]:
     """Returns facts about the served model: training window, counts, metrics and the gate's verdict."""
     facts = {key: value for key, value in served.bundle.manifest.items() if key not in UNPUBLISHED}
     facts |= {"verdict": served.verdict, "rules": served.merchandising.summary(served.bundle)}

@@ -6,7 +6,7 @@ import numpy as np
 
 from serving.bundle.format import Bundle
 from serving.bundle.labels import NO_LABEL
-from serving.http import responses, shapes
+from serving.http import overview_shapes, responses
 from serving.http.requests import CategoriesQuery, RequestModel
 from serving.http.responses import Json
 from serving.live.identity import PSEUDONYM_PREFIX
@@ -18,7 +18,7 @@ SHOPPERS = "shoppers"  # manifest entry: the example customers that the nightly 
 LATENCY = Latency()
 
 
-def status(served: Served, query: RequestModel) -> Annotated[Json, shapes.Status]:
+def status(served: Served, query: RequestModel) -> Annotated[Json, overview_shapes.Status]:
     """Returns which model is served, the gate's verdict on it, and recent latency."""
     recent, manifest = LATENCY.recent(), served.bundle.manifest
     return responses.with_version(
@@ -33,7 +33,7 @@ def status(served: Served, query: RequestModel) -> Annotated[Json, shapes.Status
     )
 
 
-def categories(served: Served, query: CategoriesQuery) -> Annotated[Json, shapes.Categories]:
+def categories(served: Served, query: CategoriesQuery) -> Annotated[Json, overview_shapes.Categories]:
     """Returns the categories of the catalogue, largest first."""
     labels = served.bundle.categories
     counts = np.bincount(labels.codes[labels.codes != NO_LABEL]).tolist()
@@ -42,7 +42,7 @@ def categories(served: Served, query: CategoriesQuery) -> Annotated[Json, shapes
     return responses.with_version(served, items=items[: query.n])
 
 
-def shoppers(served: Served, query: RequestModel) -> Annotated[Json, shapes.Shoppers]:
+def shoppers(served: Served, query: RequestModel) -> Annotated[Json, overview_shapes.Shoppers]:
     """Returns example customers: items recommended before the test window, and purchases in it."""
     bundle = served.bundle
     examples: dict[str, Any] = bundle.manifest.get(SHOPPERS) or {"cut": None, "until": None, "popular": []}

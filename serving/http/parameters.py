@@ -43,7 +43,7 @@ def _number_as_text(value: Any) -> Any:
 
 
 def _not_null(value: Any) -> Any:
-    """Rejects null: who has no customer leaves the field out, or calls a route without one."""
+    """Rejects null: a request without a customer leaves the field out."""
     if value is None:
         raise PydanticCustomError("string_type", "Input should be a valid string")
     return value

@@ -1,6 +1,6 @@
 """Parses requests: the parameters of a URL or the fields of a JSON body become a request model.
 
-identify: everywhere below, what turns the ids of customers into pseudonyms.
+In all functions, `identify` turns customers' ids into pseudonyms.
 """
 
 from typing import Any, TypeVar

@@ -31,7 +31,7 @@ from serving.http.parameters import (
     RecentProducts,
 )
 from serving.http.shop_orders import ProfileName
-from serving.live.store import Kind
+from serving.live.tables import Kind
 from serving.recommend.lanes import Lane
 from serving.toml import FrozenModel
 

@@ -32,7 +32,7 @@ class LeaveOut(FrozenModel):
 
 
 class Profile(FrozenModel):
-    """How a shop's webhook is signed, and where it has what of an order."""
+    """How a shop's webhook is signed, and the paths of an order's fields in its body."""
 
     signature: str  # header of the HMAC-SHA256 of the body
     encoding: Literal["base64", "hex"]
@@ -66,7 +66,7 @@ def load(file: str) -> Profiles:
 
 
 def read(profile: Profile, name: ProfileName, record: Any, is_deleted: bool, customer: Any) -> Order:
-    """Returns the order in a webhook's body; raises Problem 422 naming the part that can't be read.
+    """Returns the order in a webhook's body; raises Problem 422 naming the field that can't be read.
 
     customer: function from the shop's own id of a customer to the pseudonym.
     """
@@ -117,7 +117,7 @@ def _order_id(profile: Profile, record: dict[str, Any]) -> str:
 
 
 def _line(profile: Profile, item: Any) -> Line | None:
-    """Returns an order line, None for what is no product: without an id, or taken back entirely."""
+    """Returns an order line; None if it has no product id, or no piece that was kept."""
     product = next(
         (text for path in profile.product if (text := _text(value_at(item, path))) not in ("", "0")), ""
     )

@@ -25,20 +25,19 @@ from serving.live.identity import Pseudonymiser
 from serving.live.orders import Order
 from serving.settings import ServingSettings
 
-PING = re.compile(
-    rb"webhook_id=\d{1,20}"
-)  # WooCommerce sends it, without a signature, when a webhook is saved
+# WooCommerce sends it, without a signature, when a webhook is saved.
+PING = re.compile(rb"webhook_id=\d{1,20}")
 
 
 @dataclass(frozen=True)
 class Webhook:
-    """What a webhook says; None instead of an order if it is about something else."""
+    """The order in a webhook; None if the webhook is about something else."""
 
     order: Order | None
 
 
 class Webhooks:
-    """The webhooks that the settings allow."""
+    """The webhooks that the settings allow; without settings none."""
 
     def __init__(self, settings: ServingSettings | None = None, limiter: RateLimiter | None = None) -> None:
         self.limiter = limiter
@@ -46,7 +45,7 @@ class Webhooks:
         self.secrets = {name: settings.webhook_secret(name) for name in PROFILE_NAMES} if settings else {}
 
     async def parse(self, request: Request, identify: Pseudonymiser) -> Webhook:
-        """Returns what a request says; raises Problem 401, 404, 422 or 429."""
+        """Returns the webhook in a request; raises Problem 401, 404, 422 or 429."""
         name, secret = self._admitted(request.path_params["profile"])
         profile: Profile = getattr(self.profiles, name)
         body = await request.body()
@@ -61,7 +60,7 @@ class Webhooks:
         return _read(profile, name, request.headers, body, identify)
 
     def _admitted(self, name: str) -> tuple[ProfileName, str]:
-        """Returns a profile and its secret."""
+        """Returns a profile's name and its secret; raises Problem 404 if it has none."""
         for known in PROFILE_NAMES:
             if known == name and (secret := self.secrets.get(known)):
                 return known, secret

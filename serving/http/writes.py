@@ -10,11 +10,11 @@ from serving.http.endpoints import product_row
 from serving.http.requests import Event, Events, ForgetRequest, ProductChange
 from serving.http.responses import Json
 from serving.http.webhooks import Webhook
-from serving.live import orders
+from serving.live import events, orders
 from serving.live.changes import CHANGEABLE, Changes
+from serving.live.events import Event as StoredEvent
 from serving.live.served import Served
 from serving.live.store import MICROSECONDS_PER_SECOND, now_microseconds
-from serving.live.store import Event as StoredEvent
 
 T = TypeVar("T")
 
@@ -37,10 +37,10 @@ async def change_product(served: Served, change: ProductChange) -> Annotated[Jso
 async def add_events(served: Served, request: Events) -> Annotated[Json, shapes.Accepted]:
     """Stores purchases, views, cart additions and dismissals. The customers' next answers reflect them."""
     now = now_microseconds()
-    events = [_stored_event(served, event, now) for event in request.events]
+    stored = [_stored_event(served, event, now) for event in request.events]
     changes = _require_changes(served)
-    await _in_thread(lambda: changes.store.add_events(events))
-    return responses.with_version(served, accepted=len(events))
+    await _in_thread(lambda: events.add(changes.store, stored))
+    return responses.with_version(served, accepted=len(stored))
 
 
 async def receive_order(served: Served, webhook: Webhook) -> Annotated[Json, shapes.OrderReceived]:

@@ -8,8 +8,10 @@ from typing import Any
 
 from serving.bundle.format import PRECOMPUTED, Array, Bundle, find_rows
 from serving.errors import StoreError
+from serving.live import changeset, erasures, events
+from serving.live.changeset import ChangeSet
 from serving.live.poller import Poller
-from serving.live.store import ChangeSet, Store
+from serving.live.store import Store
 from serving.settings import ServingSettings
 
 CHANGEABLE = ("in_stock", "price", "hidden")
@@ -60,18 +62,18 @@ class Changes:
         with self._refresh_lock:
             if not self._store_up:
                 self.store.prepare()
-            if new := self.store.changes_since(self.state.number):
+            if new := changeset.since(self.store, self.state.number):
                 self._merge(new)
             self._store_up = self.loaded = True
 
     def update_product(self, product: str, values: dict[str, Any]) -> None:
-        """Updates a product as `Store.update_product` does; the change is visible here on return."""
-        self.store.update_product(product, values)
+        """Updates a product as `changeset.update_product` does; the change is visible here on return."""
+        changeset.update_product(self.store, product, values)
         self.refresh()
 
     def forget(self, customer: str) -> int:
         """Forgets a customer and returns the number of deleted events; the id is unknown here on return."""
-        deleted = self.store.forget(customer)
+        deleted = erasures.forget(self.store, customer)
         self.refresh()
         return deleted
 
@@ -91,12 +93,12 @@ class Changes:
         if not self._store_up:
             return []
         try:
-            events = self.store.customer_events(customer)
+            latest = events.latest(self.store, customer)
         except StoreError as error:
             self._store_lost(error)
             return []
         forgotten_at = self.state.forgotten.get(customer, 0)
-        return [event for event in events if event.at > forgotten_at]
+        return [event for event in latest if event.at > forgotten_at]
 
     def _merge(self, new: ChangeSet) -> None:
         with self._apply_lock:

@@ -1,4 +1,4 @@
-"""Customer ids: one canonical spelling per person, whose ids are nobody's, and pseudonyms.
+"""Customer ids: the canonical spelling of each, the ids that stand for nobody, and pseudonyms.
 
 The rule of a source says what its customer ids are. Each spelling of one id has one canonical form, and the
 pseudonym is a keyed hash of it. RULE_VERSION grows whenever a canonical form changes.
@@ -75,13 +75,13 @@ class Pseudonymiser:
         return self.of_id(customer)
 
     def of_id(self, customer: str) -> str | None:
-        """Returns the pseudonym of a customer, or None if the id is nobody's."""
+        """Returns the pseudonym of a customer, or None if the id stands for nobody."""
         spelling = canonical(customer, self.rule)
         return keyed_hash(spelling, self.key) if spelling else None
 
 
 def canonical(customer: str, rule: IdentityRule = AUTO) -> str:
-    """Returns the one spelling of a customer id; "" if it is nobody's.
+    """Returns the canonical spelling of a customer id; "" if it stands for nobody.
 
     An e-mail address is trimmed, normalised (NFKC) and case-folded. A telephone number becomes its digits
     with the country code. A plain id is trimmed and normalised (NFC); a whole number loses its fraction.

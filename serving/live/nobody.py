@@ -9,7 +9,7 @@ SEPARATORS = r"[\s().\-/\u00a0\u2010-\u2015\u2212]*"  # within a telephone numbe
 _PUNCTUATION_AND_ZEROS = r"[\u0000-0:-@\[-`{-\u00bf\u2000-\u206f\u3000\ufeff]*"  # all of ASCII but 1-9, a-z
 _FRACTION = r"([.,]0+)?"  # a spreadsheet may write an id as 99999.0
 _ONE_DIGIT = "(" + "|".join(f"{digit}{{5,}}" for digit in "123456789") + f"){_FRACTION}"
-# A spreadsheet shows a long number as 7.91654E+10: the digits that tell customers apart are lost.
+# A spreadsheet shows a long number as 7.91654E+10: the digits that distinguish customers are lost.
 _ROUNDED = r"\d([.,]\d{1,5})?E\+\d\d"
 _SPREADSHEET_ERROR = r"#(n/a|null!|value!|ref!|name\?|num!|div/0!)"
 _WORDS = (

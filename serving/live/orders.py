@@ -1,4 +1,4 @@
-"""Orders that a shop's webhooks sent: each once, in its newest version, with its purchases as events."""
+"""Orders from shops' webhooks: each is stored once, in its newest version, with its purchases as events."""
 
 import hashlib
 import json
@@ -8,7 +8,8 @@ from typing import Any, Literal
 
 import sqlalchemy as sa
 
-from serving.live.store import ORDERED, Store, events, forgotten, now_microseconds, orders
+from serving.live.store import Store, next_number, now_microseconds
+from serving.live.tables import ORDERED, events, forgotten, orders
 
 Outcome = Literal["stored", "removed", "unchanged"]
 Line = tuple[str, float, float | None]  # product, quantity, price of one piece
@@ -33,7 +34,7 @@ def put(store: Store, order: Order) -> Outcome:
     Its lines are purchases of the customer, if the customer is known and wasn't forgotten since.
     """
     with store.transaction() as connection:
-        store.lock(connection)  # two versions of an order may arrive at once
+        next_number(connection)  # two versions of an order may arrive at once: the second waits
         known = connection.execute(sa.select(orders).where(_is(order))).one_or_none()
         row = _row(order)
         if known is not None and (known.changed_at > order.changed_at or _content(known) == _content(row)):
@@ -53,7 +54,7 @@ def put(store: Store, order: Order) -> Outcome:
 def with_lines(store: Store) -> Iterator[list[Any]]:
     """Yields all orders that aren't cancelled, as rows of the table, in batches."""
     query = sa.select(orders).where(orders.c.lines != "[]").order_by(orders.c.profile, orders.c.order_id)
-    with store.reading() as connection:
+    with store.transaction() as connection:
         for part in connection.execution_options(yield_per=BATCH_ROWS).execute(query).partitions():
             yield list(part)
 
@@ -107,7 +108,7 @@ def _event_ids(order: Any, lines: int) -> list[str]:
 
 
 def _purchases(order: Order) -> list[dict[str, Any]]:
-    """Returns the rows of the order's events; what cost nothing isn't what the customer chose."""
+    """Returns the rows of the order's events, without gifts (price 0), which the customer didn't choose."""
     now, ids = now_microseconds(), _event_ids(order, len(order.lines))
     return [
         {"id": id_, "customer": order.customer, "product": product, "kind": ORDERED, "at": order.at}

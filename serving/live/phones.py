@@ -32,7 +32,7 @@ TRUNK = "(0)"  # dialled within the country only
 
 
 def canonical_phone(text: str, country: str, is_phone: bool) -> str | None:
-    """Returns a telephone number's digits with the country code, or None if the text isn't surely one.
+    """Returns a telephone number's digits with the country code, or None if it may be another id.
 
     A number of another country than `country` keeps its plus sign, so that it is no number of the country.
     Two people behind one switchboard differ by the extension: 74951234567x12.
@@ -88,7 +88,7 @@ def _national(number: str, digits: str, country: str, is_phone: bool) -> str | N
 
 
 def _plain(digits: str, country: str, is_phone: bool) -> str | None:
-    """Returns the spelling of a number written as digits alone, which only a country tells from other ids."""
+    """Returns the spelling of a number written as digits alone; without a country it may be another id."""
     if not country or (len(digits) < SHORTEST_PLAIN and not is_phone):
         return None
     with_code = _parsed(f"+{digits}", "")

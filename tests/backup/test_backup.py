@@ -27,8 +27,9 @@ from pipelines.settings import settings
 from serving.access import keys as keyring
 from serving.bundle.files import load
 from serving.errors import NightshelfError
+from serving.live import changeset, erasures, events
+from serving.live.events import Event
 from serving.live.registry import champion, download
-from serving.live.store import Event
 
 ANNA, BORIS = "a" * 64, "b" * 64
 TABLES = ("orders", "raw/orders/source=shop/pull=1", "validation/source=shop/date=2026-01-31")
@@ -66,10 +67,10 @@ def fill():
     bundles.empty_registry(settings().tracking_uri, home / "mlruns" / "artifacts")
     bundles.publish(settings().tracking_uri, bundles.small(), home / "night")
     store = forgotten.open_store()
-    store.add_events([Event(ANNA, "tea-1", "purchase", 5, "one", 9.5), Event(BORIS, "tea-2", "view", 6)])
-    store.update_product("tea-1", {"price": 7.25, "in_stock": False})
-    store.forget("c" * 64)
-    store.mark_erased(store.pending_erasures())
+    events.add(store, [Event(ANNA, "tea-1", "purchase", 5, "one", 9.5), Event(BORIS, "tea-2", "view", 6)])
+    changeset.update_product(store, "tea-1", {"price": 7.25, "in_stock": False})
+    erasures.forget(store, "c" * 64)
+    erasures.mark_done(store, erasures.pending(store))
     store.close()
     keyring.add(settings().keys_path, "shop", "read")
     settings().nights.mkdir()
@@ -91,14 +92,14 @@ def check(forgotten_since=frozenset()):
     loaded = load(download(version, settings().home / "downloaded"))
     np.testing.assert_array_equal(loaded.customers, bundles.small().customers)
     store = forgotten.open_store()
-    assert [(row.product, row.price) for row in store.purchases()] == [("tea-1", 9.5)]
-    assert [row.kind for row in store.customer_events(BORIS)] == ["view"]
-    changes = store.changes_since(0)
+    assert [(row.product, row.price) for row in events.purchases(store)] == [("tea-1", 9.5)]
+    assert [row.kind for row in events.latest(store, BORIS)] == ["view"]
+    changes = changeset.since(store, 0)
     assert (changes.products["tea-1"]["price"], changes.products["tea-1"]["in_stock"]) == (7.25, False)
     # The erasures are pending again, because the restored lake may hold the customers' rows.
-    assert changes.forgotten.keys() == store.pending_erasures().keys() == {"c" * 64, *forgotten_since}
-    store.add_events([Event(ANNA, "tea-3", "cart", 7)])
-    assert len(store.customer_events(ANNA)) == 2
+    assert changes.forgotten.keys() == erasures.pending(store).keys() == {"c" * 64, *forgotten_since}
+    events.add(store, [Event(ANNA, "tea-3", "cart", 7)])
+    assert len(events.latest(store, ANNA)) == 2
     store.close()
     assert [key.name for key in keyring.load_or_empty(settings().keys_path)] == ["shop"]
     assert (settings().nights / "2026-01-31.html").read_text() == "<h1>a night</h1>"
@@ -191,8 +192,8 @@ def test_existing_data_is_replaced_only_with_replace(template, home):
     tables.write("orders", OTHER_ROWS)
     tables.write("more", OTHER_ROWS)
     store = forgotten.open_store()
-    store.forget(ANNA)
-    store.add_events([Event("d" * 64, "tea-1", "purchase", 5)])
+    erasures.forget(store, ANNA)
+    events.add(store, [Event("d" * 64, "tea-1", "purchase", 5)])
     store.close()
     with pytest.raises(NightshelfError, match=r"already a lake in .* and a store with .* --replace"):
         restore(str(template))
@@ -202,8 +203,8 @@ def test_existing_data_is_replaced_only_with_replace(template, home):
     assert not tables.exists("more")
     store = forgotten.open_store()
     # A customer forgotten since the backup stays forgotten, and is erased from the restored lake.
-    assert set(store.pending_erasures()) == {ANNA, "c" * 64}
-    assert store.customers() == {BORIS}
+    assert set(erasures.pending(store)) == {ANNA, "c" * 64}
+    assert events.customers(store) == {BORIS}
     store.close()
     assert forgotten.scrub_pending()
     assert tables.read("orders")["customer"].to_pylist() == [BORIS, None]
@@ -339,10 +340,10 @@ def test_a_backup_moves_to_postgresql_and_a_bucket_and_back(template, database, 
             with pytest.raises(NightshelfError, match=r"a lake in s3://.* a registry with runs and a store"):
                 restore(str(template))
             store = forgotten.open_store()
-            store.add_events(
-                [Event("d" * 64, "tea-1", "view", 5)]
+            events.add(
+                store, [Event("d" * 64, "tea-1", "view", 5)]
             )  # needs a key higher than the restored keys
-            store.forget("d" * 64)
+            erasures.forget(store, "d" * 64)
             store.close()
             back_up(f"{url}/backups/one.tar")
         with fresh_home(tmp_path / "back"):

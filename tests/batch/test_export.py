@@ -32,11 +32,13 @@ from serving.bundle.files import save
 from serving.bundle.format import Bundle, texts
 from serving.errors import NightshelfError
 from serving.http.routes import create_app
+from serving.live import events
 from serving.live.changes import Changes
+from serving.live.events import Event
 from serving.live.identity import canonical, pseudonym
 from serving.live.merchandising import Merchandising
 from serving.live.served import Served, ServingState
-from serving.live.store import Event, now_microseconds
+from serving.live.store import now_microseconds
 from serving.recommend.lanes import LANES
 
 CUSTOMERS, PRODUCTS, PER_CATEGORY = 600, 300, 2
@@ -111,12 +113,13 @@ def _change(changes: Changes, bundle: Bundle) -> None:
     changes.update_product(products[by_popularity[0]], {"hidden": True})
     changes.update_product(products[by_popularity[1]], {"in_stock": False})
     at, kinds = now_microseconds(), ("purchase", "view", "cart", "dismissed")
-    changes.store.add_events(
+    events.add(
+        changes.store,
         [
             Event(pseudonym(f"c-{customer}", bundles.KEY), products[(customer * 7 + i) % PRODUCTS], kind, at)
             for customer in (*range(0, 60, 3), 9000)
             for i, kind in enumerate(kinds)
-        ]
+        ],
     )
     changes.forget(pseudonym(FORGOTTEN, bundles.KEY))
 

@@ -50,7 +50,7 @@ TOTALS = ["label", "blank", "sentence", "separators"]
 
 @dataclass
 class Drawn:
-    """A dialect, and what of it the mapping states."""
+    """A dialect, and the keys of the mapping that state it."""
 
     delimiter: str
     encoding: str

@@ -231,7 +231,7 @@ def test_a_change_in_the_future_hides_no_later_order(shop):
 
 
 @pytest.mark.parametrize("key", ["VARCHAR(9)", "binary"])
-def test_ids_that_only_case_or_bytes_tell_apart_survive_a_kill(shop, monkeypatch, key):
+def test_ids_that_differ_only_in_case_or_bytes_survive_a_kill(shop, monkeypatch, key):
     monkeypatch.setattr(sql, "PAGE_ROWS", 3)
     binary = "VARBINARY(9)" if shop.is_mysql else "BYTEA"
     shop.table(binary if key == "binary" else key)

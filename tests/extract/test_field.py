@@ -116,7 +116,7 @@ def test_a_customers_purchases_of_a_day_are_an_order(home, field):
     assert distinct(rows) == (len(per_day), CUSTOMERS, PRODUCTS)
 
 
-def test_purchases_are_told_from_views_and_carts(home, field):
+def test_views_and_carts_are_left_out_under_their_kind(home, field):
     rows = extracted(field("retailrocket/events.csv"), MAPPINGS / "retailrocket.toml")
     assert left_out(rows) == {"view": 600, "addtocart": 600}
     assert rows.filter(pc.is_null(rows[c.LEFT_OUT]))[c.ORDER_ID].null_count == 0

@@ -65,7 +65,7 @@ def test_json_of_every_shape_yields_the_nested_lines(tmp_path, name):
     assert rows[c.LEFT_OUT].to_pylist() == [None, "cancelled", "cancelled", None, None, None]
 
 
-def test_an_order_alone_and_none_at_all_are_read(tmp_path):
+def test_a_single_order_and_an_empty_list_are_read(tmp_path):
     assert read(tmp_path / "one.json", json.dumps(ORDERS[2], indent=2), NESTED).num_rows == 3
     assert read(tmp_path / "line.json", json.dumps(ORDERS[2]), NESTED).num_rows == 3
     for text in ("[]", '{"orders": []}'):
@@ -119,6 +119,13 @@ def test_order_fields_go_down_within_their_order_only(tmp_path):
     assert rows[c.CUSTOMER].to_pylist() == ["a", "a", None, None]
     assert rows[c.NAME].to_pylist() == ["Tea", None, None, "Cup"]
     assert rows[c.LEFT_OUT].to_pylist() == [None, None, "unpaid", "unpaid"]
+
+
+def test_a_rule_for_a_field_of_lines_concerns_its_own_line_only(tmp_path):
+    rule = {"reason": "gift", "column": "title", "values": ["WRAP "]}
+    text = HEADER + "1,2026-01-31,a,paid,A,1,Wrap\n1,,,,B,2,\n"
+    rows = read(tmp_path / "orders.csv", text, FILLED | {"leave_out": [rule]})
+    assert rows[c.LEFT_OUT].to_pylist() == ["gift", None]
 
 
 def test_rows_without_an_order_id_belong_to_the_order_above_unless_a_row_between_is_bad(tmp_path):

@@ -13,7 +13,7 @@ NIGHTLY = Path(__file__).parents[2] / "pipelines" / "extract" / "shops" / "profi
 
 
 def paths(column, lines):
-    """Returns a column's paths as those of a webhook are written: in a line, without the list's name."""
+    """Returns a column's paths as webhooks write them: a line's paths lack the name of the list."""
     names = [column] if isinstance(column, str) else column
     return tuple(name.removeprefix(f"{lines}.") for name in names)
 

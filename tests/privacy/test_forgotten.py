@@ -23,10 +23,12 @@ from pipelines.privacy import forget_one, forgotten
 from pipelines.run import tracking
 from pipelines.settings import customer_key
 from serving.errors import NightshelfError
+from serving.live import erasures
+from serving.live import events as store_events
 from serving.live.changes import FORGOTTEN_UNTIL
+from serving.live.events import Event
 from serving.live.identity import pseudonym
-from serving.live.store import Event
-from serving.live.store import forgotten as forgotten_table
+from serving.live.tables import forgotten as forgotten_table
 
 FIRST = dt.date(2026, 9, 1)
 DAYS = 20
@@ -99,7 +101,9 @@ def microseconds(day, hour=12):
 
 
 def report_purchase(store, customer, product, day, price=7.5):
-    store.add_events([Event(pseudonym_of(customer), product, "purchase", microseconds(day), None, price)])
+    store_events.add(
+        store, [Event(pseudonym_of(customer), product, "purchase", microseconds(day), None, price)]
+    )
 
 
 def rows_of(table, customer):
@@ -127,7 +131,7 @@ def test_forget_removes_the_customer_from_every_location_and_no_one_else(shop, s
     assert [location for location in locations if location not in result.output] == []
     counts = {table: tables.scan(table).count().to_pyarrow().as_py() for table in TABLES}
     assert counts == {table: before[table] - erased[table] for table in TABLES}
-    person = forgotten.from_times(store.pending_erasures())
+    person = forgotten.from_times(erasures.pending(store))
     other = forgotten.ForgottenCustomers({pseudonym_of(OTHER): "2026-12-31"})
     assert forgotten.count_remaining(person).total() == 0
     assert forgotten.count_remaining(other).total() > 0
@@ -163,7 +167,7 @@ def test_an_empty_id_is_an_error(home):
 
 def test_the_sources_old_orders_stay_forgotten_and_a_later_order_is_that_of_a_new_customer(shop, store):
     forget_one.forget(PERSON)
-    with store.engine.begin() as connection:  # as if forgotten on the last day
+    with store.transaction() as connection:  # as if forgotten on the last day
         connection.execute(sa.update(forgotten_table).values(at=microseconds(DAYS - 1)))
     shop.put(
         DAYS, [*lines(DAYS), ["again", f"{FIRST + dt.timedelta(days=DAYS)}T09:00:00", DIGITS, "p1", 1, 6]]
@@ -176,7 +180,7 @@ def test_the_sources_old_orders_stay_forgotten_and_a_later_order_is_that_of_a_ne
     }
     assert days == {str(FIRST + dt.timedelta(days=DAYS))}
     assert rows_of(tables.INTERACTIONS, PERSON)[c.DAY].to_pylist() == [FIRST + dt.timedelta(days=DAYS)]
-    assert store.pending_erasures() == {}
+    assert erasures.pending(store) == {}
     assert int(tracking.tag(night.run_id, FORGOTTEN_UNTIL)) > microseconds(DAYS)
 
 
@@ -198,6 +202,6 @@ def test_a_reported_purchase_that_is_also_an_order_counts_once(shop, store):
         row for row in rows_of(tables.INTERACTIONS, OTHER).to_pylist() if row[c.PRODUCT] == ordered[c.PRODUCT]
     ]
     assert [row[c.ORDERS] for row in same if row[c.DAY] == ordered[c.ORDERED_AT].date()] == [1]
-    store.forget(pseudonym_of("new customer"))
+    erasures.forget(store, pseudonym_of("new customer"))
     shop.run(day)
     assert rows_of(tables.ORDERS, "new customer").num_rows == 0

@@ -13,8 +13,10 @@ from pipelines.lake import tables
 from pipelines.privacy import forget_one, forgotten, identity_rules, migration
 from pipelines.settings import customer_key
 from serving.errors import NightshelfError
+from serving.live import erasures, events
+from serving.live.events import Event
 from serving.live.identity import IdentityRule, Pseudonymiser, keyed_hash, pseudonym
-from serving.live.store import Event, now_microseconds
+from serving.live.store import now_microseconds
 
 SOURCE = "files-00000000"
 RAW = tables.RAW_ORDERS.format(source=SOURCE)
@@ -61,21 +63,21 @@ def of(customer, rule=RUSSIAN):
 
 
 def test_events_of_an_earlier_release_follow_the_person(store):
-    store.add_events([event(former(customer)) for customer in (*SPELLINGS, *ANNA, "c-17")])
-    store.add_events([event(former(nobody)) for nobody in ("", "0", "guest")])
+    events.add(store, [event(former(customer)) for customer in (*SPELLINGS, *ANNA, "c-17")])
+    events.add(store, [event(former(nobody)) for nobody in ("", "0", "guest")])
     counts = migrate(RUSSIAN)
-    assert store.customers() == {of(SPELLINGS[0]), of(ANNA[0]), of("c-17")}
-    assert store.count_events(of(SPELLINGS[0])) == len(SPELLINGS)
-    assert store.count_events(of(ANNA[0])) == len(ANNA)
+    assert events.customers(store) == {of(SPELLINGS[0]), of(ANNA[0]), of("c-17")}
+    assert events.count(store, of(SPELLINGS[0])) == len(SPELLINGS)
+    assert events.count(store, of(ANNA[0])) == len(ANNA)
     # Those that had another pseudonym: two of the phone, two of the address, three of nobody.
     assert counts == {"carried_events": 2 + 1 + 2 + 3, "carried_erasures": 0}
     assert migrate(RUSSIAN) == {"carried_events": 0, "carried_erasures": 0}
 
 
 def test_an_erasure_counts_for_every_spelling_of_the_person(store):
-    store.forget(former(ANNA[0]))
+    erasures.forget(store, former(ANNA[0]))
     assert migrate(RUSSIAN)["carried_erasures"] == 1
-    assert of(ANNA[0]) in store.pending_erasures()
+    assert of(ANNA[0]) in erasures.pending(store)
     forgotten.scrub_pending()
     assert set(raw.customers(SOURCE)) == {*SPELLINGS, *OTHERS}
     put(ANNA + OTHERS)  # the shop sends the old orders again
@@ -85,13 +87,13 @@ def test_an_erasure_counts_for_every_spelling_of_the_person(store):
 
 def test_a_changed_rule_carries_over_and_the_service_may_lag_behind(store):
     assert identity_rules.record(SOURCE, IdentityRule(), has_data=False) is False
-    store.add_events([event(pseudonym(SPELLINGS[2], customer_key()))])  # 8916…: without a country another id
+    events.add(store, [event(pseudonym(SPELLINGS[2], customer_key()))])  # 8916…: without a country another id
     migrate(RUSSIAN)
-    assert store.customers() == {of(SPELLINGS[0])}
+    assert events.customers(store) == {of(SPELLINGS[0])}
     # The champion of the earlier rule still serves, and records events under it.
-    store.add_events([event(pseudonym(SPELLINGS[2], customer_key()), "p2")])
+    events.add(store, [event(pseudonym(SPELLINGS[2], customer_key()), "p2")])
     assert migrate(RUSSIAN)["carried_events"] == 1
-    assert store.count_events(of(SPELLINGS[0])) == 2
+    assert events.count(store, of(SPELLINGS[0])) == 2
     assert [rule.rule for rule in identity_rules.used(SOURCE)] == [IdentityRule(), RUSSIAN]
 
 
@@ -99,11 +101,11 @@ def test_one_earlier_pseudonym_of_several_customers_stays_with_its_events(store)
     plain = IdentityRule(kind="id")
     identity_rules.record(SOURCE, IdentityRule(), has_data=False)
     shared = pseudonym(ANNA[0], customer_key())
-    store.add_events([event(shared)])
-    store.forget(shared)
-    store.add_events([event(shared)])
+    events.add(store, [event(shared)])
+    erasures.forget(store, shared)
+    events.add(store, [event(shared)])
     assert migrate(plain) == {"carried_events": 0, "carried_erasures": 2}  # the third is the pseudonym itself
-    assert {of(customer, plain) for customer in ANNA} <= store.erasures().keys()
+    assert {of(customer, plain) for customer in ANNA} <= erasures.times(store).keys()
 
 
 @pytest.mark.parametrize("given", [SPELLINGS[1], "7 916 539 62 05"])
@@ -111,7 +113,7 @@ def test_forget_erases_every_spelling_and_proves_it(store, given):
     identity_rules.record(SOURCE, RUSSIAN, has_data=True)
     Staging(SOURCE, {}).write(0, [pa.table({c.CUSTOMER: [SPELLINGS[2], "c-17"], c.LINE: [1, 2]})], {})
     tables.write(tables.BASKETS, pa.table({c.CUSTOMER: [of(SPELLINGS[0]), former(SPELLINGS[2]), of("c-17")]}))
-    store.add_events([event(of(SPELLINGS[0])), event(former(SPELLINGS[2])), event(of("c-17"))])
+    events.add(store, [event(of(SPELLINGS[0])), event(former(SPELLINGS[2])), event(of("c-17"))])
     report = forget_one.forget(given)
     assert [report.before[table] for table in (RAW, tables.STAGING.format(source=SOURCE))] == [
         len(SPELLINGS),
@@ -121,20 +123,20 @@ def test_forget_erases_every_spelling_and_proves_it(store, given):
     assert report.total_remaining == 0
     assert set(raw.customers(SOURCE)) == {*ANNA, *OTHERS}
     assert tables.read(tables.BASKETS)[c.CUSTOMER].to_pylist() == [of("c-17")]
-    assert store.customers() == {of("c-17")}
+    assert events.customers(store) == {of("c-17")}
 
 
 @pytest.mark.parametrize("nobody", ["", "0", "Guest", "+7 (999) 999-99-99"])
 def test_nobody_cannot_be_forgotten(store, nobody):
     with pytest.raises(NightshelfError):
         forget_one.forget(nobody)
-    assert store.erasures() == {}
+    assert erasures.times(store) == {}
     assert set(raw.customers(SOURCE)) == {*SPELLINGS, *ANNA, *OTHERS}
 
 
 def test_the_store_of_an_unchanged_source_is_left_alone(store):
     identity_rules.record(SOURCE, RUSSIAN, has_data=False)
-    store.add_events([event(keyed_hash("somebody", customer_key()))])
+    events.add(store, [event(keyed_hash("somebody", customer_key()))])
     assert migration.carry_over(SOURCE, lambda: pytest.fail("raw/ is not read")) == {
         "carried_events": 0,
         "carried_erasures": 0,

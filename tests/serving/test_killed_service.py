@@ -12,7 +12,8 @@ from processes import Service, two_workers
 
 from serving.bundle.format import Bundle
 from serving.live.identity import keyed_hash
-from serving.live.store import Store, events
+from serving.live.store import Store
+from serving.live.tables import events
 from serving.settings import ServingSettings
 
 ANNA = f"/v1/customers/{bundles.ANNA}"
@@ -98,7 +99,7 @@ def test_every_accepted_event_survives_a_kill(published: Path) -> None:
         history = httpx.get(f"{up.url}/v1/customers/{bundles.BORIS}/history").json()
         assert "coffee-2" in [item["product"] for item in history["items"]]
         store = Store(f"sqlite:///{published / '.nightshelf' / 'store.db'}")
-        with store.engine.connect() as connection:
+        with store.reading() as connection:
             stored = set(connection.execute(sa.select(events.c.id)).scalars())
     assert {keyed_hash(name, bundles.KEY) for name in accepted} <= stored
     assert len(stored) <= len(accepted) + 8  # each thread may have had one more in flight

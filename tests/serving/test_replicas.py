@@ -19,7 +19,8 @@ from homes import in_soak
 from pipelines.settings import Settings
 from serving.bundle.format import Bundle
 from serving.live.identity import keyed_hash
-from serving.live.store import Store, events
+from serving.live.store import Store
+from serving.live.tables import events
 from serving.settings import ServingSettings
 
 PROGRAMS = ("postgresql", "replica-1", "replica-2", "proxy")
@@ -103,7 +104,7 @@ def test_no_request_fails_when_a_replica_or_the_database_is_killed(replicated: S
     assert outcomes.keys() == {"200"}
     assert frontend["hrsp_4xx"] == "0"
     store = Store(replicated.store_address)
-    with store.engine.connect() as connection:
+    with store.reading() as connection:
         stored = set(connection.execute(sa.select(events.c.id)).scalars())
     store.close()
     assert stored == {keyed_hash(name, bundles.KEY) for name in (*PROGRAMS[:3], "the last")}

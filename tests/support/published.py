@@ -377,9 +377,7 @@ WITHOUT_STATUS = (
     "instacart",
     "amazon_reviews",
 )
-SINGLE_PIECES = ("hm", "olist")  # each piece is a line
 WITHOUT_QUANTITY = ("retailrocket", "instacart", "amazon_reviews")
-WITHOUT_TIME_OF_DAY = ("ta_feng", "dunnhumby", "hm", "instacart")
 
 
 def lines(path, mapping):

@@ -1,4 +1,4 @@
-"""The measure of an id that stands for many people: it warns of one, and of no person."""
+"""The measure of an id that stands for many people: such an id exceeds the bound, no person does."""
 
 import csv
 import datetime as dt
@@ -43,18 +43,18 @@ def shop_orders(customers, orders, shared=0.0):
 @pytest.mark.parametrize(
     ("customers", "orders", "shared"), [(300, 2_000, 0.4), (300, 2_000, 0.1), (10_000, 20_000, 0.02)]
 )
-def test_a_shared_id_is_warned_of(customers, orders, shared):
+def test_an_id_of_many_people_exceeds_the_bound(customers, orders, shared):
     assert measure(shop_orders(customers, orders, shared), AS_OF).value > LIMIT
 
 
 @pytest.mark.parametrize(
     ("customers", "orders", "share"), [(300, 2_000, 0.0), (12, 40, 0.3), (5, 20, 0.5), (100, 400, 0.12)]
 )
-def test_a_busy_person_is_no_warning(customers, orders, share):
+def test_a_busy_person_stays_within_the_bound(customers, orders, share):
     assert measure(shop_orders(customers, orders, share), AS_OF).value < LIMIT
 
 
-def test_guests_with_an_id_of_their_own_are_warned_of(data):
+def test_guests_under_one_id_exceed_the_bound(data):
     with data("../field/woo-guest-zero/orders.csv").open() as file:
         orders = [(row["order_id"], row["customer"], row["ordered_at"]) for row in csv.DictReader(file)]
     as_customer = [(order, "G" if customer == "0" else customer, at) for order, customer, at in orders]
@@ -63,11 +63,11 @@ def test_guests_with_an_id_of_their_own_are_warned_of(data):
     assert measure(others, AS_OF).value < LIMIT / 2
 
 
-def test_no_orders_are_no_warning():
+def test_no_orders_stay_within_the_bound():
     assert measure(shop_orders(10, 10), dt.date(2027, 3, 1)).value == 0
 
 
-def test_the_demo_shop_is_no_warning():
+def test_the_demo_shop_stays_within_the_bound():
     shop = Shop(start=dt.date(2026, 9, 1))
     dirt = Dirt(shop)
     orders = [
@@ -80,7 +80,7 @@ def test_the_demo_shop_is_no_warning():
 
 
 @pytest.mark.parametrize("until", ["2010-03-01", "2010-12-09", "2011-06-01", "2011-12-09"])
-def test_the_largest_buyer_of_online_retail_ii_is_no_warning(data, until):
+def test_the_largest_buyer_of_online_retail_ii_stays_within_the_bound(data, until):
     names = ["InvoiceNo", "CustomerID", "InvoiceDate", "Quantity"]
     rows = pd.read_parquet(data("online_retail_ii.parquet"), columns=names).dropna()
     rows = rows[(rows["Quantity"] > 0) & (rows["InvoiceDate"] < pd.Timestamp(until) + pd.Timedelta(days=1))]

@@ -79,7 +79,7 @@ def test_free_lines_are_dropped_or_kept_and_fail_no_check(field):
     assert (fates["used"], w.quarantined(fates)) == (len(table), {})
 
 
-def test_stores_with_the_same_order_numbers_are_told_apart_by_the_mapping(field):
+def test_a_key_with_the_store_keeps_orders_of_equal_numbers_apart(field):
     files = [
         (f"{store}/orders.csv", read(field(f"two-stores/in/{store}/orders.csv"))) for store in ("de", "fr")
     ]

@@ -1,4 +1,4 @@
-"""Which column of a source is which of ours: by its name in many languages, and by what its values are."""
+"""Chooses the source's column for each of ours, by its name in many languages and by its values."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field

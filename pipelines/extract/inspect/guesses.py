@@ -48,15 +48,17 @@ class Guess:
         if lines:
             self.draft.put("nested.lines", lines)
             return choose(self.frame, f"{lines}.")
-        if found := packed.recognise_packed(self.frame.drop(columns=[FOLDER, FILE])):
-            defaults = type(found)(column=found.column)
+        if packing := packed.recognise_packed(self.frame.drop(columns=[FOLDER, FILE])):
+            defaults = type(packing)(column=packing.column)
             changed = {
-                name: value for name, value in found.model_dump().items() if value != getattr(defaults, name)
+                name: value
+                for name, value in packing.model_dump().items()
+                if value != getattr(defaults, name)
             }
-            self.draft.content["packed"] = {"column": found.column, **changed}
+            self.draft.content["packed"] = {"column": packing.column, **changed}
             self.draft.notes["packed"] = "all lines of an order are in one cell"
-            self.frame = packed.expand(self.frame, found)
-            return choose(self.frame.drop(columns=[FOLDER, FILE]), f"{found.column}.")
+            self.frame = packed.expand(self.frame, packing)
+            return choose(self.frame.drop(columns=[FOLDER, FILE]), f"{packing.column}.")
         return choose(self.frame.drop(columns=[FOLDER, FILE]), "")
 
     def _join_others(self) -> None:
@@ -163,7 +165,7 @@ class Guess:
         chosen = [self.columns.chosen[name] for name in MONEY if name in self.columns.chosen]
         if not {c.UNIT_PRICE, c.AMOUNT} & self.columns.chosen.keys():
             self.draft.undecided.append(
-                "the prices: no column of them was found, so that nothing is weighted by its value"
+                "the prices: no column holds them, so no product is weighted by its value"
             )
         try:
             sign = numbers.recognise_decimal(
@@ -209,8 +211,8 @@ def _found(sample: Sample) -> int:
         return -1
     lines = f"{sample.lines}." if sample.lines else ""
     frame = sample.frame
-    if not lines and (found := packed.recognise_packed(frame)):
-        frame, lines = packed.expand(frame, found), f"{found.column}."
+    if not lines and (packing := packed.recognise_packed(frame)):
+        frame, lines = packed.expand(frame, packing), f"{packing.column}."
     chosen = choose(frame.head(500), lines).chosen
     parts = (c.ORDER_ID, c.ORDERED_AT, c.CUSTOMER, c.PRODUCT)
     makes_lines = c.PRODUCT in chosen and c.ORDER_ID in chosen

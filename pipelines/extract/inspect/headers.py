@@ -1,4 +1,4 @@
-"""The row with the names of the columns."""
+"""Recognises the row with the names of the columns."""
 
 import re
 from collections.abc import Sequence

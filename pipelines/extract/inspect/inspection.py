@@ -1,4 +1,4 @@
-"""Inspects files: guesses a mapping, reads the files by it, and shows what came of it."""
+"""Inspects files: guesses a mapping, reads the files by it, and reports the result."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,14 +16,14 @@ from pipelines.extract.inspect.sample import Sample, sample, selection
 from pipelines.extract.inspect.shapes import recognise_shape, shipped
 from pipelines.extract.inspect.write import to_toml
 from pipelines.extract.join import lines_and_joined
-from pipelines.extract.mapping import REQUIRED, Mapping, alternatives
+from pipelines.extract.mapping import REQUIRED, alternatives
 from pipelines.extract.readers.documents import Listing, list_documents, passed_over_note
 from serving.errors import NightshelfError
 
 
 @dataclass
 class Inspection:
-    """What was found: the mapping as TOML, and what the terminal shows."""
+    """The result of an inspection: the mapping as TOML, and the report for the terminal."""
 
     draft: Draft
     toml: str
@@ -97,7 +97,7 @@ def _is_as_published(guess: Guess, draft: Draft) -> bool:
 
 
 def _form(times: str) -> str:
-    """Returns a format of times; days since whatever date are one."""
+    """Returns a format of times; days since any date are one format."""
     return "days since" if times.startswith("days since") else times
 
 
@@ -138,10 +138,5 @@ def _intro(draft: Draft, main: Sample, samples: list[Sample], listing: Listing) 
     if joined and not draft.shape:
         lines.append(f"joined to the lines: {', '.join(sorted(joined))}")
     if unread and not draft.shape:
-        lines.append(f"not read, as the columns are others: {', '.join(unread)}")
+        lines.append(f"not read, because they have other columns: {', '.join(unread)}")
     return Group(*map(Text, lines))
-
-
-def mapping_of(inspection: Inspection) -> Mapping:
-    """Returns the mapping that was found."""
-    return inspection.draft.mapping()

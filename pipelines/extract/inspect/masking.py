@@ -1,4 +1,4 @@
-"""Hides what is known of people in the rows that `inspect` shows."""
+"""Hides personal data in the rows that `inspect` shows."""
 
 import re
 from collections.abc import Iterable
@@ -13,7 +13,7 @@ HIDDEN = "***"
 
 
 def masked(customer: str | None) -> str:
-    """Returns the first letter of a customer id, as that is enough to compare rows.
+    """Returns the first letter of a customer id and ***, which is enough to compare rows.
 
     >>> masked("anna@shop.example"), masked(None)
     ('a***', '')
@@ -23,7 +23,7 @@ def masked(customer: str | None) -> str:
 
 
 def personal_columns(names: Iterable[str], customer: Iterable[str]) -> list[str]:
-    """Returns the columns that hold what is known of people, the customer's among them."""
+    """Returns the columns that hold personal data, including the customer's."""
     known = {normal(word) for word in words().personal.words}
     return [name for name in names if name in set(customer) or set(normal(name).split()) & known]
 

@@ -10,7 +10,7 @@ from pipelines.extract.inspect.words import name_score
 from pipelines.extract.mapping import FILE, FOLDER
 
 MIN_OVERLAP = 3  # order numbers that two files share
-REPEATED = 0.002  # share of repeated rows that is no chance
+REPEATED = 0.002  # share of repeated rows above which they are no coincidence
 
 
 def guess_orders(draft: Draft, frame: "pd.DataFrame", columns: Columns) -> "pd.DataFrame":
@@ -66,14 +66,14 @@ def _guess_key(draft: Draft, frame: "pd.DataFrame", columns: Columns) -> None:
         draft.put(
             "columns.order_id",
             {"join": [other, number]},
-            f"the same numbers stand for other orders by {other}",
+            f"orders of different {other} have the same numbers",
         )
     else:
         draft.put("columns.order_id", number)
 
 
 def _partners(frame: "pd.DataFrame", columns: Columns) -> list[str]:
-    """Returns what may belong to the key: columns of stores, the folder and the file."""
+    """Returns what may be part of the key: columns of stores, the folder and the file."""
     stores = [
         seen.name
         for seen in columns.free()
@@ -83,7 +83,7 @@ def _partners(frame: "pd.DataFrame", columns: Columns) -> list[str]:
 
 
 def _distinguishes(frame: "pd.DataFrame", number: str, content: list[str], partners: list[str]) -> str | None:
-    """Returns the first partner by which one number stands for orders with other customers and times."""
+    """Returns the first partner by which orders of one number have different customers and times."""
     if not content:
         return None
     for partner in partners:

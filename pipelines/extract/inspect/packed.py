@@ -12,7 +12,7 @@ from pipelines.extract.mapping import Packed
 ITEMS = (";", "\n", " || ", ", ", " / ", ",")
 FIELDS = ("|", ",", ";", "\t")
 VALUES = (":", "=")
-LOOKED_AT = 200  # cells
+SAMPLE = 200  # cells of a column
 ENOUGH = 0.9
 
 
@@ -20,8 +20,8 @@ def recognise_packed(frame: "pd.DataFrame") -> Packed | None:
     """Returns how the lines are packed into a column, or None if there is no such column."""
     for name in frame.columns:
         filled = frame[name].dropna()
-        cells = filled[filled.str.contains("[:=]")].head(LOOKED_AT).tolist()
-        if len(cells) < len(frame) * 0.5 and len(cells) < LOOKED_AT:
+        cells = filled[filled.str.contains("[:=]")].head(SAMPLE).tolist()
+        if len(cells) < len(frame) * 0.5 and len(cells) < SAMPLE:
             continue
         for items in ITEMS:
             for fields in FIELDS:
@@ -33,7 +33,7 @@ def recognise_packed(frame: "pd.DataFrame") -> Packed | None:
 
 
 def expand(frame: "pd.DataFrame", packed: Packed) -> "pd.DataFrame":
-    """Returns a row for each item, with the columns <column>.<field>; its index is that of its order."""
+    """Returns a row for each item, with the columns <column>.<field>; rows keep the index of their order."""
     rows, owners = [], []
     for owner, cell in frame[packed.column].items():
         for item in _items(cell or "", packed) or [{}]:

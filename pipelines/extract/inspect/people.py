@@ -1,4 +1,4 @@
-"""Who the customers are: the identity rule, guests, and ids that are nobody's."""
+"""Who the customers are: the identity rule, guests, and ids that stand for nobody."""
 
 import pandas as pd
 
@@ -17,7 +17,7 @@ def guess_people(draft: Draft, frame: "pd.DataFrame", columns: Columns) -> None:
     """Adds the customer's column, the identity rule and `guests` to the draft."""
     name = columns.chosen.get(c.CUSTOMER)
     if name is None:
-        draft.put("guests", True, "no column of customers was found: every order is a guest's")
+        draft.put("guests", True, "no column holds customers: all orders are of guests")
         likely = f"; perhaps {', '.join(names)}" if (names := _may_be_customers(frame, columns)) else ""
         draft.undecided.append(
             "who the customers are: without `customer` under [columns] nobody gets recommendations of their"
@@ -106,6 +106,6 @@ def _guess_nobody(draft: Draft, orders: "pd.Series[str]") -> None:
         )
     elif len(many):
         draft.undecided.append(
-            f"whether one customer has {many.iloc[0]:.0%} of the orders: if the id is nobody's, list it as"
-            " nobody under [identity]"
+            f"whether one customer has {many.iloc[0]:.0%} of the orders: if the id stands for nobody, list it"
+            " as nobody under [identity]"
         )

@@ -25,10 +25,10 @@ class Related:
         self.added: dict[str, str] = {}  # the joined column for each of ours
         self._tables: dict[str, Columns] = {}
         self._columns = columns
-        self._known = {name: name for name in columns.seen}  # as `on` names it, by its own name
+        self._known = {name: name for name in columns.seen}  # the name of a column in `on`, by its own name
         remaining = list(samples)
-        while len(self.joins) < MAX_JOINS and (found := self._next(remaining)):
-            remaining.remove(found)
+        while len(self.joins) < MAX_JOINS and (joined := self._next(remaining)):
+            remaining.remove(joined)
 
     def _next(self, samples: list[Sample]) -> Sample | None:
         """Joins the first sample that adds something, and returns it."""
@@ -51,7 +51,7 @@ class Related:
         }
         other = next((name for name in table.seen if name != key and _is_person(table, name)), None)
         if other and self.added.get(c.CUSTOMER, "").rpartition(".")[2] == key:
-            added[c.CUSTOMER] = other  # the key was one of the order, this is the person
+            added[c.CUSTOMER] = other  # the key identifies an order, this column the person
         return added
 
     def _join(self, sample: Sample, table: Columns, key: str, added: dict[str, str]) -> None:

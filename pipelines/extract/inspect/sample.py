@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
-from pipelines.extract.inspect import tables_of, text
+from pipelines.extract.inspect import structured, text
 from pipelines.extract.readers.documents import Document
 from serving.errors import NightshelfError
 
@@ -39,12 +39,12 @@ def sample(document: Document) -> Sample:
             head = text.read(document)
             return Sample(document, head.frame, head.raw, head.file, head.doubts)
         if document.format in (".json", ".jsonl", ".ndjson"):
-            rows = tables_of.json_rows(document)
+            rows = structured.json_rows(document)
             return Sample(document, rows.frame, rows.raw, rows.file, [], rows.lines)
         if document.format in (".parquet", ".pq"):
-            frame, raw = tables_of.parquet_rows(document)
+            frame, raw = structured.parquet_rows(document)
             return Sample(document, frame, raw)
-        frame, raw, file = tables_of.workbook_rows(document)
+        frame, raw, file = structured.workbook_rows(document)
         return Sample(document, frame, raw, file)
     except NightshelfError:
         raise

@@ -20,23 +20,25 @@ from pipelines.extract.readers.documents import Document
 from serving.live.identity import canonical, is_nobody
 
 SECONDS = 60.0  # after which a large source is no longer read on
-MAX_ORDERS = 5_000_000  # that are told apart
+MAX_ORDERS = 5_000_000  # after which counting stops, for want of memory
 
 
 def distinct_values(documents: list[Document], mapping: Mapping, columns: list[str]) -> Values:
     """Returns the distinct values of columns of all documents, as far as SECONDS allow; those with few."""
-    found: dict[str, set[str]] = {name: set() for name in columns}
+    distinct: dict[str, set[str]] = {name: set() for name in columns}
     until = time.monotonic() + SECONDS
     for document in documents:
         # Of an order's lines nothing but its status is needed, so that packed cells stay packed.
         described = mapping.model_copy(update={"columns": {name: name for name in columns}, "packed": None})
         for rows in readers.read_tables(document, described, columns):
             for name in columns:
-                if len(found[name]) <= MAX_WORDS:
-                    found[name] |= {text for text in rows[name].unique().to_pylist() if text and text.strip()}
+                if len(distinct[name]) <= MAX_WORDS:
+                    distinct[name] |= {
+                        text for text in rows[name].unique().to_pylist() if text and text.strip()
+                    }
             if time.monotonic() > until:
                 break
-    return {name: sorted(values) for name, values in found.items() if len(values) <= MAX_WORDS}
+    return {name: sorted(values) for name, values in distinct.items() if len(values) <= MAX_WORDS}
 
 
 class Reading:

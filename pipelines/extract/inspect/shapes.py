@@ -1,4 +1,4 @@
-"""Shapes that a shipped mapping reads: exports of shops' software and published data sets."""
+"""Recognises files that a shipped mapping reads: exports of shops' software and published data sets."""
 
 import tomllib
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""What isn't a purchase: rules by status, flags and dates of cancellation; kinds of events; currencies."""
+"""Guesses which lines aren't purchases, from statuses, flags, dates and kinds of events; currencies."""
 
 import pandas as pd
 

@@ -99,14 +99,14 @@ def _encoding(content: bytes, name: str, file: dict[str, object], doubts: list[s
     guessed = _likely(content[:200_000])
     file["encoding"] = NAMES.get(guessed, guessed)
     doubts.append(
-        f"the encoding of {name}, which is not UTF-8: it is taken for {file['encoding']}; check letters with"
+        f"the encoding of {name}, which is not UTF-8: it is read as {file['encoding']}; check letters with"
         " accents in the rows above"
     )
     return guessed
 
 
 def _likely(content: bytes) -> str:
-    """Returns the encoding in which a text looks best: known names in its header, no signs within words."""
+    """Returns the encoding with which the header has most known names, and fewest words have odd signs."""
     looks = {encoding: _look(content, encoding) for encoding in EUROPEAN}
     best = max(EUROPEAN, key=lambda encoding: looks[encoding])
     if looks[best][1] > -TOO_ODD:
@@ -116,7 +116,7 @@ def _likely(content: bytes) -> str:
 
 
 def _look(content: bytes, encoding: str) -> tuple[int, float]:
-    """Returns how many cells at the beginning are names of columns, and minus the share of odd signs."""
+    """Returns how many cells at the beginning are names of columns, and the negative share of odd signs."""
     text = content.decode(encoding, "replace")
     cells = re.split(rf"[{re.escape(DELIMITERS)}\r\n]", text[:2_000])
     names = sum(
@@ -167,7 +167,7 @@ def _rows(content: str, delimiter: str, quote: str) -> Iterator[tuple[list[str],
 
 
 def _delimiter(content: str) -> str:
-    """Returns the delimiter that cuts most rows into one and the same number of columns."""
+    """Returns the delimiter with which most rows have the same number of columns."""
     sample = content[:200_000]
     scores = {}
     for delimiter in DELIMITERS:

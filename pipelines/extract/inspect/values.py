@@ -1,4 +1,4 @@
-"""What the values of a column are: times, numbers, addresses, codes, names."""
+"""What a column's values show: whether they are times, numbers, addresses, codes or names."""
 
 import re
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ DISTINCT = 3_000  # values of a column that are looked at
 
 @dataclass(frozen=True)
 class Evidence:
-    """Shares of a column's values that aren't blank, each from 0 to 1, and what else is known of them."""
+    """Shares (0 to 1) among a column's values that aren't blank, and other figures of these values."""
 
     name: str
     filled: float  # share of all rows
@@ -34,16 +34,14 @@ class Evidence:
     digits: float  # digits alone, as numbers of seconds and many ids are
     number: float
     whole: float  # numbers without decimals
-    negative: float
     email: float
     phone: float
     letters: float  # values with a letter
-    nobody: float  # of the rows: blank, zero or another id of nobody
+    nobody: float  # share of all rows: blank, zero or another id that stands for nobody
     status: float  # words such as paid and cancelled
     order_mark: float  # such as #1001
     length: float  # in characters
     median: float  # of the numbers
-    largest: float
 
     @property
     def is_time(self) -> bool:
@@ -79,7 +77,6 @@ def evidence(column: "pd.Series[str]") -> Evidence:
         digits=sum(text.strip().isdecimal() for text in distinct) / size,
         number=len(plain) / size,
         whole=sum(value.is_integer() for value in plain) / max(1, len(plain)),
-        negative=sum(value < 0 for value in plain) / size,
         email=sum(EMAIL.match(text) is not None for text in distinct) / size,
         phone=sum(_is_phone(text) for text in distinct) / size,
         letters=len(letters) / size,
@@ -88,7 +85,6 @@ def evidence(column: "pd.Series[str]") -> Evidence:
         order_mark=sum(ORDER_MARK.match(text) is not None for text in distinct) / size,
         length=sum(map(len, distinct)) / size,
         median=sorted(plain)[len(plain) // 2] if plain else 0.0,
-        largest=max(plain, default=0.0),
     )
 
 
@@ -104,7 +100,7 @@ def _numbers(texts: list[str]) -> list[float]:
 
 
 def _time_share(texts: list[str], name: str) -> float:
-    """Returns the share of texts that are times of one format; 1 if day and month can't be told apart."""
+    """Returns the share of texts that are times of one format; 1 if it is unclear which is the day."""
     column = pa.chunked_array([pa.array(texts, pa.string())])
     numbers_of_time = [text for text in texts if text.strip().isdecimal()]
     if len(numbers_of_time) > 0.5 * len(texts) and not all(map(_may_be_time, numbers_of_time[:100])):

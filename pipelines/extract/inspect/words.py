@@ -62,7 +62,7 @@ def normal(text: str) -> str:
 
 
 def name_score(name: str, kind: str) -> float:
-    """Returns from 0 to 1 how surely a column's name says that it is of this kind.
+    """Returns the confidence, from 0 to 1, that a column of this name is of this kind.
 
     >>> name_score("Lineitem quantity", "quantity"), name_score("AMOUNT", "quantity")
     (1.0, 0.5)
@@ -115,6 +115,6 @@ def bought() -> frozenset[str]:
 
 
 def is_status(text: str) -> bool:
-    """Returns whether a text is a word for what became of an order."""
+    """Returns whether a text is a word for the status of an order."""
     word = normal(text)
     return word in status_reasons() or (word in bought() and not word.isdecimal())

@@ -35,9 +35,9 @@ FIRST_SAMPLE, SAMPLE = 50, 5000  # distinct values from which a format is recogn
 
 
 def recognise_times(column: pa.ChunkedArray, file: str) -> tuple[str, ...]:
-    """Returns the format of a column of times (strings): ISO, SECONDS, MILLISECONDS or for strptime.
+    """Returns the format of a column of times (strings): ISO, SECONDS, MILLISECONDS or a strptime format.
 
-    Raises NightshelfError if days and months can't be told apart.
+    Raises NightshelfError if it is unclear which number is the day and which the month.
     """
     distinct = pc.utf8_trim_whitespace(column.unique().drop_null())
     distinct = distinct.filter(pc.not_equal(distinct, "")).slice(0, SAMPLE)
@@ -125,7 +125,7 @@ def _iso_of_days(column: pa.ChunkedArray, start: dt.date) -> pa.ChunkedArray:
 
 def _parsed(column: pa.ChunkedArray | pa.Array, text: str) -> pa.ChunkedArray | pa.Array:
     parsed = pc.strptime(column, format=text, unit="s", error_is_null=True)
-    # %Y takes the year 26, too.
+    # %Y also reads 26 as a year.
     return pc.if_else(pc.greater(pc.year(parsed), MIN_YEAR), parsed, None)
 
 

@@ -42,7 +42,7 @@ def read_delimited(document: Document, mapping: Mapping, only: list[str]) -> Ite
 
 
 class _Parser:
-    """Parses one text: it numbers rows, and tells unreadable ones from notes below the table."""
+    """Parses one text: numbers its rows, and separates unreadable rows from notes below the table."""
 
     def __init__(self, text: Utf8Text, mapping: Mapping, only: list[str], dialect: CsvDialect) -> None:
         self.text, self.name = text, text.name
@@ -98,9 +98,8 @@ class _Parser:
         try:
             return pa.csv.open_csv(
                 stream,
-                pa.csv.ReadOptions(
-                    use_threads=False, column_names=names
-                ),  # rows are counted only in one thread
+                # PyArrow counts rows only in a single thread.
+                pa.csv.ReadOptions(use_threads=False, column_names=names),
                 pa.csv.ParseOptions(
                     delimiter=self.dialect.delimiter,
                     quote_char=self.dialect.quote or False,
@@ -133,7 +132,7 @@ class _Parser:
         return "skip"
 
     def _faulty(self, before: int | None) -> pa.Table:
-        """Returns the faulty rows with a number below `before`, or all, and forgets them."""
+        """Returns the faulty rows with a number below `before`, or all, and removes them from `faults`."""
         numbers = [number for number in self.faults if before is None or number < before]
         self.notes.difference_update(numbers)
         return rows.faulty(self.only, {number: self.faults.pop(number) for number in numbers})

@@ -87,7 +87,7 @@ def _named(cells: Sequence[str], mapping: Mapping) -> list[str]:
 
 
 def logical_rows(lines: list[bytes], quote: str = QUOTES[0], escape: str = "") -> Iterator[bytes]:
-    """Yields lines, those joined between which a quoted cell goes on."""
+    """Yields the lines; lines that a quoted cell spans are joined."""
     sign, escaped = quote.encode(), (escape + quote).encode()
     pending, quotes = b"", 0
     for line in lines:
@@ -135,7 +135,7 @@ def _enclosed(quote: str, delimiter: str) -> bytes:
 
 
 def _escape(data: bytes, delimiter: str, quote: str, columns: int) -> str:
-    """Returns a backslash if it escapes quotes or delimiters: if the rows are regular with it alone."""
+    """Returns a backslash if it escapes quotes or delimiters: if it makes more rows regular."""
     if ESCAPE.encode() not in data:
         return ""
     inside = b"\\\\" + re.escape(quote.encode()) + b"[^\r\n" + re.escape(delimiter.encode()) + b"]"
@@ -150,7 +150,7 @@ def _escape(data: bytes, delimiter: str, quote: str, columns: int) -> str:
 
 
 def _width(names: list[str], rows: list[list[str]]) -> int:
-    """Returns the number of columns: the header's, unless the rows differ in blank cells at their end."""
+    """Returns the number of columns: the rows' usual number, or the header's if surplus cells hold text."""
     common = Counter(map(len, rows)).most_common(1)
     width = common[0][0] if common else len(names)
     surplus = [names[width:], *(row[len(names) :] for row in rows if len(row) == width)]

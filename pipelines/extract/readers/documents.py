@@ -21,27 +21,16 @@ WORKBOOKS = (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods")
 FOR_PEOPLE = (*DELIMITED, *WORKBOOKS)  # exports for people, which may have titles above and totals below
 TABLES = (*FOR_PEOPLE, ".json", ".jsonl", ".ndjson", ".parquet", ".pq")
 # Formats that may hold orders but that no reader knows: passing over such a file could lose orders.
-UNKNOWN_TABLES: tuple[str, ...] = (
-    ".7z",
-    ".rar",
-    ".tar",
-    ".tgz",
-    ".xml",
-    ".dbf",
-    ".avro",
-    ".orc",
-    ".feather",
-    ".arrow",
+UNKNOWN_TABLES = (
+    *(".7z", ".rar", ".tar", ".tgz", ".zip", ".xml", ".avro", ".orc", ".feather", ".arrow"),
+    *(".numbers", ".dbf", ".mdb", ".accdb", ".sqlite", ".db3", ".dat"),
 )
-UNKNOWN_TABLES += (".numbers", ".mdb", ".accdb", ".sqlite", ".db3", ".dat", ".zip")
 NAMED = 10  # files that a message names at most
 STRAY = re.compile(
     r"[._~].*|readme.*|thumbs\.db|desktop\.ini|__macosx|.*\.(tmp|temp|part|partial|filepart|crdownload"
     r"|lock|lck|swp|bak|ini|db)|.*[~#]",
     re.IGNORECASE,
 )
-
-
 UNREADABLE = (pa.ArrowException, OSError, EOFError, zipfile.BadZipFile, NotImplementedError, RuntimeError)
 
 
@@ -157,10 +146,10 @@ def list_documents(path: Path) -> Listing:
     if path.is_file() and not _is_archive(path):
         return Listing([Document(path.name, path)], [])
     root, files = (path.parent, [path]) if path.is_file() else (path, [*path.rglob("*")])
-    found = [document for file in files if file.is_file() for document in _expanded(file, root)]
-    found.sort(key=lambda document: natural(document.name))
-    documents = [document for document in found if not _is_stray(document)]
-    passed_over = [document.name for document in found if document not in documents]
+    present = [document for file in files if file.is_file() for document in _expanded(file, root)]
+    present.sort(key=lambda document: natural(document.name))
+    documents = [document for document in present if not _is_stray(document)]
+    passed_over = [document.name for document in present if document not in documents]
     if not documents:
         raise NightshelfError(
             f"{path} holds no files of orders{passed_over_note(passed_over)}: put the orders there, or"

@@ -19,7 +19,7 @@ MARKS = {
 }
 UTF8 = "utf-8"
 LONG_WORD = re.compile(rb"[\xc0-\xff]{3}")  # three letters in a row beyond ASCII, as in Cyrillic words
-# Stands before each byte that isn't UTF-8, which follows as the character of its number.
+# Precedes each byte that isn't UTF-8; the byte follows as the character with its number.
 NOT_UTF8 = "\ufdd0"
 MARKED = "nightshelf.marked"
 
@@ -74,7 +74,7 @@ class Utf8Text:
 
 
 def _check_encoding(sample: bytes, encoding: str, known: bool, name: str) -> None:
-    """Raises NightshelfError if a sample is in another encoding than supposed, as far as one can see."""
+    """Raises NightshelfError if a sample is recognisably in another encoding than this one."""
     if not known and b"\0" in sample[:1000]:
         order = "le" if sample[1:2] == b"\0" else "be"
         raise NightshelfError(f"{name} looks like UTF-16: set {setting(f'utf-16-{order}')}")

@@ -1,4 +1,4 @@
-"""What a file is known by: a digest of its decompressed content, beside the stamp that shows a change."""
+"""How a file is recognised: by a digest of its decompressed content, and by a stamp that shows a change."""
 
 import hashlib
 from typing import NamedTuple
@@ -20,7 +20,7 @@ class Fingerprint(NamedTuple):
 
     @classmethod
     def from_position(cls, entry: Entry) -> "Fingerprint":
-        """Returns what a watermark holds; an older release stored no digest."""
+        """Returns the fingerprint that a watermark holds; an older release stored no digest."""
         size, time, *digest = entry
         return cls((int(size), int(time)), str(digest[0]) if digest else "unknown")
 
@@ -36,8 +36,8 @@ class Fingerprint(NamedTuple):
     def is_new(self, before: "Fingerprint | None", seen: set[str]) -> bool:
         """Returns whether the content has to be read.
 
-        A content that was read under another name is an old file that was moved, compressed or copied. One
-        that comes back under its own name is a file that was changed and changed back.
+        Content that was read under another name isn't new: the file was moved, compressed or copied. Content
+        that returns under its own name is new: the file was changed and changed back.
         """
         if before is None:
             return self.digest not in seen

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pipelines.extract.mapping import Mapping
 from serving.errors import NightshelfError
 
-SEARCHED_ROWS = 200  # above which rows a header is found
+SEARCHED_ROWS = 200  # the first rows, among which the header is searched
 NEAREST = 3
 LIKE_DATA = re.compile(r"@|\d{3}|^[\s\d.,:/+-]*$")  # what cells of data hold, and names of columns don't
 MARK = "\ufeff"

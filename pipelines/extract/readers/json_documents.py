@@ -73,7 +73,7 @@ def _only_utf8(blocks: Iterator[bytes], name: str) -> Iterator[bytes]:
 
 
 def _has_lines(start: bytes) -> bool:
-    """Returns whether a document that begins so has an object per line, rather than being one."""
+    """Returns whether a document with this beginning has an object per line, instead of being one object."""
     first, _, rest = start.lstrip().partition(b"\n")
     return bool(rest.strip()) and isinstance(_parsed(first), dict)
 
@@ -81,7 +81,7 @@ def _has_lines(start: bytes) -> bool:
 def _find_records(document: Document, mapping: Mapping) -> str:
     """Returns the path of the first objects in a document that have the mapping's columns.
 
-    If there are no objects but an empty list, it is the list's. Raises NightshelfError if there is neither.
+    Without objects it is the path of the first empty list. Raises NightshelfError if there is neither.
     """
     groups = [[column.partition(".")[0] for column in group] for group in mapping.required_columns]
     keys: dict[str, set[str]] = {}

@@ -16,8 +16,8 @@ Indices = np.ndarray[Any, np.dtype[np.int64]]
 class QuoteCheck:
     """Follows the quotes through a text, block by block, as PyArrow's parser reads them.
 
-    A quote opens a cell where the cell begins; a doubled quote inside stands for itself; elsewhere quotes
-    mean nothing.
+    A quote opens a cell where the cell begins; a doubled quote inside the cell is one quote of its text;
+    elsewhere quotes mean nothing.
     """
 
     def __init__(self, delimiter: str, quote: str, escape: str, columns: int, line: int, name: str) -> None:
@@ -45,7 +45,7 @@ class QuoteCheck:
         """Returns the error for the quote that is open."""
         return NightshelfError(
             f"{self.name}: the quote {chr(self.quote)!r} that opens a cell in line {self.opened} is never"
-            " closed, so that the lines after it can't be told apart: close it, or set"
+            " closed, so that the lines after it can't be separated: close it, or set"
             ' quote = "" under [file] in the mapping if quotes mean nothing in this file'
         )
 

@@ -84,7 +84,7 @@ def schema(columns: list[str], numeric: frozenset[str] = frozenset()) -> pa.Sche
 
 
 class Totals:
-    """Takes rows of totals out of a table for people, and counts them."""
+    """Removes rows of totals from tables that were made for people, and counts them."""
 
     def __init__(self, mapping: Mapping, name: str) -> None:
         self.times = mapping.in_file(c.ORDERED_AT)

@@ -15,12 +15,13 @@ from pipelines.extract.records import ROW
 from serving.errors import NightshelfError
 
 FREE_BYTES = 1 << 28  # a workbook is held in memory
+SHEET_ROWS = 10_000_000  # more than a sheet can have
 
 
 def read_workbook(document: Document, mapping: Mapping, only: list[str]) -> Iterator[pa.Table]:
     """Yields the rows of all sheets that have the mapping's columns, or of those that it names.
 
-    Rows are numbered as in the sheet, and from sheet to sheet in steps of a million.
+    Rows are numbered as in the sheet, plus SHEET_ROWS for each sheet before it.
     Raises NightshelfError if no sheet has the columns, or a sheet that the mapping names is missing.
     """
     with document.local_path() as path:
@@ -29,16 +30,16 @@ def read_workbook(document: Document, mapping: Mapping, only: list[str]) -> Iter
             yield from _sheets(fastexcel.read_excel(path), document.name, mapping, only)
         except fastexcel.FastExcelError as error:
             raise NightshelfError(
-                f"{document.name} can't be read as a workbook ({type(error).__name__}): open it, save it"
-                " again, without a password"
+                f"{document.name} can't be read as a workbook ({type(error).__name__}): open it and save"
+                " it again without a password"
             ) from None
 
 
 def _sheets(book: fastexcel.ExcelReader, name: str, mapping: Mapping, only: list[str]) -> Iterator[pa.Table]:
     if missing := [sheet for sheet in mapping.file.sheets if sheet not in book.sheet_names]:
         raise NightshelfError(
-            f"{name} has no sheet {missing[0]!r} but {', '.join(map(repr, book.sheet_names))}: correct sheets"
-            " under [file] in the mapping"
+            f"{name} has no sheet {missing[0]!r}; its sheets are {', '.join(map(repr, book.sheet_names))}:"
+            " correct `sheets` under [file] in the mapping"
         )
     tops = {sheet: _top(book, sheet) for sheet in mapping.file.sheets or book.sheet_names}
     headers = {sheet: header.find(top, mapping) for sheet, top in tops.items()}
@@ -50,14 +51,11 @@ def _sheets(book: fastexcel.ExcelReader, name: str, mapping: Mapping, only: list
         )
         header.check(best, mapping, name)
     totals = rows.Totals(mapping, name)
-    for index, (sheet, found) in enumerate(headers.items()):
-        if found:
-            header.check(found.cells, mapping, f"{name} (sheet {sheet!r})")
-            yield from map(totals.without, _rows(book, sheet, found, only, index * SHEET_ROWS))
+    for index, (sheet, head) in enumerate(headers.items()):
+        if head:
+            header.check(head.cells, mapping, f"{name} (sheet {sheet!r})")
+            yield from map(totals.without, _rows(book, sheet, head, only, index * SHEET_ROWS))
     totals.log()
-
-
-SHEET_ROWS = 10_000_000  # more than a sheet can have
 
 
 def _top(book: fastexcel.ExcelReader, sheet: str) -> list[list[str]]:
@@ -70,22 +68,22 @@ def _top(book: fastexcel.ExcelReader, sheet: str) -> list[list[str]]:
 
 
 def _rows(
-    book: fastexcel.ExcelReader, sheet: str, found: Header, only: list[str], offset: int
+    book: fastexcel.ExcelReader, sheet: str, head: Header, only: list[str], offset: int
 ) -> Iterator[pa.Table]:
-    columns = [column for column in only if column in found.positions]
+    columns = [column for column in only if column in head.positions]
     loaded = book.load_sheet(
         sheet,
         header_row=None,
-        skip_rows=found.row + 1,
-        use_columns=sorted({found.positions[column] for column in columns}),
+        skip_rows=head.row + 1,
+        use_columns=sorted({head.positions[column] for column in columns}),
         schema_sample_rows=None,  # all: what is of another type than the sample's would be lost
     )
     batch = loaded.to_arrow()
-    order = sorted({found.positions[column] for column in columns})
-    values = {column: batch.column(order.index(found.positions[column])) for column in columns}
+    order = sorted({head.positions[column] for column in columns})
+    values = {column: batch.column(order.index(head.positions[column])) for column in columns}
     numeric = frozenset(column for column in columns if rows.is_number(values[column].type))
     texts = {column: rows.as_text(array) for column, array in values.items()}
-    first = offset + found.row + 2
+    first = offset + head.row + 2
     table = rows.table(only, texts | {ROW: pa.array(range(first, first + batch.num_rows))}, numeric)
     for start in range(0, table.num_rows, rows.BATCH_ROWS):
         yield table.slice(start, rows.BATCH_ROWS)

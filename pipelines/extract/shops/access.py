@@ -1,4 +1,4 @@
-"""How a shop's API lets a client in, and how much of it at once."""
+"""How a shop's API authenticates requests, and how many it allows."""
 
 import ipaddress
 from typing import Literal
@@ -64,7 +64,7 @@ class Limits(FrozenModel):
 
 
 def is_private(url: str) -> bool:
-    """Returns whether nobody on the Internet reads what is sent there: https, or a host of a local network.
+    """Returns whether credentials sent there stay secret: by https, or on a local network.
 
     >>> [is_private(url) for url in ("https://a.example", "http://10.0.0.7", "http://shop:80", "http://a.example")]
     [True, True, True, False]

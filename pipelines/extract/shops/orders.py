@@ -25,7 +25,7 @@ from pipelines.settings import Settings
 from serving.errors import NightshelfError
 
 SOURCE = "shop-api"
-NO = (None, "", "false", False, "0")
+NO = (None, "", "false", False, "0")  # values with which a shop says that there is no such list
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ class OrderReader:
 
     @property
     def can_read_backwards(self) -> bool:
-        """Whether the list may be read from its last page: it has numbers, and isn't known to be turned."""
+        """Whether the list may be read from its last page: it has page numbers, and may be oldest first."""
         pages = self.api.pages
         return pages is not None and pages.is_counted and self.api.order in (None, "oldest_first")
 
@@ -101,11 +101,11 @@ class OrderReader:
     async def _add_to_all(
         self, shop: ShopClient, detail: Detail, reader: ListReader, entries: list[Entry]
     ) -> None:
-        found = defaultdict(list)
+        by_order = defaultdict(list)
         for item in await _whole(shop, reader, ids="|".join(map(self._id, entries))):
-            found[value_at(item, detail.key)].append(item)
+            by_order[value_at(item, detail.key)].append(item)
         for entry in entries:
-            put(entry, detail.into, found[self._id(entry)])
+            put(entry, detail.into, by_order[self._id(entry)])
 
     def _id(self, entry: Entry) -> str:
         return value_of(entry, alternatives(self.profile.columns[c.ORDER_ID])[-1]) or ""
@@ -145,7 +145,7 @@ class OrderReader:
 
 
 async def _whole(shop: ShopClient, reader: ListReader, **words: str) -> list[Entry]:
-    """Returns all entries of a list for which these words stand."""
+    """Returns all entries of a list; words: the values of words in its templates."""
     entries: list[Entry] = []
     place: Place | None = reader.first(**words)
     while place is not None:

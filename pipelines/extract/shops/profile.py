@@ -26,7 +26,7 @@ class Pages(FrozenModel):
     """How a list is divided into pages.
 
     page, offset: by number; the list may shift while it is read.
-    cursor: each page names the place where the next one begins, and that place doesn't shift.
+    cursor: each page names the entry after which the next one begins, so that pages don't shift.
     link: each page links to the next one in the header Link.
     """
 
@@ -71,9 +71,9 @@ class Listing(FrozenModel):
 class Since(FrozenModel):
     """The filter of orders since a time; query and variables are added to those of the list."""
 
-    by: Literal["changed", "created"] = "changed"  # what the time is of
-    # {recent} is so many days before the last known order, at least those of NIGHTSHELF_OVERLAP_DAYS: since
-    # then all orders are read again, for what the shop changes without changing the time.
+    by: Literal["changed", "created"] = "changed"  # what happened to the orders since the time
+    # {recent} is so many days before the last known order, at least NIGHTSHELF_OVERLAP_DAYS. All orders since
+    # then are read again, because the shop changes some without changing the time of their last change.
     recent_days: int = Field(0, ge=0)
     format: str = "%Y-%m-%dT%H:%M:%SZ"  # strftime, in the mapping's timezone
     query: dict[str, str] = Field(default_factory=dict)
@@ -162,7 +162,7 @@ def _extended(content: dict[str, Any]) -> dict[str, Any]:
 
 
 def merged(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
-    """Returns both objects as one, of equal keys the second's value, objects in them merged likewise."""
+    """Returns two objects merged: the second's value counts, and objects within are merged likewise."""
     result = one | other
     for name in one.keys() & other.keys():
         if isinstance(one[name], dict) and isinstance(other[name], dict):

@@ -14,11 +14,11 @@ from pipelines.extract.product_history import RAW_PRODUCTS
 from pipelines.extract.records import plain_text, value_at
 from pipelines.extract.refunds import (
     FIRST_REFUND,
+    as_returns,
     change_columns,
     change_mapping,
     refund_mapping,
     refunding,
-    taken_back,
 )
 from pipelines.extract.shops.profile import Catalogue
 from pipelines.extract.shops.shape import ANY
@@ -36,7 +36,7 @@ def lines_of_orders(orders: list[Entry], mapping: Mapping, description: str) -> 
     for index, refunds in enumerate(mapping.refunds, 1):
         refunded = refund_mapping(mapping, refunds)
         rows = _refunding(orders, mapping, refunded, refunds, index * FIRST_REFUND)
-        tables += [taken_back(lines) for lines in order_lines([rows], refunded, description)]
+        tables += [as_returns(lines) for lines in order_lines([rows], refunded, description)]
     return pa.concat_tables(tables, promote_options="permissive") if len(tables) > 1 else tables[0]
 
 
@@ -86,7 +86,7 @@ def _levels(orders: list[Entry], lines: str, may_be_empty: bool) -> tuple[list[l
 
 
 def scopes(lines: str) -> list[str]:
-    """Returns how the paths of an order, of the entries of each list on the way, and of a line begin.
+    """Returns the prefixes of the paths of an order, of the entries of each list on the way, and of a line.
 
     >>> scopes("refunds.*.line_items")
     ['', 'refunds.*.', 'refunds.*.line_items.']
@@ -120,8 +120,8 @@ def value_of(entry: Entry, column: Column) -> str | None:
 
     False is blank, as PHP writes it for what is missing.
     """
-    found = [value_at(entry, path) for path in alternatives(column)]
-    values = [None if value is False else plain_text(value) for value in found]
+    stated = [value_at(entry, path) for path in alternatives(column)]
+    values = [None if value is False else plain_text(value) for value in stated]
     if isinstance(column, Joined):
         return None if None in values else KEY_SEPARATOR.join(map(str, values))
     return next((value for value in values if value and value.strip()), None)

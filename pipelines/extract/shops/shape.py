@@ -44,9 +44,9 @@ def without(root: Tree, path: str) -> Tree:
 
 
 def shape(root: Tree, required: Collection[str], flags: Collection[str], at: str = "") -> Any:
-    """Returns the type of what has these fields, for pydantic.
+    """Returns the type, for pydantic, of an object with these fields.
 
-    Numbers become text. A required field may be null but not absent; another may be both.
+    Numbers become text. A required field may be null but not absent; all others may be null or absent.
     flags: paths of the fields that may be true or false.
     """
     if not root:

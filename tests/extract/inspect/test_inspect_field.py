@@ -62,14 +62,14 @@ def test_guests_and_spellings_become_rules(home, field, tmp_path):
     assert spellings.dialect.identity.kind == "email"
 
 
-def test_kinds_of_events_are_told_apart(home, field, tmp_path):
+def test_events_that_are_no_purchases_are_left_out_under_their_kind(home, field, tmp_path):
     path = field("retailrocket/events.csv")
     _, rows = read(path, inspect_files(str(path)).toml, tmp_path)
     assert set(rows[c.LEFT_OUT].unique().to_pylist()) == {None, "view", "addtocart"}
     assert rows[c.LEFT_OUT].null_count == 600
 
 
-def test_umlauts_are_whole(home, field, tmp_path):
+def test_umlauts_are_read_intact(home, field, tmp_path):
     path = field("german-excel/bestellungen.csv")
     _, rows = read(path, inspect_files(str(path)).toml, tmp_path)
     assert pc.all(pc.match_substring(rows[c.NAME], "Gürtel Größe")).as_py()

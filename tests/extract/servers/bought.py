@@ -44,7 +44,7 @@ class Bought:
         return sum(line.kept for line in self.lines.values())
 
     def update(self, lines: dict[str, Line]) -> None:
-        """Takes over the quantities that the shop states after a change; a line may be gone."""
+        """Adopts the quantities that the shop states after a change; a line may be missing."""
         for key in self.lines.keys() - lines.keys():
             self.lines[key].quantity = 0
         for key, line in lines.items():

@@ -213,7 +213,7 @@ class MedusaShopper(Shopper):
         return True
 
     def pay_later(self) -> bool:
-        """Marks such an order as paid; that doesn't change the order itself."""
+        """Marks an unpaid order as paid, which doesn't change the order itself."""
         order = next((order for order in self.unpaid if (self.today - order.day).days < PAYMENT_DAYS), None)
         if order is None:
             return False

@@ -1,4 +1,4 @@
-"""A shop without orders whose time is days ago, as is that of the pulls."""
+"""Sets the clock of an empty shop, and of the pulls from it, back by days."""
 
 import datetime as dt
 from types import SimpleNamespace

@@ -33,7 +33,7 @@ def live_through(nights, shopper, shop, clock, seed):
 
 
 def check(shopper, shop):
-    """Asserts that what is learned is what the customers kept: nothing lost, doubled or learned in vain."""
+    """Asserts that what is learned is what the customers kept: none lost, doubled or learned by mistake."""
     learned, bought = shop.rows(), shopper.rows()
     lost, vain = sorted({*bought} - {*learned}), sorted({*learned} - {*bought})
     assert not lost and not vain, f"lost {lost}, learned in vain {vain}"

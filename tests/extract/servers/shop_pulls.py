@@ -1,4 +1,4 @@
-"""Pulls from a shop through the shipped profile, and what raw/ then holds to be learned."""
+"""Pulls from a shop by the shipped profile, and the orders in raw/ that are learned from."""
 
 from dataclasses import dataclass
 

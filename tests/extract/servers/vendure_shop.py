@@ -84,7 +84,7 @@ class VendureShopper(Shopper):
         return True
 
     def pay_later(self) -> bool:
-        """Pays a checkout of earlier; nothing but the payment changes then."""
+        """Pays an earlier checkout, which changes only the payment."""
         if not self.waiting:
             return False
         self._pay(*self.waiting.pop(0))
@@ -137,7 +137,7 @@ class VendureShopper(Shopper):
         return True
 
     def refund_piece(self) -> bool:
-        """Refunds one piece of a line; the shop goes on stating the line's quantity."""
+        """Refunds one piece of a line; the shop still states the line's full quantity."""
         order = self.one_of_late(SILENT_DAYS, _unlowered)
         if order is None:
             return False

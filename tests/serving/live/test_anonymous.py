@@ -1,4 +1,4 @@
-"""Requests whose customer is nobody's id: an anonymous visitor everywhere, and never a customer."""
+"""An id that stands for nobody is an anonymous visitor in every request, and never a customer."""
 
 from dataclasses import replace
 
@@ -6,8 +6,10 @@ import bundles
 import pytest
 from stores import client_for, open_changes
 
+from serving.live import erasures, events
+from serving.live.events import Event
 from serving.live.identity import IdentityRule, canonical, keyed_hash, manifest_entry, pseudonym
-from serving.live.store import Event, now_microseconds
+from serving.live.store import now_microseconds
 
 NOBODIES = ["", "0", "0.0", "guest", "null", "None", "99999", "+7 (999) 999-99-99", "cashier 1"]
 
@@ -37,7 +39,7 @@ def test_an_event_for_nobody_is_refused_and_makes_no_customer(client, changes, c
         assert response.status_code == 400
         assert response.json()["error"]["field"] == "events.0.customer"
         assert customer not in response.json()["error"]["message"] or customer in ("", "0")
-    assert changes.store.customers() == set()
+    assert events.customers(changes.store) == set()
 
 
 @pytest.mark.parametrize("customer", NOBODIES)
@@ -46,7 +48,7 @@ def test_a_request_for_nobody_is_answered_as_for_an_anonymous_visitor(client, ch
     old = [
         Event(keyed_hash(text, bundles.KEY), "p1", "purchase", now_microseconds()) for text in ("", customer)
     ]
-    changes.store.add_events(old)
+    events.add(changes.store, old)
     expected = client.get(f"/v1/customers/{bundles.UNKNOWN_CUSTOMER}/recommendations").json()
     assert expected["known"] is False
     assert client.get(f"/v1/customers/{customer}/recommendations").json() == expected
@@ -65,14 +67,14 @@ def test_nobody_cannot_be_forgotten(client, changes, customer):
     response = client.request("DELETE", f"/v1/customers/{customer}")
     assert response.status_code == 400
     assert response.json()["error"]["field"] == "customer"
-    assert changes.store.erasures() == {}
+    assert erasures.times(changes.store) == {}
 
 
 def test_the_live_bundles_rule_reads_the_customer_of_a_request(bundle, changes):
     russian = client_of(bundle, changes, IdentityRule(country="RU"))
     assert russian.get("/v1/customers/8 916 539-62-05/recommendations").json()["known"] is True
     russian.post("/v1/events", json={"customer": "8 (916) 000-00-01", "product": "p1", "kind": "view"})
-    assert changes.store.customers() == {pseudonym("+7 916 000-00-01", bundles.KEY)}
+    assert events.customers(changes.store) == {pseudonym("+7 916 000-00-01", bundles.KEY)}
     plain = client_of(bundle, changes, IdentityRule(kind="id"))
     assert plain.get("/v1/customers/8 916 539-62-05/recommendations").json()["known"] is False
     assert plain.get(f"/v1/customers/{canonical(bundles.ANNA)}/recommendations").json()["known"] is True

@@ -187,7 +187,7 @@ def test_answers_lists_but_rejects_changes_while_the_store_is_down(
     bundle: Bundle, changes: Changes, client: Client, tmp_path: Path
 ) -> None:
     client.put("/v1/products/coffee-1", json={"stock": 0})
-    changes.store.engine.dispose()
+    changes.store.close()
     for file in (tmp_path / ".nightshelf").glob("store.db*"):
         file.unlink()
     (tmp_path / ".nightshelf" / "store.db").mkdir()

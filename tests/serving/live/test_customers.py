@@ -11,9 +11,11 @@ from clients import Client
 from stores import client_for, open_changes
 
 from serving.bundle.format import Bundle
+from serving.live import events
 from serving.live.changes import Changes
+from serving.live.changeset import ChangeSet
+from serving.live.events import Event
 from serving.live.identity import pseudonym
-from serving.live.store import ChangeSet, Event
 from serving.recommend.fold_in import fold_in
 from serving.recommend.lanes import LANES
 
@@ -263,6 +265,6 @@ def test_a_bundle_fitted_after_the_erasure_knows_the_customer_again(bundle: Bund
 
 def test_a_late_event_from_before_the_erasure_is_ignored(changes: Changes) -> None:
     anna = pseudonym(bundles.ANNA, bundles.KEY)
-    changes.store.add_events([Event(anna, "tea-1", "view", at) for at in (5, 7)])
+    events.add(changes.store, [Event(anna, "tea-1", "view", at) for at in (5, 7)])
     changes.state = ChangeSet(1, forgotten={anna: 5})
     assert [event.at for event in changes.events(anna)] == [7]

@@ -35,13 +35,22 @@ FORMER = {
 
 @pytest.mark.parametrize(
     "spelling",
-    ["+7(916)539-6205", "+7 (916) 539-6205", "79165396205", " 7.916.539.6205 ", "00 7 916 5396205"],
+    [
+        "+7(916)539-6205",
+        "+7 (916) 539-6205",
+        "79165396205",
+        " 7.916.539.6205 ",
+        "00 7 916 5396205",
+        "+7 (0) 916 539-62-05",
+    ],
 )
 def test_the_spellings_of_a_phone_number_are_one(spelling: str) -> None:
     assert canonical(spelling) == "79165396205"
 
 
-@pytest.mark.parametrize("spelling", ["8 916 539-62-05", "8(916)5396205", "89165396205", "9165396205.0"])
+@pytest.mark.parametrize(
+    "spelling", ["8 916 539-62-05", "8(916)5396205", "89165396205", "9165396205.0", "٧٩١٦٥٣٩٦٢٠٥"]
+)
 def test_the_country_reads_national_numbers(spelling: str) -> None:
     assert canonical(spelling, IdentityRule(country="ru")) == "79165396205"
 
@@ -51,7 +60,11 @@ def test_the_country_reads_national_numbers(spelling: str) -> None:
 )
 def test_a_plain_id_stays_as_it_is(customer: str) -> None:
     assert canonical(f" {customer} ") == customer
+
+
+def test_an_id_that_a_program_wrote_as_a_number_or_formula_is_that_id() -> None:
     assert canonical("7.9165396205E10") == "79165396205"  # how Java writes the number
+    assert canonical("1.5E3") == "1.5E3"  # Java writes only numbers from ten million on like that
     assert canonical("'+79165396205") == "79165396205"  # how an export protects a spreadsheet
 
 
@@ -59,7 +72,15 @@ NOBODIES = [
     *("", " ", "\u00a0", "\ufeff", "0", "0.0", "000", "+0", "0,00", "-", "?", "-1", "-1.0", "00000-0000"),
     *("guest", "Guest User", "GUEST", "anonymous", "null", "NULL", "(null)", "<NA>", "None", "nan", "NaN"),
     *("undefined", "unknown", "n/a", "#N/A", "not set", "\\N", "no customer", "walk-in customer", "deleted"),
-    *("11111", "99999.0", "1111111111", "+7 (999) 999-99-99", "+7 (123) 456-7890", "111-111-1111"),
+    *(
+        "11111",
+        "99999.0",
+        "1111111111",
+        "+7 (999) 999-99-99",
+        "+7 (123) 456-7890",
+        "111-111-1111",
+        "555-5555",
+    ),
     *("guest@shop.example", "noreply@shop.example", "Gast", "Гость", "INVITÉ", "7.91654E+10", "1e+16"),
     "00000000-0000-0000-0000-000000000000",
 ]
@@ -74,7 +95,7 @@ def test_ids_that_stand_for_nobody_are_no_customer(customer: str) -> None:
 
 
 @pytest.mark.parametrize("customer", ["1", "10", "111", "7777", "guesty", "Anon Ymous", "nullmann", "00042"])
-def test_ids_of_real_customers_are_not_taken_for_nobodys(customer: str) -> None:
+def test_ids_of_real_customers_do_not_stand_for_nobody(customer: str) -> None:
     assert all(canonical(customer, rule) for rule in RULES)
 
 
@@ -90,6 +111,23 @@ def test_plain_ids_keep_their_spelling_and_case() -> None:
     rule = IdentityRule(kind="id")
     assert len({canonical(customer, rule) for customer in ("Anna@x.example", "anna@x.example")}) == 2
     assert canonical("+7 916 539-62-05", rule) == "+7 916 539-62-05"
+
+
+@pytest.mark.parametrize("customer", ["13906908", "3045000", "30450", "7 523"])
+def test_numbers_that_are_no_telephone_numbers_of_the_country_are_plain_ids(customer: str) -> None:
+    assert canonical(customer, IdentityRule(country="DE")) == customer
+
+
+def test_a_number_grouped_as_its_country_writes_it_is_a_telephone_number() -> None:
+    brazil = IdentityRule(country="BR")
+    assert canonical("47-00206-5164", brazil) == "5547002065164"
+    assert canonical("470-0206-5164", brazil) == "470-0206-5164"
+
+
+def test_e_mail_addresses_are_compared_by_folded_and_normalised_letters() -> None:
+    assert canonical("STRASSE@shop.example") == canonical("straße@shop.example") == "strasse@shop.example"
+    assert canonical("ΐ@shop.example".upper()) == canonical("ΐ@shop.example") == "ΐ@shop.example"
+    assert canonical("ＧＵＥＳＴ@shop.example") == ""
 
 
 def test_a_foreign_number_is_no_number_of_the_country() -> None:
@@ -123,7 +161,7 @@ def test_a_request_may_name_a_customer_by_the_pseudonym() -> None:
     identify, known = Pseudonymiser("key"), pseudonym("C-17", "key")
     assert identify.of_request("C-17") == identify.of_request(f"pseudonym:{known}") == known
     for other in (known, f"pseudonym:{known[:-1]}", f"pseudonym:{known.upper()}", f" pseudonym:{known}"):
-        assert identify.of_request(other) not in (known, known[:-1])  # taken as an id of the shop
+        assert identify.of_request(other) not in (known, known[:-1])  # read as an id of the shop
 
 
 def test_the_rule_survives_the_manifest() -> None:

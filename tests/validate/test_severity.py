@@ -11,7 +11,7 @@ from expectations import suites
 from expectations.measure import Measure
 from expectations.thresholds import thresholds
 from pipelines import columns as c
-from pipelines.validate import judgement, measures
+from pipelines.validate import measures, severity
 from pipelines.validate import profile as p
 from pipelines.validate import waterfall as w
 from pipelines.validate.calendar import ORDINARY, Calendar
@@ -48,21 +48,21 @@ def shop(days=80, last=BLACK_FRIDAY + dt.timedelta(days=8), seed=0, **factors):
     return profile.assign(**{p.NUMBER: np.nan})
 
 
-def stops(profile, as_of, passed, judged, calendar=ORDINARY):
-    """The measures that stop the run of a day, with the days that they are of.
+def stops(profile, as_of, passed, checked, calendar=ORDINARY):
+    """The measures that stop the run of a day, each with its own day.
 
-    passed, judged: the days of the last run that passed, and of the last run.
+    passed, checked: the days of the last run that passed, and of the last run.
     """
     days = [passed + dt.timedelta(days=n) for n in range(1, (as_of - passed).days + 1)][-7:]
     known = profile[profile.index <= pd.Timestamp(as_of)]
-    compared = judgement.announced(measures.day_measures(known, days, calendar), calendar)
-    judged_measures = judgement.judged_before(compared, judged, thresholds())
+    compared = severity.announced(measures.day_measures(known, days, calendar), calendar)
+    results = severity.checked_before(compared, checked, thresholds())
     bounds = thresholds()
     return {
         (measure.name, measure.day)
         for suite in (bounds.orders, bounds.customers)
-        for expectation in suites.expectations("any", suite, judged_measures)
-        for measure in judged_measures
+        for expectation in suites.expectations("any", suite, results)
+        for measure in results
         if expectation.severity == "critical" and measure.name == expectation.measure
         if not _low(expectation) <= measure.value <= _high(expectation)
     }
@@ -77,16 +77,16 @@ def _high(expectation):
 
 
 def nights(profile, first, count=8, calendar=ORDINARY):
-    """The days whose runs are stopped, of consecutive nightly runs."""
-    passed = judged = first - dt.timedelta(days=1)
+    """The days on which consecutive nightly runs are stopped."""
+    passed = checked = first - dt.timedelta(days=1)
     stopped = []
     for night in range(count):
         as_of = first + dt.timedelta(days=night)
-        if stops(profile, as_of, passed, judged, calendar):
+        if stops(profile, as_of, passed, checked, calendar):
             stopped.append(as_of)
         else:
             passed = as_of
-        judged = as_of
+        checked = as_of
     return stopped
 
 
@@ -118,7 +118,7 @@ def test_faulty_data_that_nobody_corrects_stops_the_next_run_again(seed):
     assert len(nights(copies, BLACK_FRIDAY, 3)) == 3
 
 
-def test_days_that_no_run_has_judged_stop_a_late_run(seed):
+def test_days_that_no_run_has_checked_stop_a_late_run(seed):
     profile = shop(seed=seed, d2026_11_27=7)
     before = BLACK_FRIDAY - dt.timedelta(days=1)
     late = BLACK_FRIDAY + dt.timedelta(days=2)
@@ -141,9 +141,21 @@ SALE = {"days": ["2026-11-27/2026-11-29"], "factor": 8}
 def test_the_calendar_allows_a_sale_and_no_more(seed):
     factors = {f"d2026_11_{day}": 7 for day in (27, 28, 29)}
     assert nights(shop(seed=seed, **factors), BLACK_FRIDAY, calendar=Calendar(sale=[SALE])) == []
-    tenfold = Calendar(sale=[SALE | {"factor": 1.1}])
-    assert nights(shop(seed=seed, **factors), BLACK_FRIDAY, 1, tenfold) == [BLACK_FRIDAY]
+    smaller = Calendar(sale=[SALE | {"factor": 1.1}])
+    assert nights(shop(seed=seed, **factors), BLACK_FRIDAY, 1, smaller) == [BLACK_FRIDAY]
     assert nights(shop(seed=seed, d2026_11_27=0.1), BLACK_FRIDAY, 1, Calendar(sale=[SALE])) == [BLACK_FRIDAY]
+
+
+def test_a_day_of_a_sale_may_also_sell_as_usual(seed):
+    assert nights(shop(seed=seed), BLACK_FRIDAY, 1, Calendar(sale=[SALE])) == []
+
+
+def test_other_prices_only_warn_on_a_day_of_a_sale(seed):
+    profile = shop(seed=seed)
+    friday = pd.Timestamp(BLACK_FRIDAY)
+    profile.loc[friday, w.LOG_PRICE] = profile.loc[friday, w.PRICED] * math.log(0.3)
+    assert nights(profile, BLACK_FRIDAY, 1) == [BLACK_FRIDAY]
+    assert nights(profile, BLACK_FRIDAY, 1, Calendar(sale=[SALE])) == []
 
 
 @pytest.mark.parametrize("sold", [0, 0.05])
@@ -180,11 +192,11 @@ def test_days_of_the_calendar_do_not_change_what_is_usual(seed):
 
 
 def test_a_measure_that_only_warns_keeps_the_bounds_of_its_warning():
-    measure = Measure("orders__judged_before", BLACK_FRIDAY, 7.0, "many", "ratio", 0.1)
+    measure = Measure("orders__checked_before", BLACK_FRIDAY, 7.0, "many", "ratio", 0.1)
     (expectation,) = suites.expectations("orders", thresholds().orders, [measure])
     warning = thresholds().orders["orders"]["warning"]
     assert (expectation.severity, expectation.measure) == ("warning", measure.name)
     assert (expectation.low, expectation.high) == suites.limits(warning, [measure])
-    only_critical = Measure("pieces__judged_before", BLACK_FRIDAY, 7.0, "many", "ratio", 0.1)
+    only_critical = Measure("pieces__checked_before", BLACK_FRIDAY, 7.0, "many", "ratio", 0.1)
     (expectation,) = suites.expectations("orders", thresholds().orders, [only_critical])
     assert expectation.severity == "warning"

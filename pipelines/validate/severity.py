@@ -1,4 +1,4 @@
-"""Which measures of a day may stop a run: a day stops at most one run for how much it sold.
+"""Decides which measures of a day only warn: a day stops at most one run for how much it sold.
 
 A measure that may not stop the run keeps its value under another name, for which there are only warnings.
 """
@@ -22,7 +22,7 @@ OF_A_SALE = (
     *("busiest_hour", "top_product", "new_products", "returning", "known_before"),
     "bought_again",
 )
-JUDGED_BEFORE, ANNOUNCED = "judged_before", "announced"
+CHECKED_BEFORE, ANNOUNCED = "checked_before", "announced"
 
 
 def announced(measures: Iterable[Measure], calendar: Calendar) -> Iterator[Measure]:
@@ -40,10 +40,10 @@ def announced(measures: Iterable[Measure], calendar: Calendar) -> Iterator[Measu
             yield measure
 
 
-def judged_before(measures: Iterable[Measure], until: dt.date | None, bounds: Thresholds) -> list[Measure]:
+def checked_before(measures: Iterable[Measure], until: dt.date | None, bounds: Thresholds) -> list[Measure]:
     """Returns the measures; those of days up to `until` whose volume is unusual only warn.
 
-    An earlier run has judged these days already. If a day had more orders than its bounds allow, everything
+    An earlier run has checked these days already. If a day had more orders than its bounds allow, everything
     that a sale explains only warns.
     """
     measures = list(measures)
@@ -51,7 +51,7 @@ def judged_before(measures: Iterable[Measure], until: dt.date | None, bounds: Th
         return measures
     busy = _busy_days(measures, bounds)
     return [
-        _warning_only(measure, JUDGED_BEFORE)
+        _warning_only(measure, CHECKED_BEFORE)
         if measure.day <= until and measure.name in (OF_A_SALE if measure.day in busy else VOLUME)
         else measure
         for measure in measures

@@ -59,12 +59,12 @@ def _plain(value: Any) -> str | None:
 
 
 def workbook_rows(document: Document) -> tuple[pd.DataFrame, list[str], dict[str, object]]:
-    """Returns the first rows of all sheets with the widest known header, and what [file] needs to say."""
+    """Returns the first rows of all sheets with the widest known header, and the keys that [file] needs."""
     with document.local_path() as path:
         workbook = fastexcel.read_excel(path)
         sheets = [(name, _cells(workbook, name)) for name in workbook.sheet_names]
-    found = {name: (find_header(rows), rows) for name, rows in sheets if rows}
-    headed = {name: (row, rows) for name, (row, rows) in found.items() if row is not None}
+    headers = {name: (find_header(rows), rows) for name, rows in sheets if rows}
+    headed = {name: (row, rows) for name, (row, rows) in headers.items() if row is not None}
     if not headed:
         raise NightshelfError(f"{document.name} has no sheet with a row of column names: write one")
     names = {name: tuple(unique(rows[row])) for name, (row, rows) in headed.items()}
@@ -127,7 +127,7 @@ def _records(document: Document) -> tuple[str, list[Any]]:
 
 
 def _json_lines(document: Document) -> list[Any]:
-    """Returns the first objects of a document with one JSON object per line; [] if it is another one."""
+    """Returns the first objects of a document with one JSON object per line; [] for any other document."""
     with document.open() as stream:
         lines = stream.read(4_000_000).split(b"\n")
     filled = [line for line in lines[:RECORDS] if line.strip()]
