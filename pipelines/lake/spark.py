@@ -23,6 +23,8 @@ Result = TypeVar("Result")
 STDERR = 2
 PARTITIONS = 8  # of a shuffle, at least
 PARTITION_ROWS = 500_000
+SMALL_ROWS = 100_000
+SMALL_PARTITIONS = 1
 LOGGING = Path(__file__).with_name("log4j2.properties")
 
 
@@ -44,9 +46,17 @@ def session() -> SparkSession:
         ) from None
 
 
-def set_shuffle_partitions(spark: SparkSession, rows: int) -> None:
-    """Sets the number of shuffle partitions so that each holds at most PARTITION_ROWS of this many rows."""
-    spark.conf.set("spark.sql.shuffle.partitions", str(max(PARTITIONS, -(-rows // PARTITION_ROWS))))
+def fit_to_size(spark: SparkSession, rows: int) -> None:
+    """Lets Spark plan for tables of this many rows.
+
+    A shuffle partition holds at most PARTITION_ROWS. For small tables Spark compiles no code: that takes
+    longer than reading them.
+    """
+    is_small = rows <= SMALL_ROWS
+    partitions = SMALL_PARTITIONS if is_small else max(PARTITIONS, -(-rows // PARTITION_ROWS))
+    spark.conf.set("spark.sql.shuffle.partitions", str(partitions))
+    spark.conf.set("spark.sql.codegen.wholeStage", "false" if is_small else "true")
+    spark.conf.set("spark.sql.codegen.factoryMode", "NO_CODEGEN" if is_small else "FALLBACK")
 
 
 def run_concurrently(*jobs: Callable[[], Result]) -> list[Result]:

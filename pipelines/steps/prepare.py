@@ -4,7 +4,7 @@ import pyarrow.compute as pc
 
 from pipelines import columns as c
 from pipelines.lake import tables
-from pipelines.lake.spark import session, set_shuffle_partitions
+from pipelines.lake.spark import fit_to_size, session
 from pipelines.prepare import exclude, features
 from pipelines.run import pins, tracking
 from pipelines.run.night import Night
@@ -13,7 +13,7 @@ from pipelines.run.night import Night
 def run(night: Night) -> dict[str, int]:
     """Writes these tables and pins their versions for this run; returns the counts logged as metrics."""
     spark = session()
-    set_shuffle_partitions(spark, tables.dataset(tables.ORDERS).count_rows())
+    fit_to_size(spark, tables.dataset(tables.ORDERS).count_rows())
     orders = tables.read_spark(spark, tables.ORDERS)
     tables.write_spark(tables.INTERACTIONS, features.interactions(orders))
     tables.write_spark(tables.BASKETS, features.baskets(orders))
