@@ -30,13 +30,20 @@ class Counts:
     is_complete: bool = True  # false: reading took too long, so that only the first lines were counted
 
 
-def parsed_rows(lines: pa.Table, frame: "pd.DataFrame", raw: list[str], customer: list[str]) -> Table:
+def parsed_rows(
+    lines: pa.Table,
+    frame: "pd.DataFrame",
+    raw: list[str],
+    customer: list[str],
+    described: str = "row of the file",
+) -> Table:
     """Returns a table of the first rows: their text, and the order lines that they become.
 
-    lines: order lines, one per row of `frame`. frame: its index counts the rows of `raw`.
+    lines: order lines, one per row of `frame`. frame: its index counts the rows of `raw`, which `described`
+    names.
     """
     heading = SEPARATOR.join(("order", "time", "customer", "product", "quantity x price", "name"))
-    table = Table(_cut("row of the file"), _cut(heading), expand=True)
+    table = Table(_cut(described), _cut(heading), expand=True)
     personal = personal_columns(map(str, frame.columns), customer)
     previous = None
     for position, line in enumerate(lines.slice(0, SHOWN).to_pylist()):
