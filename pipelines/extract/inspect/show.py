@@ -1,5 +1,6 @@
 """What `inspect` prints: rows beside the order lines that they become, counts, and what is undecided."""
 
+import re
 from dataclasses import dataclass, field
 
 import pandas as pd
@@ -66,7 +67,8 @@ def _order_line(line: dict[str, str | None]) -> str:
     who = masked(line.get(c.CUSTOMER)) or "no customer"
     order = line[c.ORDER_ID] or ""
     if customer := line.get(c.CUSTOMER):
-        order = order.replace(customer, who)  # where customer and day make an order
+        # Where customer and day make an order.
+        order = re.sub(rf"(?<!\w){re.escape(customer)}(?!\w)", lambda _: who, order)
     parts = (order, line[c.ORDERED_AT], who, line[c.PRODUCT], bought, line.get(c.NAME))
     text = SEPARATOR.join(str(part) for part in parts if part)
     return f"(left out: {line[c.LEFT_OUT]}) {text}" if line.get(c.LEFT_OUT) else text

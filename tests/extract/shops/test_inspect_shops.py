@@ -88,6 +88,7 @@ def test_the_profile_that_it_writes_reads_the_shop(connected, seed, kind, tmp_pa
     assert len([line for line in text.splitlines() if "***" in line]) <= 20
     content = tomllib.loads((tmp_path / "own.toml").read_text())
     assert content == {"extends": shop.settings["PROFILE"]}
+    assert "10***" not in text  # no order's number is masked
     for reason in set(shop.states().values()):
         assert f"left out: {reason}" in text
     pieces, _ = pulled(url, tmp_path / "own.toml", monkeypatch)
