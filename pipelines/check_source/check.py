@@ -21,7 +21,7 @@ from pipelines.choices import SourceName
 from pipelines.extract import Source, pulls
 from pipelines.lake import tables
 from pipelines.lake.java import check_java
-from pipelines.lake.spark import session
+from pipelines.lake.spark import SMALL_ROWS, session
 from pipelines.run.night import Night
 from pipelines.run.progress import silent
 from pipelines.settings import customer_key, settings
@@ -31,6 +31,8 @@ from pipelines.validate.row_checks import USED
 from serving.errors import NightshelfError
 from serving.live.identity import IdentityRule, Pseudonymiser
 
+# For a small source, code that is compiled well isn't run often enough to be worth compiling.
+QUICK_JAVA = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
 LEFT_OUT = "left_out_"  # how the waterfall names the lines that a mapping's rule leaves out
 
 
@@ -89,7 +91,9 @@ def _check(checked: SourceCheck, kind: SourceName, path: str, mapping: str | Non
     source = extract.source(kind, path, chosen)
     day = source.last_day(None)
     night = Night(as_of=day, source=kind, path=path, mapping=chosen, sweep="", solver="auto")
-    pulls.pull(source, night.as_of, full=True, progress=silent)
+    rows = pulls.pull(source, night.as_of, full=True, progress=silent)["new_order_lines"]
+    if rows <= SMALL_ROWS:
+        os.environ["JDK_JAVA_OPTIONS"] = f"{os.environ.get('JDK_JAVA_OPTIONS', '')} {QUICK_JAVA}".strip()
     _validate(checked, night, source)
 
 
