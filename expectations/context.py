@@ -2,13 +2,12 @@
 
 import datetime as dt
 import logging
-import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import great_expectations as gx
 import pandas as pd
+from great_expectations import expectations as gxe
 from great_expectations.checkpoint.checkpoint import CheckpointResult
 from great_expectations.core.expectation_suite import ExpectationSuite
 from great_expectations.core.run_identifier import RunIdentifier
@@ -16,25 +15,16 @@ from great_expectations.data_context import FileDataContext, data_context_variab
 from great_expectations.data_context.types.resource_identifiers import ExpectationSuiteIdentifier
 from great_expectations.expectations.metadata_types import FailureSeverity
 
+from expectations.findings import Finding, outside
 from expectations.measure import Measure
-from expectations.suites import Expectation, suite, table
+from expectations.suites import Expectation
+
+DAY = "day"
 
 # Two loggers ignore the level that `expectations/__init__.py` sets: importing Great Expectations sets the
 # first to INFO, and the second is named by its file.
 logging.getLogger("great_expectations.data_context.types.base").setLevel(logging.NOTSET)
 data_context_variables.logger.setLevel(logging.WARNING)
-
-
-@dataclass(frozen=True)
-class Finding:
-    """An expectation that a nightly run doesn't meet, and the measures outside its range."""
-
-    expectation: Expectation
-    measures: tuple[Measure, ...]
-
-    def __str__(self) -> str:
-        days = "; ".join(f"{measure.day:%a %Y-%m-%d}: {measure.message}" for measure in self.measures)
-        return f"{days} ({self.expectation.why})"
 
 
 def check(
@@ -52,7 +42,7 @@ def check(
     pages = [*result.run_results, *map(ExpectationSuiteIdentifier, names)]
     context.build_data_docs(resource_identifiers=pages)  # type: ignore[arg-type] # it accepts both kinds
     failed = _failed(result)
-    return [Finding(item, _outside(item, measures)) for item in expectations if _key(item) in failed]
+    return [Finding(item, outside(item, measures)) for item in expectations if _key(item) in failed]
 
 
 def _open(home: Path) -> FileDataContext:
@@ -101,9 +91,30 @@ def _key(expectation: Expectation) -> tuple[str, str, str]:
     return expectation.suite, expectation.measure, expectation.severity
 
 
-def _outside(expectation: Expectation, measures: Sequence[Measure]) -> tuple[Measure, ...]:
-    """Returns the measures outside the range of an expectation."""
-    low = -math.inf if expectation.low is None else expectation.low
-    high = math.inf if expectation.high is None else expectation.high
-    own = [measure for measure in measures if measure.name == expectation.measure]
-    return tuple(measure for measure in own if measure.value < low or measure.value > high)
+def suite(name: str, expected: Iterable[Expectation]) -> ExpectationSuite:
+    """Returns a suite of Great Expectations; a day without an expectation's measure is no failure."""
+    return ExpectationSuite(name=name, expectations=[_between(expectation) for expectation in expected])
+
+
+def table(measures: Iterable[Measure]) -> pd.DataFrame:
+    """Returns the table that the suites validate: one row per checked day, one column per measure."""
+    cells = [(measure.day, measure.name, measure.value) for measure in measures]
+    rows = pd.DataFrame(cells, columns=[DAY, "name", "value"])
+    wide = rows.pivot(index=DAY, columns="name", values="value").reset_index()
+    return wide.rename_axis(columns=None).astype({DAY: str})
+
+
+def _between(expectation: Expectation) -> gxe.ExpectColumnValuesToBeBetween:
+    return gxe.ExpectColumnValuesToBeBetween(
+        column=expectation.measure,
+        min_value=expectation.low,
+        max_value=expectation.high,
+        severity=FailureSeverity(expectation.severity),
+        description=_description(expectation),
+    )
+
+
+def _description(expectation: Expectation) -> str:
+    sides = (("at least", expectation.low), ("at most", expectation.high))
+    limits = " and ".join(f"{side} {limit:.4g}" for side, limit in sides if limit is not None)
+    return f"{expectation.measure} is {limits}; otherwise: {expectation.why}"

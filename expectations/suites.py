@@ -1,18 +1,12 @@
-"""Builds the suites of Great Expectations from a nightly run's measures and the bounds of thresholds.toml."""
+"""The expectations of a nightly run, from its measures and the bounds of thresholds.toml."""
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-
-import pandas as pd
-from great_expectations import expectations as gxe
-from great_expectations.core.expectation_suite import ExpectationSuite
-from great_expectations.expectations.metadata_types import FailureSeverity
 
 from expectations.measure import Measure
 from expectations.thresholds import Bound, Bounds, Severity
 
-DAY = "day"
 WARNING_ONLY = "__"  # between a measure's name and the reason why its value may only cause a warning
 
 
@@ -61,32 +55,3 @@ def limits(bound: Bound, measures: Sequence[Measure]) -> tuple[float | None, flo
     down, up = (math.exp(-deviation), math.exp(deviation)) if scale == "ratio" else (-deviation, deviation)
     low = None if bound.min is None else min(bound.min, down)
     return low, None if bound.max is None else max(bound.max, up)
-
-
-def suite(name: str, expected: Iterable[Expectation]) -> ExpectationSuite:
-    """Returns a suite of Great Expectations; a day without an expectation's measure is no failure."""
-    return ExpectationSuite(name=name, expectations=[_between(expectation) for expectation in expected])
-
-
-def table(measures: Iterable[Measure]) -> pd.DataFrame:
-    """Returns the table that the suites validate: one row per checked day, one column per measure."""
-    cells = [(measure.day, measure.name, measure.value) for measure in measures]
-    rows = pd.DataFrame(cells, columns=[DAY, "name", "value"])
-    wide = rows.pivot(index=DAY, columns="name", values="value").reset_index()
-    return wide.rename_axis(columns=None).astype({DAY: str})
-
-
-def _between(expectation: Expectation) -> gxe.ExpectColumnValuesToBeBetween:
-    return gxe.ExpectColumnValuesToBeBetween(
-        column=expectation.measure,
-        min_value=expectation.low,
-        max_value=expectation.high,
-        severity=FailureSeverity(expectation.severity),
-        description=_description(expectation),
-    )
-
-
-def _description(expectation: Expectation) -> str:
-    sides = (("at least", expectation.low), ("at most", expectation.high))
-    limits = " and ".join(f"{side} {limit:.4g}" for side, limit in sides if limit is not None)
-    return f"{expectation.measure} is {limits}; otherwise: {expectation.why}"

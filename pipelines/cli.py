@@ -36,7 +36,7 @@ AsOf = Annotated[str | None, typer.Option(help="Last day of orders to use, as 20
 Source = Annotated[SourceName | None, typer.Option(help="Where orders come from.")]
 OrdersPath = Annotated[str | None, typer.Option(help="File or folder that the source `files` reads.")]
 MappingName = Annotated[
-    str | None, typer.Option(help="Mapping of `files` or `sql`: a shipped name or a TOML file.")
+    str | None, typer.Option(help="Mapping of `files`, `sql` or `mongo`: a shipped name or a TOML file.")
 ]
 Sweep = Annotated[str | None, typer.Option(help="Search space of pipelines/sweep/sweep.toml.")]
 AlsSolver = Annotated[Solver | None, typer.Option(help="ALS solver.")]

@@ -2,7 +2,7 @@
 
 import os
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -135,10 +135,13 @@ class ServingSettings(BaseSettings):
 S = TypeVar("S", bound=ServingSettings)
 
 
-def read(kind: type[S]) -> S:
-    """Returns the settings of a class; raises NightshelfError naming every setting that has a wrong value."""
+def read(kind: type[S], **given: Any) -> S:
+    """Returns the settings of a class; raises NightshelfError naming every setting that has a wrong value.
+
+    given: settings that differ from those of the environment.
+    """
     try:
-        return kind(_env_file=home() / ".env")
+        return kind(_env_file=home() / ".env", **given)
     except ValidationError as error:
         reasons = (f"NIGHTSHELF_{str(e['loc'][0]).upper()}: {e['msg']}" for e in error.errors())
         raise NightshelfError(f"wrong settings: {'; '.join(reasons)}") from None

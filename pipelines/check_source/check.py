@@ -13,12 +13,12 @@ from pydantic import SecretStr
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from expectations.findings import unmet
 from pipelines import columns as c
 from pipelines import extract
 from pipelines.choices import SourceName
 from pipelines.extract import Source, pulls
 from pipelines.lake import tables
-from pipelines.report import terminal
 from pipelines.run.night import Night
 from pipelines.run.progress import silent
 from pipelines.settings import customer_key, settings
@@ -52,6 +52,8 @@ class SourceCheck:
         """Returns the waterfall, the warnings and the outcome for the terminal."""
         if not self.fetched:
             return Text(self._outcome())
+        from pipelines.report import terminal  # takes a second to import, and --json needs none of it
+
         counts: dict[str, Any] = {waterfall.FETCHED: self.fetched, **self.left_out, USED: self.used}
         sizes = f"{self.orders:,} orders, {self.customers:,} customers, {self.products:,} products"
         lines = terminal.waterfall(counts | {"warnings": self.warnings})
@@ -96,7 +98,7 @@ def _validate(checked: SourceCheck, night: Night, source: Source) -> None:
         if lines and name not in (waterfall.FETCHED, USED)
     }
     try:
-        findings = validate.write(night, source, received, counts)
+        findings = validate.write(night, source, received, counts, lambda _, *judged: unmet(*judged))
         checked.warnings = [str(finding) for finding in findings]
     finally:
         checked.orders, checked.customers, checked.products = _sizes(received, source.dialect.identity)

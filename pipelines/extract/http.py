@@ -38,6 +38,14 @@ class InvalidJsonError(Exception):
     """A response that is not complete JSON; a retry may return the rest."""
 
 
+class AccessError(NightshelfError):
+    """The shop refused the credentials."""
+
+
+class UnreachableError(TransientError):
+    """The shop didn't answer at all."""
+
+
 class StatusError(Exception):
     """A response with a status other than 200."""
 
@@ -112,12 +120,12 @@ class ShopClient:
         try:
             response: Response = await self.retrying(self._fetch, request, shape)
         except StatusError as error:
-            kind = TransientError if _worth_retrying(error) else NightshelfError
-            raise kind(self._status_message(error.status, request)) from None
+            raise self._status_error(error.status, request) from None
         except InvalidJsonError:
             raise TransientError(
                 f"the shop's response to {label} was not complete JSON, {s.shop_tries} times in a row: check"
-                f" the shop's API at {s.shop_address} (NIGHTSHELF_SHOP_URL)"
+                f" that NIGHTSHELF_SHOP_URL ({s.shop_address}) and NIGHTSHELF_SHOP_PROFILE are right, and the"
+                " shop's log"
             ) from None
         except graphql.ThrottledError:
             raise TransientError(
@@ -125,19 +133,16 @@ class ShopClient:
                 " fewer others use the shop's API, or lower NIGHTSHELF_SHOP_PAGE_SIZE"
             ) from None
         except graphql.GraphQLError as error:
-            raise NightshelfError(f"the shop refused the query of {label}: {error}") from None
+            kind = AccessError if isinstance(error, graphql.NoAccessError) else NightshelfError
+            raise kind(f"the shop refused the query of {label}: {error}") from None
         except (aiohttp.ClientError, TimeoutError) as error:
-            raise TransientError(
+            raise UnreachableError(
                 f"the shop at {s.shop_address} can't be reached for {label}"
                 f" ({type(error).__name__}, {s.shop_tries} tries): check that it is up and that"
                 " NIGHTSHELF_SHOP_URL is right"
             ) from None
         except ValidationError as error:
-            first = error.errors(include_input=False, include_url=False)[0]
-            raise NightshelfError(
-                f"the shop's response to {label} breaks the API's contract: {_field(first['loc'])}:"
-                f" {first['msg']}; correct that field in the shop's API"
-            ) from None
+            raise broken_contract(error, label) from None
         return response
 
     async def _fetch(self, request: Request, shape: TypeAdapter[Any]) -> Response:
@@ -218,16 +223,27 @@ class ShopClient:
         own = float(milliseconds) / 1000 if milliseconds.isdecimal() else 0.0
         return max(own, _retry_after(headers))
 
-    def _status_message(self, status: int, request: Request) -> str:
+    def _status_error(self, status: int, request: Request) -> NightshelfError:
         s = self.settings
         if status in UNAUTHORISED:
             who = f"user {s.shop_user!r}" if self.access.kind == "basic" else "the token"
-            return f"the shop refused {who} at {request.path} ({status}): check {self.access.settings}"
+            return AccessError(
+                f"the shop refused {who} at {request.path} ({status}): check {self.access.settings}"
+            )
         tries = f", {s.shop_tries} times in a row" if _is_transient(status) else ""
-        return (
-            f"the shop answered {status} for {request.label}{tries}:"
-            " check the shop's log, and that NIGHTSHELF_SHOP_URL is right"
+        return (TransientError if _is_transient(status) else NightshelfError)(
+            f"the shop answered {status} for {request.label}{tries}: check the shop's log, and that"
+            " NIGHTSHELF_SHOP_URL and NIGHTSHELF_SHOP_PROFILE are right"
         )
+
+
+def broken_contract(error: ValidationError, label: str) -> NightshelfError:
+    """Returns the error of a response, named by `label`, that lacks a field or has it in another form."""
+    first = error.errors(include_input=False, include_url=False)[0]
+    return NightshelfError(
+        f"the shop's response to {label} breaks the API's contract: {_field(first['loc'])}: {first['msg']};"
+        " correct that field in the shop's API, or its path in the profile"
+    )
 
 
 def _field(location: tuple[int | str, ...]) -> str:

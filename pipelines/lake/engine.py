@@ -36,6 +36,14 @@ def backend() -> BaseBackend:
     return _spark() if is_spark() else _duckdb(settings().duckdb_memory, str(settings().state / "duckdb"))
 
 
+def fit_to_size(rows: int) -> None:
+    """Lets Spark plan for tables of this many rows; DuckDB plans by itself."""
+    if is_spark():
+        from pipelines.lake import spark
+
+        spark.set_shuffle_partitions(rows)
+
+
 def scan(paths: list[str], schema: pa.Schema | None = None) -> Table:
     """Returns the rows of Parquet folders as an expression.
 

@@ -19,6 +19,7 @@ from serving.errors import NightshelfError
 LOCAL = "local[*]"
 STDERR = 2
 PARTITIONS = 8  # of a shuffle, at least
+PARTITION_ROWS = 500_000
 LOGGING = Path(__file__).with_name("log4j2.properties")
 
 
@@ -38,6 +39,11 @@ def session() -> SparkSession:
             f"Spark can't be started at {master} ({type(error).__name__}): check NIGHTSHELF_SPARK_MASTER and"
             f" NIGHTSHELF_SPARK_MEMORY{_jars_hint()}, and see {settings().state / 'spark.log'}"
         ) from None
+
+
+def set_shuffle_partitions(rows: int) -> None:
+    """Sets the number of shuffle partitions so that each holds at most PARTITION_ROWS of this many rows."""
+    session().conf.set("spark.sql.shuffle.partitions", str(max(PARTITIONS, -(-rows // PARTITION_ROWS))))
 
 
 def _choose_python(master: str) -> None:

@@ -62,8 +62,7 @@ def record(source: str, rule: IdentityRule, has_data: bool) -> bool:
 
     has_data: whether raw/ holds orders of the source.
     """
-    recorded = tables.exists(tables.IDENTITY.format(source=source))
-    before = used(source) if recorded else used(source)[: int(has_data)]
+    before = _before(source, rule, has_data)
     if before and (before[-1].version, before[-1].rule) == (RULE_VERSION, rule):
         return False
     rules = [*before, UsedRule(RULE_VERSION, rule, dt.datetime.now(dt.UTC))]
@@ -74,6 +73,17 @@ def record(source: str, rule: IdentityRule, has_data: bool) -> bool:
         tables.remove(tables.CUSTOMERS.format(source=source))  # no later run could recognise these pseudonyms
     tables.write(tables.IDENTITY.format(source=source), pa.Table.from_pylist(rows, SCHEMA))
     return bool(before)
+
+
+def _before(source: str, rule: IdentityRule, has_data: bool) -> list[UsedRule]:
+    """Returns the rules under which customers of a source have pseudonyms until now."""
+    rules = used(source)
+    if tables.exists(tables.IDENTITY.format(source=source)):
+        return rules
+    if has_data:
+        return rules[:1]
+    # The service accepts events before the first model, under the default rule.
+    return [] if rule == AUTO else rules[1:]
 
 
 def pseudonyms_of(source: str) -> Pseudonyms:

@@ -3,7 +3,7 @@
 import pyarrow.compute as pc
 
 from pipelines import columns as c
-from pipelines.lake import tables
+from pipelines.lake import engine, tables
 from pipelines.prepare import exclude, features
 from pipelines.run import pins, tracking
 from pipelines.run.night import Night
@@ -11,6 +11,7 @@ from pipelines.run.night import Night
 
 def run(night: Night) -> dict[str, int]:
     """Writes these tables and pins their versions for this run; returns the counts logged as metrics."""
+    engine.fit_to_size(tables.dataset(tables.ORDERS).count_rows())
     orders = tables.scan(tables.ORDERS)
     tables.write_computed(tables.INTERACTIONS, features.interactions(orders))
     tables.write_computed(tables.BASKETS, features.baskets(orders))

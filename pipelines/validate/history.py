@@ -8,7 +8,7 @@ from typing import Literal
 import pandas as pd
 import pyarrow as pa
 
-from expectations.context import Finding
+from expectations.findings import Finding
 from expectations.measure import Measure
 from expectations.suites import Expectation
 from pipelines import columns as c

@@ -4,7 +4,6 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from serving.http.requests import RequestModel
-from serving.live.served import Served
 
 
 class Operation(NamedTuple):
@@ -13,5 +12,6 @@ class Operation(NamedTuple):
     method: str
     path: str  # in Starlette's syntax, `{customer:id}` for a parameter
     request: type[RequestModel]
-    endpoint: Callable[[Served, Any], Any]  # may be async; its return annotation names the response's shape
+    endpoint: Callable[[Any, Any], Any]  # may be async; its return annotation names the response's shape
     signed: bool = False  # whether a signature of the body stands for an API key: serving.http.webhooks
+    needs_model: bool = True  # False: the endpoint takes StoreAlone, too, until the first model is live

@@ -7,7 +7,7 @@ import numpy as np
 
 from serving.bundle.format import Array, Bundle
 from serving.http.requests import ListQuery
-from serving.live.served import Served
+from serving.live.served import Served, StoreAlone
 from serving.recommend.association_rules import Rule
 from serving.recommend.recommender import Item
 
@@ -40,9 +40,9 @@ def product_rows(bundle: Bundle, products: list[str]) -> list[int]:
     return [row for product in products if (row := bundle.product(product)) is not None]
 
 
-def with_version(served: Served, **fields: Any) -> Json:
-    """Returns a response body: the version of the model, then the given fields."""
-    return {"model": {"version": served.version}} | fields
+def with_version(served: Served | StoreAlone, **fields: Any) -> Json:
+    """Returns a response body: the version of the model, null before the first one; then the given fields."""
+    return {"model": {"version": served.version} if served.version else None} | fields
 
 
 def product_reference(bundle: Bundle, product: int) -> Json:

@@ -20,7 +20,7 @@ from serving.http import endpoints, openapi, overview, pages, parsing, requests,
 from serving.http.operation import Operation
 from serving.http.requests import RequestModel
 from serving.http.webhooks import Webhooks
-from serving.live.identity import Pseudonymiser, rule_of
+from serving.live.identity import AUTO, Pseudonymiser, rule_of
 from serving.live.served import ServingState
 from serving.observe import metrics
 from serving.observe.masking import display_path
@@ -47,14 +47,27 @@ ROUTES = [
     Operation("POST", BATCH_PATH, requests.BatchQuery, endpoints.of_many),
     Operation("POST", "/v1/cart/recommendations", requests.CartQuery, endpoints.cart_recommendations),
     Operation("GET", "/v1/customers/{customer:id}/history", requests.HistoryQuery, endpoints.history),
-    Operation("DELETE", "/v1/customers/{customer:id}", requests.ForgetRequest, writes.forget_customer),
+    Operation(
+        "DELETE",
+        "/v1/customers/{customer:id}",
+        requests.ForgetRequest,
+        writes.forget_customer,
+        needs_model=False,
+    ),
     Operation("GET", "/v1/products/{product:id}/similar", requests.RelatedQuery, endpoints.similar_products),
     Operation(
         "GET", "/v1/products/{product:id}/bought-together", requests.RelatedQuery, endpoints.bought_together
     ),
     Operation("PUT", "/v1/products/{product:id}", requests.ProductChange, writes.change_product),
-    Operation("POST", "/v1/events", requests.Events, writes.add_events),
-    Operation("POST", "/v1/orders/{profile}", requests.OrderWebhook, writes.receive_order, signed=True),
+    Operation("POST", "/v1/events", requests.Events, writes.add_events, needs_model=False),
+    Operation(
+        "POST",
+        "/v1/orders/{profile}",
+        requests.OrderWebhook,
+        writes.receive_order,
+        signed=True,
+        needs_model=False,
+    ),
     Operation("GET", "/v1/popular", requests.PopularQuery, endpoints.popular),
     Operation("GET", "/v1/model", requests.RequestModel, endpoints.model),
     Operation("GET", "/v1/status", requests.RequestModel, overview.status),
@@ -113,20 +126,22 @@ def create_app(
 
 
 def _route(state: ServingState, key: str, operation: Operation, webhooks: Webhooks) -> Route:
-    method, path, model, endpoint, signed = operation
+    method, path, model, endpoint, signed, needs_model = operation
 
     async def respond(request: Request) -> Response:
         try:
-            if (served := state.current()) is None:
+            served = state.current() or (None if needs_model else state.store_alone())
+            if served is None:
                 raise Problem(503, "no_model", f"no model is live: {state.reason}")
-            # The bundle knows its customers by pseudonyms under its own rule.
-            identify = Pseudonymiser(key, rule_of(served.bundle.manifest))
+            # The bundle knows its customers by pseudonyms under its own rule; the first nightly run carries
+            # over what was stored before under the default.
+            identify = Pseudonymiser(key, rule_of(served.bundle.manifest) if served.bundle else AUTO)
             parsed = webhooks.parse(request, identify) if signed else _parse(request, model, identify)
             answer = endpoint(served, await parsed)
             if inspect.isawaitable(answer):  # an endpoint that waits for a disk or a network is a coroutine
                 answer = await answer
             metrics.count_answer(answer)
-            return JSONResponse(answer, headers={VERSION_HEADER: served.version})
+            return JSONResponse(answer, headers={VERSION_HEADER: served.version} if served.version else None)
         except Problem as problem:
             return JSONResponse(problem.body, problem.status, problem.headers)
         except Exception as error:

@@ -34,6 +34,10 @@ class Version(Shape):
     version: str = Field(examples=["12"])
 
 
+# Of writes that need no model.
+MaybeVersion = Annotated[Version | None, Field(description="null before the first model is live")]
+
+
 class Product(Shape):
     """The id and the name of a product. The name is null if it is unknown."""
 
@@ -132,14 +136,14 @@ class Changed(Shape):
 class Accepted(Shape):
     """How many events were stored."""
 
-    model: Version
+    model: MaybeVersion
     accepted: int = Field(examples=[1])
 
 
 class OrderReceived(Shape):
     """What became of the order in a webhook."""
 
-    model: Version
+    model: MaybeVersion
     order: Literal["stored", "removed", "unchanged", "ignored"] = Field(
         description="removed: it is cancelled or deleted; unchanged: this or a newer version was known; "
         "ignored: the webhook is not about an order",
@@ -150,7 +154,7 @@ class OrderReceived(Shape):
 class Forgotten(Shape):
     """Confirms that a customer is forgotten, with the number of deleted events."""
 
-    model: Version
+    model: MaybeVersion
     forgotten: bool = Field(examples=[True])
     events: int = Field(examples=[4])
 

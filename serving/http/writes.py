@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Annotated, TypeVar
 
+from serving.bundle.format import Bundle
 from serving.errors import Problem, StoreError
 from serving.http import responses, shapes
 from serving.http.endpoints import product_row
@@ -13,7 +14,7 @@ from serving.http.webhooks import Webhook
 from serving.live import events, orders
 from serving.live.changes import CHANGEABLE, Changes
 from serving.live.events import Event as StoredEvent
-from serving.live.served import Served
+from serving.live.served import Served, StoreAlone
 from serving.live.store import MICROSECONDS_PER_SECOND, now_microseconds
 
 T = TypeVar("T")
@@ -34,7 +35,7 @@ async def change_product(served: Served, change: ProductChange) -> Annotated[Jso
     )
 
 
-async def add_events(served: Served, request: Events) -> Annotated[Json, shapes.Accepted]:
+async def add_events(served: Served | StoreAlone, request: Events) -> Annotated[Json, shapes.Accepted]:
     """Stores purchases, views, cart additions and dismissals. The customers' next answers reflect them."""
     now = now_microseconds()
     stored = [_stored_event(served, event, now) for event in request.events]
@@ -43,7 +44,9 @@ async def add_events(served: Served, request: Events) -> Annotated[Json, shapes.
     return responses.with_version(served, accepted=len(stored))
 
 
-async def receive_order(served: Served, webhook: Webhook) -> Annotated[Json, shapes.OrderReceived]:
+async def receive_order(
+    served: Served | StoreAlone, webhook: Webhook
+) -> Annotated[Json, shapes.OrderReceived]:
     """Stores an order that a shop's webhook sends, in place of its earlier version, at once as purchases."""
     if (order := webhook.order) is None:
         return responses.with_version(served, order="ignored")
@@ -51,21 +54,28 @@ async def receive_order(served: Served, webhook: Webhook) -> Annotated[Json, sha
     return responses.with_version(served, order=await _in_thread(lambda: orders.put(changes.store, order)))
 
 
-async def forget_customer(served: Served, request: ForgetRequest) -> Annotated[Json, shapes.Forgotten]:
+async def forget_customer(
+    served: Served | StoreAlone, request: ForgetRequest
+) -> Annotated[Json, shapes.Forgotten]:
     """Forgets a customer: at once in all answers, and in the lake with the next nightly run."""
     changes = _require_changes(served)
     removed = await _in_thread(lambda: changes.forget(request.customer))
     return responses.with_version(served, forgotten=True, events=removed)
 
 
-def _stored_event(served: Served, event: Event, now: int) -> StoredEvent:
+def _stored_event(served: Served | StoreAlone, event: Event, now: int) -> StoredEvent:
     time = now if event.time is None else min(int(event.time.timestamp() * MICROSECONDS_PER_SECOND), now)
-    row = served.bundle.product(event.product)
-    price = None if row is None else responses.card(served.bundle, row)["price"]
+    price = None if served.bundle is None else _price(served.bundle, event.product)
     return StoredEvent(event.customer, event.product, event.kind, time, event.id, price)
 
 
-def _require_changes(served: Served) -> Changes:
+def _price(bundle: Bundle, product: str) -> float | None:
+    row = bundle.product(product)
+    price: float | None = None if row is None else responses.card(bundle, row)["price"]
+    return price
+
+
+def _require_changes(served: Served | StoreAlone) -> Changes:
     if served.changes is None:
         raise Problem(503, "no_store", "this service was started without a store of changes and events")
     return served.changes

@@ -21,6 +21,15 @@ class Served:
     merchandising: Merchandising = field(default_factory=Merchandising)
 
 
+@dataclass(frozen=True)
+class StoreAlone:
+    """What the service has before its first model: the store of changes and events."""
+
+    changes: Changes
+    version: None = None
+    bundle: None = None
+
+
 @dataclass
 class ServingState:
     """Holds what is served; a new champion replaces `served`, and a request in flight keeps the old one."""
@@ -37,7 +46,21 @@ class ServingState:
         served = self.served
         if served is None or self.changes is None:
             return served
-        if not self.changes.loaded:
-            message = "the store of changes and events has not answered yet: check that its database is up"
-            raise Problem(503, "no_store", message)
+        _require_loaded(self.changes)
         return replace(served, bundle=self.changes.apply_to(served.bundle), changes=self.changes)
+
+    def store_alone(self) -> StoreAlone | None:
+        """Returns the store, for what needs no model; None if the service was started without one.
+
+        Raises Problem 503 until the store has answered once.
+        """
+        if self.changes is None:
+            return None
+        _require_loaded(self.changes)
+        return StoreAlone(self.changes)
+
+
+def _require_loaded(changes: Changes) -> None:
+    if not changes.loaded:
+        message = "the store of changes and events has not answered yet: check that its database is up"
+        raise Problem(503, "no_store", message)

@@ -12,7 +12,7 @@ from gate_nights import day_of, prepared, run_gate, world
 from homes import fresh_home
 from reports import read, wrong_figures
 
-from expectations.context import Finding
+from expectations.findings import Finding
 from expectations.measure import Measure
 from expectations.suites import Expectation
 from pipelines import columns as c

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from expectations import context
-from expectations.context import Finding
+from expectations.findings import Finding, unmet
 from expectations.measure import Measure
 from expectations.suites import Expectation
 
@@ -50,7 +50,10 @@ def shared_home(tmp_path_factory):
 
 
 def check(home, measures, expectations=EXPECTATIONS, night=NIGHT):
-    return context.check(home, night, expectations, measures)
+    """Returns the findings of a checkpoint, which are those that a check of a source finds without one."""
+    findings = context.check(home, night, expectations, measures)
+    assert unmet(expectations, measures) == findings
+    return findings
 
 
 def test_a_good_run_meets_every_expectation(shared_home):

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from great_expectations.expectations.metadata_types import FailureSeverity
 
-from expectations import suites
+from expectations import context, suites
 from expectations.measure import Measure
 from expectations.suites import Expectation
 from expectations.thresholds import Bound
@@ -78,7 +78,9 @@ def test_builds_an_expectation_per_bound_of_an_existing_measure():
 
 
 def test_the_table_has_a_row_per_day_and_a_column_per_measure():
-    table = suites.table([measure(value=0.5), measure("silence", value=3.0), measure(day=BEFORE, value=0.25)])
+    table = context.table(
+        [measure(value=0.5), measure("silence", value=3.0), measure(day=BEFORE, value=0.25)]
+    )
     expected = {"day": ["2026-01-30", "2026-01-31"], "orders": [0.25, 0.5], "silence": [math.nan, 3.0]}
     pd.testing.assert_frame_equal(table, pd.DataFrame(expected))
 
@@ -89,7 +91,7 @@ def test_the_suite_holds_the_expectations():
         Expectation("of orders", "orders", "warning", None, 2.0, "unusual"),
         Expectation("of orders", "clock", "critical", -1 / 3, 2.0, "another zone"),
     ]
-    suite = suites.suite("of orders", expectations)
+    suite = context.suite("of orders", expectations)
     assert suite.name == "of orders"
     contents = [
         (item.column, item.min_value, item.max_value, item.severity, item.description)

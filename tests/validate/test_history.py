@@ -6,7 +6,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from expectations.context import Finding
+from expectations.findings import Finding
 from expectations.measure import Measure
 from expectations.suites import Expectation
 from pipelines import columns as c

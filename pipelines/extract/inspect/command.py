@@ -7,6 +7,7 @@ from rich.console import Group
 from rich.text import Text
 
 from pipelines.extract.inspect.inspection import Inspection, inspect_files
+from pipelines.extract.inspect.shop import inspect_shop
 from serving.errors import NightshelfError
 
 
@@ -20,17 +21,31 @@ def inspect(path: str, profile: str | None, to: Path | None) -> Inspection:
     inspection = _inspect(path, profile)
     if to:
         _write(to, inspection.toml)
-    following = f"wrote {to}; next: nightshelf check-source --source files --mapping {to} --path {path}"
-    inspection.report = Group(inspection.report, Text(following if to else f"\n{inspection.toml}"))
+    following = f"wrote {to}; next: {_next(path, to)}" if to else f"\n{inspection.toml}"
+    inspection.report = Group(inspection.report, Text(following))
     return inspection
 
 
 def _inspect(path: str, profile: str | None) -> Inspection:
-    if urlsplit(path).scheme in ("http", "https"):
-        raise NightshelfError("a shop's API can't be inspected yet: give the path of a file or a folder")
+    if _is_url(path):
+        return inspect_shop(path, profile)
     if profile:
         raise NightshelfError("--profile is for the URL of a shop's API: leave it out for files")
     return inspect_files(path)
+
+
+def _is_url(path: str) -> bool:
+    return urlsplit(path).scheme in ("http", "https")
+
+
+def _next(path: str, to: Path) -> str:
+    """Returns the command that checks the source with the file that was written."""
+    if _is_url(path):
+        return (
+            f"set NIGHTSHELF_SOURCE=shop-api, NIGHTSHELF_SHOP_URL={path} and"
+            f" NIGHTSHELF_SHOP_PROFILE={to.resolve()}, then nightshelf check-source"
+        )
+    return f"nightshelf check-source --source files --mapping {to} --path {path}"
 
 
 def _write(file: Path, text: str) -> None:

@@ -119,7 +119,7 @@ class Guess:
             return
         if formats != (times.ISO,):
             self.draft.put("times", list(formats))
-        if formats[0] not in times.EPOCHS and not column.head(200).map(_has_offset).any():
+        if formats[0] not in times.EPOCHS and not column.head(200).map(has_offset).any():
             self.has_no_offset = True
             self.draft.put(
                 "timezone", "UTC", "the times have no offset: write the shop's, such as Europe/Berlin"
@@ -235,5 +235,6 @@ def _array(column: "pd.Series[str]") -> pa.ChunkedArray:
     return pa.chunked_array([pa.array(column.tolist(), pa.string())])
 
 
-def _has_offset(text: str) -> bool:
+def has_offset(text: str) -> bool:
+    """Returns whether a time states how far it is from UTC."""
     return HAS_OFFSET.search(text) is not None

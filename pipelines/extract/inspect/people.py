@@ -27,7 +27,7 @@ def guess_people(draft: Draft, frame: "pd.DataFrame", columns: Columns) -> None:
     draft.put("columns.customer", name, _alternative(frame, columns, name))
     _guess_rule(draft, columns, name)
     orders = _orders(frame, columns, name)
-    _guess_nobody(draft, orders)
+    guess_nobody(draft, orders)
     guests = float(orders.fillna("").map(is_nobody).mean())
     if guests > 0:
         draft.put("guests", True, f"{_share(guests)} of the sampled orders have no customer")
@@ -93,7 +93,8 @@ def _guess_rule(draft: Draft, columns: Columns, name: str) -> None:
         )
 
 
-def _guess_nobody(draft: Draft, orders: "pd.Series[str]") -> None:
+def guess_nobody(draft: Draft, orders: "pd.Series[str]") -> None:
+    """Adds the ids that have more of the orders than a person has, from the customer of each order."""
     known = orders[~orders.fillna("").map(is_nobody)].str.strip()
     if known.nunique() < MIN_CUSTOMERS:
         return

@@ -62,7 +62,7 @@ class Reading:
 
     def counts(self) -> Counts:
         """Counts all lines, or as many as SECONDS allow."""
-        counted = _Counting(self.mapping)
+        counted = Counting(self.mapping)
         until = time.monotonic() + SECONDS
         for rows in self.tables():
             counted.add(rows)
@@ -75,8 +75,8 @@ class Reading:
         return file_lines(document, self._joined)
 
 
-class _Counting:
-    """Counts of the lines read so far."""
+class Counting:
+    """Counts of the lines read so far, under a mapping's rules."""
 
     def __init__(self, mapping: Mapping) -> None:
         self.mapping = mapping

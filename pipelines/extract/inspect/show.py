@@ -1,5 +1,6 @@
 """What `inspect` prints: rows beside the order lines that they become, counts, and what is undecided."""
 
+import re
 from dataclasses import dataclass, field
 
 import pandas as pd
@@ -30,13 +31,20 @@ class Counts:
     is_complete: bool = True  # false: reading took too long, so that only the first lines were counted
 
 
-def parsed_rows(lines: pa.Table, frame: "pd.DataFrame", raw: list[str], customer: list[str]) -> Table:
+def parsed_rows(
+    lines: pa.Table,
+    frame: "pd.DataFrame",
+    raw: list[str],
+    customer: list[str],
+    described: str = "row of the file",
+) -> Table:
     """Returns a table of the first rows: their text, and the order lines that they become.
 
-    lines: order lines, one per row of `frame`. frame: its index counts the rows of `raw`.
+    lines: order lines, one per row of `frame`. frame: its index counts the rows of `raw`, which `described`
+    names.
     """
     heading = SEPARATOR.join(("order", "time", "customer", "product", "quantity x price", "name"))
-    table = Table(_cut("row of the file"), _cut(heading), expand=True)
+    table = Table(_cut(described), _cut(heading), expand=True)
     personal = personal_columns(map(str, frame.columns), customer)
     previous = None
     for position, line in enumerate(lines.slice(0, SHOWN).to_pylist()):
@@ -59,7 +67,8 @@ def _order_line(line: dict[str, str | None]) -> str:
     who = masked(line.get(c.CUSTOMER)) or "no customer"
     order = line[c.ORDER_ID] or ""
     if customer := line.get(c.CUSTOMER):
-        order = order.replace(customer, who)  # where customer and day make an order
+        # Where customer and day make an order.
+        order = re.sub(rf"(?<!\w){re.escape(customer)}(?!\w)", lambda _: who, order)
     parts = (order, line[c.ORDERED_AT], who, line[c.PRODUCT], bought, line.get(c.NAME))
     text = SEPARATOR.join(str(part) for part in parts if part)
     return f"(left out: {line[c.LEFT_OUT]}) {text}" if line.get(c.LEFT_OUT) else text

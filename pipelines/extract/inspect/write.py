@@ -9,7 +9,7 @@ from pipelines import columns as c
 from pipelines.extract.inspect.draft import Draft, Json
 from pipelines.extract.inspect.shapes import shipped_text
 
-KEYS = ("timezone", "times", "decimal", "row_key", "guests", "free_lines", "not_products")
+KEYS = ("extends", "timezone", "times", "decimal", "row_key", "guests", "free_lines", "not_products")
 TABLES = ("file", "columns", "identity", "packed", "nested", "events", "currency")
 COLUMNS = (
     *(c.ORDER_ID, c.ORDERED_AT, c.CUSTOMER, c.PRODUCT, c.QUANTITY, c.UNIT_PRICE, c.AMOUNT),

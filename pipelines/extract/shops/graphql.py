@@ -16,6 +16,10 @@ class GraphQLError(Exception):
     """A query that the shop refused."""
 
 
+class NoAccessError(GraphQLError):
+    """A query that the shop doesn't allow with these credentials."""
+
+
 def cost_wait(content: Content) -> float:
     """Returns the seconds until such a query fits the shop's budget of query costs; 0 without one."""
     cost = (content.get("extensions") or {}).get("cost") or {}
@@ -25,7 +29,7 @@ def cost_wait(content: Content) -> float:
 
 
 def check(content: Content, credentials: str) -> None:
-    """Raises ThrottledError or GraphQLError if the response holds errors.
+    """Raises ThrottledError, NoAccessError or GraphQLError if the response holds errors.
 
     credentials: names the settings that hold them.
     """
@@ -36,7 +40,7 @@ def check(content: Content, credentials: str) -> None:
     if not errors:
         return
     if codes[0] in NO_ACCESS:
-        raise GraphQLError(f"{codes[0]}; check {credentials}, and what the shop allows them to read")
+        raise NoAccessError(f"{codes[0]}; check {credentials}, and what the shop allows them to read")
     raise GraphQLError(
         f"{_text(errors[0], content)} ({codes[0]}); correct the query in the profile, or use a version of the"
         " shop's API that answers it"

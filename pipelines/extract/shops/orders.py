@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import logging
 from collections import defaultdict
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,20 +11,22 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from pydantic import TypeAdapter, ValidationError
 
 from pipelines import columns as c
-from pipelines.extract.http import ShopClient
+from pipelines.extract.http import ShopClient, broken_contract
 from pipelines.extract.mapping import Refunds, alternatives
 from pipelines.extract.records import value_at
 from pipelines.extract.shops import shape
 from pipelines.extract.shops.forward import Keys, Place
 from pipelines.extract.shops.listing import Content, Entry, ListReader
 from pipelines.extract.shops.profile import Detail, Profile
-from pipelines.extract.shops.rows import lines_of_orders, texts, value_of
+from pipelines.extract.shops.rows import lines_of_orders, texts, value_of, values_at
 from pipelines.extract.source import latest_plausible_day
 from pipelines.settings import Settings
 from serving.errors import NightshelfError
 
+log = logging.getLogger(__name__)
 SOURCE = "shop-api"
 NO = (None, "", "false", False, "0")  # values with which a shop says that there is no such list
 
@@ -85,6 +88,18 @@ class OrderReader:
         content = await self.list.read(shop, place, self.api.since)
         return OrderPage(self._restarted(content, place), self.profile)
 
+    def page_of(self, content: Content) -> OrderPage:
+        """Returns the page of orders in the form in which the shop sends them, with all their fields.
+
+        Raises NightshelfError, naming the field, if an order lacks one or has it in another form.
+        """
+        try:
+            entry: TypeAdapter[Any] = TypeAdapter(self._entry())
+            entries = [entry.validate_python(sent) for sent in content.entries]
+        except ValidationError as error:
+            raise broken_contract(error, f"{self.api.path} page 1") from None
+        return OrderPage(Content(entries, content.count, content.next), self.profile)
+
     async def with_details(self, shop: ShopClient, page: OrderPage) -> OrderPage:
         """Returns the page with what the shop lists only for single orders, fetched and put into them."""
         for detail, reader in self.details:
@@ -93,7 +108,18 @@ class OrderReader:
                 await self._add_to_all(shop, detail, reader, entries)
             elif entries:
                 await asyncio.gather(*(self._add(shop, detail, reader, entry) for entry in entries))
+        self._warn_of_cut(page)
         return OrderPage(page.content, page.profile)  # whose lines are not made yet
+
+    def _warn_of_cut(self, page: OrderPage) -> None:
+        for path in self.api.cut:
+            ids = [self._id(entry) for entry in page.content.entries if _has_value(entry, (path,))]
+            if ids:
+                log.warning(
+                    "the shop shows only a part of a list of %s orders, such as %s (%s): what is beyond is"
+                    " not read",
+                    *(len(ids), ids[0], path),
+                )
 
     async def _add(self, shop: ShopClient, detail: Detail, reader: ListReader, entry: Entry) -> None:
         put(entry, detail.into, await _whole(shop, reader, id=self._id(entry)))
@@ -113,7 +139,9 @@ class OrderReader:
     def _entry_of(self, detail: Detail) -> Any:
         """Returns the type of an entry of a detail's list."""
         below = shape.subtree(self.tree, f"{detail.into}.{shape.ANY}")
-        return shape.shape(below | (shape.tree([detail.key]) if detail.key else {}), (), ())
+        begin = f"{detail.into}.{shape.ANY}."
+        flags = {path.removeprefix(begin) for path in _flags(self.profile) if path.startswith(begin)}
+        return shape.shape(below | (shape.tree([detail.key]) if detail.key else {}), (), flags)
 
     def _entry(self) -> Any:
         """Returns the type of an order in the list."""
@@ -172,7 +200,12 @@ def put(entry: Entry, path: str, value: Any) -> None:
 
 
 def _wanted(entry: Entry, detail: Detail) -> bool:
-    return not detail.when or value_at(entry, detail.when) not in NO
+    return not detail.conditions or _has_value(entry, detail.conditions)
+
+
+def _has_value(entry: Entry, paths: tuple[str, ...]) -> bool:
+    """Returns whether one of the paths has a value other than false."""
+    return any(value not in NO for path in paths for value in values_at(entry, path))
 
 
 def _paths(profile: Profile) -> list[str]:
@@ -182,7 +215,11 @@ def _paths(profile: Profile) -> list[str]:
         begin = f"{refunds.lines}."
         paths += [name.replace(begin, f"{begin}{shape.ANY}.", 1) for name in refunds.source_columns]
         paths += _changes(refunds)
-    return paths + [detail.when for detail in profile.api.details if detail.when]
+    return [*paths, *profile.api.cut, *_conditions(profile)]
+
+
+def _conditions(profile: Profile) -> list[str]:
+    return [path for detail in profile.api.details for path in detail.conditions]
 
 
 def _changes(refunds: Refunds) -> list[str]:
@@ -215,6 +252,6 @@ def _required(profile: Profile) -> set[str]:
 def _flags(profile: Profile) -> set[str]:
     """Returns the paths that may be true or false."""
     rules = [*profile.leave_out, *(rule for refunds in profile.refunds for rule in refunds.ignore)]
-    paths = [rule.column for rule in rules] + [detail.when for detail in profile.api.details]
+    paths = [*(rule.column for rule in rules), *_conditions(profile), *profile.api.cut]
     listed = (_listed(path, profile) for path in paths)
     return {".".join(shape.ANY if step.isdecimal() else step for step in path.split(".")) for path in listed}

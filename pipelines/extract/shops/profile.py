@@ -84,8 +84,15 @@ class Detail(Listing):
     """A list that the shop has only for one order, or for those of one page; it is put into the order."""
 
     into: str  # path in the order
-    when: str = ""  # path in the order: the list is fetched only where this has a value other than false
+    # Paths in the order, * for each entry of a list: the list is fetched only where one of them has a value
+    # other than false.
+    when: str | tuple[str, ...] = ()
     key: str = ""  # path in an entry of the order's id: the list is fetched once for all {ids} of a page
+
+    @property
+    def conditions(self) -> tuple[str, ...]:
+        """The paths of `when`."""
+        return (self.when,) if isinstance(self.when, str) else self.when
 
 
 class Api(Listing):
@@ -94,6 +101,7 @@ class Api(Listing):
     order: Literal["oldest_first", "newest_first", "changed"] | None = None  # by default recognised
     since: Since | None = None
     details: tuple[Detail, ...] = ()
+    cut: tuple[str, ...] = ()  # paths that are true where the shop shows only a part of a list in the order
 
 
 class Catalogue(Listing):

@@ -1,6 +1,6 @@
 """Turns validated orders and products of a shop's API into order lines and products."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from itertools import chain
 from typing import Any
 
@@ -38,6 +38,11 @@ def lines_of_orders(orders: list[Entry], mapping: Mapping, description: str) -> 
         rows = _refunding(orders, mapping, refunded, refunds, index * FIRST_REFUND)
         tables += [as_returns(lines) for lines in order_lines([rows], refunded, description)]
     return pa.concat_tables(tables, promote_options="permissive") if len(tables) > 1 else tables[0]
+
+
+def fields_of_lines(orders: list[Entry], mapping: Mapping) -> pa.Table:
+    """Returns the fields that the mapping reads, as the shop wrote them: a row per line of the orders."""
+    return _rows(orders, mapping, mapping.source_columns, 0).drop_columns([c.LINE])
 
 
 def _refunding(
@@ -103,6 +108,20 @@ def entries_at(order: Entry, path: str) -> list[tuple[Entry, ...]]:
     if not any_:
         return [(entry or {},) for entry in entries]
     return [(entry, *below) for entry in entries for below in entries_at(entry or {}, rest)]
+
+
+def values_at(entry: Any, path: str) -> Iterator[Any]:
+    """Yields the values at a path, in which * stands for each entry of a list.
+
+    >>> list(values_at({"refunds": [{"id": 1}, {"id": 2}]}, "refunds.*.id"))
+    [1, 2]
+    """
+    head, any_, rest = path.partition(f".{ANY}.")
+    if not any_:
+        yield value_at(entry, path)
+        return
+    for below in value_at(entry, head) or []:
+        yield from values_at(below or {}, rest)
 
 
 def texts(entries: list[Entry], path: str) -> pa.Array:

@@ -25,6 +25,7 @@ class Shopify(RecordedShop):
     objects = 25_000
     budget, restore = 2000.0, 2000.0  # points, and points per second
     throttled = 0
+    refund_size = 1000  # lines of one refund, at most
 
     def routes(self):
         self.spent_at = time.monotonic()
@@ -90,13 +91,23 @@ class Shopify(RecordedShop):
         last = [read + len(shown), *key(shown[-1], by_change)] if shown else None
         cursor = base64.b64encode(json.dumps(last).encode()).decode() if shown else None
         page = {"hasNextPage": len(orders) > len(shown), "endCursor": cursor}
-        most = int(re.search(r"lineItems\(first: (\d+)\)", query)[1])
-        return {"pageInfo": page, "nodes": [self.order(order, most) for order in shown]}
+        return {"pageInfo": page, "nodes": [self.order(order, query) for order in shown]}
 
     def one_order(self, query, variables):
         order = self.orders[int(variables["id"].rpartition("/")[2])]
+        if "refunds" in query:
+            return {"refunds": self.refunds(order, query)}
         start = int(variables["after"] or 0)
         return {"lineItems": self.lines(order, start, variables["first"])}
+
+    def refunds(self, order, query):
+        """Returns an order's refunds, of at most `refund_size` lines each, as many as the query asks for."""
+        returned = [line for line in order.lines if line.returned]
+        most = int(re.search(r"refundLineItems\(first: (\d+)\)", query)[1])
+        first = re.search(r"refunds\(first: (\d+)\)", query)
+        starts = range(0, len(returned), self.refund_size)
+        refunds = [refund(start, returned[start : start + self.refund_size], most) for start in starts]
+        return refunds[: int(first[1])] if first else refunds
 
     def lines(self, order, start, most):
         end = start + most
@@ -112,16 +123,8 @@ class Shopify(RecordedShop):
         ]
         return {"pageInfo": {"hasNextPage": end < len(order.lines), "endCursor": str(end)}, "nodes": nodes}
 
-    def order(self, order, most):
-        returned = [line for line in order.lines if line.returned]
-        refund_lines = [
-            {
-                "quantity": line.returned,
-                "priceSet": money(line.price),
-                "lineItem": {"sku": "", "title": "a", "product": product(line)},
-            }
-            for line in returned
-        ]
+    def order(self, order, query):
+        most = int(re.search(r"lineItems\(first: (\d+)\)", query)[1])
         return {
             "legacyResourceId": str(order.number),
             "createdAt": stamp(order.at),
@@ -132,7 +135,7 @@ class Shopify(RecordedShop):
             "customer": {"legacyResourceId": str(order.customer)} if order.customer else None,
             "shippingAddress": {"countryCodeV2": "DE"} if order.number % 3 else None,
             "lineItems": self.lines(order, 0, most),
-            "refunds": [{"refundLineItems": {"nodes": refund_lines}}] if returned else [],
+            "refunds": self.refunds(order, query),
         }
 
     def list_products(self, query, variables):
@@ -156,6 +159,19 @@ def key(order, by_change):
 
 def product(line):
     return {"legacyResourceId": str(line.product)}
+
+
+def refund(number, lines, most):
+    nodes = [
+        {
+            "quantity": line.returned,
+            "priceSet": money(line.price),
+            "lineItem": {"sku": "", "title": "a", "product": product(line)},
+        }
+        for line in lines[:most]
+    ]
+    page = {"hasNextPage": len(lines) > most}
+    return {"id": f"gid://shopify/Refund/{number}", "refundLineItems": {"pageInfo": page, "nodes": nodes}}
 
 
 def money(price):

@@ -200,6 +200,30 @@ def test_shopify_orders_with_many_lines_are_read_whole(connected, seed):
     assert_equal(shop)
 
 
+@pytest.mark.parametrize(("lines", "size"), [(10, 1), (11, 1), (23, 2), (60, 60)])
+def test_shopify_refunds_beyond_those_in_the_list_are_read(connected, seed, lines, size, caplog):
+    shop = connected(returning(Shopify(seed).fill(10), lines, size))
+    pull()
+    assert_equal(shop)
+    assert "shows only a part" not in caplog.text
+
+
+def test_shopify_refunds_beyond_what_it_ever_shows_are_reported(connected, seed, caplog):
+    shop = connected(returning(Shopify(seed).fill(10), lines=251, size=251))
+    pull()
+    assert "shows only a part of a list of 1 orders, such as 1004" in caplog.text
+    assert len(learned().keys() - shop.truth().keys()) == 1
+
+
+def returning(shop, lines, size):
+    """Returns the shop, where one order took all but one of its lines back, `size` lines at a time."""
+    shop.refund_size, order = size, shop.orders[1004]
+    order.state, order.customer = "paid", 7
+    order.lines = [type(order.lines[0])(product, 1, 5.0, returned=1) for product in range(100, 100 + lines)]
+    order.lines.append(type(order.lines[0])(99, 1, 5.0))
+    return shop
+
+
 def test_shopify_costs_are_waited_for(connected, seed):
     shop = Shopify(seed).fill(ORDERS)
     shop.budget = shop.available = 170.0  # two pages of eight

@@ -45,12 +45,12 @@ def shop(bundle: Bundle, changes: Changes) -> "Shop":
 class Shop:
     """A shop that sends its orders to the application."""
 
-    def __init__(self, bundle: Bundle, changes: Changes, rate: float = 0, **given: Any) -> None:
+    def __init__(self, bundle: Bundle | None, changes: Changes, rate: float = 0, **given: Any) -> None:
         secrets = {
             f"webhook_secret_{name}": SecretStr(SECRET) for name in ("woocommerce", "shopify", "medusa")
         }
         settings = ServingSettings(**(secrets | given))
-        state = ServingState(Served("7", bundle), changes=changes)
+        self.state = state = ServingState(Served("7", bundle) if bundle else None, changes=changes)
         self.changes = changes
         limiter = RateLimiter(rate) if rate else None
         self.app = create_app(state, bundles.KEY, webhooks=Webhooks(settings, limiter))
@@ -67,6 +67,20 @@ class Shop:
     def bought(self) -> set[str]:
         history = self.client.get(f"/v1/customers/{PERSON}/history").json()
         return {item["product"] for item in history["items"]}
+
+
+def test_an_order_before_the_first_model_counts_once_a_model_is_live(
+    bundle: Bundle, changes: Changes
+) -> None:
+    shop = Shop(None, changes)
+    answer = shop.send("woocommerce", woocommerce())
+    assert (answer.status_code, answer.json()) == (200, {"model": None, "order": "stored"})
+    assert shop.client.get("/v1/popular").status_code == 503
+    assert (
+        shop.send("woocommerce", woocommerce((OTHER,)), **{"X-WC-Webhook-Signature": "no"}).status_code == 401
+    )
+    shop.state.served = Served("7", bundle)
+    assert shop.bought() >= {PRODUCT}
 
 
 def signed(name: str, body: bytes, topic: str | None = None) -> dict[str, str]:
