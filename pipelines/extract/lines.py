@@ -8,7 +8,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines import columns as c
-from pipelines.extract.mapping import Column, Joined, LeaveOut, Mapping, alternatives
+from pipelines.extract.mapping import Mapping
+from pipelines.extract.mapping_tables import Column, Joined, LeaveOut, alternatives
 from pipelines.extract.notation import numbers, times
 from pipelines.extract.notation.numbers import DecimalSign
 from pipelines.extract.records import NUMERIC, ROW, ROW_FAULT, ROW_SOURCE

@@ -10,7 +10,8 @@ from bson import json_util
 
 from pipelines import columns as c
 from pipelines.extract.collection import Collection
-from pipelines.extract.mapping import Joined, Mapping, alternatives, load_mapping
+from pipelines.extract.mapping import Mapping, load_mapping
+from pipelines.extract.mapping_tables import Joined, alternatives
 from pipelines.extract.notations import KeptNotation
 from pipelines.extract.records import Record, to_rows, value_at
 from pipelines.extract.source import (

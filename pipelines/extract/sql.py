@@ -12,7 +12,8 @@ import sqlalchemy as sa
 from pipelines import columns as c
 from pipelines.extract import statement
 from pipelines.extract.database import Database
-from pipelines.extract.mapping import Joined, alternatives, load_mapping
+from pipelines.extract.mapping import load_mapping
+from pipelines.extract.mapping_tables import Joined, alternatives
 from pipelines.extract.names import resolve
 from pipelines.extract.notations import KeptNotation
 from pipelines.extract.source import (

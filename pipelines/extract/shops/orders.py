@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from pipelines import columns as c
 from pipelines.extract.http import ShopClient
-from pipelines.extract.mapping import Refunds, alternatives
+from pipelines.extract.mapping_tables import Refunds, alternatives
 from pipelines.extract.records import value_at
 from pipelines.extract.shops import shape
 from pipelines.extract.shops.forward import Keys, Place
