@@ -12,7 +12,7 @@ from interrupted import fails_while_the_server_is_down, pull_killed
 
 from pipelines import columns as c
 from pipelines import extract
-from pipelines.extract import mongo, pulls, raw
+from pipelines.extract import mongo, pulls, raw, versions
 from pipelines.extract.collection import OPTIONS
 from pipelines.extract.values import as_text
 from pipelines.run.progress import silent
@@ -92,7 +92,7 @@ class Shop:
     def raw(self, *names):
         """Returns columns of the newest version of each order."""
         columns = dict.fromkeys([c.ORDER_ID, *names, c.SOURCE, *raw.VERSION])
-        rows = raw.newest_versions(raw.read(raw.pulls(self.source().name), list(columns)).to_pandas())
+        rows = versions.newest_versions(raw.read(raw.pulls(self.source().name), list(columns)).to_pandas())
         return sorted(map(tuple, rows[list(names)].itertuples(index=False)))
 
 
