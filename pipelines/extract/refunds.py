@@ -5,7 +5,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines import columns as c
-from pipelines.extract.lines import meets
+from pipelines.extract.leaving_out import meets
 from pipelines.extract.mapping import Mapping
 from pipelines.extract.mapping_tables import Changes, Nested, Refunds, alternatives
 
