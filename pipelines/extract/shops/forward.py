@@ -4,7 +4,8 @@ Entries that arrive before the reader's place shift others to later pages, where
 that leaves the place it was read at, because it is deleted or moves, shifts others to earlier pages, where
 one may be missed. So the reader reads the list again:
 
-- If the entry that left had been read, the next reading misses it.
+- If the entry that left had been read, the next reading misses it. Where changes move entries to later pages, a
+  changed entry counts as another one.
 - If it had arrived unread before the reader's place, it had first shifted an entry that was read already, and
   the reading holds that entry twice.
 
@@ -14,9 +15,11 @@ number of arrivals, deletions and changes if each page holds consecutive entries
 that aren't changed keep their order.
 
 Where entries arrive in front during each reading, AGREEING readings in a row that miss nothing of those
-before them are enough. Not detected: in each of these readings, an entry arrives in front and is deleted
-before it is read, and the same entry is missed for it; and a reading that as many pages of arrivals as
-REPEATS, one after each request, end.
+before them are enough. Not detected:
+
+- In each of these readings an entry arrives in front and is deleted before it is read, and each time the same
+  entry is missed for it.
+- As many pages of arrivals as REPEATS, one after each request, look like the end of the list in all readings.
 
 A changed entry is kept, too, in one of its versions, except in a list of the latest changes first: there it
 moves to the front, where the next pull reads it.
@@ -28,7 +31,7 @@ A later reading keeps only pages with an entry, or a version of one, that no ear
 kept later replaces the orders of earlier ones.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
@@ -51,29 +54,44 @@ NO_KEYS: Keys = np.empty(0, np.int64)
 
 @dataclass(frozen=True)
 class Part:
-    """One page: a key of each entry and its content, where the next page begins, and whether all is known."""
+    """One page: a key of each entry's content, where the next page begins, and whether all is known.
+
+    ids: a key of each entry itself, if a change doesn't move it to a later page; otherwise a changed entry
+    counts as another one.
+    """
 
     keys: Keys
     next: Place | None
     is_known: bool = False
+    ids: Keys | None = None
+
+    @property
+    def entries(self) -> Keys:
+        """The keys of the entries, by which readings are compared."""
+        return self.keys if self.ids is None else self.ids
 
 
 @dataclass
 class Reading:
     """What one reading of the list has seen."""
 
-    pages: list[Keys] = field(default_factory=list)
+    pages: list[Part] = field(default_factory=list)
     to_the_end: bool = False  # whether it reached the end of the list, not a known page
 
     @property
     def keys(self) -> Keys:
-        """The keys seen, sorted."""
-        return np.unique(np.concatenate([*self.pages, NO_KEYS]))
+        """The keys of the contents seen, sorted."""
+        return np.unique(_all(page.keys for page in self.pages))
+
+    @property
+    def entries(self) -> Keys:
+        """The keys of the entries seen, sorted."""
+        return np.unique(_all(page.entries for page in self.pages))
 
     @property
     def has_repeated(self) -> bool:
         """Whether an entry was seen twice, as entries in front of it had arrived."""
-        return len(self.keys) < sum(map(len, self.pages))
+        return len(self.entries) < sum(len(page.entries) for page in self.pages)
 
 
 class ForwardReader:
@@ -132,7 +150,7 @@ class ForwardReader:
                 _drop_repeats(reading)
                 break
             await self._keep_new(part, number, known, fresh)
-            reading.pages.append(part.keys)
+            reading.pages.append(part)
             if len(reading.pages) > MOST_PAGES:
                 raise NightshelfError(
                     f"the shop's list has more than {MOST_PAGES:,} pages: correct the profile"
@@ -162,9 +180,13 @@ def among(keys: Keys, ordered: Keys) -> NDArray[np.bool_]:
     return np.asarray(ordered[found] == keys, np.bool_)
 
 
+def _all(pages: Iterable[Keys]) -> Keys:
+    return np.concatenate([*pages, NO_KEYS])
+
+
 def _repeats(part: Part, reading: Reading) -> bool:
     """Returns whether a shop answers beyond the end of its list with the last page again and again."""
-    latest = reading.pages[-REPEATS:]
+    latest = [page.keys for page in reading.pages[-REPEATS:]]
     return len(latest) == REPEATS and all(len(keys) and np.array_equal(part.keys, keys) for keys in latest)
 
 
@@ -172,7 +194,7 @@ def _drop_repeats(reading: Reading) -> None:
     """Drops the last pages, which a shop answers beyond the end of its list, but for what they have new."""
     last = reading.pages[-1]
     del reading.pages[-REPEATS:]
-    if not among(last, reading.keys).all():
+    if not among(last.keys, reading.keys).all():
         reading.pages.append(last)
 
 
@@ -182,4 +204,4 @@ def _misses(reading: Reading, before: Reading) -> bool:
     Where it stopped at a known page, arrivals may have pushed entries of the last page beyond its own.
     """
     compared = before.pages if reading.to_the_end else before.pages[:-1]
-    return not among(np.concatenate([*compared, NO_KEYS]), reading.keys).all()
+    return not among(_all(page.entries for page in compared), reading.entries).all()
