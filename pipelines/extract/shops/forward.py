@@ -4,8 +4,8 @@ Entries that arrive before the reader's place shift others to later pages, where
 that leaves the place it was read at, because it is deleted or moves, shifts others to earlier pages, where
 one may be missed. So the reader reads the list again:
 
-- If the entry that left had been read, the next reading misses it. Where changes move entries to later pages, a
-  changed entry counts as another one.
+- If the entry that left had been read, the next reading misses it. Where changes move entries to later
+  pages, a changed entry counts as another one.
 - If it had arrived unread before the reader's place, it had first shifted an entry that was read already, and
   the reading holds that entry twice.
 
