@@ -203,6 +203,16 @@ def test_an_order_is_read_that_two_readings_missed_for_arrivals_deleted_unread()
     assert not lost(shop, kept)
 
 
+def test_pages_of_arrivals_are_not_taken_for_the_end_of_the_list():
+    """After each request as many orders arrive as a page holds, so that the same page comes again."""
+    shop = MovingList(random.Random(1), "page, newest first", dict.fromkeys(range(1, 13), 0), size=2)
+    shop.script = {(1, page): [(shop.add, 9 + 2 * page), (shop.add, 10 + 2 * page)] for page in (2, 3, 4)}
+    shop.script[2, 5] = [(shop.remove, 13)]
+    kept = Kept(shop)
+    asyncio.run(reader_of(shop, kept).read(FIRST))
+    assert not lost(shop, kept)
+
+
 def test_a_reading_after_one_that_saw_arrivals_in_front_is_confirmed_by_another():
     shop = MovingList(random.Random(1), "page, newest first", dict.fromkeys(range(1, 13), 0))
     arrive_and_vanish(shop, 1)

@@ -19,7 +19,8 @@ before them are enough. Not detected:
 
 - In each of these readings an entry arrives in front and is deleted before it is read, and each time the same
   entry is missed for it.
-- As many pages of arrivals as REPEATS, one after each request, look like the end of the list in all readings.
+- As many pages of arrivals as REPEATS, one after each request, look like the end of the list, in two
+  readings in a row.
 
 A changed entry is kept, too, in one of its versions, except in a list of the latest changes first: there it
 moves to the front, where the next pull reads it.
@@ -77,6 +78,7 @@ class Reading:
 
     pages: list[Part] = field(default_factory=list)
     to_the_end: bool = False  # whether it reached the end of the list, not a known page
+    by_repeats: bool = False  # whether it took repeated pages for the end
 
     @property
     def keys(self) -> Keys:
@@ -192,6 +194,7 @@ def _repeats(part: Part, reading: Reading) -> bool:
 
 def _drop_repeats(reading: Reading) -> None:
     """Drops the last pages, which a shop answers beyond the end of its list, but for what they have new."""
+    reading.by_repeats = True
     last = reading.pages[-1]
     del reading.pages[-REPEATS:]
     if not among(last.keys, reading.keys).all():
@@ -199,9 +202,10 @@ def _drop_repeats(reading: Reading) -> None:
 
 
 def _misses(reading: Reading, before: Reading) -> bool:
-    """Returns whether a reading lacks an entry of the one before it.
+    """Returns whether a reading lacks an entry of the one before it, or that one lacks the list's end.
 
     Where it stopped at a known page, arrivals may have pushed entries of the last page beyond its own.
     """
     compared = before.pages if reading.to_the_end else before.pages[:-1]
-    return not among(_all(page.entries for page in compared), reading.entries).all()
+    ended_early = before.by_repeats and not reading.by_repeats  # what it repeated were pages of arrivals
+    return ended_early or not among(_all(page.entries for page in compared), reading.entries).all()
