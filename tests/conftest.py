@@ -1,6 +1,7 @@
 """Shared fixtures: a fresh home, the real data if present, one Spark session, servers, the small bundle."""
 
 import contextlib
+import functools
 import os
 import random
 import tempfile
@@ -116,25 +117,19 @@ def seed():
 @pytest.fixture(scope="session")
 def data():
     """A function from a data set's file name to its path; skips the test if there is no such file."""
-
-    def find(name):
-        if not (DATA / name).exists():
-            pytest.skip(f"{name} is not in {DATA}: set NIGHTSHELF_TEST_DATA to the folder that holds it")
-        return DATA / name
-
-    return find
+    return functools.partial(_found, DATA, "NIGHTSHELF_TEST_DATA")
 
 
 @pytest.fixture(scope="session")
 def field():
     """A function from the path of an input of a real shop's shape to its path; skips the test without it."""
+    return functools.partial(_found, FIELD, "NIGHTSHELF_TEST_FIELD")
 
-    def find(name):
-        if not (FIELD / name).exists():
-            pytest.skip(f"{name} is not in {FIELD}: set NIGHTSHELF_TEST_FIELD to the folder that holds it")
-        return FIELD / name
 
-    return find
+def _found(folder, variable, name):
+    if not (folder / name).exists():
+        pytest.skip(f"{name} is not in {folder}: set {variable} to the folder that holds it")
+    return folder / name
 
 
 @pytest.fixture

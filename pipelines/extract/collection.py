@@ -13,7 +13,7 @@ from bson.codec_options import CodecOptions, DatetimeConversion, TypeDecoder, Ty
 from bson.errors import BSONError
 from pymongo.errors import ConfigurationError, ConnectionFailure, OperationFailure, PyMongoError
 
-from pipelines.extract.mapping import Documents
+from pipelines.extract.mapping_tables import Documents
 from serving.errors import NightshelfError, TransientError
 
 ADDRESS = "mongodb://user:password@host/shop"

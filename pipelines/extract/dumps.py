@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines import columns as c
-from pipelines.extract import raw
+from pipelines.extract import raw, versions
 from pipelines.extract.source import last_iso_day
 from pipelines.extract.staging import RAW_ORDERS
 
@@ -49,7 +49,7 @@ def _removals(rows: pa.Table, dump: pa.Table) -> pa.Table:
     A removal has the order's last change and the dump's version. So it counts instead of the order, and the
     order counts again once a later dump holds it.
     """
-    newest = raw.newest_versions(rows.to_pandas())
+    newest = versions.newest_versions(rows.to_pandas())
     kept = newest[newest[c.LEFT_OUT] != NOT_IN_DUMP]
     orders = kept.groupby(c.ORDER_ID)[c.CHANGED_AT].max()
     version = {name: dump[name][0].as_py() for name in (c.SOURCE, *raw.VERSION)}

@@ -16,6 +16,7 @@ from aiolimiter import AsyncLimiter
 from pydantic import TypeAdapter, ValidationError
 from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 
+from pipelines.extract import failures
 from pipelines.extract.shops import graphql
 from pipelines.extract.shops.access import Access, Limits
 from pipelines.settings import Settings
@@ -24,34 +25,10 @@ from serving.errors import NightshelfError, TransientError
 OK = 200
 NO_CONTENT = 204
 NOT_FOUND = 404
-TOO_MANY_REQUESTS = 429
-SERVER_ERROR = 500
-UNAUTHORISED = (401, 403)
 LONGEST_BACKOFF = 60.0  # seconds
 LONGEST_WAIT = 3600.0  # seconds
 CHUNK = 1 << 16  # bytes of a response read at once
 EMPTY_LIST = b"[]"
-UNION_MEMBERS = ("str", "bool")  # pydantic appends them to the path of a field that may be either
-
-
-class InvalidJsonError(Exception):
-    """A response that is not complete JSON; a retry may return the rest."""
-
-
-class AccessError(NightshelfError):
-    """The shop refused the credentials."""
-
-
-class UnreachableError(TransientError):
-    """The shop didn't answer at all."""
-
-
-class StatusError(Exception):
-    """A response with a status other than 200."""
-
-    def __init__(self, status: int) -> None:
-        super().__init__(status)
-        self.status = status
 
 
 @dataclass(frozen=True)
@@ -88,7 +65,7 @@ class ShopClient:
         self.limiter = AsyncLimiter(max(rate, 1.0), max(1.0, 1.0 / rate))
         self.slots = asyncio.Semaphore(self.concurrency)
         self.retrying = AsyncRetrying(
-            retry=retry_if_exception(_worth_retrying),
+            retry=retry_if_exception(failures.worth_retrying),
             wait=wait_random_exponential(multiplier=s.shop_backoff, max=LONGEST_BACKOFF),
             stop=stop_after_attempt(s.shop_tries),
             reraise=True,
@@ -116,33 +93,10 @@ class ShopClient:
         unreachable shop, incomplete JSON, a cost limit. Raises NightshelfError, naming page and field, for
         other statuses, for responses of another shape and for responses that are too large.
         """
-        s, label = self.settings, request.label
         try:
             response: Response = await self.retrying(self._fetch, request, shape)
-        except StatusError as error:
-            raise self._status_error(error.status, request) from None
-        except InvalidJsonError:
-            raise TransientError(
-                f"the shop's response to {label} was not complete JSON, {s.shop_tries} times in a row: check"
-                f" that NIGHTSHELF_SHOP_URL ({s.shop_address}) and NIGHTSHELF_SHOP_PROFILE are right, and the"
-                " shop's log"
-            ) from None
-        except graphql.ThrottledError:
-            raise TransientError(
-                f"the shop refused {label} for its cost, {s.shop_tries} times in a row: repeat the run when"
-                " fewer others use the shop's API, or lower NIGHTSHELF_SHOP_PAGE_SIZE"
-            ) from None
-        except graphql.GraphQLError as error:
-            kind = AccessError if isinstance(error, graphql.NoAccessError) else NightshelfError
-            raise kind(f"the shop refused the query of {label}: {error}") from None
-        except (aiohttp.ClientError, TimeoutError) as error:
-            raise UnreachableError(
-                f"the shop at {s.shop_address} can't be reached for {label}"
-                f" ({type(error).__name__}, {s.shop_tries} tries): check that it is up and that"
-                " NIGHTSHELF_SHOP_URL is right"
-            ) from None
-        except ValidationError as error:
-            raise broken_contract(error, label) from None
+        except failures.KINDS as error:
+            raise failures.explained(error, request.label, request.path, self.settings, self.access) from None
         return response
 
     async def _fetch(self, request: Request, shape: TypeAdapter[Any]) -> Response:
@@ -157,7 +111,7 @@ class ShopClient:
             content = shape.validate_json(body)
         except ValidationError as error:
             if error.errors(include_input=False)[0]["type"] == "json_invalid":
-                raise InvalidJsonError from None
+                raise failures.InvalidJsonError from None
             raise
         if request.json is not None:
             self._wait(min(graphql.cost_wait(content), LONGEST_BACKOFF))
@@ -177,7 +131,7 @@ class ShopClient:
                     f" ({response.status}): repeat the run after that time"
                 )
             self._wait(seconds)
-            raise StatusError(response.status)
+            raise failures.StatusError(response.status)
 
     def _wait(self, seconds: float) -> None:
         """Holds back all further requests for some seconds."""
@@ -223,35 +177,6 @@ class ShopClient:
         own = float(milliseconds) / 1000 if milliseconds.isdecimal() else 0.0
         return max(own, _retry_after(headers))
 
-    def _status_error(self, status: int, request: Request) -> NightshelfError:
-        s = self.settings
-        if status in UNAUTHORISED:
-            who = f"user {s.shop_user!r}" if self.access.kind == "basic" else "the token"
-            return AccessError(
-                f"the shop refused {who} at {request.path} ({status}): check {self.access.settings}"
-            )
-        tries = f", {s.shop_tries} times in a row" if _is_transient(status) else ""
-        return (TransientError if _is_transient(status) else NightshelfError)(
-            f"the shop answered {status} for {request.label}{tries}: check the shop's log, and that"
-            " NIGHTSHELF_SHOP_URL and NIGHTSHELF_SHOP_PROFILE are right"
-        )
-
-
-def broken_contract(error: ValidationError, label: str) -> NightshelfError:
-    """Returns the error of a response, named by `label`, that lacks a field or has it in another form."""
-    first = error.errors(include_input=False, include_url=False)[0]
-    return NightshelfError(
-        f"the shop's response to {label} breaks the API's contract: {_field(first['loc'])}: {first['msg']};"
-        " correct that field in the shop's API, or its path in the profile"
-    )
-
-
-def _field(location: tuple[int | str, ...]) -> str:
-    parts = [str(part) for part in location]
-    if parts and parts[-1] in UNION_MEMBERS:
-        parts.pop()
-    return ".".join(parts) or "the response"
-
 
 def _origin(url: str) -> tuple[str, str | None, int | None]:
     parts = urlsplit(url)
@@ -263,17 +188,6 @@ def _proxy(url: str) -> str | None:
     """Returns the proxy that the environment configures for a URL."""
     parts = urlsplit(url)
     return None if proxy_bypass(parts.hostname or "") else getproxies().get(parts.scheme)
-
-
-def _worth_retrying(error: BaseException) -> bool:
-    if isinstance(error, StatusError):
-        return _is_transient(error.status)
-    passing = aiohttp.ClientError | TimeoutError | InvalidJsonError | graphql.ThrottledError
-    return isinstance(error, passing)
-
-
-def _is_transient(status: int) -> bool:
-    return status == TOO_MANY_REQUESTS or status >= SERVER_ERROR
 
 
 def _retry_after(headers: Mapping[str, str]) -> float:

@@ -10,7 +10,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines import columns as c
-from pipelines.extract.mapping import Elapsed, Join, Mapping
+from pipelines.extract.mapping import Mapping
+from pipelines.extract.mapping_tables import Elapsed, Join
 from pipelines.extract.readers import read_tables
 from pipelines.extract.readers.documents import Document, list_documents
 from serving.errors import NightshelfError

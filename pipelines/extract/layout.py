@@ -10,7 +10,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines import columns as c
-from pipelines.extract.mapping import FILE, FOLDER, Mapping
+from pipelines.extract.mapping import Mapping
+from pipelines.extract.mapping_tables import FILE, FOLDER
 from pipelines.extract.packed import unpacked
 from pipelines.extract.readers.documents import Document
 from pipelines.extract.readers.rows import Mask, blank, is_faulty

@@ -1,6 +1,5 @@
 """Turns the rows of any source into order lines, as a mapping says."""
 
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
@@ -8,15 +7,17 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines import columns as c
-from pipelines.extract.mapping import Column, Joined, LeaveOut, Mapping, alternatives
+from pipelines.extract import amounts
+from pipelines.extract.amounts import NUMBERS
+from pipelines.extract.leaving_out import left_out
+from pipelines.extract.mapping import Mapping
+from pipelines.extract.mapping_tables import Column, Joined, alternatives
 from pipelines.extract.notation import numbers, times
 from pipelines.extract.notation.numbers import DecimalSign
 from pipelines.extract.records import NUMERIC, ROW, ROW_FAULT, ROW_SOURCE
 
 KEY_SEPARATOR = "/"  # between the parts of a joined column
-NUMBERS = (c.QUANTITY, c.UNIT_PRICE, c.AMOUNT)
 TIMES = (c.ORDERED_AT, c.CHANGED_AT)
-OTHER_CURRENCY = "other_currency"
 ORIGIN = {c.LINE: ROW, c.FAULT: ROW_FAULT, c.SOURCE: ROW_SOURCE}
 
 
@@ -87,12 +88,12 @@ def _order_lines(
             lines[name] = numbers.to_plain(lines[name], decimal)
     if c.QUANTITY not in lines:
         # Without a product, too, where only the times are read for the day of the last order.
-        lines[c.QUANTITY] = _one_piece(lines.get(c.PRODUCT, lines[c.ORDERED_AT]))
-    lines |= _returned(rows, lines, mapping)
-    rate, left_out = _rate(rows, mapping), _left_out(rows, mapping)
-    lines[c.UNIT_PRICE] = _unit_price(lines, 10**mapping.minor_units, rate)
+        lines[c.QUANTITY] = amounts.one_piece(lines.get(c.PRODUCT, lines[c.ORDERED_AT]))
+    lines |= amounts.returned(rows, lines, mapping)
+    rate = amounts.rate(rows, mapping)
+    lines[c.UNIT_PRICE] = amounts.unit_price(lines, 10**mapping.minor_units, rate)
     lines.pop(c.AMOUNT, None)
-    lines[c.LEFT_OUT] = left_out
+    lines[c.LEFT_OUT] = left_out(rows, mapping, rate)
     return pa.table(lines | _origin(rows, mapping))
 
 
@@ -118,102 +119,3 @@ def _value(rows: pa.Table, column: Column) -> pa.ChunkedArray:
     if isinstance(column, Joined):
         return pc.binary_join_element_wise(*filled, KEY_SEPARATOR)
     return pc.coalesce(*filled)
-
-
-def _unit_price(
-    lines: dict[str, pa.ChunkedArray], parts: int, rate: pa.ChunkedArray | None
-) -> pa.ChunkedArray:
-    """Returns the price of one piece; a return whose amount is negative too has a positive price.
-
-    parts: how many of the stated units make one unit of the currency.
-    What is no number is returned unchanged, as a row check then quarantines the line.
-    """
-    stated = lines.get(c.UNIT_PRICE, lines.get(c.AMOUNT))
-    if stated is None:
-        return pa.chunked_array([pa.nulls(len(lines[c.QUANTITY]), pa.string())])
-    as_stated = c.UNIT_PRICE in lines and rate is None and parts == 1
-    if as_stated and not pc.any(pc.starts_with(pc.utf8_ltrim_whitespace(lines[c.QUANTITY]), "-")).as_py():
-        return stated
-    price, quantity = (_numbers(column) for column in (stated, lines[c.QUANTITY]))
-    if c.AMOUNT in lines:
-        price = pc.divide(price, pc.if_else(pc.equal(quantity, 0), None, quantity))
-    changed = pc.divide(price, float(parts))  # a product with 0.01 would show its rounding error
-    if rate is not None:
-        changed = pc.multiply(changed, rate)
-    both_negative = pc.and_(pc.less(quantity, 0), pc.less(changed, 0))
-    changed = pc.if_else(pc.fill_null(both_negative, False), pc.negate(changed), changed)
-    if as_stated and not pc.any(both_negative).as_py():
-        return stated
-    return pc.coalesce(pc.round(changed, 6).cast(pa.string()), stated)
-
-
-def _returned(
-    rows: pa.Table, lines: dict[str, pa.ChunkedArray], mapping: Mapping
-) -> dict[str, pa.ChunkedArray]:
-    """Returns the columns of quantities and prices, with the signs of a return in rows that are returns."""
-    if not (returns := mapping.returns):
-        return {}
-    values = pa.array([text.strip().casefold() for text in returns.values], pa.string())
-    is_return = pc.is_in(_plain_text(rows[returns.column]), values)
-    unsigned = {
-        name: pc.replace_substring_regex(lines[name], r"^\s*[+-]", "") for name in NUMBERS if name in lines
-    }
-    negative = pc.binary_join_element_wise("-", unsigned[c.QUANTITY], "")
-    signs = unsigned | {c.QUANTITY: negative}
-    if c.AMOUNT in signs:  # an amount is divided by its quantity
-        signs[c.AMOUNT] = pc.binary_join_element_wise("-", unsigned[c.AMOUNT], "")
-    return {name: pc.if_else(is_return, signs[name], lines[name]) for name in signs}
-
-
-def _numbers(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Returns the numbers of a column of strings as float64, null for any other text."""
-    plain = pc.match_substring_regex(column, numbers.PLAIN)
-    return pc.if_else(plain, column, None).cast(pa.float64())
-
-
-def _rate(rows: pa.Table, mapping: Mapping) -> pa.ChunkedArray | None:
-    """Returns the rate of each row's currency, null for one without a rate; None if there is one currency."""
-    if not (currency := mapping.currency):
-        return None
-    rates = {code.upper(): rate for code, rate in currency.rates.items()} | {currency.to.upper(): 1.0}
-    codes = pc.utf8_upper(pc.utf8_trim_whitespace(rows[currency.column]))
-    index = pc.index_in(codes, pa.array(rates, pa.string()))
-    return pa.chunked_array([pa.array(rates.values(), pa.float64()).take(index.combine_chunks())])
-
-
-def _left_out(rows: pa.Table, mapping: Mapping) -> pa.ChunkedArray:
-    """Returns the reason of the first rule that leaves a row out, null for the others."""
-    reason = pa.chunked_array([pa.nulls(rows.num_rows, pa.string())])
-    for rule in mapping.leave_out:
-        reason = pc.coalesce(reason, pc.if_else(meets(rows[rule.column], rule), rule.reason, None))
-    if events := mapping.events:
-        kind = _plain_text(rows[events.column])
-        is_purchase = pc.is_in(kind, pa.array([text.casefold() for text in events.purchases]))
-        name = pc.replace_substring_regex(pc.fill_null(kind, "no_event"), r"[^a-z0-9_]+", "_")
-        reason = pc.coalesce(reason, pc.if_else(is_purchase, None, name))
-    if (rate := _rate(rows, mapping)) is not None:
-        reason = pc.coalesce(reason, pc.if_else(pc.is_null(rate), OTHER_CURRENCY, None))
-    return reason
-
-
-def meets(column: pa.ChunkedArray, rule: LeaveOut) -> pa.ChunkedArray:
-    """Returns a mask of the values that meet the rule's condition."""
-    text = pc.fill_null(_plain_text(column), "")
-    if rule.filled is not None:
-        return pc.equal(pc.not_equal(text, ""), rule.filled)
-    if rule.matches is not None:
-        distinct = text.unique()
-        matching = [value for value in distinct.to_pylist() if re.search(rule.matches, value, re.IGNORECASE)]
-        return pc.is_in(text, pa.array(matching, pa.string()))
-    listed = [value.strip().casefold() for value in rule.values or rule.other_than or ()]
-    among = pc.is_in(text, pa.array(listed, pa.string()))
-    return among if rule.values else pc.invert(among)
-
-
-def _plain_text(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    return pc.utf8_lower(pc.utf8_trim_whitespace(column))
-
-
-def _one_piece(product: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Returns the quantity 1 for each product, null for an order without lines."""
-    return pc.if_else(pc.equal(pc.fill_null(_plain_text(product), ""), ""), pa.scalar(None, pa.string()), "1")

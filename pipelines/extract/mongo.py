@@ -10,7 +10,9 @@ from bson import json_util
 
 from pipelines import columns as c
 from pipelines.extract.collection import Collection
-from pipelines.extract.mapping import Joined, Mapping, alternatives, load_mapping
+from pipelines.extract.keyed_pull import CHANGED, KeyedPull, Page
+from pipelines.extract.mapping import Mapping, load_mapping
+from pipelines.extract.mapping_tables import Joined, alternatives
 from pipelines.extract.notations import KeptNotation
 from pipelines.extract.records import Record, to_rows, value_at
 from pipelines.extract.source import (
@@ -28,8 +30,6 @@ from pipelines.settings import Settings
 from serving.errors import NightshelfError
 
 PAGE_ORDERS = 5_000
-CHANGED = "changed"
-LAST_ORDER = "last"
 ID = "_id"
 
 Filter = dict[str, Any]
@@ -77,27 +77,22 @@ class MongoSource:
 
     def orders(self, last_pull: LastPull | None, staging: Staging, progress: Progress) -> Position:
         """Writes the order lines to staging; the position is the latest change before reading began."""
-        pages = staging.pages()
-        note = staging.note(pages[-1]) if pages else {CHANGED: self._latest_change()}
-        notation = KeptNotation(self.mapping, note, last_pull, self.description)
-        last = json_util.loads(note[LAST_ORDER]) if LAST_ORDER in note else None
-        expected = len(pages) + -(-self.collection.count(self._changed_since(last_pull)) // PAGE_ORDERS)
-        orders = 0
-        for page, documents in enumerate(self._pages(last_pull, last), len(pages)):
-            lines = notation.order_lines(self._table(documents))
-            key = json_util.dumps(self._key(documents[-1]))
-            staging.write(page, [lines], note | notation.note | {LAST_ORDER: key})
-            orders += len({json_util.dumps(self._key(document)) for document in documents})
-            progress(page + 1, max(expected, page + 1), orders)
-        return {CHANGED: note[CHANGED]} | notation.note
+        pull = KeyedPull(self.mapping, last_pull, staging, self.description, self._latest_change)
+        last = None if pull.last is None else json_util.loads(pull.last)
+        expected = -(-self.collection.count(self._changed_since(last_pull)) // PAGE_ORDERS)
+        return pull.stage(map(self._page, self._chunks(last_pull, last)), expected, progress)
 
     def products(self) -> None:
         """Returns None: the collection names products only in its order lines."""
 
+    def _page(self, documents: list[Record]) -> Page:
+        keys = [json_util.dumps(self._key(document)) for document in documents]
+        return Page(self._table(documents), keys[-1], len({*keys}))
+
     def _key(self, document: Record) -> list[Any]:
         return [value_at(document, field) for field in self.key]
 
-    def _pages(self, last_pull: LastPull | None, last: list[Any] | None) -> Iterator[list[Record]]:
+    def _chunks(self, last_pull: LastPull | None, last: list[Any] | None) -> Iterator[list[Record]]:
         """Yields the documents of whole orders, by ascending key, after the key of the last staged order."""
         documents = self._documents(last_pull, last)
         pending: list[Record] = []

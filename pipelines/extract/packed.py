@@ -7,7 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from pipelines.extract.mapping import Packed
+from pipelines.extract.mapping_tables import Packed
 from pipelines.extract.records import ROW, ROW_FAULT, plain_text, value_at
 
 FIELD_NAME = r"\s*[^\W\d][\w .-]*"

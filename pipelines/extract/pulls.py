@@ -8,7 +8,7 @@ from itertools import chain
 import pyarrow as pa
 
 from pipelines import columns as c
-from pipelines.extract import dumps, product_history, raw
+from pipelines.extract import dumps, product_history, raw, versions
 from pipelines.extract.source import Dialect, LastPull, Position, Source, last_iso_day
 from pipelines.extract.staging import Staging
 from pipelines.run.progress import Progress
@@ -108,7 +108,7 @@ def _append(
     missing: pa.Table | None,
 ) -> int:
     split = source.dialect.split_orders
-    pages = raw.changed_orders(source.name, staging.read, split) if previous else staging.read()
+    pages = versions.changed_orders(source.name, staging.read, split) if previous else staging.read()
     removals = [missing] if missing is not None and source.dialect.full_dumps == "remove" else []
     staging.check_owner()
     rows = raw.append(source.name, watermark, chain(pages, removals))

@@ -5,8 +5,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines import columns as c
-from pipelines.extract.lines import meets
-from pipelines.extract.mapping import Changes, Mapping, Nested, Refunds, alternatives
+from pipelines.extract.leaving_out import meets
+from pipelines.extract.mapping import Mapping
+from pipelines.extract.mapping_tables import Changes, Nested, Refunds, alternatives
 
 FIRST_REFUND = 1_000_000  # the number of an order's first refunded line, behind all its lines
 DIGITS = r"[1-9]"  # in every number but zero

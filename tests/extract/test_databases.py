@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 from databases import driver, mariadb, new_database, postgresql
+from interrupted import fails_while_the_server_is_down, pull_killed
 
 from pipelines import columns as c
 from pipelines import extract
 from pipelines.extract import pulls, raw, sql
-from pipelines.extract.staging import Staging
 from pipelines.run.progress import silent
 from pipelines.settings import settings
 from serving.errors import NightshelfError, TransientError
@@ -244,24 +244,11 @@ def test_ids_that_differ_only_in_case_or_bytes_survive_a_kill(shop, monkeypatch,
         shop.lines(*(f"{name}, '2026-09-21', 'C', 'P{line}', 1, 1, 1" for name in written))
     expected = sorted(name.encode().hex() if key == "binary" else name for name in ids for _ in range(2))
     for killed_at in range(1, 5):
-        _pull_killed(shop, monkeypatch, killed_at)
+        pull_killed(shop, monkeypatch, killed_at)
         shop.pull()
         assert [row[0] for row in shop.raw(c.ORDER_ID)] == expected
         for table in raw.pulls(shop.source().name):
             raw.tables.remove(table)
-
-
-def _pull_killed(shop, monkeypatch, page):
-    write = Staging.write
-
-    def killed(self, number, *given):
-        if number == page:
-            raise KeyboardInterrupt
-        write(self, number, *given)
-
-    with monkeypatch.context() as patched, contextlib.suppress(KeyboardInterrupt):
-        patched.setattr(Staging, "write", killed)
-        shop.pull()
 
 
 def test_dates_as_text_in_another_format(shop):
@@ -322,19 +309,8 @@ def test_a_server_that_dies_while_it_is_read_is_a_transient_error(server, home, 
                 f" SELECT a.i * 1000 + b.i, '2026-09-21', {wide}, {wide}, 1, 1, 1 FROM n a, n b"
                 " WHERE b.i <= 200"
             )
-            write = Staging.write
-
-            def dying(self, page, tables, note):
-                if page == 2:
-                    _kill(folder)
-                write(self, page, tables, note)
-
-            with monkeypatch.context() as patched:
-                patched.setattr(Staging, "write", dying)
-                with pytest.raises(TransientError, match=r"repeat the run|check that it is up"):
-                    shop.pull()
-            with pytest.raises(TransientError, match="check that it is up"):
-                shop.pull()
+            message = r"repeat the run|check that it is up"
+            fails_while_the_server_is_down(shop, monkeypatch, 2, lambda: _kill(folder), message)
 
 
 def _kill(folder):

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 import pytest
 
 from pipelines import columns as c
-from pipelines.extract import pulls, raw
+from pipelines.extract import pulls, raw, versions
 from pipelines.extract.files import FileSource
 from pipelines.extract.readers import archives
 from pipelines.extract.source import LastPull
@@ -66,7 +66,9 @@ def pull(path, mapping, day="2026-02-01"):
 def quantities(path, mapping):
     """Returns the quantity of each order in its newest version."""
     names = [c.ORDER_ID, c.QUANTITY, c.SOURCE, *raw.VERSION]
-    rows = raw.newest_versions(raw.read(raw.pulls(FileSource(str(path), mapping).name), names).to_pandas())
+    rows = versions.newest_versions(
+        raw.read(raw.pulls(FileSource(str(path), mapping).name), names).to_pandas()
+    )
     return dict(sorted(zip(rows[c.ORDER_ID], rows[c.QUANTITY], strict=True)))
 
 
@@ -253,7 +255,7 @@ def test_the_lines_of_an_order_may_lie_in_several_files(folder, mapped, tmp_path
     pull(folder, mapping)
     source = FileSource(str(folder), mapping)
     names = [c.ORDER_ID, c.QUANTITY, c.SOURCE, *raw.VERSION]
-    rows = raw.newest_versions(raw.read(raw.pulls(source.name), names).to_pandas(), split=True)
+    rows = versions.newest_versions(raw.read(raw.pulls(source.name), names).to_pandas(), split=True)
     assert sorted(zip(rows[c.ORDER_ID], rows[c.QUANTITY], strict=True)) == [
         ("1", "1"),
         ("1", "7"),

@@ -6,7 +6,7 @@ import pyarrow as pa
 import pytest
 
 from pipelines import columns as c
-from pipelines.extract import pulls, raw
+from pipelines.extract import pulls, raw, versions
 from pipelines.extract.mapping import Mapping
 from pipelines.extract.source import last_iso_day
 from pipelines.extract.staging import RAW_ORDERS
@@ -47,7 +47,7 @@ class Dumps:
         pulls.pull(self, FIRST + dt.timedelta(days=60), full, lambda *_: None)
         columns = [c.ORDER_ID, c.QUANTITY, c.LEFT_OUT, c.CHANGED_AT, c.SOURCE, *raw.VERSION]
         split = self.dialect.split_orders
-        newest = raw.newest_versions(raw.read(raw.pulls(self.name), columns).to_pandas(), split)
+        newest = versions.newest_versions(raw.read(raw.pulls(self.name), columns).to_pandas(), split)
         kept = newest[newest[c.LEFT_OUT].isna()]
         assert set(newest[c.LEFT_OUT].dropna()) <= {"not_in_newest_dump"}
         return sorted(zip(kept[c.ORDER_ID], kept[c.QUANTITY], strict=True)), raw.watermark(self.name).missing

@@ -15,7 +15,7 @@ from pipelines.demo.dirt import Dirt
 from pipelines.demo.faults import Faults
 from pipelines.demo.feed import GoodsShelf
 from pipelines.demo.shop import Shop
-from pipelines.extract import product_history, pulls, raw
+from pipelines.extract import product_history, pulls, raw, versions
 from pipelines.run.progress import silent
 from pipelines.settings import settings
 from serving.errors import NightshelfError
@@ -101,7 +101,7 @@ def test_each_pull_loses_and_duplicates_no_order_or_names_its_cause_and_succeeds
         causes += [cause] if cause else []
         for table in sorted(set(raw.pulls(source.name)) - read, key=lambda name: name.rpartition("=")[2]):
             names = [c.ORDER_ID, c.ORDERED_AT, c.CUSTOMER, c.PRODUCT, c.QUANTITY]
-            rows = raw.newest_versions(
+            rows = versions.newest_versions(
                 raw.read([table], [*names, c.LINE, c.SOURCE, *raw.VERSION]).to_pandas()
             )
             rows = rows.drop_duplicates([c.ORDER_ID, c.LINE])[names]  # the same order twice on a page

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipelines import columns as c
-from pipelines.extract import pulls, raw, staging
+from pipelines.extract import pulls, raw, staging, versions
 from pipelines.extract.files import FileSource
 from pipelines.extract.mapping import MAPPINGS
 from pipelines.extract.staging import RAW_ORDERS, Staging
@@ -259,7 +259,7 @@ def test_a_corrected_file_replaces_its_bad_lines_and_product_names(tmp_path, map
     file.write_text(f"{HEADER}\n1,2026-01-31,,A,1,1,Tea\n2,2026-01-31,,A,1,1,Tea\n")
     assert pulls.pull(files, LAST, False, silent)["new_order_lines"] == 2
     names = [c.ORDER_ID, c.NAME, c.FAULT, c.SOURCE, *raw.VERSION]
-    rows = raw.newest_versions(raw.read(raw.pulls(files.name), names).to_pandas())
+    rows = versions.newest_versions(raw.read(raw.pulls(files.name), names).to_pandas())
     assert sorted(rows[[c.ORDER_ID, c.NAME]].itertuples(index=False, name=None)) == [
         ("1", "Tea"),
         ("2", "Tea"),
@@ -305,7 +305,7 @@ def test_a_line_that_is_almost_json_is_a_bad_line(tmp_path, mapped, content):
 def newest_orders(files):
     names = [c.ORDER_ID, c.PRODUCT, c.QUANTITY, c.SOURCE, *raw.VERSION]
     rows = raw.read(raw.pulls(files.name), names).to_pandas()
-    rows = raw.newest_versions(rows)[[c.ORDER_ID, c.PRODUCT, c.QUANTITY]]
+    rows = versions.newest_versions(rows)[[c.ORDER_ID, c.PRODUCT, c.QUANTITY]]
     return sorted(rows.itertuples(index=False, name=None), key=str)
 
 

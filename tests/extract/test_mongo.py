@@ -1,6 +1,5 @@
 """Source `mongo` on a real server of MongoDB's protocol: types, nesting, increments, kills and outages."""
 
-import contextlib
 import datetime as dt
 import random
 import uuid
@@ -9,16 +8,16 @@ import bson
 import mongos
 import pytest
 from bson import Binary, DatetimeMS, Decimal128, Int64, ObjectId
+from interrupted import fails_while_the_server_is_down, pull_killed
 
 from pipelines import columns as c
 from pipelines import extract
-from pipelines.extract import mongo, pulls, raw
+from pipelines.extract import mongo, pulls, raw, versions
 from pipelines.extract.collection import OPTIONS
-from pipelines.extract.staging import Staging
 from pipelines.extract.values import as_text
 from pipelines.run.progress import silent
 from pipelines.settings import settings
-from serving.errors import NightshelfError, TransientError
+from serving.errors import NightshelfError
 
 LAST = dt.date(2026, 9, 30)
 DAY = dt.datetime(2026, 9, 21, 8, 6)
@@ -93,7 +92,7 @@ class Shop:
     def raw(self, *names):
         """Returns columns of the newest version of each order."""
         columns = dict.fromkeys([c.ORDER_ID, *names, c.SOURCE, *raw.VERSION])
-        rows = raw.newest_versions(raw.read(raw.pulls(self.source().name), list(columns)).to_pandas())
+        rows = versions.newest_versions(raw.read(raw.pulls(self.source().name), list(columns)).to_pandas())
         return sorted(map(tuple, rows[list(names)].itertuples(index=False)))
 
 
@@ -196,7 +195,7 @@ def test_a_killed_pull_resumes_after_the_last_staged_order(shop, monkeypatch, se
     orders = [order(number) | {"_id": name} for number, name in enumerate(ids)]
     shop.put(*orders)
     for page in sorted(rng.sample(range(8), 3)):
-        _pull_killed(shop, monkeypatch, page)
+        pull_killed(shop, monkeypatch, page)
     shop.pull()
     assert shop.raw(*LINES) == expected(orders)
 
@@ -223,7 +222,7 @@ def test_a_collection_of_order_lines(shop, monkeypatch, killed, seed):
     random.Random(seed).shuffle(documents)
     shop.put(*documents)
     if killed:
-        _pull_killed(shop, monkeypatch, 2)
+        pull_killed(shop, monkeypatch, 2)
     shop.pull()
     orders = {(f"{given['store']}/{given['number']}", given["sku"]) for given in documents}
     assert set(shop.raw(c.ORDER_ID, c.PRODUCT)) == orders
@@ -232,19 +231,6 @@ def test_a_collection_of_order_lines(shop, monkeypatch, killed, seed):
     assert sorted({row[:2] for row in shop.raw(c.ORDER_ID, c.LINE)}) == sorted(
         {(order_id, line) for order_id, _ in orders for line in range(3)}
     )
-
-
-def _pull_killed(shop, monkeypatch, page):
-    write = Staging.write
-
-    def killed(self, number, *given):
-        if number == page:
-            raise KeyboardInterrupt
-        write(self, number, *given)
-
-    with monkeypatch.context() as patched, contextlib.suppress(KeyboardInterrupt):
-        patched.setattr(Staging, "write", killed)
-        shop.pull()
 
 
 def test_a_document_that_can_not_be_read_is_a_fault(shop):
@@ -262,19 +248,7 @@ def test_a_server_that_dies_and_comes_back(home, tmp_path, monkeypatch):
         shop = Shop(server.url, client.shop.orders, tmp_path / "shop.toml", monkeypatch)
         orders = [order(number) for number in range(4000)]
         shop.put(*orders)
-        write = Staging.write
-
-        def dying(self, page, tables, note):
-            if page == 1:
-                server.kill()
-            write(self, page, tables, note)
-
-        with monkeypatch.context() as patched:
-            patched.setattr(Staging, "write", dying)
-            with pytest.raises(TransientError, match="NIGHTSHELF_MONGO_URL"):
-                shop.pull()
-        with pytest.raises(TransientError, match="NIGHTSHELF_MONGO_URL"):
-            shop.pull()
+        fails_while_the_server_is_down(shop, monkeypatch, 1, server.kill, "NIGHTSHELF_MONGO_URL")
         server.start()
         shop.pull()
         assert shop.raw(*LINES) == expected(orders)

@@ -4,8 +4,10 @@ import pyarrow as pa
 import pytest
 
 from pipelines import columns as c
-from pipelines.extract.lines import meets, order_lines
-from pipelines.extract.mapping import LeaveOut, Mapping
+from pipelines.extract.leaving_out import meets
+from pipelines.extract.lines import order_lines
+from pipelines.extract.mapping import Mapping
+from pipelines.extract.mapping_tables import LeaveOut
 from pipelines.extract.notation.numbers import recognise_decimal
 from serving.errors import NightshelfError
 

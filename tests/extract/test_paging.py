@@ -3,24 +3,24 @@
 import asyncio
 import contextlib
 import random
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
+from moving_lists import KilledError, Moving, rounds_of
 
 from pipelines.extract.paging import PagedReader, make_page
 from pipelines.run.progress import silent
 from serving.errors import NightshelfError, TransientError
 
-ROUNDS = 60
+ROUNDS = rounds_of(60)
 OLD, NEW = "2026-09-01", "2026-09-02"  # the days of known and of new entries
 
 
 @dataclass
-class ChangingList:
-    """A list behind `fetch`; requests may change it, `changes_left` times at most, or return a wrong page."""
+class ChangingList(Moving):
+    """A list behind `fetch`; requests may change it, or return a wrong page."""
 
-    chance: random.Random
     entries: list[str]
     size: int = 5
     old: frozenset[str] = frozenset()  # entries that an earlier pull has read
@@ -28,12 +28,11 @@ class ChangingList:
     insert: float = 0
     delete: float = 0
     wrong: float = 0
-    changes_left: float = 5
-    requests: int = 0
     created: int = 0
-    needed: set[str] = field(init=False)
 
     def __post_init__(self):
+        super().__post_init__()
+        self.changes_left = 5
         self.needed = self.back_to_known()
 
     def count(self):
@@ -76,15 +75,14 @@ class ChangingList:
 
     def move(self):
         index = self.chance.randrange(len(self.entries) + 1)
-        for probability, change in (
+        before = self.changes_left
+        self.change(
             (self.grow, lambda: self.entries.extend(self.fresh() for _ in range(self.chance.randint(1, 7)))),
             (self.insert, lambda: self.entries.insert(index, self.fresh())),
             (self.delete, lambda: self.entries.pop(index - 1) if self.entries else None),
-        ):
-            if self.changes_left > 0 and self.chance.random() < probability:
-                self.changes_left -= 1
-                change()
-                self.needed &= self.back_to_known()
+        )
+        if self.changes_left < before:
+            self.needed &= self.back_to_known()
 
     def fresh(self):
         self.created += 1
@@ -125,20 +123,10 @@ CHANGES = {
 ALWAYS_DETECTED = ("quiet", "growing", "inserts", "deletes")
 
 
-class KilledError(Exception):
-    """Ends a run."""
-
-
 def kill(shop, concurrency):
     """Reads the list with a run that is killed after some requests, and returns the pages it read."""
     last, kept = shop.requests + shop.chance.randint(1, shop.count() + 2 * concurrency), {}
-
-    async def fetch(number):
-        if shop.requests >= last:
-            raise KilledError
-        kept[number] = await shop.fetch(number)
-        return kept[number]
-
+    fetch = shop.killed_after(last, kept)
     with contextlib.suppress(KilledError):
         asyncio.run(PagedReader(fetch, concurrency, {}, silent).read(shop.knows))
     return kept
@@ -182,16 +170,14 @@ def test_no_entry_is_lost_if_a_killed_run_resumes_after_changes(seed, between):
 def test_no_entry_is_lost_if_a_run_is_killed_while_it_checks_pages_again(change):
     for stop in range(43, 58):
         shop = ChangingList(random.Random(stop), [str(number) for number in range(198)])
-        kept = {}
+        kept, move = {}, shop.move
 
-        async def fetch(number, shop=shop, kept=kept, stop=stop):
-            if shop.requests == 20:  # pages 40 to 22 have been read
+        def moved(shop=shop, move=move):
+            if shop.requests == 21:  # pages 40 to 22 have been read
                 shop.entries[:1] = ["late", "0"] if change == "insert" else []
-            if shop.requests == stop:
-                raise KilledError
-            kept[number] = await shop.fetch(number)
-            return kept[number]
+            move()
 
+        shop.move, fetch = moved, shop.killed_after(stop, kept)
         with pytest.raises(KilledError):
             asyncio.run(PagedReader(fetch, 1, {}, silent).read(shop.knows))
         shop.needed = set(shop.entries)
@@ -251,6 +237,7 @@ def test_a_list_with_its_newest_entries_first_is_an_error(known):
 @pytest.mark.parametrize("how", ["grow", "insert", "wrong"])
 def test_gives_up_on_a_list_that_keeps_changing(seed, how):
     entries = [str(number) for number in range(100)]
-    shop = ChangingList(random.Random(seed), entries, changes_left=10**6, **{how: 1})
+    shop = ChangingList(random.Random(seed), entries, **{how: 1})
+    shop.changes_left = 10**6
     with pytest.raises(TransientError, match="kept changing"):
         asyncio.run(reader_of(shop).read(lambda _: False))

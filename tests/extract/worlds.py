@@ -14,7 +14,7 @@ from starlette.routing import Route
 
 from pipelines import columns as c
 from pipelines import extract
-from pipelines.extract import raw
+from pipelines.extract import raw, versions
 from pipelines.settings import settings
 
 COLUMNS = ["order_no", "at", "client", "sku", "n", "price", "title", "written"]
@@ -183,7 +183,7 @@ class SqlWorld(World):
 def received(source, until="9999"):
     """Returns the lines of each order's newest version in raw/, of orders up to a day."""
     names = [c.ORDER_ID, c.ORDERED_AT, c.CUSTOMER, c.PRODUCT, c.QUANTITY, c.UNIT_PRICE]
-    rows = raw.newest_versions(
+    rows = versions.newest_versions(
         raw.read(raw.pulls(source.name), [*names, c.LINE, c.SOURCE, *raw.VERSION]).to_pandas()
     )
     rows = rows.drop_duplicates([c.ORDER_ID, c.LINE])[names]

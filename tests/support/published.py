@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import pandas as pd
 
 from pipelines import columns as c
-from pipelines.extract import pulls, raw
+from pipelines.extract import pulls, raw, versions
 from pipelines.extract.files import FileSource
 from pipelines.run.progress import silent
 
@@ -384,7 +384,7 @@ def lines(path, mapping):
     """The order lines of a first pull that no rule leaves out, as pandas holds them."""
     source = FileSource(str(path), str(mapping))
     pulls.pull(source, dt.date(2030, 1, 1), True, silent)
-    rows = raw.read(raw.pulls(source.name), [*raw.CONTENT, c.FAULT]).to_pandas()
+    rows = raw.read(raw.pulls(source.name), [*versions.CONTENT, c.FAULT]).to_pandas()
     assert rows[c.FAULT].isna().all()
     return rows[rows[c.LEFT_OUT].isna()]
 

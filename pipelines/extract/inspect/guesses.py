@@ -13,7 +13,7 @@ from pipelines.extract.inspect.draft import Draft
 from pipelines.extract.inspect.sample import Sample
 from pipelines.extract.inspect.values import Evidence
 from pipelines.extract.inspect.words import WEAK, normal, words
-from pipelines.extract.mapping import FILE, FOLDER
+from pipelines.extract.mapping_tables import FILE, FOLDER
 from pipelines.extract.notation import numbers, times
 from serving.errors import NightshelfError
 

@@ -16,7 +16,8 @@ from pipelines.extract.inspect.sample import Sample, sample, selection
 from pipelines.extract.inspect.shapes import recognise_shape, shipped
 from pipelines.extract.inspect.write import to_toml
 from pipelines.extract.join import lines_and_joined
-from pipelines.extract.mapping import REQUIRED, alternatives
+from pipelines.extract.mapping import REQUIRED
+from pipelines.extract.mapping_tables import alternatives
 from pipelines.extract.readers.documents import Listing, list_documents, passed_over_note
 from serving.errors import NightshelfError
 

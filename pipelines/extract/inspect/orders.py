@@ -7,7 +7,7 @@ from pipelines.extract.inspect.choice import Columns
 from pipelines.extract.inspect.draft import Draft
 from pipelines.extract.inspect.values import with_none
 from pipelines.extract.inspect.words import name_score
-from pipelines.extract.mapping import FILE, FOLDER
+from pipelines.extract.mapping_tables import FILE, FOLDER
 
 MIN_OVERLAP = 3  # order numbers that two files share
 REPEATED = 0.002  # share of repeated rows above which they are no coincidence

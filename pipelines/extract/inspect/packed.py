@@ -7,7 +7,7 @@ import pandas as pd
 
 from pipelines.extract.inspect.values import with_none
 from pipelines.extract.inspect.words import name_score
-from pipelines.extract.mapping import Packed
+from pipelines.extract.mapping_tables import Packed
 
 ITEMS = (";", "\n", " || ", ", ", " / ", ",")
 FIELDS = ("|", ",", ";", "\t")

@@ -2,7 +2,8 @@
 
 import asyncio
 
-from pipelines.extract.http import AccessError, ShopClient, UnreachableError
+from pipelines.extract.failures import AccessError, UnreachableError
+from pipelines.extract.http import ShopClient
 from pipelines.extract.shops.access import Access
 from pipelines.extract.shops.orders import OrderReader
 from pipelines.extract.shops.profile import Profile, load_profile, shipped

@@ -16,7 +16,7 @@ from pipelines.extract.inspect.scan import Counting
 from pipelines.extract.inspect.shop_profile import ShopGuess, changed, to_toml
 from pipelines.extract.inspect.show import SEPARATOR
 from pipelines.extract.inspect.values import with_none
-from pipelines.extract.mapping import alternatives
+from pipelines.extract.mapping_tables import alternatives
 from pipelines.extract.shop_api import ShopApiSource
 from pipelines.extract.shops.listing import Content, ListReader
 from pipelines.extract.shops.orders import OrderPage, OrderReader

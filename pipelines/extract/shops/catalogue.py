@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from pipelines import columns as c
 from pipelines.extract.http import ShopClient
-from pipelines.extract.mapping import alternatives
+from pipelines.extract.mapping_tables import alternatives
 from pipelines.extract.paging import Page, PagedReader, make_page
 from pipelines.extract.product_history import RAW_PRODUCTS
 from pipelines.extract.shops import shape

@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import logging
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -14,8 +15,9 @@ import pyarrow.compute as pc
 from pydantic import TypeAdapter, ValidationError
 
 from pipelines import columns as c
-from pipelines.extract.http import ShopClient, broken_contract
-from pipelines.extract.mapping import Refunds, alternatives
+from pipelines.extract.failures import broken_contract
+from pipelines.extract.http import ShopClient
+from pipelines.extract.mapping_tables import Refunds, alternatives
 from pipelines.extract.records import value_at
 from pipelines.extract.shops import shape
 from pipelines.extract.shops.forward import Keys, Place
@@ -82,6 +84,11 @@ class OrderReader:
         """Whether the list may be read from its last page: it has page numbers, and may be oldest first."""
         pages = self.api.pages
         return pages is not None and pages.is_counted and self.api.order in (None, "oldest_first")
+
+    @property
+    def changes_stay(self) -> bool:
+        """Whether a changed order stays where it is in the list, or moves to its front."""
+        return self.newest_first or self.api.order == "oldest_first"
 
     async def page(self, shop: ShopClient, place: Place) -> OrderPage:
         """Fetches the page at a place, without the lists of single orders."""
@@ -183,8 +190,8 @@ async def _whole(shop: ShopClient, reader: ListReader, **words: str) -> list[Ent
     return entries
 
 
-def keys_of(entries: list[Entry]) -> Keys:
-    """Returns a key of each entry's content, the same in every process."""
+def keys_of(entries: Iterable[object]) -> Keys:
+    """Returns a key of each entry's content, or of each id, the same in every process."""
     digests = (hashlib.blake2b(repr(entry).encode(), digest_size=8).digest() for entry in entries)
     return np.array([int.from_bytes(digest, signed=True) for digest in digests], np.int64)
 

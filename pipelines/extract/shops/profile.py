@@ -11,7 +11,8 @@ from typing import Any, Literal
 from pydantic import Field, model_validator
 
 from pipelines import columns as c
-from pipelines.extract.mapping import Column, Mapping, check_columns
+from pipelines.extract.mapping import Mapping, check_columns
+from pipelines.extract.mapping_tables import Column
 from pipelines.extract.shops.access import Access, Limits
 from serving import toml
 from serving.errors import NightshelfError

@@ -6,13 +6,13 @@ import numpy as np
 
 from pipelines.extract.http import ShopClient
 from pipelines.extract.paging import Page, PagedReader, make_page
-from pipelines.extract.shops.forward import ForwardReader, Keys, Part, Place, Reading
+from pipelines.extract.shops.forward import ForwardReader, Part, Place, Reading
 from pipelines.extract.shops.orders import OrderPage, OrderReader, keys_of
 from pipelines.extract.staging import Note, Staging
 from pipelines.run.progress import Progress
 
 IsKnown = Callable[[Page], bool]
-KEYS, NEXT, READING = "keys", "next", "reading"  # of the note of a page that was read forwards
+KEYS, IDS, NEXT, READING = "keys", "ids", "next", "reading"  # of the note of a page that was read forwards
 
 
 def never(_: Page) -> bool:
@@ -73,11 +73,13 @@ class OrderPull:
         async def fetch(place: Place) -> Part:
             page = latest[KEYS] = await self.reader.page(self.shop, place)
             known = self.reader.newest_first and is_known(make_page(**_note(page)))
-            return Part(keys_of(page.content.entries), page.content.next, known)
+            ids = keys_of(page.ids) if self.reader.changes_stay else None
+            return Part(keys_of(page.content.entries), page.content.next, known, ids)
 
         async def keep(part: Part, reading: int) -> None:
             page = await self.reader.with_details(self.shop, latest[KEYS])
             note: Note = {KEYS: part.keys.tolist(), NEXT: part.next, READING: reading}
+            note[IDS] = None if part.ids is None else part.ids.tolist()
             number = max(self.staging.pages(), default=0) + 1
             self.staging.write(number, [page.lines], note)
 
@@ -91,8 +93,15 @@ class OrderPull:
         notes = [self.staging.note(number) for number in self.staging.pages()]
         if not notes:
             return None, None
-        seen: list[Keys] = [np.array(note[KEYS], np.int64) for note in notes]
-        return Reading(seen), notes[-1][NEXT] if notes[-1][READING] == 1 else None
+        return Reading([_part(note) for note in notes]), notes[-1][NEXT] if notes[-1][READING] == 1 else None
+
+
+def _part(note: Note) -> Part:
+    """Returns the page that was read forwards, from its note."""
+    ids = note.get(IDS)
+    return Part(
+        np.array(note[KEYS], np.int64), note[NEXT], ids=None if ids is None else np.array(ids, np.int64)
+    )
 
 
 def _note(page: OrderPage) -> Note:

@@ -9,7 +9,8 @@ import pyarrow as pa
 
 from pipelines import columns as c
 from pipelines.extract.lines import KEY_SEPARATOR, order_lines
-from pipelines.extract.mapping import Column, Joined, Mapping, Refunds, alternatives
+from pipelines.extract.mapping import Mapping
+from pipelines.extract.mapping_tables import Column, Joined, Refunds, alternatives
 from pipelines.extract.product_history import RAW_PRODUCTS
 from pipelines.extract.records import plain_text, value_at
 from pipelines.extract.refunds import (

@@ -1,9 +1,11 @@
 """What was bought at a shop under test, as kept by the shopper who did it."""
 
 import datetime as dt
+import functools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from random import Random
+from typing import Any
 
 CUSTOMERS = 12
 Row = tuple[str, str, str, float, float]  # order, customer's e-mail, product, quantity, unit price
@@ -63,6 +65,13 @@ class Bought:
                 yield self.order, self.customer, product, float(quantity), price
 
 
+Suits = Callable[[Bought], bool]
+
+
+def any_order(_: Bought) -> bool:
+    return True
+
+
 @dataclass
 class Shopper:
     """Buys at a shop and changes its orders, at random; a subclass says how each act is done."""
@@ -89,15 +98,35 @@ class Shopper:
         """Returns all that should be learned, in ascending order."""
         return sorted(row for order in self.orders.values() for row in order.rows())
 
-    def one(self, suits: Callable[[Bought], bool] = lambda _: True) -> Bought | None:
-        """Returns a random order that counts and suits, or None."""
+    def one(self, suits: Suits, days: int | None = None) -> Bought | None:
+        """Returns a random order that counts and suits, of the last so many days, or None."""
         suitable = [order for order in self.orders.values() if order.counts and suits(order)]
+        suitable = [order for order in suitable if days is None or (self.today - order.day).days < days]
         return self.rng.choice(suitable) if suitable else None
 
-    def one_of_late(self, days: int, suits: Callable[[Bought], bool] = lambda _: True) -> Bought | None:
-        """Returns a random order of the last so many days that counts and suits, or None."""
-        return self.one(lambda order: (self.today - order.day).days < days and suits(order))
+    def line(self, order: Bought) -> str:
+        """Returns the id of a random line of which pieces were kept."""
+        return self.rng.choice([key for key, line in order.lines.items() if line.kept])
 
     def email(self) -> str:
         """Returns the e-mail of a random customer."""
         return f"customer{self.rng.randrange(CUSTOMERS)}@example.com"
+
+
+def to_one(suits: Suits = any_order, days: int | None = None) -> Callable[..., Callable[[Any], bool]]:
+    """Turns what a shopper does to an order into an act, which draws an order by Shopper.one.
+
+    The act returns False without such an order.
+    """
+
+    def act_of(change: Callable[[Any, Bought], None]) -> Callable[[Any], bool]:
+        @functools.wraps(change)
+        def act(shopper: Any) -> bool:
+            order = shopper.one(suits, days)
+            if order is not None:
+                change(shopper, order)
+            return order is not None
+
+        return act
+
+    return act_of

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
-from bought import Bought, Line, Shopper
+from bought import Bought, Line, Shopper, to_one
 
 CLIENT = httpx.Client(timeout=120, trust_env=False)
 USER, PASSWORD = "admin@example.com", "a-password-for-tests"
@@ -141,6 +141,10 @@ def _product(admin: Api, number: int, channel: str, profile: str) -> list[str]:
     return [variant["id"] for variant in product["variants"]]
 
 
+def _settled(order: Bought) -> bool:
+    return order.pieces > 1 and not order.refunded
+
+
 @dataclass
 class MedusaShopper(Shopper):
     """Buys by the store API; edits, takes back, refunds and cancels by the admin API."""
@@ -225,76 +229,52 @@ class MedusaShopper(Shopper):
         self.orders[order.order] = order
         return True
 
-    def capture(self) -> bool:
+    @to_one(lambda order: not order.edited)
+    def capture(self, order: Bought) -> None:
         """Takes the payment of an order that was only authorised."""
-        order = self.one(lambda order: not order.edited)
-        if order is None:
-            return False
         self._capture(order)
-        return True
 
-    def add_product(self) -> bool:
+    @to_one(_settled)
+    def add_product(self, order: Bought) -> None:
         """Adds pieces of a product to an order, and marks them as paid."""
         assert self.store
-        order = self.one(_settled)
-        if order is None:
-            return False
         item = {"variant_id": self.rng.choice(self.store.variants), "quantity": self.rng.randint(1, 3)}
         self._edit(order, "items", items=[item])
-        return True
 
-    def buy_fewer(self) -> bool:
+    @to_one(_settled)
+    def buy_fewer(self, order: Bought) -> None:
         """Lowers the quantity of a line by one, and refunds its price."""
-        order = self.one(_settled)
-        if order is None:
-            return False
-        line = self._line(order)
+        line = self.line(order)
         self._edit(order, f"items/item/{line}", quantity=order.lines[line].quantity - 1)
         self._refund(order, order.lines[line].price)
-        return True
 
-    def take_back_piece(self) -> bool:
+    @to_one(_settled)
+    def take_back_piece(self, order: Bought) -> None:
         """Ships a line, takes one piece back, and refunds its price."""
-        order = self.one(_settled)
-        if order is None:
-            return False
-        line = self._line(order)
+        line = self.line(order)
         self._capture(order)
         self._take_back(order.order, line, order.lines[line].quantity)
         order.lines[line].returned += 1
         self._refund(order, order.lines[line].price)
-        return True
 
-    def refund_amount(self) -> bool:
+    @to_one()
+    def refund_amount(self, order: Bought) -> None:
         """Refunds a cent for no piece in particular."""
-        order = self.one()
-        if order is None:
-            return False
         self._capture(order)
         self._refund(order, 0.01)
-        return True
 
-    def refund_all(self) -> bool:
-        order = self.one()
-        if order is None:
-            return False
+    @to_one()
+    def refund_all(self, order: Bought) -> None:
         self._capture(order)
         for payment, rest in self._payments(order).items():
             if rest > 0:
                 self.admin.post(f"/admin/payments/{payment}/refund", amount=rest)
         order.counts = False
-        return True
 
-    def cancel(self) -> bool:
-        order = self.one(lambda order: not order.refunded)  # the shop cancels nothing that it shipped
-        if order is None:
-            return False
+    @to_one(lambda order: not order.refunded)  # the shop cancels nothing that it shipped
+    def cancel(self, order: Bought) -> None:
         self.admin.post(f"/admin/orders/{order.order}/cancel")
         order.counts = False
-        return True
-
-    def _line(self, order: Bought) -> str:
-        return self.rng.choice([key for key, line in order.lines.items() if line.kept])
 
     def _collections(self, order: Bought) -> list[dict[str, Any]]:
         found = self.admin.get(f"/admin/orders/{order.order}?{PAYMENTS}")
@@ -349,7 +329,3 @@ def _lines(order: dict[str, Any]) -> dict[str, Line]:
     return {
         item["id"]: Line(item["variant_sku"], item["unit_price"], item["quantity"]) for item in order["items"]
     }
-
-
-def _settled(order: Bought) -> bool:
-    return order.pieces > 1 and not order.refunded

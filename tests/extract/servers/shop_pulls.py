@@ -6,7 +6,7 @@ from faulty_proxy import FaultyProxy
 
 from pipelines import columns as c
 from pipelines import extract
-from pipelines.extract import pulls, raw
+from pipelines.extract import pulls, raw, versions
 from pipelines.run.progress import silent
 from pipelines.settings import settings
 from serving.errors import TransientError
@@ -49,7 +49,9 @@ class ShopPulls:
     def lines(self):
         """Returns the lines of each order's newest version in raw/: those left out and all others."""
         tables = raw.pulls(extract.source("shop-api", "", "").name)
-        lines = raw.newest_versions(raw.read(tables, [*NAMES, c.LINE, c.SOURCE, *raw.VERSION]).to_pandas())
+        lines = versions.newest_versions(
+            raw.read(tables, [*NAMES, c.LINE, c.SOURCE, *raw.VERSION]).to_pandas()
+        )
         return lines.drop_duplicates([c.ORDER_ID, c.LINE])[NAMES]
 
     def rows(self):

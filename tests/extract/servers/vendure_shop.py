@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-from bought import Bought, Line, Shopper
+from bought import Bought, Line, Shopper, to_one
 
 FOLDER = Path(__file__).parent / "vendure"
 CLIENT = httpx.Client(timeout=60, trust_env=False)  # one for all sessions: each carries its own token
@@ -40,6 +40,18 @@ class Api:
     def one(self, operation: str, **variables: Any) -> dict[str, Any]:
         """Returns the only field of the response's data."""
         return dict(next(iter(self(operation, **variables).values())))
+
+
+def _settled(order: Bought) -> bool:
+    return order.pieces > 1 and not order.lowered and not order.refunded
+
+
+def _unlowered(order: Bought) -> bool:
+    return order.pieces > 1 and not order.lowered
+
+
+def _unreturned(order: Bought) -> bool:
+    return order.pieces > 1 and not order.refunded
 
 
 @dataclass
@@ -100,11 +112,9 @@ class VendureShopper(Shopper):
         placed = session.one("Pay", method=METHOD)
         self.orders[placed["id"]] = Bought(placed["id"], email, self.today, _lines(placed))
 
-    def add_product(self) -> bool:
+    @to_one(_settled)
+    def add_product(self, order: Bought) -> None:
         """Adds pieces of a product to an order, and pays for them."""
-        order = self.one(_settled)
-        if order is None:
-            return False
         item = {"productVariantId": self.rng.choice(self.variants), "quantity": self.rng.randint(1, 3)}
         self._move(order, "Modifying")
         self._modify(order, addItems=[item])
@@ -112,69 +122,47 @@ class VendureShopper(Shopper):
         paid = {"orderId": order.order, "method": METHOD, "transactionId": "2", "metadata": {}}
         self.admin("PayMore", input=paid)
         self._move(order, "PaymentSettled")
-        return True
 
-    def buy_fewer(self) -> bool:
+    @to_one(_unreturned, days=SILENT_DAYS)
+    def buy_fewer(self, order: Bought) -> None:
         """Lowers the quantity of a line by one, which the shop refunds."""
-        order = self.one_of_late(SILENT_DAYS, _unreturned)
-        if order is None:
-            return False
-        line = self._line(order)
+        line = self.line(order)
         self._move(order, "Modifying")
         fewer = {"orderLineId": line, "quantity": order.lines[line].quantity - 1}
         payment, rest = self._payment(order)
         refund = {"paymentId": payment, "amount": min(rest, round(order.lines[line].price * 100))}
         self._modify(order, adjustOrderLines=[fewer], refunds=[refund])
         self._move(order, "PaymentSettled")
-        return True
 
-    def cancel_piece(self) -> bool:
+    @to_one(_unreturned)
+    def cancel_piece(self, order: Bought) -> None:
         """Cancels one piece of a line, without a refund."""
-        order = self.one(_unreturned)
-        if order is None:
-            return False
-        self._cancel(order, [{"orderLineId": self._line(order), "quantity": 1}])
-        return True
+        self._cancel(order, [{"orderLineId": self.line(order), "quantity": 1}])
 
-    def refund_piece(self) -> bool:
+    @to_one(_unlowered, days=SILENT_DAYS)
+    def refund_piece(self, order: Bought) -> None:
         """Refunds one piece of a line; the shop still states the line's full quantity."""
-        order = self.one_of_late(SILENT_DAYS, _unlowered)
-        if order is None:
-            return False
-        line = self._line(order)
+        line = self.line(order)
         self._refund(order, {line: 1})
         order.lines[line].returned += 1
-        return True
 
-    def take_back_piece(self) -> bool:
+    @to_one(_settled)
+    def take_back_piece(self, order: Bought) -> None:
         """Refunds one piece of a line and cancels it, as the shop's dashboard does for goods sent back."""
-        order = self.one(_settled)
-        if order is None:
-            return False
-        line = self._line(order)
+        line = self.line(order)
         self._refund(order, {line: 1})
         self._cancel(order, [{"orderLineId": line, "quantity": 1}])
-        return True
 
-    def refund_all(self) -> bool:
-        order = self.one_of_late(SILENT_DAYS, lambda order: not order.edited)
-        if order is None:
-            return False
+    @to_one(lambda order: not order.edited, days=SILENT_DAYS)
+    def refund_all(self, order: Bought) -> None:
         _, rest = self._payment(order)
         self._refund(order, {key: line.kept for key, line in order.lines.items() if line.kept}, amount=rest)
         order.counts = False
-        return True
 
-    def cancel(self) -> bool:
-        order = self.one()
-        if order is None:
-            return False
+    @to_one()
+    def cancel(self, order: Bought) -> None:
         self._cancel(order, None)
         order.counts = False
-        return True
-
-    def _line(self, order: Bought) -> str:
-        return self.rng.choice([key for key, line in order.lines.items() if line.kept])
 
     def _move(self, order: Bought, to: str) -> None:
         self.admin.one("Move", id=order.order, to=to)
@@ -220,15 +208,3 @@ def _lines(order: dict[str, Any]) -> dict[str, Line]:
         line["id"]: Line(line["productVariant"]["sku"], line["unitPriceWithTax"] / 100, line["quantity"])
         for line in order["lines"]
     }
-
-
-def _settled(order: Bought) -> bool:
-    return order.pieces > 1 and not order.lowered and not order.refunded
-
-
-def _unlowered(order: Bought) -> bool:
-    return order.pieces > 1 and not order.lowered
-
-
-def _unreturned(order: Bought) -> bool:
-    return order.pieces > 1 and not order.refunded

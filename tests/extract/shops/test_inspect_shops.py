@@ -22,7 +22,7 @@ from pipelines.extract import pulls, raw
 from pipelines.extract.inspect import shop as inspected
 from pipelines.extract.inspect.command import inspect
 from pipelines.extract.inspect.shop_profile import ShopGuess
-from pipelines.extract.mapping import alternatives
+from pipelines.extract.mapping_tables import alternatives
 from pipelines.extract.shops.profile import load_profile, shipped
 from pipelines.run.progress import silent
 from pipelines.settings import settings

@@ -9,7 +9,7 @@ from starlette.routing import Route
 
 from pipelines import columns as c
 from pipelines import extract
-from pipelines.extract import pulls, raw
+from pipelines.extract import pulls, raw, versions
 from pipelines.extract.shops.access import is_private
 from pipelines.extract.shops.profile import load_profile, shipped
 from pipelines.run.progress import silent
@@ -102,7 +102,7 @@ def lines(source):
     pulls.pull(source, TODAY, False, silent)
     names = [c.ORDER_ID, c.PRODUCT, c.QUANTITY, c.UNIT_PRICE]
     read = raw.read(raw.pulls(source.name), [*names, c.SOURCE, *raw.VERSION]).to_pandas()
-    return sorted(map(tuple, raw.newest_versions(read)[names].to_numpy()), key=lambda line: int(line[0]))
+    return sorted(map(tuple, versions.newest_versions(read)[names].to_numpy()), key=lambda line: int(line[0]))
 
 
 def expected(shop, price="950"):

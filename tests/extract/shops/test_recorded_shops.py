@@ -12,7 +12,7 @@ from recorded_woocommerce import WooCommerce
 
 from pipelines import columns as c
 from pipelines import extract
-from pipelines.extract import pulls, raw
+from pipelines.extract import pulls, raw, versions
 from pipelines.extract.product_history import RAW_PRODUCTS
 from pipelines.run.progress import silent
 from pipelines.settings import settings
@@ -54,7 +54,7 @@ def source():
 def rows():
     """Returns the rows of each order's newest version in raw/."""
     read = raw.read(raw.pulls(source().name), [*COLUMNS, c.SOURCE, *raw.VERSION]).to_pandas()
-    return raw.newest_versions(read).drop_duplicates([c.ORDER_ID, c.LINE])
+    return versions.newest_versions(read).drop_duplicates([c.ORDER_ID, c.LINE])
 
 
 def learned():
