@@ -4,13 +4,13 @@ Steps describe tables as expressions of ibis, which either engine computes. All 
 shows and reads them in UTC, as the Spark session does.
 """
 
+import tempfile
 from functools import cache
 from typing import TYPE_CHECKING
 
 import ibis
 import pyarrow as pa
 import pyarrow.dataset as ds
-import pyarrow.parquet as pq
 from ibis.backends import BaseBackend
 from ibis.expr.types import Table
 
@@ -20,7 +20,7 @@ from pipelines.settings import settings
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
-ROW_GROUP = 1_000_000
+PART = "part-0.parquet"  # the name of a table's only file
 
 
 def is_spark() -> bool:
@@ -58,11 +58,13 @@ def write(rows: Table, url: str) -> None:
     if is_spark():
         rows.to_parquet(url)
         return
-    fs, path = files.make_folder(url)
-    batches = rows.to_pyarrow_batches(chunk_size=ROW_GROUP)
-    with pq.ParquetWriter(f"{path}/part-0.parquet", batches.schema, filesystem=fs) as writer:
-        for batch in batches:
-            writer.write_batch(batch)
+    fs, folder = files.make_folder(url)
+    if files.is_object_store(fs):
+        with tempfile.TemporaryDirectory(prefix="nightshelf-") as local:
+            rows.to_parquet(f"{local}/{PART}")
+            fs.put(f"{local}/{PART}", f"{folder}/{PART}")
+    else:
+        rows.to_parquet(f"{folder}/{PART}")
 
 
 def spark_rows(rows: Table) -> "DataFrame":

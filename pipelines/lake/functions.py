@@ -74,9 +74,19 @@ def milliseconds(time: Value) -> Value:
 
 
 def in_utc(time: Value, zone: str) -> Value:
-    """Returns the instants of local times of a time zone."""
+    """Returns the instants of local times of a time zone; of an hour that comes twice, the first."""
+    if zone == UTC:
+        return time
     local = time.cast(dt.timestamp)
-    return _to_utc_timestamp(local, zone) if is_spark() else _timezone(zone, local)
+    if is_spark():
+        return _to_utc_timestamp(local, zone)
+    hour = ibis.interval(hours=1)  # DuckDB takes an hour that comes twice for the second
+    return ibis.least(_timezone(zone, local), _timezone(zone, local - hour) + hour)
+
+
+def count_if(condition: Value) -> Value:
+    """Returns in how many of a group's rows a condition is true; null is not true."""
+    return condition.fill_null(False).sum().cast("int64")
 
 
 def local_day(time: Value, zone: str) -> Value:

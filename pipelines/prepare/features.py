@@ -7,6 +7,7 @@ from ibis import Table
 
 from pipelines import columns as c
 from pipelines.extract.product_history import RAW_PRODUCTS, with_missing_columns
+from pipelines.lake import functions
 from pipelines.lake.days import day_of
 
 
@@ -22,7 +23,7 @@ def interactions(orders: Table) -> Table:
         {
             c.QUANTITY: ibis.greatest(units, 0.0).sum(),
             c.RETURNED: ibis.greatest(-units, 0.0).sum(),
-            c.ORDERS: kept.count(where=units > 0).cast("int32"),
+            c.ORDERS: functions.count_if(units > 0).cast("int32"),
         }
     )
 

@@ -95,7 +95,7 @@ def count_large_baskets(baskets: Table) -> dict[str, int]:
     size = baskets[c.PRODUCTS].length()
     is_large = size > LARGEST_BASKET
     counts = baskets.agg(
-        large=baskets.count(where=is_large),
+        large=functions.count_if(is_large),
         in_large=size.sum(where=is_large).cast("int64"),
         lines=size.sum().cast("int64"),
     )

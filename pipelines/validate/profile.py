@@ -104,11 +104,11 @@ def _baskets(sold: Table) -> Table:
             "_hour": orders[AT].hour(),
         }
     )
-    hours = {name: marked.count(where=marked._hour == hour) for hour, name in enumerate(HOURS)}
+    hours = {name: functions.count_if(marked._hour == hour) for hour, name in enumerate(HOURS)}
     return marked.group_by(c.DAY).agg(
         {
             c.ORDERS: marked.count(),
-            COPIES: marked.count(where=marked._copy),
+            COPIES: functions.count_if(marked._copy),
             NUMBER: functions.median(marked[NUMBER]),
             **hours,
         }
@@ -122,12 +122,12 @@ def _customers(sold: Table) -> Table:
     pair_first = pairs[c.DAY].min().over(group_by=[c.CUSTOMER, c.PRODUCT])
     marked = pairs.mutate(_returning=first < pairs[c.DAY], _repeated=pair_first < pairs[c.DAY])
     visits = marked.group_by(c.CUSTOMER, c.DAY).agg(
-        _returning=marked.count(where=marked._returning), _repeated=marked.count(where=marked._repeated)
+        _returning=functions.count_if(marked._returning), _repeated=functions.count_if(marked._repeated)
     )
     return visits.group_by(c.DAY).agg(
         {
             CUSTOMERS: visits.count(),
-            KNOWN: visits.count(where=visits._returning > 0),
+            KNOWN: functions.count_if(visits._returning > 0),
             PAIRS: _whole_sum(visits._returning),
             KNOWN_PAIRS: _whole_sum(visits._repeated),
         }
@@ -148,7 +148,7 @@ def _products(sold: Table, listed: Table | None) -> Table:
             SALES: _whole_sum(marked._sales),
             TOP: marked._sales.max(),
             TOP_PRODUCT: marked[c.PRODUCT].argmax(best),
-            FIRST: marked.count(where=marked._first),
+            FIRST: functions.count_if(marked._first),
             NEW: _whole_sum(marked._sales, marked._first),
             UNLISTED: _whole_sum(marked._sales, marked._unlisted),
         }

@@ -8,6 +8,7 @@ import pandas as pd
 from ibis import Table
 
 from pipelines import columns as c
+from pipelines.lake import functions
 from pipelines.lake.days import day_of
 from pipelines.validate.row_checks import (
     DROPPED,
@@ -71,11 +72,11 @@ def tally(checked: Table, since: tuple[dt.datetime, dt.date] | None) -> pd.DataF
             LINES: lines.count(),
             REVENUE: (units * lines[PAID]).sum(),
             LOG_PIECES: units.abs().nullif(0.0).ln().sum(),
-            GUESTS: lines.count(where=lines[c.CUSTOMER].isnull()),
-            SHARED: lines.count(where=lines[SHARED_ID]),
+            GUESTS: functions.count_if(lines[c.CUSTOMER].isnull()),
+            SHARED: functions.count_if(lines[SHARED_ID]),
             PRICED: ratio.count(),
             LOG_PRICE: ratio.sum(),
-            MOVED: lines.count(where=ratio.abs() >= math.log(MOVED_BY)),
+            MOVED: functions.count_if(ratio.abs() >= math.log(MOVED_BY)),
         }
     )
     table: pd.DataFrame = counted.to_pandas()
