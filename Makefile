@@ -26,6 +26,7 @@ chromium = $(call debian,command -v chromium,chromium fonts-liberation,a browser
 image = $(RUN)uv pip compile --universal --no-emit-index-url --quiet --no-annotate --no-header \
   --constraint requirements.lock $(2) -o docker/$(1).txt
 
+java = $(call debian,$${JAVA_HOME:+$$JAVA_HOME/bin/}java -version 2>&1 | grep -E 'version \"(1[7-9]|[2-9][0-9])',default-jre-headless,Java 17 or newer)
 haproxy = $(call debian,PATH="$$PATH:/usr/sbin" haproxy -v,haproxy,HAProxy)
 postgresql = $(call debian,ls /usr/lib/postgresql/*/bin/postgres,postgresql,PostgreSQL)
 mariadb = $(call debian,PATH="$$PATH:/usr/sbin" mariadbd --version,mariadb-server,MariaDB)
@@ -38,6 +39,7 @@ run: setup  ## everything on this machine: demo shop, Airflow, MLflow, the servi
 	@exec $(RUN)nightshelf up
 
 cluster: setup  ## the same with a cluster's servers: PostgreSQL, Spark master and workers, two replicas, HAProxy
+	$(java)
 	$(postgresql)
 	$(haproxy)
 	@exec $(RUN)nightshelf cluster
@@ -52,6 +54,7 @@ check: setup  ## after each change, in 90 s: formatting, lint, types, import con
 	$(RUN)pytest -q -m fast -n 2 --dist loadfile
 
 test: setup  ## everything that CI runs
+	$(java)
 	$(chromium)
 	$(postgresql)
 	$(mariadb)
@@ -63,6 +66,7 @@ test: setup  ## everything that CI runs
 	$(RUN)pytest -n 2 --dist loadfile --no-loadscope-reorder --durations 40
 
 soak: setup  ## every bad, good and poisoned nightly run, faults, a loaded service, a cluster, a bare Debian; takes hours
+	$(java)
 	$(chromium)
 	$(postgresql)
 	$(mariadb)
@@ -79,6 +83,7 @@ docs: setup  ## the documentation as a searchable site, docs/_build/index.html
 	@echo "nightshelf: the documentation is in docs/_build/index.html"
 
 bench: setup  ## the figures in benchmarks/
+	$(java)
 	$(RUN)python -m benchmarks
 
 pictures: setup  ## the README's pictures, taken from two nightly runs of the demo shop
@@ -101,7 +106,6 @@ $(INSTALLED): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || { \
 	  echo "nightshelf: $(PYTHON) is not Python 3.11 to 3.13: name one with make PYTHON=python3.12 ..." >&2; exit 1; }
 	$(call debian,$(PYTHON) -c "import ensurepip",python3-venv,Python's venv)
-	$(call debian,$${JAVA_HOME:+$$JAVA_HOME/bin/}java -version 2>&1 | grep -E 'version \"(1[7-9]|[2-9][0-9])',default-jre-headless,Java 17 or newer)
 	$(call debian,ldconfig -p | grep libgomp.so.1,libgomp1,the OpenMP runtime)
 	@echo "nightshelf: installing the packages of requirements.lock, about 1.5 GB"
 	@test -x $(RUN)python || $(PYTHON) -m venv $(VENV)

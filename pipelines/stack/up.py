@@ -32,7 +32,8 @@ def up(once: bool = False) -> None:
     """
     write_env()
     chosen = settings()
-    check_java()
+    if chosen.spark_master:
+        check_java()
     stack, variables = programs(chosen), environment(chosen)
     check_ports(chosen, stack)
     with until_interrupted(once):

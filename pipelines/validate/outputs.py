@@ -46,18 +46,19 @@ def orders(checked: Table, identify: Pseudonymiser) -> Table:
     """
     good = checked.filter(checked[FATE].isin(GOOD))
     # An order of several customers is the first one's: any rule would do that both engines follow.
-    first = ibis.struct({name: good[name] for name in (c.CUSTOMER, c.GROUP)})
+    group = good[c.GROUP].fill_null("")  # DuckDB would pass over a customer's lines without one
+    first = ibis.struct({c.CUSTOMER: good[c.CUSTOMER], c.GROUP: group})
     lines = good.group_by(c.ORDER_ID, c.PRODUCT).agg(
         {
             c.ORDERED_AT: good[TIME].min(),
             c.CUSTOMER: good[c.CUSTOMER].min(),
-            c.GROUP: good[c.GROUP].argmin(first, where=good[c.CUSTOMER].notnull()),
+            c.GROUP: group.argmin(first, where=good[c.CUSTOMER].notnull()),
             c.QUANTITY: good[UNITS].sum(),
             c.UNIT_PRICE: good[PAID].mean(),
         }
     )
-    group = lines[c.GROUP].strip().nullif("")
-    return with_pseudonyms(lines.mutate({c.GROUP: group}), identify).select(*TYPES)
+    stripped = lines.mutate({c.GROUP: lines[c.GROUP].strip().nullif("")})
+    return with_pseudonyms(stripped, identify).select(*TYPES)
 
 
 def goods(checked: Table) -> Table:
