@@ -146,7 +146,19 @@ CANCELLED = {
     "shopify": {"cancelled_at": "2026-09-22T10:00:00Z"},
     "medusa": {"status": "canceled"},
 }
+UNPAID = {
+    "woocommerce": {"status": "pending"},
+    "shopify": {"financial_status": "pending"},
+    "medusa": {"payment_status": "not_paid"},
+}
 each_shop = pytest.mark.parametrize("name", SHOPS)
+
+
+@each_shop
+def test_an_unpaid_order_counts_once_it_is_paid(shop: Shop, name: str) -> None:
+    assert shop.send(name, SHOPS[name](**UNPAID[name])).json()["order"] != "stored"
+    assert [order for order in shop.stored() if json.loads(order.lines)] == []
+    assert shop.send(name, SHOPS[name]()).json()["order"] == "stored"  # at the same time of change
 
 
 @each_shop
