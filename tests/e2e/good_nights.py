@@ -6,7 +6,6 @@ from dataclasses import replace
 from itertools import chain
 
 from bad_nights import BAD
-
 from nights import (
     LAST,
     LATER,

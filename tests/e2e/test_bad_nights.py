@@ -7,8 +7,8 @@ import shutil
 from bad_nights import BAD
 from good_nights import GOOD
 from homes import SOAK, fresh_home, served
-
 from nights import LAST, ShopApi, generator, night, night_in_copy, ordinary
+
 from pipelines.settings import settings
 
 ORDINARY = 7 if SOAK else 3  # runs before the cases
