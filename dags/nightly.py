@@ -50,8 +50,7 @@ from airflow.sdk.exceptions import (
 
 from dags.connections import apply_connections
 from serving.errors import NightshelfError, TransientError
-from serving.schedule import ScheduleSettings
-from serving.settings import read
+from serving.settings import ScheduleSettings, read
 
 if TYPE_CHECKING:
     from pipelines.choices import Step

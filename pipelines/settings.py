@@ -9,8 +9,7 @@ from pydantic import Field, SecretStr, field_validator
 
 from pipelines.choices import Solver, SourceName
 from serving.live.identity import IdentityRule, known_country
-from serving.schedule import ScheduleSettings
-from serving.settings import home, read
+from serving.settings import ScheduleSettings, home, read
 
 DEMO_DAYS = 60
 EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104 - compared with, never bound

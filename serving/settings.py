@@ -1,15 +1,20 @@
 """Settings of the service, read from environment variables named NIGHTSHELF_* and from HOME/.env."""
 
+import datetime as dt
 import os
+import re
+import zoneinfo
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from serving.errors import NightshelfError
 
 PROJECT = Path(__file__).resolve().parents[1]
+TIME = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)")
+CRON = re.compile(r"[\dA-Za-z*/,#?-]+( [\dA-Za-z*/,#?-]+){4}")
 
 
 def home() -> Path:
@@ -130,6 +135,48 @@ class ServingSettings(BaseSettings):
                 "set it, or run `nightshelf init` to write a .env file with new secrets"
             )
         return key
+
+
+class ScheduleSettings(ServingSettings):
+    """When the nightly run starts, and in which time zone; Airflow reads them without `pipelines`."""
+
+    schedule: str = Field(
+        "00:00",
+        description="when the nightly run starts in Airflow: a time such as 03:00, or five cron fields",
+    )
+    timezone: str = Field(
+        "UTC", description="time zone of SCHEDULE and of the shop's days, such as Europe/Berlin"
+    )
+
+    @field_validator("schedule")
+    @classmethod
+    def _check_schedule(cls, text: str) -> str:
+        if not (TIME.fullmatch(text.strip()) or CRON.fullmatch(" ".join(text.split()))):
+            raise ValueError("write it as a time such as 03:00, or as five cron fields such as 0 3 * * *")
+        return text
+
+    @field_validator("timezone")
+    @classmethod
+    def _check_timezone(cls, name: str) -> str:
+        if name not in zoneinfo.available_timezones():
+            raise ValueError("unknown time zone; write an IANA name such as Europe/Berlin")
+        return name
+
+    @property
+    def cron(self) -> str:
+        """The schedule as five cron fields."""
+        if time := TIME.fullmatch(self.schedule.strip()):
+            return f"{int(time[2])} {int(time[1])} * * *"
+        return " ".join(self.schedule.split())
+
+    @property
+    def zone(self) -> zoneinfo.ZoneInfo:
+        """The time zone of the schedule and of the shop's days."""
+        return zoneinfo.ZoneInfo(self.timezone)
+
+    def yesterday(self, now: dt.datetime) -> dt.date:
+        """Returns the last day that was complete at a moment."""
+        return now.astimezone(self.zone).date() - dt.timedelta(days=1)
 
 
 S = TypeVar("S", bound=ServingSettings)

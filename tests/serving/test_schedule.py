@@ -5,8 +5,7 @@ import datetime as dt
 import pytest
 
 from serving.errors import NightshelfError
-from serving.schedule import ScheduleSettings
-from serving.settings import read
+from serving.settings import ScheduleSettings, read
 
 pytestmark = pytest.mark.fast
 
