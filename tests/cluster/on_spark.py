@@ -8,14 +8,15 @@ import sys
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import scipy.sparse as sp
 
 from pipelines import columns as c
-from pipelines.lake import tables
-from pipelines.lake.spark import session
+from pipelines.lake import engine, tables
 from pipelines.prepare import features
 from pipelines.train import als, association_rules
-from pipelines.validate.outputs import pseudonyms
+from pipelines.validate.outputs import with_pseudonyms
+from serving.live.identity import Pseudonymiser
 
 ORDERS = 4000
 RNG = np.random.default_rng(3)
@@ -28,7 +29,7 @@ def orders():
     return pd.DataFrame(
         {
             c.ORDER_ID: np.repeat([f"o{number}" for number in range(ORDERS)], 3),
-            c.ORDERED_AT: pd.Timestamp("2026-11-01T10:00:00"),
+            c.ORDERED_AT: pd.Timestamp("2026-11-01T10:00:00Z"),
             c.CUSTOMER: np.repeat([f"+7 916 {number % 500:07}" for number in range(ORDERS)], 3),
             c.PRODUCT: [f"p{number}" for number in products.ravel()],
             c.QUANTITY: 1.0,
@@ -41,12 +42,11 @@ def report(**results):
     print(json.dumps(results), flush=True)
 
 
-spark = session()
-rows = spark.createDataFrame(orders()).withColumn(c.CUSTOMER, pseudonyms(c.CUSTOMER, "a key"))
-tables.write_spark(tables.ORDERS, rows)
-read = tables.read_spark(spark, tables.ORDERS)
-tables.write_spark(tables.INTERACTIONS, features.interactions(read))
-tables.write_spark(tables.BASKETS, features.baskets(read))
+rows = with_pseudonyms(engine.table(pa.Table.from_pandas(orders())), Pseudonymiser("a key"))
+tables.write_computed(tables.ORDERS, rows)
+read = tables.scan(tables.ORDERS)
+tables.write_computed(tables.INTERACTIONS, features.interactions(read))
+tables.write_computed(tables.BASKETS, features.baskets(read))
 interactions = tables.read(tables.INTERACTIONS)
 letters = {len(customer) for customer in interactions[c.CUSTOMER].to_pylist()}
 report(customers=len(interactions[c.CUSTOMER].unique()), letters=sorted(letters))
@@ -54,7 +54,7 @@ report(customers=len(interactions[c.CUSTOMER].unique()), letters=sorted(letters)
 settings = association_rules.AssociationRuleSettings(
     support_per_product=0.01, min_count=5, min_confidence=0.2, sure=0.9
 )
-mined = association_rules.mine(tables.read_spark(spark, tables.BASKETS), settings).to_pylist()
+mined = association_rules.mine(tables.scan(tables.BASKETS), settings).to_pylist()
 report(
     rules=sorted(
         [rule[c.ANTECEDENT], rule[c.CONSEQUENT]] for rule in mined if rule[c.SECOND_ANTECEDENT] is None

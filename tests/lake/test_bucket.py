@@ -37,16 +37,14 @@ for number, _ in enumerate(sys.stdin):
     print(number, flush=True)
 """
 
-# In a process with S3A's jars, Spark reads a table that Arrow wrote, and replaces the table it reads from.
-SPARK = f"""
+# The engine reads a table that Arrow wrote, and replaces the table it reads from; Spark needs S3A's jars.
+ENGINE = f"""
 import pyarrow as pa
 from pipelines.lake import tables
-from pipelines.lake.spark import session
-spark = session()
 tables.write("{TABLE}", pa.table({{"n": [1, 2, 3]}}))
-rows = tables.read_spark(spark, "{TABLE}")
-tables.write_spark("{TABLE}", rows.where("n > 1"))
-tables.write_spark("{TABLE}", tables.read_spark(spark, "{TABLE}").repartition(2))
+rows = tables.scan("{TABLE}")
+tables.write_computed("{TABLE}", rows.filter(rows.n > 1))
+tables.write_computed("{TABLE}", tables.scan("{TABLE}"))
 print(sorted(tables.read("{TABLE}")["n"].to_pylist()))
 """
 
@@ -214,8 +212,10 @@ def test_the_jars_have_the_version_of_sparks_own_hadoop():
     assert list(Path(pyspark.__file__).parent.glob(f"jars/hadoop-client-api-{s3a.HADOOP}.jar"))
 
 
-def test_spark_reads_and_writes_the_bucket(url):
-    process = run(SPARK)
+@pytest.mark.parametrize("master", ["", "local[*]"], ids=["duckdb", "spark"])
+def test_the_engine_reads_and_writes_the_bucket(url, monkeypatch, master):
+    monkeypatch.setenv("NIGHTSHELF_SPARK_MASTER", master)
+    process = run(ENGINE)
     log = settings().state / "spark.log"
     if log.exists() and "unresolved dependency" in log.read_text():
         pytest.skip("Maven's repository can't be reached for the jars of S3A")
