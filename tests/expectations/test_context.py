@@ -157,7 +157,10 @@ def test_data_docs_have_a_page_per_suite_and_run_and_an_index(tmp_path):
 
 def test_messages_of_measures_are_not_written_to_disk(tmp_path):
     phone = "+7 (916) 539-6205"
-    check(tmp_path, [*orders(0.1, 1.0, 1.0), Measure("silence", NIGHT, 9.0, f"the last was {phone}")])
+    check(
+        tmp_path,
+        [*orders(0.1, 1.0, 1.0), Measure("silence", NIGHT, 9.0, f"the last was {phone}"), returning(1.0)],
+    )
     files = [path for path in tmp_path.rglob("*") if path.is_file()]
     assert files
     assert [path.name for path in files if phone in path.read_text(errors="replace")] == []

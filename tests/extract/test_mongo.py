@@ -243,7 +243,7 @@ def test_a_document_that_can_not_be_read_is_a_fault(shop):
 
 def test_a_server_that_dies_and_comes_back(home, tmp_path, monkeypatch):
     monkeypatch.setattr(mongo, "PAGE_ORDERS", 400)
-    monkeypatch.setattr("pipelines.extract.collection.WAIT_MS", 500)
+    monkeypatch.setattr("pipelines.extract.collection.CONNECT_MS", 500)
     with mongos.mongo(tmp_path) as server, mongos.client(server) as client:
         shop = Shop(server.url, client.shop.orders, tmp_path / "shop.toml", monkeypatch)
         orders = [order(number) for number in range(4000)]
@@ -271,7 +271,7 @@ URLS = [
 @pytest.mark.filterwarnings("ignore:Unknown")
 @pytest.mark.parametrize("url", URLS)
 def test_a_message_names_the_setting_and_never_its_secret(home, tmp_path, monkeypatch, url):
-    monkeypatch.setattr("pipelines.extract.collection.WAIT_MS", 200)
+    monkeypatch.setattr("pipelines.extract.collection.CONNECT_MS", 200)
     (tmp_path / "shop.toml").write_text(NESTED)
     monkeypatch.setenv("NIGHTSHELF_MONGO_URL", url)
     settings.cache_clear()

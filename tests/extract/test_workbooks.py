@@ -89,7 +89,7 @@ def test_all_sheets_with_the_columns_are_read_or_those_that_the_mapping_names(tm
     one = MAPPING.model_copy(update={"file": MAPPING.file.model_copy(update={"sheets": ("2026",)})})
     assert values(read(tmp_path / name, one)) == expected(ROWS[1:])
     other = MAPPING.model_copy(update={"file": MAPPING.file.model_copy(update={"sheets": ("2027",)})})
-    with pytest.raises(NightshelfError, match="no sheet '2027' but '2025', 'About', '2026'"):
+    with pytest.raises(NightshelfError, match="no sheet '2027'; its sheets are '2025', 'About', '2026'"):
         read(tmp_path / name, other)
 
 
