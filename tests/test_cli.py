@@ -105,8 +105,9 @@ def test_a_missing_column(nightshelf, orders):
     assert "orders.csv has no column" in nightshelf(*FILES, orders(without))
 
 
-def test_no_java(nightshelf, orders, tmp_path):
-    message = nightshelf(*FILES, orders(GOOD), PATH=str(tmp_path), JAVA_HOME="")
+def test_no_java_for_spark(nightshelf, orders, tmp_path):
+    spark = {"NIGHTSHELF_SPARK_MASTER": "local[*]"}
+    message = nightshelf(*FILES, orders(GOOD), PATH=str(tmp_path), JAVA_HOME="", **spark)
     assert "Spark needs Java 17 or newer" in message
     assert "default-jre-headless" in message
 

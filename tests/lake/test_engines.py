@@ -89,8 +89,11 @@ def _plain(value):
     return f"{value:.9g}" if isinstance(value, int | float) else value
 
 
-@pytest.mark.parametrize("zone", ["UTC", "Europe/Berlin"])
-@pytest.mark.parametrize("split", [False, True], ids=["whole orders", "orders over files"])
+@pytest.mark.parametrize(
+    ("zone", "split"),
+    [("UTC", False), ("Europe/Berlin", True)],
+    ids=["whole orders", "orders over files"],
+)
 def test_both_make_the_same_tables(home, spark, monkeypatch, seed, zone, split):
     raw = drawn_lines(random.Random(seed))
     dialect = Mapping(
