@@ -2,6 +2,7 @@
 
 import contextlib
 from typing import Any
+from urllib.parse import unquote
 
 import schemathesis
 
@@ -34,7 +35,7 @@ def before_call(context: schemathesis.HookContext, case: schemathesis.Case, kwar
 def _name_somebody(fields: Any) -> None:
     """Replaces an id that stands for nobody."""
     customer = fields.get("customer") if isinstance(fields, dict) else None
-    if isinstance(customer, str | int | float) and is_nobody(str(customer)):
+    if isinstance(customer, str | int | float) and is_nobody(unquote(str(customer))):
         fields["customer"] = "anna"
 
 
