@@ -63,7 +63,7 @@ test: setup  ## everything that CI runs
 	$(RUN)ruff format --check .
 	$(RUN)mypy
 	$(RUN)lint-imports
-	$(RUN)pytest -n 3 --dist loadfile --no-loadscope-reorder --durations 40
+	$(RUN)pytest -n 4 --dist loadfile --no-loadscope-reorder --durations 40
 
 soak: setup  ## every bad, good and poisoned nightly run, faults, a loaded service, a cluster, a bare Debian; takes hours
 	$(java)
