@@ -10,6 +10,7 @@ from ibis import Value
 from pipelines.lake.engine import is_spark
 
 UTC = "UTC"
+DIGIT_FIRST = r"^\s*\d"
 TIME = dt.Timestamp(UTC)
 
 
@@ -56,6 +57,25 @@ def _percentile_approx(values: dt.float64, share: dt.float64) -> dt.float64: ...
 @ibis.udf.agg.builtin(name="bit_xor")
 def bit_xor(values) -> dt.int64:
     """Returns the exclusive or of whole numbers."""
+
+
+def number(text: Value) -> Value:
+    """Returns the numbers that texts state, null for any other text."""
+    return text.contains("_").ifelse(ibis.null(float), text.try_cast(float))  # DuckDB reads 1_0 as 10
+
+
+def instant(text: Value) -> Value:
+    """Returns the instants that texts state, null for any other text; without an offset in UTC."""
+    parsed = text.try_cast(TIME)
+    if not is_spark():  # DuckDB reads fewer forms of ISO 8601
+        parsed = ibis.coalesce(parsed, _as_duckdb_reads(text).try_cast(TIME))
+    return text.re_search(DIGIT_FIRST).ifelse(parsed, ibis.null(TIME))  # and words such as infinity
+
+
+def _as_duckdb_reads(text: Value) -> Value:
+    """Returns times with seconds, and with the offset as numbers without a space before it."""
+    offset = text.re_replace(r"\s*(Z|UTC)\s*$", "+00:00").re_replace(r"\s+([+-]\d\d:?\d*)\s*$", r"\1")
+    return offset.re_replace(r"([T ]\d\d?:\d\d)([+-]\S*)$", r"\1:00\2")
 
 
 def hash64(first: Value, second: Value | str = "") -> Value:

@@ -75,7 +75,7 @@ def check(
     parsed = lines.mutate(
         {
             TIME: versions.time(lines[c.ORDERED_AT], dialect.timezone),
-            UNITS: lines[c.QUANTITY].try_cast(float),
+            UNITS: functions.number(lines[c.QUANTITY]),
             PAID: _paid(lines),
         }
     )
@@ -148,7 +148,7 @@ def typical_prices(raw: Table, bounds: RowBounds) -> Table:
 
 
 def _paid(lines: Table) -> Value:
-    price = lines[c.UNIT_PRICE].try_cast(float)
+    price = functions.number(lines[c.UNIT_PRICE])
     return ((price >= 0) & (price < math.inf)).ifelse(price, ibis.null(float))  # NaN is greater than infinity
 
 

@@ -54,7 +54,7 @@ def newest(raw: Table, dialect: Dialect) -> Table:
 
 def time(text: Value, timezone: str) -> Value:
     """Returns the times of a column of texts; those without an offset are times of the time zone."""
-    parsed = text.try_cast(functions.TIME)
+    parsed = functions.instant(text)
     return text.re_search(OFFSET).ifelse(parsed, functions.in_utc(parsed, timezone))
 
 

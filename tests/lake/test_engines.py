@@ -22,7 +22,7 @@ LINES = 1_500
 DRAWN = {
     c.CUSTOMER: (["+7 916 539-62-05", "8 (916) 539-62-05", "anna@shop.example", "c7"], [None, "guest", "0"]),
     c.PRODUCT: (["A", "B", "C", "Ä €"], [None, " ", "POST"]),
-    c.QUANTITY: (["1", "2", "3.5"], ["-1", "-2", "0", "two", "NaN", "1e9", None]),
+    c.QUANTITY: (["1", "2", "3.5"], ["-1", "-2", "0", "two", "NaN", "1e9", "1_0", " 2 ", None]),
     c.UNIT_PRICE: (["9.90", "10", "12.5"], ["0", "-1", "free", "9999", None, "Infinity"]),
     c.GROUP: (["France", " France ", "Spain"], ["", None]),
     c.WEIGHT: (["1.5"], ["a lot", None]),
@@ -30,7 +30,7 @@ DRAWN = {
     c.FAULT: ([None], ["is no UTF-8"]),
     c.NAME: (["Tea", "Mug"], [None]),
 }
-OFFSETS = ["", "Z", "+03:00", " UTC", "-05:30", "+0100"]
+OFFSETS = ["", "Z", "+03:00", " UTC", "UTC", " Z", "-05:30", " -05:30", "+0100", " +0100", "+01"]
 
 
 def drawn_lines(rng):
@@ -41,8 +41,12 @@ def drawn_lines(rng):
             name: rng.choice(rare if rng.random() < 0.06 else usual) for name, (usual, rare) in DRAWN.items()
         }
         day = AS_OF - dt.timedelta(days=rng.choice([*range(20), -1]))
-        time = f"{day} {rng.randrange(24):02}:{rng.randrange(60):02}:00{rng.choice(OFFSETS)}"
-        row |= {c.ORDERED_AT: rng.choice([time] * 30 + ["soon", None]), c.LINE: number}
+        time = f"{day} {rng.randrange(24):02}:{rng.randrange(60):02}"
+        time += rng.choice(["", ":00", ":00.5", ":00.1234567"]) + rng.choice(OFFSETS)
+        row |= {
+            c.ORDERED_AT: rng.choice([time] * 30 + ["soon", "infinity", str(day), f" {time} ", None]),
+            c.LINE: number,
+        }
         row |= {c.ORDER_ID: rng.choice([str(rng.randrange(400))] * 50 + [None]), c.PAGE: rng.randrange(3)}
         row |= {c.SOURCE: rng.choice(["a.csv", "b.csv"]), c.CHANGED_AT: rng.choice([None, time])}
         row[c.EXTRACTED_AT] = dt.datetime(2026, 11, 9, rng.randrange(3), tzinfo=dt.UTC)
