@@ -17,7 +17,9 @@ NEEDED = [c.ORDER_ID, c.CHANGED_AT, c.LEFT_OUT, c.SOURCE, *raw.VERSION]
 Pages = Callable[[], Iterable[pa.Table]]  # iterates over the pages, from the beginning at each call
 
 
-def missing_orders(known: list[str], last_day: dt.date | None, staged: Pages) -> pa.Table | None:
+def missing_orders(
+    known: list[str], last_day: dt.date | None, staged: Pages, timezone: str = "UTC"
+) -> pa.Table | None:
     """Returns a row per order that earlier files hold and the newest dump lacks, in columns of RAW_ORDERS.
 
     Such a row replaces its order: it has no line, and is left out for the reason NOT_IN_DUMP. Returns None if
@@ -25,10 +27,11 @@ def missing_orders(known: list[str], last_day: dt.date | None, staged: Pages) ->
     page are all of days before `last_day`.
 
     known: the tables of the pulls so far. last_day: the latest day of an order so far.
+    timezone: of times without an offset.
     """
     newest = max((page[c.PAGE][0].as_py() for page in staged() if page.num_rows), default=None)
     dump = list(_of_page(staged, newest))
-    day = last_iso_day(page[c.ORDERED_AT] for page in dump)
+    day = last_iso_day((page[c.ORDERED_AT] for page in dump), timezone)
     if day is None or (last_day and day < last_day):
         return None
     present = pa.chunked_array([pc.unique(page[c.ORDER_ID]) for page in dump], pa.string()).unique()

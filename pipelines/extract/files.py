@@ -68,7 +68,7 @@ class FileSource:
             for lines in file_lines(document, self._joined, times)
         )
         known = last_pull.last_day if last_pull else None
-        day = last_iso_day(rows) or known
+        day = last_iso_day(rows, self.mapping.timezone) or known
         if day is None:
             raise NightshelfError(
                 f"no time in column {self.columns[c.ORDERED_AT]!r} of {self.path.name} can be read as a date:"

@@ -66,7 +66,8 @@ class MongoSource:
         documents = self.collection.find(self._changed_since(last_pull), fields, [])
         notation = KeptNotation(self.mapping, {}, last_pull, self.description)
         batches = iter(lambda: list(islice(documents, PAGE_ORDERS)), [])
-        day = last_iso_day(notation.times(to_rows(enumerate(batch), fields, self.lines)) for batch in batches)
+        times = (notation.times(to_rows(enumerate(batch), fields, self.lines)) for batch in batches)
+        day = last_iso_day(times, self.mapping.timezone)
         known = last_pull.last_day if last_pull else None
         if day or known:
             return max(filter(None, (day, known)))

@@ -70,7 +70,8 @@ def _pull_once(source: Source, full: bool, progress: Progress) -> tuple[int, dt.
 def _watermark(
     source: Source, previous: LastPull | None, staging: Staging, reached: Position
 ) -> raw.Watermark:
-    day = last_iso_day(rows[c.ORDERED_AT] for rows in raw.batches(staging.read()))
+    times = (rows[c.ORDERED_AT] for rows in raw.batches(staging.read()))
+    day = last_iso_day(times, source.dialect.timezone)
     if previous is None and day is None:
         raise NightshelfError(
             f"{source.description} returned no order line with a date: check that it holds orders and that"
@@ -97,7 +98,8 @@ def _missing(source: Source, previous: LastPull | None, staging: Staging) -> pa.
     if source.dialect.full_dumps == "no":
         return None
     known = raw.pulls(source.name) if previous else []
-    return dumps.missing_orders(known, previous.last_day if previous else None, staging.read)
+    last_day = previous.last_day if previous else None
+    return dumps.missing_orders(known, last_day, staging.read, source.dialect.timezone)
 
 
 def _append(

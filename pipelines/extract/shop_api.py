@@ -52,8 +52,8 @@ class ShopApiSource:
             self.profile.access.check(settings)
 
     def last_day(self, last_pull: LastPull | None) -> dt.date:
-        """Returns yesterday, because today's orders are incomplete."""
-        return dt.datetime.now(dt.UTC).date() - dt.timedelta(days=1)
+        """Returns the shop's yesterday, because today's orders are incomplete."""
+        return self.settings.yesterday(dt.datetime.now(dt.UTC))
 
     def orders(self, last_pull: LastPull | None, staging: Staging, progress: Progress) -> Position:
         """Writes the new order lines to staging; the position is the time when the pull started.

@@ -14,8 +14,11 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validat
 from pipelines import columns as c
 from pipelines.extract.staging import Staging
 from pipelines.run.progress import Progress
+from pipelines.settings import settings
 from serving.live.identity import IdentityRule
 from serving.toml import FrozenModel
+
+SPACE_BEFORE_OFFSET = re.compile(r"\s+(?=[+-]|Z|UTC)")
 
 Position = dict[str, Any]  # how far a source has been read; JSON, its keys are the source's own
 
@@ -109,15 +112,29 @@ def latest_plausible_day() -> str:
     return str(dt.datetime.now(dt.UTC).date() + dt.timedelta(days=1))
 
 
-def last_iso_day(times: Iterable[pa.ChunkedArray | pa.Array]) -> dt.date | None:
-    """Returns the latest plausible day in columns of times (strings), or None if there is no ISO date."""
+def last_iso_day(times: Iterable[pa.ChunkedArray | pa.Array], timezone: str = "UTC") -> dt.date | None:
+    """Returns the latest plausible day in columns of times (strings), or None if there is no ISO date.
+
+    It is the day as written or the day by NIGHTSHELF_TIMEZONE, whichever is earlier: of the later one, only a
+    part may be known. timezone: of times without an offset.
+    """
     limit = latest_plausible_day()
     latest = ""
     for column in times:
         days = pc.utf8_slice_codeunits(column, 0, c.ISO_DAY_LENGTH)
         plausible = pc.and_(pc.match_substring_regex(days, c.ISO_DAY), pc.less_equal(days, limit))
-        latest = max(latest, pc.max(days.filter(plausible)).as_py() or "")
+        latest = max(latest, pc.max(column.filter(plausible)).as_py() or "")
+    return _shop_day(latest, timezone)
+
+
+def _shop_day(time: str, timezone: str) -> dt.date | None:
     try:
-        return dt.date.fromisoformat(latest)
+        day = dt.date.fromisoformat(time[: c.ISO_DAY_LENGTH])
     except ValueError:
         return None
+    try:
+        moment = dt.datetime.fromisoformat(SPACE_BEFORE_OFFSET.sub("", time).replace("UTC", "Z").strip())
+    except ValueError:
+        return day
+    own = moment if moment.tzinfo else moment.replace(tzinfo=zoneinfo.ZoneInfo(timezone))
+    return min(day, own.astimezone(settings().zone).date())

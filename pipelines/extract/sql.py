@@ -109,7 +109,8 @@ class SqlSource:
 
     def _last_iso_day(self, time: "sa.ColumnElement[Any]") -> dt.date | None:
         query = sa.select(sa.func.max(time)).where(time < untyped(_day_after_tomorrow()))
-        return last_iso_day([_texts([as_text(self.database.scalar(query))])])
+        latest = _texts([as_text(self.database.scalar(query))])
+        return last_iso_day([latest], self.mapping.timezone)
 
     def _last_day_of_all(self) -> dt.date | None:
         """Returns the last day of times that the database can't compare, such as 21.09.2026."""
@@ -117,7 +118,7 @@ class SqlSource:
         query = sa.select(*[self.query.column(name) for name in names]).distinct()
         notation = KeptNotation(self.mapping, {}, None, self.description)
         batches = (_table(names, rows) for rows in self.database.batches(query, PAGE_ROWS))
-        return last_iso_day(notation.times(rows) for rows in batches)
+        return last_iso_day((notation.times(rows) for rows in batches), self.mapping.timezone)
 
     def _chunks(self, query: "sa.Select[Any]") -> Iterator[Rows]:
         """Yields the rows in chunks; a chunk holds whole orders."""

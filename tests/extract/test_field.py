@@ -13,6 +13,7 @@ from pipelines import columns as c
 from pipelines.extract.files import FileSource
 from pipelines.extract.staging import Staging
 from pipelines.run.progress import silent
+from pipelines.settings import settings
 from serving.errors import NightshelfError
 
 MAPPINGS = Path(__file__).parent / "field_mappings"
@@ -109,7 +110,9 @@ def test_lines_come_from_the_nested_list_of_an_order(shape, field, file):
     assert np.allclose(sales(rows), sales(plain.filter(pc.is_in(plain[c.ORDER_ID], rows[c.ORDER_ID]))))
 
 
-def test_a_customers_purchases_of_a_day_are_an_order(home, field):
+def test_a_customers_purchases_of_a_day_are_an_order(home, field, monkeypatch):
+    monkeypatch.setenv("NIGHTSHELF_TIMEZONE", "Asia/Taipei")
+    settings.cache_clear()
     rows = extracted(field("us-dates/ta_feng.csv"), MAPPINGS / "ta_feng.toml")
     assert rows.num_rows == LINES
     per_day = {(row[c.CUSTOMER], row[c.ORDERED_AT]) for row in rows.to_pylist()}

@@ -20,6 +20,7 @@ from pipelines.extract.mapping import MAPPINGS
 from pipelines.extract.staging import RAW_ORDERS, Staging
 from pipelines.lake import tables
 from pipelines.run.progress import silent
+from pipelines.settings import settings
 from serving.errors import NightshelfError
 
 PHONE = "79165396205"
@@ -353,6 +354,20 @@ def test_an_empty_folder_is_named(tmp_path, mapped):
 def test_the_last_day_is_that_of_times_in_any_format(tmp_path, mapped, at):
     frame([["1", at, PHONE, "A", 1, 1, "Tea"]]).to_csv(tmp_path / "orders.csv", index=False)
     assert FileSource(str(tmp_path / "orders.csv"), mapped).last_day(None) in (LAST, LAST - dt.timedelta(1))
+
+
+@pytest.mark.parametrize(("zone", "days_before"), [("UTC", 1), ("Asia/Taipei", 0)])
+def test_the_last_day_is_the_shops_day_of_times_in_the_time_zone_of_the_mapping(
+    tmp_path, home, monkeypatch, zone, days_before
+):
+    """Midnight in Taipei is the day before in UTC: a run of the later day would find a day without orders."""
+    monkeypatch.setenv("NIGHTSHELF_TIMEZONE", zone)
+    settings.cache_clear()
+    mapping = tmp_path / "taipei.toml"
+    mapping.write_text("timezone = 'Asia/Taipei'\n" + MAPPING)
+    frame([["1", str(LAST), PHONE, "A", 1, 1, "Tea"]]).to_csv(tmp_path / "orders.csv", index=False)
+    day = FileSource(str(tmp_path / "orders.csv"), str(mapping)).last_day(None)
+    assert day == LAST - dt.timedelta(days=days_before)
 
 
 def test_times_that_are_no_dates_need_as_of(tmp_path, mapped):
