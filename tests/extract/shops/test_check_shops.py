@@ -18,8 +18,6 @@ from pipelines.extract import pulls
 from pipelines.run.progress import silent
 from pipelines.settings import settings
 
-pytestmark = pytest.mark.usefixtures("spark")
-
 SHOPS = [WooCommerce, Shopify, Magento, BigCommerce, PrestaShop]
 ORDERS = 60
 
