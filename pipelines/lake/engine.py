@@ -87,7 +87,8 @@ def table(rows: pa.Table) -> Table:
 
 @cache
 def _duckdb(memory: str, folder: str) -> BaseBackend:
-    connection = ibis.duckdb.connect(memory_limit=memory, temp_directory=folder)
+    options = {"memory_limit": memory, "temp_directory": folder, "autoinstall_known_extensions": False}
+    connection = ibis.duckdb.connect(**options)
     connection.raw_sql("SET TimeZone = 'UTC'")
     connection.raw_sql("SET enable_progress_bar = false")
     connection.raw_sql("SET preserve_insertion_order = false")  # needs less memory
