@@ -25,8 +25,8 @@ def unmet(expectations: Sequence[Expectation], measures: Sequence[Measure]) -> l
 
     Great Expectations takes ten seconds to start, and leaves a checkpoint and Data Docs behind.
     """
-    found = [Finding(expectation, outside(expectation, measures)) for expectation in expectations]
-    return [finding for finding in found if finding.measures]
+    findings = [Finding(expectation, outside(expectation, measures)) for expectation in expectations]
+    return [finding for finding in findings if finding.measures]
 
 
 def outside(expectation: Expectation, measures: Sequence[Measure]) -> tuple[Measure, ...]:

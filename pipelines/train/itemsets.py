@@ -62,12 +62,12 @@ def vertical(baskets: pa.ListArray, support: float, largest: int = TRIPLE) -> It
     """Returns the same for baskets in memory: lists of distinct products."""
     enough = max(int(np.ceil(support * len(baskets) - ROUNDING)), 1)
     products, bought = _frequent(baskets, enough)
-    holding = bought.T.tocsr()
+    holding = by_product = bought.T.tocsr()
     members, counts = [np.arange(len(products))[:, None]], [np.diff(holding.indptr).astype(np.int64)]
     for size in range(2, largest + 1):
         itemsets, count = _extensions(members[-1], holding, bought, enough)
         if size < largest:
-            holding = holding[itemsets.prefix].multiply(bought.T.tocsr()[itemsets.added]).tocsr()
+            holding = holding[itemsets.prefix].multiply(by_product[itemsets.added]).tocsr()
         members.append(np.c_[members[-1][itemsets.prefix], itemsets.added])
         counts.append(count)
     return Itemsets(products, tuple(members), tuple(counts))
