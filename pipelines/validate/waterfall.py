@@ -55,9 +55,8 @@ def tally(checked: Table, since: tuple[dt.datetime, dt.date] | None) -> pd.DataF
     is_new = ibis.literal(True)
     if since:
         received, judged = since
-        is_new = (checked[c.EXTRACTED_AT] > ibis.literal(received)) | (day > ibis.literal(judged)).fill_null(
-            False
-        )
+        later = (day > ibis.literal(judged)).fill_null(False)
+        is_new = (checked[c.EXTRACTED_AT] > ibis.literal(received)) | later
     has_ratio = (checked[PAID] > 0) & (checked[TYPICAL] > 0)
     lines = checked.mutate(
         {
