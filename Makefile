@@ -31,7 +31,7 @@ haproxy = $(call debian,PATH="$$PATH:/usr/sbin" haproxy -v,haproxy,HAProxy)
 postgresql = $(call debian,ls /usr/lib/postgresql/*/bin/postgres,postgresql,PostgreSQL)
 mariadb = $(call debian,PATH="$$PATH:/usr/sbin" mariadbd --version,mariadb-server,MariaDB)
 
-.PHONY: help run cluster setup check test soak docs bench pictures images lock
+.PHONY: help run cluster setup lint check test tests soak docs bench pictures images lock
 help:  ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## */  make \1\t/' | expand -t 16
 
@@ -46,12 +46,14 @@ cluster: setup  ## the same with a cluster's servers: PostgreSQL, Spark master a
 
 setup: $(INSTALLED)  ## the environment alone; afterwards .venv/bin/nightshelf is the command
 
-check: setup  ## after each change, in 90 s: formatting, lint, types, import contracts, fast tests
+lint: setup  ## formatting, lint, import contracts, types
 	$(RUN)ruff format --check --quiet .
 	$(RUN)ruff check --quiet .
 	$(RUN)lint-imports --no-logo
 	$(RUN)mypy
-	$(RUN)pytest -q -m fast -n 2 --dist loadfile
+
+check: setup  ## after each change, in 90 s: lint and the fast tests
+	@$(MAKE) --no-print-directory -j 2 lint tests TESTS="-q -m fast -n 2"
 
 test: setup  ## everything that CI runs
 	$(java)
@@ -59,11 +61,10 @@ test: setup  ## everything that CI runs
 	$(postgresql)
 	$(mariadb)
 	$(haproxy)
-	$(RUN)ruff check .
-	$(RUN)ruff format --check .
-	$(RUN)mypy
-	$(RUN)lint-imports
-	$(RUN)pytest -n 4 --dist loadfile --no-loadscope-reorder --durations 40
+	@$(MAKE) --no-print-directory -j 2 lint tests TESTS="-n 4 --no-loadscope-reorder --durations 40"
+
+tests: setup
+	$(RUN)pytest --dist loadfile $(TESTS)
 
 soak: setup  ## every bad, good and poisoned nightly run, faults, a loaded service, a cluster, a bare Debian; takes hours
 	$(java)

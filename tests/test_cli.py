@@ -2,12 +2,12 @@
 
 import datetime as dt
 import os
-import socket
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from ports import free_port
 
 from pipelines.demo.api import app
 from pipelines.demo.shop import Shop
@@ -77,8 +77,7 @@ def shop(address, password=PASSWORD):
 
 
 def test_an_unreachable_shop(nightshelf):
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        address = f"http://127.0.0.1:{free.getsockname()[1]}"
+    address = f"http://127.0.0.1:{free_port()}"
     message = nightshelf("retrain", **shop(address))
     assert f"the shop at {address} can't be reached" in message
     assert "NIGHTSHELF_SHOP_URL" in message

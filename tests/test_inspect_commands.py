@@ -1,41 +1,48 @@
 """The commands `inspect` and `check-source`: exit codes, the JSON object, no traceback, nothing changed."""
 
 import json
-import os
-import subprocess
 import sys
 import tomllib
+from dataclasses import dataclass
 from pathlib import Path
 
 import published
 import pytest
 
+from pipelines.cli import main
+from pipelines.settings import settings
+
 KEYS = {"fetched", "used", "orders", "customers", "products", "left_out", "warnings", "would_stop"}
-MAIN = "from pipelines.cli import main; main()"
+
+
+@dataclass(frozen=True)
+class Finished:
+    """What a command returned and printed."""
+
+    returncode: int
+    stdout: str
+    stderr: str
 
 
 @pytest.fixture
-def nightshelf(tmp_path):
-    """A function that runs the command in a home of its own, and returns the finished process."""
+def nightshelf(tmp_path, monkeypatch, capsys):
+    """A function that runs the command in this process, in a home of its own, and returns what it did."""
     (home := tmp_path / "home").mkdir()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("NIGHTSHELF_HOME", str(home))
+    monkeypatch.delenv("NIGHTSHELF_CUSTOMER_KEY", raising=False)
 
     def run(*arguments):
-        environment = {
-            name: value for name, value in os.environ.items() if not name.startswith("NIGHTSHELF_")
-        }
-        process = subprocess.run(
-            [sys.executable, "-c", MAIN, *map(str, arguments)],
-            check=False,
-            env=environment | {"NIGHTSHELF_HOME": str(home)},
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-        )
-        assert "Traceback" not in process.stdout + process.stderr
+        monkeypatch.setattr(sys, "argv", ["nightshelf", *map(str, arguments)])
+        settings.cache_clear()
+        capsys.readouterr()  # what the fixtures printed
+        with pytest.raises(SystemExit) as exit_:
+            main()
         assert list(home.iterdir()) == []
-        return process
+        return Finished(exit_.value.code or 0, *capsys.readouterr())
 
-    return run
+    yield run
+    settings.cache_clear()
 
 
 @pytest.fixture

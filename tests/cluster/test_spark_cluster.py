@@ -7,8 +7,9 @@ import time
 from pathlib import Path
 
 import pytest
-from clusters import free_ports, kill, parts
+from clusters import kill, parts
 from homes import in_soak
+from ports import free_port
 
 SCRIPT = Path(__file__).with_name("on_spark.py")
 ITERATIONS = 10  # of ALS, as in a nightly run; a worker is killed meanwhile
@@ -18,9 +19,7 @@ pytestmark = in_soak
 
 @pytest.mark.parametrize("address", ["", "sc://127.0.0.1:{}"], ids=["spark", "connect"])
 def test_steps_survive_a_lost_worker(address, tmp_path, monkeypatch):
-    given = (
-        {"NIGHTSHELF_SPARK_MASTER": address.format(free_ports()["NIGHTSHELF_SHOP_PORT"])} if address else {}
-    )
+    given = {"NIGHTSHELF_SPARK_MASTER": address.format(free_port())} if address else {}
     with parts(tmp_path, monkeypatch, *PROGRAMS, **given):
         command, results = [sys.executable, SCRIPT, str(ITERATIONS)], []
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:

@@ -2,7 +2,6 @@
 
 import datetime as dt
 import os
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,6 +13,7 @@ from typing import Any
 import httpx
 import pytest
 from homes import served
+from ports import free_port
 
 from pipelines.demo.api import app, serve
 from pipelines.demo.dirt import Dirt, Order
@@ -256,8 +256,7 @@ def test_serving_without_a_password_is_an_error_naming_the_setting(
 
 
 def test_serves_with_the_settings_and_logs_no_request(tmp_path: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     chosen = {"SHOP_PORT": str(port), "SHOP_USER": "me", "SHOP_PASSWORD": "x", "HOST": "127.0.0.1"}
     chosen["HOME"] = str(tmp_path)
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("NIGHTSHELF_")}

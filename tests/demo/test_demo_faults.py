@@ -4,7 +4,6 @@ import datetime as dt
 import json
 import os
 import re
-import socket
 import subprocess
 import sys
 import time
@@ -16,6 +15,7 @@ from typing import Any
 
 import httpx
 import pytest
+from ports import free_port
 from pydantic import ValidationError
 
 from pipelines.demo.api import app
@@ -312,8 +312,7 @@ def environment(port: int) -> dict[str, str]:
 
 def test_the_command_injects_the_faults_of_a_file(tmp_path: Path) -> None:
     (tmp_path / "faults.toml").write_text("reset = 1")
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     server = subprocess.Popen(
         [COMMAND, "demo-shop", "--faults", "faults.toml"],
         cwd=tmp_path,

@@ -5,7 +5,6 @@ import datetime as dt
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -15,6 +14,7 @@ from pathlib import Path
 import pytest
 from buckets import bucket, keys, uploads
 from homes import fresh_home, in_soak, served
+from ports import free_port
 
 from pipelines import columns as c
 from pipelines.demo.api import app
@@ -68,8 +68,7 @@ def command(*arguments):
 @contextlib.contextmanager
 def mlflow_server(home, artifacts):
     """Yields the address of an MLflow server that keeps its artifacts at this URL."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     server = [Path(sys.executable).with_name("mlflow"), "server", "--host", "127.0.0.1", "--port", str(port)]
     server += ["--workers", "1", "--backend-store-uri", f"sqlite:///{home}/server.db"]
     with (home / "mlflow.log").open("wb") as log:

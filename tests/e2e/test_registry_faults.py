@@ -4,7 +4,6 @@ import contextlib
 import os
 import random
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -15,6 +14,7 @@ from pathlib import Path
 import pytest
 from gate_nights import prepared, run, run_gate, world
 from homes import SOAK, fresh_home, in_soak
+from ports import free_port
 
 from pipelines import nightly
 from pipelines.evaluate import night_data
@@ -33,11 +33,6 @@ SOONEST, LATEST = 1.0, 9.0  # seconds after its start at which a run is killed
 @pytest.fixture(scope="module")
 def shop():
     return world(7, nights=2)
-
-
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as sock:
-        return sock.getsockname()[1]
 
 
 @pytest.fixture

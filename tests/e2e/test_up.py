@@ -2,7 +2,6 @@
 
 import json
 import os
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 import limits
 import psutil
 import pytest
+from ports import free_ports
 
 SERVERS = ("SHOP", "MLFLOW", "AIRFLOW", "SERVING")
 SECONDS = 900  # on an idle laptop; scaled to the machine
@@ -23,12 +23,9 @@ TASKS = (
 @pytest.fixture(scope="module")
 def env(tmp_path_factory):
     """The environment of a fresh home, with free ports."""
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in SERVERS]
-    ports = {server: sock.getsockname()[1] for server, sock in zip(SERVERS, sockets, strict=True)}
-    for sock in sockets:
-        sock.close()
+    ports = zip(SERVERS, free_ports(len(SERVERS)), strict=True)
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("NIGHTSHELF_")}
-    chosen = {f"NIGHTSHELF_{server}_PORT": str(port) for server, port in ports.items()}
+    chosen = {f"NIGHTSHELF_{server}_PORT": str(port) for server, port in ports}
     home = {"NIGHTSHELF_HOME": str(tmp_path_factory.mktemp("home")), "NIGHTSHELF_SWEEP": "quick"}
     return inherited | chosen | home
 

@@ -4,13 +4,13 @@ import asyncio
 import datetime as dt
 import json
 import logging
-import socket
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 
 import pyarrow as pa
 import pytest
+from ports import free_port
 from starlette.applications import Starlette
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -180,8 +180,7 @@ def test_retries_a_dropped_connection_and_then_names_the_shop(source, serve):
 
 
 def test_an_unreachable_shop_is_named_with_its_setting(source):
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        address = f"http://127.0.0.1:{free.getsockname()[1]}"
+    address = f"http://127.0.0.1:{free_port()}"
     message = error_of(source(address, SHOP_TRIES=1))
     for named in (address, "/orders page 1", "NIGHTSHELF_SHOP_URL"):
         assert named in message

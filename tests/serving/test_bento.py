@@ -8,7 +8,8 @@ from pathlib import Path
 import bundles
 import httpx
 import pytest
-from processes import BIN, environment, free_port, running, service, status, wait_for
+from ports import free_port
+from processes import BIN, environment, running, service, status, wait_for
 
 from serving.bundle.format import Bundle
 from serving.settings import PROJECT

@@ -1,7 +1,7 @@
 """The programs of `nightshelf cluster`, their settings and variables."""
 
 import pytest
-from clusters import free_ports
+from clusters import port_settings
 
 from pipelines.settings import Settings, settings
 from pipelines.stack import cluster
@@ -21,7 +21,7 @@ def cluster_of(home, monkeypatch):
     def make(**chosen):
         secrets = {name: f"the secret {name}" for name in SECRETS}
         variables = {f"NIGHTSHELF_{name}": value for name, value in (secrets | chosen).items()}
-        for name, value in (free_ports() | variables).items():
+        for name, value in (port_settings() | variables).items():
             monkeypatch.setenv(name, value)
         return cluster.cluster_settings(Settings())
 

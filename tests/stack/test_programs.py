@@ -3,6 +3,7 @@
 import socket
 
 import pytest
+from ports import free_ports
 
 from pipelines.settings import Settings
 from pipelines.stack.programs import check_ports, programs
@@ -14,11 +15,7 @@ PORTS = ("shop_port", "mlflow_port", "airflow_port", "serving_port")
 @pytest.fixture
 def ports(home):
     """A free port for each server."""
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in PORTS]
-    free = {name: server.getsockname()[1] for name, server in zip(PORTS, sockets, strict=True)}
-    for server in sockets:
-        server.close()
-    return free
+    return dict(zip(PORTS, free_ports(len(PORTS)), strict=True))
 
 
 def settings_of(ports, **chosen):

@@ -11,6 +11,7 @@ import uuid
 import boto3
 import pytest
 import s3fs
+from ports import free_port
 
 # If set, AWS_ENDPOINT_URL and the AWS keys name a server that is running already.
 IS_EXTERNAL = "NIGHTSHELF_TEST_S3" in os.environ
@@ -53,8 +54,7 @@ def uploads(url):
 
 @contextlib.contextmanager
 def _moto():
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
+    port = free_port()
     command = [sys.executable, "-m", "moto.server", "--host", "127.0.0.1", "--port", str(port)]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
         try:

@@ -3,7 +3,6 @@
 import contextlib
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -16,6 +15,7 @@ import limits
 import psutil
 import pytest
 from dotenv import dotenv_values
+from ports import free_ports
 
 from pipelines.settings import Settings
 from pipelines.stack import cluster as stack
@@ -33,15 +33,10 @@ RUN_SECONDS = 900  # limit of a nightly run
 POLL_SECONDS = 2  # seconds between two requests to Airflow
 
 
-def free_ports() -> dict[str, str]:
+def port_settings() -> dict[str, str]:
     """Returns a setting for each server's port, which is free."""
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in PORTS]
-    ports = {
-        f"NIGHTSHELF_{name}_PORT": str(server.getsockname()[1])
-        for name, server in zip(PORTS, sockets, strict=True)
-    }
-    for server in sockets:
-        server.close()
+    free = zip(PORTS, free_ports(len(PORTS)), strict=True)
+    ports = {f"NIGHTSHELF_{name}_PORT": str(port) for name, port in free}
     return ports | {"NIGHTSHELF_SHOP_URL": f"http://127.0.0.1:{ports['NIGHTSHELF_SHOP_PORT']}"}
 
 
@@ -52,7 +47,7 @@ def environment(home: Path, **variables: str) -> dict[str, str]:
     plain = {name: value for name, value in os.environ.items() if not name.startswith("NIGHTSHELF_")}
     own = {"NIGHTSHELF_HOME": str(home), "NIGHTSHELF_SWEEP": "quick"}
     own["AIRFLOW__CORE__PARALLELISM"] = "2"  # so that drivers and executors share two cores
-    return plain | free_ports() | own | variables
+    return plain | port_settings() | own | variables
 
 
 def until(condition, seconds: float = 60, interval: float = 0.1) -> float:

@@ -4,7 +4,6 @@ import contextlib
 import getpass
 import os
 import shutil
-import socket
 import subprocess
 import time
 import uuid
@@ -12,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from ports import free_port
 
 BINARIES = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
 SERVER_USER = "postgres"  # PostgreSQL doesn't run as root
@@ -25,7 +25,7 @@ def postgresql(folder):
     """Runs a server until the block ends and yields its SQLAlchemy URL; skips without the package."""
     if not BINARIES:
         pytest.skip("PostgreSQL is not installed: sudo apt-get install postgresql")
-    data, port = Path(folder) / "data", _free_port()
+    data, port = Path(folder) / "data", free_port()
     data.mkdir()
     if os.geteuid() == 0:
         for path in (data, *data.parents[:4]):
@@ -47,7 +47,7 @@ def mariadb(folder):
     """Runs a server until the block ends and yields its SQLAlchemy URL; skips without the package."""
     if not (MARIADB and MARIADB_INSTALL):
         pytest.skip("MariaDB is not installed: sudo apt-get install mariadb-server")
-    data, port = Path(folder) / "data", _free_port()
+    data, port = Path(folder) / "data", free_port()
     same = [f"--datadir={data}", f"--user={getpass.getuser()}", "--innodb-flush-log-at-trx-commit=0"]
     install = [
         MARIADB_INSTALL,
@@ -107,8 +107,3 @@ def _run(command, *arguments):
         [BINARIES[-1] / command, *arguments], cwd="/", capture_output=True, text=True, check=False, **user
     )
     assert result.returncode == 0, result.stderr
-
-
-def _free_port():
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return server.getsockname()[1]

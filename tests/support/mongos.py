@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pymongo
 import pytest
+from ports import free_port
 
 MODULE = Path(__file__).with_name("ferretdb")
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "nightshelf-tests"
@@ -24,8 +25,7 @@ class Mongo:
 
     def __init__(self, folder):
         self.program, self.folder = _program(), Path(folder)
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self.address = f"127.0.0.1:{free.getsockname()[1]}"
+        self.address = f"127.0.0.1:{free_port()}"
         self.url = f"mongodb://{self.address}/shop"
         self.process = None
 

@@ -3,7 +3,6 @@
 import contextlib
 import os
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -12,6 +11,7 @@ from pathlib import Path
 
 import bundles
 import httpx
+from ports import free_port
 
 BIN = Path(sys.executable).parent
 SERVE = (BIN / "bentoml", "serve", "serving.service:Nightshelf")
@@ -30,12 +30,6 @@ class Service:
     log: Path
 
 
-def free_port() -> int:
-    """Returns a port on which nothing listens."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
-
-
 def environment(home: Path, **settings: object) -> dict[str, str]:
     """Returns environment variables for a service with its own home and none of this machine's settings."""
     inherited = {name: os.environ[name] for name in ("PATH", "LANG", "PYTHONPATH") if name in os.environ}
@@ -47,7 +41,10 @@ def environment(home: Path, **settings: object) -> dict[str, str]:
 
 @contextlib.contextmanager
 def running(command: Sequence[object], env: dict[str, str], log: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """Runs a program in its own process group until the block ends; its output is appended to a log."""
+    """Runs a program in its own process group until the block ends; its output is appended to a log.
+
+    Where the block fails, the end of the log is printed beside the failure.
+    """
     arguments = [str(argument) for argument in command]
     with log.open("ab") as output:
         process = subprocess.Popen(
@@ -55,6 +52,9 @@ def running(command: Sequence[object], env: dict[str, str], log: Path) -> Iterat
         )
     try:
         yield process
+    except BaseException:
+        print(log.read_text(errors="replace")[-5_000:])
+        raise
     finally:
         process.terminate()
         with contextlib.suppress(subprocess.TimeoutExpired):

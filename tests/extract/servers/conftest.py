@@ -11,7 +11,7 @@ import vendure_shop
 from databases import new_database
 from faulty_proxy import FaultyProxy
 from homes import served
-from processes import free_port
+from ports import free_port
 from shop_clock import ShopClock
 from shop_pulls import ShopPulls
 
