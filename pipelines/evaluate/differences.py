@@ -14,6 +14,7 @@ from serving.bundle.format import Array
 from serving.recommend.lanes import LANES
 
 SEED = 11
+CELLS = 2**16  # values that are drawn at a time
 
 
 @dataclass(frozen=True)
@@ -103,6 +104,7 @@ def compose(measures: pa.Table, measured_as: Mapping[str, str], name: str) -> pa
 
 def _resampled_means(values: Array, resamples: int) -> Array:
     """Returns the means of resamples with replacement, (resamples,) float64."""
-    rng = np.random.default_rng(SEED)
-    n = len(values)
-    return np.array([values[rng.integers(0, n, n)].mean() for _ in range(resamples)])
+    rng, n = np.random.default_rng(SEED), len(values)
+    at_a_time = max(1, CELLS // n)
+    sizes = [min(at_a_time, resamples - start) for start in range(0, resamples, at_a_time)]
+    return np.concatenate([values[rng.integers(0, n, (size, n))].mean(axis=1) for size in sizes])

@@ -9,10 +9,10 @@ import numpy as np
 
 from pipelines.evaluate.names import MAP, MPR, MRR, NDCG, PRECISION, RECALL
 from serving.bundle.format import Array
-from serving.bundle.highest import top_n
 
 K = 10
 BLOCKS = 64 * K  # blocks of products; most hold none of the first K, so few products need sorting
+LOWEST = np.finfo(np.float32).min  # above -inf
 NO_PRODUCT = -1  # fills a list behind its last product
 IDEAL = np.r_[np.nan, np.cumsum(1 / np.log2(np.arange(K) + 2))]  # ideal gain of 0 to K true products
 
@@ -41,16 +41,8 @@ def rank(values: Array, rows: Array, products: Array) -> Ranking:
     >>> ranking.top
     array([[0, 1, 2, 3]], dtype=int32)
     """
-    n, total = values.shape
-    ends = np.searchsorted(rows, np.arange(n + 1))
-    ranks = np.empty(len(rows), dtype=np.int64)
-    top = np.full((n, min(K, total)), NO_PRODUCT, dtype=np.int32)
-    for row, scores in enumerate(values):
-        own = slice(ends[row], ends[row + 1])
-        ranks[own] = _before(scores, products[own])
-        highest = _highest(scores)
-        top[row, : len(highest)] = highest
-    return Ranking(rows, products, ranks, np.count_nonzero(values > -np.inf, axis=1), top)
+    allowed = np.count_nonzero(values > -np.inf, axis=1)
+    return Ranking(rows, products, _before(values, rows, products), allowed, _highest(values))
 
 
 def rank_metrics(ranking: Ranking) -> dict[str, Array]:
@@ -142,24 +134,37 @@ def rmse(values: Array, ranking: Ranking) -> Array:
     return np.asarray(np.sqrt(squared_errors / ranking.allowed))
 
 
-def _before(scores: Array, products: Array) -> Array:
-    """Returns how many products rank before each of m products: by score, then by row.
+def _before(values: Array, rows: Array, products: Array) -> Array:
+    """Returns how many products rank before each of m products: by score, then by row, (m,) int64.
 
     They are counted, since sorting 50,000 scores takes as long as 140 counts and customers buy few.
     """
-    own = scores[products]
-    higher = [np.count_nonzero(scores > score) for score in own]
-    equal = [np.count_nonzero(scores[:row] == score) for row, score in zip(products, own, strict=True)]
-    return np.add(higher, equal)
+    count = np.empty(len(rows), dtype=np.int64)
+    ends = np.searchsorted(rows, np.arange(len(values) + 1))
+    for scores, start, end in zip(values, ends, ends[1:], strict=False):
+        own = scores[products[start:end], None]
+        count[start:end] = [np.count_nonzero(is_higher) for is_higher in scores > own]
+        tied = [np.count_nonzero(is_equal) > 1 for is_equal in scores == own]
+        for i in start + np.flatnonzero(tied):
+            count[i] += np.count_nonzero(scores[: products[i]] == scores[products[i]])
+    return count
 
 
-def _highest(scores: Array) -> Array:
-    """Returns the rows of the K highest products, in the order of the code that serves."""
-    size = max(1, len(scores) // BLOCKS)
-    highest = np.maximum.reduceat(scores, np.arange(0, len(scores), size))
-    floor = np.sort(highest)[-K:][0]  # at least K products, one per block, reach it
-    candidates = np.flatnonzero((scores >= floor) & (scores > -np.inf))
-    return candidates[top_n(scores[candidates], K)]
+def _highest(values: Array) -> Array:
+    """Returns the K highest products of each row in the order of the code that serves, as `Ranking.top`."""
+    n, total = values.shape
+    size = max(1, total // BLOCKS)
+    highest = np.maximum.reduceat(values, np.arange(0, total, size), axis=1)
+    kept = min(K, total)
+    floor = np.partition(highest, -kept, axis=1)[:, -kept, None]  # one product per block reaches it
+    is_high = values >= np.maximum(floor, LOWEST)
+    rows, products = np.divmod(np.flatnonzero(is_high), total)
+    order = np.lexsort((-values[rows, products], rows))
+    place = np.arange(len(rows)) - np.searchsorted(rows, rows)
+    top = np.full((n, kept), NO_PRODUCT, dtype=np.int32)
+    is_top = place < kept
+    top[rows[is_top], place[is_top]] = products[order[is_top]]
+    return top
 
 
 def _hits_up_to(rows: Array, ranks: Array) -> Array:

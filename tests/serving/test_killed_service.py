@@ -8,7 +8,7 @@ import httpx
 import psutil
 import pytest
 import sqlalchemy as sa
-from processes import Service, two_workers
+from processes import Service, http, two_workers
 
 from serving.bundle.format import Bundle
 from serving.live.identity import keyed_hash
@@ -35,7 +35,7 @@ def kill(up: Service) -> None:
 
 def get_from_all_workers(up: Service, path: str) -> list[httpx.Response]:
     """Returns answers over many connections, so that every worker gives some."""
-    answers = [httpx.get(f"{up.url}{path}") for _ in range(CONNECTIONS)]
+    answers = [http.get(f"{up.url}{path}") for _ in range(CONNECTIONS)]
     assert {answer.status_code for answer in answers} == {200}
     return answers
 
@@ -44,17 +44,17 @@ def test_every_worker_applies_what_one_worker_accepted(published: Path) -> None:
     with two_workers(published) as up:
         for number in range(1, 6):
             event = {"customer": bundles.ANNA, "product": "tea-2", "kind": "purchase"}
-            assert httpx.post(f"{up.url}/v1/events", json=event).status_code == 200
+            assert http.post(f"{up.url}/v1/events", json=event).status_code == 200
             items = [answer.json()["items"][0] for answer in get_from_all_workers(up, f"{ANNA}/history")]
             assert {(item["product"], item["orders"]) for item in items} == {("tea-2", number)}
 
-        assert httpx.put(f"{up.url}/v1/products/coffee-1", json={"stock": 0}).status_code == 200
+        assert http.put(f"{up.url}/v1/products/coffee-1", json={"stock": 0}).status_code == 200
 
         def sold_out() -> bool:
             return all("coffee-1" not in answer.text for answer in get_from_all_workers(up, "/v1/popular"))
 
         bundles.wait_until(sold_out, 10)
-        assert httpx.delete(f"{up.url}{ANNA}").json()["events"] == 5
+        assert http.delete(f"{up.url}{ANNA}").json()["events"] == 5
 
         def unknown() -> bool:
             return not any(
@@ -96,7 +96,7 @@ def test_every_accepted_event_survives_a_kill(published: Path) -> None:
             thread.join()
     print(len(accepted), "events were accepted")
     with two_workers(published) as up:
-        history = httpx.get(f"{up.url}/v1/customers/{bundles.BORIS}/history").json()
+        history = http.get(f"{up.url}/v1/customers/{bundles.BORIS}/history").json()
         assert "coffee-2" in [item["product"] for item in history["items"]]
         store = Store(f"sqlite:///{published / '.nightshelf' / 'store.db'}")
         with store.reading() as connection:

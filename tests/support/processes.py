@@ -19,6 +19,9 @@ OVERRIDES = '{"services": {"nightshelf": {"workers": 2}}}'
 SERVE_WITH_TWO_WORKERS = ("env", f"BENTOML_CONFIG_OVERRIDES={OVERRIDES}", *SERVE)
 LIVE_MESSAGE = "is live"  # in the log line of a worker that has loaded the model
 START_SECONDS = 90
+# One client, since making one reads all certificates; each request has a connection of its own, so that all
+# workers of a service get some.
+http = httpx.Client(timeout=5, limits=httpx.Limits(max_keepalive_connections=0))
 
 
 @dataclass
@@ -67,7 +70,7 @@ def running(command: Sequence[object], env: dict[str, str], log: Path) -> Iterat
 def status(url: str) -> int:
     """Returns the status of a GET request, 0 if nothing listens."""
     try:
-        return httpx.get(url, timeout=5).status_code
+        return http.get(url).status_code
     except httpx.TransportError:
         return 0
 
