@@ -20,7 +20,8 @@ define debian
   fi; }
 endef
 
-chromium = $(call debian,command -v chromium,chromium fonts-liberation,a browser for the tests of the pages)
+# Playwright's own program needs libatomic.
+chromium = $(call debian,command -v chromium && ldconfig -p | grep libatomic.so.1,chromium fonts-liberation libatomic1,a browser for the tests of the pages)
 
 # $(call image,NAME,SOURCES): writes the packages of an image; their hashes are in requirements.lock.
 image = $(RUN)uv pip compile --universal --no-emit-index-url --quiet --no-annotate --no-header \
@@ -63,8 +64,8 @@ test: setup  ## everything that CI runs
 	$(haproxy)
 	@$(MAKE) --no-print-directory -j 2 lint tests TESTS="-n 4 --no-loadscope-reorder --durations 40"
 
-tests: setup
-	$(RUN)pytest --dist loadfile $(TESTS)
+tests: setup  # threads of several processes that share two cores would wait for each other
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(RUN)pytest --dist loadfile $(TESTS)
 
 soak: setup  ## every bad, good and poisoned nightly run, faults, a loaded service, a cluster, a bare Debian; takes hours
 	$(java)
