@@ -21,7 +21,7 @@ define debian
 endef
 
 # Playwright's own program needs libatomic.
-chromium = $(call debian,command -v chromium && ldconfig -p | grep libatomic.so.1,chromium fonts-liberation libatomic1,a browser for the tests of the pages)
+chromium = $(call debian,command -v chromium && PATH="$$PATH:/sbin" ldconfig -p | grep libatomic.so.1,chromium fonts-liberation libatomic1,a browser for the tests of the pages)
 
 # $(call image,NAME,SOURCES): writes the packages of an image; their hashes are in requirements.lock.
 image = $(RUN)uv pip compile --universal --no-emit-index-url --quiet --no-annotate --no-header \
@@ -108,7 +108,7 @@ $(INSTALLED): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || { \
 	  echo "nightshelf: $(PYTHON) is not Python 3.11 to 3.13: name one with make PYTHON=python3.12 ..." >&2; exit 1; }
 	$(call debian,$(PYTHON) -c "import ensurepip",python3-venv,Python's venv)
-	$(call debian,ldconfig -p | grep libgomp.so.1,libgomp1,the OpenMP runtime)
+	$(call debian,PATH="$$PATH:/sbin" ldconfig -p | grep libgomp.so.1,libgomp1,the OpenMP runtime)
 	@echo "nightshelf: installing the packages of requirements.lock, about 1.5 GB"
 	@test -x $(RUN)python || $(PYTHON) -m venv $(VENV)
 	@awk '/^[^ #]/ {uv = /^uv==/} uv' requirements.lock > $(VENV)/uv.lock

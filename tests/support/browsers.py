@@ -7,7 +7,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from limits import scaled
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 CHROMIUM = shutil.which("chromium")
 
@@ -17,6 +18,7 @@ def chromium() -> Iterator[Browser]:
     """Yields Debian's Chromium without a window. Skips the test if Chromium is not installed."""
     if not CHROMIUM:
         pytest.skip("there is no Chromium: apt-get install chromium")
+    expect.set_options(timeout=scaled(5_000))
     with sync_playwright() as playwright:
         # Containers lack the rights that Chromium's sandbox needs; the browser opens only our own pages.
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
@@ -28,7 +30,7 @@ def chromium() -> Iterator[Browser]:
 def open_page(browser: Browser, url: str, **options: Any) -> Iterator[Page]:
     """Yields a page with base URL `url`. Fails on errors in the page and on requests to other hosts."""
     context = browser.new_context(base_url=url, **options)
-    context.set_default_timeout(10_000)
+    context.set_default_timeout(scaled(10_000))
     page, requested, errors = context.new_page(), [], []
     page.on("request", lambda request: requested.append(request.url))
     page.on("pageerror", lambda error: errors.append(str(error)))
