@@ -2,18 +2,18 @@
 
 import json
 import math
-import re
 from collections.abc import Iterable
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 # What a row of a source carries beside the source's own columns; no source has columns of these names.
 ROW = "@row"  # int64: its number, unique among the lines of its order
 ROW_FAULT = "@fault"  # why it can't be read; null if it can
 ROW_SOURCE = "@source"  # the file or page that holds it
 NUMERIC = {b"numeric": b"yes"}  # of a field: its numbers have a decimal point and no separated thousands
-PLAIN_NUMBER = re.compile(r"[+-]?\d+(\.\d+)?([eE][+-]?\d+)?")
+PLAIN_NUMBER = r"\A([+-]?\d+(\.\d+)?([eE][+-]?\d+)?)?\z"
 
 Record = dict[str, Any]
 UNREADABLE = "is not an object of plain values"
@@ -29,37 +29,41 @@ def to_rows(records: Iterable[tuple[int, Any]], columns: list[str], lines: str |
     An order without lines becomes one row with null in the line's columns, so that it replaces its earlier
     version.
     """
+    prefix = f"{lines}."
+    of_order = {name: name for name in columns if lines is None or not name.startswith(prefix)}
+    of_line = {name: name.removeprefix(prefix) for name in columns if name not in of_order}
     rows: list[dict[str, Any]] = []
     for number, record in records:
         try:
-            rows += _rows_of(record, number, columns, lines)
+            order = _values(record, of_order)
+            rows += [order | {ROW: number}] if lines is None else _lines_of(record, order, lines, of_line)
         except (TypeError, AttributeError, UnicodeEncodeError):
             rows.append({ROW: number, ROW_FAULT: UNREADABLE})
-    fields = [pa.field(name, pa.string(), metadata=_metadata(rows, name)) for name in columns]
+    arrays = {name: pa.array((row.get(name) for row in rows), pa.string()) for name in columns}
+    fields = [pa.field(name, pa.string(), metadata=_metadata(values)) for name, values in arrays.items()]
     schema = pa.schema([*fields, pa.field(ROW_FAULT, pa.string()), pa.field(ROW, pa.int64())])
-    return pa.Table.from_pylist(rows, schema)
+    faults = pa.array((row.get(ROW_FAULT) for row in rows), pa.string())
+    numbers = pa.array((row[ROW] for row in rows), pa.int64())
+    return pa.Table.from_arrays([*arrays.values(), faults, numbers], schema=schema)
 
 
-def _metadata(rows: list[dict[str, Any]], column: str) -> dict[bytes, bytes] | None:
+def _metadata(values: pa.StringArray) -> dict[bytes, bytes] | None:
     """Returns NUMERIC if all values are plain numbers: formats for machines write them with a point."""
-    values = (row.get(column) for row in rows)
-    return NUMERIC if all(PLAIN_NUMBER.fullmatch(value) for value in values if value) else None
+    return NUMERIC if pc.all(pc.match_substring_regex(values, PLAIN_NUMBER), min_count=0).as_py() else None
 
 
-def _rows_of(record: Record, number: int, columns: list[str], lines: str | None) -> list[dict[str, Any]]:
+def _lines_of(
+    record: Record, order: dict[str, Any], lines: str, of_line: dict[str, str]
+) -> list[dict[str, Any]]:
+    items = value_at(record, lines) or [{}]
+    return [order | _values(item, of_line) | {ROW: index} for index, item in enumerate(items)]
+
+
+def _values(record: Record, paths: dict[str, str]) -> dict[str, Any]:
+    """Returns the plain values at paths of a record, by name; raises TypeError if it is no object."""
     if not isinstance(record, dict):
         raise TypeError
-    if lines is None:
-        return [{name: plain_text(value_at(record, name)) for name in columns} | {ROW: number}]
-    prefix = f"{lines}."
-    of_order = {name: plain_text(value_at(record, name)) for name in columns if not name.startswith(prefix)}
-    of_line = [name for name in columns if name.startswith(prefix)]
-    return [
-        of_order
-        | {name: plain_text(value_at(item, name.removeprefix(prefix))) for name in of_line}
-        | {ROW: index}
-        for index, item in enumerate(value_at(record, lines) or [{}])
-    ]
+    return {name: plain_text(value_at(record, path)) for name, path in paths.items()}
 
 
 def value_at(record: Any, path: str) -> Any:
@@ -98,12 +102,13 @@ def has_path(record: Any, path: str, lines: str | None) -> bool:
 
 def plain_text(value: Any) -> str | None:
     """Returns a plain value as text, null as None; raises TypeError for an object or a list."""
+    if isinstance(value, str):  # first, since nearly all values are texts
+        value.encode()  # raises for a lone surrogate
+        return value
     if isinstance(value, dict | list):
         raise TypeError
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return None
     if isinstance(value, bool):
         return json.dumps(value)
-    text = str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
-    text.encode()  # raises for a lone surrogate
-    return text
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)

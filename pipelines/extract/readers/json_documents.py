@@ -126,7 +126,7 @@ def _any_has(orders: list[Any], paths: tuple[str, ...], lines: str | None) -> bo
 def _parsed(line: bytes) -> Any:
     """Returns the value of a line of JSON, None for a line that isn't JSON or isn't UTF-8."""
     try:
-        return None if NOT_UTF8.encode() in line else json.loads(line)
+        return None if NOT_UTF8.encode() in line else json.loads(line.decode())
     except (ValueError, RecursionError):
         return None
 
