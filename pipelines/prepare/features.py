@@ -1,9 +1,11 @@
 """The tables `interactions`, `baskets`, `groups` and `products`, computed from order lines."""
 
+import datetime as dt
+
 import ibis
 import pyarrow as pa
 import pyarrow.compute as pc
-from ibis import Table
+from ibis import Table, Value
 
 from pipelines import columns as c
 from pipelines.extract.product_history import RAW_PRODUCTS, with_missing_columns
@@ -11,15 +13,16 @@ from pipelines.lake import functions
 from pipelines.lake.days import day_of
 
 
-def interactions(orders: Table) -> Table:
+def interactions(orders: Table, as_of: dt.date) -> Table:
     """Returns one row per customer, product and day: units bought and returned, and orders with a purchase.
 
+    as_of: the night's day; orders of its evening that are of the next day by NIGHTSHELF_TIMEZONE count to it.
     A return keeps its own day, so that a return after a cut does not remove a purchase before it;
     `Interactions.until` nets the returns before a cut.
     """
     kept = orders.filter(orders[c.CUSTOMER].notnull() & (orders[c.QUANTITY] != 0))
-    units = kept[c.QUANTITY]
-    return kept.group_by(kept[c.CUSTOMER], kept[c.PRODUCT], **{c.DAY: day_of(kept[c.ORDERED_AT])}).agg(
+    units, day = kept[c.QUANTITY], _day(kept[c.ORDERED_AT], as_of)
+    return kept.group_by(kept[c.CUSTOMER], kept[c.PRODUCT], **{c.DAY: day}).agg(
         {
             c.QUANTITY: ibis.greatest(units, 0.0).sum(),
             c.RETURNED: ibis.greatest(-units, 0.0).sum(),
@@ -28,16 +31,23 @@ def interactions(orders: Table) -> Table:
     )
 
 
-def baskets(orders: Table) -> Table:
-    """Returns one row per order: its day, its customer (null for a guest) and its distinct products."""
+def baskets(orders: Table, as_of: dt.date) -> Table:
+    """Returns one row per order: its day, its customer (null for a guest) and its distinct products.
+
+    as_of: as for `interactions`.
+    """
     sold = orders.filter(orders[c.QUANTITY] > 0)
     return sold.group_by(c.ORDER_ID).agg(
         {
-            c.DAY: day_of(sold[c.ORDERED_AT].min()),
+            c.DAY: _day(sold[c.ORDERED_AT].min(), as_of),
             c.CUSTOMER: sold[c.CUSTOMER].min(),
             c.PRODUCTS: sold[c.PRODUCT].collect(distinct=True),
         }
     )
+
+
+def _day(time: Value, as_of: dt.date) -> Value:
+    return ibis.least(day_of(time), ibis.literal(as_of))
 
 
 def groups(orders: Table) -> Table:

@@ -13,8 +13,8 @@ def run(night: Night) -> dict[str, int]:
     """Writes these tables and pins their versions for this run; returns the counts logged as metrics."""
     engine.fit_to_size(tables.dataset(tables.ORDERS).count_rows())
     orders = tables.scan(tables.ORDERS)
-    tables.write_computed(tables.INTERACTIONS, features.interactions(orders))
-    tables.write_computed(tables.BASKETS, features.baskets(orders))
+    tables.write_computed(tables.INTERACTIONS, features.interactions(orders, night.as_of))
+    tables.write_computed(tables.BASKETS, features.baskets(orders, night.as_of))
     tables.write_computed(tables.GROUPS, features.groups(orders))
     sold = tables.distinct(tables.ORDERS, c.PRODUCT)
     products = exclude.mark_hidden(features.products(tables.read(tables.GOODS), sold), exclude.load())

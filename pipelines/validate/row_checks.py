@@ -19,6 +19,7 @@ from pipelines import columns as c
 from pipelines.extract.source import Dialect
 from pipelines.lake import engine, functions
 from pipelines.lake.days import day_of
+from pipelines.settings import settings
 from pipelines.validate import versions
 from pipelines.validate.quarantine import CONTENT, POSITION, USABLE
 from pipelines.validate.versions import IS_NOBODY
@@ -166,6 +167,18 @@ def _released(parsed: Table, releases: Table) -> Table:
     return joined.select(*parsed.columns, **{RELEASED: joined[RELEASED].fill_null(none)})
 
 
+def _is_later(lines: Table, as_of: dt.date) -> Value:
+    """Returns whether each line is of a day after the night's.
+
+    Without NIGHTSHELF_TIMEZONE the last evening of a shop west of Greenwich is the next day, in UTC, but it
+    belongs to the night: the day as written decides.
+    """
+    later = day_of(lines[TIME]) > ibis.literal(as_of)
+    if settings().timezone != "UTC":
+        return later
+    return later & (lines[c.ORDERED_AT].strip().substr(0, c.ISO_DAY_LENGTH) > as_of.isoformat())
+
+
 def _fate(lines: Table, dialect: Dialect, as_of: dt.date, bounds: RowBounds) -> Value:
     unreadable = {UNREADABLE: lines[c.FAULT].notnull()}
     blank = {name: _blank(lines[name]) for name in (c.ORDER_ID, c.PRODUCT, c.QUANTITY, c.UNIT_PRICE)}
@@ -176,7 +189,7 @@ def _fate(lines: Table, dialect: Dialect, as_of: dt.date, bounds: RowBounds) -> 
         "no_product": blank[c.PRODUCT],
         "unparsable_time": time.isnull(),
         "future_time": time > lines[c.EXTRACTED_AT] + ibis.interval(CLOCK_TOLERANCE),
-        LATER: day_of(time) > ibis.literal(as_of),
+        LATER: _is_later(lines, as_of),
         NOT_A_PRODUCT: ~lines[IS_PRODUCT],
         "bad_quantity": units.isnull() | units.isnan() | (units == 0),
         "huge_quantity": units.abs() > bounds.largest_quantity.value,

@@ -3,6 +3,7 @@
 Prints the result of each as a line of JSON, and "again" before ALS is fitted a second time.
 """
 
+import datetime as dt
 import json
 import sys
 
@@ -19,6 +20,7 @@ from pipelines.validate.outputs import with_pseudonyms
 from serving.live.identity import Pseudonymiser
 
 ORDERS = 4000
+AS_OF = dt.date(2026, 11, 1)
 RNG = np.random.default_rng(3)
 
 
@@ -45,8 +47,8 @@ def report(**results):
 rows = with_pseudonyms(engine.table(pa.Table.from_pandas(orders())), Pseudonymiser("a key"))
 tables.write_computed(tables.ORDERS, rows)
 read = tables.scan(tables.ORDERS)
-tables.write_computed(tables.INTERACTIONS, features.interactions(read))
-tables.write_computed(tables.BASKETS, features.baskets(read))
+tables.write_computed(tables.INTERACTIONS, features.interactions(read, AS_OF))
+tables.write_computed(tables.BASKETS, features.baskets(read, AS_OF))
 interactions = tables.read(tables.INTERACTIONS)
 letters = {len(customer) for customer in interactions[c.CUSTOMER].to_pylist()}
 report(customers=len(interactions[c.CUSTOMER].unique()), letters=sorted(letters))

@@ -67,11 +67,11 @@ def made(raw, dialect):
         "quarantine": outputs.quarantine(checked, "run", identify),
         "orders": orders,
         "goods": outputs.goods(checked),
-        "interactions": features.interactions(orders),
+        "interactions": features.interactions(orders, AS_OF),
         "groups": features.groups(orders),
     }
     results = {name: rows(table.to_pyarrow()) for name, table in tables.items()}
-    baskets = features.baskets(orders).to_pyarrow().to_pylist()
+    baskets = features.baskets(orders, AS_OF).to_pyarrow().to_pylist()
     results["baskets"] = sorted(repr({**row, c.PRODUCTS: sorted(row[c.PRODUCTS])}) for row in baskets)
     results["tally"] = rows(pa.Table.from_pandas(tallied, preserve_index=False))
     results["days"] = rows(pa.Table.from_pandas(days.reset_index(), preserve_index=False))

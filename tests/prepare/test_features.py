@@ -14,6 +14,7 @@ SCHEMA = (
     f"{c.ORDER_ID} string, {c.ORDERED_AT} timestamp, {c.CUSTOMER} string, {c.PRODUCT} string,"
     f" {c.QUANTITY} double, {c.UNIT_PRICE} double"
 )
+AS_OF = dt.date(2026, 1, 4)
 FIRST, SECOND, THIRD = (dt.date(2026, 1, day) for day in (1, 2, 3))
 LINES = [
     ("1", "2026-01-01 00:00:00", "ann", "A", 2.0, 1.0),
@@ -39,8 +40,14 @@ def orders():
     return frame([at(1, line) for line in LINES], SCHEMA)
 
 
+def test_the_last_evening_of_a_shop_west_of_greenwich_counts_to_the_last_day(orders):
+    days = {row[2] for row in tuples(features.interactions(orders, SECOND))}
+    assert days == {FIRST, SECOND}
+    assert {row[1] for row in tuples(features.baskets(orders, SECOND))} == {FIRST, SECOND}
+
+
 def test_interactions_are_grouped_by_customer_product_and_day_and_returns_keep_their_day(orders):
-    rows = features.interactions(orders)
+    rows = features.interactions(orders, AS_OF)
     assert list(rows.columns) == [c.CUSTOMER, c.PRODUCT, c.DAY, c.QUANTITY, c.RETURNED, c.ORDERS]
     assert sorted(tuples(rows)) == [
         ("ann", "A", FIRST, 5.0, 0.0, 2),
@@ -74,7 +81,7 @@ def test_a_customers_region_is_that_of_the_latest_order_with_one():
 
 def test_a_basket_has_an_orders_distinct_products_day_and_customer(orders):
     twice = orders.union(orders.filter(orders[c.ORDER_ID] == "1"))
-    rows = tuples(features.baskets(twice).select(c.ORDER_ID, c.DAY, c.CUSTOMER, c.PRODUCTS))
+    rows = tuples(features.baskets(twice, AS_OF).select(c.ORDER_ID, c.DAY, c.CUSTOMER, c.PRODUCTS))
     assert sorted((*row[:3], sorted(row[3])) for row in rows) == [
         ("1", FIRST, "ann", ["A", "B"]),
         ("2", FIRST, "ann", ["A"]),

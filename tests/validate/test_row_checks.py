@@ -62,7 +62,8 @@ CASES = [
     ({c.ORDERED_AT: "2026-02-01T02:59:59+03:00"}, "used"),
     ({c.ORDERED_AT: "2026-02-01 00:30:00+0100"}, "used"),
     ({c.ORDERED_AT: "2026-02-01T00:00:00Z"}, "later_than_the_night"),
-    ({c.ORDERED_AT: "2026-01-31T23:00:00-01:00"}, "later_than_the_night"),
+    ({c.ORDERED_AT: "2026-01-31T23:59:59-11:00"}, "used"),  # the last evening, west of Greenwich
+    ({c.ORDERED_AT: "2026-02-01T00:00:00-01:00"}, "later_than_the_night"),
     ({c.ORDERED_AT: "2026-02-01"}, "later_than_the_night"),
     ({c.ORDERED_AT: "2026-02-02T00:00:00Z"}, "later_than_the_night"),
     ({c.ORDERED_AT: "2026-02-02T00:00:01Z"}, "future_time"),
@@ -457,7 +458,11 @@ def test_a_run_uses_no_order_after_its_day(seed):
     times = [moment.astimezone(zone).isoformat() for moment, zone in zip(moments, zones, strict=True)]
     lines = [LINES[0] | {c.LINE: number, c.ORDERED_AT: time} for number, time in enumerate(times)]
     used = check(lines).filter(_[row_checks.FATE] == "used").to_pyarrow().to_pylist()
-    assert {row[c.LINE] for row in used} == {n for n, moment in enumerate(moments) if moment < end}
+    days = [
+        min(moment.date(), dt.date.fromisoformat(time[:10]))
+        for moment, time in zip(moments, times, strict=True)
+    ]
+    assert {row[c.LINE] for row in used} == {n for n, day in enumerate(days) if day < end.date()}
 
 
 def test_the_formats_of_a_phone_number_give_one_pseudonym_and_the_number_is_absent(checked):
