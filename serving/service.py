@@ -8,6 +8,7 @@ from bentoml import Service
 from bentoml.exceptions import BentoMLException
 
 from serving.access import keys
+from serving.access.arbiter import close_arbiter
 from serving.access.guard import Guard, is_loopback
 from serving.edge import Edge, with_cors
 from serving.errors import NightshelfError
@@ -66,6 +67,7 @@ class Nightshelf:
     @staticmethod
     def check() -> None:
         """Refuses to start without the key of the pseudonyms, or open to other machines without API keys."""
+        close_arbiter()
         try:
             settings.require_customer_key()
             _require_keys()
