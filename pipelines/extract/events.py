@@ -19,11 +19,12 @@ from pipelines.extract import raw
 from pipelines.extract.staging import RAW_ORDERS
 from pipelines.privacy import forgotten
 from pipelines.privacy.forgotten import VIEW_RETENTION_DAYS
+from pipelines.privacy.identity_rules import EVENTS
 from serving.live import events, orders
 from serving.live.identity import PSEUDONYM_PREFIX
 from serving.live.store import MICROSECONDS_PER_DAY, MICROSECONDS_PER_SECOND, Store, now_microseconds
 
-SOURCE_NAME = "events"
+SOURCE_NAME = EVENTS
 ORDER_PREFIX = "event:"  # marks the order ids of these purchases
 
 

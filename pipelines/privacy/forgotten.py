@@ -142,7 +142,10 @@ def all_pseudonyms(pseudonyms: Set[str]) -> set[str]:
     """
     result, used = set(pseudonyms), cache(identity_rules.used)
     for path in tables.file_paths():
-        if (source := _raw_source(path)) and (customers := _customers(path)) is not None:
+        source = _raw_source(path)
+        if source in (None, identity_rules.EVENTS):
+            continue  # they hold pseudonyms
+        if (customers := _customers(path)) is not None:
             for customer in filter(None, customers.unique().to_pylist()):
                 if used(source)[-1].pseudonym(customer) in pseudonyms:
                     result |= {other for rule in used(source) if (other := rule.pseudonym(customer))}

@@ -15,13 +15,14 @@ from pipelines.lake import tables
 from pipelines.settings import customer_key
 from serving.live.identity import (
     AUTO,
-    PSEUDONYM_PREFIX,
+    PREFIXED_PSEUDONYM,
     RULE_VERSION,
     IdentityRule,
     Pseudonymiser,
     keyed_hash,
 )
 
+EVENTS = "events"  # the source of what the service received; it alone has pseudonyms in raw/
 Pseudonyms = Callable[[str], set[str]]  # all pseudonyms of an id in a raw row
 
 SCHEMA = pa.schema([("version", pa.int64()), ("rule", pa.string()), ("since", pa.timestamp("us", "UTC"))])
@@ -38,11 +39,11 @@ class UsedRule(NamedTuple):
     since: dt.datetime
 
     def pseudonym(self, customer: str) -> str | None:
-        """Returns the pseudonym of a raw row's customer under this rule, None for an anonymous visitor."""
-        if self.version == FIRST_VERSION and not customer.startswith(PSEUDONYM_PREFIX):
+        """Returns the pseudonym of a shop's own id under this rule, None for an anonymous visitor."""
+        if self.version == FIRST_VERSION:
             spelling = first_spelling(customer)
             return keyed_hash(spelling, customer_key()) if spelling else None
-        return Pseudonymiser(customer_key(), self.rule).of_row(customer)
+        return Pseudonymiser(customer_key(), self.rule).of_id(customer)
 
 
 def used(source: str) -> list[UsedRule]:
@@ -88,6 +89,8 @@ def _before(source: str, rule: IdentityRule, has_data: bool) -> list[UsedRule]:
 
 def pseudonyms_of(source: str) -> Pseudonyms:
     """Returns the function that returns all pseudonyms of an id in a source's raw rows, under each rule."""
+    if source == EVENTS:
+        return lambda customer: set(PREFIXED_PSEUDONYM.findall(customer))
     rules = used(source)
     return lambda customer: {pseudonym for rule in rules if (pseudonym := rule.pseudonym(customer))}
 

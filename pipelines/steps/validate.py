@@ -125,10 +125,12 @@ def receive(night: Night, source: Source) -> Received:
     """Returns the lines in raw/ with their fates; they stay cached until `checked` is released."""
     if not (received := raw.pulls(source.name)):
         raise NightshelfError(f"raw/ holds no data of {source.description}: run the step extract first")
-    received += (purchases := raw.pulls(events.SOURCE_NAME))
-    fetched, until = raw.extent(received)
+    purchases = raw.pulls(events.SOURCE_NAME)
+    fetched, until = raw.extent(received + purchases)
     engine.fit_to_size(fetched)
-    lines = tables.scan(*received, schema=RAW_ORDERS)
+    lines = outputs.with_shop_ids(tables.scan(*received, schema=RAW_ORDERS))
+    if purchases:
+        lines = lines.union(tables.scan(*purchases, schema=RAW_ORDERS))
     before = history.last_passed(source.name, night.as_of)
     checked = engine.cached(
         row_checks.check(lines, source.dialect, night.as_of, thresholds().rows, _releases())

@@ -9,7 +9,7 @@ from pipelines.extract.product_history import RAW_PRODUCTS
 from pipelines.lake import functions
 from pipelines.validate.row_checks import FATE, GOOD, PAID, TIME, TYPICAL, UNITS, USED, is_quarantined
 from pipelines.validate.versions import SHARED_ID
-from serving.live.identity import Pseudonymiser
+from serving.live.identity import PSEUDONYM_PREFIX, Pseudonymiser
 
 TYPES = {
     c.ORDER_ID: "string",
@@ -76,6 +76,13 @@ def goods(checked: Table) -> Table:
     )
     described = {name: goods._last[name] for name in (*texts, c.WEIGHT)}
     return goods.mutate(**described, **{c.IN_STOCK: True}).select(*RAW_PRODUCTS.names)
+
+
+def with_shop_ids(lines: Table) -> Table:
+    """Returns a shop's lines for `Pseudonymiser.of_row`, which takes none of their ids for a pseudonym."""
+    customer = lines[c.CUSTOMER]
+    is_like_one = customer.startswith(PSEUDONYM_PREFIX)
+    return lines.mutate({c.CUSTOMER: is_like_one.ifelse(PSEUDONYM_PREFIX + customer, customer)})
 
 
 def with_pseudonyms(rows: Table, identify: Pseudonymiser) -> Table:

@@ -66,13 +66,13 @@ class Pseudonymiser:
         return match[1] if match else self.of_id(customer)
 
     def of_row(self, customer: str) -> str | None:
-        """Returns the pseudonym of a customer in a raw row, or None for an anonymous visitor.
+        """Returns the pseudonym of a customer in a row of all sources, or None for an anonymous visitor.
 
-        customer: the shop's id, or a pseudonym behind `pseudonym:`.
+        customer: a pseudonym behind `pseudonym:`, as the service's own events have it, or the shop's id, in
+        which `pseudonym:` at its beginning is written twice.
         """
-        if customer.startswith(PSEUDONYM_PREFIX):
-            return customer.removeprefix(PSEUDONYM_PREFIX)
-        return self.of_id(customer)
+        match = PREFIXED_PSEUDONYM.fullmatch(customer)
+        return match[1] if match else self.of_id(customer.removeprefix(PSEUDONYM_PREFIX))
 
     def of_id(self, customer: str) -> str | None:
         """Returns the pseudonym of a customer, or None if the id stands for nobody."""
