@@ -9,6 +9,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from serving.errors import NightshelfError, validation_message
 
+MOST_POINTS = 1000  # in a line before its equals sign: a key of so many parts takes minutes to read
+
 Model = TypeVar("Model", bound=BaseModel)
 
 
@@ -31,9 +33,18 @@ def read(
     Raises NightshelfError, which names the file by `description` and the invalid field or line.
     """
     try:
-        content = completed(tomllib.loads(file.read_text()))
+        content = completed(_parsed(file.read_text()))
         return model.model_validate({key: value for key, value in content.items() if key not in ignored})
     except ValidationError as error:
         raise NightshelfError(f"{description} can't be used: {validation_message(error)}") from None
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except RecursionError:
+        raise NightshelfError(f"{description} can't be read: its values are nested too deeply") from None
+    except (OSError, ValueError) as error:  # the latter for wrong TOML, wrong UTF-8 and very long numbers
         raise NightshelfError(f"{description} can't be read: {error}") from None
+
+
+def _parsed(text: str) -> dict[str, Any]:
+    for number, line in enumerate(text.splitlines(), 1):
+        if line.partition("=")[0].count(".") > MOST_POINTS:
+            raise ValueError(f"line {number} has a key of more than {MOST_POINTS:,} parts")
+    return tomllib.loads(text)

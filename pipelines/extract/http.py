@@ -29,6 +29,8 @@ LONGEST_BACKOFF = 60.0  # seconds
 LONGEST_WAIT = 3600.0  # seconds
 CHUNK = 1 << 16  # bytes of a response read at once
 EMPTY_LIST = b"[]"
+# Of one response's text: a value takes up to 200 bytes of memory, an object more, however short its text.
+MOST = {b"{": 500_000, b",": 2_000_000}
 
 
 @dataclass(frozen=True)
@@ -107,6 +109,11 @@ class ShopClient:
             body, headers, next_url = await self._body(request)
         if body is None or (request.empty and body.strip() == EMPTY_LIST):
             return Response(None, headers, None)
+        if any(body.count(sign) > most for sign, most in MOST.items()):
+            raise NightshelfError(
+                f"the shop's response to {request.label} holds more than {MOST[b'{']:,} objects or"
+                f" {MOST[b',']:,} values: lower NIGHTSHELF_SHOP_PAGE_SIZE"
+            )
         try:
             content = shape.validate_json(body)
         except ValidationError as error:
@@ -121,8 +128,8 @@ class ShopClient:
     async def _body(self, request: Request) -> tuple[bytes | None, Mapping[str, str], str | None]:
         async with self._send(request) as response:
             if response.status == OK:
-                link = response.links.get("next", {}).get("url")
-                return await self._read(response, request), response.headers, self._same_shop(link, request)
+                next_url = self._next_url(response, request)
+                return await self._read(response, request), response.headers, next_url
             if response.status in request.empty:
                 return None, response.headers, None
             if (seconds := self._requested_wait(response.headers)) > LONGEST_WAIT:
@@ -158,12 +165,22 @@ class ShopClient:
                 )
         return bytes(body)
 
-    def _same_shop(self, link: Any, request: Request) -> str | None:
-        """Returns a link to the next page; raises NightshelfError if it leads to another address."""
-        if link is None:
-            return None
-        url = urljoin(self.settings.shop_address, str(link))
-        if _origin(url) != _origin(self.settings.shop_address):
+    def _next_url(self, response: aiohttp.ClientResponse, request: Request) -> str | None:
+        """Returns the link to the next page, None without one.
+
+        Raises NightshelfError if it is no address, or leads to another address than the shop's.
+        """
+        try:
+            if (link := response.links.get("next", {}).get("url")) is None:
+                return None
+            url = urljoin(self.settings.shop_address, str(link))
+            is_same_shop = _origin(url) == _origin(self.settings.shop_address)
+        except ValueError:
+            raise NightshelfError(
+                f"the shop's response to {request.label} has a header Link that holds no"
+                " address: correct it in the shop's API"
+            ) from None
+        if not is_same_shop:
             raise NightshelfError(
                 f"the shop's response to {request.label} links to another address than NIGHTSHELF_SHOP_URL"
                 f" ({self.settings.shop_address}), which would receive the credentials: set"

@@ -32,6 +32,7 @@ from serving.errors import NightshelfError, TransientError
 AGREEING = 3  # equal responses in a row that settle a doubt
 REQUESTS_PER_PAGE = 10  # of the initial number of pages, before the reader gives up
 EXTRA_REQUESTS = 100
+MOST_EMPTY = 1000  # pages without entries, before the reader gives up
 
 
 class NewestFirstError(NightshelfError):
@@ -69,6 +70,7 @@ class PagedReader:
         self.pages = pages
         self.entries = sum(len(page.ids) for page in pages.values())
         self.count = self.requests = 0
+        self.empty: set[int] = set()
         self.limit = EXTRA_REQUESTS
         self.agreeing: Counter[int] = Counter()  # latest responses in a row that agree, by page
 
@@ -183,6 +185,12 @@ class PagedReader:
         self.count = max(self.count, page.count, 1)
         self.requests += 1
         self.progress(len(self.pages), self.count, self.entries)
+        (self.empty.discard if len(page.ids) else self.empty.add)(number)
+        if len(self.empty) > MOST_EMPTY:
+            raise NightshelfError(
+                f"the shop says that its list has {self.count:,} pages, but more than {MOST_EMPTY:,} are"
+                " empty: correct the shop's API, or `pages` in the profile"
+            )
         if self.requests > self.limit:
             raise TransientError(
                 f"the list kept changing while it was read ({self.requests} requests for {self.count} pages):"

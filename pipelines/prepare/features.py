@@ -12,6 +12,8 @@ from pipelines.extract.product_history import RAW_PRODUCTS, with_missing_columns
 from pipelines.lake import functions
 from pipelines.lake.days import day_of
 
+HIGHEST_PRICE = 1e12  # beyond it, a price is a mistake in every currency
+
 
 def interactions(orders: Table, as_of: dt.date) -> Table:
     """Returns one row per customer, product and day: units bought and returned, and orders with a purchase.
@@ -62,9 +64,14 @@ def groups(orders: Table) -> Table:
 def products(catalogue: pa.Table, sold: list[str]) -> pa.Table:
     """Returns the catalogue, each product once, with placeholders for sold products that it lacks.
 
-    A placeholder has its id as name, no category and no price, and is out of stock.
+    A placeholder has its id as name, no category and no price, and is out of stock. A price below 0 or above
+    HIGHEST_PRICE counts as unknown.
     """
     known = with_missing_columns(catalogue.filter(pc.is_valid(catalogue[c.PRODUCT])), RAW_PRODUCTS)
+    price = known[c.PRICE]
+    is_usable = pc.and_(pc.greater_equal(price, 0), pc.less_equal(price, HIGHEST_PRICE))
+    index = known.schema.get_field_index(c.PRICE)
+    known = known.set_column(index, c.PRICE, pc.if_else(is_usable, price, None))
     unique = known.group_by(c.PRODUCT, use_threads=False).aggregate(
         [(name, "first") for name in known.column_names if name != c.PRODUCT]
     )

@@ -11,6 +11,7 @@ from pydantic import TypeAdapter
 from pipelines.extract.http import NO_CONTENT, NOT_FOUND, Request, Response, ShopClient
 from pipelines.extract.records import value_at
 from pipelines.extract.shops import shape
+from pipelines.extract.shops.forward import MOST_PAGES
 from pipelines.extract.shops.profile import Listing, Since, merged
 from serving.errors import NightshelfError
 
@@ -105,7 +106,13 @@ class ListReader:
             raise NightshelfError(
                 f"the shop's response to {request.label} breaks the API's contract: {where} holds no number"
             ) from None
-        return count if pages.counts == "pages" else -(-count // self.size)
+        count = count if pages.counts == "pages" else -(-count // self.size)
+        if not 0 <= count <= MOST_PAGES:
+            raise NightshelfError(
+                f"the shop's response to {request.label} says that its list has {count:,} pages, of at most"
+                f" {MOST_PAGES:,}: correct the shop's API, or `pages` in the profile"
+            )
+        return count
 
     def _next(self, response: Response, place: Place, count: int | None, entries: int) -> Place | None:
         """Returns where the next page begins, or None if the shop says or shows that there is none."""

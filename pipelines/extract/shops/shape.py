@@ -1,14 +1,23 @@
 """The shape of a response, built from the paths that a profile names; all other fields are ignored."""
 
 from collections.abc import Collection, Iterable
-from typing import Any, NotRequired, Optional
+from typing import Annotated, Any, NotRequired, Optional
 
-from pydantic import ConfigDict, TypeAdapter, with_config
+from pydantic import ConfigDict, FailFast, TypeAdapter, with_config
 from typing_extensions import TypedDict
 
 Text = str | None
 Flag = str | bool | None
 ANY = "*"  # in a path: each entry of a list
+
+
+class FirstError(FailFast):
+    """Of a list's wrong entries, the first alone is reported: there may be millions."""
+
+    __hash__ = object.__hash__  # as part of an optional type
+
+
+FIRST_ERROR = FirstError()
 
 Tree = dict[str, "Tree"]  # the fields by name; a list has the one field ANY
 
@@ -53,7 +62,7 @@ def shape(root: Tree, required: Collection[str], flags: Collection[str], at: str
         return Flag if at in flags else Text
     if ANY in root:
         entry = shape(root[ANY], required, flags, _join(at, ANY))
-        return Optional[list[entry]]  # type: ignore[valid-type]  # noqa: UP045 - made at run time
+        return Optional[_list_of(entry)]  # noqa: UP045 - made at run time
     fields = {}
     for name, node in root.items():
         path = _join(at, name)
@@ -72,8 +81,8 @@ def response(
     hold errors instead of all of them.
     """
     if not list_path:
-        return TypeAdapter(list[entries])
-    types = others | {list_path: list[entries]} | ({count: int} if count else {})
+        return TypeAdapter(_list_of(entries))
+    types = others | {list_path: _list_of(entries)} | ({count: int} if count else {})
     if is_graphql:
         types |= {"errors": list[dict[str, Any]] | None, "extensions": Any}
         return TypeAdapter(_object(types, None))
@@ -96,6 +105,10 @@ def _object(types: dict[str, Any], required: set[str] | None) -> Any:
         needed = required is not None and any(f"{path}.".startswith(f"{head}.") for path in required)
         fields[head] = kind if needed else NotRequired[kind if required is not None else Optional[kind]]  # noqa: UP045
     return _typed("Response", fields)
+
+
+def _list_of(entry: Any) -> Any:
+    return Annotated[list[entry], FIRST_ERROR]  # type: ignore[valid-type]
 
 
 def _typed(name: str, fields: dict[str, Any]) -> Any:
