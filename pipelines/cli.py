@@ -349,11 +349,14 @@ def backup(to: Annotated[str, typer.Option(help="File to write, FILE.tar, a path
 def restore(
     source: Annotated[str, typer.Argument(metavar="FILE", help="File written by `backup`, a path or a URL.")],
     replace: Annotated[bool, typer.Option("--replace", help="Replace what exists.")] = False,
+    unsigned: Annotated[
+        bool, typer.Option("--unsigned", help="Accept a backup of a release before 0.2, which isn't signed.")
+    ] = False,
 ) -> None:
     """Restores a backup where nothing exists yet; stop all servers first."""
     from pipelines.backup.commands import restore as put_back
 
-    _print(put_back(source, replace))
+    _print(put_back(source, replace, unsigned))
 
 
 @app.command(rich_help_panel=SERVICE)

@@ -42,7 +42,7 @@ def back_up(to: str) -> str:
         key=_fingerprint(),
         roots=registry.storage().roots,
     )
-    with archive.create(to) as writer:
+    with archive.create(to, customer_key()) as writer:
         writer.add_bytes(HEADER, header.model_dump_json().encode())
         count = lake.save(writer)
         artifacts = registry.save(writer)
@@ -53,12 +53,13 @@ def back_up(to: str) -> str:
     return f"{to} holds {count} tables, the registry with {artifacts} artifacts, and the store"
 
 
-def restore(source: str, replace: bool = False) -> str:
+def restore(source: str, replace: bool = False, unsigned: bool = False) -> str:
     """Restores a backup from a path or URL; returns in words what was restored.
 
-    replace: whether to replace existing data. Nothing changes before the whole archive is verified. Raises
-    NightshelfError if the archive is incomplete or altered, if data exists and `replace` is not set, or if
-    NIGHTSHELF_CUSTOMER_KEY differs from that of the backup.
+    replace: whether to replace existing data. unsigned: whether to accept a backup without a signature.
+    Nothing changes before the whole archive is verified. Raises NightshelfError if the archive is incomplete,
+    altered or unsigned, if data exists and `replace` is not set, or if NIGHTSHELF_CUSTOMER_KEY differs from
+    that of the backup.
     """
     if not replace and (existing := list(_existing())):
         raise NightshelfError(
@@ -68,7 +69,7 @@ def restore(source: str, replace: bool = False) -> str:
     settings().home.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=settings().home, prefix=".restore-") as temporary:
         folder = Path(temporary)
-        archive.unpack(source, folder)
+        archive.unpack(source, folder, customer_key(), unsigned)
         header = _header(folder)
         registry.upgrade(folder)
         lake.restore(folder)
