@@ -1,11 +1,14 @@
 """What a GraphQL response says besides its data: errors, and the costs of queries."""
 
+import re
 from typing import Any
 
 Content = dict[str, Any]
 THROTTLED = "THROTTLED"  # the code of an error that a wait mends
 NO_ACCESS = ("FORBIDDEN", "UNAUTHENTICATED", "UNAUTHORIZED", "ACCESS_DENIED")
 LONGEST_TEXT = 300
+HIGHEST_COST = 1e9
+CODE = re.compile(r"[\w.-]{1,80}")
 
 
 class ThrottledError(Exception):
@@ -22,10 +25,10 @@ class NoAccessError(GraphQLError):
 
 def cost_wait(content: Content) -> float:
     """Returns the seconds until such a query fits the shop's budget of query costs; 0 without one."""
-    cost = (content.get("extensions") or {}).get("cost") or {}
-    status = cost.get("throttleStatus") or {}
-    missing = float(cost.get("requestedQueryCost") or 0) - float(status.get("currentlyAvailable") or 0)
-    return max(missing, 0.0) / max(float(status.get("restoreRate") or 1), 1.0) if status else 0.0
+    cost = _object(_object(content.get("extensions")).get("cost"))
+    status = _object(cost.get("throttleStatus"))
+    missing = _number(cost.get("requestedQueryCost")) - _number(status.get("currentlyAvailable"))
+    return max(missing, 0.0) / max(_number(status.get("restoreRate")), 1.0) if status else 0.0
 
 
 def check(content: Content, credentials: str) -> None:
@@ -34,7 +37,7 @@ def check(content: Content, credentials: str) -> None:
     credentials: names the settings that hold them.
     """
     errors = content.get("errors") or []
-    codes = [str((error.get("extensions") or {}).get("code") or "no code") for error in errors]
+    codes = [_code(error) for error in errors]
     if THROTTLED in codes:
         raise ThrottledError
     if not errors:
@@ -45,6 +48,22 @@ def check(content: Content, credentials: str) -> None:
         f"{_text(errors[0], content)} ({codes[0]}); correct the query in the profile, or use a version of the"
         " shop's API that answers it"
     )
+
+
+def _code(error: Content) -> str:
+    code = str(_object(error.get("extensions")).get("code") or "")
+    return code if CODE.fullmatch(code) else "no code"
+
+
+def _object(value: Any) -> Content:
+    """Returns an object of a response, an empty one in place of any other value."""
+    return value if isinstance(value, dict) else {}
+
+
+def _number(value: Any) -> float:
+    """Returns a finite number of a response, 0 in place of any other value."""
+    is_number = isinstance(value, int | float) and abs(value) < HIGHEST_COST
+    return float(value) if is_number else 0.0
 
 
 def _text(error: Content, content: Content) -> str:
