@@ -15,8 +15,9 @@ import typer
 
 from pipelines.choices import AnyStep, Solver, SourceName, Split
 from serving.access.keys import Scope
-from serving.errors import NightshelfError
+from serving.errors import NightshelfError, without_secrets
 from serving.recommend.lanes import LANES
+from serving.settings import keep_private
 
 TRY, RUN, MODELS, DATA, SERVICE, PEOPLE = "Try", "Run", "Models", "Data", "Service", "People"
 MAX_ITEMS = 100  # the most products per list, as over HTTP
@@ -89,7 +90,7 @@ def config() -> None:
     from pipelines.settings import settings
 
     for name, value in settings().model_dump().items():
-        print(f"NIGHTSHELF_{name.upper()}={'' if value is None else value}")
+        print(f"NIGHTSHELF_{name.upper()}={'' if value is None else without_secrets(str(value))}")
 
 
 @app.command(rich_help_panel=TRY)
@@ -324,17 +325,16 @@ def export(
 ) -> None:
     """Writes the service's recommendations for every customer, or the alternatives to every product."""
     from pipelines.batch import export as batch
-    from pipelines.batch.targets import without_password
 
     if products and (lane or pseudonyms):
         raise NightshelfError("--products exports no customers: leave out --lane and --pseudonyms")
     if products:
         count = batch.export_products(to, n, table or "alternatives")
-        _print(f"{count:,} products in {without_password(to)}")
+        _print(f"{count:,} products in {without_secrets(to)}")
     else:
         lanes = [name for name in LANES if name in (lane or LANES[:1])]
         count = batch.export_customers(to, n, lanes, table or "recommendations", pseudonyms)
-        _print(f"{count:,} customers in {without_password(to)}")
+        _print(f"{count:,} customers in {without_secrets(to)}")
 
 
 @app.command(rich_help_panel=DATA)
@@ -462,6 +462,7 @@ app.command("rules", hidden=True, deprecated=True)(merchandising)
 
 def main() -> None:
     """Runs the command; an error that a user can correct is one line on stderr and exit code 1."""
+    keep_private()
     with _readable_errors():
         app()
 

@@ -44,7 +44,7 @@ def retrain(**options: Unpack[RunOptions]) -> dict[str, Any]:
     except (MlflowException, RequestException) as error:  # the latter if an artifact can't be uploaded
         cause = getattr(error, "error_code", type(error).__name__)
         raise NightshelfError(
-            f"MLflow at {settings().tracking_uri} failed in the middle of the nightly run ({cause}): the"
+            f"MLflow at {settings().tracking_address} failed in the middle of the nightly run ({cause}): the"
             " champion keeps serving; check that MLflow is up and start the run again"
         ) from None
     except BaseException as error:

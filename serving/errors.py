@@ -1,6 +1,11 @@
 """Errors that a user can cause and fix: commands print them as one line, without a traceback."""
 
+import re
+
 from pydantic import ValidationError
+
+CREDENTIALS = re.compile(r"(?<=://).*@", re.DOTALL)
+QUERY_VALUE = re.compile(r"(?<==)[^&#]+")
 
 
 class NightshelfError(Exception):
@@ -38,6 +43,18 @@ class Problem(Exception):  # noqa: N818 - a normal response to a bad request, no
         self.status = status
         self.headers = headers
         self.body = {"error": {"code": code, "message": message, "field": field}}
+
+
+def without_secrets(url: str) -> str:
+    """Returns a path or URL for a message: without user and password, and without the values of its query.
+
+    >>> without_secrets("postgresql://me:p@ss@host/shop?password=secret&sslmode=require")
+    'postgresql://***@host/shop?password=***&sslmode=***'
+    """
+    if "://" not in url:
+        return url
+    address, mark, query = CREDENTIALS.sub("***@", url).partition("?")
+    return address + mark + QUERY_VALUE.sub("***", query)
 
 
 def validation_message(error: ValidationError) -> str:

@@ -19,7 +19,7 @@ from serving.live.changes import Changes
 from serving.live.follow import Follower
 from serving.live.served import ServingState
 from serving.observe import tracing
-from serving.settings import ServingSettings, read
+from serving.settings import ServingSettings, keep_private, read
 
 try:
     settings = read(ServingSettings)
@@ -68,8 +68,11 @@ class Nightshelf:
     def check() -> None:
         """Refuses to start without the key of the pseudonyms, or open to other machines without API keys."""
         close_arbiter()
+        keep_private()
         try:
             settings.require_customer_key()
+            if settings.key_weakness:
+                logging.getLogger("serving").warning(settings.key_weakness)
             _require_keys()
         except NightshelfError as error:
             raise BentoMLException(str(error)) from None

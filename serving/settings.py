@@ -10,11 +10,18 @@ from typing import Any, TypeVar
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from serving.errors import NightshelfError
+from serving.errors import NightshelfError, without_secrets
 
 PROJECT = Path(__file__).resolve().parents[1]
+OWNER_ONLY = 0o077  # umask
+SHORTEST_KEY = 12  # characters; `nightshelf init` writes 64
 TIME = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)")
 CRON = re.compile(r"[\dA-Za-z*/,#?-]+( [\dA-Za-z*/,#?-]+){4}")
+
+
+def keep_private() -> None:
+    """Makes files that this process and its children write from now on accessible to their user alone."""
+    os.umask(OWNER_ONLY)
 
 
 def home() -> Path:
@@ -103,6 +110,11 @@ class ServingSettings(BaseSettings):
         return self.mlflow_uri or f"sqlite:///{self.home / 'mlruns' / 'mlflow.db'}"
 
     @property
+    def tracking_address(self) -> str:
+        """MLflow tracking URI in use, as a message may show it."""
+        return without_secrets(self.tracking_uri)
+
+    @property
     def keys_path(self) -> Path:
         """File of the API keys."""
         return Path(self.keys_file) if self.keys_file else self.home / "keys"
@@ -126,6 +138,16 @@ class ServingSettings(BaseSettings):
         """Returns the secret of a profile's webhooks; empty if it isn't set."""
         secret: SecretStr = getattr(self, f"webhook_secret_{profile}")
         return secret.get_secret_value()
+
+    @property
+    def key_weakness(self) -> str:
+        """What is wrong with the customer key; empty if it is long enough."""
+        if len(self.customer_key.get_secret_value()) >= SHORTEST_KEY:
+            return ""
+        return (
+            f"NIGHTSHELF_CUSTOMER_KEY has fewer than {SHORTEST_KEY} characters: whoever guesses it can turn"
+            " pseudonyms back into telephone numbers and e-mail addresses"
+        )
 
     def require_customer_key(self) -> str:
         """Returns the key of the pseudonyms; raises NightshelfError if it isn't set."""

@@ -17,13 +17,13 @@ from pathlib import Path
 from typing import IO
 
 from pipelines.lake import files
-from serving.errors import NightshelfError
+from serving.errors import NightshelfError, without_secrets
+from serving.settings import OWNER_ONLY
 
 SUMS = "SHA256SUMS"
 SIGNATURE = "SHA256SUMS.hmac"
 SIGNED_FOR = b"nightshelf backup sums\n"  # what else is made with the key signs other texts
 REGULAR = (tarfile.REGTYPE, tarfile.AREGTYPE)  # not sparse: such a member is larger than the archive
-OWNER_ONLY = 0o077  # umask
 PRIVATE = 0o600  # mode of a file
 SPOOL_BYTES = 1 << 20  # a larger copy goes to a temporary file
 
@@ -90,23 +90,24 @@ def unpack(source: str, folder: Path, key: str, unsigned: bool = False) -> None:
     unsigned: accepts an archive without a signature. Raises NightshelfError if the archive is unreadable,
     truncated or altered, or isn't signed with the key.
     """
+    shown = without_secrets(source)
     try:
         fs, path = files.resolve(source)
         with fs.open(path, "rb") as file, tarfile.open(fileobj=file, mode="r|") as tar:
             for member in tar:
                 _extract(tar, member, folder)
     except FileNotFoundError:
-        raise NightshelfError(f"there is no backup {source}: check the path or URL") from None
+        raise NightshelfError(f"there is no backup {shown}: check the path or URL") from None
     except tarfile.TarError as error:
         raise NightshelfError(
-            f"{source} is not a complete backup ({type(error).__name__}): use another backup"
+            f"{shown} is not a complete backup ({type(error).__name__}): use another backup"
         ) from None
     except (OSError, ValueError, ImportError) as error:
         raise NightshelfError(
-            f"cannot unpack the backup {source} into {folder.parent} ({type(error).__name__}): check that the"
+            f"cannot unpack the backup {shown} into {folder.parent} ({type(error).__name__}): check that the"
             " file is readable and that the disk has room"
         ) from None
-    _verify(source, folder, key, unsigned)
+    _verify(shown, folder, key, unsigned)
 
 
 def _extract(tar: tarfile.TarFile, member: tarfile.TarInfo, folder: Path) -> None:

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ValidationError
 from pipelines.backup import archive, lake, registry, store
 from pipelines.lake import tables
 from pipelines.settings import customer_key, settings
-from serving.errors import NightshelfError
+from serving.errors import NightshelfError, without_secrets
 
 HEADER = "backup.json"
 FORMAT = 1
@@ -50,7 +50,9 @@ def back_up(to: str) -> str:
         for name, path in _files():
             with path.open("rb") as file:
                 writer.add(name, file)
-    return f"{to} holds {count} tables, the registry with {artifacts} artifacts, and the store"
+    return (
+        f"{without_secrets(to)} holds {count} tables, the registry with {artifacts} artifacts, and the store"
+    )
 
 
 def restore(source: str, replace: bool = False, unsigned: bool = False) -> str:

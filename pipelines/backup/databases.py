@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
-from serving.errors import NightshelfError
+from serving.errors import NightshelfError, without_secrets
 
 BATCH = 1000  # rows
 
@@ -91,10 +91,9 @@ def _connect(url: str) -> Iterator[sa.Connection]:
     except (SQLAlchemyError, ImportError) as error:
         # The driver's message may quote a row, or an address with its password.
         kind = type(getattr(error, "orig", None) or error).__name__
-        address = sa.make_url(url).render_as_string(hide_password=True)
         raise NightshelfError(
-            f"the database {address} does not respond or is locked ({kind}): check that it is up and that no"
-            " other program locks it"
+            f"the database {without_secrets(url)} does not respond or is locked ({kind}): check that it is up"
+            " and that no other program locks it"
         ) from None
 
 

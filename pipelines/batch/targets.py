@@ -6,6 +6,7 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv as csv
 import pyarrow.parquet as pq
 import sqlalchemy as sa
@@ -16,7 +17,22 @@ from serving.errors import NightshelfError
 
 Write = Callable[[pa.Table], Any]
 
-WRITERS: dict[str, Callable[[Any, pa.Schema], Any]] = {".csv": csv.CSVWriter, ".parquet": pq.ParquetWriter}
+FORMULA = r"^([=+\-@\t\r])"  # how a text begins that a spreadsheet would compute
+
+
+class CsvWriter(csv.CSVWriter):  # type: ignore[misc] # PyArrow ships no types
+    """Writes CSV in which each text stays a text in a spreadsheet: an apostrophe is put before a formula."""
+
+    def write_table(self, rows: pa.Table, max_chunksize: int | None = None) -> None:
+        """Writes rows."""
+        columns = [
+            pc.replace_substring_regex(column, FORMULA, r"'\1") if column.type == pa.string() else column
+            for column in rows.columns
+        ]
+        super().write_table(pa.table(columns, schema=rows.schema), max_chunksize)
+
+
+WRITERS: dict[str, Callable[[Any, pa.Schema], Any]] = {".csv": CsvWriter, ".parquet": pq.ParquetWriter}
 DATABASES = ("postgresql", "sqlite")  # both can rename a table within a transaction
 TYPES = {pa.string(): sa.Text, pa.int32(): sa.Integer, pa.float32(): sa.REAL}
 TABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,49}")
@@ -42,14 +58,9 @@ def open_target(to: str, schema: pa.Schema, key: list[str], table: str) -> Abstr
     try:
         files.resolve(to)
     except (ValueError, ImportError) as error:
-        raise NightshelfError(f"--to is a URL of an unknown or uninstalled kind: {error}") from None
+        kind = type(error).__name__  # its message may quote the URL
+        raise NightshelfError(f"--to is a URL of an unknown or uninstalled kind ({kind})") from None
     return _into_file(to, schema, writer)
-
-
-def without_password(to: str) -> str:
-    """Returns the target's path or URL, without a password."""
-    url = _database(to)
-    return to if url is None else url.render_as_string(hide_password=True)
 
 
 def _database(to: str) -> sa.URL | None:

@@ -97,6 +97,7 @@ def _driver(builder: SparkSession.Builder) -> SparkSession.Builder:
         .config("spark.ui.showConsoleProgress", "false")
         .config("spark.sql.shuffle.partitions", str(PARTITIONS))
         .config("spark.sql.inMemoryColumnarStorage.compressed", "false")  # distinct texts compress little
+        .config("spark.hadoop.fs.permissions.umask-mode", "077")  # Hadoop doesn't ask the process
         .config("spark.sql.warehouse.dir", str(settings().state / "spark-warehouse"))
         .config("spark.driver.extraJavaOptions", f"-Dlog4j2.configurationFile={LOGGING.as_uri()}")
     )

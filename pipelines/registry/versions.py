@@ -161,7 +161,7 @@ def find_alias(alias: str) -> ModelVersion | None:
         if error.error_code in NOT_FOUND_CODES:
             return None
         raise NightshelfError(
-            f"the registry at {settings().tracking_uri} does not answer: check that MLflow is running"
+            f"the registry at {settings().tracking_address} does not answer: check that MLflow is running"
         ) from None
 
 

@@ -97,7 +97,9 @@ def status() -> RenderableType:
     """The champion: since when, why, and its NDCG@10 on orders since its fit; then the latest versions."""
     champion = registry.find_alias(ALIAS)
     if champion is None:
-        return Text(f"no model yet in the registry at {settings().tracking_uri}: run `nightshelf retrain`")
+        return Text(
+            f"no model yet in the registry at {settings().tracking_address}: run `nightshelf retrain`"
+        )
     version, tags = str(champion.version), champion.tags
     acts = (act for act in registry_acts.acts() if act.data.tags[registry_acts.VERSION] == version)
     lines = [f"version {version} serves{_since(next(acts, None))}: {tags.get(registry_acts.REASON, '')}"]

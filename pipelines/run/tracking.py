@@ -65,7 +65,7 @@ def begin(name: str, params: Mapping[str, Any]) -> str:
             run = client().create_run(experiment(EXPERIMENT), run_name=name)
     except MlflowException as error:
         raise NightshelfError(
-            f"MLflow at {settings().tracking_uri} can't be reached ({type(error).__name__}):"
+            f"MLflow at {settings().tracking_address} can't be reached ({type(error).__name__}):"
             " check that it is running and that NIGHTSHELF_MLFLOW_URI is right"
         ) from None
     log(run.info.run_id, params=params)
@@ -137,7 +137,7 @@ def nightly_run(run_id: str | None) -> Run:
         runs = [client().get_run(run_id)] if run_id else nightly_runs()[:1]
     except MlflowException:
         raise NightshelfError(
-            f"MLflow at {settings().tracking_uri} has no run {run_id!r}: pass the id of a nightly run"
+            f"MLflow at {settings().tracking_address} has no run {run_id!r}: pass the id of a nightly run"
         ) from None
     if not runs:
         raise NightshelfError("there is no nightly run yet: start one with `nightshelf step begin`")

@@ -19,6 +19,7 @@ ROLE = "nightshelf"
 SERVER_USER = "postgres"  # the user that runs the server if we are root, which PostgreSQL refuses
 FAST = "INT"  # ends the clients' sessions; on TERM the server would wait for them
 PACKAGES = Path("/usr/lib/postgresql")
+PASSABLE = 0o711  # of the folder with the data: SERVER_USER must get through, and sees no names in it
 ERROR = re.compile("error:|ERROR:|FATAL:|PANIC:|could not")
 ACCESS_RULES = "host all all samehost scram-sha-256\n"
 
@@ -56,6 +57,9 @@ def prepare(settings: Settings) -> None:
     Raises NightshelfError if the package is missing, or if its user can't enter HOME.
     """
     data = _data(settings)
+    data.parent.mkdir(parents=True, exist_ok=True)
+    if _is_root():
+        data.parent.chmod(PASSABLE)
     if not data.exists():
         console.print("Preparing PostgreSQL")
         _create(data)

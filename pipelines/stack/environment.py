@@ -44,6 +44,8 @@ AIRFLOW_LIMITS = {
 # Defaults; Airflow's own variables take precedence.
 AIRFLOW = AIRFLOW_LIMITS | {
     "CORE__EXECUTOR": "LocalExecutor",
+    "LOGGING__FILE_TASK_HANDLER_NEW_FOLDER_PERMISSIONS": "0o700",
+    "LOGGING__FILE_TASK_HANDLER_NEW_FILE_PERMISSIONS": "0o600",
     "CORE__PARALLELISM": 4,  # its workers run all the time, and take 140 MB each
     "DAG_PROCESSOR__PARSING_PROCESSES": 1,
     "SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": 30,  # how soon a run resumes after a crash

@@ -10,7 +10,7 @@ from pipelines.settings import Settings, address
 from pipelines.stack.board import console
 from pipelines.stack.supervisor import Supervisor
 from pipelines.stack.waiting import wait_for
-from serving.errors import NightshelfError
+from serving.errors import NightshelfError, without_secrets
 
 TIMEOUT = 60
 
@@ -66,7 +66,7 @@ def _addresses(s: Settings) -> list[tuple[str, str, str]]:
     return [
         ("service", _url(s), ""),
         ("Airflow", address(s, s.airflow_port), f"user admin, password {password}"),
-        ("MLflow", s.mlflow_uri or address(s, s.mlflow_port), ""),
+        ("MLflow", without_secrets(s.mlflow_uri) or address(s, s.mlflow_port), ""),
         ("Data Docs", str(data_docs(s.home)), ""),
         ("shop", s.shop_address, f"user {s.shop_user}, password NIGHTSHELF_SHOP_PASSWORD of .env"),
     ]

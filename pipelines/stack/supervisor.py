@@ -59,6 +59,7 @@ stopsignal={stop_signal}
 stopwaitsecs={stop_seconds}
 stopasgroup=true
 killasgroup=true
+umask=077
 """
 
 

@@ -1,10 +1,11 @@
 """Step `begin`: decides which day the nightly run covers up to, and with which source and settings."""
 
 import datetime as dt
+import logging
 from typing import Any, Unpack
 
 from pipelines import extract
-from pipelines.extract import pulls
+from pipelines.extract import pulls, raw
 from pipelines.lake.java import check_java
 from pipelines.prepare import exclude
 from pipelines.run import tracking
@@ -14,6 +15,8 @@ from pipelines.sweep import space
 from pipelines.validate import calendar
 from serving.errors import NightshelfError
 
+log = logging.getLogger(__name__)
+
 
 def run(**options: Unpack[RunOptions]) -> Night:
     """Returns the nightly run, with its run in MLflow opened.
@@ -22,6 +25,7 @@ def run(**options: Unpack[RunOptions]) -> Night:
     NightshelfError for a setting or a file that can't be used, so that the run stops before the extraction.
     """
     customer_key()
+    _check_key()
     if settings().spark_master:
         check_java()
     defaults = settings()
@@ -45,6 +49,18 @@ def run(**options: Unpack[RunOptions]) -> Night:
         night = night.model_copy(update={"as_of": orders.last_day(pulls.last_pull(orders))})
     params = night.model_dump(mode="json", exclude={"run_id", "path"})
     return night.model_copy(update={"run_id": tracking.begin(f"{tracking.RUN_PREFIX}{night.as_of}", params)})
+
+
+def _check_key() -> None:
+    """Raises NightshelfError if a new installation has a short customer key; warns if a running one has."""
+    if not (weakness := settings().key_weakness):
+        return
+    if raw.sources():
+        log.warning("%s; it can't be changed without losing every known customer", weakness)
+        return
+    raise NightshelfError(
+        f"{weakness}: write a long one with `nightshelf init`, or set it before the first run"
+    )
 
 
 def _day(as_of: str | None) -> dt.date | None:

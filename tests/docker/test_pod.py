@@ -34,6 +34,7 @@ def test_runs_as_an_ordinary_user_without_capabilities(pods):
     (container,) = spec["containers"]
     assert container["image"] == f"nightshelf/pipelines:{version}"
     assert spec["securityContext"]["runAsNonRoot"] is True
+    assert spec["automountServiceAccountToken"] is False
     assert container["securityContext"] == {
         "allowPrivilegeEscalation": False,
         "capabilities": {"drop": ["ALL"]},
