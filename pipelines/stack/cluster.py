@@ -4,11 +4,15 @@ PostgreSQL, Spark's master and two workers, MLflow and Airflow on PostgreSQL, an
 behind a proxy. Settings take precedence: a Spark or a database that runs elsewhere is used and not started.
 """
 
+import hashlib
+import hmac
 import os
+import secrets
 import shutil
 import socket
 import sys
 from dataclasses import replace
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import httpx
@@ -36,10 +40,34 @@ SPARK = {
     "SPARK_WORKER_OPTS": "-Dspark.worker.cleanup.enabled=true",  # deletes logs after a week
     "SPARK_DAEMON_MEMORY": "512m",
 }
+SPARK_DEFAULTS = {
+    "spark.authenticate": "true",
+    "spark.ui.killEnabled": "false",  # the pages need no login
+    "spark.hadoop.fs.permissions.umask-mode": "077",
+}
 PROXY = PROJECT / "docker" / "haproxy.cfg"
 CELERY_TASKS = 4  # at the same time
 SBIN = "/usr/sbin"  # Debian's folder of HAProxy, which is not on every user's PATH
 MIGRATE_AND_SERVE = '"$0" db migrate && exec "$0" api-server'
+
+
+def write_spark_secret(settings: Settings) -> None:
+    """Writes Spark's configuration with a new secret, without which nobody can run or read anything on it.
+
+    Not as an option: every user of the machine can read a command line.
+    """
+    folder = _spark_conf(settings)
+    folder.mkdir(parents=True, exist_ok=True)
+    file = folder / "spark-defaults.conf"
+    file.touch(mode=0o600)
+    options = SPARK_DEFAULTS | {"spark.authenticate.secret": secrets.token_hex(32)}
+    file.write_text("".join(f"{name} {value}\n" for name, value in options.items()))
+
+
+def connect_token(settings: Settings) -> str:
+    """Returns the token of the Spark Connect server that the cluster starts."""
+    key = settings.database_password.get_secret_value().encode()
+    return hmac.new(key, b"spark connect", hashlib.sha256).hexdigest()
 
 
 def cluster_settings(settings: Settings) -> Settings:
@@ -83,6 +111,9 @@ def variables(settings: Settings) -> dict[str, str]:
         "SPARK_LOCAL_DIRS": str(state / "spark" / "local"),
         "SPARK_WORKER_DIR": str(state / "spark" / "work"),
     }
+    if _spark(settings):
+        defaults["SPARK_CONF_DIR"] = str(_spark_conf(settings))
+        defaults["SPARK_CONNECT_AUTHENTICATE_TOKEN"] = connect_token(settings)
     ports = {
         "PROXY_BIND": settings.serving_port,
         "PROXY_STATS_BIND": settings.proxy_stats_port,
@@ -94,6 +125,10 @@ def variables(settings: Settings) -> dict[str, str]:
         | {name: os.environ.get(name, value) for name, value in defaults.items()}
         | {f"NIGHTSHELF_{name}": f"{settings.host}:{port}" for name, port in ports.items()}
     )
+
+
+def _spark_conf(s: Settings) -> Path:
+    return s.state.resolve() / "spark" / "conf"
 
 
 def _master_url(s: Settings) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+from expectations import data_docs
 from pipelines.lake.java import check_java
 from pipelines.settings import Settings, settings, write_env
 from pipelines.stack import cluster, database
@@ -20,6 +21,7 @@ from pipelines.stack.start import start
 from pipelines.stack.supervisor import Supervisor, supervised
 from serving.errors import NightshelfError
 
+PRIVATE = 0o700  # mode of a folder
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -36,6 +38,7 @@ def up(once: bool = False) -> None:
         check_java()
     stack, variables = programs(chosen), environment(chosen)
     check_ports(chosen, stack)
+    close_folders(chosen)
     with until_interrupted(once):
         prepare_home(chosen, variables)
         _run(chosen, stack, variables, once)
@@ -49,10 +52,20 @@ def up_as_cluster(once: bool = False) -> None:
     check_java()
     stack, variables = cluster.programs(chosen), cluster.variables(chosen)
     check_ports(chosen, stack)
+    close_folders(chosen)
     with until_interrupted(once):
         database.prepare(chosen)
+        cluster.write_spark_secret(chosen)
         write_passwords(chosen, variables)
         _run(chosen, stack, variables, once)
+
+
+def close_folders(chosen: Settings) -> None:
+    """Closes the folders in HOME to other users; earlier releases let them read what is inside."""
+    docs = data_docs(chosen.home).parents[3]
+    for folder in (chosen.state, chosen.nights, chosen.home / "lake", chosen.home / "mlruns", docs):
+        if folder.exists():
+            folder.chmod(PRIVATE)
 
 
 def _run(chosen: Settings, stack: list[Program], variables: dict[str, str], once: bool) -> None:

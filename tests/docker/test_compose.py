@@ -23,7 +23,7 @@ SET_BY_IMAGE = {"HOME", "HOST", "SERVING_PORT"}  # settings that the serving ima
 CLUSTER_ONLY = {"AIRFLOW__DATABASE__SQL_ALCHEMY_CONN_ASYNC"}
 USER_FOLDERS = {"./backups", "./shop"}  # folders that the user creates
 OWN_IMAGE = re.compile(r"nightshelf/(\w+):(.+)")
-PUBLIC_IMAGE = re.compile(r"docker\.io/library/\w+:\d+\.\d+[\w.-]*")
+PUBLIC_IMAGE = re.compile(r"docker\.io/library/\w+:\d+\.\d+[\w.-]*(@sha256:[0-9a-f]{64})?")
 
 
 @pytest.fixture(scope="module")
@@ -170,7 +170,7 @@ def test_the_example_lists_every_variable_of_the_compose_file(compose):
 def test_secrets_have_no_default():
     text = FILE.read_text()
     empty = lines_matching(r"^(\w+)=()$")
-    assert len(empty) == 9
+    assert len(empty) == 10
     for name in empty:
         if name != "NIGHTSHELF_SHOP_PASSWORD":  # a shop may need no password
             assert set(re.findall(rf"\$\{{{name}(.*?)}}", text)) == {":?write .env from .env.example"}, name
@@ -182,7 +182,7 @@ def test_the_command_in_the_example_fills_in_the_secrets(tmp_path):
     subprocess.run(["sh", "-c", command], cwd=tmp_path, check=True)
     written = (tmp_path / ".env").read_text()
     secrets = re.findall(r"^\w+=([0-9a-f]{64})$", written, re.MULTILINE)
-    assert len(set(secrets)) == 9
+    assert len(set(secrets)) == 10
     assert re.sub(r"(?m)^(\w+=)[0-9a-f]{64}$", r"\1", written) == EXAMPLE
     assert (tmp_path / ".env").stat().st_mode & 0o777 == 0o600
 
@@ -210,6 +210,16 @@ def test_spark_has_the_same_settings_as_without_containers(services):
     assert worker["SPARK_WORKER_OPTS"].split() == cluster.SPARK["SPARK_WORKER_OPTS"].split()
     for name in ("SPARK_WORKER_CORES", "SPARK_WORKER_MEMORY"):
         assert worker[name] == f"${{{name}:-{cluster.SPARK[name]}}}"
+
+
+def test_spark_needs_its_secret(compose, services):
+    options = dict(line.split(" ", 1) for line in compose["configs"]["spark"]["content"].splitlines())
+    assert options["spark.authenticate"] == cluster.SPARK_DEFAULTS["spark.authenticate"] == "true"
+    assert "SPARK_SECRET" in options["spark.authenticate.secret"]
+    for name in ("spark-master", "spark-worker", "airflow-scheduler"):
+        (config,) = services[name]["configs"]
+        assert config["source"] == "spark"
+        assert services[name]["environment"]["SPARK_CONF_DIR"] == str(Path(config["target"]).parent)
 
 
 def test_the_backup_gets_all_locations_and_volumes_that_it_saves(services):

@@ -105,6 +105,7 @@ def parts(home: Path, patch, *names: str, **variables: str) -> Iterator[Settings
         patch.setenv(name, value)
     if "postgresql" in names:
         database.prepare(settings)
+    stack.write_spark_secret(settings)
     programs = [program for program in stack.programs(settings) if program.name in names]
     with supervised(settings.state, programs, programs_env) as supervisor:
         start(supervisor)
