@@ -32,7 +32,7 @@ haproxy = $(call debian,PATH="$$PATH:/usr/sbin" haproxy -v,haproxy,HAProxy)
 postgresql = $(call debian,ls /usr/lib/postgresql/*/bin/postgres,postgresql,PostgreSQL)
 mariadb = $(call debian,PATH="$$PATH:/usr/sbin" mariadbd --version,mariadb-server,MariaDB)
 
-.PHONY: help run cluster setup lint check test tests soak docs bench pictures images lock
+.PHONY: help run cluster setup lint check test tests soak docs bench pictures images audit lock
 help:  ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## */  make \1\t/' | expand -t 16
 
@@ -96,6 +96,10 @@ images:  ## builds the container images without Docker, and runs the health chec
 	$(call debian,buildah --version,buildah,buildah)
 	$(call debian,debootstrap --version,debootstrap,debootstrap)
 	@docker/images.sh
+
+audit: setup  ## known vulnerabilities of the locked packages, and when each version was published
+	$(RUN)python -m docs.lock_dates
+	$(RUN)uv tool run pip-audit@2.10.1 --disable-pip --require-hashes --progress-spinner off -r requirements.lock
 
 lock:  ## updates requirements.lock from pyproject.toml
 	$(RUN)uv pip compile --universal --generate-hashes --no-emit-index-url --all-extras --upgrade --quiet \
