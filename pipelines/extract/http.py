@@ -171,7 +171,8 @@ class ShopClient:
         Raises NightshelfError if it is no address, or leads to another address than the shop's.
         """
         try:
-            if (link := response.links.get("next", {}).get("url")) is None:
+            links: Any = response.links
+            if (link := links.get("next", {}).get("url")) is None:
                 return None
             url = urljoin(self.settings.shop_address, str(link))
             is_same_shop = _origin(url) == _origin(self.settings.shop_address)

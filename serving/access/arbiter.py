@@ -1,6 +1,7 @@
 """The arbiter of `bentoml serve`, which starts and restarts the workers, without an open control socket."""
 
 import uuid
+from importlib import import_module
 from typing import Any
 
 
@@ -11,13 +12,12 @@ def close_arbiter() -> None:
     machine can have it run a command as this one, and another program may take such a port at the start.
     `bentoml serve --reload` can't reload with a closed arbiter.
     """
-    from bentoml._internal.utils import circus  # the workers need none
-
-    create = circus.Arbiter
+    module: Any = import_module("bentoml._internal.utils.circus")  # the workers need none
+    create = module.Arbiter
 
     def closed(*arguments: Any, **options: Any) -> Any:
         name = uuid.uuid4().hex
         within = {"endpoint": f"inproc://control-{name}", "pubsub_endpoint": f"inproc://events-{name}"}
         return create(*arguments, **options | within)
 
-    circus.Arbiter = closed
+    module.Arbiter = closed

@@ -108,7 +108,7 @@ def _object(types: dict[str, Any], required: set[str] | None) -> Any:
 
 
 def _list_of(entry: Any) -> Any:
-    return Annotated[list[entry], FIRST_ERROR]  # type: ignore[valid-type]
+    return Annotated[list[entry], FIRST_ERROR]
 
 
 def _typed(name: str, fields: dict[str, Any]) -> Any:
