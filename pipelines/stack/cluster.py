@@ -32,6 +32,8 @@ MASTER = "org.apache.spark.deploy.master.Master"
 WORKER = "org.apache.spark.deploy.worker.Worker"
 CONNECT_SERVER = "org.apache.spark.sql.connect.service.SparkConnectServer"
 CONNECT_PORT = 15002  # if the address has no port
+# Spark's client sends a token without TLS only to a host of this name.
+LOCAL_CONNECT, LOOPBACK_CONNECT = f"{CONNECT}localhost", f"{CONNECT}127.0.0.1"
 LOCALHOST = ("127.0.0.1", "localhost")
 # Defaults of Spark's own variables, large enough for all that Airflow runs at the same time.
 SPARK = {
@@ -79,9 +81,10 @@ def cluster_settings(settings: Settings) -> Settings:
         "spark_master": _master_url(settings),
         "solver": "spark",
     }
-    return settings.model_copy(
-        update={name: value for name, value in defaults.items() if name not in settings.model_fields_set}
-    )
+    updates = {name: value for name, value in defaults.items() if name not in settings.model_fields_set}
+    if settings.spark_master.startswith(LOOPBACK_CONNECT):
+        updates["spark_master"] = settings.spark_master.replace(LOOPBACK_CONNECT, LOCAL_CONNECT, 1)
+    return settings.model_copy(update=updates)
 
 
 def programs(settings: Settings) -> list[Program]:
@@ -113,7 +116,8 @@ def variables(settings: Settings) -> dict[str, str]:
     }
     if _spark(settings):
         defaults["SPARK_CONF_DIR"] = str(_spark_conf(settings))
-        defaults["SPARK_CONNECT_AUTHENTICATE_TOKEN"] = connect_token(settings)
+        if settings.spark_master.startswith(LOCAL_CONNECT):
+            defaults["SPARK_CONNECT_AUTHENTICATE_TOKEN"] = connect_token(settings)
     ports = {
         "PROXY_BIND": settings.serving_port,
         "PROXY_STATS_BIND": settings.proxy_stats_port,
