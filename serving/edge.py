@@ -27,6 +27,7 @@ UNRECORDED_ROUTES = ("/livez", "/readyz", "/healthz", "/metrics")  # probes, whi
 METHODS = ("GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE")
 REPORTS_PATH = "/nights"
 BODY_TIMEOUT = 10.0  # seconds
+MAX_HEADERS = 100
 RAW_HEADERS = [(b"x-content-type-options", b"nosniff"), (b"cache-control", b"no-store")]
 RAW_VERSION_HEADER = VERSION_HEADER.lower().encode()
 
@@ -78,6 +79,8 @@ class Edge:
             await send(message)
 
         try:
+            if len(scope["headers"]) > MAX_HEADERS:
+                raise Problem(431, "too_many_headers", f"the request has more than {MAX_HEADERS} headers")
             record.key = self.guard.admit(scope, route)
             buffered = await self._buffered(scope, receive)
             await (self.bento if is_bentoml else self.app)(scope, buffered, recorded_send)

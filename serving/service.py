@@ -11,7 +11,7 @@ from serving.access import keys
 from serving.access.guard import Guard, is_loopback
 from serving.edge import Edge, with_cors
 from serving.errors import NightshelfError
-from serving.http import native, night_reports, requests
+from serving.http import connections, native, night_reports, requests
 from serving.http.routes import BATCH_PATH, create_app
 from serving.http.webhooks import Webhooks
 from serving.live.changes import Changes
@@ -39,7 +39,8 @@ class EdgedService(Service[Any]):  # type: ignore[misc] # BentoML's SDK ships no
     """A BentoML service behind the edge."""
 
     def to_asgi(self, is_main: bool = True) -> Any:
-        """Returns the ASGI application of one worker."""
+        """Returns the ASGI application of one worker; limits the worker's connections."""
+        connections.install()
         bento = super().to_asgi(is_main)
         edge = Edge(tracing.with_tracing(app, settings), bento, app.routes, guard, settings)
         return with_cors(edge, settings.cors_origins)
