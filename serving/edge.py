@@ -17,6 +17,7 @@ from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from serving.access.guard import Guard
+from serving.access.origins import names
 from serving.errors import Problem
 from serving.http.routes import VERSION_HEADER
 from serving.observe import access_log, metrics
@@ -134,8 +135,7 @@ def with_cors(app: ASGIApp, origins: str) -> ASGIApp:
 
     origins: separated by commas; if empty, the application is returned unchanged.
     """
-    allowed = [origin.strip() for origin in origins.split(",") if origin.strip()]
-    if not allowed:
+    if not (allowed := names(origins)):
         return app
     return CORSMiddleware(
         app,

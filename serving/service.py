@@ -9,6 +9,7 @@ from bentoml.exceptions import BentoMLException
 
 from serving.access import keys
 from serving.access.guard import Guard, is_loopback
+from serving.access.origins import Origins
 from serving.edge import Edge, with_cors
 from serving.errors import NightshelfError
 from serving.http import connections, native, night_reports, requests
@@ -23,7 +24,8 @@ from serving.settings import ServingSettings, read
 try:
     settings = read(ServingSettings)
     changes = Changes(settings)
-    guard = Guard(settings.keys_path, settings.rate_limit)
+    origins = Origins(settings.hosts, settings.cors_origins)
+    guard = Guard(settings.keys_path, settings.rate_limit, bool(settings.keys_file), origins)
     webhooks = Webhooks(settings, guard.limiter)
 except NightshelfError as error:
     raise BentoMLException(str(error)) from None  # BentoML prints it as one line, without a traceback

@@ -48,6 +48,11 @@ class ServingSettings(BaseSettings):
         1, ge=1, description="worker processes of the service; they share one bundle's memory"
     )
     keys_file: str = Field("", description="file with the hashes of the service's API keys; empty: HOME/keys")
+    hosts: str = Field(
+        "",
+        description="names beside localhost by which the service without API keys may be called, separated by"
+        " commas",
+    )
     rate_limit: float = Field(
         0.0,
         ge=0,
