@@ -38,10 +38,13 @@ async def change_product(served: Served, change: ProductChange) -> Annotated[Jso
 async def add_events(served: Served | StoreAlone, request: Events) -> Annotated[Json, shapes.Accepted]:
     """Stores purchases, views, cart additions and dismissals. The customers' next answers reflect them."""
     now = now_microseconds()
-    stored = [_stored_event(served, event, now) for event in request.events]
     changes = _require_changes(served)
-    await _in_thread(lambda: events.add(changes.store, stored))
-    return responses.with_version(served, accepted=len(stored))
+
+    def store() -> None:
+        events.add(changes.store, [_stored_event(served, event, now) for event in request.events])
+
+    await _in_thread(store)
+    return responses.with_version(served, accepted=len(request.events))
 
 
 async def receive_order(
