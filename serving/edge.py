@@ -19,7 +19,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from serving.access.guard import Guard
 from serving.access.origins import names
 from serving.errors import Problem
-from serving.http.routes import VERSION_HEADER
+from serving.http.routes import KEY_NAME, VERSION_HEADER
 from serving.observe import access_log, metrics
 from serving.observe.masking import BENTOML_ROUTES, route_template
 from serving.settings import ServingSettings
@@ -83,6 +83,7 @@ class Edge:
             if len(scope["headers"]) > MAX_HEADERS:
                 raise Problem(431, "too_many_headers", f"the request has more than {MAX_HEADERS} headers")
             record.key = self.guard.admit(scope, route)
+            scope[KEY_NAME] = record.key
             buffered = await self._buffered(scope, receive)
             await (self.bento if is_bentoml else self.app)(scope, buffered, recorded_send)
         except Problem as problem:

@@ -10,6 +10,7 @@ from bentoml.exceptions import BentoMLException
 from serving.access import keys
 from serving.access.guard import Guard, is_loopback
 from serving.access.origins import Origins
+from serving.access.rate import RateLimiter
 from serving.edge import Edge, with_cors
 from serving.errors import NightshelfError
 from serving.http import connections, native, night_reports, requests
@@ -32,7 +33,9 @@ except NightshelfError as error:
 
 state = ServingState(changes=changes)
 report_routes = night_reports.routes(settings.nights)
-app = create_app(state, settings.customer_key.get_secret_value(), guard.keyring, report_routes, webhooks)
+event_limiter = RateLimiter(settings.event_rate) if settings.event_rate else None
+customer_key = settings.customer_key.get_secret_value()
+app = create_app(state, customer_key, guard.keyring, report_routes, webhooks, event_limiter)
 
 logging.getLogger("serving").setLevel(logging.INFO)
 

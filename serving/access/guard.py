@@ -8,7 +8,7 @@ from time import monotonic
 
 from starlette.types import Scope
 
-from serving.access import keys, origins, session
+from serving.access import keys, origins, rate, session
 from serving.access.keys import Key
 from serving.access.origins import Origins
 from serving.access.rate import RateLimiter
@@ -71,10 +71,10 @@ class Guard:
     """
 
     def __init__(
-        self, file: Path, rate: float, required: bool = False, origins: Origins | None = None
+        self, file: Path, per_second: float, required: bool = False, origins: Origins | None = None
     ) -> None:
         self.keyring = Keyring(file, required)
-        self.limiter = RateLimiter(rate) if rate else None
+        self.limiter = RateLimiter(per_second) if per_second else None
         self.origins = origins or Origins()
 
     def admit(self, scope: Scope, route: str) -> str | None:
@@ -88,10 +88,7 @@ class Guard:
             name = None
         else:
             name = _authorised_key(valid, scope, route).name
-        if self.limiter and (delay := self.limiter.delay(name or "")):
-            retry = {"Retry-After": str(math.ceil(delay))}
-            message = f"the key is over its rate limit: send the next request after {retry['Retry-After']} s"
-            raise Problem(429, "too_many_requests", message, headers=retry)
+        rate.require(self.limiter, name or "", "the key")
         return name
 
 

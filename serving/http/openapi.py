@@ -31,9 +31,9 @@ ERROR_DESCRIPTIONS = {
     413: "the body is too large",
     415: "the body isn't JSON by its Content-Type",
     422: "the body is no order of the shop; `field` names what is missing",
-    429: "too many requests with this API key; retry after the number of seconds in Retry-After",
+    429: "too many requests or events with this API key; retry after the number of seconds in Retry-After",
     500: "the service failed; its log names the error",
-    503: "no model is live yet, or the store of changes is unavailable",
+    503: "no model is live yet, the store of changes is unavailable or full, or the worker is busy",
 }
 ERROR_HEADERS = {
     401: {"WWW-Authenticate": {"schema": {"type": "string"}}},

@@ -90,6 +90,13 @@ def _at_most_max_items(value: object) -> object:
     return value
 
 
+def _at_most_max_excluded(products: list[str]) -> list[str]:
+    """Rejects a list that takes long to look up; a URL has no room for it."""
+    if len(products) > MAX_EXCLUDED:
+        raise PydanticCustomError("too_long", f"List should have at most {MAX_EXCLUDED:,} items")
+    return products
+
+
 def _day(value: object) -> dt.date:
     """Parses a day. Rejects numbers, which pydantic would take for seconds since 1970."""
     if not (isinstance(value, str) and DAY.fullmatch(value)):
@@ -146,12 +153,12 @@ Brand = Annotated[str | None, Field(description="only products of this brand", e
 ProductIds = Annotated[
     list[str],
     Field(
-        max_length=MAX_EXCLUDED,
         description="products to leave out",
         examples=[["10003"]],
         json_schema_extra=_json_types("array", "string"),
     ),
     BeforeValidator(_split_ids),
+    AfterValidator(_at_most_max_excluded),
 ]
 RecentProducts = Annotated[
     list[str],

@@ -15,7 +15,9 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Match, Route
 from starlette.types import Scope
 
+from serving.access import rate
 from serving.access.guard import Keyring
+from serving.access.rate import RateLimiter
 from serving.errors import Problem
 from serving.http import endpoints, openapi, overview, pages, parsing, requests, writes
 from serving.http.operation import Operation
@@ -29,6 +31,7 @@ from serving.observe.masking import display_path
 
 BATCH_PATH = "/v1/recommendations"
 VERSION_HEADER = "Nightshelf-Model-Version"
+KEY_NAME = "nightshelf.key"  # in the ASGI scope: the name of the request's API key, None without one
 LONG_BODY = 10_000  # bytes; parsing them takes a few milliseconds at most
 
 
@@ -114,14 +117,15 @@ def create_app(
     keyring: Keyring | None = None,
     extra_routes: Sequence[Route] = (),
     webhooks: Webhooks | None = None,
+    event_limiter: RateLimiter | None = None,
 ) -> Starlette:
     """Returns the application that answers from a serving state.
 
     key: the secret key of the pseudonyms. keyring: the API keys that sign-in accepts.
-    webhooks: those that are accepted; by default none.
+    webhooks: those that are accepted; by default none. event_limiter: of each key's events.
     """
     webhooks, turns = webhooks or Webhooks(), Turns()
-    routes = [_route(state, key, operation, webhooks, turns) for operation in ROUTES]
+    routes = [_route(state, key, operation, webhooks, turns, event_limiter) for operation in ROUTES]
     routes += [*pages.routes(openapi.document(ROUTES), keyring), *extra_routes]
     app = Starlette(routes=routes, exception_handlers={404: _not_found, 405: _wrong_method})
     # The Location of a redirect would repeat the path, and the customer id in it.
@@ -129,7 +133,14 @@ def create_app(
     return app
 
 
-def _route(state: ServingState, key: str, operation: Operation, webhooks: Webhooks, turns: Turns) -> Route:
+def _route(
+    state: ServingState,
+    key: str,
+    operation: Operation,
+    webhooks: Webhooks,
+    turns: Turns,
+    event_limiter: RateLimiter | None,
+) -> Route:
     method, path, model, endpoint, signed, needs_model = operation
 
     async def respond(request: Request) -> Response:
@@ -141,7 +152,11 @@ def _route(state: ServingState, key: str, operation: Operation, webhooks: Webhoo
             # over what was stored before under the default.
             identify = Pseudonymiser(key, rule_of(served.bundle.manifest) if served.bundle else AUTO)
             parsed = webhooks.parse(request, identify) if signed else _parse(request, model, identify, turns)
-            answer = endpoint(served, await parsed)
+            query = await parsed
+            if isinstance(query, requests.Events):
+                name = request.scope.get(KEY_NAME) or ""
+                rate.require(event_limiter, name, "the key, counted by event,", len(query.events))
+            answer = endpoint(served, query)
             headers = {VERSION_HEADER: served.version} if served.version else None
             if isinstance(answer, LongAnswer):
                 body = await turns.render(answer, metrics.count_answer, request.is_disconnected)
