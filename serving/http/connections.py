@@ -36,6 +36,7 @@ class BoundedProtocol(_Parser):  # type: ignore[misc] # which parser it is depen
         self.blocked_since: float | None = None
         self._check: asyncio.TimerHandle | None = None
         self._head_bytes = 0
+        self._running: Any = None  # the first of several requests that were sent at once
 
     def connection_made(self, transport: Any) -> None:
         """Starts to watch the connection, and makes room for it if there are too many."""
@@ -48,6 +49,7 @@ class BoundedProtocol(_Parser):  # type: ignore[misc] # which parser it is depen
         """Ends the watch."""
         if self._check:
             self._check.cancel()
+        self._end_answer()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -57,6 +59,14 @@ class BoundedProtocol(_Parser):  # type: ignore[misc] # which parser it is depen
             return
         self._head_bytes += len(data)
         super().data_received(data)
+
+    def send_400_response(self, msg: str) -> None:
+        """Answers what is no HTTP; behind a request that is being answered, it ends the connection."""
+        if self.is_waiting:
+            super().send_400_response(msg)
+        else:
+            self._end_answer()
+            self.transport.close()
 
     def on_message_begin(self) -> None:
         """Counts the bytes of headers from the start of each request; only httptools calls this."""
@@ -87,6 +97,18 @@ class BoundedProtocol(_Parser):  # type: ignore[misc] # which parser it is depen
     def is_waiting(self) -> bool:
         """Whether no request is being answered."""
         return self.cycle is None or self.cycle.response_complete
+
+    def _start_asgi_task(self, cycle: Any, app: Any) -> None:
+        """Notes which request is answered; only httptools calls this."""
+        self._running = cycle
+        super()._start_asgi_task(cycle, app)
+
+    def _end_answer(self) -> None:
+        """Tells the request that is being answered that its client has gone; uvicorn tells only the last."""
+        for cycle in (self._running, self.cycle):
+            if cycle and not cycle.response_complete:
+                cycle.disconnected = True
+                cycle.message_event.set()
 
     def _close_if_slow(self) -> None:
         """Closes the connection if its time is over, otherwise looks again when it would be over."""

@@ -1,7 +1,6 @@
 """Slow, endless and unused connections end, and others are answered meanwhile."""
 
 import contextlib
-import os
 import resource
 import socket
 import time
@@ -13,6 +12,7 @@ import psutil
 import pytest
 from browsing import running_service
 from limits import scaled
+from parsers import PARSERS, parsed_by
 from processes import Service
 from raw_http import connect, exchange, read_all, request, status
 
@@ -22,16 +22,11 @@ CHUNKED = request("/reco", "POST", Transfer_Encoding="chunked") + b"1\r\n{\r\n"
 HELD = 1_200  # connections, more than a worker holds
 
 
-@pytest.fixture(scope="module", params=["httptools", "h11"])
+@pytest.fixture(scope="module", params=PARSERS)
 def up(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    """The service with each of uvicorn's parsers; the images have h11 alone."""
     home = tmp_path_factory.mktemp("home")
-    with pytest.MonkeyPatch.context() as patch:
-        if request.param == "h11":
-            (home / "sitecustomize.py").write_text("import sys\nsys.modules['httptools'] = None\n")
-            patch.setenv("PYTHONPATH", str(home), prepend=os.pathsep)
-        with running_service(home, bundles.small()) as service:
-            yield service
+    with parsed_by(request.param), running_service(home, bundles.small()) as service:
+        yield service
 
 
 @pytest.fixture
@@ -88,6 +83,7 @@ def test_a_client_that_takes_no_answer_is_closed_and_holds_little_memory(up: Ser
         time.sleep(1)
         assert memory(up) - before < 50 * MEGABYTE
     assert answer_seconds(up) < scaled(1)
+    assert "Traceback" not in up.log.read_text()
 
 
 def test_headers_without_number_are_refused(up: Service) -> None:
