@@ -8,6 +8,7 @@ from pathlib import Path
 
 from benchmarks import (
     answers,
+    attacks,
     cold,
     evaluation,
     exporting,
@@ -62,6 +63,7 @@ def _on_synthetic_shops(folder: Path) -> Iterator[str]:
     yield answers.compare(folder / "answers")
     yield scaling.compare()
     yield serving.compare(folder / "serving")
+    yield attacks.compare(folder / "attacks")
     yield swapping.compare(folder / "swapping")
     yield exporting.compare(folder / "exporting")
     yield pages.compare(folder / "pages")

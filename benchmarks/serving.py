@@ -77,7 +77,7 @@ def compare(folder: Path) -> str:
 
 
 def _rows(size: int, folder: Path) -> Iterator[str]:
-    ranked = _with_pseudonyms(bundle(size))
+    ranked = with_pseudonyms(bundle(size))
     lanes = ranked.manifest["lanes"] | ALS
     plain = replace(ranked, ranker=no_model(), manifest=ranked.manifest | {"lanes": lanes})
     for name, served, query in (
@@ -99,7 +99,7 @@ def _rows(size: int, folder: Path) -> Iterator[str]:
         )
 
 
-def _with_pseudonyms(bundle: Bundle) -> Bundle:
+def with_pseudonyms(bundle: Bundle) -> Bundle:
     """Returns the bundle with the pseudonyms of the ids 0, 1, 2, ... as its customers."""
     pseudonyms = sorted(pseudonym(str(number), KEY) for number in range(len(bundle.customers)))
     return replace(bundle, customers=texts(pseudonyms))

@@ -17,8 +17,9 @@ from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from serving.access.guard import Guard
+from serving.access.origins import names
 from serving.errors import Problem
-from serving.http.routes import VERSION_HEADER
+from serving.http.routes import KEY_NAME, VERSION_HEADER
 from serving.observe import access_log, metrics
 from serving.observe.masking import BENTOML_ROUTES, route_template
 from serving.settings import ServingSettings
@@ -27,6 +28,7 @@ UNRECORDED_ROUTES = ("/livez", "/readyz", "/healthz", "/metrics")  # probes, whi
 METHODS = ("GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE")
 REPORTS_PATH = "/nights"
 BODY_TIMEOUT = 10.0  # seconds
+MAX_HEADERS = 100
 RAW_HEADERS = [(b"x-content-type-options", b"nosniff"), (b"cache-control", b"no-store")]
 RAW_VERSION_HEADER = VERSION_HEADER.lower().encode()
 
@@ -78,7 +80,10 @@ class Edge:
             await send(message)
 
         try:
+            if len(scope["headers"]) > MAX_HEADERS:
+                raise Problem(431, "too_many_headers", f"the request has more than {MAX_HEADERS} headers")
             record.key = self.guard.admit(scope, route)
+            scope[KEY_NAME] = record.key
             buffered = await self._buffered(scope, receive)
             await (self.bento if is_bentoml else self.app)(scope, buffered, recorded_send)
         except Problem as problem:
@@ -131,8 +136,7 @@ def with_cors(app: ASGIApp, origins: str) -> ASGIApp:
 
     origins: separated by commas; if empty, the application is returned unchanged.
     """
-    allowed = [origin.strip() for origin in origins.split(",") if origin.strip()]
-    if not allowed:
+    if not (allowed := names(origins)):
         return app
     return CORSMiddleware(
         app,

@@ -10,9 +10,11 @@ from bentoml.exceptions import BentoMLException
 from serving.access import keys
 from serving.access.arbiter import close_arbiter
 from serving.access.guard import Guard, is_loopback
+from serving.access.origins import Origins
+from serving.access.rate import RateLimiter
 from serving.edge import Edge, with_cors
 from serving.errors import NightshelfError
-from serving.http import native, night_reports, requests
+from serving.http import connections, native, night_reports, requests
 from serving.http.routes import BATCH_PATH, create_app
 from serving.http.webhooks import Webhooks
 from serving.live.changes import Changes
@@ -24,14 +26,17 @@ from serving.settings import ServingSettings, keep_private, read
 try:
     settings = read(ServingSettings)
     changes = Changes(settings)
-    guard = Guard(settings.keys_path, settings.rate_limit)
+    origins = Origins(settings.hosts, settings.cors_origins)
+    guard = Guard(settings.keys_path, settings.rate_limit, bool(settings.keys_file), origins)
     webhooks = Webhooks(settings, guard.limiter)
 except NightshelfError as error:
     raise BentoMLException(str(error)) from None  # BentoML prints it as one line, without a traceback
 
 state = ServingState(changes=changes)
 report_routes = night_reports.routes(settings.nights)
-app = create_app(state, settings.customer_key.get_secret_value(), guard.keyring, report_routes, webhooks)
+event_limiter = RateLimiter(settings.event_rate) if settings.event_rate else None
+customer_key = settings.customer_key.get_secret_value()
+app = create_app(state, customer_key, guard.keyring, report_routes, webhooks, event_limiter)
 
 logging.getLogger("serving").setLevel(logging.INFO)
 
@@ -40,7 +45,8 @@ class EdgedService(Service[Any]):  # type: ignore[misc] # BentoML's SDK ships no
     """A BentoML service behind the edge."""
 
     def to_asgi(self, is_main: bool = True) -> Any:
-        """Returns the ASGI application of one worker."""
+        """Returns the ASGI application of one worker; limits the worker's connections."""
+        connections.install()
         bento = super().to_asgi(is_main)
         edge = Edge(tracing.with_tracing(app, settings), bento, app.routes, guard, settings)
         return with_cors(edge, settings.cors_origins)

@@ -55,11 +55,20 @@ class ServingSettings(BaseSettings):
         1, ge=1, description="worker processes of the service; they share one bundle's memory"
     )
     keys_file: str = Field("", description="file with the hashes of the service's API keys; empty: HOME/keys")
+    hosts: str = Field(
+        "",
+        description="names beside localhost by which the service without API keys may be called, separated by"
+        " commas",
+    )
     rate_limit: float = Field(
         0.0,
         ge=0,
         description="requests per second per key and worker, in bursts of a second's worth; 0: no limit",
     )
+    event_rate: float = Field(
+        1000.0, ge=0, description="events per second that a key may add, for each worker; 0: no limit"
+    )
+    event_limit: int = Field(5_000_000, ge=1, description="largest number of events in the store")
     body_limit: int = Field(1_000_000, ge=1, description="largest size of a request body, in bytes")
     cors_origins: str = Field(
         "",

@@ -25,7 +25,7 @@ from pipelines.settings import settings
 from serving.live import erasures, events
 from serving.live.store import MICROSECONDS_PER_DAY, Store, now_microseconds
 
-VIEW_RETENTION_DAYS = 90  # for events other than purchases; older ones no longer predict anything
+VIEW_RETENTION_DAYS = events.VIEW_RETENTION_DAYS
 RAW_SOURCE = re.compile(r"(?:raw/orders|staging)/source=([^/]+)/")  # where customers have the shop's own ids
 VERSION_FOLDER = re.compile(r"(date|run|full|pull)=.*|[0-9a-f]{32}")  # not part of a table's name
 

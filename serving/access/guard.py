@@ -1,6 +1,5 @@
 """Decides whether a request is answered: API keys, their scopes and their rate limits."""
 
-import ipaddress
 import logging
 import math
 from functools import cache
@@ -9,8 +8,9 @@ from time import monotonic
 
 from starlette.types import Scope
 
-from serving.access import keys, session
+from serving.access import keys, origins, rate, session
 from serving.access.keys import Key
+from serving.access.origins import Origins
 from serving.access.rate import RateLimiter
 from serving.errors import NightshelfError, Problem
 
@@ -20,21 +20,27 @@ PUBLIC_ROUTES = ("/livez", "/readyz", "/healthz", *PUBLIC_PAGES)
 SIGNED_ROUTES = ("/v1/orders/{profile}",)  # a signature of the body stands for a key: serving.http.webhooks
 CHECK_SECONDS = 1.0  # between checks whether the file of API keys has changed
 
+Stamp = tuple[int, int] | tuple[()] | None  # of a file; (): not looked at yet
+
 log = logging.getLogger(__name__)
 
 
 class Keyring:
-    """The keys in a file, read again within a second of a change."""
+    """The keys in a file, read again within a second of a change.
 
-    def __init__(self, file: Path) -> None:
+    required: whether a missing file admits nobody; without it, requests need no key before the first key.
+    """
+
+    def __init__(self, file: Path, required: bool = False) -> None:
         self.file = file
+        self.required = required
         self._keys: list[Key] | None = None
-        self._stamp: tuple[int, int] | None = None
+        self._stamp: Stamp = ()
         self._checked_at = -math.inf
 
     @property
     def keys(self) -> list[Key] | None:
-        """All keys; None if there has been no file since the start, so that requests need no key."""
+        """All keys; None if there never was a file and none is required, so that requests need no key."""
         if (now := monotonic()) - self._checked_at > CHECK_SECONDS:
             self._checked_at = now
             if (stamp := _file_stamp(self.file)) != self._stamp:
@@ -43,22 +49,33 @@ class Keyring:
         return self._keys
 
     def _read(self) -> None:
-        """Reads the file; keeps the present keys if it is unreadable or gone."""
+        """Reads the file; keeps the present keys if it is unreadable or gone. An empty list admits nobody."""
         try:
             self._keys = keys.load(self.file)
+            keys.remember(self.file)
         except FileNotFoundError:
-            log.warning("the file of API keys is gone; its keys stay valid until the service restarts")
+            if self._keys is not None:
+                log.warning("the file of API keys is gone; its keys stay valid until the service restarts")
+            elif self.required or keys.had_keys(self.file):
+                self._keys = []
+                log.error("%s; until then no request is admitted", keys.missing(self.file))
         except NightshelfError as error:
-            self._keys = self._keys or []  # an empty list admits nobody, unlike None
+            self._keys = self._keys or []
             log.warning("%s; the API keys read before stay valid", error)
 
 
 class Guard:
-    """Admits a request or raises the problem to answer with."""
+    """Admits a request or raises the problem to answer with.
 
-    def __init__(self, file: Path, rate: float) -> None:
-        self.keyring = Keyring(file)
-        self.limiter = RateLimiter(rate) if rate else None
+    required: see `Keyring`. origins: what is expected of requests without a key.
+    """
+
+    def __init__(
+        self, file: Path, per_second: float, required: bool = False, origins: Origins | None = None
+    ) -> None:
+        self.keyring = Keyring(file, required)
+        self.limiter = RateLimiter(per_second) if per_second else None
+        self.origins = origins or Origins()
 
     def admit(self, scope: Scope, route: str) -> str | None:
         """Returns the name of the request's key, None if it needs no key; raises Problem 401, 403 or 429."""
@@ -67,22 +84,17 @@ class Guard:
         valid = self.keyring.keys
         if valid is None:
             _require_loopback(scope)
+            self.origins.require_own(scope)
             name = None
         else:
             name = _authorised_key(valid, scope, route).name
-        if self.limiter and (delay := self.limiter.delay(name or "")):
-            retry = {"Retry-After": str(math.ceil(delay))}
-            message = f"the key is over its rate limit: send the next request after {retry['Retry-After']} s"
-            raise Problem(429, "too_many_requests", message, headers=retry)
+        rate.require(self.limiter, name or "", "the key")
         return name
 
 
 def is_loopback(host: str) -> bool:
     """Returns whether only this machine can reach an address: a loopback IP, localhost or a socket's path."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost" or host.startswith("/")
+    return origins.is_loopback(host) or host.startswith("/")
 
 
 _is_loopback = cache(is_loopback)
@@ -124,8 +136,8 @@ def _secret(scope: Scope) -> str | None:
     return cookie
 
 
-def _file_stamp(file: Path) -> tuple[int, int] | None:
-    """Returns the time of the last change and the inode of a file, None if there is no file."""
+def _file_stamp(file: Path) -> Stamp:
+    """Returns the time of the last change and the inode of a file, None if it can't be looked at."""
     try:
         status = file.stat()
     except OSError:

@@ -4,10 +4,14 @@ A secret is 256 random bits, so its SHA-256 can't be inverted by guessing. A slo
 every request and add no security.
 """
 
+import fcntl
 import hashlib
 import hmac
+import os
 import re
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
@@ -54,7 +58,9 @@ def load(file: Path) -> list[Key]:
     """
     try:
         lines = file.read_text().splitlines()
-    except (PermissionError, IsADirectoryError, UnicodeDecodeError) as error:
+    except FileNotFoundError:
+        raise
+    except (OSError, UnicodeDecodeError) as error:
         raise NightshelfError(
             f"the API keys in {file} can't be read ({type(error).__name__}): check that it is readable text"
         ) from None
@@ -81,13 +87,13 @@ def add(file: Path, name: str, scope: Scope) -> str:
 
     Raises NightshelfError if the name is in use or contains a character that names can't contain.
     """
-    keys = load_or_empty(file)
     if not NAME.fullmatch(name):
         raise NightshelfError("a key's name has 1 to 64 characters: a-z, A-Z, 0-9, '.', '_' and '-'")
-    if any(key.name == name for key in keys):
-        raise NightshelfError(f"there is a key {name} already: remove it first, or choose another name")
     secret = secrets.token_urlsafe(SECRET_BYTES)
-    _write(file, [*keys, Key(name, scope, _digest(secret))])
+    with _changing(file) as keys:
+        if any(key.name == name for key in keys):
+            raise NightshelfError(f"there is a key {name} already: remove it first, or choose another name")
+        keys.append(Key(name, scope, _digest(secret)))
     return secret
 
 
@@ -100,23 +106,69 @@ def put(file: Path, name: str, scope: Scope, secret: str) -> None:
         raise NightshelfError(
             f"the secret of the key {name} is too short: use at least {SECRET_BYTES} random characters"
         )
-    others = [key for key in load_or_empty(file) if key.name != name]
-    _write(file, [*others, Key(name, scope, _digest(secret))])
+    with _changing(file) as keys:
+        keys[:] = [key for key in keys if key.name != name] + [Key(name, scope, _digest(secret))]
 
 
 def remove(file: Path, name: str) -> None:
     """Removes a key; a file without keys admits nobody. Raises NightshelfError if there is no such key."""
-    keys = load_or_empty(file)
-    remaining = [key for key in keys if key.name != name]
-    if len(remaining) == len(keys):
-        raise NightshelfError(f"there is no key {name}: `nightshelf keys list` shows all names")
-    _write(file, remaining)
+    with _changing(file) as keys:
+        remaining = [key for key in keys if key.name != name]
+        if len(remaining) == len(keys):
+            raise NightshelfError(f"there is no key {name}: `nightshelf keys list` shows all names")
+        keys[:] = remaining
 
 
-def _write(file: Path, keys: list[Key]) -> None:
-    file.parent.mkdir(parents=True, exist_ok=True)
-    lines = "".join(f"{key.name} {key.scope} {key.digest}\n" for key in keys)
-    atomic.write_text(file, lines, mode=FILE_MODE)
+def had_keys(file: Path) -> bool:
+    """Returns whether there ever were keys in a file, even if it is gone, or if that can't be found out."""
+    try:
+        return bool(_lock_file(file).stat())
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True
+
+
+def remember(file: Path) -> None:
+    """Notes that there are keys in a file, if its folder can be written to; see `had_keys`."""
+    with suppress(OSError):
+        _lock_file(file).touch(FILE_MODE)
+
+
+def missing(file: Path) -> str:
+    """Returns a message about a file of keys that should be there."""
+    return (
+        f"there is no file of API keys at {file}: restore it, correct NIGHTSHELF_KEYS_FILE, or run "
+        f"`nightshelf keys add`; to need no keys any more, delete {_lock_file(file)}"
+    )
+
+
+@contextmanager
+def _changing(file: Path) -> Iterator[list[Key]]:
+    """Yields the keys in a file and writes them back after the block; other processes wait meanwhile.
+
+    The lock file stays: it also shows that there were keys once.
+    """
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        lock = os.open(_lock_file(file), os.O_CREAT | os.O_RDWR, FILE_MODE)
+    except OSError as error:
+        raise NightshelfError(
+            f"the API keys in {file} can't be changed ({type(error).__name__}): check that its folder can be"
+            " written to"
+        ) from None
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        keys = load_or_empty(file)
+        yield keys
+        lines = "".join(f"{key.name} {key.scope} {key.digest}\n" for key in keys)
+        atomic.write_text(file, lines, mode=FILE_MODE)
+    finally:
+        os.close(lock)
+
+
+def _lock_file(file: Path) -> Path:
+    return file.with_name(f".{file.name}.lock")
 
 
 def _parse(file: Path, number: int, line: str) -> Key:

@@ -1,6 +1,5 @@
 """The endpoints that read: one function per route, from the served model and a query to the response body."""
 
-import asyncio
 from collections.abc import Iterator
 from functools import partial
 from typing import Annotated
@@ -25,6 +24,7 @@ from serving.http.requests import (
     RequestModel,
 )
 from serving.http.responses import Json
+from serving.http.turns import LongAnswer
 from serving.live import customers
 from serving.live.identity import IDENTITY
 from serving.live.served import Served
@@ -37,7 +37,6 @@ from serving.recommend.rerank import Variety
 
 LEGACY_USER_ITEMS = 3
 LEGACY_RECO_ITEMS = 5
-BATCH_SIZE = 8  # customers of a long request that are answered before other requests get their turn
 UNPUBLISHED = ("files", SHOPPERS, IDENTITY)  # manifest entries that /v1/model leaves out
 
 
@@ -55,13 +54,16 @@ def recommendations(served: Served, query: RecommendationsQuery) -> Annotated[Js
     )
 
 
-async def of_many(served: Served, query: BatchQuery) -> Annotated[Json, shapes.OfMany]:
+def of_many(served: Served, query: BatchQuery) -> Annotated[LongAnswer, shapes.OfMany]:
     """Returns items for each of many customers, in the order of the request."""
-    answers: list[Json] = []
-    for start in range(0, len(query.customers), BATCH_SIZE):
-        answers += _batch_answers(served, query, query.customers[start : start + BATCH_SIZE])
-        await asyncio.sleep(0)  # lets the event loop answer other requests
-    return responses.with_version(served, lane=query.lane, customers=answers)
+    mask = responses.allowed_mask(served.bundle, query)
+
+    def part(rows: slice) -> list[Json]:
+        return list(_batch_answers(served, query, query.customers[rows], mask))
+
+    return LongAnswer(
+        responses.with_version(served, lane=query.lane), "customers", len(query.customers), part
+    )
 
 
 def cart_recommendations(served: Served, query: CartQuery) -> Annotated[Json, shapes.WithCart]:
@@ -185,37 +187,46 @@ def _legacy_items(served: Served, customer: str | None, n: int) -> list[Item]:
     return _merchandised(served, MerchandisedQuery(n=n), ranking)
 
 
-def _batch_answers(served: Served, query: BatchQuery, pseudonyms: list[str | None]) -> Iterator[Json]:
-    """Yields the answers for some of the customers of a query, in order."""
+def _batch_answers(
+    served: Served, query: BatchQuery, pseudonyms: list[str | None], mask: Array
+) -> Iterator[Json]:
+    """Yields the answers for some of the customers of a query, in order; mask: the allowed products."""
     group = _group(served.bundle, query.group)
     rows = [customers.current(served, pseudonym) for pseudonym in pseudonyms]
-    for (bundle, customer), items in zip(rows, item_lists(served, rows, query), strict=True):
+    for (bundle, customer), items in zip(rows, item_lists(served, rows, query, mask=mask), strict=True):
         name = responses.group_name(bundle, group) if customer is None else None
         yield {"known": customer is not None, "group": name, "items": responses.items(bundle, items)}
 
 
 def item_lists(
-    served: Served, rows: list[tuple[Bundle, int | None]], query: PersonalQuery, explain: Explain = reasons
+    served: Served,
+    rows: list[tuple[Bundle, int | None]],
+    query: PersonalQuery,
+    explain: Explain = reasons,
+    mask: Array | None = None,
 ) -> Iterator[list[Item]]:
     """Yields the items of each customer. Customers without recent events are scored together.
 
     rows: for each customer the bundle to answer from and the row in it, as `customers.current` returns them.
-    explain: see `rankings`.
+    explain: see `rankings`. mask: the products that the query's filters allow, (P,) bool.
     """
+    mask = responses.allowed_mask(served.bundle, query) if mask is None else mask
     group, variety = _group(served.bundle, query.group), _variety(served, query)
     without_events = [row for bundle, row in rows if bundle is served.bundle]
     together = iter(rankings(served.bundle, without_events, query.lane, variety, group, explain))
     for bundle, row in rows:
         if bundle is served.bundle:
-            yield _merchandised(served, query, next(together))
+            yield _merchandised(served, query, next(together), mask)
         else:
             (own,) = rankings(bundle, [row], query.lane, variety, group, explain)
-            yield _merchandised(served, query, own)
+            yield _merchandised(served, query, own, mask)
 
 
-def _merchandised(served: Served, query: MerchandisedQuery, ranking: Ranking) -> list[Item]:
+def _merchandised(
+    served: Served, query: MerchandisedQuery, ranking: Ranking, mask: Array | None = None
+) -> list[Item]:
     """Returns a ranking's items that pass the filters, in the order that the merchandising rules give."""
-    mask = responses.allowed_mask(served.bundle, query)
+    mask = responses.allowed_mask(served.bundle, query) if mask is None else mask
     if not query.rules:
         return ranking(query.n, mask)
     return served.merchandising.placement(served.bundle, query.on).apply(ranking, query.n, mask)

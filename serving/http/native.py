@@ -29,6 +29,6 @@ async def answer(state: ServingState, fields: dict[str, Any], key: str) -> dict[
         raise NightshelfError(f"no model is live: {state.reason}")
     identify = Pseudonymiser(key, rule_of(served.bundle.manifest))
     try:
-        return await endpoints.of_many(served, from_fields(BatchQuery, fields, identify))
+        return endpoints.of_many(served, from_fields(BatchQuery, fields, identify)).whole()
     except Problem as problem:
         raise NightshelfError(problem.body["error"]["message"]) from None

@@ -29,10 +29,11 @@ ERROR_DESCRIPTIONS = {
     404: "the catalogue has no product of this id, or the service has no secret of this profile",
     408: "the body arrived too slowly",
     413: "the body is too large",
+    415: "the body isn't JSON by its Content-Type",
     422: "the body is no order of the shop; `field` names what is missing",
-    429: "too many requests with this API key; retry after the number of seconds in Retry-After",
+    429: "too many requests or events with this API key; retry after the number of seconds in Retry-After",
     500: "the service failed; its log names the error",
-    503: "no model is live yet, or the store of changes is unavailable",
+    503: "no model is live yet, the store of changes is unavailable or full, or the worker is busy",
 }
 ERROR_HEADERS = {
     401: {"WWW-Authenticate": {"schema": {"type": "string"}}},
@@ -131,9 +132,9 @@ def _access(row: Operation) -> str:
 
 def _possible_errors(row: Operation, has_body: bool, in_path: list[str]) -> list[int]:
     """Returns the statuses of the errors with which an operation may answer."""
-    impossible = (set() if has_body else {408, 413}) | (set() if "product" in in_path else {404}) | {422}
+    impossible = (set() if has_body else {408, 413, 415}) | (set() if "product" in in_path else {404}) | {422}
     if row.signed:
-        impossible = {400, 403}
+        impossible = {400, 403, 415}
     return [status for status in ERROR_DESCRIPTIONS if status not in impossible]
 
 

@@ -20,12 +20,16 @@ from pydantic_core import PydanticCustomError
 from serving.live.identity import Pseudonymiser, keyed_hash
 
 MAX_ITEMS = 100
+MAX_EXCLUDED = 10_000
+LONGEST_SPELLING = 512  # characters of an id that may have several spellings
 EARLIEST_TIME = dt.datetime(2000, 1, 1, tzinfo=dt.UTC)
 DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 CLOCK_SKEW = dt.timedelta(minutes=1)  # how far a shop's clock may be ahead of the service's
 
 
 def _pseudonym(customer: str, info: ValidationInfo[Pseudonymiser]) -> str | None:
+    if len(customer) > LONGEST_SPELLING:  # normalising some texts takes time by the square of their length
+        return keyed_hash(customer, info.context.key)
     return info.context.of_request(customer)
 
 
@@ -84,6 +88,13 @@ def _at_most_max_items(value: object) -> object:
     if isinstance(value, list) and len(value) > MAX_ITEMS:
         raise PydanticCustomError("too_long", f"List should have at most {MAX_ITEMS} items")
     return value
+
+
+def _at_most_max_excluded(products: list[str]) -> list[str]:
+    """Rejects a list that takes long to look up; a URL has no room for it."""
+    if len(products) > MAX_EXCLUDED:
+        raise PydanticCustomError("too_long", f"List should have at most {MAX_EXCLUDED:,} items")
+    return products
 
 
 def _day(value: object) -> dt.date:
@@ -147,6 +158,7 @@ ProductIds = Annotated[
         json_schema_extra=_json_types("array", "string"),
     ),
     BeforeValidator(_split_ids),
+    AfterValidator(_at_most_max_excluded),
 ]
 RecentProducts = Annotated[
     list[str],

@@ -15,6 +15,18 @@ from serving.live.identity import Pseudonymiser
 
 M = TypeVar("M", bound=RequestModel)
 
+JSON = "application/json"
+
+
+def require_json(content_type: str | None) -> None:
+    """Raises Problem 415 for a body that isn't JSON by its type; a body without a type counts as JSON.
+
+    A page of another site can send text and forms without asking the service first, but no JSON.
+    """
+    kind = (content_type or JSON).partition(";")[0].strip().lower()
+    if kind != JSON and not (kind.startswith("application/") and kind.endswith("+json")):
+        raise Problem(415, "unsupported_type", f"body: send it with the header Content-Type: {JSON}")
+
 
 def from_url(model: type[M], path: dict[str, str], query: QueryParams, identify: Pseudonymiser) -> M:
     """Parses the parameters of a URL; raises Problem 400 naming the first invalid parameter."""

@@ -36,6 +36,7 @@ from serving.recommend.lanes import Lane
 from serving.toml import FrozenModel
 
 MAX_CUSTOMERS = 1000
+MAX_BATCH_ITEMS = 10_000  # customers of a request times items for each
 MAX_EVENTS = 1000
 MAX_LISTED = 1000  # categories or purchases in one response
 
@@ -110,6 +111,15 @@ class BatchQuery(PersonalQuery):
     """Items for each of many customers."""
 
     customers: list[Customer] = Field(min_length=1, max_length=MAX_CUSTOMERS)
+
+    @field_validator("customers")
+    @classmethod
+    def _not_too_many_items(cls, customers: list[str | None], info: ValidationInfo) -> list[str | None]:
+        if len(customers) * info.data.get("n", 1) > MAX_BATCH_ITEMS:
+            raise PydanticCustomError(
+                "too_many_items", f"List should ask for at most {MAX_BATCH_ITEMS:,} items: customers times n"
+            )
+        return customers
 
 
 class RelatedQuery(ListQuery):

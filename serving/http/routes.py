@@ -4,21 +4,25 @@ import inspect
 import logging
 import traceback
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from starlette.applications import Starlette
 from starlette.convertors import PathConvertor, register_url_convertor
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Match, Route
 from starlette.types import Scope
 
+from serving.access import rate
 from serving.access.guard import Keyring
+from serving.access.rate import RateLimiter
 from serving.errors import Problem
 from serving.http import endpoints, openapi, overview, pages, parsing, requests, writes
 from serving.http.operation import Operation
 from serving.http.requests import RequestModel
+from serving.http.turns import LongAnswer, Turns
 from serving.http.webhooks import Webhooks
 from serving.live.identity import AUTO, Pseudonymiser, rule_of
 from serving.live.served import ServingState
@@ -27,6 +31,8 @@ from serving.observe.masking import display_path
 
 BATCH_PATH = "/v1/recommendations"
 VERSION_HEADER = "Nightshelf-Model-Version"
+KEY_NAME = "nightshelf.key"  # in the ASGI scope: the name of the request's API key, None without one
+LONG_BODY = 10_000  # bytes; parsing them takes a few milliseconds at most
 
 
 class IdConvertor(PathConvertor):
@@ -111,13 +117,15 @@ def create_app(
     keyring: Keyring | None = None,
     extra_routes: Sequence[Route] = (),
     webhooks: Webhooks | None = None,
+    event_limiter: RateLimiter | None = None,
 ) -> Starlette:
     """Returns the application that answers from a serving state.
 
     key: the secret key of the pseudonyms. keyring: the API keys that sign-in accepts.
-    webhooks: those that are accepted; by default none.
+    webhooks: those that are accepted; by default none. event_limiter: of each key's events.
     """
-    routes = [_route(state, key, operation, webhooks or Webhooks()) for operation in ROUTES]
+    webhooks, turns = webhooks or Webhooks(), Turns()
+    routes = [_route(state, key, operation, webhooks, turns, event_limiter) for operation in ROUTES]
     routes += [*pages.routes(openapi.document(ROUTES), keyring), *extra_routes]
     app = Starlette(routes=routes, exception_handlers={404: _not_found, 405: _wrong_method})
     # The Location of a redirect would repeat the path, and the customer id in it.
@@ -125,7 +133,14 @@ def create_app(
     return app
 
 
-def _route(state: ServingState, key: str, operation: Operation, webhooks: Webhooks) -> Route:
+def _route(
+    state: ServingState,
+    key: str,
+    operation: Operation,
+    webhooks: Webhooks,
+    turns: Turns,
+    event_limiter: RateLimiter | None,
+) -> Route:
     method, path, model, endpoint, signed, needs_model = operation
 
     async def respond(request: Request) -> Response:
@@ -136,12 +151,23 @@ def _route(state: ServingState, key: str, operation: Operation, webhooks: Webhoo
             # The bundle knows its customers by pseudonyms under its own rule; the first nightly run carries
             # over what was stored before under the default.
             identify = Pseudonymiser(key, rule_of(served.bundle.manifest) if served.bundle else AUTO)
-            parsed = webhooks.parse(request, identify) if signed else _parse(request, model, identify)
-            answer = endpoint(served, await parsed)
+            parsed = webhooks.parse(request, identify) if signed else _parse(request, model, identify, turns)
+            query = await parsed
+            if isinstance(query, requests.Events):
+                name = request.scope.get(KEY_NAME) or ""
+                rate.require(event_limiter, name, "the key, counted by event,", len(query.events))
+            answer = endpoint(served, query)
+            headers = {VERSION_HEADER: served.version} if served.version else None
+            if isinstance(answer, LongAnswer):
+                body = await turns.render(answer, metrics.count_answer, request.is_disconnected)
+                return Response(body, headers=headers, media_type=JSONResponse.media_type)
+            turns.note_short_request()
             if inspect.isawaitable(answer):  # an endpoint that waits for a disk or a network is a coroutine
                 answer = await answer
             metrics.count_answer(answer)
-            return JSONResponse(answer, headers={VERSION_HEADER: served.version} if served.version else None)
+            return JSONResponse(answer, headers=headers)
+        except ClientDisconnect:
+            raise
         except Problem as problem:
             return JSONResponse(problem.body, problem.status, problem.headers)
         except Exception as error:
@@ -153,12 +179,17 @@ def _route(state: ServingState, key: str, operation: Operation, webhooks: Webhoo
     return (TrailingIdRoute if path.endswith(":id}") else Route)(path, respond, methods=[method])
 
 
-async def _parse(request: Request, model: type[RequestModel], identify: Pseudonymiser) -> RequestModel:
-    if request.method == "POST":
-        return parsing.from_body(model, await request.body(), identify)
+async def _parse(
+    request: Request, model: type[RequestModel], identify: Pseudonymiser, turns: Turns
+) -> RequestModel:
+    if request.method not in openapi.BODY_METHODS:
+        return parsing.from_url(model, request.path_params, request.query_params, identify)
+    parsing.require_json(request.headers.get("content-type"))
+    body = await request.body()
+    parse = partial(parsing.from_body, model, body, identify)
     if request.method == "PUT":
-        return parsing.from_path_and_body(model, request.path_params, await request.body(), identify)
-    return parsing.from_url(model, request.path_params, request.query_params, identify)
+        parse = partial(parsing.from_path_and_body, model, request.path_params, body, identify)
+    return await turns.in_thread(parse) if len(body) > LONG_BODY else parse()
 
 
 def _error_location(error: Exception) -> str:

@@ -134,10 +134,11 @@ class Changed(Shape):
 
 
 class Accepted(Shape):
-    """How many events were stored."""
+    """How many events were stored, and how many not: too many of products that the model doesn't know."""
 
     model: MaybeVersion
     accepted: int = Field(examples=[1])
+    unknown: int = Field(examples=[0])
 
 
 class OrderReceived(Shape):

@@ -8,7 +8,6 @@ import base64
 import binascii
 import hashlib
 import hmac
-import math
 import re
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +16,7 @@ from pydantic_core import from_json
 from starlette.datastructures import Headers
 from starlette.requests import Request
 
+from serving.access import rate
 from serving.access.rate import RateLimiter
 from serving.errors import Problem
 from serving.http import shop_orders
@@ -56,7 +56,7 @@ class Webhooks:
                 f"no valid signature in the header {profile.signature}: check that the shop has the secret"
             )
             raise Problem(401, "unauthorized", f"{message} of NIGHTSHELF_WEBHOOK_SECRET_{name.upper()}")
-        self._require_rate(name)
+        rate.require(self.limiter, f"webhook:{name}", "the webhook")
         return _read(profile, name, request.headers, body, identify)
 
     def _admitted(self, name: str) -> tuple[ProfileName, str]:
@@ -68,14 +68,6 @@ class Webhooks:
             "profile: there is no such profile, or it has no secret: set NIGHTSHELF_WEBHOOK_SECRET_<PROFILE>"
         )
         raise Problem(404, "unknown_profile", f"{message} ({', '.join(PROFILE_NAMES)})", "profile")
-
-    def _require_rate(self, name: str) -> None:
-        if self.limiter and (delay := self.limiter.delay(f"webhook:{name}")):
-            retry = {"Retry-After": str(math.ceil(delay))}
-            message = (
-                f"the webhook is over its rate limit: send the next request after {retry['Retry-After']} s"
-            )
-            raise Problem(429, "too_many_requests", message, headers=retry)
 
 
 def is_signed(body: bytes, signature: str, secret: str, profile: Profile) -> bool:

@@ -11,9 +11,10 @@ from serving.http.endpoints import product_row
 from serving.http.requests import Event, Events, ForgetRequest, ProductChange
 from serving.http.responses import Json
 from serving.http.webhooks import Webhook
-from serving.live import events, orders
+from serving.live import orders
 from serving.live.changes import CHANGEABLE, Changes
 from serving.live.events import Event as StoredEvent
+from serving.live.events import StoreFullError, TooManyEventsError
 from serving.live.served import Served, StoreAlone
 from serving.live.store import MICROSECONDS_PER_SECOND, now_microseconds
 
@@ -36,12 +37,17 @@ async def change_product(served: Served, change: ProductChange) -> Annotated[Jso
 
 
 async def add_events(served: Served | StoreAlone, request: Events) -> Annotated[Json, shapes.Accepted]:
-    """Stores purchases, views, cart additions and dismissals. The customers' next answers reflect them."""
-    now = now_microseconds()
-    stored = [_stored_event(served, event, now) for event in request.events]
-    changes = _require_changes(served)
-    await _in_thread(lambda: events.add(changes.store, stored))
-    return responses.with_version(served, accepted=len(stored))
+    """Stores purchases, views, cart additions and dismissals. The customers' next answers reflect them.
+
+    A later model may know the products that this one doesn't know, so their events are stored, but not many.
+    """
+    changes, now, accepted = _require_changes(served), now_microseconds(), request.events
+    known = [event for event in accepted if _is_known(served, event.product)]
+    if len(known) < len(accepted) and not changes.room.take_unknown(len(accepted) - len(known)):
+        accepted = known
+    await _in_thread(lambda: changes.add_events([_stored_event(served, event, now) for event in accepted]))
+    refused = len(request.events) - len(accepted)
+    return responses.with_version(served, accepted=len(accepted), unknown=refused)
 
 
 async def receive_order(
@@ -64,9 +70,14 @@ async def forget_customer(
 
 
 def _stored_event(served: Served | StoreAlone, event: Event, now: int) -> StoredEvent:
-    time = now if event.time is None else min(int(event.time.timestamp() * MICROSECONDS_PER_SECOND), now)
+    time = None if event.time is None else min(int(event.time.timestamp() * MICROSECONDS_PER_SECOND), now)
     price = None if served.bundle is None else _price(served.bundle, event.product)
     return StoredEvent(event.customer, event.product, event.kind, time, event.id, price)
+
+
+def _is_known(served: Served | StoreAlone, product: str) -> bool:
+    """Returns whether the model knows a product; before the first model, any may be one."""
+    return served.bundle is None or served.bundle.product(product) is not None
 
 
 def _price(bundle: Bundle, product: str) -> float | None:
@@ -87,3 +98,7 @@ async def _in_thread(write: Callable[[], T]) -> T:
         return await asyncio.to_thread(write)
     except StoreError as error:
         raise Problem(503, "no_store", str(error)) from None
+    except TooManyEventsError as error:
+        raise Problem(429, "too_many_events", str(error), "customer") from None
+    except StoreFullError as error:
+        raise Problem(503, "store_full", str(error)) from None

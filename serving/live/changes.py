@@ -4,19 +4,22 @@ import logging
 import threading
 from collections.abc import Sequence
 from dataclasses import replace
+from time import monotonic
 from typing import Any
 
 from serving.bundle.format import PRECOMPUTED, Array, Bundle, find_rows
 from serving.errors import StoreError
 from serving.live import changeset, erasures, events
 from serving.live.changeset import ChangeSet
+from serving.live.events import VIEW_RETENTION_DAYS, Event
 from serving.live.poller import Poller
-from serving.live.store import Store
+from serving.live.store import MICROSECONDS_PER_DAY, Store, now_microseconds
 from serving.settings import ServingSettings
 
 CHANGEABLE = ("in_stock", "price", "hidden")
 # Manifest key: the time up to which forgotten customers were removed from the data the bundle was fitted on.
 FORGOTTEN_UNTIL = "forgotten_until"
+PRUNE_SECONDS = 3600.0
 POLL_SECONDS = 0.2  # a worker knows another worker's change after at most this time
 SHARED = ("trees", "forgotten", *PRECOMPUTED)  # derived once per bundle and shared by its copies
 DERIVED_FROM_POPULARITY = ("by_popularity", "max_popularity")  # not shared if popularity is replaced
@@ -40,9 +43,12 @@ class Changes:
             "cart": settings.cart_weight,
             "view": settings.view_weight,
         }
+        self.room = events.Room(settings.event_limit)
         self.state = ChangeSet()
         self.loaded = False  # whether the store has answered since the start
         self._store_up = False
+        self._prune_at = 0.0
+        self._reported = ""  # the last message about the store that was logged
         self._applied: tuple[Bundle, Bundle] | None = None  # a bundle, and its copy with the changes
         self._refresh_lock = threading.Lock()
         self._apply_lock = threading.Lock()  # never held while waiting for the database
@@ -62,14 +68,20 @@ class Changes:
         with self._refresh_lock:
             if not self._store_up:
                 self.store.prepare()
+            self.store.require_whole()
             if new := changeset.since(self.store, self.state.number):
                 self._merge(new)
             self._store_up = self.loaded = True
+            self._reported = ""
 
     def update_product(self, product: str, values: dict[str, Any]) -> None:
         """Updates a product as `changeset.update_product` does; the change is visible here on return."""
         changeset.update_product(self.store, product, values)
         self.refresh()
+
+    def add_events(self, new: Sequence[Event]) -> None:
+        """Adds events as `events.add` does."""
+        events.add(self.store, new, self.room)
 
     def forget(self, customer: str) -> int:
         """Forgets a customer and returns the number of deleted events; the id is unknown here on return."""
@@ -110,13 +122,22 @@ class Changes:
     def _poll(self) -> None:
         try:
             self.refresh()
+            self._prune()
         except StoreError as error:
             self._store_lost(error)
 
+    def _prune(self) -> None:
+        """Deletes old visits once an hour, also where no nightly run does."""
+        if monotonic() < self._prune_at:
+            return
+        self._prune_at = monotonic() + PRUNE_SECONDS
+        events.prune(self.store, now_microseconds() - VIEW_RETENTION_DAYS * MICROSECONDS_PER_DAY)
+
     def _store_lost(self, error: StoreError) -> None:
-        if self._store_up:
-            log.warning("%s; until it is back, answers don't include customers' events", error)
-        self._store_up = False
+        if self._store_up or str(error) != self._reported:
+            without = "answers don't include customers' events" if self.loaded else "nothing is answered"
+            log.warning("%s; until it is back, %s", error, without)
+        self._store_up, self._reported = False, str(error)
 
 
 def with_changes(bundle: Bundle, changes: ChangeSet) -> Bundle:

@@ -5,14 +5,22 @@ The lines of a webhook's order are events as well, so `count` and `move` also ap
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from time import monotonic
 from typing import Any
 
 import sqlalchemy as sa
 
+from serving.errors import NightshelfError
 from serving.live.store import Store, now_microseconds
 from serving.live.tables import ORDERED, PURCHASE, Kind, events, forgotten, orders
 
 EVENTS_PER_ANSWER = 500  # latest events of a customer that an answer uses
+MOST_VISITS = 1000  # latest views and cart events of a customer that are kept
+MOST_PER_CUSTOMER = 5000  # events of a customer; a person doesn't reach it
+VIEW_RETENTION_DAYS = 90  # of views and cart events; older ones no longer predict anything
+VISITS = ("view", "cart")
+UNKNOWN_PER_SECOND = 10  # events of products that the model doesn't know, in each worker
+COUNT_EVERY = 10_000  # events that a process adds, after which it counts all of them again
 
 LATEST = (
     sa.select(
@@ -33,25 +41,91 @@ class Event:
     customer: str  # pseudonym
     product: str
     kind: Kind
-    at: int  # microseconds since 1970
+    at: int | None  # microseconds since 1970; None: when it is recorded
     id: str | None = None
     price: float | None = None
 
 
-def add(store: Store, new: Sequence[Event]) -> None:
-    """Adds events, except those whose id is stored and those from before a customer was forgotten."""
-    now = now_microseconds()
+class TooManyEventsError(NightshelfError):
+    """A customer has so many events that no more are stored."""
+
+
+class StoreFullError(NightshelfError):
+    """The store has as many events as it may have."""
+
+
+class Room:
+    """How many more events the store may hold; counted now and then, since counting takes time."""
+
+    def __init__(self, most: int) -> None:
+        self.most = most
+        self._left = 0
+        self._unknown_due = 0.0
+
+    def take_unknown(self, number: int) -> bool:
+        """Makes use of room for events of unknown products, if there is any; returns whether there was."""
+        now = monotonic()
+        if self._unknown_due > now:
+            return False
+        self._unknown_due = now + number / UNKNOWN_PER_SECOND
+        return True
+
+    def take(self, connection: sa.Connection, number: int) -> None:
+        """Makes use of room for some events; raises StoreFullError."""
+        if self._left < number:
+            stored = int(connection.execute(sa.select(sa.func.count()).select_from(events)).scalar_one())
+            self._left = min(self.most - stored, COUNT_EVERY)
+        if self._left < number:
+            raise StoreFullError(
+                f"the store holds {self.most:,} events: run a nightly run, which deletes old ones, or raise"
+                " NIGHTSHELF_EVENT_LIMIT"
+            )
+        self._left -= number
+
+
+def add(store: Store, new: Sequence[Event], room: Room | None = None) -> None:
+    """Adds events, except those whose id is stored and those from before a customer was forgotten.
+
+    A customer's views and cart events but the latest MOST_VISITS are deleted. Raises TooManyEventsError and
+    StoreFullError, and then adds none; room: of the store, by default without a limit.
+    """
+    now, customers = now_microseconds(), {event.customer for event in new}
     with store.transaction() as connection:
-        involved = forgotten.c.customer.in_({event.customer for event in new})
-        query = sa.select(forgotten.c.customer, forgotten.c.at).where(involved)
+        query = sa.select(forgotten.c.customer, forgotten.c.at).where(forgotten.c.customer.in_(customers))
         forgotten_at = dict(connection.execute(query).all())
-        rows = [
-            vars(event) | {"recorded_at": now}
-            for event in new
-            if event.at > forgotten_at.get(event.customer, 0)
-        ]
-        if rows:
-            connection.execute(store.insert(events).on_conflict_do_nothing(index_elements=["id"]), rows)
+        rows = [row for event in new if (row := _row(event, now, forgotten_at.get(event.customer, 0)))]
+        if not rows:
+            return
+        if room:
+            room.take(connection, len(rows))
+        connection.execute(store.insert(events).on_conflict_do_nothing(index_elements=["id"]), rows)
+        _bound(connection, customers)
+
+
+def _row(event: Event, now: int, forgotten_at: int) -> dict[str, Any] | None:
+    """Returns the row of an event, None for one from before its customer was forgotten."""
+    # The clock may have been set back since; what happens now is after the forgetting in any case.
+    at = max(now, forgotten_at + 1) if event.at is None else event.at
+    return vars(event) | {"at": at, "recorded_at": now} if at > forgotten_at else None
+
+
+def _bound(connection: sa.Connection, customers: set[str]) -> None:
+    """Deletes the oldest visits of customers who have many; raises TooManyEventsError for more than that."""
+    for customer, number in _many(connection, customers, MOST_VISITS):
+        own = (events.c.customer == customer) & events.c.kind.in_(VISITS)
+        kept = sa.select(events.c.number).where(own).order_by(events.c.at.desc()).limit(MOST_VISITS)
+        deleted = connection.execute(sa.delete(events).where(own & events.c.number.not_in(kept)))
+        if number - int(deleted.rowcount) > MOST_PER_CUSTOMER:
+            raise TooManyEventsError(
+                f"customer: one of them has {MOST_PER_CUSTOMER:,} events: no more are stored"
+            )
+
+
+def _many(connection: sa.Connection, customers: set[str], most: int) -> Sequence[Any]:
+    """Returns the customers who have more than so many events, and their number of events."""
+    number = sa.func.count()
+    query = sa.select(events.c.customer, number).where(events.c.customer.in_(customers))
+    return connection.execute(query.group_by(events.c.customer).having(number > most)).all()
 
 
 def latest(store: Store, customer: str) -> Sequence[Any]:
@@ -96,6 +170,6 @@ def move(store: Store, customers: dict[str, str | None]) -> int:
 
 def prune(store: Store, before: int) -> None:
     """Deletes views and cart events from before a time."""
-    old = events.c.kind.in_(("view", "cart")) & (events.c.at < before)
+    old = events.c.kind.in_(VISITS) & (events.c.at < before)
     with store.transaction() as connection:
         connection.execute(sa.delete(events).where(old))

@@ -17,6 +17,7 @@ from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 from serving.errors import NightshelfError, StoreError
+from serving.live.store_file import StoreFile
 from serving.live.tables import counter, format_table, metadata
 
 MICROSECONDS_PER_SECOND = 1_000_000
@@ -39,11 +40,15 @@ class Store:
         self._reader = _engine(url, isolation_level="AUTOCOMMIT", skip_autocommit_rollback=True)
         self.is_sqlite = self._engine.dialect.name == "sqlite"
         self.insert = sqlite.insert if self.is_sqlite else postgresql.insert
+        self.file = StoreFile(Path(str(self._engine.url.database))) if self.is_sqlite else None
 
     def prepare(self) -> None:
-        """Creates missing tables; raises StoreError if a later release created them."""
-        if self.is_sqlite:
-            Path(str(self._engine.url.database)).parent.mkdir(parents=True, exist_ok=True)
+        """Creates missing tables; raises StoreError for a later release's tables and for a damaged file."""
+        if self.file:
+            self.close()  # connections may hold a file that was replaced
+            self.file.prepare()
+            with self._explained(self._reader.connect) as connection:
+                self.file.check(connection)
         with self.transaction() as connection:
             for table in self._missing_tables(connection):
                 connection.execute(CreateTable(table, if_not_exists=True))
@@ -65,11 +70,34 @@ class Store:
 
     def transaction(self) -> contextlib.AbstractContextManager[sa.Connection]:
         """Opens a connection whose changes are committed together at the end of the block."""
-        return _explained(self._engine.begin)
+        self.require_whole()
+        return self._explained(self._engine.begin)
 
     def reading(self) -> contextlib.AbstractContextManager[sa.Connection]:
         """Opens a connection for statements that read, each on its own."""
-        return _explained(self._reader.connect)
+        return self._explained(self._reader.connect)
+
+    def require_whole(self) -> None:
+        """Raises StoreError if the file of a store in SQLite is known to be damaged, or was replaced."""
+        if self.file:
+            self.file.require_whole()
+
+    @contextlib.contextmanager
+    def _explained(self, opened: Any) -> Iterator[sa.Connection]:
+        """Yields a connection, and turns the errors of the database into StoreError."""
+        try:
+            with opened() as connection:
+                yield connection
+        except (SQLAlchemyError, OSError) as error:
+            cause = getattr(error, "orig", None)
+            if self.file:
+                self.file.note(cause)
+            self.require_whole()
+            # The driver's own message may quote a row, or the address and a password in it.
+            kind = type(cause or error).__name__
+            raise StoreError(
+                f"the store of changes and events doesn't answer ({kind}): check NIGHTSHELF_STORE_URL"
+            ) from None
 
     def _missing_tables(self, connection: sa.Connection) -> list[sa.Table]:
         """Returns the tables to create; in PostgreSQL, other workers wait until this transaction has ended.
@@ -96,20 +124,6 @@ def next_number(connection: sa.Connection) -> int:
 def now_microseconds() -> int:
     """Returns the present time in microseconds since 1970."""
     return time.time_ns() // 1000
-
-
-@contextlib.contextmanager
-def _explained(opened: Any) -> Iterator[sa.Connection]:
-    """Yields a connection, and turns the errors of the database into StoreError."""
-    try:
-        with opened() as connection:
-            yield connection
-    except (SQLAlchemyError, OSError) as error:
-        # The driver's own message may quote a row, or the address and a password in it.
-        kind = type(getattr(error, "orig", None) or error).__name__
-        raise StoreError(
-            f"the store of changes and events doesn't answer ({kind}): check NIGHTSHELF_STORE_URL"
-        ) from None
 
 
 def _engine(url: str, **options: Any) -> sa.Engine:

@@ -112,7 +112,7 @@ def test_answers_requests_in_flight_before_it_stops(settings: ServingSettings, p
         wait_for(f"{up.url}/readyz", 200, up.process)
         address = urlsplit(up.url)
         body = json.dumps({"user_id": bundles.ANNA}).encode()
-        head = f"POST /reco HTTP/1.1\r\nHost: shelf\r\nContent-Length: {len(body)}\r\n\r\n"
+        head = f"POST /reco HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: {len(body)}\r\n\r\n"
         with socket.create_connection((address.hostname, address.port), timeout=20) as slow:
             slow.sendall(head.encode() + body[:5])
             time.sleep(0.5)

@@ -26,7 +26,7 @@ def routes(document: dict[str, Any], keyring: Keyring | None) -> list[Route]:
     openapi = JSONResponse(document)
 
     async def show_storefront(request: Request) -> Response:
-        return page("Nightshelf", storefront, signed_in=session.COOKIE in request.cookies)
+        return page("Nightshelf", storefront, signed_in=session.secret(request.scope) is not None)
 
     async def show_docs(request: Request) -> Response:
         return docs_page

@@ -27,6 +27,6 @@ export const failed = (exchange) => exchange.status !== 200;
 export function curl({ method, url, body }) {
   const key = document.querySelector("#sign-out") ? " -H 'Authorization: Bearer KEY'" : "";
   const verb = method === "GET" || method === "POST" ? "" : ` -X ${method}`;
-  const data = body ? ` -d '${JSON.stringify(body).replaceAll("'", "'\\''")}'` : "";
+  const data = body ? ` -H 'Content-Type: application/json' -d '${JSON.stringify(body).replaceAll("'", "'\\''")}'` : "";
   return `curl${key}${verb} '${new URL(url, location.href).href.replaceAll("'", "%27")}'${data}`;
 }

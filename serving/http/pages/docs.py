@@ -98,7 +98,8 @@ def _parameter(name: str, schema: Json) -> str:
 
 
 def _curl(method: str, address: str, body: Any) -> str:
-    data = f" -d '{json.dumps(body, ensure_ascii=False)}'" if body is not None else ""
+    sent = json.dumps(body, ensure_ascii=False)
+    data = f" -H 'Content-Type: application/json' -d '{sent}'" if body is not None else ""
     verb = f" -X {method}" if method != "GET" else ""
     return f"curl -H 'Authorization: Bearer KEY'{verb} 'http://127.0.0.1:3000{address}'{data}"
 

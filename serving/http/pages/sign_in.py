@@ -65,8 +65,7 @@ def _form(message: str = "", status: int = 200) -> Response:
 
 
 def _signed_in(request: Request, secret: str) -> Response:
-    """Returns a redirect to the storefront, with the key in a cookie that ends with the browser session."""
+    """Returns a redirect to the storefront that signs the browser in."""
     response = RedirectResponse("./", 303)
-    secure = session.is_secure(request.scope)
-    response.set_cookie(session.COOKIE, secret, httponly=True, samesite="strict", secure=secure)
+    session.sign_in(request.scope, response, secret)
     return response

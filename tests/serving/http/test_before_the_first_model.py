@@ -36,7 +36,7 @@ def bought(client: Client) -> list[str]:
 
 def test_events_are_accepted_and_count_later(early: Client, state: ServingState, bundle: Bundle) -> None:
     answer = early.post("/v1/events", json=EVENT)
-    assert (answer.status_code, answer.json()) == (200, {"model": None, "accepted": 1})
+    assert (answer.status_code, answer.json()) == (200, {"model": None, "accepted": 1, "unknown": 0})
     assert "Nightshelf-Model-Version" not in answer.headers
     state.served = Served("7", bundle)
     assert bought(early) == ["tea-1"]

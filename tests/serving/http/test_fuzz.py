@@ -113,10 +113,12 @@ def test_names_a_field_with_a_nonsensical_value(
 def test_any_body_is_answered_or_rejected(
     client: Client, caplog: pytest.LogCaptureFixture, path: str, body: bytes
 ) -> None:
-    for kind in ("application/json", "text/xml; charset=utf-16", "multipart/form-data", "\x00"):
+    for kind in ("application/json", "Application/merge-patch+JSON; charset=utf-16", ""):
         status, error = send(client, path, body, headers={"Content-Type": kind})
         assert status == 200 or (status, error["code"]) == (400, "bad_parameter")
         assert error.get("field") or status == 200 or error["message"].startswith("body: ")
+    for kind in ("text/xml; charset=utf-16", "multipart/form-data", "application/jsonp", "\x00"):
+        assert send(client, path, body, headers={"Content-Type": kind})[0] == 415
     assert caplog.text == ""
 
 
