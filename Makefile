@@ -30,6 +30,7 @@ image = $(RUN)uv pip compile --universal --no-emit-index-url --quiet --no-annota
 java = $(call debian,$${JAVA_HOME:+$$JAVA_HOME/bin/}java -version 2>&1 | grep -E 'version \"(1[7-9]|[2-9][0-9])',default-jre-headless,Java 17 or newer)
 haproxy = $(call debian,PATH="$$PATH:/usr/sbin" haproxy -v,haproxy,HAProxy)
 postgresql = $(call debian,ls /usr/lib/postgresql/*/bin/postgres,postgresql,PostgreSQL)
+curl = $(call debian,command -v curl,curl,curl)
 mariadb = $(call debian,PATH="$$PATH:/usr/sbin" mariadbd --version,mariadb-server,MariaDB)
 
 .PHONY: help run cluster setup lint check test tests soak docs bench pictures images audit lock
@@ -62,6 +63,7 @@ test: setup  ## everything that CI runs
 	$(postgresql)
 	$(mariadb)
 	$(haproxy)
+	$(curl)
 	@$(MAKE) --no-print-directory -j 2 lint tests TESTS="-n 4 --no-loadscope-reorder --durations 40"
 
 tests: setup  # threads of several processes that share two cores would wait for each other
