@@ -37,8 +37,8 @@ def save(bundle: Bundle, folder: Path) -> Path:
     for name in ARRAYS:
         np.save(temporary / f"{name}.npy", getattr(bundle, name), allow_pickle=False)
     files = {name: _sha256(temporary / f"{name}.npy") for name in ARRAYS}
-    manifest = bundle.manifest | {"format": FORMAT, "files": files}
-    (temporary / MANIFEST).write_text(json.dumps(manifest, indent=1))
+    listed = bundle.manifest | {"format": FORMAT, "files": files}
+    (temporary / MANIFEST).write_text(json.dumps(listed, indent=1))
     shutil.rmtree(folder, ignore_errors=True)
     temporary.replace(folder)
     return folder
@@ -46,26 +46,30 @@ def save(bundle: Bundle, folder: Path) -> Path:
 
 def load(folder: Path) -> Bundle:
     """Returns the memory-mapped bundle of a folder; raises BundleError if it is incomplete or invalid."""
-    manifest = _manifest(folder)
-    arrays = {name: _array(folder, name, manifest) for name in ARRAYS}
-    bundle = Bundle(**arrays, manifest=manifest)
+    listed = manifest(folder)
+    _check_format(folder, listed.get("format"))
+    arrays = {name: _array(folder, name, listed) for name in ARRAYS}
+    bundle = Bundle(**arrays, manifest=listed)
     _check_shapes(bundle)
     bundle.trees  # noqa: B018 - read now, so that an unreadable model is refused here
     return bundle
 
 
-def _manifest(folder: Path) -> Manifest:
+def manifest(folder: Path) -> Manifest:
+    """Returns the manifest, of any format, of the bundle in a folder.
+
+    Raises BundleError if it can't be read.
+    """
     try:
-        manifest = cast(Manifest, json.loads((folder / MANIFEST).read_text()))
-        if not isinstance(manifest, dict) or not isinstance(manifest.get("files"), dict):
+        content = cast(Manifest, json.loads((folder / MANIFEST).read_text()))
+        if not isinstance(content, dict) or not isinstance(content.get("files"), dict):
             raise ValueError("not the JSON of a manifest")
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise BundleError(
             f"no readable {MANIFEST} in bundle {folder.name} ({type(error).__name__}):"
             " promote another version"
         ) from None
-    _check_format(folder, manifest.get("format"))
-    return manifest
+    return content
 
 
 def _check_format(folder: Path, version: Any) -> None:
@@ -77,9 +81,9 @@ def _check_format(folder: Path, version: Any) -> None:
     raise BundleError(f"bundle {folder.name} has format {version}, this release reads {FORMAT}: {advice}")
 
 
-def _array(folder: Path, name: str, manifest: Manifest) -> Array:
+def _array(folder: Path, name: str, listed: Manifest) -> Array:
     file = folder / f"{name}.npy"
-    if not file.exists() or _sha256(file) != manifest["files"].get(name):
+    if not file.exists() or _sha256(file) != listed["files"].get(name):
         raise BundleError(
             f"{file.name} of bundle {folder.name} is missing or altered: promote another version"
         )
