@@ -57,11 +57,12 @@ def approve(version: ModelVersion) -> None:
 
 def require(version: ModelVersion) -> None:
     """Raises NightshelfError if this installation didn't approve a version with its bundle and verdict."""
-    if not _is_approved(version):
+    if not is_approved(version):
         raise NightshelfError(approval.missing(str(version.version)))
 
 
-def _is_approved(version: ModelVersion) -> bool:
+def is_approved(version: ModelVersion) -> bool:
+    """Returns whether this installation approved a version with its present bundle and verdict."""
     if not version.tags.get(APPROVAL):
         return False
     try:

@@ -60,12 +60,23 @@ class Champion:
 def champion() -> Champion | None:
     """Returns the champion, or None if no version was promoted yet.
 
-    Raises NightshelfError if the version with the champion's alias was not approved by this installation.
+    Raises NightshelfError if this installation didn't approve the version with the champion's alias, or if
+    its tags aren't those of a nightly run.
     """
     version = find_alias(ALIAS)
     if version is None:
         return None
     approvals.require(version)
+    try:
+        return _champion(version)
+    except (KeyError, ValueError) as error:
+        raise NightshelfError(
+            f"the tags of version {version.version} aren't those of a nightly run ({type(error).__name__}):"
+            " return to another version with `nightshelf rollback --to VERSION --reason TEXT`"
+        ) from None
+
+
+def _champion(version: ModelVersion) -> Champion:
     tags = version.tags
     return Champion(
         str(version.version),
