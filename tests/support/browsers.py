@@ -14,14 +14,17 @@ CHROMIUM = shutil.which("chromium")
 
 
 @contextmanager
-def chromium() -> Iterator[Browser]:
-    """Yields Debian's Chromium without a window. Skips the test if Chromium is not installed."""
+def chromium(*options: str) -> Iterator[Browser]:
+    """Yields Debian's Chromium without a window. Skips the test if Chromium is not installed.
+
+    options: of Chromium's command line.
+    """
     if not CHROMIUM:
         pytest.skip("there is no Chromium: apt-get install chromium")
     expect.set_options(timeout=scaled(5_000))
     with sync_playwright() as playwright:
         # Containers lack the rights that Chromium's sandbox needs; the browser opens only our own pages.
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", *options])
         yield browser
         browser.close()
 
