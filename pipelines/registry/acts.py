@@ -11,7 +11,7 @@ from typing import Literal
 from mlflow.entities import Run
 
 from pipelines.registry import approvals
-from pipelines.registry.versions import HELD, find, find_alias
+from pipelines.registry.versions import HELD, find, find_alias, versions
 from pipelines.run import tracking
 from pipelines.run.tracking import client
 from pipelines.settings import settings
@@ -24,9 +24,10 @@ MAX_REASON_LENGTH = 1000  # characters
 ACT, VERSION, BEFORE = "act", "version", "before"
 FINISHED, KILLED = "FINISHED", "KILLED"
 
-Act = Literal["FIRST", "PROMOTED", "REFUSED", "BY HAND", "ROLLBACK"]
+Act = Literal["FIRST", "PROMOTED", "REFUSED", "BY HAND", "ROLLBACK", "DELETED"]
 REFUSED: Act = "REFUSED"
 ROLLBACK: Act = "ROLLBACK"
+DELETED: Act = "DELETED"
 BY_GATE: tuple[Act, ...] = ("FIRST", "PROMOTED")
 
 
@@ -82,6 +83,14 @@ def refuse(version: str, reasons: list[str]) -> None:
         pass
 
 
+@contextmanager
+def deletion(version: str, reason: str) -> Iterator[None]:
+    """Records that the block deletes a version, and points the alias `previous` at one that exists."""
+    with _recorded(DELETED, version, "", reason):
+        yield
+        _point_previous()
+
+
 def acts() -> list[Run]:
     """Returns the MLflow runs that record the acts, the newest first."""
     runs: list[Run] = list(
@@ -114,10 +123,11 @@ def _point_previous() -> None:
 
     A rollback removes the later versions from the list of champions, so the next rollback goes further back.
     """
+    existing = {str(version.version) for version in versions()}
     champions: list[str] = []  # the oldest first
     for run in reversed(acts()):
         act, version = run.data.tags[ACT], run.data.tags[VERSION]
-        if act == REFUSED or run.info.status == KILLED:
+        if act in (REFUSED, DELETED) or run.info.status == KILLED or version not in existing:
             continue
         if act == ROLLBACK and version in champions:
             champions = champions[: champions.index(version)]

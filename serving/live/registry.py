@@ -5,12 +5,14 @@ import json
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
 
 from serving.bundle import files
 from serving.bundle.files import MANIFEST, load
-from serving.bundle.format import Bundle, Manifest
-from serving.errors import RegistryError
+from serving.bundle.format import Array, Bundle, Manifest
+from serving.errors import BundleError, RegistryError
 from serving.live import approval
 from serving.settings import ServingSettings
 
@@ -63,6 +65,19 @@ def manifest(version: "ModelVersion") -> Manifest:
     """
     with tempfile.TemporaryDirectory() as folder:
         return files.manifest(_download(version, BUNDLE / MANIFEST, Path(folder)).parent)
+
+
+def customers(version: "ModelVersion") -> Array:
+    """Downloads the pseudonyms that a version's bundle holds, sorted, (C,) bytes.
+
+    Raises RegistryError if the download fails, and BundleError if the file is unusable.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        file = _download(version, BUNDLE / "customers.npy", Path(folder))
+        try:
+            return cast(Array, np.load(file, allow_pickle=False))
+        except (OSError, ValueError) as error:
+            raise BundleError(f"its customers can't be read ({type(error).__name__})") from None
 
 
 def seal(key: str, kind: str, version: "ModelVersion", bundle: Manifest, outcome: dict[str, Any]) -> str:
