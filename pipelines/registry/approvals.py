@@ -71,7 +71,7 @@ def is_approved(version: ModelVersion) -> bool:
         return False
 
 
-def _approve(version: ModelVersion, manifest: Manifest, outcome: Mapping[str, Any]) -> None:
+def _approve(version: ModelVersion, manifest: Manifest, outcome: dict[str, Any]) -> None:
     _set(version, APPROVAL, registry.seal(customer_key(), APPROVAL, version, manifest, outcome))
 
 

@@ -65,7 +65,7 @@ def _holds(version: ModelVersion, pseudonyms: Set[str]) -> bool:
 def _delete(version: ModelVersion) -> None:
     location = client().get_model_version_download_uri(version.name, version.version)
     try:
-        get_artifact_repository(location).delete_artifacts()
+        get_artifact_repository(location).delete_artifacts()  # type: ignore[no-untyped-call]
     except NotImplementedError:
         raise NightshelfError(
             f"the artifacts of version {version.version} can't be deleted from here: delete {location}"

@@ -12,16 +12,8 @@ from typing import Any, cast
 
 import numpy as np
 
-from serving.bundle.format import (
-    ARRAYS,
-    PER_GROUP_PRODUCT,
-    PER_PRODUCT,
-    PER_PURCHASE,
-    PER_RULE,
-    Array,
-    Bundle,
-    Manifest,
-)
+from serving.bundle import checks
+from serving.bundle.format import ARRAYS, Array, Bundle, Manifest
 from serving.errors import BundleError
 
 FORMAT = 2
@@ -50,7 +42,7 @@ def load(folder: Path) -> Bundle:
     _check_format(folder, listed.get("format"))
     arrays = {name: _array(folder, name, listed) for name in ARRAYS}
     bundle = Bundle(**arrays, manifest=listed)
-    _check_shapes(bundle)
+    checks.check(bundle)
     bundle.trees  # noqa: B018 - read now, so that an unreadable model is refused here
     return bundle
 
@@ -87,8 +79,15 @@ def _array(folder: Path, name: str, listed: Manifest) -> Array:
         raise BundleError(
             f"{file.name} of bundle {folder.name} is missing or altered: promote another version"
         )
-    # A plain view of the mapped file: numpy's memmap class slows down every access.
-    array = np.asarray(np.load(file, mmap_mode="r", allow_pickle=False))
+    try:
+        # A plain view of the mapped file: numpy's memmap class slows down every access.
+        array = np.asarray(np.load(file, mmap_mode="r", allow_pickle=False))
+    except Exception as error:  # numpy reads the header as a Python expression, which fails in many ways
+        raise BundleError(
+            f"{file.name} of bundle {folder.name} is no array ({type(error).__name__}):"
+            " promote another version"
+        ) from None
+    checks.check_type(name, array)
     if array.dtype.kind == "f" and not _is_finite(array, allow_nan=name == "price"):
         raise BundleError(
             f"{file.name} of bundle {folder.name} holds values that aren't finite: promote another version"
@@ -100,21 +99,6 @@ def _is_finite(array: Array, allow_nan: bool) -> bool:
     """Returns whether all values are finite, or nan where allowed; checks large arrays in steps."""
     parts = (array[start : start + ROWS_AT_ONCE] for start in range(0, len(array), ROWS_AT_ONCE))
     return all((np.isfinite(part) | (allow_nan & np.isnan(part))).all() for part in parts)
-
-
-def _check_shapes(bundle: Bundle) -> None:
-    customers, products = len(bundle.customers), len(bundle.products)
-    expected = {"history_start": customers + 1, "user_factors": customers, "rule_start": products + 1}
-    expected["group_start"] = len(bundle.groups) + 1
-    expected["customer_traits"] = customers
-    expected |= dict.fromkeys(PER_PRODUCT, products)
-    expected |= dict.fromkeys(PER_PURCHASE, int(bundle.history_start[-1]))
-    expected |= dict.fromkeys(PER_GROUP_PRODUCT, int(bundle.group_start[-1]))
-    expected |= {f"rule_{name}": int(bundle.rule_start[-1]) for name in (*PER_RULE, "complement")}
-    expected |= {f"triple_{name}": len(bundle.triple_key) for name in PER_RULE}
-    for name, length in expected.items():
-        if (rows := len(getattr(bundle, name))) != length:
-            raise BundleError(f"{name} of the bundle has {rows} rows, not {length}: promote another version")
 
 
 def _sha256(file: Path) -> str:

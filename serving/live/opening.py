@@ -1,15 +1,19 @@
 """Opens a bundle for the first time in a process of its own, where a crash leaves the service alone."""
 
+import json
 import signal
 import subprocess
 import sys
 from pathlib import Path
 
+from pydantic import BaseModel, ConfigDict, FiniteFloat, PositiveInt
+
 from serving.bundle.files import load
 from serving.bundle.format import Bundle
 from serving.errors import BundleError
 from serving.live.changes import with_arrays
-from serving.recommend.lanes import LANES
+from serving.live.identity import rule_of
+from serving.recommend.lanes import LANES, Lane
 from serving.recommend.recommender import recommend
 from serving.recommend.related import similar
 from serving.settings import PROJECT
@@ -38,10 +42,45 @@ def try_out(folder: Path) -> None:
         )
 
 
+class _Entry(BaseModel):
+    model_config = ConfigDict(strict=True)  # a request uses the entry as it is
+
+
+class _Shopper(_Entry):
+    customer: str
+    recommended: list[str]
+    bought: list[str]
+
+
+class _Shoppers(_Entry):
+    cut: str | None
+    until: str | None
+    popular: list[str]
+    shoppers: list[_Shopper] = []
+
+
+class _FoldIn(_Entry):
+    alpha: FiniteFloat
+    penalty: FiniteFloat
+    penalty_per_product: FiniteFloat
+
+
+class _Facts(_Entry):
+    """The entries of a manifest that requests use."""
+
+    lanes: dict[Lane, str]
+    fold_in: _FoldIn
+    recent_days: list[PositiveInt]
+    strength: FiniteFloat = 0.0
+    forgotten_until: int = 0
+    shoppers: _Shoppers | None = None
+
+
 def warm_up(bundle: Bundle) -> None:
     """Answers one request of every kind; raises BundleError if one fails."""
     known = 0 if len(bundle.customers) else None
     try:
+        _check_manifest(bundle)
         bundle.precompute()
         for lane in LANES:
             for customer in (known, None):
@@ -52,6 +91,14 @@ def warm_up(bundle: Bundle) -> None:
         raise BundleError(
             f"it can't answer a test request ({type(error).__name__}): promote another version"
         ) from None
+
+
+def _check_manifest(bundle: Bundle) -> None:
+    json.dumps(bundle.manifest, allow_nan=False)  # an answer holds most of it
+    facts = _Facts.model_validate(bundle.manifest)
+    if len(facts.recent_days) != len(bundle.recent):
+        raise ValueError("recent_days")
+    rule_of(bundle.manifest)
 
 
 def _ending(status: int) -> str:
