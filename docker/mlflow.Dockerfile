@@ -26,6 +26,7 @@ ENV PATH=/opt/venv/bin:$PATH \
     DO_NOT_TRACK=true \
     MLFLOW_DISABLE_TELEMETRY=true \
     MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false \
+    MLFLOW_SERVER_ALLOWED_HOSTS=mlflow:5000,localhost:*,127.0.0.1:* \
     MLFLOW_BACKEND_STORE_URI=sqlite:////data/mlflow.db \
     MLFLOW_ARTIFACTS_DESTINATION=/data/artifacts \
     MLFLOW_HOST=0.0.0.0 \

@@ -1,6 +1,7 @@
 """Runs the suites in a file context of Great Expectations and builds the Data Docs."""
 
 import datetime as dt
+import html
 import logging
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -115,6 +116,7 @@ def _between(expectation: Expectation) -> gxe.ExpectColumnValuesToBeBetween:
 
 
 def _description(expectation: Expectation) -> str:
+    """Returns the expectation in words, as HTML: Data Docs show it unchanged, and thresholds.toml is text."""
     sides = (("at least", expectation.low), ("at most", expectation.high))
     limits = " and ".join(f"{side} {limit:.4g}" for side, limit in sides if limit is not None)
-    return f"{expectation.measure} is {limits}; otherwise: {expectation.why}"
+    return html.escape(f"{expectation.measure} is {limits}; otherwise: {expectation.why}")

@@ -300,12 +300,21 @@ def compare(
 
 
 @app.command(rich_help_panel=PEOPLE)
-def forget(customer: Annotated[str, typer.Argument(help="The shop's own id of the customer.")]) -> None:
+def forget(
+    customer: Annotated[str, typer.Argument(help="The shop's own id of the customer.")],
+    delete_versions: Annotated[
+        bool,
+        typer.Option("--delete-versions", help="Delete the models in MLflow that learned of the customer."),
+    ] = False,
+) -> None:
     """Erases a customer, and searches for remaining data everywhere; exits with 1 if there is any."""
     from pipelines.privacy.forget_one import forget as erase
+    from pipelines.registry import deletion
 
     erasure = erase(customer)
     _print(erasure.table())
+    for line in deletion.forget(erasure.pseudonyms, delete_versions):
+        _print(line)
     raise typer.Exit(1 if erasure.total_remaining else 0)
 
 

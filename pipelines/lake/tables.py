@@ -6,6 +6,7 @@ never a mixture; a run that is killed leaves only a version that nothing refers 
 make each file appear whole, which object stores do too. The file FORMAT holds the version of this layout.
 """
 
+import re
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -44,6 +45,7 @@ BACKTEST = "live/date={day}/run={run}"  # how well the champion predicted the or
 EVALUATION = "evaluation/date={day}/run={run}"
 
 POINTER = "CURRENT"
+VERSION = re.compile(r"[0-9a-f]{32}")  # a version's folder; any other name could lie outside the lake
 DISK_FULL = "No space left on device"
 STAMP = "FORMAT"
 FORMAT = 1  # also the format of a lake without the file FORMAT
@@ -53,11 +55,13 @@ def current_path(table: str) -> str:
     """Returns the path of a table's current version; raises NightshelfError if it was never written."""
     fs, root = _open(table)
     try:
-        return f"{_url(table)}/{fs.cat_file(f'{root}/{POINTER}').decode()}"
+        version = fs.cat_file(f"{root}/{POINTER}").decode(errors="replace")
     except FileNotFoundError:
         raise NightshelfError(
             f"the lake in {settings().lake_url} has no table {table!r}: run `nightshelf retrain` first"
         ) from None
+    _check_version(table, version)
+    return f"{_url(table)}/{version}"
 
 
 def current_version(table: str) -> str:
@@ -67,6 +71,7 @@ def current_version(table: str) -> str:
 
 def version_path(table: str, version: str) -> str:
     """Returns the path of a version; raises NightshelfError if later runs have replaced and removed it."""
+    _check_version(table, version)
     fs, root = _open(f"{table}/{version}")
     if not fs.exists(root):
         raise NightshelfError(
@@ -74,6 +79,14 @@ def version_path(table: str, version: str) -> str:
             " active"
         )
     return f"{_url(table)}/{version}"
+
+
+def _check_version(table: str, version: str) -> None:
+    if not VERSION.fullmatch(version):
+        raise NightshelfError(
+            f"the version of the table {table!r} in the lake {settings().lake_url} is no name that Nightshelf"
+            f" writes (file {POINTER}, or a tag of the run in MLflow): restore a backup, or repeat the run"
+        )
 
 
 def read(table: str, columns: list[str] | None = None) -> pa.Table:

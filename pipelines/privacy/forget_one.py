@@ -25,6 +25,7 @@ class ErasureReport:
 
     before: Counter[str] = field(default_factory=Counter)
     remaining: Counter[str] = field(default_factory=Counter)
+    pseudonyms: set[str] = field(default_factory=set, repr=False)  # all of the customer's
 
     @property
     def total_remaining(self) -> int:
@@ -48,10 +49,12 @@ def forget(customer: str) -> ErasureReport:
     All spellings of the id are erased, under the identity rule of each source and its earlier ones.
     A bundle trained on the customer's orders keeps its arrays, because its digests cover them. The service
     treats the customer as unknown, and the next nightly run trains a bundle without the customer.
+    `pipelines.registry.deletion` deletes the versions that were trained on the orders.
 
     Raises NightshelfError if the id stands for nobody.
     """
-    pseudonyms, report = _pseudonyms(customer), ErasureReport()
+    pseudonyms = _pseudonyms(customer)
+    report = ErasureReport(pseudonyms=pseudonyms)
     store = forgotten.open_store()
     report.before[SERVICE_EVENTS] = sum(erasures.forget(store, pseudonym) for pseudonym in sorted(pseudonyms))
     pending = erasures.pending(store)

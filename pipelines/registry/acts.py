@@ -10,7 +10,8 @@ from typing import Literal
 
 from mlflow.entities import Run
 
-from pipelines.registry.versions import HELD, find, find_alias
+from pipelines.registry import approvals
+from pipelines.registry.versions import HELD, find, find_alias, versions
 from pipelines.run import tracking
 from pipelines.run.tracking import client
 from pipelines.settings import settings
@@ -23,16 +24,19 @@ MAX_REASON_LENGTH = 1000  # characters
 ACT, VERSION, BEFORE = "act", "version", "before"
 FINISHED, KILLED = "FINISHED", "KILLED"
 
-Act = Literal["FIRST", "PROMOTED", "REFUSED", "BY HAND", "ROLLBACK"]
+Act = Literal["FIRST", "PROMOTED", "REFUSED", "BY HAND", "ROLLBACK", "DELETED"]
 REFUSED: Act = "REFUSED"
 ROLLBACK: Act = "ROLLBACK"
+DELETED: Act = "DELETED"
+BY_GATE: tuple[Act, ...] = ("FIRST", "PROMOTED")
 
 
 def promote(version: str, reason: str, act: Act = "BY HAND") -> None:
     """Makes a version the champion, and points the alias `previous` at the version for a rollback.
 
-    The alias `champion` moves atomically. Raises NightshelfError if the reason is empty or there is no such
-    version.
+    The alias `champion` moves atomically. A promotion by hand approves the version; one by a nightly run
+    needs the gate's approval. Raises NightshelfError without it, if the reason is empty, or if there is no
+    such version.
     """
     if not reason.strip():
         raise NightshelfError(
@@ -40,6 +44,8 @@ def promote(version: str, reason: str, act: Act = "BY HAND") -> None:
         )
     name, reason = settings().model_name, reason[:MAX_REASON_LENGTH]
     new, old = find(version), find_alias(ALIAS)
+    check = approvals.require if act in BY_GATE else approvals.approve
+    check(new)
     before = str(old.version) if old and old.version != new.version else ""
     with _recorded(act, str(new.version), before, reason):
         client().set_model_version_tag(name, new.version, REASON, reason)
@@ -52,22 +58,37 @@ def rollback(to: str | None, reason: str) -> str:
     """Promotes version `to`, or the previous champion if None, and returns its number.
 
     After a rollback the gate promotes only models that are better with confidence, until a person promotes a
-    version. Raises NightshelfError if no version served before.
+    version. Raises NightshelfError if no version served before, or if it was not approved: its alias may
+    have been set by anyone, so a person has to name that version.
     """
     _end_interrupted()
-    target = to or (str(previous.version) if (previous := find_alias(PREVIOUS)) else None)
-    if target is None:
+    target = to or _previous()
+    promote(target, reason, ROLLBACK)
+    return target
+
+
+def _previous() -> str:
+    previous = find_alias(PREVIOUS)
+    if previous is None:
         raise NightshelfError(
             "no version served before this one: name one with --to, see `nightshelf history`"
         )
-    promote(target, reason, ROLLBACK)
-    return target
+    approvals.require(previous)
+    return str(previous.version)
 
 
 def refuse(version: str, reasons: list[str]) -> None:
     """Records that a version was refused, and why."""
     with _recorded(REFUSED, version, "", "; ".join(reasons)):
         pass
+
+
+@contextmanager
+def deletion(version: str, reason: str) -> Iterator[None]:
+    """Records that the block deletes a version, and points the alias `previous` at one that exists."""
+    with _recorded(DELETED, version, "", reason):
+        yield
+        _point_previous()
 
 
 def acts() -> list[Run]:
@@ -102,10 +123,11 @@ def _point_previous() -> None:
 
     A rollback removes the later versions from the list of champions, so the next rollback goes further back.
     """
+    existing = {str(version.version) for version in versions()}
     champions: list[str] = []  # the oldest first
     for run in reversed(acts()):
         act, version = run.data.tags[ACT], run.data.tags[VERSION]
-        if act == REFUSED or run.info.status == KILLED:
+        if act in (REFUSED, DELETED) or run.info.status == KILLED or version not in existing:
             continue
         if act == ROLLBACK and version in champions:
             champions = champions[: champions.index(version)]

@@ -13,10 +13,12 @@ from mlflow.exceptions import MlflowException
 
 import serving
 from pipelines.evaluate import NDCG, flat_name
+from pipelines.registry import approvals
 from pipelines.run import tracking
 from pipelines.run.tracking import client
 from pipelines.settings import settings
 from pipelines.train.recipe import ModelSettings
+from serving.bundle import files
 from serving.bundle.format import Bundle
 from serving.errors import BundleError, NightshelfError
 from serving.live.registry import ALIAS, NOT_FOUND_CODES, load_version
@@ -56,10 +58,25 @@ class Champion:
 
 
 def champion() -> Champion | None:
-    """Returns the champion, or None if no version was promoted yet."""
+    """Returns the champion, or None if no version was promoted yet.
+
+    Raises NightshelfError if this installation didn't approve the version with the champion's alias, or if
+    its tags aren't those of a nightly run.
+    """
     version = find_alias(ALIAS)
     if version is None:
         return None
+    approvals.require(version)
+    try:
+        return _champion(version)
+    except (KeyError, ValueError) as error:
+        raise NightshelfError(
+            f"the tags of version {version.version} aren't those of a nightly run ({type(error).__name__}):"
+            " return to another version with `nightshelf rollback --to VERSION --reason TEXT`"
+        ) from None
+
+
+def _champion(version: ModelVersion) -> Champion:
     tags = version.tags
     return Champion(
         str(version.version),
@@ -90,6 +107,7 @@ def register(folder: Path, run_id: str, tags: Mapping[str, str]) -> str:
     version = client().create_model_version(
         name, logged.model_uri, run_id=run_id, tags=dict(tags), model_id=logged.model_id
     )
+    approvals.seal_registration(version, files.manifest(folder))
     client().set_registered_model_alias(name, CHALLENGER, version.version)
     return str(version.version)
 

@@ -19,10 +19,12 @@ from pipelines.gate import conditions
 from pipelines.gate import settings as gate_settings
 from pipelines.lake import tables
 from pipelines.registry import acts as registry_acts
+from pipelines.registry import approvals
 from pipelines.registry import versions as registry
 from pipelines.run import pins
 from pipelines.run.night import Night
 from pipelines.settings import settings
+from serving.live.approval import missing
 from serving.live.registry import ALIAS
 from serving.recommend.lanes import LANES
 from serving.recommend.recommender import BASELINES, LEARNED
@@ -108,6 +110,8 @@ def status() -> RenderableType:
     if reason := tags.get(registry.HELD):
         needed = f"better with confidence {gate_settings.load().thresholds.sure:g}"
         lines.append(f"after the rollback ({reason}), a nightly run replaces it only if {needed}")
+    if not approvals.is_approved(champion):
+        lines.append(missing(version))
     return Group(*map(Text, lines), _versions(registry.versions()[:STATUS_VERSIONS]))
 
 

@@ -1,12 +1,14 @@
 """The environment of the stack's programs: settings, secrets, generous time limits, and no telemetry."""
 
 import os
+import socket
 from collections.abc import Mapping
 
+import psutil
 from pydantic import SecretStr
 
 from pipelines import NO_TELEMETRY
-from pipelines.settings import Settings, address
+from pipelines.settings import EVERYWHERE, Settings, address
 from serving.errors import NightshelfError
 from serving.settings import PROJECT
 
@@ -63,6 +65,7 @@ def environment(settings: Settings) -> dict[str, str]:
     inherited.pop("PYTHONDONTWRITEBYTECODE", None)
     return (
         _prefixed(AIRFLOW)
+        | {"MLFLOW_SERVER_ALLOWED_HOSTS": ",".join(mlflow_hosts(settings))}
         | inherited
         | NO_TELEMETRY
         | MLFLOW
@@ -70,6 +73,21 @@ def environment(settings: Settings) -> dict[str, str]:
         | _airflow(settings)
         | {"BENTOML_HOME": str(settings.state.resolve() / "bentoml")}
     )
+
+
+def mlflow_hosts(settings: Settings) -> list[str]:
+    """The names by which a browser may call MLflow, as MLflow's patterns.
+
+    MLflow's own default also allows each name that begins like a private address, such as 10.evil.example,
+    which its owner can point at this machine.
+    """
+    names = {"localhost", "127.0.0.1", "::1", settings.host}
+    if settings.host in EVERYWHERE:
+        interfaces = psutil.net_if_addrs().values()
+        names |= {socket.gethostname(), *(own.address for addresses in interfaces for own in addresses)}
+    hosts = {f"[{name}]" if ":" in name else name for name in names}
+    patterns = {f"{host.replace('[', '[[]')}:*" for host in hosts}  # a bracket begins a set of characters
+    return sorted(hosts | patterns)
 
 
 def _nightshelf(settings: Settings) -> dict[str, str]:

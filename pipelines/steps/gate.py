@@ -13,7 +13,7 @@ from pipelines.gate.conditions import Condition
 from pipelines.gate.settings import GateSettings
 from pipelines.lake import tables
 from pipelines.prepare.interactions import day_number
-from pipelines.registry import versions
+from pipelines.registry import acts, approvals, versions
 from pipelines.registry.versions import Champion
 from pipelines.run import pins, tracking
 from pipelines.run.night import Night
@@ -47,7 +47,8 @@ def run(night: Night) -> dict[str, Any]:
     tracking.log(night.run_id, tags=tags)
     rows = [{"name": check.name, "met": check.met, "told": check.detail} for check in checks]
     tracking.client().log_dict(night.run_id, verdict | {"conditions": rows}, "decision.json")
-    versions.add_tags(version, versions.verdict_tags(decision.verdict, decision.reasons))
+    outcome = versions.verdict_tags(decision.verdict, decision.reasons)
+    approvals.decide(versions.find(version), outcome, decision.verdict != acts.REFUSED)
     return verdict
 
 
@@ -85,7 +86,10 @@ def _bundle_conditions(
 ) -> list[Condition]:
     """Returns the conditions on the registered bundle, as the registry delivers it."""
     try:
-        return _opened_bundle_conditions(night, versions.bundle(version), served, measures, options)
+        bundle = versions.bundle(version)
+        if not approvals.is_registered(versions.find(version), bundle.manifest):
+            return [Condition("the bundle is the registered one", False, "it was changed in the registry")]
+        return _opened_bundle_conditions(night, bundle, served, measures, options)
     except BundleError as error:
         return [Condition("the bundle is whole", False, str(error))]
     except (ArithmeticError, LookupError, TypeError, ValueError) as error:

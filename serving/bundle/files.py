@@ -12,16 +12,8 @@ from typing import Any, cast
 
 import numpy as np
 
-from serving.bundle.format import (
-    ARRAYS,
-    PER_GROUP_PRODUCT,
-    PER_PRODUCT,
-    PER_PURCHASE,
-    PER_RULE,
-    Array,
-    Bundle,
-    Manifest,
-)
+from serving.bundle import checks
+from serving.bundle.format import ARRAYS, Array, Bundle, Manifest
 from serving.errors import BundleError
 
 FORMAT = 2
@@ -37,8 +29,8 @@ def save(bundle: Bundle, folder: Path) -> Path:
     for name in ARRAYS:
         np.save(temporary / f"{name}.npy", getattr(bundle, name), allow_pickle=False)
     files = {name: _sha256(temporary / f"{name}.npy") for name in ARRAYS}
-    manifest = bundle.manifest | {"format": FORMAT, "files": files}
-    (temporary / MANIFEST).write_text(json.dumps(manifest, indent=1))
+    listed = bundle.manifest | {"format": FORMAT, "files": files}
+    (temporary / MANIFEST).write_text(json.dumps(listed, indent=1))
     shutil.rmtree(folder, ignore_errors=True)
     temporary.replace(folder)
     return folder
@@ -46,26 +38,30 @@ def save(bundle: Bundle, folder: Path) -> Path:
 
 def load(folder: Path) -> Bundle:
     """Returns the memory-mapped bundle of a folder; raises BundleError if it is incomplete or invalid."""
-    manifest = _manifest(folder)
-    arrays = {name: _array(folder, name, manifest) for name in ARRAYS}
-    bundle = Bundle(**arrays, manifest=manifest)
-    _check_shapes(bundle)
+    listed = manifest(folder)
+    _check_format(folder, listed.get("format"))
+    arrays = {name: _array(folder, name, listed) for name in ARRAYS}
+    bundle = Bundle(**arrays, manifest=listed)
+    checks.check(bundle)
     bundle.trees  # noqa: B018 - read now, so that an unreadable model is refused here
     return bundle
 
 
-def _manifest(folder: Path) -> Manifest:
+def manifest(folder: Path) -> Manifest:
+    """Returns the manifest, of any format, of the bundle in a folder.
+
+    Raises BundleError if it can't be read.
+    """
     try:
-        manifest = cast(Manifest, json.loads((folder / MANIFEST).read_text()))
-        if not isinstance(manifest, dict) or not isinstance(manifest.get("files"), dict):
+        content = cast(Manifest, json.loads((folder / MANIFEST).read_text()))
+        if not isinstance(content, dict) or not isinstance(content.get("files"), dict):
             raise ValueError("not the JSON of a manifest")
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise BundleError(
             f"no readable {MANIFEST} in bundle {folder.name} ({type(error).__name__}):"
             " promote another version"
         ) from None
-    _check_format(folder, manifest.get("format"))
-    return manifest
+    return content
 
 
 def _check_format(folder: Path, version: Any) -> None:
@@ -77,14 +73,21 @@ def _check_format(folder: Path, version: Any) -> None:
     raise BundleError(f"bundle {folder.name} has format {version}, this release reads {FORMAT}: {advice}")
 
 
-def _array(folder: Path, name: str, manifest: Manifest) -> Array:
+def _array(folder: Path, name: str, listed: Manifest) -> Array:
     file = folder / f"{name}.npy"
-    if not file.exists() or _sha256(file) != manifest["files"].get(name):
+    if not file.exists() or _sha256(file) != listed["files"].get(name):
         raise BundleError(
             f"{file.name} of bundle {folder.name} is missing or altered: promote another version"
         )
-    # A plain view of the mapped file: numpy's memmap class slows down every access.
-    array = np.asarray(np.load(file, mmap_mode="r", allow_pickle=False))
+    try:
+        # A plain view of the mapped file: numpy's memmap class slows down every access.
+        array = np.asarray(np.load(file, mmap_mode="r", allow_pickle=False))
+    except Exception as error:  # numpy reads the header as a Python expression, which fails in many ways
+        raise BundleError(
+            f"{file.name} of bundle {folder.name} is no array ({type(error).__name__}):"
+            " promote another version"
+        ) from None
+    checks.check_type(name, array)
     if array.dtype.kind == "f" and not _is_finite(array, allow_nan=name == "price"):
         raise BundleError(
             f"{file.name} of bundle {folder.name} holds values that aren't finite: promote another version"
@@ -96,21 +99,6 @@ def _is_finite(array: Array, allow_nan: bool) -> bool:
     """Returns whether all values are finite, or nan where allowed; checks large arrays in steps."""
     parts = (array[start : start + ROWS_AT_ONCE] for start in range(0, len(array), ROWS_AT_ONCE))
     return all((np.isfinite(part) | (allow_nan & np.isnan(part))).all() for part in parts)
-
-
-def _check_shapes(bundle: Bundle) -> None:
-    customers, products = len(bundle.customers), len(bundle.products)
-    expected = {"history_start": customers + 1, "user_factors": customers, "rule_start": products + 1}
-    expected["group_start"] = len(bundle.groups) + 1
-    expected["customer_traits"] = customers
-    expected |= dict.fromkeys(PER_PRODUCT, products)
-    expected |= dict.fromkeys(PER_PURCHASE, int(bundle.history_start[-1]))
-    expected |= dict.fromkeys(PER_GROUP_PRODUCT, int(bundle.group_start[-1]))
-    expected |= {f"rule_{name}": int(bundle.rule_start[-1]) for name in (*PER_RULE, "complement")}
-    expected |= {f"triple_{name}": len(bundle.triple_key) for name in PER_RULE}
-    for name, length in expected.items():
-        if (rows := len(getattr(bundle, name))) != length:
-            raise BundleError(f"{name} of the bundle has {rows} rows, not {length}: promote another version")
 
 
 def _sha256(file: Path) -> str:

@@ -4,9 +4,11 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from pydantic import ValidationError
 from xgboost import Booster
 from xgboost.core import XGBoostError
 
+from serving.bundle.forest import Forest
 from serving.bundle.traits import FEATURE_NAMES
 from serving.errors import BundleError
 
@@ -33,8 +35,9 @@ def from_bytes(content: Bytes) -> Booster | None:
         return None
     model = Booster({"nthread": 1})  # a request is small, and other requests run beside it
     try:
-        model.load_model(bytearray(content.tobytes()))
-    except XGBoostError:
+        # XGBoost reads what was checked, not the bytes themselves, which it might read in another way.
+        model.load_model(bytearray(Forest.model_validate_json(content.tobytes()).model_dump_json().encode()))
+    except (ValidationError, XGBoostError):
         raise BundleError("the ranker's model in the bundle can't be read: promote another version") from None
     if model.num_features() != len(FEATURE_NAMES):
         raise BundleError(

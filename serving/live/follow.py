@@ -1,47 +1,40 @@
 """Follows the registry's champion without a restart: loads the new bundle beside the old one, then swaps."""
 
 import contextlib
-import fcntl
 import gc
-import json
 import logging
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from serving.bundle import atomic
+from serving.bundle import files
 from serving.bundle.files import load
-from serving.bundle.format import Bundle
+from serving.bundle.format import Bundle, Manifest
 from serving.errors import BundleError, NightshelfError
-from serving.live import registry
-from serving.live.changes import with_arrays
+from serving.live import approval, opening, registry
+from serving.live.approval import APPROVAL
+from serving.live.copies import Copies
 from serving.live.merchandising import Merchandising
 from serving.live.poller import Poller
 from serving.live.served import Served, ServingState
 from serving.observe import metrics
-from serving.recommend.lanes import LANES
-from serving.recommend.recommender import recommend
-from serving.recommend.related import similar
 from serving.settings import ServingSettings
 
 if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
 
-BUNDLES_KEPT = 3  # on disk: the served bundle and earlier ones for a rollback
 GC_THRESHOLDS = (2_000, 20, 100)  # many collections of about 1 ms instead of few of about 30 ms
 
 log = logging.getLogger(__name__)
 
 
 class Follower:
-    """Keeps the serving state at the registry's champion.
+    """Keeps the serving state at the registry's champion, if this installation approved that version.
 
-    Bundles are in HOME/.nightshelf/bundles, one folder per bundle. The file `served` there names the bundle
-    served last, which the service loads after a restart without a registry. Several processes may share the
-    folder.
+    Bundles are in HOME/.nightshelf/bundles. After a restart without a registry, or with a champion that is
+    not approved, the service loads the bundle served last.
     """
 
     def __init__(self, settings: ServingSettings, state: ServingState) -> None:
@@ -50,7 +43,8 @@ class Follower:
         self.folder = settings.state / "bundles"
         self.merchandising = Merchandising(Path(settings.shop_rules) if settings.shop_rules else None)
         self._name = ""
-        self._refused: dict[str, str] = {}  # the reason, by name of the bundle
+        self._copies = Copies(self.folder)
+        self._refused: dict[tuple[str, str], str] = {}  # the reason, by name of the bundle and approval
         self._logged_reason = ""
         self._poller = Poller("follower", settings.follow_seconds, self.poll)
 
@@ -83,35 +77,62 @@ class Follower:
         champion = registry.champion(self.settings)
         # A recreated registry numbers versions from 1 again, so the version alone doesn't identify a bundle.
         name = f"{champion.version}-{champion.creation_timestamp}"
-        if name in self._refused:
-            raise BundleError(self._refused[name])
-        if name != self._name:
-            with _locked(self.folder):
+        attempt = name, champion.tags.get(APPROVAL, "")  # a promotion by hand is another attempt
+        if attempt in self._refused:
+            raise BundleError(self._refused[attempt])
+        if name == self._name:
+            return
+        with self._copies.locked():
+            try:
                 self._switch_to(champion, name)
+            except BundleError as error:
+                self._refused[attempt] = f"version {champion.version} is refused: {error}"
+                raise BundleError(self._refused[attempt]) from None
 
     def _switch_to(self, champion: "ModelVersion", name: str) -> None:
         folder = self.folder / name
-        try:
-            self._serve(name, self._obtain(champion, folder), registry.verdict(champion))
-        except BundleError as error:
-            shutil.rmtree(folder, ignore_errors=True)
-            self._refused[name] = f"version {champion.version} is refused: {error}"
-            raise BundleError(self._refused[name]) from None
-        self._remember()
+        if not champion.tags.get(APPROVAL):
+            self._carry_over(champion, folder)
+        verdict = registry.verdict(champion)
+        self._serve(name, self._obtain(champion, folder), verdict)
+        self._copies.remember(name, verdict, champion.tags[APPROVAL])
+
+    def _carry_over(self, champion: "ModelVersion", folder: Path) -> None:
+        """Approves the version that this service served under release 0.1, which knew no approvals.
+
+        Raises BundleError if the service didn't serve it.
+        """
+        record = self._copies.record()
+        if record.get("name") != folder.name or "approval" in record:
+            raise BundleError(approval.missing(str(champion.version)))
+        if (manifest := files.manifest(folder)) == registry.manifest(champion):
+            value = registry.seal(self._key, APPROVAL, champion, manifest, registry.verdict(champion))
+            registry.set_tag(self.settings, champion, APPROVAL, value)
+            champion.tags[APPROVAL] = value
 
     def _obtain(self, champion: "ModelVersion", folder: Path) -> Bundle:
         """Loads the champion's bundle from a folder; downloads it first if the folder has no usable one."""
         with contextlib.suppress(BundleError):
-            return load(folder)
+            return self._load_approved(champion, folder)
+        self._require_approval(champion, registry.manifest(champion))
         with tempfile.TemporaryDirectory(dir=self.folder, prefix=".") as temporary:
-            bundle = registry.download(champion, Path(temporary))
+            bundle = registry.download(champion, Path(temporary)).rename(Path(temporary, folder.name))
+            self._require_approval(champion, files.manifest(bundle))
+            opening.try_out(bundle)
             shutil.rmtree(folder, ignore_errors=True)
-            if bundle.exists():
-                bundle.rename(folder)
+            bundle.rename(folder)
         return load(folder)
 
+    def _load_approved(self, champion: "ModelVersion", folder: Path) -> Bundle:
+        self._require_approval(champion, files.manifest(folder))
+        return load(folder)
+
+    def _require_approval(self, champion: "ModelVersion", manifest: Manifest) -> None:
+        if not registry.is_approved(self._key, champion, manifest):
+            raise BundleError(approval.missing(str(champion.version)))
+
     def _serve(self, name: str, bundle: Bundle, verdict: dict[str, Any]) -> None:
-        _warm_up(bundle)
+        opening.warm_up(bundle)
         gc.collect()
         gc.freeze()  # else every full collection would traverse the objects that stay alive
         gc.set_threshold(*GC_THRESHOLDS)
@@ -121,21 +142,26 @@ class Follower:
         self._name = name
         log.info("version %s is live", version)
 
-    def _remember(self) -> None:
-        """Records the served bundle for the next start, and deletes all but the bundles used last."""
-        verdict = self.state.served.verdict if self.state.served else {}
-        record = json.dumps({"name": self._name, "verdict": verdict})
-        atomic.write_text(self.folder / "served", record)
-        os.utime(self.folder / self._name)
-        folders = [folder for folder in self.folder.iterdir() if folder.is_dir()]
-        for folder in sorted(folders, key=lambda folder: folder.stat().st_mtime)[:-BUNDLES_KEPT]:
-            shutil.rmtree(folder)
-
     def _resume(self) -> None:
         """Serves the bundle served last, if its copy on disk is usable."""
-        with contextlib.suppress(OSError, ValueError, TypeError, KeyError, BundleError):
-            record = json.loads((self.folder / "served").read_text())
-            self._serve(record["name"], load(self.folder / record["name"]), record["verdict"])
+        with contextlib.suppress(OSError, ValueError, TypeError, KeyError, NightshelfError):
+            record = self._copies.record()
+            name, verdict = record["name"], record["verdict"]
+            bundle = load(self.folder / name)
+            if self._is_remembered(record, bundle.manifest):
+                self._serve(name, bundle, verdict)
+
+    def _is_remembered(self, record: dict[str, Any], manifest: Manifest) -> bool:
+        """Returns whether a bundle on disk is the one that was served; release 0.1 can't say."""
+        if "approval" not in record:
+            return True
+        version, model = record["name"].partition("-")[0], self.settings.model_name
+        expected = approval.seal(self._key, APPROVAL, model, version, manifest, record["verdict"])
+        return approval.matches(record["approval"], expected)
+
+    @property
+    def _key(self) -> str:
+        return self.settings.require_customer_key()
 
     def _report(self, reason: str) -> None:
         self.state.reason = reason
@@ -143,28 +169,3 @@ class Follower:
             served = self.state.served
             log.warning("%s%s", reason, f"; version {served.version} stays live" if served else "")
         self._logged_reason = reason
-
-
-@contextlib.contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """Lets one process at a time change a folder."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / ".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
-
-
-def _warm_up(bundle: Bundle) -> None:
-    """Answers one request of every kind; raises BundleError if one fails."""
-    known = 0 if len(bundle.customers) else None
-    try:
-        bundle.precompute()
-        for lane in LANES:
-            for customer in (known, None):
-                recommend(bundle, customer, lane, n=10)
-        similar(bundle, product=0, n=10)
-        with_arrays(bundle)  # derives what all copies share before the bundle goes live
-    except Exception as error:
-        raise BundleError(
-            f"it can't answer a test request ({type(error).__name__}): promote another version"
-        ) from None

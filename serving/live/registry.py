@@ -5,11 +5,15 @@ import json
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
-from serving.bundle.files import load
-from serving.bundle.format import Bundle
-from serving.errors import RegistryError
+import numpy as np
+
+from serving.bundle import files
+from serving.bundle.files import MANIFEST, load
+from serving.bundle.format import Array, Bundle, Manifest
+from serving.errors import BundleError, RegistryError
+from serving.live import approval
 from serving.settings import ServingSettings
 
 if TYPE_CHECKING:
@@ -47,7 +51,53 @@ def verdict(version: "ModelVersion") -> dict[str, Any]:
     tags = version.tags
     if "verdict" not in tags:
         return {}
-    return {"verdict": tags["verdict"], "reasons": json.loads(tags.get("reasons", "[]"))}
+    try:
+        reasons = json.loads(tags.get("reasons", "[]"))
+    except (ValueError, RecursionError):
+        reasons = []  # the gate wrote no such tag
+    return {"verdict": tags["verdict"], "reasons": reasons}
+
+
+def manifest(version: "ModelVersion") -> Manifest:
+    """Downloads the manifest of a version's bundle, and returns it.
+
+    Raises RegistryError if the download fails, and BundleError if the manifest is unusable.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        return files.manifest(_download(version, BUNDLE / MANIFEST, Path(folder)).parent)
+
+
+def customers(version: "ModelVersion") -> Array:
+    """Downloads the pseudonyms that a version's bundle holds, sorted, (C,) bytes.
+
+    Raises RegistryError if the download fails, and BundleError if the file is unusable.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        file = _download(version, BUNDLE / "customers.npy", Path(folder))
+        try:
+            return cast(Array, np.load(file, allow_pickle=False))
+        except (OSError, ValueError) as error:
+            raise BundleError(f"its customers can't be read ({type(error).__name__})") from None
+
+
+def seal(key: str, kind: str, version: "ModelVersion", bundle: Manifest, outcome: dict[str, Any]) -> str:
+    """Returns the seal of a version; see `approval.seal`. outcome: the gate's verdict, {} without one."""
+    return approval.seal(key, kind, version.name, str(version.version), bundle, outcome)
+
+
+def is_approved(key: str, version: "ModelVersion", bundle: Manifest) -> bool:
+    """Returns whether this installation approved a version with this bundle and its present verdict."""
+    expected = seal(key, approval.APPROVAL, version, bundle, verdict(version))
+    return approval.matches(version.tags.get(approval.APPROVAL, ""), expected)
+
+
+def set_tag(settings: ServingSettings, version: "ModelVersion", name: str, value: str) -> None:
+    """Adds a tag to a version; raises RegistryError if the registry doesn't take it."""
+    with _registry_errors(f"tag {name} of version {version.version}"):
+        import mlflow
+
+        uri = settings.tracking_uri
+        mlflow.MlflowClient(uri, uri).set_model_version_tag(version.name, version.version, name, value)
 
 
 def download(version: "ModelVersion", to: Path) -> Path:
@@ -55,11 +105,7 @@ def download(version: "ModelVersion", to: Path) -> Path:
 
     Raises RegistryError if the download fails.
     """
-    with _registry_errors(f"bundle of version {version.version}"):
-        from mlflow.artifacts import download_artifacts
-
-        uri = f"models:/{version.name}/{version.version}"
-        return Path(download_artifacts(artifact_uri=uri, dst_path=str(to))) / BUNDLE
+    return _download(version, Path(), to) / BUNDLE
 
 
 def load_champion(settings: ServingSettings) -> tuple[str, Bundle]:
@@ -78,6 +124,14 @@ def load_version(version: "ModelVersion") -> Bundle:
     """
     with tempfile.TemporaryDirectory() as folder:
         return load(download(version, Path(folder)))  # memory-mapped files outlive their deletion
+
+
+def _download(version: "ModelVersion", path: Path, to: Path) -> Path:
+    with _registry_errors(f"bundle of version {version.version}"):
+        from mlflow.artifacts import download_artifacts
+
+        uri = Path(version.name, str(version.version), path).as_posix()
+        return Path(download_artifacts(artifact_uri=f"models:/{uri}", dst_path=str(to)))
 
 
 @contextlib.contextmanager

@@ -116,7 +116,8 @@ def test_after_a_rollback_no_run_promotes_until_a_person_promotes_a_version(ordi
     assert f"version {before}" in reason
     assert versions.champion().version == before
     registry_acts.promote(refused, "checked")
-    assert run(shop, ORDINARY + 2, chosen_seed)[0]["verdict"] == "PROMOTED"
+    decision = run(shop, ORDINARY + 2, chosen_seed)[0]
+    assert decision["verdict"] == "PROMOTED", decision["reasons"]
     newest = versions.champion().version
     assert int(newest) > int(refused) > int(champion)
     for split in get_args(Split):

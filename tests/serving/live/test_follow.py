@@ -15,7 +15,8 @@ from homes import put_empty_mlflow_database
 
 from serving.bundle.files import save
 from serving.bundle.format import Bundle
-from serving.live.follow import BUNDLES_KEPT, Follower
+from serving.live.copies import BUNDLES_KEPT
+from serving.live.follow import Follower
 from serving.live.served import ServingState
 from serving.settings import ServingSettings
 
@@ -163,10 +164,10 @@ def test_refuses_a_version_without_a_bundle(
     other = tmp_path / "other"
     other.mkdir()
     (other / "readme").touch()
-    bundles.promote(uri, bundles.register(uri, other))
+    bundles.set_champion(uri, bundles.register(uri, other))
     follower.poll()
     assert version(follower) == published
-    assert "version 2 is refused: no readable manifest.json" in follower.state.reason
+    assert follower.state.reason.startswith("version 2 is refused: this installation approved no version 2")
 
 
 def test_follows_a_usable_champion_after_a_refused_one(
