@@ -3,6 +3,7 @@
 import datetime as dt
 import secrets
 from functools import cache
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, field_validator
@@ -192,6 +193,11 @@ class Settings(ScheduleSettings):
     def lake_url(self) -> str:
         """Folder or URL of the tables."""
         return self.lake or str(self.home / "lake")
+
+    @property
+    def fits(self) -> Path:
+        """Folder of the fits that a nightly run's steps share."""
+        return self.state / "fits"
 
     @property
     def shop_address(self) -> str:

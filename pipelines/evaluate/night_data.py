@@ -23,7 +23,7 @@ class NightData(NamedTuple):
 
 def load(night: Night) -> NightData:
     """Returns a nightly run's data; raises NightshelfError if the history is too short to cut."""
-    products = pins.read(night, tables.PRODUCTS)
-    rows = tables.read_path(pins.path(night, tables.INTERACTIONS), coded=IDS)
-    known = interactions(rows, products[c.PRODUCT].to_pylist())
+    paths = [pins.path(night, table) for table in (tables.INTERACTIONS, tables.PRODUCTS)]
+    rows, products = tables.read_path(paths[0], coded=IDS), tables.read_path(paths[1])
+    known = interactions(rows, products[c.PRODUCT].to_pylist(), digest=" ".join(paths))
     return NightData(known, products, windows(known, night.as_of, settings.load().horizon_days))

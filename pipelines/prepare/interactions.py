@@ -17,7 +17,10 @@ IDS = [c.CUSTOMER, c.PRODUCT]  # columns to read dictionary-encoded
 
 @dataclass(frozen=True)
 class Interactions:
-    """n rows of (customer, product, day); customers and products are rows of the sorted ids."""
+    """n rows of (customer, product, day); customers and products are rows of the sorted ids.
+
+    What was known at a day is computed from all rows, so that a later return never shows in it.
+    """
 
     customers: Array  # (C,) bytes, sorted
     products: Array  # (P,) bytes, sorted
@@ -27,17 +30,33 @@ class Interactions:
     quantity: Array  # (n,) float64, units bought
     returned: Array  # (n,) float64, units returned
     orders: Array  # (n,) int64, orders with a purchase
+    digest: str = ""  # of the tables, and of the day until which they are known; empty: nothing is kept
+    origin: "Interactions | None" = None  # all rows, of which these are those known at the end of day `last`
+    last: int | None = None
 
     def where(self, rows: Array) -> "Interactions":
         """Returns the selected rows, (n,) bool or (m,) int64; the ids stay the same."""
-        parts = (self.customer, self.product, self.day, self.quantity, self.returned, self.orders)
-        return Interactions(self.customers, self.products, *(part[rows] for part in parts))
+        return Interactions(
+            self.customers,
+            self.products,
+            self.customer[rows],
+            self.product[rows],
+            self.day[rows],
+            self.quantity[rows],
+            self.returned[rows],
+            self.orders[rows],
+        )
 
     def until(self, day: int) -> "Interactions":
         """Returns what was known at the end of a day: net of returns, without customers who kept nothing."""
-        known = net_returns(self.where(self.day <= day))
+        rows = self.origin or self
+        day = min(day, int(rows.day.max(initial=0)) if self.last is None else self.last)
+        known = net_returns(rows.where(rows.day <= day))
         present, customer = np.unique(known.customer, return_inverse=True)
-        return replace(known, customers=self.customers[present], customer=customer)
+        digest = rows.digest and f"{rows.digest}@{day}"
+        return replace(
+            known, customers=rows.customers[present], customer=customer, digest=digest, origin=rows, last=day
+        )
 
     def bought(self, after: int, until: int) -> "Interactions":
         """Returns the purchases after day `after` up to and including day `until`."""
@@ -61,8 +80,11 @@ class Interactions:
         return np.asarray(0.5 ** (age / half_life_days))
 
 
-def interactions(rows: pa.Table, products: list[str]) -> Interactions:
-    """Returns the table `interactions` as arrays, over its customers and the given product ids."""
+def interactions(rows: pa.Table, products: list[str], digest: str = "") -> Interactions:
+    """Returns the table `interactions` as arrays, over its customers and the given product ids.
+
+    digest: of both, under which fits are kept; empty: none are kept.
+    """
     customers, product = _coded(rows[c.CUSTOMER]), _coded(rows[c.PRODUCT])
     ids, customer_row = np.unique(texts(customers.dictionary.to_pylist()), return_inverse=True)
     catalogue = np.sort(texts(products))
@@ -76,6 +98,7 @@ def interactions(rows: pa.Table, products: list[str]) -> Interactions:
         rows[c.QUANTITY].to_numpy(),
         rows[c.RETURNED].to_numpy(),
         rows[c.ORDERS].to_numpy().astype(np.int64),
+        digest,
     )
 
 

@@ -1,5 +1,6 @@
 """Forgets one customer at once, and counts the rows that remain in each location as proof."""
 
+import shutil
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -63,6 +64,7 @@ def forget(customer: str) -> ErasureReport:
     report.before.update(forgotten.scrub(customers))  # the next nightly run repeats this for runs in progress
     report.remaining = forgotten.count_remaining(customers)
     report.remaining[SERVICE_EVENTS] = sum(events.count(store, pseudonym) for pseudonym in pseudonyms)
+    shutil.rmtree(settings().fits, ignore_errors=True)
     _search_bundles(times, report)
     store.close()
     return report

@@ -7,7 +7,7 @@ implicit does not. So MLlib gets the regularisation divided by the mean of those
 """
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Self
 
 import numpy as np
 import pandas as pd
@@ -53,6 +53,16 @@ class Factors:
     settings: AlsSettings = DEFAULTS
     penalty: float = 0.0  # penalty on a customer's squared factors
     penalty_per_product: float = 0.0  # penalty that each bought product adds
+
+    def arrays(self) -> dict[str, Array]:
+        """Returns everything but the settings, as arrays."""
+        penalties = np.array([self.penalty, self.penalty_per_product])
+        return {"users": self.users, "items": self.items, "penalties": penalties}
+
+    @classmethod
+    def from_arrays(cls, arrays: dict[str, Array], settings: AlsSettings) -> Self:
+        """Returns the factors whose `arrays` these are."""
+        return cls(arrays["users"], arrays["items"], settings, *arrays["penalties"].tolist())
 
 
 def fit(strengths: sp.csr_matrix, settings: AlsSettings, solver: Solver = "auto") -> Factors:

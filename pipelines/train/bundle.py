@@ -11,7 +11,7 @@ import pyarrow as pa
 from pipelines import columns as c
 from pipelines.choices import Solver
 from pipelines.prepare.interactions import Interactions, date_of
-from pipelines.train import als, content, new_products, ranker, regions, repurchase, trend
+from pipelines.train import als, content, fits, new_products, ranker, regions, repurchase, trend
 from pipelines.train.association_rules import AssociationRules, no_rules
 from pipelines.train.ranker import RankerSettings
 from pipelines.train.recipe import Candidate, HalfLives, ModelSettings
@@ -63,12 +63,10 @@ def fit_without_ranker(
 
     content_vectors: (P, d) float32; None means that no product has a description.
     """
-    strengths = known.matrix(known.orders * known.decay(chosen.als.half_life_days))
-    factors = als.fit(strengths, chosen.als, solver)
     return build(
         known,
         products,
-        factors,
+        _fit_factors(known, chosen.als, solver),
         rules,
         chosen.half_lives,
         manifest,
@@ -76,6 +74,19 @@ def fit_without_ranker(
         customer_regions=customer_regions,
         ranked=chosen.ranker is not None,
     )
+
+
+def _fit_factors(known: Interactions, chosen: als.AlsSettings, solver: Solver) -> als.Factors:
+    def fitted() -> dict[str, Array]:
+        strengths = known.matrix(known.orders * known.decay(chosen.half_life_days))
+        return als.fit(strengths, chosen, solver).arrays()
+
+    return als.Factors.from_arrays(fits.kept(known, "factors", _of_factors(chosen, solver), fitted), chosen)
+
+
+def _of_factors(chosen: als.AlsSettings, solver: Solver) -> dict[str, Any]:
+    """Returns the settings on which factors depend; the trend's power multiplies their scores."""
+    return chosen.model_dump(exclude={"trend_power"}) | {"solver": solver}
 
 
 def fit_candidate(known: Interactions, products: pa.Table, candidate: Candidate, solver: Solver) -> Bundle:
@@ -110,11 +121,16 @@ def _window(
 ) -> ranker.Examples:
     """Returns the ranker's training examples of one window; cut: (last day known, last day of the window)."""
     last_known, end = cut
-    rules = no_rules(len(known.products))
-    earlier = fit_without_ranker(
-        ranker.known_at(known, last_known), products, chosen, rules, solver, {"lanes": {}}
-    )
-    return ranker.examples(earlier, known.bought(last_known, end), settings)
+    before = known.until(last_known)
+
+    def computed() -> dict[str, Array]:
+        rules = no_rules(len(known.products))
+        earlier = fit_without_ranker(before, products, chosen, rules, solver, {"lanes": {}})
+        truth = known.until(end).bought(last_known, end)
+        return vars(ranker.examples(earlier, truth, settings))
+
+    given = _of_factors(chosen.als, solver) | settings.sampling() | {"end": end}
+    return ranker.Examples(**fits.kept(before, "examples of the ranker", given, computed))
 
 
 def reopen(bundle: Bundle) -> Bundle:

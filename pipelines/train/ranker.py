@@ -1,6 +1,6 @@
 """The ranker: orders candidate products; learned from which of them customers bought in earlier windows."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import xgboost as xgb
@@ -9,7 +9,7 @@ from pydantic import Field
 from pipelines.evaluate.windows import SHARE_OF_HISTORY
 from pipelines.prepare.interactions import Interactions
 from pipelines.prepare.sorted_arrays import distinct, locate
-from pipelines.train import neighbours
+from pipelines.train import fits, neighbours
 from pipelines.train.repurchase import History
 from pipelines.train.traits import traits
 from serving.bundle import trees
@@ -45,6 +45,10 @@ class RankerSettings(FrozenModel):
     unbought: float = Field(0.1, gt=0, le=1)  # share of the unbought candidates that are kept as examples
     customers: int = Field(4000, ge=1)  # per window at most, a random sample
 
+    def sampling(self) -> dict[str, float]:
+        """Returns the settings on which the examples of a window depend."""
+        return {"unbought": self.unbought, "customers": self.customers}
+
 
 @dataclass(frozen=True)
 class Examples:
@@ -57,6 +61,10 @@ class Examples:
 
 def inputs(known: Interactions, history: History) -> dict[str, Array]:
     """Returns the arrays that features are computed from, by their names in the bundle."""
+    return fits.kept(known, "inputs of the ranker", {}, lambda: _inputs(known, history))
+
+
+def _inputs(known: Interactions, history: History) -> dict[str, Array]:
     by_buyers, by_baskets = neighbours.by_buyers(known), neighbours.by_baskets(known)
     computed = traits(known, history)
     return {
@@ -85,18 +93,10 @@ def cuts(known: Interactions, settings: RankerSettings) -> list[tuple[int, int]]
 
     A window is left out if the history before it is shorter than the window.
     """
-    last, first = int(known.day.max()), int(known.day.min())
+    last, first = known.last or int(known.day.max()), int(known.day.min())
     days = min(settings.window_days, (last - first + 1) // SHARE_OF_HISTORY)
     ends = [last - number * days for number in range(settings.windows)] if days else []
     return [(end - days, end) for end in ends if end - 2 * days >= first]
-
-
-def known_at(known: Interactions, day: int) -> Interactions:
-    """Returns the interactions up to the end of an earlier day.
-
-    Purchases that were returned later are missing from it: `known` is net of all returns already.
-    """
-    return replace(known, returned=np.zeros_like(known.returned)).until(day)
 
 
 def examples(bundle: Bundle, truth: Interactions, settings: RankerSettings) -> Examples:

@@ -1,0 +1,74 @@
+"""Keeps the fits of a nightly run under their digest, so that its steps share them.
+
+A fit is a function of the interactions until a day, settings and code. The sweep, the evaluation, the
+registered model and the gate ask for many of the same fits, each step in a process of its own.
+"""
+
+import hashlib
+import json
+import shutil
+from collections.abc import Callable, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+from zipfile import BadZipFile
+
+import numpy as np
+
+from pipelines.prepare.interactions import Interactions
+from pipelines.settings import settings
+from serving.bundle import atomic
+from serving.bundle.format import Array
+from serving.settings import PROJECT
+
+Arrays = dict[str, Array]
+
+KEPT = 2  # sets of interactions whose fits are kept: those of this run, and of one that overlaps it
+CODE = ("pipelines/prepare", "pipelines/train", "serving/bundle", "serving/recommend")
+
+
+def kept(known: Interactions, name: str, given: Mapping[str, Any], compute: Callable[[], Arrays]) -> Arrays:
+    """Returns what `compute` returns, from disk if it was computed before for the same interactions.
+
+    known: interactions without a digest, as tests make them, keep nothing. given: everything else that the
+    result depends on, as JSON holds it.
+    """
+    if not known.digest:
+        return compute()
+    file = _folder(known) / f"{_digest(known.digest, name, given, _code())}.npz"
+    try:
+        with file.open("rb") as stream, np.load(stream, allow_pickle=False) as arrays:
+            return dict(arrays)
+    except (OSError, EOFError, ValueError, BadZipFile):  # not computed yet, or cut off by a full disk
+        return _write(file, compute())
+
+
+def _write(file: Path, arrays: Arrays) -> Arrays:
+    if not file.parent.exists():
+        _make_room(file.parent)
+    with atomic.replacing(file) as output:
+        np.savez(output, allow_pickle=False, **arrays)
+    return arrays
+
+
+def _make_room(folder: Path) -> None:
+    """Makes a folder for new interactions, and removes all but the KEPT newest."""
+    folder.mkdir(parents=True, exist_ok=True)
+    newest = sorted(folder.parent.iterdir(), key=lambda each: each.stat().st_mtime, reverse=True)
+    for old in newest[KEPT:]:
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def _folder(known: Interactions) -> Path:
+    return settings().fits / _digest(known.digest.partition("@")[0])[:16]
+
+
+def _digest(*parts: object) -> str:
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+@cache
+def _code() -> str:
+    """Returns a digest of the modules that fit."""
+    files = sorted(file for folder in CODE for file in (PROJECT / folder).glob("*.py"))
+    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
