@@ -16,7 +16,7 @@ REPOSITORY = DOCS.parent
 INCLUDED = {
     "CHANGELOG.md": "changelog.md",
     "CONTRIBUTING.md": "contributing.md",
-    "SECURITY.md": "security.md",
+    "SECURITY.md": "reporting.md",
     "benchmarks/figures.md": "benchmarks/figures.md",
     "benchmarks/quality.md": "benchmarks/quality.md",
     "benchmarks/scale.md": "benchmarks/scale.md",
