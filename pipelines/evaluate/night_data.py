@@ -1,5 +1,7 @@
 """The data that a nightly run trains and evaluates on: its pinned tables, cut in time."""
 
+import datetime as dt
+from functools import lru_cache
 from typing import NamedTuple
 
 import pyarrow as pa
@@ -23,7 +25,13 @@ class NightData(NamedTuple):
 
 def load(night: Night) -> NightData:
     """Returns a nightly run's data; raises NightshelfError if the history is too short to cut."""
-    paths = [pins.path(night, table) for table in (tables.INTERACTIONS, tables.PRODUCTS)]
-    rows, products = tables.read_path(paths[0], coded=IDS), tables.read_path(paths[1])
-    known = interactions(rows, products[c.PRODUCT].to_pylist(), digest=" ".join(paths))
-    return NightData(known, products, windows(known, night.as_of, settings.load().horizon_days))
+    paths = [pins.path(night, table) for table in (tables.PRODUCTS, tables.INTERACTIONS)]
+    return _read(*paths, night.as_of, settings.load().horizon_days)
+
+
+@lru_cache(maxsize=1)  # steps of one process share it: a version of a table never changes
+def _read(products_path: str, interactions_path: str, as_of: dt.date, horizon_days: int) -> NightData:
+    rows, products = tables.read_path(interactions_path, coded=IDS), tables.read_path(products_path)
+    digest = f"{interactions_path} {products_path}"
+    known = interactions(rows, products[c.PRODUCT].to_pylist(), digest)
+    return NightData(known, products, windows(known, as_of, horizon_days))
