@@ -15,6 +15,7 @@ from clients import Client
 from databases import mariadb, new_database, postgresql
 from documented import DocumentedClient
 from homes import fresh_home, put_empty_mlflow_database, served
+from xdist.scheduler import LoadFileScheduling
 
 from serving.bundle.format import Bundle
 from serving.http.routes import create_app
@@ -33,6 +34,20 @@ VERDICT = {"verdict": "PROMOTED", "reasons": ["for-you: no worse than the champi
 DATA = Path(os.environ.get("NIGHTSHELF_TEST_DATA", Path(__file__).parents[2] / "shared" / "data"))
 # The folder of inputs as real shops have them; tests that use them are skipped without it.
 FIELD = Path(os.environ.get("NIGHTSHELF_TEST_FIELD", DATA.parent / "field"))
+
+
+class ByFileAndEngine(LoadFileScheduling):
+    """Gives each file to one process, and all tests of Spark to the same: a session takes long to start."""
+
+    def _split_scope(self, nodeid):
+        is_sparks = "spark" in nodeid or "test_engines" in nodeid or "test_als" in nodeid
+        return "spark" if is_sparks else super()._split_scope(nodeid)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """Returns the scheduler of `--dist loadfile`."""
+    return ByFileAndEngine(config, log) if config.getvalue("dist") == "loadfile" else None
 
 
 @pytest.fixture

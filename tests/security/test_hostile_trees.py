@@ -156,11 +156,11 @@ def test_a_service_goes_on_serving_the_version_before_hostile_trees(
 @contextlib.contextmanager
 def crashing_children() -> Iterator[None]:
     """Sends every new child process the signal of a segmentation fault."""
-    stopping = threading.Event()
+    stopping, present = threading.Event(), {*psutil.Process().children()}
 
     def crash() -> None:
         while not stopping.wait(0.05):
-            for child in psutil.Process().children():
+            for child in {*psutil.Process().children()} - present:
                 with contextlib.suppress(psutil.NoSuchProcess):
                     child.send_signal(signal.SIGSEGV)
 

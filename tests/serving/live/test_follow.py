@@ -135,7 +135,7 @@ def test_refuses_a_bundle_that_cannot_answer(
     bundles.publish(uri, dataclasses.replace(bundle, manifest={"recent_days": [7, 28]}), tmp_path)
     follower.poll()
     assert version(follower) == published
-    assert "version 2 is refused: it can't answer a test request (KeyError)" in follower.state.reason
+    assert "version 2 is refused: it can't answer a test request (ValidationError)" in follower.state.reason
 
 
 def test_refuses_an_older_format_and_says_what_to_do(follower: Follower, uri: str, tmp_path: Path) -> None:
