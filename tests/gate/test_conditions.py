@@ -88,9 +88,12 @@ def test_a_first_model_that_loses_a_lane_gives_it_to_the_best_baseline(seed):
     assert verdict(table, settled, has_champion=False).verdict == "FIRST"
 
 
-@pytest.mark.parametrize(("choice", "is_new"), [(0.42, True), (0.4, False), (0.399, False), (0.3, False)])
-def test_new_settings_need_confidence_to_replace_the_champions(seed, choice, is_new):
-    table = measures_of(seed, noise=0.02, sweep=choice, champion=0.4, **BASELINES)
+@pytest.mark.parametrize(
+    ("choice", "noise", "is_new"),
+    [(0.42, 0.02, True), (0.4, 0.0, False), (0.39, 0.02, False), (0.3, 0.02, False)],
+)
+def test_new_settings_need_confidence_to_replace_the_champions(seed, choice, noise, is_new):
+    table = measures_of(seed, noise=noise, sweep=choice, champion=0.4, **BASELINES)
     settled = settle(table, CHOSEN, OTHER, load())
     assert settled.is_new is is_new
     assert settled.chosen == (CHOSEN if is_new else OTHER)
