@@ -13,6 +13,7 @@ from benchmarks import (
     evaluation,
     exporting,
     extraction,
+    file_extraction,
     first_answer,
     nightly_run,
     pages,
@@ -68,6 +69,7 @@ def _on_synthetic_shops(folder: Path) -> Iterator[str]:
     yield exporting.compare(folder / "exporting")
     yield pages.compare(folder / "pages")
     yield extraction.compare(folder / "extraction")
+    yield file_extraction.compare(folder / "files")
     yield first_answer.demo_shop(folder / "clone")
 
 
