@@ -5,8 +5,10 @@ import os
 import socket
 
 FIRST, PER_WORKER = 11_000, 2_500  # below the ports that systems give to outgoing connections (from 32768)
-_number = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % 8
-_numbers = itertools.cycle(range(FIRST + _number * PER_WORKER, FIRST + (_number + 1) * PER_WORKER))
+_worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % 8
+_first = FIRST + _worker * PER_WORKER
+# Another run of pytest on this machine begins elsewhere.
+_numbers = (_first + (os.getpid() + count) % PER_WORKER for count in itertools.count())
 
 
 def free_port() -> int:
