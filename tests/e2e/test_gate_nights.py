@@ -18,6 +18,7 @@ from pipelines.registry import versions
 from pipelines.report import terminal
 
 SOME = 1000 if SOAK else 1  # of each kind, sampled by the seed
+AFTER_ROLLBACK = "allowed after the rollback"
 ORDINARY = min(SOME + 1, NIGHTS)  # runs after the first
 
 
@@ -111,18 +112,20 @@ def test_after_a_rollback_no_run_promotes_until_a_person_promotes_a_version(ordi
     registry_acts.rollback(None, "odd answers")
     decision, _, refused = run(shop, ORDINARY + 1, chosen_seed)
     assert decision["verdict"] == "REFUSED"
-    (reason,) = decision["reasons"]
-    assert reason.startswith("allowed after the rollback: odd answers: ")
+    (reason,) = [reason for reason in decision["reasons"] if reason.startswith(AFTER_ROLLBACK)]
+    assert reason.startswith(f"{AFTER_ROLLBACK}: odd answers: ")
     assert f"version {before}" in reason
     assert versions.champion().version == before
     registry_acts.promote(refused, "checked")
-    decision = run(shop, ORDINARY + 2, chosen_seed)[0]
-    assert decision["verdict"] == "PROMOTED", decision["reasons"]
+    decision = run(shop, ORDINARY + 2, chosen_seed)[0]  # which a lane may lose by chance
+    assert [reason for reason in decision["reasons"] if reason.startswith(AFTER_ROLLBACK)] == []
     newest = versions.champion().version
-    assert int(newest) > int(refused) > int(champion)
+    assert (int(newest) > int(refused)) is (decision["verdict"] == "PROMOTED"), decision["reasons"]
+    assert int(refused) > int(champion)
     for split in get_args(Split):
         models = set(compare(split)[MODEL].unique().to_pylist())
         expected = set(terminal.ORDER) - {"challenger", "sweep", "unweighted"}
         assert models == expected - (set() if versions.champion().chosen.ranker else {"ranker"})
-    measured = summary(compare("time"))["champion"]["for-you"][NDCG]
-    assert f"{measured:.6f}" == versions.find(newest).tags["ndcg_at_10_for_you"]
+    if decision["verdict"] == "PROMOTED":  # otherwise the champion was measured on another night's days
+        measured = summary(compare("time"))["champion"]["for-you"][NDCG]
+        assert f"{measured:.6f}" == versions.find(newest).tags["ndcg_at_10_for_you"]
