@@ -160,10 +160,10 @@ def _highest(values: Array) -> Array:
     is_high = values >= np.maximum(floor, LOWEST)
     rows, products = np.divmod(np.flatnonzero(is_high), total)
     order = np.lexsort((-values[rows, products], rows))
-    place = np.arange(len(rows)) - np.searchsorted(rows, rows)
+    position = np.arange(len(rows)) - np.searchsorted(rows, rows)
     top = np.full((n, kept), NO_PRODUCT, dtype=np.int32)
-    is_top = place < kept
-    top[rows[is_top], place[is_top]] = products[order[is_top]]
+    is_top = position < kept
+    top[rows[is_top], position[is_top]] = products[order[is_top]]
     return top
 
 

@@ -8,6 +8,7 @@ import hashlib
 import json
 import shutil
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -37,18 +38,20 @@ def kept(known: Interactions, name: str, given: Mapping[str, Any], compute: Call
         return compute()
     file = _folder(known) / f"{_digest(known.digest, name, given, _code())}.npz"
     try:
-        with file.open("rb") as stream, np.load(stream, allow_pickle=False) as arrays:
-            return dict(arrays)
-    except (OSError, EOFError, ValueError, BadZipFile):  # not computed yet, or cut off by a full disk
-        return _write(file, compute())
+        with file.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
+            return dict(archive)
+    except (OSError, EOFError, ValueError, BadZipFile):  # not computed yet, or damaged
+        arrays = compute()
+    with suppress(OSError):  # a full disk costs time, not the run
+        _write(file, arrays)
+    return arrays
 
 
-def _write(file: Path, arrays: Arrays) -> Arrays:
+def _write(file: Path, arrays: Arrays) -> None:
     if not file.parent.exists():
         _make_room(file.parent)
     with atomic.replacing(file) as output:
         np.savez(output, allow_pickle=False, **arrays)
-    return arrays
 
 
 def _make_room(folder: Path) -> None:

@@ -82,14 +82,14 @@ def test_a_response_beyond_the_limit_is_refused_before_it_is_held(tmp_path, serv
 
 @pytest.mark.parametrize("pages", [10**12, 10**6, -1, 10**400])
 def test_pages_without_end_are_not_believed(tmp_path, serve, pages):
-    asked = []
+    read_pages = []
 
     def respond(request):
-        asked.append(request.query_params["page"])
-        body = b'{"pageCount": %d, "orders": [%s]}' % (pages, GOOD if asked[-1] == "1" else b"")
+        read_pages.append(request.query_params["page"])
+        body = b'{"pageCount": %d, "orders": [%s]}' % (pages, GOOD if read_pages[-1] == "1" else b"")
         return Response(body, media_type="application/json")
 
     message, memory = pull(tmp_path, serve(Starlette(routes=[Route("/orders", respond)])))
     assert "page" in message
     assert memory < MOST_MB
-    assert len(asked) < 2_000
+    assert len(read_pages) < 2_000

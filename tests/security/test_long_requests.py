@@ -44,7 +44,7 @@ def shop(seed: int) -> Bundle:
 
 @pytest.fixture(scope="module")
 def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    with running_service(tmp_path_factory.mktemp("home"), shop(1)) as service:
+    with running_service(tmp_path_factory.mktemp("home"), shop(1), event_rate=0) as service:
         yield service
 
 
@@ -130,7 +130,7 @@ def test_a_body_of_many_customers_is_parsed_beside_others(up: Service) -> None:
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
         attacks = [pool.submit(exchange, up.url, request("/v1/events", "POST", body), 60) for _ in range(6)]
         assert p90_milliseconds(up, 30) < scaled(100)
-        assert {status(attack.result()) for attack in attacks} <= {200, 429}  # the key's limit of events
+        assert {status(attack.result()) for attack in attacks} == {200}
 
 
 def test_an_id_of_any_length_is_answered_at_once(up: Service) -> None:

@@ -41,11 +41,11 @@ def opened(folder: Path) -> set[str]:
 
     What lies in a folder that they can't enter is closed too.
     """
-    found: set[str] = set()
+    accessible: set[str] = set()
     for path in folder.iterdir():
         if not path.is_symlink() and path.stat().st_mode & OTHERS:
-            found |= {path.name, *(f"{path.name}/{name}" for name in (opened(path) if path.is_dir() else ()))}
-    return found
+            accessible |= {path.name, *(f"{path.name}/{name}" for name in (opened(path) if path.is_dir() else ()))}
+    return accessible
 
 
 def nightshelf(home: Path, *arguments: object) -> str:

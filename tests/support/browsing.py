@@ -15,12 +15,12 @@ VERDICT = {"verdict": "PROMOTED", "reasons": ["for-you: no worse than the champi
 
 
 @contextmanager
-def running_service(home: Path, bundle: Bundle) -> Iterator[Service]:
+def running_service(home: Path, bundle: Bundle, **settings: object) -> Iterator[Service]:
     """Yields a real service that loads a bundle from disk at its start, as without a registry."""
     folder = home / ".nightshelf" / "bundles"
     save(bundle, folder / "7-1")
     (folder / "served").write_text(json.dumps({"name": "7-1", "verdict": VERDICT}))
-    with service(home) as running:
+    with service(home, **settings) as running:
         wait_for(f"{running.url}/readyz", 200, running.process)
         yield running
 

@@ -1,5 +1,6 @@
 """Fits are computed once for the same interactions, settings and code, and never mixed up."""
 
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -77,6 +78,13 @@ def test_a_truncated_file_is_computed_anew(shop, home):
     first = bundle(shop.until(55))
     for file in (home / ".nightshelf" / "fits").rglob("*.npz"):
         file.write_bytes(file.read_bytes()[:100])
+    assert different(first, bundle(shop.until(55))) == []
+
+
+def test_a_folder_that_cannot_be_written_costs_only_time(shop, home):
+    first = bundle(shop.until(55))
+    shutil.rmtree(home / ".nightshelf" / "fits")
+    (home / ".nightshelf" / "fits").write_text("no folder")
     assert different(first, bundle(shop.until(55))) == []
 
 
