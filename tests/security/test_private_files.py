@@ -44,7 +44,10 @@ def opened(folder: Path) -> set[str]:
     accessible: set[str] = set()
     for path in folder.iterdir():
         if not path.is_symlink() and path.stat().st_mode & OTHERS:
-            accessible |= {path.name, *(f"{path.name}/{name}" for name in (opened(path) if path.is_dir() else ()))}
+            accessible |= {
+                path.name,
+                *(f"{path.name}/{name}" for name in (opened(path) if path.is_dir() else ())),
+            }
     return accessible
 
 
