@@ -104,6 +104,17 @@ def test_a_customer_entered_before_the_examples_are_loaded_stays(page: Page) -> 
     expect(page.get_by_role("heading", level=2, name="Customer by id")).to_be_visible()
 
 
+def test_the_guest_is_chosen_only_once_a_click_counts(page: Page) -> None:
+    held = hold(page, "**/v1/shoppers")
+    page.goto("/")
+    guest = page.get_by_role("button", name="Guest")
+    expect(guest).to_be_disabled()
+    held[0].continue_()
+    expect(page.get_by_role("heading", level=2, name="Loyal to coffee")).to_be_visible()
+    guest.click()
+    expect(page.get_by_role("heading", level=2, name="Guest")).to_be_visible()
+
+
 def test_guest_sees_the_trending_products(page: Page, up: Service) -> None:
     show_guest(page)
     expect(page.locator(FOR_YOU)).to_contain_text("Nothing is known about a guest")
