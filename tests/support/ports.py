@@ -7,8 +7,9 @@ import socket
 FIRST, PER_WORKER = 11_000, 2_500  # below the ports that systems give to outgoing connections (from 32768)
 _worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % 8
 _first = FIRST + _worker * PER_WORKER
-# Another run of pytest on this machine begins elsewhere.
-_numbers = (_first + (os.getpid() + count) % PER_WORKER for count in itertools.count())
+# Another run of pytest on this machine begins elsewhere, well apart even if it was started a moment later.
+_start = os.getpid() * 97
+_numbers = (_first + (_start + count) % PER_WORKER for count in itertools.count())
 
 
 def free_port() -> int:
