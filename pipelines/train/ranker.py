@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 import numpy as np
-import xgboost as xgb
 from pydantic import Field
 
 from pipelines.evaluate.windows import SHARE_OF_HISTORY
@@ -13,6 +12,7 @@ from pipelines.train import fits, neighbours
 from pipelines.train.repurchase import History
 from pipelines.train.traits import traits
 from serving.bundle import trees
+from serving.bundle.boosting import xgboost
 from serving.bundle.format import Array, Bundle
 from serving.bundle.traits import FEATURE_NAMES
 from serving.recommend.features import Neighbourhood, candidates, features
@@ -142,9 +142,9 @@ def fit(windows: list[Examples], settings: RankerSettings) -> Array:
     joined = concatenate(windows)
     window_of = np.repeat(np.arange(len(windows)), [len(window.bought) for window in windows])
     query = np.cumsum(np.r_[False, (np.diff(joined.customer) != 0) | (np.diff(window_of) != 0)])
-    data = xgb.QuantileDMatrix(joined.features, joined.bought, qid=query)
+    data = xgboost.QuantileDMatrix(joined.features, joined.bought, qid=query)
     varied = {"max_depth": settings.depth, "eta": settings.learning_rate}
-    return trees.to_bytes(xgb.train(FIXED | varied, data, settings.trees))
+    return trees.to_bytes(xgboost.train(FIXED | varied, data, settings.trees))
 
 
 def _pairs_of(bundle: Bundle, truth: Interactions) -> Array:

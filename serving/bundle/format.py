@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from xgboost import Booster
 
+from serving.bundle.boosting import xgboost
 from serving.bundle.highest import InnerProductIndex, SortedScores
 from serving.bundle.labels import Labels
 from serving.bundle.traits import PRODUCT
@@ -94,7 +94,7 @@ class Bundle:
     forgotten: frozenset[str] = field(default=frozenset(), init=False, repr=False)  # pseudonyms
 
     @cached_property
-    def trees(self) -> Booster | None:
+    def trees(self) -> xgboost.Booster | None:
         """The ranker's model, or None without one; raises BundleError if it can't be read."""
         return from_bytes(self.ranker)
 

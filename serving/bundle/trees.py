@@ -5,9 +5,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from pydantic import ValidationError
-from xgboost import Booster
-from xgboost.core import XGBoostError
 
+from serving.bundle.boosting import xgboost
 from serving.bundle.forest import Forest
 from serving.bundle.traits import FEATURE_NAMES
 from serving.errors import BundleError
@@ -15,7 +14,7 @@ from serving.errors import BundleError
 Bytes = npt.NDArray[Any]
 
 
-def to_bytes(model: Booster) -> Bytes:
+def to_bytes(model: xgboost.Booster) -> Bytes:
     """Serialises a model, (n,) uint8."""
     return np.frombuffer(bytes(model.save_raw("json")), np.uint8)
 
@@ -25,7 +24,7 @@ def no_model() -> Bytes:
     return np.empty(0, np.uint8)
 
 
-def from_bytes(content: Bytes) -> Booster | None:
+def from_bytes(content: Bytes) -> xgboost.Booster | None:
     """Returns the model stored in (n,) uint8 bytes, or None if there are none.
 
     Raises BundleError if the bytes are no valid model, or if the model expects other features than
@@ -33,11 +32,11 @@ def from_bytes(content: Bytes) -> Booster | None:
     """
     if not len(content):
         return None
-    model = Booster({"nthread": 1})  # a request is small, and other requests run beside it
+    model = xgboost.Booster({"nthread": 1})  # a request is small, and other requests run beside it
     try:
         # XGBoost reads what was checked, not the bytes themselves, which it might read in another way.
         model.load_model(bytearray(Forest.model_validate_json(content.tobytes()).model_dump_json().encode()))
-    except (ValidationError, XGBoostError):
+    except (ValidationError, xgboost.core.XGBoostError):
         raise BundleError("the ranker's model in the bundle can't be read: promote another version") from None
     if model.num_features() != len(FEATURE_NAMES):
         raise BundleError(

@@ -19,10 +19,6 @@ from serving.recommend.related import similar
 from serving.settings import PROJECT
 
 SECONDS = 300  # for a bundle of a million products on a busy machine
-# XGBoost imports scikit-learn where it is installed: most of the child's time, and nothing here needs it.
-CHILD = (
-    "import sys; sys.modules['sklearn'] = None; from serving.live import opening; opening.main(sys.argv[1])"
-)
 REFUSED = 3  # exit status of the process if it reports why the bundle is unusable
 
 
@@ -31,7 +27,7 @@ def try_out(folder: Path) -> None:
 
     Raises BundleError if the bundle is unusable, or if the child crashes or takes too long.
     """
-    command = [sys.executable, "-c", CHILD, str(folder.resolve())]
+    command = [sys.executable, "-m", __name__, str(folder.resolve())]
     try:
         child = subprocess.run(  # noqa: S603 - this Python and a path of ours
             command, cwd=PROJECT, capture_output=True, text=True, timeout=SECONDS, check=False
@@ -116,3 +112,7 @@ def main(folder: str) -> None:
     except BundleError as error:
         print(error)
         sys.exit(REFUSED)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
