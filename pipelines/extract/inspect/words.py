@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 from serving import toml
@@ -50,6 +50,7 @@ def words() -> Words:
     return toml.read(Words, Path(__file__).with_name("words.toml"), "inspect/words.toml")
 
 
+@lru_cache(4096)  # the same words are compared with every column
 def normal(text: str) -> str:
     """Returns a name or a word in lower case, without accents, its parts separated by spaces.
 
