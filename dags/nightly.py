@@ -50,7 +50,7 @@ from airflow.sdk.exceptions import (
 
 from dags.connections import apply_connections
 from serving.errors import NightshelfError, TransientError
-from serving.settings import ScheduleSettings, keep_private, read
+from serving.settings import ScheduleSettings, collect_rarely, keep_private, read
 
 if TYPE_CHECKING:
     from pipelines.choices import Step
@@ -114,6 +114,7 @@ def step_environment() -> Iterator[None]:
     A NightshelfError fails the task with its message; after a TransientError Airflow retries the task.
     """
     keep_private()
+    collect_rarely()
     apply_connections()
     try:
         yield

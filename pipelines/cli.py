@@ -17,7 +17,7 @@ from pipelines.choices import AnyStep, Solver, SourceName, Split
 from serving.access.keys import Scope
 from serving.errors import NightshelfError, without_secrets
 from serving.recommend.lanes import LANES
-from serving.settings import keep_private
+from serving.settings import collect_rarely, keep_private
 
 TRY, RUN, MODELS, DATA, SERVICE, PEOPLE = "Try", "Run", "Models", "Data", "Service", "People"
 MAX_ITEMS = 100  # the most products per list, as over HTTP
@@ -472,6 +472,7 @@ app.command("rules", hidden=True, deprecated=True)(merchandising)
 def main() -> None:
     """Runs the command; an error that a user can correct is one line on stderr and exit code 1."""
     keep_private()
+    collect_rarely()
     with _readable_errors():
         app()
 

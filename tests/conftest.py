@@ -20,8 +20,9 @@ from xdist.scheduler import LoadFileScheduling
 from serving.bundle.format import Bundle
 from serving.http.routes import create_app
 from serving.live.served import Served, ServingState
-from serving.settings import ServingSettings
+from serving.settings import ServingSettings, collect_rarely
 
+collect_rarely()
 # No test reads the settings of the person who runs it: `make run` leaves a .env in the project's folder.
 for _name in [name for name in os.environ if name.startswith("NIGHTSHELF_") and "_TEST_" not in name]:
     del os.environ[_name]
