@@ -12,7 +12,6 @@ from pipelines.settings import Settings, settings, write_env
 from pipelines.stack import cluster, database
 from pipelines.stack.airflow_home import prepare_home, write_passwords
 from pipelines.stack.board import console
-from pipelines.stack.decision import decision
 from pipelines.stack.environment import environment
 from pipelines.stack.nightly_run import is_due, run_and_follow
 from pipelines.stack.programs import Program, check_ports, programs
@@ -105,6 +104,8 @@ def _run_and_report(supervisor: Supervisor, chosen: Settings) -> None:
 
 
 def _print_decision(chosen: Settings) -> None:
+    from pipelines.stack.decision import decision  # imports MLflow, for which no server has to wait
+
     if sentence := decision(chosen):
         console.print(sentence, style="bold", markup=False, soft_wrap=True)
 
