@@ -79,7 +79,7 @@ soak: setup  ## every bad, good and poisoned nightly run, faults, a loaded servi
 	NIGHTSHELF_TEST_SOAK=1 $(RUN)pytest -s tests/e2e/test_bad_nights.py tests/e2e/test_gate_nights.py \
 	  tests/e2e/test_registry_faults.py tests/extract/test_killed.py tests/extract/test_faulty_shop.py \
 	  tests/extract/servers \
-	  tests/e2e/test_bucket_night.py tests/serving/test_soak.py tests/security/test_raw_fuzz.py tests/serving/test_replicas.py tests/cluster
+	  tests/e2e/test_bucket_night.py tests/serving/test_soak.py tests/security tests/serving/test_replicas.py tests/cluster
 	tests/e2e/bare_debian.sh
 
 docs: setup  ## the documentation as a searchable site, docs/_build/index.html

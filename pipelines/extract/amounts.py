@@ -9,6 +9,7 @@ from pipelines.extract.mapping import Mapping
 from pipelines.extract.notation import numbers
 
 NUMBERS = (c.QUANTITY, c.UNIT_PRICE, c.AMOUNT)
+ROUNDED_BELOW = 1e100  # far above any price; the largest floats overflow when they are rounded
 
 
 def one_piece(product: pa.ChunkedArray) -> pa.ChunkedArray:
@@ -40,7 +41,8 @@ def unit_price(
     changed = pc.if_else(pc.fill_null(both_negative, False), pc.negate(changed), changed)
     if as_stated and not pc.any(both_negative).as_py():
         return stated
-    return pc.coalesce(pc.round(changed, 6).cast(pa.string()), stated)
+    possible = pc.if_else(pc.less(pc.abs(changed), ROUNDED_BELOW), changed, None)
+    return pc.coalesce(pc.round(possible, 6).cast(pa.string()), stated)
 
 
 def returned(

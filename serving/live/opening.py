@@ -5,8 +5,9 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, FiniteFloat, PositiveInt
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, PositiveInt
 
 from serving.bundle.files import load
 from serving.bundle.format import Bundle
@@ -59,10 +60,14 @@ class _Shoppers(_Entry):
     shoppers: list[_Shopper] = []
 
 
+# Far above any setting of ALS; with larger ones its equations can't be solved.
+_Weight = Annotated[float, Field(ge=0, le=1e9)]
+
+
 class _FoldIn(_Entry):
-    alpha: FiniteFloat
-    penalty: FiniteFloat
-    penalty_per_product: FiniteFloat
+    alpha: _Weight
+    penalty: _Weight
+    penalty_per_product: _Weight
 
 
 class _Facts(_Entry):
