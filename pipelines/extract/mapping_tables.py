@@ -23,8 +23,9 @@ def _known_encoding(name: str) -> str:
 Encoding = Annotated[str, AfterValidator(_known_encoding)]
 
 
-# A column of the source; or several, of which the first that isn't empty counts and one must exist.
-OneColumn = Annotated[str | tuple[str, ...], Field(union_mode="left_to_right")]
+# Several columns of the source, of which the first that isn't empty counts and one must exist.
+Alternatives = Annotated[tuple[str, ...], Field(min_length=1)]
+OneColumn = Annotated[str | Alternatives, Field(union_mode="left_to_right")]
 
 
 class Joined(FrozenModel):
@@ -33,7 +34,7 @@ class Joined(FrozenModel):
     join: tuple[OneColumn, ...] = Field(min_length=2)
 
 
-Column = Annotated[str | tuple[str, ...] | Joined, Field(union_mode="left_to_right")]
+Column = Annotated[str | Alternatives | Joined, Field(union_mode="left_to_right")]
 
 
 def alternatives(column: Column) -> tuple[str, ...]:

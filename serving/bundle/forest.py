@@ -9,6 +9,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 LEAF = -1  # the children of a leaf
+ROOT = 2**31 - 1  # the parent of a root
 MAX_DEPTH = 64  # far above any that `train` grows; XGBoost walks a tree level by level
 
 Index = Annotated[int, Field(ge=LEAF, lt=2**31)]
@@ -64,7 +65,15 @@ class Tree(Strict):
             raise ValueError("a split uses a feature out of range")
         if not self._ends(nodes):
             raise ValueError("a child is out of range, has two parents, or lies too deep")
+        if self.parents != self._true_parents():
+            raise ValueError("a node states another parent than it has")
         return self
+
+    def _true_parents(self) -> list[int]:
+        left, right = np.array(self.left_children), np.array(self.right_children)
+        parents, inner = np.full(len(left), ROOT), np.flatnonzero(left != LEAF)
+        parents[left[inner]] = parents[right[inner]] = inner
+        return parents.tolist()
 
     def _ends(self, nodes: int) -> bool:
         """Returns whether every path from the root ends in a leaf, and meets no node twice."""

@@ -83,3 +83,11 @@ def test_a_joined_file_that_is_missing_is_named(home, tmp_path, seed):
 @pytest.mark.parametrize("path", sorted(MAPPINGS.glob("*.toml")), ids=lambda path: path.stem)
 def test_every_shipped_mapping_loads(path):
     assert load_mapping(path.stem).columns
+
+
+@pytest.mark.fast
+def test_a_column_that_names_none_of_the_source_is_refused(tmp_path):
+    mapping = tmp_path / "shop.toml"
+    mapping.write_text('[columns]\norder_id = []\nordered_at = "at"\ncustomer = "who"\nproduct = "sku"\n')
+    with pytest.raises(NightshelfError, match=r"columns\.order_id"):
+        load_mapping(str(mapping))

@@ -53,6 +53,10 @@ def feature_out_of_range(model: Model) -> None:
     forest(model)["trees"][0]["split_indices"][0] = 2**30
 
 
+def foreign_parent(model: Model) -> None:
+    forest(model)["trees"][0]["parents"][1] = 2**31 - 1
+
+
 def shorter_list(model: Model) -> None:
     forest(model)["trees"][0]["split_conditions"].pop()
 
@@ -82,8 +86,8 @@ def not_finite(model: Model) -> None:
 
 
 HOSTILE = (
-    child_out_of_range, negative_child, cycle, feature_out_of_range, shorter_list, categorical_split,
-    another_group, many_classes, another_booster, iterations_out_of_range, not_finite,
+    child_out_of_range, negative_child, cycle, feature_out_of_range, foreign_parent, shorter_list,
+    categorical_split, another_group, many_classes, another_booster, iterations_out_of_range, not_finite,
 )  # fmt: skip
 
 
