@@ -137,17 +137,31 @@ def rmse(values: Array, ranking: Ranking) -> Array:
 def _before(values: Array, rows: Array, products: Array) -> Array:
     """Returns how many products rank before each of m products: by score, then by row, (m,) int64.
 
-    They are counted, since sorting 50,000 scores takes as long as 140 counts and customers buy few.
+    Sorting all P scores of a customer takes as long as counting for some log2(P) products.
     """
-    count = np.empty(len(rows), dtype=np.int64)
+    count, few = np.empty(len(rows), dtype=np.int64), np.log2(max(2, values.shape[1]))
     ends = np.searchsorted(rows, np.arange(len(values) + 1))
     for scores, start, end in zip(values, ends, ends[1:], strict=False):
-        own = scores[products[start:end], None]
-        count[start:end] = [np.count_nonzero(is_higher) for is_higher in scores > own]
-        tied = [np.count_nonzero(is_equal) > 1 for is_equal in scores == own]
-        for i in start + np.flatnonzero(tied):
+        own = products[start:end]
+        higher, equal = _counted(scores, scores[own]) if len(own) <= few else _sorted(scores, scores[own])
+        count[start:end] = higher
+        for i in start + np.flatnonzero(equal > 1):
             count[i] += np.count_nonzero(scores[: products[i]] == scores[products[i]])
     return count
+
+
+def _counted(scores: Array, own: Array) -> tuple[Array, Array]:
+    """Returns how many of all scores, (P,), are higher than each of a few, (m,), and how many are equal."""
+    higher = [np.count_nonzero(is_higher) for is_higher in scores > own[:, None]]
+    equal = [np.count_nonzero(is_equal) for is_equal in scores == own[:, None]]
+    return np.array(higher, np.int64), np.array(equal, np.int64)
+
+
+def _sorted(scores: Array, own: Array) -> tuple[Array, Array]:
+    """Returns the same as `_counted`, faster for many."""
+    ascending = np.sort(scores)
+    end = np.searchsorted(ascending, own, "right")
+    return len(scores) - end, end - np.searchsorted(ascending, own, "left")
 
 
 def _highest(values: Array) -> Array:
