@@ -1,7 +1,7 @@
 """Interactions of customers with products, as the arrays that models are fitted and evaluated on."""
 
 import datetime as dt
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pyarrow as pa
@@ -33,6 +33,7 @@ class Interactions:
     digest: str = ""  # of the tables, and of the day until which they are known; empty: nothing is kept
     origin: "Interactions | None" = None  # all rows, of which these are those known at the end of day `last`
     last: int | None = None
+    _latest: "list[Interactions]" = field(default_factory=list, init=False, repr=False, compare=False)
 
     def where(self, rows: Array) -> "Interactions":
         """Returns the selected rows, (n,) bool or (m,) int64; the ids stay the same."""
@@ -48,15 +49,28 @@ class Interactions:
         )
 
     def until(self, day: int) -> "Interactions":
-        """Returns what was known at the end of a day: net of returns, without customers who kept nothing."""
-        rows = self.origin or self
-        day = min(day, int(rows.day.max(initial=0)) if self.last is None else self.last)
-        known = net_returns(rows.where(rows.day <= day))
-        present, customer = np.unique(known.customer, return_inverse=True)
-        digest = rows.digest and f"{rows.digest}@{day}"
-        return replace(
-            known, customers=rows.customers[present], customer=customer, digest=digest, origin=rows, last=day
-        )
+        """Returns what was known at the end of a day: net of returns, without customers who kept nothing.
+
+        The latest result is remembered, since candidates of a sweep are fitted one after the other.
+        """
+        rows, day = self.origin or self, self._last_known(day)
+        if not rows._latest or rows._latest[0].last != day:
+            known = net_returns(rows.where(rows.day <= day))
+            present, customer = np.unique(known.customer, return_inverse=True)
+            customers, digest = rows.customers[present], self.digest_until(day)
+            rows._latest[:] = [
+                replace(known, customers=customers, customer=customer, digest=digest, origin=rows, last=day)
+            ]
+        return rows._latest[0]
+
+    def digest_until(self, day: int) -> str:
+        """Returns the digest of what `until` returns, without computing it."""
+        digest = (self.origin or self).digest
+        return digest and f"{digest}@{self._last_known(day)}"
+
+    def _last_known(self, day: int) -> int:
+        """Returns the day or, if that is earlier, the last day of which anything is known."""
+        return min(day, int((self.origin or self).day.max(initial=0)) if self.last is None else self.last)
 
     def bought(self, after: int, until: int) -> "Interactions":
         """Returns the purchases after day `after` up to and including day `until`."""

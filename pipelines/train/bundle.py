@@ -81,7 +81,9 @@ def _fit_factors(known: Interactions, chosen: als.AlsSettings, solver: Solver) -
         strengths = known.matrix(known.orders * known.decay(chosen.half_life_days))
         return als.fit(strengths, chosen, solver).arrays()
 
-    return als.Factors.from_arrays(fits.kept(known, "factors", _of_factors(chosen, solver), fitted), chosen)
+    return als.Factors.from_arrays(
+        fits.kept(known.digest, "factors", _of_factors(chosen, solver), fitted), chosen
+    )
 
 
 def _of_factors(chosen: als.AlsSettings, solver: Solver) -> dict[str, Any]:
@@ -121,16 +123,16 @@ def _window(
 ) -> ranker.Examples:
     """Returns the ranker's training examples of one window; cut: (last day known, last day of the window)."""
     last_known, end = cut
-    before = known.until(last_known)
 
     def computed() -> dict[str, Array]:
-        rules = no_rules(len(known.products))
+        before, rules = known.until(last_known), no_rules(len(known.products))
         earlier = fit_without_ranker(before, products, chosen, rules, solver, {"lanes": {}})
         truth = known.until(end).bought(last_known, end)
         return vars(ranker.examples(earlier, truth, settings))
 
     given = _of_factors(chosen.als, solver) | settings.sampling() | {"end": end}
-    return ranker.Examples(**fits.kept(before, "examples of the ranker", given, computed))
+    digest = known.digest_until(last_known)
+    return ranker.Examples(**fits.kept(digest, "examples of the ranker", given, computed))
 
 
 def reopen(bundle: Bundle) -> Bundle:

@@ -16,7 +16,6 @@ from zipfile import BadZipFile
 
 import numpy as np
 
-from pipelines.prepare.interactions import Interactions
 from pipelines.settings import settings
 from serving.bundle import atomic
 from serving.bundle.format import Array
@@ -28,15 +27,15 @@ KEPT = 2  # sets of interactions whose fits are kept: those of this run, and of 
 CODE = ("pipelines/prepare", "pipelines/train", "serving/bundle", "serving/recommend")
 
 
-def kept(known: Interactions, name: str, given: Mapping[str, Any], compute: Callable[[], Arrays]) -> Arrays:
+def kept(digest: str, name: str, given: Mapping[str, Any], compute: Callable[[], Arrays]) -> Arrays:
     """Returns what `compute` returns, from disk if it was computed before for the same interactions.
 
-    known: interactions without a digest, as tests make them, keep nothing. given: everything else that the
-    result depends on, as JSON holds it.
+    digest: of the interactions; those without one, as tests make them, keep nothing. given: everything else
+    that the result depends on, as JSON holds it.
     """
-    if not known.digest:
+    if not digest:
         return compute()
-    file = _folder(known) / f"{_digest(known.digest, name, given, _code())}.npz"
+    file = _folder(digest) / f"{_digest(digest, name, given, _code())}.npz"
     try:
         with file.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
             return dict(archive)
@@ -62,8 +61,9 @@ def _make_room(folder: Path) -> None:
         shutil.rmtree(old, ignore_errors=True)
 
 
-def _folder(known: Interactions) -> Path:
-    return settings().fits / _digest(known.digest.partition("@")[0])[:16]
+def _folder(digest: str) -> Path:
+    """Returns the folder of all fits of the same tables, until whatever day."""
+    return settings().fits / _digest(digest.partition("@")[0])[:16]
 
 
 def _digest(*parts: object) -> str:

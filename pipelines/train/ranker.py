@@ -61,7 +61,7 @@ class Examples:
 
 def inputs(known: Interactions, history: History) -> dict[str, Array]:
     """Returns the arrays that features are computed from, by their names in the bundle."""
-    return fits.kept(known, "inputs of the ranker", {}, lambda: _inputs(known, history))
+    return fits.kept(known.digest, "inputs of the ranker", {}, lambda: _inputs(known, history))
 
 
 def _inputs(known: Interactions, history: History) -> dict[str, Array]:
