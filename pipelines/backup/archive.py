@@ -98,7 +98,7 @@ def unpack(source: str, folder: Path, key: str, unsigned: bool = False) -> None:
                 _extract(tar, member, folder)
     except FileNotFoundError:
         raise NightshelfError(f"there is no backup {shown}: check the path or URL") from None
-    except tarfile.TarError as error:
+    except (tarfile.TarError, RecursionError) as error:
         raise NightshelfError(
             f"{shown} is not a complete backup ({type(error).__name__}): use another backup"
         ) from None
@@ -128,8 +128,8 @@ def _verify(source: str, folder: Path, key: str, unsigned: bool) -> None:
     if not sums.is_file():
         raise NightshelfError(f"{source} is not a complete backup (its end is missing): use another backup")
     _check_signature(source, folder, sums.read_bytes(), key, unsigned)
-    lines = (line.split("  ", 1) for line in sums.read_text().splitlines())
-    expected = {name: digest for digest, name in lines}
+    lines = (line.partition("  ") for line in sums.read_text(errors="replace").splitlines())
+    expected = {name: digest for digest, _, name in lines}
     names = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
     names -= {SUMS, SIGNATURE}
     wrong = (names ^ expected.keys()) | {

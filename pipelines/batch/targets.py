@@ -17,7 +17,7 @@ from serving.errors import NightshelfError
 
 Write = Callable[[pa.Table], Any]
 
-FORMULA = r"^([=+\-@\t\r])"  # how a text begins that a spreadsheet would compute
+FORMULA = r"^([=+\-@＝＋－＠\t\r\n])"  # how a text begins that a spreadsheet would compute
 
 
 class CsvWriter(csv.CSVWriter):  # type: ignore[misc] # PyArrow ships no types

@@ -15,6 +15,7 @@ HEAD_SECONDS = 10.0  # for a request's line and headers, from the connection or 
 READ_SECONDS = 30.0  # for a client to take an answer
 HEAD_BYTES = 65_536  # in a row that are no body: of a request's line, headers or trailers
 MAX_CONNECTIONS = 1_000
+MAX_AHEAD = 16  # requests that a client sends before it has the answer to the first
 CROWD_SHARE = 0.1  # of all connections; this many waiting ones are closed when there are too many
 
 _Parser: Any = AutoHTTPProtocol
@@ -69,7 +70,12 @@ class BoundedProtocol(_Parser):  # type: ignore[misc] # which parser it is depen
             self.transport.close()
 
     def on_message_begin(self) -> None:
-        """Counts the bytes of headers from the start of each request; only httptools calls this."""
+        """Counts the bytes of headers from the start of each request; only httptools calls this.
+
+        An exception ends the parser, which would otherwise make a request of each 20 bytes it received.
+        """
+        if len(self.pipeline) >= MAX_AHEAD:
+            raise ConnectionError("too many requests at once")
         self._head_bytes = 0
         super().on_message_begin()
 

@@ -163,6 +163,23 @@ def test_what_is_no_regular_file_is_refused(small, tmp_path, kind):
 
 
 @pytest.mark.fast
+@pytest.mark.parametrize("kind", [b"x", b"L"])
+def test_an_archive_of_endless_headers_is_refused(tmp_path, kind):
+    info = tarfile.TarInfo("name")
+    info.type, info.size = kind, 0
+    (tmp_path / "chained.tar").write_bytes(info.tobuf(tarfile.GNU_FORMAT) * 5_000)
+    assert "is not a complete backup" in refusal(tmp_path / "chained.tar", tmp_path / "new")
+
+
+@pytest.mark.fast
+def test_sums_of_nonsense_are_refused(small, tmp_path):
+    altered = contents(small) | {archive.SUMS: b"\xff\n\n"}
+    del altered[archive.SIGNATURE]
+    with pytest.raises(NightshelfError, match="is missing or altered"):
+        archive.unpack(pack(tmp_path / "sums.tar", altered), tmp_path / "new", KEY, unsigned=True)
+
+
+@pytest.mark.fast
 def test_an_archive_of_nonsense_is_refused_or_as_it_was(small, tmp_path, seed):
     rng, whole, file = random.Random(seed), small.read_bytes(), tmp_path / "drawn.tar"
     for number in range(DRAWN):

@@ -24,7 +24,19 @@ URLS = (
     f"ftp://me:a/b?c{SECRET}@host/out.csv",
     f"https://host/out.csv?X-Amz-Signature={SECRET}",
 )
-FORMULAS = ('=HYPERLINK("http://x")', "+1", "-1", "@SUM(A1)", "\t=1", "\r=1")
+FORMULAS = (
+    '=HYPERLINK("http://x")',
+    "+1",
+    "-1",
+    "@SUM(A1)",
+    "\t=1",
+    "\r=1",
+    "\n=1",
+    "＝1",
+    "＋1",
+    "－1",
+    "＠1",
+)
 
 
 @pytest.mark.parametrize("url", URLS)

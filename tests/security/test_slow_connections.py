@@ -86,6 +86,26 @@ def test_a_client_that_takes_no_answer_is_closed_and_holds_little_memory(up: Ser
     assert "Traceback" not in up.log.read_text()
 
 
+def test_a_client_that_sends_thousands_of_requests_at_once_is_closed_and_holds_little_memory(
+    up: Service,
+) -> None:
+    before = memory(up)
+    with contextlib.ExitStack() as stack:
+        for _ in range(10):
+            connection = stack.enter_context(connect(up.url, timeout=1))
+            with contextlib.suppress(ConnectionError, TimeoutError):
+                connection.sendall(b"GET /docs HTTP/1.1\r\n\r\n" * 20_000)
+        assert answer_seconds(up) < scaled(1)
+        assert memory(up) - before < 50 * MEGABYTE
+    assert "Traceback" not in up.log.read_text()
+
+
+def test_some_requests_sent_at_once_are_answered_in_turn(up: Service) -> None:
+    with connect(up.url) as connection:
+        connection.sendall(request(Connection="keep-alive") * 9 + request())
+        assert read_all(connection).count(b"HTTP/1.1 200") == 10
+
+
 def test_headers_without_number_are_refused(up: Service) -> None:
     many = {f"X_{number}": "1" for number in range(1_000)}
     assert status(exchange(up.url, request(**many))) in (400, 431)

@@ -302,6 +302,13 @@ def test_the_topic_decides(shop: Shop, name: str, topic: str, order: Any, outcom
     assert len(shop.stored()) == (outcome != "removed")
 
 
+@pytest.mark.parametrize(("name", "topic"), [("woocommerce", "order.deleted"), ("shopify", "orders/delete")])
+def test_an_order_sent_again_as_a_deletion_deletes_nothing(shop: Shop, name: str, topic: str) -> None:
+    shop.send(name, SHOPS[name]())
+    assert shop.send(name, SHOPS[name](), topic).json()["order"] == "unchanged"
+    assert len(shop.stored()) == 1
+
+
 def test_the_ping_of_woocommerce_is_answered(shop: Shop) -> None:
     client = Client(shop.app)
     headers = {"Content-Type": "application/x-www-form-urlencoded"}
