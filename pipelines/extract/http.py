@@ -197,7 +197,10 @@ class ShopClient:
 
 
 def _origin(url: str) -> tuple[str, str | None, int | None]:
+    """Returns scheme, host and port of an address; raises ValueError if it is none, or names a user."""
     parts = urlsplit(url)
+    if parts.username is not None:
+        raise ValueError("a user's name")
     default = {"http": 80, "https": 443}.get(parts.scheme)
     return parts.scheme, parts.hostname, parts.port or default
 
@@ -215,5 +218,5 @@ def _retry_after(headers: Mapping[str, str]) -> float:
         return float(value)
     try:
         return (email.utils.parsedate_to_datetime(value) - dt.datetime.now(dt.UTC)).total_seconds()
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return 0.0

@@ -1,11 +1,14 @@
 """Files in a local folder or at any fsspec URL, written atomically: a reader sees a whole file or none."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
+from pathlib import Path
 from typing import IO
 
 import fsspec
 from fsspec.core import url_to_fs
+
+from serving.bundle import atomic
 
 
 def resolve(url: str) -> tuple[fsspec.AbstractFileSystem, str]:
@@ -30,7 +33,21 @@ def is_object_store(fs: fsspec.AbstractFileSystem) -> bool:
 def atomic_write(url: str) -> Iterator[IO[bytes]]:
     """Yields a file to write to, which appears at the URL only when the block ends without an error."""
     fs, path = resolve(url)
-    with _uploaded(fs, path) if is_object_store(fs) else _moved(fs, path) as file:
+    with _writer(fs)(fs, path) as file:
+        yield file
+
+
+def _writer(fs: fsspec.AbstractFileSystem) -> Callable[..., AbstractContextManager[IO[bytes]]]:
+    if is_object_store(fs):
+        return _uploaded
+    return _replaced if "file" in fs.protocol else _moved
+
+
+@contextmanager
+def _replaced(fs: fsspec.AbstractFileSystem, path: str) -> Iterator[IO[bytes]]:
+    """Writes a local file that another user's file or link of the temporary name can't stand in for."""
+    _make_folder(fs, str(Path(path).parent))
+    with atomic.replacing(Path(path)) as file:
         yield file
 
 

@@ -106,7 +106,16 @@ def test_all_requests_wait_for_retry_after(fetch, status, form):
 
 @pytest.mark.parametrize(
     ("value", "seconds"),
-    [("7", 7), ("0", 0), ("-3", 0), ("soon", 0), ("", 0), ("1.5", 0), ("Wed, 21 Oct 2015 07:28:00 GMT", 0)],
+    [
+        ("7", 7),
+        ("0", 0),
+        ("-3", 0),
+        ("soon", 0),
+        ("", 0),
+        ("1.5", 0),
+        ("Wed, 21 Oct 2015 07:28:00 GMT", 0),
+        ("Mon, 1 Jan 99999999999 00:00:00 GMT", 0),
+    ],
 )
 def test_ignores_an_invalid_or_past_retry_after(value, seconds):
     assert max(0, http._retry_after({"Retry-After": value})) == seconds

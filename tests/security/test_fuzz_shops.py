@@ -33,6 +33,8 @@ HEADERS = (
     {"Link": "<http://elsewhere.example:99999/>; rel=next"},
     {"Retry-After": "9" * 400},
     {"Retry-After": "Wed, 99 Foo 0000"},
+    {"Retry-After": "Mon, 1 Jan 99999999999 00:00:00 GMT"},
+    {"Link": '<http://me:password@127.0.0.1/orders?page=2>; rel="next"'},
     {"X-WP-TotalPages": "9" * 5_000},
     {"X-WP-TotalPages": "-1"},
     {"X-WP-TotalPages": "²"},

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pytest
 from processes import environment, service
 
-from pipelines.lake import tables
+from pipelines.lake import files, tables
 from pipelines.settings import Settings
 from pipelines.stack.environment import environment as stack_environment
 from pipelines.stack.programs import Program
@@ -110,6 +110,19 @@ def test_logs_of_airflows_tasks_are_for_their_user_alone(home):
     for kind in ("FOLDER", "FILE"):
         mode = int(variables[f"AIRFLOW__LOGGING__FILE_TASK_HANDLER_NEW_{kind}_PERMISSIONS"], 8)
         assert mode & OTHERS == 0
+
+
+def test_a_file_or_link_of_the_temporary_name_is_not_written_through(tmp_path):
+    victim, target = tmp_path / "victim", tmp_path / "backup.tar"
+    victim.write_text("theirs")
+    for planted in (tmp_path / ".backup.tar", tmp_path / f".backup.tar.{os.getpid()}"):
+        planted.symlink_to(victim)
+    os.umask(0o077)
+    with files.atomic_write(str(target)) as file:
+        file.write(b"ours")
+    assert (victim.read_text(), target.read_bytes()) == ("theirs", b"ours")
+    assert not target.is_symlink()
+    assert target.stat().st_mode & OTHERS == 0
 
 
 @pytest.mark.parametrize("engine", ["spark"], indirect=True)

@@ -44,7 +44,7 @@ def check_size(unpacked: int, packed: int, name: str, free: int = FREE_BYTES) ->
 
 def _leads_out(name: str) -> bool:
     path = PurePosixPath(name.replace("\\", "/"))
-    return path.is_absolute() or ".." in path.parts or ":" in path.parts[0]
+    return path.is_absolute() or ".." in path.parts or not path.name or ":" in path.parts[0]
 
 
 class Bounded(io.RawIOBase):

@@ -1,7 +1,10 @@
 """Reads the sheets of workbooks: .xlsx, .xlsm, .xlsb, .xls and .ods."""
 
+import subprocess
+import sys
 import zipfile
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 
 import fastexcel
@@ -16,6 +19,22 @@ from serving.errors import NightshelfError
 
 FREE_BYTES = 1 << 28  # a workbook is held in memory
 SHEET_ROWS = 10_000_000  # more than a sheet can have
+MAX_MEMORY = 1 << 32  # bytes, for all cells between the first and the last of a sheet
+MAX_SECONDS = 600
+# Reads each sheet once, within a bound on memory; where a sheet needs more, Rust ends the whole process.
+CHILD = """
+import resource, sys
+resource.setrlimit(resource.RLIMIT_AS, (int(sys.argv[2]),) * 2)
+import fastexcel
+try:
+    book = fastexcel.read_excel(sys.argv[1])
+    for sheet in book.sheet_names:
+        book.load_sheet(sheet, header_row=None, n_rows=1, dtypes="string")
+except MemoryError:
+    sys.exit(1)
+except Exception:
+    pass  # the reader says what is wrong
+"""
 
 
 def read_workbook(document: Document, mapping: Mapping, only: list[str]) -> Iterator[pa.Table]:
@@ -26,6 +45,11 @@ def read_workbook(document: Document, mapping: Mapping, only: list[str]) -> Iter
     """
     with document.local_path() as path:
         _check_size(path, document.name)
+        if not _fits_into_memory(path, path.stat().st_mtime_ns):
+            raise NightshelfError(
+                f"{document.name} needs more than {MAX_MEMORY >> 30} GiB of memory, probably for stray cells"
+                " far beyond its last row or column: delete what stands there, or save it as CSV"
+            )
         try:
             yield from _sheets(fastexcel.read_excel(path), document.name, mapping, only)
         except fastexcel.FastExcelError as error:
@@ -94,3 +118,14 @@ def _check_size(path: Path, name: str) -> None:
         with zipfile.ZipFile(path) as archive:
             unpacked = sum(info.file_size for info in archive.infolist())
         archives.check_size(unpacked, path.stat().st_size, name, FREE_BYTES)
+
+
+@lru_cache
+def _fits_into_memory(path: Path, changed: int) -> bool:
+    """Returns whether a child process can read the workbook, as it was changed last, within MAX_MEMORY."""
+    command = [sys.executable, "-c", CHILD, str(path), str(MAX_MEMORY)]
+    try:
+        child = subprocess.run(command, capture_output=True, timeout=MAX_SECONDS, check=False)  # noqa: S603
+    except subprocess.TimeoutExpired:
+        return False
+    return child.returncode == 0
