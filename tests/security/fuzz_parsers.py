@@ -80,8 +80,8 @@ def json_records(content: bytes) -> None:
         loaded = json.loads(content)
     except (ValueError, RecursionError):
         return
-    found = loaded if isinstance(loaded, list) else [loaded]
-    records.to_rows(enumerate(found), ["id", "billing.email", "lines.sku", "lines.0.price"], "lines")
+    orders = loaded if isinstance(loaded, list) else [loaded]
+    records.to_rows(enumerate(orders), ["id", "billing.email", "lines.sku", "lines.0.price"], "lines")
 
 
 def a_text_of_orders(content: bytes) -> None:

@@ -7,8 +7,12 @@ import pyarrow.parquet as pq
 import pytest
 from books import write_ods, write_xlsx
 
-from pipelines.extract.files import FileSource
+from pipelines import columns as c
+from pipelines.extract.files import FileSource, file_lines
+from pipelines.extract.join import JoinedFiles
+from pipelines.extract.mapping import load_mapping
 from pipelines.extract.readers import parquet, workbooks
+from pipelines.extract.readers.documents import Document
 from pipelines.extract.staging import Staging
 from pipelines.run.progress import silent
 from serving.errors import NightshelfError
@@ -24,6 +28,8 @@ HEADER = [
     "Country",
 ]
 ORDER = ["1", "85123A", "HEART", "6", "2011-12-01 10:00:00", "2.55", "13085", "France"]
+
+MAPPING = load_mapping("online_retail_ii")
 
 
 def pulled(path, number=0):
@@ -81,6 +87,28 @@ def test_more_rows_than_bytes_are_refused(home, tmp_path, monkeypatch):
     pq.write_table(orders(100_000, "HEART"), tmp_path / "orders.parquet")
     with pytest.raises(NightshelfError, match=r"orders\.parquet holds 100,000 rows in"):
         pulled(tmp_path / "orders.parquet")
+
+
+@pytest.mark.parametrize("kind", [pa.large_string(), pa.dictionary(pa.int32(), pa.string())])
+def test_a_long_text_of_another_type_is_not_unfolded_either(home, tmp_path, kind):
+    rows = orders(65_536, "x" * 1_000).slice(0, 1).to_pylist() * 10
+    rows = pa.Table.from_pylist(rows).drop_columns("Description")
+    long = pa.array(["x" * (1 << 25)] * 10).cast(pa.large_string()).dictionary_encode()
+    column = long.dictionary_decode() if pa.types.is_large_string(kind) else long.cast(kind)
+    pq.write_table(rows.append_column("Description", column), tmp_path / "orders.parquet")
+    with pytest.raises(NightshelfError, match="more than 256 MiB of text"):
+        pulled(tmp_path / "orders.parquet")
+
+
+def test_numbers_that_pandas_keeps_as_categories_are_read(home, tmp_path):
+    rows = orders(3, "HEART").to_pandas()
+    rows["CustomerID"] = rows["CustomerID"].astype(int).astype("category")
+    rows["UnitPrice"] = rows["UnitPrice"].astype(float).astype("category")
+    rows.to_parquet(tmp_path / "orders.parquet")
+    (lines,) = file_lines(
+        Document("orders.parquet", tmp_path / "orders.parquet"), JoinedFiles(MAPPING, tmp_path)
+    )
+    assert [lines[name].to_pylist() for name in (c.CUSTOMER, c.UNIT_PRICE)] == [["13085"] * 3, ["2.55"] * 3]
 
 
 @pytest.mark.parametrize("name", [".", "./.", "a/.."])

@@ -30,7 +30,7 @@ def test_no_drawn_input_breaks_a_parser(tmp_path, seed):
         )
         process = subprocess.run(
             [sys.executable, PROGRAM, parser, f"-runs={DRAWN}", f"-seed={seed + 1}", *bounds],
-            env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+            env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path), "TMPDIR": str(tmp_path)},
             cwd=tmp_path,
             capture_output=True,
             text=True,

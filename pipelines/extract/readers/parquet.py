@@ -42,19 +42,24 @@ def read_parquet(document: Document, mapping: Mapping, only: list[str]) -> Itera
 
 def _texts_of(path: Path) -> list[str]:
     """Returns the columns of texts, read as dictionaries: a long text may be repeated in each row."""
-    schema = pq.read_schema(path)
-    return [
-        field.name for field in schema if pa.types.is_string(field.type) or pa.types.is_binary(field.type)
-    ]
+    return [field.name for field in pq.read_schema(path) if _is_text(field.type)]
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    is_short = pa.types.is_string(kind) or pa.types.is_binary(kind)
+    return bool(is_short or pa.types.is_large_string(kind) or pa.types.is_large_binary(kind))
 
 
 def _decoded(values: pa.Array, name: str) -> pa.Array:
     """Returns the values of a column; raises NightshelfError if their texts are far too long together."""
     if not pa.types.is_dictionary(values.type):
         return values
-    lengths = pc.binary_length(values.dictionary).take(values.indices)
-    if (pc.sum(lengths.cast(pa.int64())).as_py() or 0) > MAX_TEXT:
-        raise _too_large(name, f"more than {MAX_TEXT >> 20} MiB of text in {len(values):,} rows of a column")
+    if _is_text(values.type.value_type):
+        lengths = pc.binary_length(values.dictionary).take(values.indices)
+        if (pc.sum(lengths.cast(pa.int64())).as_py() or 0) > MAX_TEXT:
+            raise _too_large(
+                name, f"more than {MAX_TEXT >> 20} MiB of text in {len(values):,} rows of a column"
+            )
     return values.dictionary_decode()
 
 
