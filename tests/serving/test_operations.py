@@ -19,7 +19,7 @@ import bundles
 import httpx
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
-from processes import SERVE, Service, environment, service, wait_for
+from processes import SERVE, Service, environment, service, two_workers, wait_for
 
 from serving.access import keys
 from serving.bundle.format import Bundle
@@ -64,16 +64,9 @@ def test_two_workers_share_keys_metrics_and_the_access_log(
     settings: ServingSettings, uri: str, bundle: Bundle, tmp_path: Path, published: str
 ) -> None:
     reader = {"Authorization": f"Bearer {keys.add(settings.keys_path, 'shop', 'read')}"}
-    with service(settings.home, workers=2) as up:
-        wait_for(f"{up.url}/readyz", 200, up.process)
+    with two_workers(settings.home) as up:
         assert httpx.get(f"{up.url}/v1/model").status_code == 401
         with ThreadPoolExecutor(8) as pool:
-            bundles.wait_until(
-                lambda: (
-                    {*pool.map(status_over_new_connection, [f"{up.url}/v1/model"] * 8, [reader] * 8)} == {200}
-                ),
-                10,
-            )
             statuses = list(pool.map(status_over_new_connection, [up.url + CUSTOMER] * 100, [reader] * 100))
         assert {*statuses} == {200}
         assert httpx.get(f"{up.url}/metrics").status_code == 401

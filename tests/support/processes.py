@@ -15,8 +15,6 @@ from ports import free_port
 
 BIN = Path(sys.executable).parent
 SERVE = (BIN / "bentoml", "serve", "serving.service:Nightshelf")
-OVERRIDES = '{"services": {"nightshelf": {"workers": 2}}}'
-SERVE_WITH_TWO_WORKERS = ("env", f"BENTOML_CONFIG_OVERRIDES={OVERRIDES}", *SERVE)
 LIVE_MESSAGE = "is live"  # in the log line of a worker that has loaded the model
 START_SECONDS = 90
 # One client, since making one reads all certificates; each request has a connection of its own, so that all
@@ -101,6 +99,6 @@ def two_workers(home: Path) -> Iterator[Service]:
     """Runs the service and yields it once both workers have the model."""
     log = home / "service.log"
     before = log.read_text().count(LIVE_MESSAGE) if log.exists() else 0
-    with service(home, SERVE_WITH_TWO_WORKERS) as up:
+    with service(home, workers=2) as up:
         bundles.wait_until(lambda: log.read_text().count(LIVE_MESSAGE) == before + 2, 60)
         yield up
