@@ -14,7 +14,6 @@ from benchmarks import synthetic
 from benchmarks.processes import measure
 from serving.bundle.files import load, save
 from serving.bundle.format import Bundle
-from serving.live.changes import with_arrays
 
 PRODUCTS = 100_000
 SAMPLE_SECONDS = 0.002
@@ -66,7 +65,7 @@ def _swap(folder: Path) -> None:
 def _ready(folder: Path) -> Bundle:
     bundle = load(folder)
     bundle.precompute()
-    with_arrays(bundle)
+    bundle.with_arrays()
     return bundle
 
 

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import Field
-from sklearn.model_selection import ParameterSampler
 
 from pipelines.run.moved_settings import MOVED
 from pipelines.train.als import AlsSettings
@@ -61,10 +60,7 @@ def candidates(sweep: str) -> list[Candidate]:
             Candidate(name=f"{component}-{days:g}d", component=component, half_life_days=days)
             for days in space.half_lives[component]
         ]
-    sampled = [
-        AlsSettings.model_validate(dict(values))
-        for values in ParameterSampler(space.als, n_iter=space.draws, random_state=SEED)
-    ]
+    sampled = [AlsSettings.model_validate(values) for values in _sampled(space.als, space.draws)]
     als = [
         Candidate(name=f"als-{number:02}", component="als", als=settings)
         for number, settings in enumerate(sampled, 1)
@@ -85,13 +81,21 @@ def edges(chosen: AlsSettings, sweep: str) -> list[str]:
 
 def _rankers(space: RankerSpace, als_settings: list[AlsSettings]) -> list[Candidate]:
     """Returns ranker candidates; number n uses the n-th ALS settings, starting over at the end."""
-    sampled = ParameterSampler(space.settings, n_iter=space.draws, random_state=SEED)
+    sampled = _sampled(space.settings, space.draws)
     return [
         Candidate(
             name=f"ranker-{number:02}",
             component="ranker",
             als=als,
-            ranker=RankerSettings.model_validate(dict(values)),
+            ranker=RankerSettings.model_validate(values),
         )
         for number, (values, als) in enumerate(zip(sampled, cycle(als_settings), strict=False), 1)
     ]
+
+
+def _sampled(options: dict[str, list[float]], draws: int) -> list[dict[str, float]]:
+    """Returns some combinations of the options, without repetition."""
+    # Importing scikit-learn takes half a second; most processes that read the search space sample nothing.
+    from sklearn.model_selection import ParameterSampler
+
+    return [dict(values) for values in ParameterSampler(options, n_iter=draws, random_state=SEED)]

@@ -4,18 +4,20 @@ A bundle is written once, read memory-mapped and never pickled; `serving.bundle.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from serving.bundle.boosting import xgboost
 from serving.bundle.highest import InnerProductIndex, SortedScores
 from serving.bundle.labels import Labels
 from serving.bundle.traits import PRODUCT
 from serving.bundle.trees import from_bytes
+
+if TYPE_CHECKING:
+    from serving.bundle.boosting import xgboost
 
 RECENT_BUYERS = PRODUCT.index("buyers_30d")
 HIGHEST_FALLBACK = 1e-3  # the highest score of products that only the trend ranks, below all other scores
@@ -94,7 +96,7 @@ class Bundle:
     forgotten: frozenset[str] = field(default=frozenset(), init=False, repr=False)  # pseudonyms
 
     @cached_property
-    def trees(self) -> xgboost.Booster | None:
+    def trees(self) -> "xgboost.Booster | None":
         """The ranker's model, or None without one; raises BundleError if it can't be read."""
         return from_bytes(self.ranker)
 
@@ -206,6 +208,14 @@ class Bundle:
         for name in PRECOMPUTED if self.trees else PRECOMPUTED[1:]:
             getattr(self, name)
 
+    def with_arrays(self, **arrays: Any) -> "Bundle":
+        """Returns a copy with some arrays replaced; it shares everything that was derived from the others."""
+        stale = DERIVED_FROM_POPULARITY if "popularity" in arrays else ()
+        derived = vars(self)
+        copy = replace(self, **arrays)
+        vars(copy).update({name: derived[name] for name in SHARED if name in derived and name not in stale})
+        return copy
+
     def history_rows(self, customer: int) -> slice:
         """Returns the slice of a customer's rows in the history arrays."""
         return slice(int(self.history_start[customer]), int(self.history_start[customer + 1]))
@@ -235,6 +245,8 @@ PRECOMPUTED = (
     ),
     *("new_products", "recent_boost", "item_norms", "gram", "categories", "brands"),
 )
+SHARED = ("trees", "forgotten", *PRECOMPUTED)  # derived once for a bundle and all its copies
+DERIVED_FROM_POPULARITY = ("by_popularity", "max_popularity")  # not shared if popularity is replaced
 ARRAYS = [field.name for field in fields(Bundle) if field.name not in ("manifest", "forgotten")]
 
 

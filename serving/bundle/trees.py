@@ -1,20 +1,22 @@
 """The ranker's model: gradient-boosted trees, stored in the bundle as the bytes of XGBoost's JSON."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 from pydantic import ValidationError
 
-from serving.bundle.boosting import xgboost
 from serving.bundle.forest import Forest
 from serving.bundle.traits import FEATURE_NAMES
 from serving.errors import BundleError
 
+if TYPE_CHECKING:
+    from serving.bundle.boosting import xgboost
+
 Bytes = npt.NDArray[Any]
 
 
-def to_bytes(model: xgboost.Booster) -> Bytes:
+def to_bytes(model: "xgboost.Booster") -> Bytes:
     """Serialises a model, (n,) uint8."""
     return np.frombuffer(bytes(model.save_raw("json")), np.uint8)
 
@@ -24,7 +26,7 @@ def no_model() -> Bytes:
     return np.empty(0, np.uint8)
 
 
-def from_bytes(content: Bytes) -> xgboost.Booster | None:
+def from_bytes(content: Bytes) -> "xgboost.Booster | None":
     """Returns the model stored in (n,) uint8 bytes, or None if there are none.
 
     Raises BundleError if the bytes are no valid model, or if the model expects other features than
@@ -32,6 +34,9 @@ def from_bytes(content: Bytes) -> xgboost.Booster | None:
     """
     if not len(content):
         return None
+    # A bundle without a model needs no XGBoost, whose import takes longer than loading the bundle.
+    from serving.bundle.boosting import xgboost
+
     model = xgboost.Booster({"nthread": 1})  # a request is small, and other requests run beside it
     try:
         # XGBoost reads what was checked, not the bytes themselves, which it might read in another way.

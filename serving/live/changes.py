@@ -3,11 +3,10 @@
 import logging
 import threading
 from collections.abc import Sequence
-from dataclasses import replace
 from time import monotonic
 from typing import Any
 
-from serving.bundle.format import PRECOMPUTED, Array, Bundle, find_rows
+from serving.bundle.format import Array, Bundle, find_rows
 from serving.errors import StoreError
 from serving.live import changeset, erasures, events
 from serving.live.changeset import ChangeSet
@@ -21,8 +20,6 @@ CHANGEABLE = ("in_stock", "price", "hidden")
 FORGOTTEN_UNTIL = "forgotten_until"
 PRUNE_SECONDS = 3600.0
 POLL_SECONDS = 0.2  # a worker knows another worker's change after at most this time
-SHARED = ("trees", "forgotten", *PRECOMPUTED)  # derived once per bundle and shared by its copies
-DERIVED_FROM_POPULARITY = ("by_popularity", "max_popularity")  # not shared if popularity is replaced
 
 log = logging.getLogger(__name__)
 
@@ -145,20 +142,11 @@ def with_changes(bundle: Bundle, changes: ChangeSet) -> Bundle:
     return _with_more_changes(bundle, bundle, changes)
 
 
-def with_arrays(bundle: Bundle, **arrays: Any) -> Bundle:
-    """Returns a copy with some arrays replaced; it shares everything that was derived from the others."""
-    stale = DERIVED_FROM_POPULARITY if "popularity" in arrays else ()
-    derived = vars(bundle)
-    copy = replace(bundle, **arrays)
-    vars(copy).update({name: derived[name] for name in SHARED if name in derived and name not in stale})
-    return copy
-
-
 def _with_more_changes(bundle: Bundle, changed: Bundle, new: ChangeSet) -> Bundle:
     """Adds changes to a copy that may hold earlier ones; the cost depends on the number of new changes."""
     until = int(bundle.manifest.get(FORGOTTEN_UNTIL, 0))
     forgotten = changed.forgotten | {customer for customer, at in new.forgotten.items() if at > until}
-    copy = with_arrays(changed, **{name: _changed_array(bundle, changed, new, name) for name in CHANGEABLE})
+    copy = changed.with_arrays(**{name: _changed_array(bundle, changed, new, name) for name in CHANGEABLE})
     vars(copy)["forgotten"] = forgotten
     return copy
 

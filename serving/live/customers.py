@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 
 from serving.bundle.format import Array, Bundle, find_rows
-from serving.live.changes import with_arrays
 from serving.live.served import Served
 from serving.live.store import MICROSECONDS_PER_DAY
 from serving.recommend import habits
@@ -68,9 +67,9 @@ def with_events(
     bought = _new_purchases(bundle, own, _selected(known, weights, [PURCHASE]))
     other_events = _selected(known, weights, [kind for kind in weights if kind != PURCHASE])
     if not len(bought.product) and not other_events.weight.any():
-        return with_arrays(bundle, hidden=hidden), row
+        return bundle.with_arrays(hidden=hidden), row
     arrays = _arrays(bundle, row, own, customer, bought, other_events)
-    return with_arrays(bundle, hidden=hidden, **arrays), ONLY_ROW
+    return bundle.with_arrays(hidden=hidden, **arrays), ONLY_ROW
 
 
 def _selected(known: list[tuple[Any, int]], weights: dict[str, float], kinds: list[str]) -> CustomerEvents:

@@ -12,7 +12,6 @@ from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, PositiveInt
 from serving.bundle.files import load
 from serving.bundle.format import Bundle
 from serving.errors import BundleError
-from serving.live.changes import with_arrays
 from serving.live.identity import rule_of
 from serving.recommend.lanes import LANES, Lane
 from serving.recommend.recommender import recommend
@@ -91,7 +90,7 @@ def warm_up(bundle: Bundle) -> None:
             for customer in (known, None):
                 recommend(bundle, customer, lane, n=10)
         similar(bundle, product=0, n=10)
-        with_arrays(bundle)  # derives what all copies share before the bundle goes live
+        bundle.with_arrays()  # derives what all copies share before the bundle goes live
     except Exception as error:
         raise BundleError(
             f"it can't answer a test request ({type(error).__name__}): promote another version"

@@ -15,7 +15,7 @@ from stores import client_for, open_changes
 from serving.bundle.format import Bundle
 from serving.errors import StoreError
 from serving.http.routes import create_app
-from serving.live.changes import CHANGEABLE, POLL_SECONDS, Changes, with_arrays, with_changes
+from serving.live.changes import CHANGEABLE, POLL_SECONDS, Changes, with_changes
 from serving.live.served import Served, ServingState
 from serving.settings import ServingSettings
 
@@ -207,7 +207,7 @@ def test_answers_503_until_the_store_has_answered_once(bundle: Bundle, tmp_path:
 
 def test_a_copy_with_other_arrays_shares_everything_else(bundle: Bundle) -> None:
     bundle.precompute()
-    copy = with_arrays(bundle, price=np.zeros(7))
+    copy = bundle.with_arrays(price=np.zeros(7))
     assert (copy.price == 0).all()
     assert copy.in_stock is bundle.in_stock
     assert copy.gram is bundle.gram

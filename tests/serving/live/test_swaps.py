@@ -2,20 +2,23 @@
 
 import ssl
 import threading
+import time
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import bundles
 import httpx
+from homes import SOAK
 from processes import Service, two_workers
 
 from serving.bundle.files import save
 from serving.bundle.format import Bundle, texts
 from serving.settings import ServingSettings
 
-SWAPS, THREADS = 20, 3
+SWAPS, THREADS = 20 if SOAK else 8, 3
 A_BUSY_MACHINE = 60  # seconds for a swap: how soon a promotion is live is measured in benchmarks/
+PAUSE = 0.02  # seconds of a thread between requests, so that the load is some 100 requests a second
 CERTIFICATES = ssl.create_default_context()  # read once: it takes longer than five answers
 IN_A_ROW = 60  # consecutive answers of one version, from a dozen connections, before the next swap
 REQUESTS: list[tuple[str, str, Any]] = [
@@ -24,7 +27,7 @@ REQUESTS: list[tuple[str, str, Any]] = [
     (
         "POST",
         "/v1/recommendations",
-        {"customers": [bundles.ANNA, bundles.BORIS, bundles.UNKNOWN_CUSTOMER] * 20},
+        {"customers": [bundles.ANNA, bundles.BORIS, bundles.UNKNOWN_CUSTOMER] * 2},
     ),
     ("GET", "/v1/products/coffee-1/similar", None),
     ("GET", "/v1/popular", None),
@@ -49,6 +52,7 @@ class Load:
                         self.record(path, client.request(method, self.url + path, json=body))
                     except httpx.HTTPError as error:
                         self.errors.append(f"{path}: {type(error).__name__}")
+                    time.sleep(PAUSE)
 
     def record(self, path: str, response: httpx.Response) -> None:
         """Records the version of an answer and checks that all items are of that version."""
