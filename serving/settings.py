@@ -75,7 +75,7 @@ class ServingSettings(BaseSettings):
     event_rate: float = Field(
         1000.0, ge=0, description="events per second that a key may add, for each worker; 0: no limit"
     )
-    event_limit: int = Field(5_000_000, ge=1, description="largest number of events in the store")
+    event_limit: int = Field(5_000_000, ge=1, description="largest number of events and orders in the store")
     body_limit: int = Field(1_000_000, ge=1, description="largest size of a request body, in bytes")
     cors_origins: str = Field(
         "",

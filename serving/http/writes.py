@@ -14,7 +14,8 @@ from serving.http.webhooks import Webhook
 from serving.live import orders
 from serving.live.changes import CHANGEABLE, Changes
 from serving.live.events import Event as StoredEvent
-from serving.live.events import StoreFullError, TooManyEventsError
+from serving.live.events import TooManyEventsError
+from serving.live.room import StoreFullError
 from serving.live.served import Served, StoreAlone
 from serving.live.store import MICROSECONDS_PER_SECOND, now_microseconds
 
@@ -57,7 +58,8 @@ async def receive_order(
     if (order := webhook.order) is None:
         return responses.with_version(served, order="ignored")
     changes = _require_changes(served)
-    return responses.with_version(served, order=await _in_thread(lambda: orders.put(changes.store, order)))
+    outcome = await _in_thread(lambda: orders.put(changes.store, order, changes.room))
+    return responses.with_version(served, order=outcome)
 
 
 async def forget_customer(

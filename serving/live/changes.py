@@ -12,6 +12,7 @@ from serving.live import changeset, erasures, events
 from serving.live.changeset import ChangeSet
 from serving.live.events import VIEW_RETENTION_DAYS, Event
 from serving.live.poller import Poller
+from serving.live.room import Room
 from serving.live.store import MICROSECONDS_PER_DAY, Store, now_microseconds
 from serving.settings import ServingSettings
 
@@ -40,7 +41,7 @@ class Changes:
             "cart": settings.cart_weight,
             "view": settings.view_weight,
         }
-        self.room = events.Room(settings.event_limit)
+        self.room = Room(settings.event_limit)
         self.state = ChangeSet()
         self.loaded = False  # whether the store has answered since the start
         self._store_up = False

@@ -5,12 +5,12 @@ The lines of a webhook's order are events as well, so `count` and `move` also ap
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from time import monotonic
 from typing import Any
 
 import sqlalchemy as sa
 
 from serving.errors import NightshelfError
+from serving.live.room import Room
 from serving.live.store import Store, now_microseconds
 from serving.live.tables import ORDERED, PURCHASE, Kind, events, forgotten, orders
 
@@ -19,8 +19,6 @@ MOST_VISITS = 1000  # latest views and cart events of a customer that are kept
 MOST_PER_CUSTOMER = 5000  # events of a customer; a person doesn't reach it
 VIEW_RETENTION_DAYS = 90  # of views and cart events; older ones no longer predict anything
 VISITS = ("view", "cart")
-UNKNOWN_PER_SECOND = 10  # events of products that the model doesn't know, in each worker
-COUNT_EVERY = 10_000  # events that a process adds, after which it counts all of them again
 
 LATEST = (
     sa.select(
@@ -48,39 +46,6 @@ class Event:
 
 class TooManyEventsError(NightshelfError):
     """A customer has so many events that no more are stored."""
-
-
-class StoreFullError(NightshelfError):
-    """The store has as many events as it may have."""
-
-
-class Room:
-    """How many more events the store may hold; counted now and then, since counting takes time."""
-
-    def __init__(self, most: int) -> None:
-        self.most = most
-        self._left = 0
-        self._unknown_due = 0.0
-
-    def take_unknown(self, number: int) -> bool:
-        """Makes use of room for events of unknown products, if there is any; returns whether there was."""
-        now = monotonic()
-        if self._unknown_due > now:
-            return False
-        self._unknown_due = now + number / UNKNOWN_PER_SECOND
-        return True
-
-    def take(self, connection: sa.Connection, number: int) -> None:
-        """Makes use of room for some events; raises StoreFullError."""
-        if self._left < number:
-            stored = int(connection.execute(sa.select(sa.func.count()).select_from(events)).scalar_one())
-            self._left = min(self.most - stored, COUNT_EVERY)
-        if self._left < number:
-            raise StoreFullError(
-                f"the store holds {self.most:,} events: run a nightly run, which deletes old ones, or raise"
-                " NIGHTSHELF_EVENT_LIMIT"
-            )
-        self._left -= number
 
 
 def add(store: Store, new: Sequence[Event], room: Room | None = None) -> None:

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import sqlalchemy as sa
 
+from serving.live.room import Room
 from serving.live.store import Store, next_number, now_microseconds
 from serving.live.tables import ORDERED, events, forgotten, orders
 
@@ -28,10 +29,11 @@ class Order:
     lines: tuple[Line, ...] = ()
 
 
-def put(store: Store, order: Order) -> Outcome:
-    """Stores an order in place of its earlier version, unless that is newer or equal; raises StoreError.
+def put(store: Store, order: Order, room: Room | None = None) -> Outcome:
+    """Stores an order in place of its earlier version, unless that is newer or equal.
 
-    Its lines are purchases of the customer, if the customer is known and wasn't forgotten since.
+    Its lines are purchases of the customer, if the customer is known and wasn't forgotten since. Raises
+    StoreError, and StoreFullError, and then stores nothing; room: of the store, by default without a limit.
     """
     with store.transaction() as connection:
         next_number(connection)  # two versions of an order may arrive at once: the second waits
@@ -41,12 +43,14 @@ def put(store: Store, order: Order) -> Outcome:
             return "unchanged"
         if order.customer and order.at <= _forgotten_at(connection, order.customer):
             return "removed" if not order.lines else "stored"
-        old = len(json.loads(known.lines)) if known is not None else 0
+        old, purchases = len(json.loads(known.lines)) if known is not None else 0, _purchases(order)
+        if room and order.lines:
+            room.take(connection, 1 + len(purchases))
         connection.execute(sa.delete(events).where(events.c.id.in_(_event_ids(order, old))))
         changes = {name: value for name, value in row.items() if name not in ("profile", "order_id")}
         insert = store.insert(orders).values(row)
         connection.execute(insert.on_conflict_do_update(index_elements=["profile", "order_id"], set_=changes))
-        if purchases := _purchases(order):
+        if purchases:
             connection.execute(store.insert(events), purchases)
         return "stored" if order.lines else "removed"
 

@@ -17,7 +17,7 @@ from pipelines.extract.records import has_path, to_rows, value_at
 from serving.errors import NightshelfError
 
 BATCH_RECORDS = 10_000
-MAX_LINE = 1 << 26  # bytes; no order is that long
+MAX_LINE = 1 << 24  # bytes; no order is that long, and one of empty lists takes thirty times its length
 MAX_PATHS = 1000  # of objects that are searched for orders
 
 Numbered = Iterable[tuple[int, Any]]

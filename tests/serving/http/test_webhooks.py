@@ -94,6 +94,18 @@ def signed(name: str, body: bytes, topic: str | None = None) -> dict[str, str]:
     return {"X-Nightshelf-Signature": digest.hex()}
 
 
+def test_a_full_store_refuses_orders_so_that_the_shop_sends_them_again(
+    bundle: Bundle, tmp_path: Path
+) -> None:
+    shop = Shop(bundle, open_changes(tmp_path, event_limit=3))
+    assert shop.send("woocommerce", woocommerce((PRODUCT, OTHER))).json()["order"] == "stored"
+    refused = shop.send("woocommerce", woocommerce((PRODUCT,), id=728))
+    assert (refused.status_code, refused.json()["error"]["code"]) == (503, "store_full")
+    assert [row.order_id for row in shop.stored()] == ["727"]
+    cancelled = woocommerce(modified="2026-09-21T11:00:00") | {"status": "cancelled"}
+    assert shop.send("woocommerce", cancelled).json()["order"] == "removed"
+
+
 def woocommerce(
     products: tuple[str, ...] = (PRODUCT,), modified: str = "2026-09-21T10:00:00", **more: Any
 ) -> Any:
