@@ -28,7 +28,9 @@ for _name in [name for name in os.environ if name.startswith("NIGHTSHELF_") and 
     del os.environ[_name]
 os.environ["NIGHTSHELF_HOME"] = tempfile.mkdtemp(prefix="nightshelf-tests-")
 
-# With tables as small as the tests' own, compiling code takes longer than reading them.
+# With tables as small as the tests' own, compiling code takes longer than reading them. Code that is compiled
+# less needs larger stacks.
+os.environ.setdefault("JDK_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Xss4m")
 SMALL = {"shuffle.partitions": "1", "codegen.wholeStage": "false", "codegen.factoryMode": "NO_CODEGEN"}
 VERDICT = {"verdict": "PROMOTED", "reasons": ["for-you: no worse than the champion"]}
 # The folder of the real data sets; tests that use them are skipped without it.

@@ -22,6 +22,7 @@ from pipelines.lake import tables
 from pipelines.registry import acts as registry_acts
 from pipelines.registry import versions
 from pipelines.run import tracking
+from pipelines.stack.environment import MLFLOW
 from serving.errors import NightshelfError
 
 DOWN = 60  # seconds
@@ -46,7 +47,9 @@ def server(tmp_path):
     @contextlib.contextmanager
     def serve():
         with (tmp_path / "mlflow.log").open("ab") as log:
-            process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
+            process = subprocess.Popen(
+                command, stdout=log, stderr=log, start_new_session=True, env=os.environ | MLFLOW
+            )
         try:
             while not healthy(port):
                 assert process.poll() is None

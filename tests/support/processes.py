@@ -13,6 +13,8 @@ import bundles
 import httpx
 from ports import free_port
 
+from pipelines.stack.environment import MLFLOW
+
 BIN = Path(sys.executable).parent
 SERVE = (BIN / "bentoml", "serve", "serving.service:Nightshelf")
 LIVE_MESSAGE = "is live"  # in the log line of a worker that has loaded the model
@@ -35,7 +37,7 @@ def environment(home: Path, **settings: object) -> dict[str, str]:
     """Returns environment variables for a service with its own home and none of this machine's settings."""
     inherited = {name: os.environ[name] for name in ("PATH", "LANG", "PYTHONPATH") if name in os.environ}
     own = {"HOME": home, "BENTOML_HOME": home / "bentoml", "NIGHTSHELF_HOME": home}
-    quiet = {"BENTOML_DO_NOT_TRACK": True, "MLFLOW_DISABLE_TELEMETRY": "true"}
+    quiet = {"BENTOML_DO_NOT_TRACK": True, "MLFLOW_DISABLE_TELEMETRY": "true", **MLFLOW}
     variables = {f"NIGHTSHELF_{name.upper()}": value for name, value in settings.items()}
     return inherited | {name: str(value) for name, value in (own | quiet | variables).items()}
 

@@ -17,7 +17,7 @@ from serving.settings import ServingSettings
 
 PROGRAM = shutil.which("schemathesis", path=os.pathsep.join([str(BIN), os.environ["PATH"]]))
 HOOKS = Path(__file__).with_name("fuzzing.py")
-EXAMPLES = os.environ.get("NIGHTSHELF_TEST_EXAMPLES", "15")
+EXAMPLES = os.environ.get("NIGHTSHELF_TEST_EXAMPLES", "10")
 
 
 @pytest.mark.skipif(PROGRAM is None, reason="schemathesis is not installed")
