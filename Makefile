@@ -64,7 +64,7 @@ test: setup  ## everything that CI runs
 	$(mariadb)
 	$(haproxy)
 	$(curl)
-	@$(MAKE) --no-print-directory -j 2 lint tests TESTS="-n 4 --no-loadscope-reorder --durations 40"
+	@$(MAKE) --no-print-directory -j 2 lint tests TESTS="-n 3 --no-loadscope-reorder --durations 40"
 
 tests: setup  # threads of several processes that share two cores would wait for each other
 	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(RUN)pytest --dist loadfile $(TESTS)

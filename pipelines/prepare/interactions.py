@@ -63,9 +63,14 @@ class Interactions:
             ]
         return rows._latest[0]
 
+    @property
+    def tables_digest(self) -> str:
+        """The digest of the tables alone, whatever day the interactions end."""
+        return (self.origin or self).digest
+
     def digest_until(self, day: int) -> str:
         """Returns the digest of what `until` returns, without computing it."""
-        digest = (self.origin or self).digest
+        digest = self.tables_digest
         return digest and f"{digest}@{self._last_known(day)}"
 
     def _last_known(self, day: int) -> int:

@@ -38,7 +38,7 @@ def fit_bundle(
     """
     settings = chosen.model_dump(exclude={"lanes", "strength"})
     entries = {"lanes": chosen.lanes, "strength": chosen.strength, "settings": settings} | (manifest or {})
-    vectors = content.vectors(products) if content_vectors is None else content_vectors
+    vectors = _content_vectors(known, products) if content_vectors is None else content_vectors
     bundle = fit_without_ranker(known, products, chosen, rules, solver, entries, vectors, customer_regions)
     if chosen.ranker is None:
         return bundle
@@ -74,6 +74,13 @@ def fit_without_ranker(
         customer_regions=customer_regions,
         ranked=chosen.ranker is not None,
     )
+
+
+def _content_vectors(known: Interactions, products: pa.Table) -> Array:
+    """Returns the products' content vectors, which are the same whatever day the interactions end."""
+    return fits.kept(
+        known.tables_digest, "content vectors", {}, lambda: {"vectors": content.vectors(products)}
+    )["vectors"]
 
 
 def _fit_factors(known: Interactions, chosen: als.AlsSettings, solver: Solver) -> als.Factors:

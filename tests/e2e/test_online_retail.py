@@ -46,7 +46,7 @@ def test_of_two_years_of_real_days_only_nearly_empty_ones_would_stop_a_run(night
     days = tables.read(f"profile/{source}").to_pandas().set_index(c.DAY)
     nights = [day.date() for day in days.index[60:]]
     assert len(nights) > 650
-    nights = nights[:: 1 if SOAK else 3]
+    nights = nights[:: 1 if SOAK else 5]
     stopped = {day: broken for day in nights if (broken := _broken(days, day))}
     empty = [day for day in stopped if not days[c.ORDERS][pd.Timestamp(day)]]
     others = {day: broken for day, broken in stopped.items() if day not in empty}

@@ -20,7 +20,7 @@ from pipelines.run.progress import silent
 from pipelines.settings import settings
 from serving.errors import NightshelfError
 
-DAYS = 200 if SOAK else 60
+DAYS = 200 if SOAK else 30
 SHOP = Shop(start=dt.date(2026, 1, 1), seed=7, customers=300, products=200, orders_per_day=45)
 SHARES = {
     "server_error": 0.02,

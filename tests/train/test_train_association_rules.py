@@ -180,18 +180,21 @@ def test_no_rules_are_empty_arrays(make_baskets):
         assert array.tolist() == mined_from_nothing[name].tolist() == expected
 
 
-@pytest.mark.parametrize(
-    ("engine", "support", "expected"),
-    [("duckdb", 0.01, 159), ("duckdb", 0.001, 7589), ("duckdb", 0.0005, 19_242), ("spark", 0.01, 159)],
-    indirect=["engine"],
-)
-def test_itemset_counts_of_the_belgian_supermarket_match_published_ones(engine, data, support, expected):
+PUBLISHED = {0.01: 159, 0.001: 7_589, 0.0005: 19_242}  # itemsets by minimum support
+
+
+@pytest.mark.parametrize(("engine", "support"), [("duckdb", 0.0005), ("spark", 0.01)], indirect=["engine"])
+def test_itemset_counts_of_the_belgian_supermarket_match_published_ones(engine, data, support):
     """Counts on which two independent implementations agree: FIMI "retail", Brijs et al. (1999)."""
     lines = pq.read_table(data("fimi_retail.parquet")).group_by("basket_id").aggregate([("item", "distinct")])
     bought = lines.select(["item_distinct"]).rename_columns([c.PRODUCTS])
     bought = bought.cast(pa.schema([(c.PRODUCTS, pa.list_(pa.string()))]))
     mined = itemsets.mine(engine_table(bought), support, largest=6)
-    assert sum(map(len, mined.counts)) == expected
+    found = np.concatenate(mined.counts)
+    minima = [minimum for minimum in PUBLISHED if minimum >= support]
+    assert {minimum: np.count_nonzero(found >= minimum * len(lines)) for minimum in minima} == {
+        minimum: PUBLISHED[minimum] for minimum in minima
+    }
     freq = {
         frozenset(mined.products.take(pa.array(rows)).to_pylist()): int(count)
         for members, counts in zip(mined.members[:2], mined.counts[:2], strict=True)
