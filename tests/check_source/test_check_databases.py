@@ -46,7 +46,7 @@ changed = "placed"
 
 @pytest.fixture
 def drawn(seed):
-    return published.draw(seed, orders=4000)  # two in three customers on each day: no day is unusual by chance
+    return published.draw(seed, orders=4000)  # so many that no day is unusual by chance
 
 
 def rows(drawn):
