@@ -190,9 +190,9 @@ def test_itemset_counts_of_the_belgian_supermarket_match_published_ones(engine, 
     bought = lines.select(["item_distinct"]).rename_columns([c.PRODUCTS])
     bought = bought.cast(pa.schema([(c.PRODUCTS, pa.list_(pa.string()))]))
     mined = itemsets.mine(engine_table(bought), support, largest=6)
-    found = np.concatenate(mined.counts)
+    baskets_with = np.concatenate(mined.counts)
     minima = [minimum for minimum in PUBLISHED if minimum >= support]
-    assert {minimum: np.count_nonzero(found >= minimum * len(lines)) for minimum in minima} == {
+    assert {minimum: np.count_nonzero(baskets_with >= minimum * len(lines)) for minimum in minima} == {
         minimum: PUBLISHED[minimum] for minimum in minima
     }
     freq = {
