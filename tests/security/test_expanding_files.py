@@ -6,6 +6,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from books import write_ods, write_xlsx
+from published import ONLINE_RETAIL
 
 from pipelines import columns as c
 from pipelines.extract.files import FileSource, file_lines
@@ -17,16 +18,7 @@ from pipelines.extract.staging import Staging
 from pipelines.run.progress import silent
 from serving.errors import NightshelfError
 
-HEADER = [
-    "InvoiceNo",
-    "StockCode",
-    "Description",
-    "Quantity",
-    "InvoiceDate",
-    "UnitPrice",
-    "CustomerID",
-    "Country",
-]
+HEADER = list(ONLINE_RETAIL)
 ORDER = ["1", "85123A", "HEART", "6", "2011-12-01 10:00:00", "2.55", "13085", "France"]
 
 MAPPING = load_mapping("online_retail_ii")

@@ -15,6 +15,15 @@ from pipelines.extract.files import FileSource
 from pipelines.run.progress import silent
 
 START = dt.datetime(2025, 3, 3, 9, 0)
+# Columns of the UCI data set Online Retail, and of Online Retail II as CSV.
+ONLINE_RETAIL = (
+    *("InvoiceNo", "StockCode", "Description", "Quantity"),
+    *("InvoiceDate", "UnitPrice", "CustomerID", "Country"),
+)
+ONLINE_RETAIL_II = (
+    *("Invoice", "StockCode", "Description", "Quantity"),
+    *("InvoiceDate", "Price", "Customer ID", "Country"),
+)
 
 
 @dataclass
@@ -80,27 +89,7 @@ def write_csv(path, header, rows, **options):
 
 def online_retail_csv(drawn, folder, old=False):
     """The UCI data set as CSV, of Online Retail II or of its predecessor."""
-    header = [
-        "InvoiceNo",
-        "StockCode",
-        "Description",
-        "Quantity",
-        "InvoiceDate",
-        "UnitPrice",
-        "CustomerID",
-        "Country",
-    ]
-    if not old:
-        header = [
-            "Invoice",
-            "StockCode",
-            "Description",
-            "Quantity",
-            "InvoiceDate",
-            "Price",
-            "Customer ID",
-            "Country",
-        ]
+    header = ONLINE_RETAIL if old else ONLINE_RETAIL_II
     form = "%-m/%-d/%Y %-H:%M" if old else "%Y-%m-%d %H:%M:%S"
     return write_csv(folder / "online_retail.csv", header, (_retail(line, form) for line in drawn.lines))
 
