@@ -32,12 +32,12 @@ NDCG_TAGS = {lane: flat_name(NDCG, lane) for lane in LANES}
 SERVING = Path(serving.__file__).parent
 REQUIREMENTS = [
     "mlflow-skinny",
+    "numba",
     "numpy",
     "pandas",
     "pydantic",
     "pydantic-settings",
     "starlette",
-    "xgboost-cpu",
 ]
 EXAMPLE = [{"customer": "+7 (905) 545-5709", "lane": "for-you", "n": 10}]  # an invented phone number
 

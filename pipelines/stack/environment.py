@@ -23,6 +23,7 @@ PRELOADED = (
     "airflow.sdk.execution_time.task_runner",
     "implicit.als",
     "mlflow",
+    "numba",
     "pandas",
     "pyarrow.dataset",
     "sklearn.model_selection",

@@ -1,6 +1,8 @@
 """The ranker: orders candidate products; learned from which of them customers bought in earlier windows."""
 
 from dataclasses import dataclass
+from functools import partial
+from typing import Any, Literal
 
 import numpy as np
 from pydantic import Field
@@ -8,23 +10,30 @@ from pydantic import Field
 from pipelines.evaluate.windows import SHARE_OF_HISTORY
 from pipelines.prepare.interactions import Interactions
 from pipelines.prepare.sorted_arrays import distinct, locate
+from pipelines.run.threads import spread
 from pipelines.train import fits, neighbours
+from pipelines.train.boosting import xgboost
 from pipelines.train.repurchase import History
 from pipelines.train.traits import traits
 from serving.bundle import trees
-from serving.bundle.boosting import xgboost
 from serving.bundle.format import Array, Bundle
 from serving.bundle.traits import FEATURE_NAMES
-from serving.recommend.features import Neighbourhood, candidates, features
+from serving.recommend.features import candidates
 from serving.toml import FrozenModel
 
 SEED = 28
-CELLS = 2**20  # customers times products per batch, to bound memory
+BATCH = 256  # customers whose candidates are in memory at once
+# LambdaMART (Burges 2010) compares the candidates of a customer; logistic regression asks of each candidate
+# alone whether it is bought, in half of the time. Which is better depends on the shop.
+OBJECTIVES: dict[str, dict[str, Any]] = {
+    "rank:ndcg": {
+        "ndcg_exp_gain": False,
+        "lambdarank_pair_method": "topk",
+        "lambdarank_num_pair_per_sample": 20,
+    },
+    "binary:logistic": {},
+}
 FIXED = {
-    "objective": "rank:ndcg",
-    "ndcg_exp_gain": False,
-    "lambdarank_pair_method": "topk",
-    "lambdarank_num_pair_per_sample": 20,
     "tree_method": "hist",
     "min_child_weight": 5.0,
     "reg_lambda": 5.0,
@@ -40,6 +49,7 @@ class RankerSettings(FrozenModel):
     windows: int = Field(3, ge=1)  # consecutive training windows
     window_days: int = Field(28, ge=1)  # at most; a short history gets shorter windows
     trees: int = Field(200, ge=1)
+    objective: Literal["rank:ndcg", "binary:logistic"] = "rank:ndcg"  # XGBoost's names
     depth: int = Field(6, ge=1)
     learning_rate: float = Field(0.1, gt=0)
     unbought: float = Field(0.1, gt=0, le=1)  # share of the unbought candidates that are kept as examples
@@ -109,16 +119,11 @@ def examples(bundle: Bundle, truth: Interactions, settings: RankerSettings) -> E
     bought = _pairs_of(bundle, truth)
     customers = distinct(bought // width)
     sampled = np.sort(rng.permutation(customers)[: settings.customers])
-    size = max(1, CELLS // width)
-    parts = []
-    for start in range(0, len(sampled), size):
-        batch = sampled[start : start + size]
-        neighbourhood = Neighbourhood(bundle, batch)
-        rows, products = candidates(neighbourhood)
-        _, is_bought = locate(bought, batch[rows] * width + products)
-        kept = is_bought | (rng.random(len(rows)) < settings.unbought)
-        rows, products = rows[kept], products[kept]
-        parts.append(Examples(features(neighbourhood, rows, products), is_bought[kept], batch[rows]))
+    batches, parts = np.split(sampled, range(BATCH, len(sampled), BATCH)), []
+    for batch, pairs in zip(batches, spread(partial(candidates, bundle), batches), strict=True):
+        _, is_bought = locate(bought, batch[pairs.rows] * width + pairs.products)
+        kept = is_bought | (rng.random(len(is_bought)) < settings.unbought)
+        parts.append(Examples(pairs.features[kept], is_bought[kept], batch[pairs.rows[kept]]))
     return concatenate(parts)
 
 
@@ -134,7 +139,7 @@ def concatenate(parts: list[Examples]) -> Examples:
 def fit(windows: list[Examples], settings: RankerSettings) -> Array:
     """Returns the trained model as bytes, (n,) uint8; empty if nothing was bought in any window.
 
-    LambdaMART: Burges (2010). A query is a customer in a window.
+    A query is a customer in a window.
     """
     windows = [window for window in windows if window.bought.any()]
     if not windows:
@@ -143,8 +148,9 @@ def fit(windows: list[Examples], settings: RankerSettings) -> Array:
     window_of = np.repeat(np.arange(len(windows)), [len(window.bought) for window in windows])
     query = np.cumsum(np.r_[False, (np.diff(joined.customer) != 0) | (np.diff(window_of) != 0)])
     data = xgboost.QuantileDMatrix(joined.features, joined.bought, qid=query)
-    varied = {"max_depth": settings.depth, "eta": settings.learning_rate}
-    return trees.to_bytes(xgboost.train(FIXED | varied, data, settings.trees))
+    varied = {"objective": settings.objective, "max_depth": settings.depth, "eta": settings.learning_rate}
+    model = xgboost.train(FIXED | OBJECTIVES[settings.objective] | varied, data, settings.trees)
+    return np.frombuffer(bytes(model.save_raw("json")), np.uint8)
 
 
 def _pairs_of(bundle: Bundle, truth: Interactions) -> Array:

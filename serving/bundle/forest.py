@@ -1,16 +1,18 @@
-"""The shape that the ranker's trees must have before XGBoost reads them.
+"""The shape that the ranker's trees must have before they are walked.
 
-XGBoost trusts its own files: a child or a feature out of range reads foreign memory, and a cycle never ends.
+The compiled walk checks nothing: a child or a feature out of range would read foreign memory.
 """
 
+import math
 from typing import Annotated, Literal, Self
 
 import numpy as np
+import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 LEAF = -1  # the children of a leaf
 ROOT = 2**31 - 1  # the parent of a root
-MAX_DEPTH = 64  # far above any that `train` grows; XGBoost walks a tree level by level
+MAX_DEPTH = 64  # far above any that `train` grows; trees are walked level by level
 
 Index = Annotated[int, Field(ge=LEAF, lt=2**31)]
 Number = Annotated[float, Field(allow_inf_nan=False)]
@@ -18,10 +20,11 @@ Flag = Annotated[int, Field(ge=0, le=1)]
 Zero = Annotated[int, Field(ge=0, le=0)]
 Digits = Annotated[str, Field(pattern=r"^[0-9]{1,9}$")]
 Parameters = dict[str, str]
+Nodes = npt.NDArray[np.int64]
 
 
 class Strict(BaseModel):
-    """An object of XGBoost's JSON; keys that no field names are dropped, and never reach XGBoost."""
+    """An object of XGBoost's JSON; keys that no field names are dropped."""
 
     model_config = ConfigDict(strict=True, frozen=True)
 
@@ -89,6 +92,21 @@ class Tree(Strict):
             level = np.concatenate([left[level], right[level]])
         return seen <= nodes and not len(level)
 
+    def levels(self) -> list[Nodes]:
+        """Returns the nodes of each level, from the root down; the children of a node stand side by side."""
+        left, right = np.array(self.left_children), np.array(self.right_children)
+        levels = [np.zeros(1, np.int64)]
+        while len(inner := levels[-1][left[levels[-1]] != LEAF]):
+            levels.append(np.column_stack([left[inner], right[inner]]).ravel())
+        return levels
+
+    def children(self, order: Nodes) -> Nodes:
+        """Returns the positions of left children in an order of nodes, (n,) int64; a leaf's is its own."""
+        position, own = np.empty(len(self.left_children), np.int64), np.arange(len(order))
+        position[order] = own
+        left = np.array(self.left_children)[order]
+        return np.where(left == LEAF, own, position[left])
+
 
 class ForestSize(Strict):
     """The sizes that a forest states."""
@@ -124,7 +142,7 @@ class GradientBooster(Strict):
 class LearnerSize(Strict):
     """The sizes that the learner states: one score, from `num_feature` features."""
 
-    base_score: Annotated[str, Field(max_length=40)]
+    base_score: Annotated[str, Field(pattern=r"^\[?-?[0-9](\.[0-9]{1,17})?(E[+-]?[0-9]{1,2})?\]?$")]
     boost_from_average: Digits = "1"
     num_class: Literal["0"]
     num_feature: Digits
@@ -144,7 +162,17 @@ class Learner(Strict):
         features = self.learner_model_param.num_feature
         if any(tree.tree_param.num_feature != features for tree in self.gradient_booster.model.trees):
             raise ValueError("a tree states another number of features")
+        if not math.isfinite(self.base):
+            raise ValueError("the score before the first tree isn't finite")
         return self
+
+    @property
+    def base(self) -> float:
+        """The score before the first tree, which XGBoost states as a probability if it predicts one."""
+        score = float(self.learner_model_param.base_score.strip("[]"))
+        if self.objective.get("name") != "binary:logistic":
+            return score
+        return math.log(score / (1 - score)) if 0 < score < 1 else math.nan
 
 
 class Forest(Strict):

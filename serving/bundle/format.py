@@ -6,18 +6,16 @@ A bundle is written once, read memory-mapped and never pickled; `serving.bundle.
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from serving.bundle.highest import InnerProductIndex, SortedScores
 from serving.bundle.labels import Labels
+from serving.bundle.learned import Learned, learned
 from serving.bundle.traits import PRODUCT
-from serving.bundle.trees import from_bytes
-
-if TYPE_CHECKING:
-    from serving.bundle.boosting import xgboost
+from serving.bundle.trees import Trees, from_bytes
 
 RECENT_BUYERS = PRODUCT.index("buyers_30d")
 HIGHEST_FALLBACK = 1e-3  # the highest score of products that only the trend ranks, below all other scores
@@ -96,7 +94,7 @@ class Bundle:
     forgotten: frozenset[str] = field(default=frozenset(), init=False, repr=False)  # pseudonyms
 
     @cached_property
-    def trees(self) -> "xgboost.Booster | None":
+    def trees(self) -> Trees | None:
         """The ranker's model, or None without one; raises BundleError if it can't be read."""
         return from_bytes(self.ranker)
 
@@ -162,6 +160,14 @@ class Bundle:
     def trending_taste_index(self) -> InnerProductIndex:
         """Searches the item factors weighted by `recent_boost`."""
         return InnerProductIndex.of(self.item_factors, self.recent_boost)
+
+    @cached_property
+    def learned(self) -> Learned:
+        """The arrays that the ranker's candidates and features come from, as compiled code reads them."""
+        index = self.trending_taste_index
+        found = {"order": index.order, "negative_bound": index.negative_bound, "head": index.head}
+        names = (name for name in Learned._fields if name not in found)
+        return learned(found | {name: getattr(self, name) for name in names})
 
     @cached_property
     def taste_index(self) -> InnerProductIndex:

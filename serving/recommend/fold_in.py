@@ -65,9 +65,13 @@ def normal_matrix(bundle: Bundle, products: Array, weight: Array) -> Array:
     >>> normal_matrix(bundle, np.array([0]), np.array([2.0])).tolist()
     [[4.0, 0.0], [0.0, 2.0]]
     """
-    settings = bundle.manifest["fold_in"]
     factors = bundle.item_factors[products].astype(np.float64)
-    penalty = settings["penalty"] + settings["penalty_per_product"] * len(products)
     matrix = bundle.gram + (factors.T * weight) @ factors
-    matrix[np.diag_indices_from(matrix)] += max(penalty, LEAST_PENALTY)
+    matrix.flat[:: len(matrix) + 1] += penalty(bundle, len(products))
     return np.asarray(matrix)
+
+
+def penalty(bundle: Bundle, products: int) -> float:
+    """Returns the penalty on the squared factors of a customer who bought so many products."""
+    settings = bundle.manifest["fold_in"]
+    return max(float(settings["penalty"] + settings["penalty_per_product"] * products), LEAST_PENALTY)

@@ -1,9 +1,11 @@
 """The second stage: orders several kinds of candidates by a model learned from earlier windows."""
 
+from itertools import pairwise
+
 import numpy as np
 
 from serving.bundle.format import Array, Bundle
-from serving.recommend.features import Neighbourhood, candidates, features
+from serving.recommend.features import candidates
 
 MARGIN = 1.0  # between the lowest candidate and the highest of all other products
 # Multiplies tastes that are predicted from a description alone. Measured on Online Retail II, in the four
@@ -34,22 +36,23 @@ def ranked_candidates(bundle: Bundle, customers: Array) -> tuple[Array, Array, A
     The model can't score a product without a sale, so a new product takes the score of the candidate at the
     rank where the customer's taste puts it. Without a model there are no candidates.
 
-    customers: (n,) rows of the bundle.
+    customers: (n,) rows of the bundle. Rows ascend.
     """
     if bundle.trees is None:
         return np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.float32)
-    nearby = Neighbourhood(bundle, customers)
-    rows, products = candidates(nearby)
-    scores = bundle.trees.inplace_predict(features(nearby, rows, products))
-    lowest = np.zeros(len(customers), np.float32)
-    np.minimum.at(lowest, rows, scores)
-    # Fallback scores lie between 0 and 1, so every candidate comes before all other products.
-    sold = rows, products, scores - lowest[rows] + 1 + MARGIN
+    pairs = candidates(bundle, customers)
+    scores, ends = bundle.trees.scores(pairs.features), _ends(pairs.rows, len(customers))
+    for start, end in pairwise(ends):
+        # Fallback scores lie between 0 and 1, so every candidate comes before all other products.
+        scores[start:end] = scores[start:end] - scores[start:end].min(initial=0) + 1 + MARGIN
     if not (len(bundle.new_products) and len(customers)):
-        return sold
-    parts = zip(sold, _new_products(bundle, customers, *sold), strict=True)
-    all_rows, all_products, all_scores = (np.concatenate(both) for both in parts)
-    return all_rows, all_products, all_scores
+        return pairs.rows, pairs.products, scores
+    added = _new_products(bundle, customers, pairs.rows, pairs.products, scores)
+    rows, products, scores = (
+        np.concatenate(both) for both in zip((pairs.rows, pairs.products, scores), added, strict=True)
+    )
+    order = np.argsort(rows, kind="stable")
+    return rows[order], products[order], scores[order]
 
 
 def candidates_per_customer(bundle: Bundle, customers: Array) -> list[tuple[Array, Array]]:
@@ -58,14 +61,18 @@ def candidates_per_customer(bundle: Bundle, customers: Array) -> list[tuple[Arra
     Scores BATCH customers at a time to bound memory. customers: (n,) rows of the bundle.
     """
     result: list[tuple[Array, Array]] = []
-    for start in range(0, len(customers), BATCH):
-        batch = customers[start : start + BATCH]
+    for first in range(0, len(customers), BATCH):
+        batch = customers[first : first + BATCH]
         rows, products, scores = ranked_candidates(bundle, batch)
-        order = np.argsort(rows, kind="stable")
-        ends = np.searchsorted(rows[order], np.arange(1, len(batch)))
-        parts = (np.split(array[order], ends) for array in (products, scores))
-        result += list(zip(*parts, strict=True))
+        ends = _ends(rows, len(batch))
+        result += [(products[start:end], scores[start:end]) for start, end in pairwise(ends)]
     return result
+
+
+def _ends(rows: Array, n: int) -> list[int]:
+    """Returns where the entries of each of n rows start, and where the last ones end; rows: ascending."""
+    ends: list[int] = np.searchsorted(rows, np.arange(n + 1)).tolist()
+    return ends
 
 
 def _new_products(
@@ -82,7 +89,7 @@ def _new_products(
     tastes = inner * bundle.boost[products]
     new_tastes = bundle.user_factors[customers] @ bundle.item_factors[new].T
     new_tastes = new_tastes * bundle.boost[new] * NEW_PRODUCT_DISCOUNT
-    ends = np.searchsorted(rows, np.arange(len(customers) + 1))
+    ends = _ends(rows, len(customers))
     parts = []
     for row, taste in enumerate(new_tastes):
         own = slice(ends[row], ends[row + 1])

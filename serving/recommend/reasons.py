@@ -6,7 +6,7 @@ from typing import Literal
 import numpy as np
 
 from serving.bundle.format import Array, Bundle
-from serving.recommend.fold_in import normal_matrix
+from serving.recommend.fold_in import normal_matrix, penalty
 
 Kind = Literal["repurchase", "taste", "alike", "bought-together", "trending"]
 Reason = tuple[Kind, tuple[int, ...]]  # the kind, and the purchased products that it names
@@ -97,12 +97,16 @@ def score_losses(bundle: Bundle, rows: Array, weight: Array, products: Array) ->
     >>> score_losses(bundle, np.array([0]), np.array([2.0]), np.array([1])).tolist()
     [[0.375]]
     """
-    bought = bundle.item_factors[rows]
-    solved = np.linalg.solve(normal_matrix(bundle, rows, weight), bought.T).T.astype(np.float32)  # B W
-    preference = solved @ (bought.T @ (1 + weight))
-    leverage = np.einsum("hk,hk->h", solved, bought)
-    share = (1 + weight * (1 - preference)) / (1 - weight * leverage)
-    return np.asarray(bundle.item_factors[products] @ solved.T * share)
+    from serving.recommend.losses import losses  # imports numba, which takes most of a second
+
+    factors = bundle.item_factors
+    return losses(
+        bundle.gram,
+        penalty(bundle, len(rows)),
+        factors[rows].astype(np.float64),
+        weight.astype(np.float64),
+        factors[products].astype(np.float64),
+    )
 
 
 def is_supported(bundle: Bundle, rows: Array, weight: Array, products: Array) -> Array:

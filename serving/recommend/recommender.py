@@ -13,7 +13,7 @@ import numpy as np
 from serving.bundle.format import Array, Bundle
 from serving.bundle.highest import SortedScores, top_n
 from serving.recommend.association_rules import Rule
-from serving.recommend.history import bought_mask, purchases
+from serving.recommend.history import purchases
 from serving.recommend.lanes import Lane
 from serving.recommend.ranker import ranker
 from serving.recommend.reasons import Explain, Kind, reasons
@@ -75,7 +75,9 @@ def als(bundle: Bundle, customers: Array) -> Array:
 
     The factors come from implicit ALS: Hu, Koren, Volinsky (2008).
     """
-    return bundle.user_factors[customers] @ bundle.item_factors.T * bundle.boost
+    values = bundle.user_factors[customers] @ bundle.item_factors.T
+    values *= bundle.boost
+    return np.asarray(values)
 
 
 SCORES: dict[str, Scorer] = {
@@ -118,7 +120,7 @@ def component_scores(component: str | Scorer, bundle: Bundle, customers: Array) 
     """Returns a component's scores before any lane, -inf for products it can't recommend, (n, P) float32."""
     scorer = component if callable(component) else SCORES[component]
     values = scorer(bundle, customers).astype(np.float32, copy=False)
-    values[:, ~scorable(bundle, component)] = -np.inf
+    np.copyto(values, -np.inf, where=~scorable(bundle, component))
     return values
 
 
@@ -133,8 +135,12 @@ def restrict_to_lane(bundle: Bundle, customers: Array, lane: Lane, values: Array
     Re-ranks them by the products' weight, unless `as_scored`.
     """
     if lane != "for-you":
-        bought = bought_mask(bundle, customers)
-        values[bought if lane == "discover" else ~bought] = -np.inf
+        rows, history_rows = purchases(bundle, customers)
+        bought = rows, bundle.history_product[history_rows]
+        own = values[bought]
+        values[bought if lane == "discover" else ...] = -np.inf
+        if lane == "buy-again":
+            values[bought] = own
     return values if as_scored or not bundle.strength else _by_weight(bundle, values)
 
 
@@ -270,8 +276,9 @@ def with_reasons(
     products: (n,) rows of the bundle. values: (n,) float, their scores.
     """
     own = set(bundle.bought(customer).tolist())
-    explained = explain(bundle, customer, products, component)
+    is_other = np.array([product not in own for product in products.tolist()], bool)
+    explained = iter(explain(bundle, customer, products[is_other], component) if is_other.any() else [])
     return [
-        Item(product, value, "repurchase", (product,)) if product in own else Item(product, value, *reason)
-        for product, value, reason in zip(products.tolist(), values.tolist(), explained, strict=True)
+        Item(product, value, *next(explained)) if other else Item(product, value, "repurchase", (product,))
+        for product, value, other in zip(products.tolist(), values.tolist(), is_other, strict=True)
     ]

@@ -6,7 +6,7 @@ import bundles
 import numpy as np
 import xgboost as xgb
 
-from serving.bundle import traits, trees
+from serving.bundle import traits
 from serving.bundle.format import Array, Bundle, texts
 
 RANK, NEIGHBOURS, DAYS = 4, 6, (7, 28)
@@ -95,7 +95,8 @@ def _model(rng: np.random.Generator) -> Array:
     features = rng.random((500, len(traits.FEATURE_NAMES)))
     bought = features[:, -5:].sum(axis=1) + rng.random(500) > 3
     settings = {"objective": "binary:logistic", "base_score": 0.5, "nthread": 1, "max_depth": 4}
-    return trees.to_bytes(xgb.train(settings, xgb.DMatrix(features, bought), 10))
+    model = xgb.train(settings, xgb.DMatrix(features, bought), 10)
+    return np.frombuffer(bytes(model.save_raw("json")), np.uint8)
 
 
 def _floats(values: Array) -> Array:

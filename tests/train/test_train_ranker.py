@@ -16,10 +16,9 @@ from pipelines.train.association_rules import no_rules
 from pipelines.train.bundle import fit_bundle, reopen
 from pipelines.train.ranker import RankerSettings
 from pipelines.train.recipe import HalfLives, ModelSettings
-from serving.bundle import trees
 from serving.bundle.files import load, save
 from serving.errors import BundleError
-from serving.recommend.features import Neighbourhood, candidates
+from serving.recommend.features import candidates
 from serving.recommend.lanes import LANES
 from serving.recommend.ranker import NEW_PRODUCT_DISCOUNT
 from serving.recommend.ranker import ranker as ranked
@@ -91,9 +90,9 @@ def test_candidates_rank_before_all_other_products_with_finite_scores(bundle, mo
         monkeypatch.setattr(f"serving.recommend.features.{name}", 2)
     bundle = replace(bundle, leading=bundle.leading[:3])
     customers = np.arange(5)
-    values, (rows, products) = ranked(bundle, customers), candidates(Neighbourhood(bundle, customers))
+    values, pairs = ranked(bundle, customers), candidates(bundle, customers)
     chosen = np.zeros(values.shape, bool)
-    chosen[rows, products] = True
+    chosen[pairs.rows, pairs.products] = True
     assert 0 < chosen.sum() < chosen.size
     assert np.isfinite(values).all()
     assert all(row[own].min() > row[~own].max() for row, own in zip(values, chosen, strict=True))
@@ -185,9 +184,8 @@ def test_loading_a_bundle_with_an_unreadable_ranker_raises(bundle, tmp_path, dam
 
 
 def _model_of_two_features():
-    return trees.to_bytes(
-        xgb.train({"objective": "rank:ndcg"}, xgb.DMatrix(np.eye(2), [1, 0], qid=[0, 0]), 1)
-    )
+    model = xgb.train({"objective": "rank:ndcg"}, xgb.DMatrix(np.eye(2), [1, 0], qid=[0, 0]), 1)
+    return np.frombuffer(bytes(model.save_raw("json")), np.uint8)
 
 
 @pytest.mark.parametrize(("liking", "rank"), [(10.0, 0), (0.0, None), (-10.0, None)])
@@ -198,8 +196,8 @@ def test_a_new_product_ranks_by_the_customers_taste(bundle, liking, rank):
     new = np.arange(len(sold)) == product
     introduced = replace(bundle, popularity=sold, new=new, item_factors=factors)
     values = ranked(introduced, np.array([customer, 1]))[customer]
-    rows, products = candidates(Neighbourhood(introduced, np.array([customer])))
-    assert product not in products[rows == 0]
+    products = candidates(introduced, np.array([customer])).products
+    assert product not in products
     falling = np.sort(values[products])[::-1]
     assert values[product] == (falling[rank] if rank is not None else 0)
     answered = recommend(introduced, customer, "for-you", 3)
@@ -212,7 +210,7 @@ def test_a_new_product_between_two_candidates_has_the_score_of_the_second(bundle
     sold[product] = 0
     new = np.arange(len(sold)) == product
     introduced = replace(bundle, popularity=sold, new=new)
-    _, products = candidates(Neighbourhood(introduced, customers))
+    products = candidates(introduced, customers).products
     tastes = np.sort(bundle.item_factors[products] @ bundle.user_factors[0])[::-1]
     user = bundle.user_factors[0]
     factors[product] = user * (tastes[2] + tastes[3]) / 2 / (user @ user) / NEW_PRODUCT_DISCOUNT

@@ -9,7 +9,7 @@ import pytest
 from serving.bundle.format import Bundle
 from serving.live.identity import pseudonym
 from serving.recommend.lanes import LANES, Lane
-from serving.recommend.recommender import BASELINES, Component, bought_mask, recommend, scores, trending
+from serving.recommend.recommender import BASELINES, Component, recommend, scores, trending
 from serving.recommend.related import similar
 from serving.recommend.shortlist import region_shortlist
 
@@ -45,11 +45,6 @@ def test_scores_do_not_depend_on_the_other_customers(bundle: Bundle) -> None:
         together = scores(bundle, both, lane)
         alone = [scores(bundle, np.array([customer]), lane)[0] for customer in both]
         np.testing.assert_array_equal(together, alone)
-
-
-def test_bought_mask_marks_the_products_bought(bundle: Bundle) -> None:
-    mask = bought_mask(bundle, np.array([row(bundle, bundles.BORIS), row(bundle, bundles.ANNA)]))
-    assert [np.flatnonzero(bought).tolist() for bought in mask] == [[4, 6], [0, 1]]
 
 
 @pytest.mark.parametrize(

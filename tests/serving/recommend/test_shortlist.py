@@ -39,9 +39,9 @@ def masks(rng: np.random.Generator, bundle: Bundle) -> list[Array | None]:
 def assert_agree(values: Array, order: Array, items: list[Item]) -> None:
     """Checks that items are the products that sorting all scores gives, apart from equal scores."""
     assert len(items) == len(order)
-    np.testing.assert_allclose([item.score for item in items], values[order], rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose([item.score for item in items], values[order], rtol=1e-5, atol=1e-5)
     products = np.array([item.product for item in items], dtype=np.int64)
-    np.testing.assert_allclose(values[products], values[order], rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(values[products], values[order], rtol=1e-5, atol=1e-5)
     assert len(set(products.tolist())) == len(products)
 
 
