@@ -1,12 +1,13 @@
 """The endpoints that read: one function per route, from the served model and a query to the response body."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
-from typing import Annotated
+from typing import Annotated, Any
 
 from serving.bundle.format import Array, Bundle
 from serving.errors import Problem
 from serving.http import overview_shapes, responses, shapes
+from serving.http.kept import LastingAnswer
 from serving.http.overview import SHOPPERS
 from serving.http.requests import (
     BatchQuery,
@@ -40,9 +41,18 @@ LEGACY_RECO_ITEMS = 5
 UNPUBLISHED = ("files", SHOPPERS, IDENTITY)  # manifest entries that /v1/model leaves out
 
 
-def recommendations(served: Served, query: RecommendationsQuery) -> Annotated[Json, shapes.Recommended]:
+def recommendations(
+    served: Served, query: RecommendationsQuery
+) -> Annotated[LastingAnswer, shapes.Recommended]:
     """Returns items for a customer; for an unknown customer, what is trending in the region, then overall."""
-    bundle, customer = customers.current(served, query.customer)
+    events = customers.events(served, query.customer)
+    placement = served.merchandising.placement(served.bundle, query.on) if query.rules else None
+    compute = partial(_recommended, served, query, events)
+    return LastingAnswer(query, served.version, served.bundle, placement, events, compute)
+
+
+def _recommended(served: Served, query: RecommendationsQuery, events: Sequence[Any]) -> Json:
+    bundle, customer = customers.after(served, query.customer, events)
     group = _group(bundle, query.group) if customer is None else None
     (ranking,) = rankings(bundle, [customer], query.lane, _variety(served, query), group)
     return responses.with_version(

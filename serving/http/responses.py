@@ -4,6 +4,7 @@ from functools import reduce
 from typing import Any
 
 import numpy as np
+import pydantic_core
 
 from serving.bundle.format import Array, Bundle
 from serving.http.requests import ListQuery
@@ -38,6 +39,11 @@ def _not_excluded(bundle: Bundle, excluded: list[str]) -> Array:
 def product_rows(bundle: Bundle, products: list[str]) -> list[int]:
     """Returns the rows of product ids. Unknown ids are left out."""
     return [row for product in products if (row := bundle.product(product)) is not None]
+
+
+def to_json(value: Any) -> bytes:
+    """Returns a value as JSON; a number that JSON doesn't know becomes null."""
+    return pydantic_core.to_json(value, inf_nan_mode="null")
 
 
 def with_version(served: Served | StoreAlone, **fields: Any) -> Json:

@@ -20,6 +20,7 @@ from serving.access.guard import Keyring
 from serving.access.rate import RateLimiter
 from serving.errors import Problem
 from serving.http import endpoints, openapi, overview, pages, parsing, requests, writes
+from serving.http.kept import KeptAnswers, LastingAnswer
 from serving.http.operation import Operation
 from serving.http.requests import RequestModel
 from serving.http.turns import LongAnswer, Turns
@@ -124,8 +125,8 @@ def create_app(
     key: the secret key of the pseudonyms. keyring: the API keys that sign-in accepts.
     webhooks: those that are accepted; by default none. event_limiter: of each key's events.
     """
-    webhooks, turns = webhooks or Webhooks(), Turns()
-    routes = [_route(state, key, operation, webhooks, turns, event_limiter) for operation in ROUTES]
+    webhooks, turns, kept = webhooks or Webhooks(), Turns(), KeptAnswers()
+    routes = [_route(state, key, operation, webhooks, turns, kept, event_limiter) for operation in ROUTES]
     routes += [*pages.routes(openapi.document(ROUTES), keyring), *extra_routes]
     app = Starlette(routes=routes, exception_handlers={404: _not_found, 405: _wrong_method})
     # The Location of a redirect would repeat the path, and the customer id in it.
@@ -139,6 +140,7 @@ def _route(
     operation: Operation,
     webhooks: Webhooks,
     turns: Turns,
+    kept: KeptAnswers,
     event_limiter: RateLimiter | None,
 ) -> Route:
     method, path, model, endpoint, signed, needs_model = operation
@@ -162,6 +164,10 @@ def _route(
                 body = await turns.render(answer, metrics.count_answer, request.is_disconnected)
                 return Response(body, headers=headers, media_type=JSONResponse.media_type)
             turns.note_short_request()
+            if isinstance(answer, LastingAnswer):
+                rendered = kept.render(answer)
+                metrics.count(rendered.tally)
+                return Response(rendered.body, headers=headers, media_type=JSONResponse.media_type)
             if inspect.isawaitable(answer):  # an endpoint that waits for a disk or a network is a coroutine
                 answer = await answer
             metrics.count_answer(answer)

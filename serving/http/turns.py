@@ -5,18 +5,17 @@ for short answers they leave them at least half of the worker's time.
 """
 
 import asyncio
-import json
 import math
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from time import monotonic, perf_counter
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from starlette.requests import ClientDisconnect
 
 from serving.errors import Problem
+from serving.http.responses import Json, to_json
 
-Json = dict[str, Any]
 T = TypeVar("T")
 
 LONGEST_SECONDS = 10.0  # of a long request, with the time that it waits for others
@@ -63,7 +62,7 @@ class Turns:
         count: is called with each part, as a body of its own. is_gone: whether the client has disconnected.
         Raises Problem 503 after LONGEST_SECONDS, and ClientDisconnect.
         """
-        texts: list[str] = []
+        texts: list[bytes] = []
         try:
             async with asyncio.timeout(LONGEST_SECONDS):
                 for part in self._parts(answer.size):
@@ -71,13 +70,13 @@ class Turns:
                         started = perf_counter()
                         body = answer.fields | {answer.name: answer.part(part)}
                         count(body)
-                        texts += [_text(element) for element in body[answer.name]]
+                        texts += [to_json(element) for element in body[answer.name]]
                         await self._let_others(perf_counter() - started)
                     if await is_gone():
                         raise ClientDisconnect
         except TimeoutError:
             raise _busy() from None
-        return f"{_text(answer.fields)[:-1]},{_text(answer.name)}:[{','.join(texts)}]}}".encode()
+        return b"%s,%s:[%s]}" % (to_json(answer.fields)[:-1], to_json(answer.name), b",".join(texts))
 
     def _parts(self, size: int) -> Iterator[slice]:
         start = 0
@@ -95,11 +94,6 @@ class Turns:
 
     def _is_quiet(self) -> bool:
         return monotonic() - self._short_request_at > QUIET_SECONDS
-
-
-def _text(value: Any) -> str:
-    """Returns a value as JSON, as Starlette's JSONResponse writes it."""
-    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
 
 def _busy() -> Problem:

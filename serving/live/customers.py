@@ -39,10 +39,20 @@ def current(served: Served, customer: str | None) -> tuple[Bundle, int | None]:
 
     customer: a pseudonym, or None for an anonymous visitor.
     """
+    return after(served, customer, events(served, customer))
+
+
+def events(served: Served, customer: str | None) -> Sequence[Any]:
+    """Returns a customer's events since the fit; none for an anonymous visitor."""
+    return served.changes.events(customer) if served.changes and customer is not None else []
+
+
+def after(served: Served, customer: str | None, events: Sequence[Any]) -> tuple[Bundle, int | None]:
+    """Returns what `current` returns, after the given events of the customer."""
     if customer is None:
         return served.bundle, None
     bundle, row = served.bundle, served.bundle.customer(customer)
-    if served.changes is None or not (events := served.changes.events(customer)):
+    if served.changes is None or not events:
         return bundle, row
     return with_events(bundle, row, customer, events, served.changes.weights)
 

@@ -36,6 +36,7 @@ MODEL = Gauge(
 ANSWERS_BY_LANE = {
     (lane, known): ANSWERS.labels(lane, str(known).lower()) for lane in LANES for known in (True, False)
 }
+Tally = list[tuple[Counter, int]]
 ITEMS_BY_KIND: dict[str, Counter] = {kind: ITEMS.labels(kind) for kind in get_args(Kind)}
 
 
@@ -46,12 +47,24 @@ def count_request(route: str, method: str, status: int, seconds: float) -> None:
 
 def count_answer(answer: Any) -> None:
     """Counts the lists of an answer by lane, and all their items by kind of reason."""
+    count(tally(answer))
+
+
+def tally(answer: Any) -> Tally:
+    """Returns what an answer adds to the metrics: lists by lane, and all their items by kind of reason."""
+    added: Tally = []
     for listing in _listings(answer):
         if "lane" in listing and "known" in listing:
-            ANSWERS_BY_LANE[listing["lane"], listing["known"]].inc()
+            added.append((ANSWERS_BY_LANE[listing["lane"], listing["known"]], 1))
         kinds = Count([item["reason"]["kind"] for item in listing["items"] if "reason" in item])
-        for kind, items in kinds.items():
-            ITEMS_BY_KIND[kind].inc(items)
+        added += [(ITEMS_BY_KIND[kind], items) for kind, items in kinds.items()]
+    return added
+
+
+def count(added: Tally) -> None:
+    """Adds the tally of an answer to the metrics."""
+    for counter, number in added:
+        counter.inc(number)
 
 
 def set_live_version(version: str, before: str | None) -> None:
