@@ -8,6 +8,7 @@ MODEL = "model"
 LANE = "lane"
 SEGMENT = "group"  # customer segment: new, occasional, loyal or unknown
 TOP = "top"  # the first ten products, as rows of the bundle
+NO_PRODUCT = -1  # fills a list of products behind its last one
 CATALOGUE = "catalogue"  # number of products, the same in every row
 
 NDCG, RECALL, PRECISION, MAP, MRR, MPR = (

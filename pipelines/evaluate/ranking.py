@@ -4,16 +4,14 @@ All examples have one customer who bought products 0 and 2, which rank first and
 """
 
 from dataclasses import dataclass
+from typing import NamedTuple, Self
 
 import numpy as np
 
 from pipelines.evaluate.names import MAP, MPR, MRR, NDCG, PRECISION, RECALL
-from serving.bundle.format import Array
+from serving.bundle.format import Array, expand_ranges
 
 K = 10
-BLOCKS = 64 * K  # blocks of products; most hold none of the first K, so few products need sorting
-LOWEST = np.finfo(np.float32).min  # above -inf
-NO_PRODUCT = -1  # fills a list behind its last product
 IDEAL = np.r_[np.nan, np.cumsum(1 / np.log2(np.arange(K) + 2))]  # ideal gain of 0 to K true products
 
 
@@ -28,11 +26,33 @@ class Ranking:
     top: Array  # (n, min(K, P)) int32, best first, filled with NO_PRODUCT
 
 
-def rank(values: Array, rows: Array, products: Array) -> Ranking:
+class Sorted(NamedTuple):
+    """The scores of n customers sorted, and the scores of those products among them that a lane excludes.
+
+    Sorting is most of the work of ranking; lanes of the same scores share it.
+    """
+
+    ascending: Array  # (n, P)
+    excluded: Array  # (h,)
+    starts: Array  # (n + 1,) int64, where each customer's excluded scores begin
+
+    @classmethod
+    def of(cls, values: Array) -> Self:
+        """Sorts scores of which the lane excludes none but those at -inf, (n, P)."""
+        return cls(np.sort(values, axis=1), np.empty(0, values.dtype), np.zeros(len(values) + 1, np.int64))
+
+    def of_customers(self, rows: Array) -> Self:
+        """Returns the same for some of the customers; rows: (r,) int64."""
+        customers, scores = expand_ranges(self.starts[rows], self.starts[rows + 1])
+        starts = np.searchsorted(customers, np.arange(len(rows) + 1))
+        return type(self)(self.ascending[rows], self.excluded[scores], starts)
+
+
+def rank(values: Array, rows: Array, products: Array, among: Sorted | None = None) -> Ranking:
     """Returns the ranks of the true products by score; equal scores rank by product row.
 
     values: (n, P) float32, -inf for products that the lane excludes. rows, products: (m,) int64, customer and
-    product of each purchase, sorted by customer.
+    product of each purchase, sorted by customer. among: the same scores sorted; None sorts them.
 
     >>> scores = np.array([[0.9, 0.8, 0.7, 0.6]], np.float32)
     >>> ranking = rank(scores, rows=np.array([0, 0]), products=np.array([0, 2]))
@@ -41,8 +61,14 @@ def rank(values: Array, rows: Array, products: Array) -> Ranking:
     >>> ranking.top
     array([[0, 1, 2, 3]], dtype=int32)
     """
-    allowed = np.count_nonzero(values > -np.inf, axis=1)
-    return Ranking(rows, products, _before(values, rows, products), allowed, _highest(values))
+    from pipelines.evaluate.ranks import ranks  # imports numba, which takes most of a second
+
+    values = np.ascontiguousarray(values)
+    starts = np.searchsorted(rows, np.arange(len(values) + 1))
+    before, allowed, top = ranks(
+        values, starts, products.astype(np.int64), min(K, values.shape[1]), among or Sorted.of(values)
+    )
+    return Ranking(rows, products, before, allowed, top)
 
 
 def rank_metrics(ranking: Ranking) -> dict[str, Array]:
@@ -132,53 +158,6 @@ def rmse(values: Array, ranking: Ranking) -> Array:
     correction = 1 - 2 * values[ranking.rows, ranking.products].astype(np.float64)
     squared_errors = squares_against_zero + np.bincount(ranking.rows, correction, len(values))
     return np.asarray(np.sqrt(squared_errors / ranking.allowed))
-
-
-def _before(values: Array, rows: Array, products: Array) -> Array:
-    """Returns how many products rank before each of m products: by score, then by row, (m,) int64.
-
-    Sorting all P scores of a customer takes as long as counting for some log2(P) products.
-    """
-    count, few = np.empty(len(rows), dtype=np.int64), np.log2(max(2, values.shape[1]))
-    ends = np.searchsorted(rows, np.arange(len(values) + 1))
-    for scores, start, end in zip(values, ends, ends[1:], strict=False):
-        own = products[start:end]
-        higher, equal = _counted(scores, scores[own]) if len(own) <= few else _sorted(scores, scores[own])
-        count[start:end] = higher
-        for i in start + np.flatnonzero(equal > 1):
-            count[i] += np.count_nonzero(scores[: products[i]] == scores[products[i]])
-    return count
-
-
-def _counted(scores: Array, own: Array) -> tuple[Array, Array]:
-    """Returns how many of all scores, (P,), are higher than each of a few, (m,), and how many are equal."""
-    higher = [np.count_nonzero(is_higher) for is_higher in scores > own[:, None]]
-    equal = [np.count_nonzero(is_equal) for is_equal in scores == own[:, None]]
-    return np.array(higher, np.int64), np.array(equal, np.int64)
-
-
-def _sorted(scores: Array, own: Array) -> tuple[Array, Array]:
-    """Returns the same as `_counted`, faster for many."""
-    ascending = np.sort(scores)
-    end = np.searchsorted(ascending, own, "right")
-    return len(scores) - end, end - np.searchsorted(ascending, own, "left")
-
-
-def _highest(values: Array) -> Array:
-    """Returns the K highest products of each row in the order of the code that serves, as `Ranking.top`."""
-    n, total = values.shape
-    size = max(1, total // BLOCKS)
-    highest = np.maximum.reduceat(values, np.arange(0, total, size), axis=1)
-    kept = min(K, total)
-    floor = np.partition(highest, -kept, axis=1)[:, -kept, None]  # one product per block reaches it
-    is_high = values >= np.maximum(floor, LOWEST)
-    rows, products = np.divmod(np.flatnonzero(is_high), total)
-    order = np.lexsort((-values[rows, products], rows))
-    position = np.arange(len(rows)) - np.searchsorted(rows, rows)
-    top = np.full((n, kept), NO_PRODUCT, dtype=np.int32)
-    is_top = position < kept
-    top[rows[is_top], position[is_top]] = products[order[is_top]]
-    return top
 
 
 def _hits_up_to(rows: Array, ranks: Array) -> Array:

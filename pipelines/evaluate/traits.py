@@ -9,12 +9,13 @@ from pipelines.evaluate.names import (
     DIVERSITY,
     NDCG_HEAD,
     NDCG_TAIL,
+    NO_PRODUCT,
     NOVELTY,
     RECALL_HEAD,
     RECALL_TAIL,
     WEIGHT,
 )
-from pipelines.evaluate.ranking import NO_PRODUCT, Ranking, gain_and_recall
+from pipelines.evaluate.ranking import Ranking, gain_and_recall
 from serving.bundle.format import Array, Bundle
 from serving.bundle.labels import NO_LABEL
 
