@@ -13,7 +13,6 @@ import numpy as np
 import pandas as pd
 import psutil
 import scipy.sparse as sp
-from implicit.cpu.als import AlternatingLeastSquares
 from pydantic import Field
 from threadpoolctl import threadpool_limits
 
@@ -83,10 +82,12 @@ def choose_solver(strengths: sp.csr_matrix, rank: int) -> Literal["implicit", "s
 
 
 def _fit_implicit(strengths: sp.csr_matrix, settings: AlsSettings) -> Factors:
+    from pipelines.train.als_step import CompiledAls  # imports numba, which takes most of a second
+
     confidence = strengths.copy()
     confidence.data = (1 + settings.alpha * confidence.data).astype(np.float32)
-    with threadpool_limits(limits=1, user_api="blas"):  # implicit spreads over threads itself
-        model = AlternatingLeastSquares(
+    with threadpool_limits(limits=1, user_api="blas"):  # the model spreads over threads itself
+        model = CompiledAls(
             factors=settings.rank,
             regularization=settings.regularisation,
             alpha=1.0,
