@@ -1,6 +1,6 @@
 """The search space of the sweep, and the candidates sampled from it."""
 
-from itertools import cycle
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -19,10 +19,11 @@ SEED = 7
 
 
 class RankerSpace(FrozenModel):
-    """Search space of the ranker; each ranker is combined with one of the sampled ALS settings."""
+    """Search space of the ranker. All rankers share ALS settings, and so the fits of their windows."""
 
     draws: int = Field(ge=0)
-    settings: dict[str, list[float]]
+    als: int = Field(1, ge=1)  # the number of these ALS settings among those drawn
+    settings: dict[str, list[float | str]]
 
 
 class Space(FrozenModel):
@@ -65,7 +66,7 @@ def candidates(sweep: str) -> list[Candidate]:
         Candidate(name=f"als-{number:02}", component="als", als=settings)
         for number, settings in enumerate(sampled, 1)
     ]
-    return baselines + als + _rankers(space.ranker, sampled)
+    return baselines + als + _rankers(space.ranker, sampled[space.ranker.als - 1])
 
 
 def edges(chosen: AlsSettings, sweep: str) -> list[str]:
@@ -79,8 +80,7 @@ def edges(chosen: AlsSettings, sweep: str) -> list[str]:
     ]
 
 
-def _rankers(space: RankerSpace, als_settings: list[AlsSettings]) -> list[Candidate]:
-    """Returns ranker candidates; number n uses the n-th ALS settings, starting over at the end."""
+def _rankers(space: RankerSpace, als: AlsSettings) -> list[Candidate]:
     sampled = _sampled(space.settings, space.draws)
     return [
         Candidate(
@@ -89,11 +89,11 @@ def _rankers(space: RankerSpace, als_settings: list[AlsSettings]) -> list[Candid
             als=als,
             ranker=RankerSettings.model_validate(values),
         )
-        for number, (values, als) in enumerate(zip(sampled, cycle(als_settings), strict=False), 1)
+        for number, values in enumerate(sampled, 1)
     ]
 
 
-def _sampled(options: dict[str, list[float]], draws: int) -> list[dict[str, float]]:
+def _sampled(options: Mapping[str, Sequence[object]], draws: int) -> list[dict[str, Any]]:
     """Returns some combinations of the options, without repetition."""
     # Importing scikit-learn takes half a second; most processes that read the search space sample nothing.
     from sklearn.model_selection import ParameterSampler
