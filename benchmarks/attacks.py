@@ -149,7 +149,7 @@ def _customer(address: Address, number: int) -> list[float]:
     ended = time.monotonic() + SECONDS
     while time.monotonic() < ended:
         started = time.perf_counter()
-        _ask(address, "GET", f"/v1/customers/{number + len(waits) % 500}/recommendations", "")
+        _ask(address, "GET", f"/v1/customers/c{number + len(waits) % 500}/recommendations", "")
         waits.append(1000 * (time.perf_counter() - started))
         time.sleep(PAUSE)
     return waits
