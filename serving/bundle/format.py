@@ -165,9 +165,9 @@ class Bundle:
     def learned(self) -> Learned:
         """The arrays that the ranker's candidates and features come from, as compiled code reads them."""
         index = self.trending_taste_index
-        found = {"order": index.order, "negative_bound": index.negative_bound, "head": index.head}
-        names = (name for name in Learned._fields if name not in found)
-        return learned(found | {name: getattr(self, name) for name in names})
+        of_index = {name: getattr(index, name) for name in ("order", "negative_bound", "head")}
+        names = (name for name in Learned._fields if name not in of_index)
+        return learned(of_index | {name: getattr(self, name) for name in names})
 
     @cached_property
     def taste_index(self) -> InnerProductIndex:
