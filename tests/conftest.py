@@ -4,6 +4,8 @@ import contextlib
 import functools
 import os
 import random
+import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -45,6 +47,12 @@ class ByFileAndEngine(LoadFileScheduling):
     def _split_scope(self, nodeid):
         is_sparks = "spark" in nodeid or "test_engines" in nodeid or "test_als" in nodeid
         return "spark" if is_sparks else super()._split_scope(nodeid)
+
+
+def pytest_sessionstart(session):
+    """Compiles the second stage once, before several processes need it, some of them within seconds."""
+    if getattr(session.config.option, "numprocesses", None):
+        subprocess.run([sys.executable, Path(__file__).parent / "support" / "warm_up.py"], check=True)
 
 
 @pytest.hookimpl(optionalhook=True)
