@@ -28,6 +28,7 @@ FORM = re.compile(r"[\s()]|^\d{3}[.-]\d{3}[.-]\d{4}$")  # no other id is written
 DIGITS = range(10, 16)  # E.164 allows 15; ten is the shortest national number with its area code
 SHORTEST = 7  # digits of a number that is written as a telephone number
 SHORTEST_PLAIN = 8  # digits of one that is written as digits alone
+MOST_ZEROS = 16  # superfluous ones: no number that is read has more digits
 TRUNK = "(0)"  # dialled within the country only
 
 
@@ -40,6 +41,16 @@ def canonical_phone(text: str, country: str, is_phone: bool) -> str | None:
     country: two capital letters, of numbers without a country code; "" if unknown. is_phone: whether the id
     is a telephone number for sure; if not, a plain number needs a country in which it is valid.
     """
+    spelling = _read(text, country, is_phone)
+    for _ in range(MOST_ZEROS):  # a number with superfluous zeros reads differently once one of them is gone
+        again = _read(spelling, country, is_phone) if spelling else None
+        if again in (None, spelling):
+            break
+        spelling = again
+    return spelling
+
+
+def _read(text: str, country: str, is_phone: bool) -> str | None:
     needs_country = text.isdecimal() and not text.startswith("00")
     if needs_country and not country and not is_phone:  # most numeric ids end here
         return None
