@@ -119,6 +119,6 @@ $(INSTALLED): requirements.lock pyproject.toml
 	@test -x $(RUN)python || $(PYTHON) -m venv $(VENV)
 	@awk '/^[^ #]/ {uv = /^uv==/} uv' requirements.lock > $(VENV)/uv.lock
 	@$(RUN)python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(VENV)/uv.lock
-	@$(RUN)uv pip sync --python $(RUN)python --require-hashes --compile-bytecode requirements.lock
+	@$(RUN)uv pip sync --python $(RUN)python --require-hashes requirements.lock
 	@$(RUN)uv pip install --quiet --python $(RUN)python --no-deps --no-build-isolation --editable .
 	@touch $@

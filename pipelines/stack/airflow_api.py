@@ -56,9 +56,10 @@ class NightlyRuns:
         """Whether a run that ended after the moment succeeded."""
         return self._latest(state=["success"], end_date_gte=moment.isoformat()) is not None
 
-    def trigger(self) -> str:
+    def trigger(self, sweep: str | None = None) -> str:
         """Triggers a run, and returns its id. It is not retried, which could trigger two."""
-        run = self._request("POST", "/api/v2/dags/nightly/dagRuns", json={"logical_date": None})
+        asked = {"logical_date": None, "conf": {"sweep": sweep}}
+        run = self._request("POST", "/api/v2/dags/nightly/dagRuns", json=asked)
         return str(run["dag_run_id"])
 
     def unpause(self) -> None:

@@ -38,13 +38,14 @@ def is_due(settings: Settings, supervisor: Supervisor | None = None) -> bool:
         return not runs.succeeded_since(midnight)
 
 
-def run_and_follow(settings: Settings, supervisor: Supervisor) -> None:
+def run_and_follow(settings: Settings, supervisor: Supervisor, sweep: str | None = None) -> None:
     """Triggers a run, or joins the active one, and shows its tasks until it ends.
 
+    sweep: of a run that is triggered; None: that of the settings.
     Raises NightshelfError saying which task failed, why, and where its log is.
     """
     with _nightly_runs(settings, supervisor) as runs:
-        run = runs.active_run() or runs.trigger()
+        run = runs.active_run() or runs.trigger(sweep)
         runs.unpause()
         if _follow(runs, run, supervisor) == "failed":
             raise NightshelfError(failure(runs.tasks(run), task_logs(settings)))

@@ -9,7 +9,7 @@ from types import FrameType
 from expectations import data_docs
 from pipelines.lake.java import check_java
 from pipelines.settings import Settings, settings, write_env
-from pipelines.stack import cluster, database
+from pipelines.stack import cluster, database, demo
 from pipelines.stack.airflow_home import prepare_home, write_passwords
 from pipelines.stack.board import console
 from pipelines.stack.environment import environment
@@ -32,7 +32,7 @@ def up(once: bool = False) -> None:
     nightly run or the request fails.
     """
     write_env()
-    chosen = settings()
+    chosen = demo.settings_for(settings())
     if chosen.spark_master:
         check_java()
     stack, variables = programs(chosen), environment(chosen)
@@ -78,7 +78,7 @@ def _run(chosen: Settings, stack: list[Program], variables: dict[str, str], once
 
 def _run_once(supervisor: Supervisor, chosen: Settings) -> None:
     if is_due(chosen, supervisor):
-        run_and_follow(chosen, supervisor)
+        run_and_follow(chosen, supervisor, demo.first_sweep(chosen))
         _print_decision(chosen)
     wait_until_ready(chosen, supervisor)
     print(json.dumps(fetch(chosen, "/v1/popular?n=5"), ensure_ascii=False, indent=2))
@@ -98,7 +98,7 @@ def _stay(supervisor: Supervisor, chosen: Settings) -> None:
 def _run_and_report(supervisor: Supervisor, chosen: Settings) -> None:
     """Does the nightly run and prints its failure; the servers run on, and the champion keeps serving."""
     try:
-        run_and_follow(chosen, supervisor)
+        run_and_follow(chosen, supervisor, demo.first_sweep(chosen))
     except NightshelfError as error:
         console.print(str(error), style="red", markup=False)
 

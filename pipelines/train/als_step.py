@@ -60,7 +60,8 @@ def _improve_rows(
             added = data[index] - np.float32(1)
             inner = _inner(other, indices[index], vector)
             _add(other, indices[index], added + np.float32(1) - added * inner, residual)
-        direction[:] = residual
+        for i in range(k):  # assigning to a slice would take a second more to compile
+            direction[i] = residual[i]
         length = _dot(residual, residual)
         for _ in range(STEPS if first < last else 0):
             if length < CONVERGED:

@@ -22,12 +22,12 @@ def losses(gram: Array, penalty: float, bought: Array, weight: Array, products: 
             for column in range(row + 1):
                 lower[row, column] += weighted * bought[purchase, column]
     columns = np.zeros((k, h + n + 1), np.float64)  # purchases, products, and the right side of the equations
-    columns[:, :h] = bought.T
-    columns[:, h : h + n] = products.T
-    for purchase in range(h):
-        for row in range(k):
-            columns[row, h + n] += (1 + weight[purchase]) * bought[purchase, row]
     for row in range(k):
+        for purchase in range(h):
+            columns[row, purchase] = bought[purchase, row]
+            columns[row, h + n] += (1 + weight[purchase]) * bought[purchase, row]
+        for product in range(n):
+            columns[row, h + product] = products[product, row]
         lower[row, row] += penalty
     _factorise(lower)
     _substitute(lower, columns)

@@ -111,8 +111,9 @@ def _chosen(
         _highest(buyers, own, most.buyers),
         _highest(baskets, own, most.baskets),
     ):
-        others[size : size + len(products)] = products
-        size += len(products)
+        for product in products:  # assigning them to a slice would take five seconds more to compile
+            others[size] = product
+            size += 1
     bought = _most_bought(learned, customer, most.purchase)
     chosen, count = np.empty(size + len(bought), np.int32), 0
     seen = table(len(chosen))
