@@ -35,8 +35,8 @@ def demo_shop(folder: Path) -> str:
         run.wait()
     return (
         "## The demo shop, from a clone to the first answer\n\n"
-        "`make run`, packages already downloaded, default sweep of 19 candidates, through Airflow:\n"
-        f"**{answered:.0f} s** (allowed: 240 s), of which the environment takes {installed:.0f} s.\n"
+        "`make run`, packages already downloaded, the first nightly run with the sweep `quick`, by Airflow:\n"
+        f"**{answered:.0f} s** (allowed: 90 s), of which the environment takes {installed:.0f} s.\n"
     )
 
 

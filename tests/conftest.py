@@ -50,9 +50,9 @@ class ByFileAndEngine(LoadFileScheduling):
 
 
 def pytest_sessionstart(session):
-    """Compiles the second stage once, before several processes need it, some of them within seconds."""
+    """Compiles once, before several processes need the machine code, some of them within seconds."""
     if getattr(session.config.option, "numprocesses", None):
-        subprocess.run([sys.executable, Path(__file__).parent / "support" / "warm_up.py"], check=True)
+        subprocess.run([sys.executable, "-m", "pipelines.stack.compiling"], check=True)
 
 
 @pytest.hookimpl(optionalhook=True)

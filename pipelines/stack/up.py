@@ -9,7 +9,7 @@ from types import FrameType
 from expectations import data_docs
 from pipelines.lake.java import check_java
 from pipelines.settings import Settings, settings, write_env
-from pipelines.stack import cluster, database, demo
+from pipelines.stack import cluster, compiling, database, demo
 from pipelines.stack.airflow_home import prepare_home, write_passwords
 from pipelines.stack.board import console
 from pipelines.stack.environment import environment
@@ -38,7 +38,7 @@ def up(once: bool = False) -> None:
     stack, variables = programs(chosen), environment(chosen)
     check_ports(chosen, stack)
     close_folders(chosen)
-    with until_interrupted(once):
+    with until_interrupted(once), compiling.in_background():
         prepare_home(chosen, variables)
         _run(chosen, stack, variables, once)
 
