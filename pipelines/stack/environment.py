@@ -66,6 +66,9 @@ def environment(settings: Settings) -> dict[str, str]:
     inherited.pop("PYTHONDONTWRITEBYTECODE", None)
     return (
         _prefixed(AIRFLOW)
+        | {
+            "OMP_WAIT_POLICY": "PASSIVE"
+        }  # threads of tasks side by side would wait for each other in busy loops
         | {"MLFLOW_SERVER_ALLOWED_HOSTS": ",".join(mlflow_hosts(settings))}
         | inherited
         | NO_TELEMETRY

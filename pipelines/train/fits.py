@@ -4,11 +4,12 @@ A fit is a function of the interactions until a day, settings and code. The swee
 registered model and the gate ask for many of the same fits, each step in a process of its own.
 """
 
+import fcntl
 import hashlib
 import json
 import shutil
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -36,21 +37,40 @@ def kept(digest: str, name: str, given: Mapping[str, Any], compute: Callable[[],
     if not digest:
         return compute()
     file = _folder(digest) / f"{_digest(digest, name, given, _code())}.npz"
+    if (arrays := _read(file)) is not None:
+        return arrays
+    with _alone(file):
+        if (arrays := _read(file)) is not None:
+            return arrays
+        arrays = compute()
+        with suppress(OSError):  # a full disk costs time, not the run
+            with atomic.replacing(file) as output:
+                np.savez(output, allow_pickle=False, **arrays)
+        return arrays
+
+
+def _read(file: Path) -> Arrays | None:
+    """Returns the arrays of a file; None if they aren't computed yet, or damaged."""
     try:
         with file.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
             return dict(archive)
-    except (OSError, EOFError, ValueError, BadZipFile):  # not computed yet, or damaged
-        arrays = compute()
-    with suppress(OSError):  # a full disk costs time, not the run
-        _write(file, arrays)
-    return arrays
+    except (OSError, EOFError, ValueError, BadZipFile):
+        return None
 
 
-def _write(file: Path, arrays: Arrays) -> None:
-    if not file.parent.exists():
-        _make_room(file.parent)
-    with atomic.replacing(file) as output:
-        np.savez(output, allow_pickle=False, **arrays)
+@contextmanager
+def _alone(file: Path) -> Iterator[None]:
+    """A block for one process at a time: a sweep's tasks run side by side, and ask for the same fits.
+
+    The lock ends with the process. Where no lock can be made, as on a full disk, each process computes.
+    """
+    with ExitStack() as stack:
+        with suppress(OSError):
+            if not file.parent.exists():
+                _make_room(file.parent)
+            lock = stack.enter_context(file.with_suffix(".lock").open("w"))
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def _make_room(folder: Path) -> None:

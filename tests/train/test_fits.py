@@ -1,6 +1,8 @@
 """Fits are computed once for the same interactions, settings and code, and never mixed up."""
 
 import shutil
+import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
@@ -72,6 +74,21 @@ def test_other_settings_are_another_fit(shop, other):
 def test_other_interactions_are_another_fit(shop):
     later = replace(random_shop(4, days=60), digest="tables of the next night")
     assert different(bundle(shop.until(55)), bundle(later.until(55)))
+
+
+def test_what_several_ask_for_at_once_is_computed_once(home):
+    """A sweep's tasks run side by side; a lock of one thread keeps other threads out as it does processes."""
+    computed = []
+
+    def compute():
+        computed.append(1)
+        time.sleep(0.3)
+        return {"number": np.array(7)}
+
+    with ThreadPoolExecutor(4) as pool:
+        results = list(pool.map(lambda _: fits.kept("tables", "slow", {}, compute)["number"], range(4)))
+    assert results == [7] * 4
+    assert len(computed) == 1
 
 
 def test_a_truncated_file_is_computed_anew(shop, home):
