@@ -21,9 +21,9 @@ def online_retail(file: Path, home: Path) -> str:
         "## A nightly run on Online Retail II, all 1,067,370 rows\n\n"
         "`nightshelf retrain --source files --mapping online_retail_ii --path FILE`, solver `auto`,\n"
         "the default sweep of 12 ALS candidates, 2 rankers and 5 baselines, test window the last 28 days:\n"
-        f"**{first.seconds:.0f} s, peak {first.peak_gib:.1f} GiB** (allowed: 90 s, 3 GiB). Once more,\n"
-        f"beside the champion of the first run: **{second.seconds:.0f} s** (allowed: 110 s). The first run by\n"
-        f"Airflow: **{by_airflow:.0f} s, {by_airflow / first.seconds:.2f} times** as long (allowed: 1.25 times).\n\n"
+        f"**{first.seconds:.0f} s, peak {first.peak_gib:.1f} GiB** (allowed: 90 s, 3 GiB).\n"
+        f"Once more, beside the first run's champion: **{second.seconds:.0f} s** (allowed: 110 s).\n"
+        f"By Airflow **{by_airflow:.0f} s, {by_airflow / first.seconds:.2f} times** that (allowed: 1.25).\n\n"
         f"```\n{output}\n```\n"
     )
 

@@ -34,6 +34,7 @@ def compile_all() -> None:
     from pipelines.train.association_rules import no_rules
     from pipelines.train.bundle import fit_bundle
     from pipelines.train.content import no_descriptions
+    from pipelines.train.itemsets import vertical
     from pipelines.train.ranker import RankerSettings
     from pipelines.train.recipe import HalfLives, ModelSettings
     from serving.live.opening import warm_up
@@ -49,6 +50,7 @@ def compile_all() -> None:
         known, _catalogue(), chosen, no_rules(PRODUCTS), "implicit", content_vectors=no_descriptions(PRODUCTS)
     )
     evaluate(bundle, known, "compiled")
+    vertical(pa.array([["a", "b"]]), support=1)
     warm_up(bundle)
 
 

@@ -43,9 +43,8 @@ def kept(digest: str, name: str, given: Mapping[str, Any], compute: Callable[[],
         if (arrays := _read(file)) is not None:
             return arrays
         arrays = compute()
-        with suppress(OSError):  # a full disk costs time, not the run
-            with atomic.replacing(file) as output:
-                np.savez(output, allow_pickle=False, **arrays)
+        with suppress(OSError), atomic.replacing(file) as output:  # a full disk costs time, not the run
+            np.savez(output, allow_pickle=False, **arrays)
         return arrays
 
 

@@ -1,18 +1,15 @@
 """Frequent itemsets: products that many baskets hold together, as arrays.
 
 Spark mines them by FP-Growth (Han, Pei, Yin 2000). On one machine a vertical search finds the same: each
-itemset keeps the baskets that hold it (Eclat: Zaki 2000), and a sparse product counts all its extensions at
-once.
+itemset keeps the baskets that hold it (Eclat: Zaki 2000).
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import scipy.sparse as sp
 from ibis import Table
 
 from pipelines import columns as c
@@ -21,7 +18,8 @@ from serving.bundle.format import Array
 
 TRIPLE = 3
 ROUNDING = 1e-9  # of a share of the baskets
-BATCH = 1_000_000  # entries of itemsets by baskets that are extended at once, to bound memory
+END = -1  # stands before the first basket and after each, where the search reads products
+NO_PARENT = -1
 
 
 @dataclass(frozen=True)
@@ -60,17 +58,12 @@ def mine(baskets: Table, support: float, largest: int = TRIPLE) -> Itemsets:
 
 def vertical(baskets: pa.ListArray, support: float, largest: int = TRIPLE) -> Itemsets:
     """Returns the same for baskets in memory: lists of distinct products."""
+    from pipelines.train.itemset_search import search  # imports numba, which takes most of a second
+
     enough = max(int(np.ceil(support * len(baskets) - ROUNDING)), 1)
-    products, bought = _frequent(baskets, enough)
-    holding = by_product = bought.T.tocsr()
-    members, counts = [np.arange(len(products))[:, None]], [np.diff(holding.indptr).astype(np.int64)]
-    for size in range(2, largest + 1):
-        itemsets, count = _extensions(members[-1], holding, bought, enough)
-        if size < largest:
-            holding = holding[itemsets.prefix].multiply(by_product[itemsets.added]).tocsr()
-        members.append(np.c_[members[-1][itemsets.prefix], itemsets.added])
-        counts.append(count)
-    return Itemsets(products, tuple(members), tuple(counts))
+    products, order, items, starts = _frequent(baskets, enough)
+    parent, added, count = search(items, starts, len(products), enough, largest)
+    return Itemsets(products, *_by_size(parent, order[added], count, largest))
 
 
 def _mine_spark(baskets: Table, support: float, largest: int) -> Itemsets:
@@ -98,46 +91,48 @@ def read_itemsets(rows: pa.Table, largest: int = TRIPLE) -> Itemsets:
     return Itemsets(products, tuple(members), tuple(freq[lengths == size] for size in sizes))
 
 
-@dataclass(frozen=True)
-class _Extensions:
-    """n itemsets with one product more than the itemsets that they extend."""
+def _frequent(baskets: pa.ListArray, enough: int) -> tuple[pa.Array, Array, Array, Array]:
+    """Returns the N products in enough baskets, and the baskets as the search reads them.
 
-    prefix: Array  # (n,) int64, rows of the itemsets extended
-    added: Array  # (n,) int64, rows of products
-
-
-def _frequent(baskets: pa.ListArray, enough: int) -> tuple[pa.Array, sp.csr_matrix]:
-    """Returns the N products in enough of the B baskets, sorted, and which basket holds which, (B, N)."""
-    coded = baskets.flatten().dictionary_encode()
-    count = np.bincount(coded.indices.to_numpy(), minlength=len(coded.dictionary))
-    products = coded.dictionary.filter(pa.array(count >= enough)).sort()
-    row = pc.index_in(coded.dictionary, products).fill_null(-1).to_numpy()[coded.indices.to_numpy()]
-    basket = np.repeat(np.arange(len(baskets)), pc.list_value_length(baskets).to_numpy())
-    is_frequent = row >= 0
-    entries = (np.ones(is_frequent.sum(), np.int32), (basket[is_frequent], row[is_frequent]))
-    return products, sp.csr_matrix(entries, shape=(len(baskets), len(products)))
-
-
-def _extensions(
-    members: Array, holding: sp.csr_matrix, bought: sp.csr_matrix, enough: int
-) -> tuple[_Extensions, Array]:
-    """Returns the itemsets that extend these by one later product, and the baskets of each, (n,) int64.
-
-    members: (m, size) rows of products; holding: which basket holds each itemset, (m, B).
+    The search numbers products by their baskets, the rarest first, which keeps its lists short. Returned are
+    the products, sorted; the row of each number, (N,) int64; and `items` and `starts` of `search`.
     """
-    parts = [(np.empty(0, np.int64),) * 3]
-    for first, last in _batches(holding.indptr):
-        counted = (holding[first:last] @ bought).tocoo()
-        kept = (counted.data >= enough) & (counted.col > members[first:last, -1][counted.row])
-        parts.append((first + counted.row[kept], counted.col[kept], counted.data[kept]))
-    prefix, added, count = (np.concatenate(part).astype(np.int64) for part in zip(*parts, strict=True))
-    return _Extensions(prefix, added), count
+    coded = baskets.flatten().dictionary_encode()
+    codes, of_code = coded.indices.to_numpy(), np.bincount(coded.indices, minlength=len(coded.dictionary))
+    products = coded.dictionary.filter(pa.array(of_code >= enough)).sort()
+    code = pc.index_in(products, coded.dictionary).to_numpy(zero_copy_only=False)
+    order = np.argsort(of_code[code], kind="stable")
+    number = np.full(len(of_code), len(products), np.int64)
+    number[code[order]] = np.arange(len(products))
+    basket = np.repeat(np.arange(len(baskets)), pc.list_value_length(baskets).to_numpy())
+    width = len(products) + 1
+    held = np.sort(basket * width + number[codes])
+    held = held[held % width < len(products)]
+    # An END comes before each basket, and one after the last.
+    items = np.full(len(held) + len(baskets) + 1, END, np.int32)
+    items[np.arange(len(held)) + held // width + 1] = held % width
+    starts = np.searchsorted(held, np.arange(len(baskets)) * width) + np.arange(len(baskets))
+    return products, order, items, starts
 
 
-def _batches(starts: Array) -> Iterator[tuple[int, int]]:
-    """Yields ranges of rows of about BATCH entries, at least one row each."""
-    first, rows = 0, len(starts) - 1
-    while first < rows:
-        last = max(int(np.searchsorted(starts, starts[first] + BATCH, side="right")) - 1, first + 1)
-        yield first, last
-        first = last
+def _by_size(
+    parent: Array, row: Array, count: Array, largest: int
+) -> tuple[tuple[Array, ...], tuple[Array, ...]]:
+    """Returns the fields `members` and `counts` of `Itemsets`.
+
+    parent: (n,) int64, the itemset that each extends, NO_PARENT for a single product. row: (n,) int64, of the
+    product added. count: (n,) int64.
+    """
+    members, counts = [], []
+    own, of_own = np.flatnonzero(parent == NO_PARENT), np.empty((len(parent), 0), np.int64)
+    for size in range(1, largest + 1):
+        chains = np.sort(np.c_[of_own[parent[own]] if size > 1 else of_own[own], row[own]], axis=1)
+        order = np.lexsort(chains.T[::-1])
+        members.append(chains[order])
+        counts.append(count[own[order]])
+        of_own = np.zeros((len(parent), size), np.int64)
+        of_own[own] = chains
+        is_own = np.zeros(len(parent) + 1, bool)  # the last stands for NO_PARENT
+        is_own[own] = True
+        own = np.flatnonzero(is_own[parent])
+    return tuple(members), tuple(counts)

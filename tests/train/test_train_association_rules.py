@@ -1,6 +1,7 @@
 """Association rules: measures by hand, complements, arrays, and published data sets."""
 
-from itertools import permutations
+from collections import Counter
+from itertools import combinations, permutations
 
 import numpy as np
 import pyarrow as pa
@@ -178,6 +179,25 @@ def test_no_rules_are_empty_arrays(make_baskets):
     for name, array in vars(association_rules.no_rules(3)).items():
         expected = [0] * 4 if name == "rule_start" else []
         assert array.tolist() == mined_from_nothing[name].tolist() == expected
+
+
+def test_itemsets_of_drawn_baskets_equal_those_counted_one_by_one(seed):
+    rng = np.random.default_rng(seed)
+    baskets = [
+        sorted({f"p{int(9 * rng.random() ** 2)}" for _ in range(rng.integers(0, 9))}) for _ in range(60)
+    ]
+    enough = int(rng.integers(1, 20))
+    counts = Counter(
+        itemset for basket in baskets for size in (1, 2, 3, 4) for itemset in combinations(basket, size)
+    )
+    mined = itemsets.vertical(pa.array(baskets, pa.list_(pa.string())), enough / len(baskets), largest=4)
+    names = mined.products.to_pylist()
+    found = {
+        tuple(names[row] for row in rows): count
+        for members, own in zip(mined.members, mined.counts, strict=True)
+        for rows, count in zip(members.tolist(), own.tolist(), strict=True)
+    }
+    assert found == {itemset: count for itemset, count in counts.items() if count >= enough}
 
 
 PUBLISHED = {0.01: 159, 0.001: 7_589, 0.0005: 19_242}  # itemsets by minimum support
