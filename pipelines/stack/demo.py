@@ -2,8 +2,6 @@
 
 from pipelines.demo.api import MAX_PER_PAGE
 from pipelines.settings import Settings
-from pipelines.stack.board import console
-from pipelines.stack.service import is_ready
 
 
 def settings_for(settings: Settings) -> Settings:
@@ -14,11 +12,6 @@ def settings_for(settings: Settings) -> Settings:
 
 
 def first_sweep(settings: Settings) -> str | None:
-    """Returns the sweep of the demo shop's first nightly run, and says so; None for that of the settings."""
-    is_set = "sweep" in settings.model_fields_set
-    if is_set or settings.source != "shop-api" or not settings.is_demo_shop or is_ready(settings):
-        return None
-    console.print(
-        "The first nightly run uses the sweep `quick`; later runs use the sweep `default`.", markup=False
-    )
-    return "quick"
+    """Returns the sweep of the demo shop's first nightly run; None if the settings name one, or another shop."""
+    is_demo = settings.source == "shop-api" and settings.is_demo_shop
+    return "quick" if is_demo and "sweep" not in settings.model_fields_set else None

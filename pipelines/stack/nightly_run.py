@@ -14,11 +14,12 @@ import httpx
 from pipelines.settings import Settings, address
 from pipelines.stack.airflow_api import TIMEOUT, NightlyRuns
 from pipelines.stack.airflow_home import task_logs
-from pipelines.stack.board import board
+from pipelines.stack.board import board, console
 from pipelines.stack.supervisor import Supervisor
 from pipelines.stack.waiting import wait_for
 from serving.errors import NightshelfError
 
+EVER = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 FINAL = ("success", "failed")
 FINISHED = {"success": "done", "skipped": "skipped"}
 BUSY = ("queued", "scheduled", "running", "restarting")
@@ -38,17 +39,24 @@ def is_due(settings: Settings, supervisor: Supervisor | None = None) -> bool:
         return not runs.succeeded_since(midnight)
 
 
-def run_and_follow(settings: Settings, supervisor: Supervisor, sweep: str | None = None) -> None:
+def run_and_follow(settings: Settings, supervisor: Supervisor, first_sweep: str | None = None) -> None:
     """Triggers a run, or joins the active one, and shows its tasks until it ends.
 
-    sweep: of a run that is triggered; None: that of the settings.
+    first_sweep: the sweep of the first run of all; None: that of the settings, as in all later runs.
     Raises NightshelfError saying which task failed, why, and where its log is.
     """
     with _nightly_runs(settings, supervisor) as runs:
-        run = runs.active_run() or runs.trigger(sweep)
+        run = runs.active_run() or _trigger(runs, first_sweep)
         runs.unpause()
         if _follow(runs, run, supervisor) == "failed":
             raise NightshelfError(failure(runs.tasks(run), task_logs(settings)))
+
+
+def _trigger(runs: NightlyRuns, first_sweep: str | None) -> str:
+    if first_sweep is None or runs.succeeded_since(EVER):
+        return runs.trigger()
+    console.print(f"The first nightly run uses the sweep `{first_sweep}`, later runs that of the settings.")
+    return runs.trigger(first_sweep)
 
 
 def trigger_if_due(settings: Settings) -> bool:

@@ -39,14 +39,13 @@ def fit_bundle(
     settings = chosen.model_dump(exclude={"lanes", "strength"})
     entries = {"lanes": chosen.lanes, "strength": chosen.strength, "settings": settings} | (manifest or {})
     vectors = _content_vectors(known, products) if content_vectors is None else content_vectors
+    model = trees.no_model()
+    if chosen.ranker is not None:  # first, since a window's bundle and the last one are large
+        cuts = ranker.cuts(known, chosen.ranker)
+        windows = [_window(known, cut, products, chosen, chosen.ranker, solver) for cut in cuts]
+        model = ranker.fit(windows, chosen.ranker)
     bundle = fit_without_ranker(known, products, chosen, rules, solver, entries, vectors, customer_regions)
-    if chosen.ranker is None:
-        return bundle
-    windows = [
-        _window(known, cut, products, chosen, chosen.ranker, solver)
-        for cut in ranker.cuts(known, chosen.ranker)
-    ]
-    return replace(bundle, ranker=ranker.fit(windows, chosen.ranker))
+    return replace(bundle, ranker=model)
 
 
 def fit_without_ranker(
