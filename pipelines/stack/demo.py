@@ -12,6 +12,6 @@ def settings_for(settings: Settings) -> Settings:
 
 
 def first_sweep(settings: Settings) -> str | None:
-    """Returns the sweep of the demo shop's first nightly run; None if the settings name one, or another shop."""
+    """Returns the sweep of the demo shop's first run; None if the settings name one or another shop."""
     is_demo = settings.source == "shop-api" and settings.is_demo_shop
     return "quick" if is_demo and "sweep" not in settings.model_fields_set else None
