@@ -15,7 +15,9 @@ from benchmarks import (
     extraction,
     file_extraction,
     first_answer,
+    itemsets,
     nightly_run,
+    pace,
     pages,
     quality,
     regions,
@@ -44,7 +46,7 @@ def main() -> None:
         sections = [*_on_online_retail(retail, Path(folder))]
         QUALITY.write_text(f"# Quality\n\n{measured}\n{quality.compare(Path(folder) / 'retail')}")
         sections += _on_synthetic_shops(Path(folder))
-    FIGURES.write_text("\n".join([f"# Figures\n\n{measured}", *sections]))
+    FIGURES.write_text("\n".join([f"# Figures\n\n{measured}", pace.compare(), *sections]))
     print(FIGURES.read_text(), QUALITY.read_text(), sep="\n")
 
 
@@ -52,6 +54,8 @@ def _on_online_retail(retail: Path, folder: Path) -> Iterator[str]:
     """Yields the sections on real orders; most of them use the lake of the first."""
     home = folder / "retail"
     yield nightly_run.online_retail(retail, home)
+    yield nightly_run.supermarket(retail.with_name("supermarket.parquet"), folder / "supermarket")
+    yield itemsets.compare(retail.with_name("fimi_retail.parquet"))
     yield validation.compare(retail, folder / "validation")
     yield solvers.compare(home)
     yield cold.compare(home)

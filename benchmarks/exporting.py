@@ -10,7 +10,7 @@ from typing import Any, cast
 import numpy as np
 import psutil
 
-from benchmarks import synthetic
+from benchmarks import pace, synthetic
 from benchmarks.processes import measure
 from serving.bundle.files import load, save
 from serving.bundle.format import PER_PURCHASE, Bundle, texts
@@ -58,6 +58,7 @@ def _row(bundle: Path, lane: Lane, to: str) -> str:
     rate = float(measured.output.split()[-1])
     target = "SQLite" if to.startswith("sqlite") else "Parquet"
     customers, peak = len(load(bundle).customers), measured.peak_gib * 1024
+    pace.note(f"export of {customers:,} customers by {COMPONENTS[lane]} to {target}", 1 / rate)
     return f"| {customers:,} | {COMPONENTS[lane]} | {target} | {rate:,.0f} | {peak:,.0f} |\n"
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import httpx
 
+from benchmarks import pace
 from benchmarks.processes import free_ports
 
 PROJECT = Path(__file__).parents[1]
@@ -23,6 +24,8 @@ def demo_shop(folder: Path) -> str:
     installed, alone = _first_answer(folder / "alone")
     with _busy():
         _, beside = _first_answer(folder / "beside")
+    pace.note("first answer", alone)
+    pace.note("first answer on a busy machine", beside)
     return (
         "## The demo shop, from a clone to the first answer\n\n"
         "`make run`, packages already downloaded, the first night with the sweep `quick`, by Airflow:\n"

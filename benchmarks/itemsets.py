@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from benchmarks import pace
 from pipelines.train.itemsets import Itemsets, vertical
 from serving.bundle.format import Array
 
@@ -39,6 +40,7 @@ def compare(file: Path) -> str:
 def _row(lists: pa.ListArray, support: float, fim: Any, baskets: list[Array]) -> str:
     own, milliseconds = _timed(lambda: vertical(lists, support, LARGEST))
     size = sum(map(len, own.counts))
+    pace.note(f"itemsets at {support:.2%}", milliseconds / 1000)
     if not fim:
         return f"| {support:.2%} | {size:,} | {milliseconds:.0f} | not installed | |\n"
     in_python = [basket.tolist() for basket in baskets]

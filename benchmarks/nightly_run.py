@@ -4,6 +4,7 @@ import os
 import sqlite3
 from pathlib import Path
 
+from benchmarks import pace
 from benchmarks.processes import NIGHTSHELF, Measured, free_ports, measure
 
 SERVERS = ("MLFLOW", "AIRFLOW", "SERVING")
@@ -16,6 +17,9 @@ def online_retail(file: Path, home: Path) -> str:
     first = _retrain(file, "online_retail_ii", home)
     second = _retrain(file, "online_retail_ii", home)
     by_airflow = _by_airflow(file, "online_retail_ii", home.with_name("airflow"))
+    pace.note("night of Online Retail II", first.seconds)
+    pace.note("night of Online Retail II beside a champion", second.seconds)
+    pace.note("night of Online Retail II by Airflow", by_airflow)
     output = "\n".join(line.rstrip() for line in first.output.splitlines())
     return (
         "## A nightly run on Online Retail II, all 1,067,370 rows\n\n"
@@ -31,6 +35,7 @@ def online_retail(file: Path, home: Path) -> str:
 def supermarket(file: Path, home: Path) -> str:
     """Returns seconds and peak memory of a first nightly run on a supermarket's eight months."""
     measured = _retrain(file, "dunnhumby", home)
+    pace.note("night of a supermarket", measured.seconds)
     return (
         "## A nightly run on a supermarket's eight months\n\n"
         "976,544 lines, 2,430 customers, 56,518 products: many lines a customer, and a wide catalogue.\n"

@@ -7,6 +7,7 @@ import time
 import numpy as np
 import pyarrow as pa
 
+from benchmarks import pace
 from benchmarks.growth import exponent
 from benchmarks.processes import Measured, measure
 from pipelines import columns as c
@@ -38,6 +39,8 @@ def compare() -> str:
         f"| {size},000,000 | {_customers(size):,} | {_seconds(measured):.1f} | {measured.peak_gib:.1f} |\n"
         for size, measured in runs.items()
     )
+    for size, measured in runs.items():
+        pace.note(f"fitting {size} million interactions", _seconds(measured))
     times = exponent(MILLIONS, [_seconds(measured) for measured in runs.values()])
     memory = exponent(MILLIONS, [measured.peak_gib for measured in runs.values()])
     return (

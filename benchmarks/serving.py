@@ -14,6 +14,7 @@ from pathlib import Path
 
 import httpx
 
+from benchmarks import pace
 from benchmarks.processes import free_ports
 from benchmarks.synthetic import bundle
 from serving.bundle import files as bundle_files
@@ -96,6 +97,7 @@ def _rows(size: int, folder: Path) -> Iterator[str]:
             half = _load(url, home, "--rps", str(int(full.rate * HALF)))
         with running(home, BARE) as url:
             bare = _saturate(home, url)
+        pace.note(f"an answer of {size:,} products by {name}", 1 / full.rate)
         yield (
             f"| {size:,} | {name} | {full.rate:.0f} | {full.rate / bare.rate:.2f} | {full.median:.1f}"
             f" | {full.p99:.1f} | {half.median:.1f} | {half.p99:.1f} | {full.failed + half.failed} |\n"
