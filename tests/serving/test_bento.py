@@ -65,7 +65,7 @@ def core(bento: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_bento_contains_only_the_package_serving(bento: Path) -> None:
     packed = {path.relative_to(bento / "src") for path in (bento / "src").rglob("*") if path.is_file()}
     files = [path for path in (PROJECT / "serving").rglob("*") if path.is_file()]
-    sources = {path.relative_to(PROJECT) for path in files if path.parent.name != "__pycache__"}
+    sources = {path.relative_to(PROJECT) for path in files if "__pycache__" not in path.parts}
     assert {Path("serving/http/pages/style.css"), Path("serving/http/pages/storefront.js")} <= sources
     assert packed - {Path("bentofile.yaml")} == sources
 
